@@ -1,0 +1,194 @@
+/**
+ * The events: one schema each, from which the TypeScript type, the validator and the JSON Schema
+ * come. A value on an order topic is one UTF-8 JSON object of one of these shapes.
+ *
+ * Units stand last in a name (`totalCents`); money is integer cents with a currency code; times are
+ * ISO 8601, UTC, milliseconds. Schemas are closed: an unknown field is a fault of the sender.
+ *
+ * `OrderPlaced` comes from outside. Its schema says only what a program needs to read it; whether
+ * quantities, prices and totals make sense is the validator's decision (a refusal event, not a
+ * fault). The schemas of the other events, which only our own services write, say all of it.
+ */
+import Type, { type Static, type TSchema } from "typebox";
+import {
+  CANCELLATION_REASONS,
+  PAYMENT_FAILURE_REASONS,
+  REJECTION_REASONS,
+  STOCK_REFUSAL_REASONS,
+} from "./reasons.ts";
+
+/** Largest quantity of one product in an order, pieces. */
+export const MAX_QUANTITY = 1_000;
+/** Largest unit price, cents. */
+export const MAX_UNIT_PRICE_CENTS = 100_000_000;
+/** Most items in an order. */
+export const MAX_ITEMS = 100;
+/** Largest value that is read at all, bytes; above it a message is a dead letter. */
+export const MAX_VALUE_BYTES = 64 * 1024;
+
+const Id = Type.String({ pattern: "^[A-Za-z0-9_.-]{1,64}$" });
+const Time = Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$" });
+const Text = Type.String({ maxLength: 500 });
+const Currency = Type.String({ pattern: "^[A-Z]{3}$" });
+const Cents = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+
+function oneOf<const T extends readonly string[]>(words: T) {
+  return Type.Unsafe<T[number]>(Type.Enum([...words]));
+}
+
+function event<const T extends string, F extends Record<string, TSchema>>(type: T, fields: F) {
+  return Type.Object({
+    type: Type.Literal(type),
+    version: Type.Literal(1),
+    /** The same on every redelivery: see `eventId`. */
+    eventId: Type.String({ minLength: 1, maxLength: 128 }),
+    orderId: Id,
+    /** When it happened; for OrderPlaced, when the order was placed. */
+    occurredAt: Time,
+    ...fields,
+  }, { additionalProperties: false });
+}
+
+/** Every event after OrderPlaced carries when the order was placed, so that latency can be read. */
+const afterPlaced = { placedAt: Time };
+
+export const OrderPlaced = event("OrderPlaced", {
+  customerId: Type.String({ maxLength: 64 }),
+  currency: Type.String({ maxLength: 8 }),
+  items: Type.Array(
+    Type.Object({
+      productId: Type.String({ maxLength: 64 }),
+      quantity: Type.Number(),
+      unitPriceCents: Type.Number(),
+    }, { additionalProperties: false }),
+  ),
+  totalCents: Type.Number(),
+});
+
+export const OrderValidated = event("OrderValidated", {
+  ...afterPlaced,
+  status: Type.Literal("PENDING"),
+  /** From reading the order to having decided, milliseconds. */
+  processingMs: Type.Number({ minimum: 0 }),
+  customer: Type.Object({
+    customerId: Id,
+    name: Text,
+    country: Type.String({ pattern: "^[A-Z]{2}$" }),
+    tier: oneOf(["standard", "gold"]),
+  }, { additionalProperties: false }),
+  currency: Currency,
+  items: Type.Array(
+    Type.Object({
+      productId: Id,
+      quantity: Type.Integer({ minimum: 1, maximum: MAX_QUANTITY }),
+      unitPriceCents: Type.Integer({ minimum: 0, maximum: MAX_UNIT_PRICE_CENTS }),
+    }, { additionalProperties: false }),
+    { minItems: 1, maxItems: MAX_ITEMS },
+  ),
+  totalCents: Cents,
+});
+
+export const OrderRejected = event("OrderRejected", {
+  ...afterPlaced,
+  reason: oneOf(REJECTION_REASONS),
+  detail: Text,
+});
+
+export const InventoryUpdated = event("InventoryUpdated", {
+  ...afterPlaced,
+  action: oneOf(["reserved", "released"]),
+  /** One per product. */
+  changes: Type.Array(
+    Type.Object({
+      productId: Id,
+      /** Pieces; negative when reserved, positive when released. */
+      delta: Type.Integer(),
+      /** Pieces left after this change. */
+      remaining: Type.Integer({ minimum: 0 }),
+    }, { additionalProperties: false }),
+    { minItems: 1, maxItems: MAX_ITEMS },
+  ),
+});
+
+export const InventoryRejected = event("InventoryRejected", {
+  ...afterPlaced,
+  reason: oneOf(STOCK_REFUSAL_REASONS),
+  detail: Text,
+});
+
+const payment = {
+  ...afterPlaced,
+  /** The gateway's name for the charge. */
+  paymentId: Type.String({ minLength: 1, maxLength: 128 }),
+  amountCents: Cents,
+  currency: Currency,
+};
+
+export const PaymentProcessed = event("PaymentProcessed", payment);
+
+export const PaymentFailed = event("PaymentFailed", {
+  ...payment,
+  reason: oneOf(PAYMENT_FAILURE_REASONS),
+  detail: Text,
+});
+
+export const PaymentRefunded = event("PaymentRefunded", payment);
+
+export const OrderConfirmed = event("OrderConfirmed", {
+  ...afterPlaced,
+  totalCents: Cents,
+  currency: Currency,
+});
+
+export const OrderCancelled = event("OrderCancelled", {
+  ...afterPlaced,
+  totalCents: Cents,
+  currency: Currency,
+  reason: oneOf(CANCELLATION_REASONS),
+  detail: Text,
+});
+
+/** All schemas, by the event's name. */
+export const SCHEMAS = {
+  OrderPlaced,
+  OrderValidated,
+  OrderRejected,
+  InventoryUpdated,
+  InventoryRejected,
+  PaymentProcessed,
+  PaymentFailed,
+  PaymentRefunded,
+  OrderConfirmed,
+  OrderCancelled,
+};
+
+export type OrderPlaced = Static<typeof OrderPlaced>;
+export type OrderValidated = Static<typeof OrderValidated>;
+export type OrderRejected = Static<typeof OrderRejected>;
+export type InventoryUpdated = Static<typeof InventoryUpdated>;
+export type InventoryRejected = Static<typeof InventoryRejected>;
+export type PaymentProcessed = Static<typeof PaymentProcessed>;
+export type PaymentFailed = Static<typeof PaymentFailed>;
+export type PaymentRefunded = Static<typeof PaymentRefunded>;
+export type OrderConfirmed = Static<typeof OrderConfirmed>;
+export type OrderCancelled = Static<typeof OrderCancelled>;
+
+export type OrderEvent =
+  | OrderPlaced
+  | OrderValidated
+  | OrderRejected
+  | InventoryUpdated
+  | InventoryRejected
+  | PaymentProcessed
+  | PaymentFailed
+  | PaymentRefunded
+  | OrderConfirmed
+  | OrderCancelled;
+
+/**
+ * An event's id: what happened, to which order. An order has at most one event of each kind (and one
+ * InventoryUpdated per action), so that this is unique, and the same whenever it is made again.
+ */
+export function eventId(orderId: string, what: string): string {
+  return `${orderId}/${what}`;
+}

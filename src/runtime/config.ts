@@ -1,0 +1,278 @@
+/**
+ * Settings, read once at start from the environment, a `.env` file and the command line (the later
+ * wins over the earlier: file, environment, command line), all faults reported together by name,
+ * then frozen.
+ */
+import { parse as parseDotenv } from "@std/dotenv";
+import { parseArgs } from "node:util";
+
+/** One setting: where it comes from, how its text is read, what it is when nobody says. */
+export interface Setting<T> {
+  /** Its name in the environment and in `.env`; absent for what only a command line can say. */
+  readonly env?: string;
+  /** Its option on the command line, without the dashes. */
+  readonly option?: string;
+  /** A yes-or-no option takes no value on the command line. */
+  readonly flag?: boolean;
+  /** The text that stands for "not said". */
+  readonly fallback: string;
+  /** One line for people: what it means, in which unit. */
+  readonly help: string;
+  /** @throws {Error} with what was expected, not what was found: the caller adds name and value */
+  readonly read: (text: string) => T;
+}
+
+interface Source {
+  env?: string;
+  option?: string;
+  fallback: string;
+  help: string;
+}
+
+/** A whole number from `min` to `max`. */
+export function integer(source: Source & { min: number; max: number }): Setting<number> {
+  return {
+    ...source,
+    read(text) {
+      const value = Number(text);
+      if (!/^-?\d+$/.test(text) || value < source.min || value > source.max) {
+        throw new Error(`a whole number from ${source.min} to ${source.max}`);
+      }
+      return value;
+    },
+  };
+}
+
+/** A number from `min` to `max`, such as a share. */
+export function number(source: Source & { min: number; max: number }): Setting<number> {
+  return {
+    ...source,
+    read(text) {
+      const value = Number(text);
+      if (!/^-?\d+(\.\d+)?$/.test(text) || value < source.min || value > source.max) {
+        throw new Error(`a number from ${source.min} to ${source.max}`);
+      }
+      return value;
+    },
+  };
+}
+
+/** One of a closed list of words. */
+export function choice<const W extends string>(
+  source: Source & { words: readonly W[] },
+): Setting<W> {
+  return {
+    ...source,
+    read(text) {
+      if (!(source.words as readonly string[]).includes(text)) {
+        throw new Error(`one of ${source.words.join(", ")}`);
+      }
+      return text as W;
+    },
+  };
+}
+
+/** Any text that matches `pattern`; `expected` says to people what that is. */
+export function string(
+  source: Source & { pattern?: RegExp; expected?: string },
+): Setting<string> {
+  return {
+    ...source,
+    read(text) {
+      if (source.pattern && !source.pattern.test(text)) {
+        throw new Error(source.expected ?? `text that matches ${source.pattern}`);
+      }
+      return text;
+    },
+  };
+}
+
+/** A list of `host:port`, separated by commas. */
+export function hosts(source: Source): Setting<string[]> {
+  return {
+    ...source,
+    read(text) {
+      const list = text.split(",").map((host) => host.trim());
+      const good = list.every((host) => {
+        const port = Number(/^[^\s:]+:(\d{1,5})$/.exec(host)?.[1]);
+        return port > 0 && port < 65_536;
+      });
+      if (!good) throw new Error("host:port, several separated by commas");
+      return list;
+    },
+  };
+}
+
+/** Yes or no: `true`/`false` in the environment, the bare option on the command line. */
+export function flag(source: Source): Setting<boolean> {
+  return {
+    ...source,
+    flag: true,
+    read(text) {
+      if (text !== "true" && text !== "false") throw new Error("true or false");
+      return text === "true";
+    },
+  };
+}
+
+export type Settings = Record<string, Setting<unknown>>;
+export type Config<S extends Settings> = { readonly [K in keyof S]: ReturnType<S[K]["read"]> };
+
+/** Faults in the configuration, all of them. A main program prints it and exits with 2. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly faults: readonly string[]) {
+    super(
+      `the configuration has ${faults.length === 1 ? "a fault" : "faults"}:\n` +
+        faults.map((f) => `  - ${f}`).join("\n"),
+    );
+  }
+}
+
+/** What a command line may hold besides options. */
+export interface Positionals {
+  /** How it is written in the usage line, such as `ORDER_ID`. */
+  readonly usage: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Sources {
+  /** The command line's arguments. */
+  readonly args: readonly string[];
+  /** The environment: a look-up, so that a process needs the right to read only its own settings. */
+  readonly env: (name: string) => string | undefined;
+  /** Reads a text file; throws Deno.errors.NotFound where there is none. */
+  readonly readFile: (path: string) => string;
+}
+
+const processSources: Sources = {
+  args: Deno.args,
+  env: (name) => Deno.env.get(name),
+  readFile: (path) => Deno.readTextFileSync(path),
+};
+
+/** The `.env` that is read unless `--env FILE` names another. */
+const DEFAULT_ENV_FILE = ".env";
+
+/**
+ * Reads all settings.
+ *
+ * @param settings what to read
+ * @param options.checks relations between settings; each returns a fault, or undefined
+ * @param options.positionals what the command line may hold besides options; nothing unless said
+ * @throws {ConfigError} naming every fault
+ */
+export function readConfig<S extends Settings>(settings: S, options: {
+  checks?: readonly ((config: Config<S>) => string | undefined)[];
+  positionals?: Positionals;
+  sources?: Sources;
+} = {}): { config: Config<S>; positionals: string[] } {
+  const { checks = [], positionals: allowed, sources = processSources } = options;
+  const faults: string[] = [];
+
+  const commandLine = readCommandLine(settings, sources.args, allowed, faults);
+  const file = readEnvFile(commandLine.options.get("env"), sources, faults);
+
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(settings)) {
+    const option = setting.option && commandLine.options.get(setting.option);
+    const fromEnvironment = setting.env && (sources.env(setting.env) ?? file.get(setting.env));
+    // An empty variable means "not said": that is what `NAME=` in a .env is meant to say.
+    const text = (option ?? (fromEnvironment || undefined)) ?? setting.fallback;
+    const label = option !== undefined
+      ? `--${setting.option}`
+      : setting.env ?? `--${setting.option}`;
+    try {
+      values[name] = setting.read(text.trim());
+    } catch (error) {
+      faults.push(`${label}: expected ${(error as Error).message}, found "${text}"`);
+    }
+  }
+  const config = Object.freeze(values) as Config<S>;
+  if (faults.length === 0) {
+    for (const check of checks) {
+      const fault = check(config);
+      if (fault) faults.push(fault);
+    }
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return { config, positionals: commandLine.positionals };
+}
+
+function readCommandLine(
+  settings: Settings,
+  args: readonly string[],
+  allowed: Positionals | undefined,
+  faults: string[],
+): { options: Map<string, string>; positionals: string[] } {
+  const known = new Map(
+    Object.values(settings).flatMap((s) => s.option ? [[s.option, s] as const] : []),
+  );
+  const options = new Map<string, string>();
+  const positionals: string[] = [];
+  const { tokens } = parseArgs({
+    args: [...args],
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+    options: {
+      env: { type: "string" },
+      ...Object.fromEntries(
+        [...known].map(([name, s]) => [name, { type: s.flag ? "boolean" : "string" } as const]),
+      ),
+    },
+  });
+  for (const token of tokens) {
+    if (token.kind === "positional") {
+      positionals.push(token.value);
+    } else if (token.kind === "option") {
+      const setting = known.get(token.name);
+      if (!setting && token.name !== "env") {
+        const names = ["env", ...known.keys()].map((name) => `--${name}`).join(", ");
+        faults.push(`${token.rawName}: no such option; there are ${names}`);
+      } else if (token.value === undefined && !setting?.flag) {
+        faults.push(`${token.rawName}: expected a value after it`);
+      } else {
+        options.set(token.name, token.value ?? "true");
+      }
+    }
+  }
+  const { min = 0, max = 0, usage = "" } = allowed ?? {};
+  if (positionals.length > max) {
+    faults.push(
+      `"${positionals[max]}": unexpected; ${
+        usage ? `expected ${usage}` : "only options are expected"
+      }`,
+    );
+  } else if (positionals.length < min) {
+    faults.push(`expected ${usage}`);
+  }
+  return { options, positionals };
+}
+
+function readEnvFile(
+  path: string | undefined,
+  sources: Sources,
+  faults: string[],
+): Map<string, string> {
+  let text: string;
+  try {
+    text = sources.readFile(path ?? DEFAULT_ENV_FILE);
+  } catch (error) {
+    const absent = error instanceof Deno.errors.NotFound;
+    if (!absent || path !== undefined) {
+      faults.push(`${path ?? DEFAULT_ENV_FILE}: cannot be read: ${(error as Error).message}`);
+    }
+    return new Map();
+  }
+  const lines = text.split(/\r?\n/);
+  for (const [index, line] of lines.entries()) {
+    if (!/^\s*(#.*)?$|^\s*(export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=/.test(line)) {
+      faults.push(
+        `${path ?? DEFAULT_ENV_FILE}, line ${index + 1}: expected NAME=value, found "${line}"`,
+      );
+    }
+  }
+  return new Map(Object.entries(parseDotenv(text)));
+}
