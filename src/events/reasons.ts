@@ -44,5 +44,6 @@ export const DEAD_LETTER_REASONS = [
   "missing_key",
   "key_mismatch",
   "duplicate_order",
+  "processing_failed",
 ] as const;
 export type DeadLetterReason = typeof DEAD_LETTER_REASONS[number];

@@ -1,0 +1,47 @@
+/**
+ * What a service answers over HTTP: /livez, /readyz and /metrics, for Kubernetes, Prometheus and
+ * people with curl; a service may add routes of its own.
+ */
+import type { Registry } from "prom-client";
+
+export interface HttpServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * @param options.port 0 takes a free one
+ * @param options.notReady why the service is not ready, or undefined when it is
+ * @param options.routes further paths
+ */
+export function startHttp(options: {
+  hostname: string;
+  port: number;
+  metrics: Registry;
+  notReady: () => string | undefined;
+  routes?: Record<string, (request: Request) => Response | Promise<Response>>;
+}): HttpServer {
+  const { hostname, port, metrics, notReady, routes = {} } = options;
+  const server = Deno.serve({ hostname, port, onListen: () => {} }, async (request) => {
+    const { pathname } = new URL(request.url);
+    switch (pathname) {
+      case "/livez":
+        return new Response("alive\n");
+      case "/readyz": {
+        const reason = notReady();
+        return reason === undefined
+          ? new Response("ready\n")
+          : new Response(`not ready: ${reason}\n`, { status: 503 });
+      }
+      case "/metrics":
+        return new Response(await metrics.metrics(), {
+          headers: { "content-type": metrics.contentType },
+        });
+    }
+    return await routes[pathname]?.(request) ?? new Response("not found\n", { status: 404 });
+  });
+  return {
+    url: `http://${hostname}:${server.addr.port}`,
+    close: () => server.shutdown(),
+  };
+}

@@ -1,0 +1,148 @@
+/** The settings that several processes share; each process adds its own. `.env.example` lists all. */
+import { choice, type Config, flag, hosts, integer, string } from "./config.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
+import { DEFAULT_PARTITIONS } from "../topology.ts";
+
+/** Where Kafka is, and what the topics are called there. */
+export const kafkaSettings = {
+  brokers: hosts({
+    env: "KAFKA_BROKERS",
+    fallback: "127.0.0.1:9092",
+    help: "Kafka's address, host:port; several separated by commas",
+  }),
+  topicPrefix: string({
+    env: "TOPIC_PREFIX",
+    fallback: "",
+    pattern: /^[A-Za-z0-9._-]{0,40}$/,
+    expected: "at most 40 letters, digits, dots, dashes and underscores",
+    help: "put before every topic, group and transactional id; keeps several orderflows apart",
+  }),
+};
+
+export const topicSettings = {
+  partitions: integer({
+    env: "PARTITIONS",
+    option: "partitions",
+    fallback: String(DEFAULT_PARTITIONS),
+    min: 1,
+    max: 1_000,
+    help: "partitions of each order topic, when it is created",
+  }),
+  replicationFactor: integer({
+    env: "REPLICATION_FACTOR",
+    fallback: "1",
+    min: 1,
+    max: 10,
+    help: "copies of each partition, when a topic is created",
+  }),
+};
+
+/** Where the tables are. */
+export const storeSettings = {
+  dataDir: string({
+    env: "DATA_DIR",
+    fallback: ".data",
+    pattern: /./,
+    expected: "a folder",
+    help: "the folder of the embedded Kafka and of the SQLite files",
+  }),
+  databaseUrl: string({
+    env: "DATABASE_URL",
+    fallback: "",
+    pattern: /^(postgres(ql)?:\/\/.+)?$/,
+    expected: "postgres://…, or nothing for SQLite in DATA_DIR",
+    help: "a PostgreSQL for the tables, for services on several machines; empty: SQLite",
+  }),
+};
+
+export const logSettings = {
+  logLevel: choice({
+    env: "LOG_LEVEL",
+    fallback: "info",
+    words: LOG_LEVELS,
+    help: `how much is logged: ${LOG_LEVELS.join(", ")}`,
+  }),
+  logFormat: choice({
+    env: "LOG_FORMAT",
+    fallback: "text",
+    words: LOG_FORMATS,
+    help: "text for people, json for machines",
+  }),
+};
+
+/** What every long-running process has. */
+export const serviceSettings = {
+  ...kafkaSettings,
+  ...logSettings,
+  httpHost: string({
+    env: "HTTP_HOST",
+    fallback: "127.0.0.1",
+    pattern: /./,
+    expected: "an address",
+    help: "where /livez, /readyz and /metrics are served",
+  }),
+  httpPort: integer({
+    env: "HTTP_PORT",
+    fallback: "0",
+    min: 0,
+    max: 65_535,
+    help: "the port for them; 0 takes a free one, so that copies do not collide",
+  }),
+  drainTimeoutMs: integer({
+    env: "DRAIN_TIMEOUT_MS",
+    fallback: "15000",
+    min: 1_000,
+    max: 300_000,
+    help: "how long a stop may take to finish what is in flight",
+  }),
+  stopWithStdin: flag({
+    env: "STOP_WITH_STDIN",
+    fallback: "false",
+    help: "stop when standard input ends: a supervisor's way to leave no orphans",
+  }),
+};
+
+/** What the four services have that consume, transform and produce. */
+export const processorSettings = {
+  ...serviceSettings,
+  ...storeSettings,
+  guarantee: choice({
+    env: "PROCESSING_GUARANTEE",
+    fallback: "exactly_once",
+    words: ["exactly_once", "at_least_once"],
+    help: "exactly_once: outputs and offsets in one Kafka transaction; at_least_once: without",
+  }),
+  sessionTimeoutMs: integer({
+    env: "SESSION_TIMEOUT_MS",
+    fallback: "10000",
+    min: 6_000,
+    max: 300_000,
+    help: "how long a consumer group waits for a member that says nothing",
+  }),
+  transactionTimeoutMs: integer({
+    env: "TRANSACTION_TIMEOUT_MS",
+    fallback: "10000",
+    min: 1_000,
+    max: 300_000,
+    help: "how long a transaction may stay open; at most SESSION_TIMEOUT_MS",
+  }),
+  maxBatch: integer({
+    env: "MAX_BATCH",
+    fallback: "1000",
+    min: 1,
+    max: 10_000,
+    help: "most messages in one transaction",
+  }),
+};
+
+/**
+ * A transaction that outlives its owner's membership would keep the partition's next owner from
+ * reading on until it times out.
+ */
+export function transactionFitsSession(
+  config: Pick<Config<typeof processorSettings>, "transactionTimeoutMs" | "sessionTimeoutMs">,
+): string | undefined {
+  const { transactionTimeoutMs, sessionTimeoutMs } = config;
+  return transactionTimeoutMs <= sessionTimeoutMs ? undefined : `TRANSACTION_TIMEOUT_MS: ` +
+    `${transactionTimeoutMs} is more than SESSION_TIMEOUT_MS, ${sessionTimeoutMs}: lower the one or raise the other`;
+}

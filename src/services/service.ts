@@ -1,0 +1,48 @@
+/** The shell of the four services that consume, transform and produce: everything but their work. */
+import { Registry } from "prom-client";
+import type { Config } from "../runtime/config.ts";
+import { startHttp } from "../runtime/http.ts";
+import type { Logger } from "../runtime/log.ts";
+import type { processorSettings } from "../runtime/settings.ts";
+import { createProcessorMetrics } from "../stream/metrics.ts";
+import { createProcessor, type ProcessorOptions } from "../stream/processor.ts";
+import { Names, type Processor } from "../topology.ts";
+
+/**
+ * Runs a service until `signal` aborts: its HTTP server, and the loop with its handlers.
+ *
+ * @throws whatever is a bug in a handler
+ */
+export async function runService(options: {
+  service: Processor;
+  config: Config<typeof processorSettings>;
+  handlers: ProcessorOptions["handlers"];
+  log: Logger;
+  signal: AbortSignal;
+  registry?: Registry;
+}): Promise<void> {
+  const { service, config, handlers, log, signal, registry = new Registry() } = options;
+  const processor = createProcessor({
+    ...config,
+    clientId: `${service}-${Deno.pid}`,
+    service,
+    names: new Names(config.topicPrefix),
+    handlers,
+    log,
+    metrics: createProcessorMetrics(registry),
+  });
+  const notReady = () => signal.aborted ? "stopping" : processor.notReady();
+  const http = startHttp({
+    hostname: config.httpHost,
+    port: config.httpPort,
+    metrics: registry,
+    notReady,
+  });
+  log.info(`${config.guarantee}; health and metrics at ${http.url}`);
+  try {
+    await processor.run(signal);
+    log.info("stopped");
+  } finally {
+    await http.close();
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Calls a handler as often as it takes, within bounds, and sorts its failures:
+ *
+ * - Unavailable (a database, a gateway): tried again with growing pauses; then passed on, for the
+ *   partition to be paused. Nothing is skipped.
+ * - a bug (TypeError, a failed assertion): passed on at once; the process ends with a clear log, and
+ *   whoever supervises it starts it again.
+ * - anything else, such as a value that the database refuses: the batch is halved until the message is
+ *   found that fails alone; that one is a dead letter, the others go on.
+ */
+import { AssertionError } from "node:assert/strict";
+import { ExponentialBackoff, handleType, retry } from "cockatiel";
+import { Unavailable } from "../store/database.ts";
+import type { DeadLetter, Handled, Handler, Received } from "./message.ts";
+
+/** Attempts for a batch whose handler says Unavailable, before its partition is paused. */
+const ATTEMPTS = 6;
+
+const patience = retry(handleType(Unavailable), {
+  maxAttempts: ATTEMPTS - 1,
+  backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 2_000 }),
+});
+
+/**
+ * @param signal gives up between attempts when it aborts
+ * @throws {Unavailable} after the last attempt; and whatever is a bug
+ */
+export async function attempt(
+  handler: Handler,
+  batch: readonly Received[],
+  signal: AbortSignal,
+): Promise<Handled> {
+  try {
+    return await patience.execute(() => handler(batch), signal);
+  } catch (error) {
+    if (error instanceof Unavailable || isBug(error)) throw error;
+    if (signal.aborted) throw new Unavailable("given up: the partition is being handed over");
+    if (batch.length > 1) {
+      const middle = batch.length >> 1;
+      const first = await attempt(handler, batch.slice(0, middle), signal);
+      const second = await attempt(handler, batch.slice(middle), signal);
+      return {
+        events: [...first.events, ...second.events],
+        deadLetters: [...first.deadLetters ?? [], ...second.deadLetters ?? []],
+      };
+    }
+    return { events: [], deadLetters: batch.map((message) => failed(message, error)) };
+  }
+}
+
+function failed({ topic, partition, raw }: Received, error: unknown): DeadLetter {
+  const detail = error instanceof Error ? error.message : String(error);
+  return {
+    topic,
+    partition,
+    raw,
+    fault: { reason: "processing_failed", detail: detail.slice(0, 300) },
+  };
+}
+
+const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError];
+
+/** Whether an error means that the program is wrong, rather than its input or its surroundings. */
+export function isBug(error: unknown): boolean {
+  return !(error instanceof Error) || BUGS.some((bug) => error instanceof bug);
+}

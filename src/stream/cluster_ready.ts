@@ -1,0 +1,39 @@
+/** Waits for the cluster and its topics, and says so in one line for each change of what is missing. */
+import type { Kafka } from "kafkajs";
+import { pause } from "../runtime/stop.ts";
+
+const RETRY_MS = 1_000;
+
+/**
+ * Resolves when a broker answers and all topics exist, or when `signal` aborts.
+ *
+ * @param options.onWait told what is being waited for, each time it is tried
+ */
+export async function clusterReady(kafka: Kafka, options: {
+  brokers: readonly string[];
+  /** Names on the cluster. */
+  topics: readonly string[];
+  signal: AbortSignal;
+  onWait: (reason: string) => void;
+}): Promise<void> {
+  while (!options.signal.aborted) {
+    const admin = kafka.admin({ retry: { retries: 0 } });
+    try {
+      await admin.connect();
+      const existing = new Set(await admin.listTopics());
+      const missing = options.topics.filter((topic) => !existing.has(topic));
+      if (missing.length === 0) return;
+      options.onWait(
+        `waiting for the topic${missing.length > 1 ? "s" : ""} ${missing.join(", ")}: ` +
+          "`deno task topics` creates them",
+      );
+    } catch {
+      options.onWait(
+        `waiting for Kafka at ${options.brokers.join(", ")}: \`deno task broker\` starts one`,
+      );
+    } finally {
+      await admin.disconnect().catch(() => {});
+    }
+    await pause(RETRY_MS, options.signal);
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Two defects of kafkajs 2.2.4 mended from outside, by replacing one function each.
+ *
+ * Loaded for its effect, before any client is made (client.ts imports it).
+ */
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+
+interface RequestQueuePrototype {
+  pending: unknown[];
+  throttledUntil: number;
+  scheduleCheckPendingRequests(): void;
+}
+
+/**
+ * kafkajs#1704: an idle request queue re-arms its timer for ever, once a millisecond, which costs 5 %
+ * of a core a connection and prints TimeoutNegativeWarning. With nothing pending there is nothing to
+ * check.
+ */
+function mendIdleRequestQueue(): void {
+  const queue = require("kafkajs/src/network/requestQueue/index.js")
+    .prototype as RequestQueuePrototype;
+  const original = queue.scheduleCheckPendingRequests;
+  queue.scheduleCheckPendingRequests = function () {
+    if (this.pending.length === 0) return;
+    if (this.throttledUntil < Date.now()) this.throttledUntil = Date.now();
+    original.call(this);
+  };
+}
+
+interface Grouping {
+  topic: string;
+  partitionMetadata: unknown[];
+  messages: unknown[];
+  partitioner: (args: { topic: string; partitionMetadata: unknown[]; message: unknown }) => number;
+}
+
+/**
+ * kafkajs#1576: grouping messages by partition copies the group for every message: 8 ms for 1,000
+ * messages, 1.5 s for 20,000. The function is bound at load, so that its module is replaced in the
+ * cache before kafkajs loads.
+ */
+function mendGrouping(): void {
+  const path = require.resolve("kafkajs/src/producer/groupMessagesPerPartition.js");
+  require(path);
+  const module = require.cache[path];
+  if (!module) throw new Error("kafkajs's grouping module is not where it was");
+  module.exports = ({ topic, partitionMetadata, messages, partitioner }: Grouping) => {
+    const groups: Record<number, unknown[]> = {};
+    if (partitionMetadata.length === 0) return groups;
+    for (const message of messages) {
+      const partition = partitioner({ topic, partitionMetadata, message });
+      (groups[partition] ??= []).push(message);
+    }
+    return groups;
+  };
+}
+
+mendGrouping();
+mendIdleRequestQueue();

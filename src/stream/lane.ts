@@ -1,0 +1,82 @@
+/**
+ * One input partition that is assigned to us: its writer, its position, and the order of what happens
+ * to it. A lane does one thing at a time; different lanes run side by side.
+ */
+import type { TopicMessages } from "kafkajs";
+import type { PartitionWriter } from "./partition_writer.ts";
+
+/**
+ * How long a batch without any output may wait for its offset to be committed. Much of what a service
+ * reads asks nothing of it (a confirmed order's outcome, one half of a join); a transaction for each
+ * such batch would cost more than reading it again after a crash.
+ */
+const OFFSET_ONLY_COMMIT_MS = 1_000;
+
+export class Lane {
+  #writer: PartitionWriter | undefined;
+  #position: number | undefined;
+  #uncommitted = false;
+  #lastCommit = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  /** @param open takes the partition over: fences its previous owner, reads its committed offset */
+  constructor(private readonly open: () => Promise<PartitionWriter>) {}
+
+  /** Runs `work` when everything before it has ended. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(work);
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  /** Resolves when nothing runs in this lane. */
+  idle(): Promise<unknown> {
+    return this.#tail;
+  }
+
+  /**
+   * The next offset to process; takes the partition over if that has not happened yet.
+   *
+   * @param fetchedOffset where the consumer is: the answer when the group has committed nothing yet
+   */
+  async position(fetchedOffset: number): Promise<number> {
+    // A consumer ahead of us means that somebody else had the partition since: take it over again.
+    if (this.#position !== undefined && fetchedOffset > this.#position) await this.close();
+    if (this.#writer === undefined || this.#position === undefined) {
+      this.#writer = await this.open();
+      this.#position = this.#writer.start ?? fetchedOffset;
+      this.#lastCommit = performance.now();
+    }
+    return this.#position;
+  }
+
+  /** Publishes `outputs` and moves on to `nextOffset`. */
+  async advance(outputs: TopicMessages[], nextOffset: number): Promise<void> {
+    this.#position = nextOffset;
+    this.#uncommitted = true;
+    const due = performance.now() - this.#lastCommit >= OFFSET_ONLY_COMMIT_MS;
+    if (outputs.length > 0 || due) await this.#commit(outputs);
+  }
+
+  /** Commits the offset of batches without output, when that is due. */
+  async flush(options: { force: boolean }): Promise<void> {
+    const due = options.force || performance.now() - this.#lastCommit >= OFFSET_ONLY_COMMIT_MS;
+    if (this.#uncommitted && due) await this.#commit([]);
+  }
+
+  async #commit(outputs: TopicMessages[]): Promise<void> {
+    if (!this.#writer || this.#position === undefined) throw new TypeError("the lane is not open");
+    await this.#writer.commit(outputs, this.#position);
+    this.#uncommitted = false;
+    this.#lastCommit = performance.now();
+  }
+
+  /** Lets go of the partition; the next `position` takes it over anew. */
+  async close(): Promise<void> {
+    const writer = this.#writer;
+    this.#writer = undefined;
+    this.#position = undefined;
+    this.#uncommitted = false;
+    await writer?.close();
+  }
+}

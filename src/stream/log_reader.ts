@@ -1,0 +1,192 @@
+/**
+ * Reads committed records straight from the log, as a member of no consumer group: for the audit, a
+ * trace, the dead letters, a replay. Reading changes nothing on the cluster.
+ *
+ * kafkajs has no such reader (its consumer always needs a group), but the parts it is made of do: the
+ * cluster finds leaders and fetches, its Batch drops aborted and control records.
+ */
+import "./fast_path.ts";
+import type { Kafka } from "kafkajs";
+import KafkaBatch from "kafkajs/src/consumer/batch.js";
+import type { RawMessage } from "./message.ts";
+
+/** A record of the log. */
+export interface LogRecord extends RawMessage {
+  /** The topic's name on the cluster. */
+  readonly topic: string;
+  readonly partition: number;
+  /** When the producer made it, epoch milliseconds. */
+  readonly timestamp: number;
+}
+
+export interface ReadOptions {
+  /** All partitions unless said. */
+  readonly partitions?: readonly number[];
+  /** Where to start, by partition; the beginning of the log unless said. */
+  readonly from?: ReadonlyMap<number, number>;
+  /** Go on waiting for new records until `signal` aborts, instead of ending where the log ends now. */
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface LogReader {
+  /** The topic's partitions, or undefined when there is no such topic. */
+  partitionsOf(topic: string): Promise<number[] | undefined>;
+  /** First offset and the offset after the last one, by partition. */
+  ends(topic: string): Promise<Map<number, { first: number; end: number }>>;
+  /**
+   * The committed records of a topic, in batches, in order within each partition; ends where the log
+   * ended when it was called. A transaction that is still open there is waited for.
+   */
+  read(topic: string, options?: ReadOptions): AsyncIterable<LogRecord[]>;
+  close(): Promise<void>;
+}
+
+const FETCH_BYTES = 8 * 1024 * 1024;
+const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
+const FETCH_WAIT_MS = 100;
+const READ_COMMITTED = 1;
+
+/** The parts of kafkajs's internal Cluster that are used here. */
+interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  addMultipleTargetTopics(topics: string[]): Promise<void>;
+  findTopicPartitionMetadata(topic: string): { partitionId: number }[];
+  findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
+  findBroker(node: { nodeId: string }): Promise<Broker>;
+  fetchTopicsOffset(
+    request: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
+  ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
+}
+
+interface Broker {
+  fetch(request: {
+    maxWaitTime: number;
+    minBytes: number;
+    maxBytes: number;
+    isolationLevel: number;
+    topics: {
+      topic: string;
+      partitions: { partition: number; fetchOffset: string; maxBytes: number }[];
+    }[];
+  }): Promise<{ responses: { topicName: string; partitions: PartitionData[] }[] }>;
+}
+
+interface PartitionData {
+  partition: number;
+  highWatermark: string;
+  messages: unknown[];
+}
+
+interface KafkaBatch {
+  messages: {
+    offset: string;
+    timestamp: string;
+    key: Uint8Array | null;
+    value: Uint8Array | null;
+    headers: Record<string, unknown>;
+  }[];
+  rawMessages: unknown[];
+  lastOffset(): string;
+}
+
+export async function openLogReader(kafka: Kafka): Promise<LogReader> {
+  const cluster = createCluster(kafka);
+  await cluster.connect();
+
+  const partitionsOf = async (topic: string) => {
+    try {
+      await cluster.addMultipleTargetTopics([topic]);
+      // kafkajs remembers what it was told about a topic; a new one may have got its leaders since.
+      await cluster.refreshMetadata();
+    } catch (error) {
+      if ((error as { type?: string }).type === "UNKNOWN_TOPIC_OR_PARTITION") return undefined;
+      throw error;
+    }
+    return cluster.findTopicPartitionMetadata(topic).map((p) => p.partitionId).sort((a, b) =>
+      a - b
+    );
+  };
+
+  const ends = async (topic: string) => {
+    const partitions = (await partitionsOf(topic) ?? []).map((partition) => ({ partition }));
+    const offsets = async (fromBeginning: boolean) => {
+      const [answer] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
+      return new Map(answer?.partitions.map((p) => [p.partition, Number(p.offset)]));
+    };
+    const [first, end] = await Promise.all([offsets(true), offsets(false)]);
+    return new Map(
+      partitions.map(({ partition }) =>
+        [partition, { first: first.get(partition) ?? 0, end: end.get(partition) ?? 0 }] as const
+      ),
+    );
+  };
+
+  async function* read(topic: string, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
+    const { from, follow = false, signal } = options;
+    const limits = await ends(topic);
+    const next = new Map<number, number>();
+    for (const partition of options.partitions ?? limits.keys()) {
+      const first = limits.get(partition)?.first ?? 0;
+      next.set(partition, Math.max(first, from?.get(partition) ?? first));
+    }
+    const open = () =>
+      [...next].filter(([partition, offset]) =>
+        follow || offset < (limits.get(partition)?.end ?? 0)
+      );
+    for (let rest = open(); rest.length > 0 && !signal?.aborted; rest = open()) {
+      const leaders = cluster.findLeaderForPartitions(topic, rest.map(([partition]) => partition));
+      for (const [nodeId, partitions] of Object.entries(leaders)) {
+        const broker = await cluster.findBroker({ nodeId });
+        const { responses } = await broker.fetch({
+          maxWaitTime: FETCH_WAIT_MS,
+          minBytes: 1,
+          maxBytes: FETCH_BYTES,
+          isolationLevel: READ_COMMITTED,
+          topics: [{
+            topic,
+            partitions: partitions.map((partition) => ({
+              partition,
+              fetchOffset: String(next.get(partition)),
+              maxBytes: FETCH_BYTES_PER_PARTITION,
+            })),
+          }],
+        });
+        for (const data of responses.flatMap((response) => response.partitions)) {
+          const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(data.partition)), data);
+          if (batch.rawMessages.length > 0) {
+            next.set(data.partition, Number(batch.lastOffset()) + 1);
+          }
+          if (batch.messages.length > 0) yield toRecords(topic, data.partition, batch);
+        }
+      }
+    }
+  }
+
+  return { partitionsOf, ends, read, close: () => cluster.disconnect() };
+}
+
+/** kafkajs keeps its way to make a Cluster from a client's settings under a private symbol. */
+function createCluster(kafka: Kafka): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka)
+    .find((candidate) => candidate.description === "private:Kafka:createCluster");
+  if (!symbol) throw new TypeError("kafkajs no longer makes its clusters where 2.2.4 does");
+  const create = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]!;
+  return create({ metadataMaxAge: 60_000, allowAutoTopicCreation: false, isolationLevel: 0 });
+}
+
+function toRecords(topic: string, partition: number, batch: KafkaBatch): LogRecord[] {
+  return batch.messages.map((message) => ({
+    topic,
+    partition,
+    offset: Number(message.offset),
+    timestamp: Number(message.timestamp),
+    key: message.key,
+    value: message.value,
+    headers: Object.fromEntries(
+      Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value ?? "")]),
+    ),
+  }));
+}

@@ -1,0 +1,49 @@
+/** What a processor counts, as Prometheus metrics. */
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+export type ProcessorMetrics = ReturnType<typeof createProcessorMetrics>;
+
+export function createProcessorMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    messages: new Counter({
+      name: "orderflow_messages_total",
+      help: "Messages processed, by input topic",
+      labelNames: ["topic"],
+      registers,
+    }),
+    events: new Counter({
+      name: "orderflow_events_total",
+      help: "Events published, by type",
+      labelNames: ["event"],
+      registers,
+    }),
+    deadLetters: new Counter({
+      name: "orderflow_dead_letters_total",
+      help: "Messages that went to the dead letters, by reason",
+      labelNames: ["reason"],
+      registers,
+    }),
+    batchSeconds: new Histogram({
+      name: "orderflow_batch_seconds",
+      help: "From decoding a batch to its commit, seconds",
+      buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    partitions: new Gauge({
+      name: "orderflow_assigned_partitions",
+      help: "Input partitions assigned to this member",
+      registers,
+    }),
+    rebalances: new Counter({
+      name: "orderflow_rebalances_total",
+      help: "Rebalances of the group that this member took part in",
+      registers,
+    }),
+    laneRestarts: new Counter({
+      name: "orderflow_partition_restarts_total",
+      help: "Partitions taken over again after a failed transaction",
+      registers,
+    }),
+  };
+}
