@@ -65,7 +65,7 @@ export function decode(topic: Topic, key: Uint8Array | null, value: Uint8Array |
   try {
     event = JSON.parse(json);
   } catch (error) {
-    return faulty("invalid_json", (error as Error).message);
+    return faulty("invalid_json", oneLine((error as Error).message));
   }
   if (typeof event !== "object" || event === null || Array.isArray(event)) {
     return faulty("wrong_shape", `expected a JSON object, found ${excerpt(event)}`);
@@ -91,6 +91,11 @@ export function decode(topic: Topic, key: Uint8Array | null, value: Uint8Array |
     );
   }
   return { ok: true, event };
+}
+
+/** What quotes a message's own text, made safe for a header and a terminal. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, " ");
 }
 
 /** Whether the key's bytes are the orderId's; ids are ASCII, so that bytes and characters agree. */

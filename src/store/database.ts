@@ -20,7 +20,7 @@ type Value<T extends ColumnType> = T extends "text" ? string : number;
 
 /** One row: the key is never null. */
 export type Row<T extends Table> = T extends Table<infer C>
-  ? { [K in keyof C]: K extends T["key"] ? string : Value<C[K]> | null }
+  ? { -readonly [K in keyof C]: K extends T["key"] ? string : Value<C[K]> | null }
   : never;
 
 /** Declares a table; the first column of `columns` is its key. */

@@ -7,7 +7,7 @@ const RETRY_MS = 1_000;
 /**
  * Resolves when a broker answers and all topics exist, or when `signal` aborts.
  *
- * @param options.onWait told what is being waited for, each time it is tried
+ * @param options.onWait told what is being waited for, once for each change of it
  */
 export async function clusterReady(kafka: Kafka, options: {
   brokers: readonly string[];
@@ -16,6 +16,11 @@ export async function clusterReady(kafka: Kafka, options: {
   signal: AbortSignal;
   onWait: (reason: string) => void;
 }): Promise<void> {
+  let told: string | undefined;
+  const tell = (reason: string) => {
+    if (reason !== told) options.onWait(reason);
+    told = reason;
+  };
   while (!options.signal.aborted) {
     const admin = kafka.admin({ retry: { retries: 0 } });
     try {
@@ -23,12 +28,12 @@ export async function clusterReady(kafka: Kafka, options: {
       const existing = new Set(await admin.listTopics());
       const missing = options.topics.filter((topic) => !existing.has(topic));
       if (missing.length === 0) return;
-      options.onWait(
+      tell(
         `waiting for the topic${missing.length > 1 ? "s" : ""} ${missing.join(", ")}: ` +
           "`deno task topics` creates them",
       );
     } catch {
-      options.onWait(
+      tell(
         `waiting for Kafka at ${options.brokers.join(", ")}: \`deno task broker\` starts one`,
       );
     } finally {

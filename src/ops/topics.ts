@@ -1,0 +1,38 @@
+/** `deno task topics`: waits for Kafka, creates the topics that are missing, and says which. */
+import { Failure, runProgram } from "../runtime/program.ts";
+import { kafkaSettings, logSettings, topicSettings } from "../runtime/settings.ts";
+import { createClient } from "../stream/client.ts";
+import { clusterReady } from "../stream/cluster_ready.ts";
+import { createTopics, PartitionsDiffer } from "../stream/topics.ts";
+import { Names } from "../topology.ts";
+
+Deno.exit(
+  await runProgram({
+    name: "topics",
+    settings: { ...kafkaSettings, ...logSettings, ...topicSettings },
+    async run({ config, signal }) {
+      const { brokers, partitions, replicationFactor } = config;
+      const kafka = createClient({ brokers, clientId: `topics-${Deno.pid}` });
+      await clusterReady(kafka, {
+        brokers,
+        topics: [],
+        signal,
+        onWait: console.error,
+      });
+      if (signal.aborted) return 1;
+      try {
+        const { created, existing } = await createTopics(kafka, new Names(config.topicPrefix), {
+          partitions,
+          replicationFactor,
+        });
+        if (created.length > 0) console.log(`created ${created.join(", ")}`);
+        console.log(
+          `${created.length + existing.length} topics are there; ` +
+            `each order topic has ${partitions} partitions`,
+        );
+      } catch (error) {
+        throw error instanceof PartitionsDiffer ? new Failure(error.message) : error;
+      }
+    },
+  }),
+);

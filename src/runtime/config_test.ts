@@ -1,0 +1,115 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  choice,
+  ConfigError,
+  flag,
+  hosts,
+  integer,
+  number,
+  readConfig,
+  type Sources,
+  string,
+} from "./config.ts";
+
+const settings = {
+  brokers: hosts({ env: "KAFKA_BROKERS", fallback: "127.0.0.1:9092", help: "" }),
+  rate: integer({ env: "RATE", option: "rate", fallback: "0", min: 0, max: 100, help: "" }),
+  share: number({ env: "SHARE", fallback: "0.5", min: 0, max: 1, help: "" }),
+  mode: choice({ env: "MODE", fallback: "a", words: ["a", "b"], help: "" }),
+  keep: flag({ option: "keep", fallback: "false", help: "" }),
+  name: string({ env: "NAME", fallback: "x", pattern: /^\w+$/, expected: "letters", help: "" }),
+};
+
+function sources(
+  { args = [], env = {}, file }: { args?: string[]; env?: Record<string, string>; file?: string },
+): Sources {
+  return {
+    args,
+    env: (name) => env[name],
+    readFile: () => {
+      if (file === undefined) throw new Deno.errors.NotFound("no such file");
+      return file;
+    },
+  };
+}
+
+Deno.test("readConfig: nothing said is the fallback", () => {
+  const { config, positionals } = readConfig(settings, { sources: sources({}) });
+  assertEquals(config, {
+    brokers: ["127.0.0.1:9092"],
+    rate: 0,
+    share: 0.5,
+    mode: "a",
+    keep: false,
+    name: "x",
+  });
+  assertEquals(positionals, []);
+});
+
+Deno.test("readConfig: the command line wins over the environment, that over the file", () => {
+  const { config } = readConfig(settings, {
+    sources: sources({
+      args: ["--rate", "3", "--keep"],
+      env: { RATE: "2", MODE: "b" },
+      file: "RATE=1\nMODE=a\n# a comment\nNAME='file'\nSHARE=\n",
+    }),
+  });
+  assertEquals([config.rate, config.mode, config.name, config.keep, config.share], [
+    3,
+    "b",
+    "file",
+    true,
+    0.5,
+  ]);
+});
+
+Deno.test("readConfig: names every fault at once, with value and expectation", () => {
+  const error = assertThrows(() =>
+    readConfig(settings, {
+      sources: sources({
+        args: ["--speed=9", "--rate", "101", "extra"],
+        env: { KAFKA_BROKERS: "localhost", SHARE: "1,5", MODE: "c" },
+        file: "nonsense\nNAME=a b",
+      }),
+    }), ConfigError);
+  for (
+    const part of [
+      "--speed: no such option",
+      '--rate: expected a whole number from 0 to 100, found "101"',
+      '"extra": unexpected',
+      'KAFKA_BROKERS: expected host:port, several separated by commas, found "localhost"',
+      'SHARE: expected a number from 0 to 1, found "1,5"',
+      'MODE: expected one of a, b, found "c"',
+      '.env, line 1: expected NAME=value, found "nonsense"',
+      'NAME: expected letters, found "a b"',
+    ]
+  ) assertStringIncludes(error.message, part);
+  assertEquals(error.faults.length, 8);
+});
+
+Deno.test("readConfig: a check sees sound values and names a contradiction", () => {
+  const checks = [({ rate }: { rate: number }) => rate > 1 ? "RATE: too fast" : undefined];
+  assertThrows(
+    () => readConfig(settings, { checks, sources: sources({ env: { RATE: "2" } }) }),
+    ConfigError,
+    "RATE: too fast",
+  );
+  assertEquals(readConfig(settings, { checks, sources: sources({}) }).config.rate, 0);
+});
+
+Deno.test("readConfig: a file that was asked for must be there", () => {
+  assertThrows(
+    () => readConfig(settings, { sources: sources({ args: ["--env", "other.env"] }) }),
+    ConfigError,
+    "other.env: cannot be read",
+  );
+});
+
+Deno.test("readConfig: positionals are counted", () => {
+  const positionals = { usage: "ORDER_ID", min: 1, max: 1 };
+  const read = (args: string[]) =>
+    readConfig(settings, { positionals, sources: sources({ args }) }).positionals;
+  assertEquals(read(["r1-000001"]), ["r1-000001"]);
+  assertThrows(() => read([]), ConfigError, "expected ORDER_ID");
+  assertThrows(() => read(["a", "b"]), ConfigError, '"b": unexpected; expected ORDER_ID');
+});

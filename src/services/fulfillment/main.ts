@@ -1,0 +1,42 @@
+/** Fulfillment: joins what stock and payment said of an order; exactly one outcome an order. */
+import { runProgram } from "../../runtime/program.ts";
+import { processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
+import { openDatabase } from "../../store/open.ts";
+import type { Handler } from "../../stream/message.ts";
+import { runService } from "../service.ts";
+import type { HalfEvent } from "./join.ts";
+import { joinHalves, joins } from "./store.ts";
+
+Deno.exit(
+  await runProgram({
+    name: "fulfillment",
+    settings: processorSettings,
+    checks: [transactionFitsSession],
+    async run({ config, log, signal }) {
+      const database = await openDatabase({
+        url: config.databaseUrl,
+        directory: config.dataDir,
+        owner: "fulfillment",
+        tables: [joins],
+      });
+      const handler: Handler<HalfEvent> = async (batch) => ({
+        events: await joinHalves(
+          database,
+          batch.map(({ event, topic, raw }) => ({ event, topic, offset: raw.offset })),
+          new Date().toISOString(),
+        ),
+      });
+      try {
+        await runService({
+          service: "fulfillment",
+          config,
+          handlers: { "inventory.events": handler, "payment.events": handler },
+          log,
+          signal,
+        });
+      } finally {
+        await database.close();
+      }
+    },
+  }),
+);

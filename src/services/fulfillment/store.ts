@@ -1,0 +1,99 @@
+/**
+ * The joins, one row an order: its two halves, and the outcome with the message that completed it.
+ *
+ * An outcome belongs to the message that completed the join. When that message is delivered again (its
+ * transaction failed), the stored outcome is returned again; any other message of the order, the
+ * other half delivered again included, returns nothing. So the outcome is published exactly once,
+ * by the transaction that consumes that message.
+ */
+import type { OrderCancelled, OrderConfirmed } from "../../events/schemas.ts";
+import { type Database, type Row, table } from "../../store/database.ts";
+import type { Topic } from "../../topology.ts";
+import { decide, evolve, type HalfEvent, type Join } from "./join.ts";
+
+/** Of owner `fulfillment`. */
+export const joins = table("joins", "order_id", {
+  order_id: "text",
+  /** `Answer` of the stock, JSON. */
+  stock: "text",
+  /** `Answer` of the payment with its amount, JSON. */
+  payment: "text",
+  /** The outcome event, JSON; null until both halves are there. */
+  outcome: "text",
+  /** The message that completed the join. */
+  decided_by_topic: "text",
+  decided_by_offset: "integer",
+});
+
+export interface Half {
+  readonly event: HalfEvent;
+  readonly topic: Topic;
+  readonly offset: number;
+}
+
+/**
+ * Joins a batch, in one transaction.
+ *
+ * @param halves in the order of the log
+ * @param occurredAt the time of what is decided now, ISO 8601
+ * @returns the outcomes that the batch's messages completed, now or when they were first delivered
+ * @throws {Unavailable} the database does not answer
+ */
+export async function joinHalves(
+  database: Database,
+  halves: readonly Half[],
+  occurredAt: string,
+): Promise<(OrderConfirmed | OrderCancelled)[]> {
+  const relevant = halves.filter(({ event }) => evolve({}, event) !== undefined);
+  if (relevant.length === 0) return [];
+  const orderIds = [...new Set(relevant.map(({ event }) => event.orderId))];
+  return await database.transaction(async (tx) => {
+    // The rows must be there to be locked: the other half may be joined by another member right now.
+    await tx.insert(joins, orderIds.map(emptyRow));
+    const rows = new Map(
+      (await tx.select(joins, orderIds, { lock: true })).map((row) => [row.order_id, row]),
+    );
+    const changed = new Map<string, Row<typeof joins>>();
+    const outcomes: (OrderConfirmed | OrderCancelled)[] = [];
+    for (const { event, topic, offset } of relevant) {
+      const row = rows.get(event.orderId)!;
+      if (row.outcome !== null) {
+        if (row.decided_by_topic === topic && row.decided_by_offset === offset) {
+          outcomes.push(JSON.parse(row.outcome));
+        }
+        continue;
+      }
+      const join = evolve(toJoin(row), event)!;
+      row.stock = join.stock ? JSON.stringify(join.stock) : null;
+      row.payment = join.payment ? JSON.stringify(join.payment) : null;
+      const outcome = decide(join, event, occurredAt);
+      if (outcome) {
+        row.outcome = JSON.stringify(outcome);
+        row.decided_by_topic = topic;
+        row.decided_by_offset = offset;
+        outcomes.push(outcome);
+      }
+      changed.set(row.order_id, row);
+    }
+    await tx.upsert(joins, [...changed.values()]);
+    return outcomes;
+  });
+}
+
+function emptyRow(orderId: string): Row<typeof joins> {
+  return {
+    order_id: orderId,
+    stock: null,
+    payment: null,
+    outcome: null,
+    decided_by_topic: null,
+    decided_by_offset: null,
+  };
+}
+
+function toJoin({ stock, payment }: Row<typeof joins>): Join {
+  return {
+    ...(stock !== null && { stock: JSON.parse(stock) }),
+    ...(payment !== null && { payment: JSON.parse(payment) }),
+  };
+}

@@ -1,0 +1,47 @@
+/**
+ * The validator's work on a batch: input OrderPlaced, output OrderValidated or OrderRejected for each
+ * order's first message, a dead letter for every further one. Database first: the messages' sources
+ * are recorded before anything is published, and the same batch again gives the same answer.
+ */
+import type { OrderPlaced } from "../../events/schemas.ts";
+import type { Database } from "../../store/database.ts";
+import type { DeadLetter, Handler } from "../../stream/message.ts";
+import type { CatalogCache } from "./catalog_cache.ts";
+import { recordSources } from "./seen.ts";
+import { validate } from "./validate.ts";
+
+export function createValidatorHandler(options: {
+  database: Database;
+  catalog: CatalogCache;
+  /** The clock, epoch milliseconds. */
+  now: () => number;
+}): Handler<OrderPlaced> {
+  const { database, catalog, now } = options;
+  return async (batch) => {
+    const readAt = now();
+    const sources = await recordSources(
+      database,
+      batch.map(({ event, partition, raw }) => ({
+        orderId: event.orderId,
+        partition,
+        offset: raw.offset,
+      })),
+    );
+    const view = await catalog.view(
+      batch.map(({ event }) => event.customerId),
+      batch.flatMap(({ event }) => event.items.map((item) => item.productId)),
+    );
+    const events = [];
+    const deadLetters: DeadLetter[] = [];
+    for (const [index, { event, topic, partition, raw }] of batch.entries()) {
+      const first = sources[index];
+      if (first === undefined) {
+        events.push(validate(event, view, now(), readAt));
+      } else {
+        const detail = `order ${event.orderId} was placed before, at offset ${first.offset}`;
+        deadLetters.push({ topic, partition, raw, fault: { reason: "duplicate_order", detail } });
+      }
+    }
+    return { events, deadLetters };
+  };
+}

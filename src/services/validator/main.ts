@@ -1,0 +1,41 @@
+/** The validator: checks every order against the catalog, and sends it on or refuses it. */
+import { runProgram } from "../../runtime/program.ts";
+import { transactionFitsSession } from "../../runtime/settings.ts";
+import { catalogReady, openCatalog } from "../../store/catalog.ts";
+import { openDatabase } from "../../store/open.ts";
+import { runService } from "../service.ts";
+import { createCatalogCache } from "./catalog_cache.ts";
+import { settings } from "./config.ts";
+import { createValidatorHandler } from "./handle.ts";
+import { seenOrders } from "./seen.ts";
+
+Deno.exit(
+  await runProgram({
+    name: "validator",
+    settings,
+    checks: [transactionFitsSession],
+    async run({ config, log, signal }) {
+      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const database = await openDatabase({ ...place, owner: "validator", tables: [seenOrders] });
+      const catalog = await openCatalog(place);
+      try {
+        await catalogReady(catalog, signal, (reason) => log.warn(reason));
+        const limits = {
+          maxEntries: config.catalogCacheEntries,
+          timeToLiveMs: config.catalogCacheTtlMs,
+        };
+        const cache = createCatalogCache(catalog, limits, Date.now);
+        const handler = createValidatorHandler({ database, catalog: cache, now: Date.now });
+        await runService({
+          service: "validator",
+          config,
+          handlers: { "orders.raw": handler },
+          log,
+          signal,
+        });
+      } finally {
+        await Promise.all([database.close(), catalog.close()]);
+      }
+    },
+  }),
+);

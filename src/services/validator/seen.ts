@@ -1,0 +1,57 @@
+/**
+ * Which message brought an order first. The same order placed twice (a client that pressed the button
+ * again, a producer that did not hear its acknowledgement) must not be worked on twice; the same
+ * message delivered twice (after a crash) must.
+ */
+import { type Database, table } from "../../store/database.ts";
+
+/** Of owner `validator`. */
+export const seenOrders = table("seen_orders", "order_id", {
+  order_id: "text",
+  source_partition: "integer",
+  source_offset: "integer",
+});
+
+export interface Source {
+  readonly orderId: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/**
+ * Records where orders were read, one transaction for the batch.
+ *
+ * @param batch in the order of the log
+ * @returns for each of the batch, undefined if it is the order's first message, or else the first one
+ * @throws {Unavailable} the database does not answer
+ */
+export function recordSources(
+  database: Database,
+  batch: readonly Source[],
+): Promise<(Source | undefined)[]> {
+  const first = new Map<string, Source>();
+  for (const source of batch) if (!first.has(source.orderId)) first.set(source.orderId, source);
+  return database.transaction(async (tx) => {
+    await tx.insert(
+      seenOrders,
+      [...first.values()].map((source) => ({
+        order_id: source.orderId,
+        source_partition: source.partition,
+        source_offset: source.offset,
+      })),
+    );
+    const known = new Map(
+      (await tx.select(seenOrders, [...first.keys()])).map((row) => [row.order_id, row]),
+    );
+    return batch.map(({ orderId, partition, offset }) => {
+      const row = known.get(orderId);
+      if (!row || row.source_partition === null || row.source_offset === null) {
+        throw new TypeError(`order ${orderId} was inserted, but is not there`);
+      }
+      const same = row.source_partition === partition && row.source_offset === offset;
+      return same
+        ? undefined
+        : { orderId, partition: row.source_partition, offset: row.source_offset };
+    });
+  });
+}

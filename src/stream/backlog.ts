@@ -1,0 +1,30 @@
+/** Whether consumer groups have read all there is: the question that lag by offset cannot answer. */
+import type { Admin } from "kafkajs";
+import type { LogReader } from "./log_reader.ts";
+import { committedOffsets } from "./offsets.ts";
+
+/**
+ * Whether `group` has processed every committed record of `topic`. A transactional topic ends in a
+ * control record that no consumer sees, so that offsets alone may never meet: what lies between the
+ * committed offset and the end is read.
+ */
+export async function hasCaughtUp(
+  admin: Admin,
+  reader: LogReader,
+  group: string,
+  topic: string,
+): Promise<boolean> {
+  const [committed, ends] = await Promise.all([
+    committedOffsets(admin, group, topic),
+    reader.ends(topic),
+  ]);
+  const behind = new Map<number, number>();
+  for (const [partition, { first, end }] of ends) {
+    const position = committed.get(partition) ?? first;
+    if (position < end) behind.set(partition, position);
+  }
+  if (behind.size === 0) return true;
+  const rest = reader.read(topic, { partitions: [...behind.keys()], from: behind });
+  for await (const records of rest) if (records.length > 0) return false;
+  return true;
+}

@@ -1,0 +1,67 @@
+/** Creates the topics of the topology, and finds those that are not as it says. */
+import type { Kafka } from "kafkajs";
+import { deadLetterTopicOf, type Names, PROCESSORS, TOPIC_NAMES } from "../topology.ts";
+
+export interface TopicSize {
+  /** Partitions of each order topic; a dead-letter topic has one. */
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
+
+/** Dead letters wait for a person: they are kept until somebody removes them. */
+const DEAD_LETTER_RETENTION_MS = "-1";
+
+/** Every order topic must have the same number of partitions: see topology.ts. */
+export class PartitionsDiffer extends Error {
+  override readonly name = "PartitionsDiffer";
+}
+
+/**
+ * Creates what is missing; several may do so at once.
+ *
+ * @returns the names of the topics that were created, and of those that were there
+ * @throws {PartitionsDiffer} an order topic has another number of partitions than asked for
+ */
+export async function createTopics(
+  kafka: Kafka,
+  names: Names,
+  { partitions, replicationFactor }: TopicSize,
+): Promise<{ created: string[]; existing: string[] }> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
+    const deadLetterTopics = PROCESSORS.map((service) => names.topic(deadLetterTopicOf(service)));
+    const before = new Set(await admin.listTopics());
+    const existing = [...orderTopics, ...deadLetterTopics].filter((topic) => before.has(topic));
+    const missing = (topic: string) => !before.has(topic);
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [
+        ...orderTopics.filter(missing).map((topic) => ({
+          topic,
+          numPartitions: partitions,
+          replicationFactor,
+        })),
+        ...deadLetterTopics.filter(missing).map((topic) => ({
+          topic,
+          numPartitions: 1,
+          replicationFactor,
+          configEntries: [{ name: "retention.ms", value: DEAD_LETTER_RETENTION_MS }],
+        })),
+      ],
+    });
+    const { topics } = await admin.fetchTopicMetadata({ topics: orderTopics });
+    const odd = topics.filter((topic) => topic.partitions.length !== partitions);
+    if (odd.length > 0) {
+      const found = odd.map((topic) => `${topic.name} has ${topic.partitions.length}`).join(", ");
+      throw new PartitionsDiffer(
+        `every order topic must have the same number of partitions, ${partitions} as PARTITIONS says, ` +
+          `but ${found}: change PARTITIONS, or start with an empty cluster`,
+      );
+    }
+    return { created: [...orderTopics, ...deadLetterTopics].filter(missing), existing };
+  } finally {
+    await admin.disconnect();
+  }
+}
