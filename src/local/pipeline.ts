@@ -1,0 +1,123 @@
+/**
+ * The services as child processes, supervised: a member that dies is started again, a service is
+ * scaled by starting and stopping members. What `deno task demo`, the end-to-end tests and the bench
+ * have in common.
+ */
+import { pause } from "../runtime/stop.ts";
+import type { Service } from "../topology.ts";
+import { startTask, type TaskProcess } from "./task_process.ts";
+
+export interface PipelineOptions {
+  /** Where each member's log goes: `<directory>/logs/<member>.log`. */
+  readonly directory: string;
+  /** Settings of all members. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Told in one line what a person wants to know: started, died, started again. */
+  readonly onNotice: (line: string) => void;
+}
+
+/** How long a member may take to drain, before it is killed. */
+const STOP_LIMIT_MS = 20_000;
+const RESTART_PAUSE_MS = 500;
+/** A member that dies this often within a short life each time will not get well by itself. */
+const MAX_SHORT_LIVES = 5;
+const SHORT_LIFE_MS = 5_000;
+
+interface Member {
+  readonly service: Service;
+  readonly name: string;
+  process: TaskProcess;
+  stopping: boolean;
+}
+
+export class Pipeline {
+  readonly #members: Member[] = [];
+  readonly #failed = Promise.withResolvers<never>();
+  #stopping = false;
+
+  constructor(private readonly options: PipelineOptions) {
+    Deno.mkdirSync(`${options.directory}/logs`, { recursive: true });
+    this.#failed.promise.catch(() => {});
+  }
+
+  /** Rejects when a member keeps dying. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** The processes of a service that run now, the oldest first. */
+  members(service: Service): TaskProcess[] {
+    return this.#members.filter((m) => m.service === service && !m.stopping).map((m) => m.process);
+  }
+
+  /** Starts or stops members until `service` has `replicas`; resolves when the stopped ones ended. */
+  async scale(service: Service, replicas: number): Promise<void> {
+    const current = this.#members.filter((m) => m.service === service && !m.stopping);
+    for (let n = current.length; n < replicas; n++) this.#start(service);
+    await Promise.all(current.slice(replicas).map((member) => this.#stop(member)));
+  }
+
+  /** Stops all members; each finishes what is in flight. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#members.map((member) => this.#stop(member)));
+  }
+
+  #start(service: Service): void {
+    const taken = new Set(this.#members.filter((m) => !m.stopping).map((m) => m.name));
+    let number = 1;
+    while (taken.has(`${service}-${number}`)) number++;
+    const name = `${service}-${number}`;
+    const member: Member = { service, name, process: this.#spawn(service, name), stopping: false };
+    this.#members.push(member);
+    this.options.onNotice(`${name} started, process ${member.process.pid}`);
+    void this.#supervise(member);
+  }
+
+  #spawn(service: Service, name: string): TaskProcess {
+    const { env } = this.options;
+    return startTask({ task: service, name, env, logFile: this.logFile(name) });
+  }
+
+  logFile(name: string): string {
+    return `${this.options.directory}/logs/${name}.log`;
+  }
+
+  async #supervise(member: Member): Promise<void> {
+    for (let shortLives = 0; shortLives < MAX_SHORT_LIVES;) {
+      const startedAt = performance.now();
+      const status = await member.process.status;
+      if (member.stopping || this.#stopping) return;
+      const how = status.signal ? `was ended by ${status.signal}` : `exited with ${status.code}`;
+      this.options.onNotice(`${member.name} ${how}; starting it again`);
+      shortLives = performance.now() - startedAt < SHORT_LIFE_MS ? shortLives + 1 : 0;
+      await pause(RESTART_PAUSE_MS);
+      if (member.stopping || this.#stopping) return;
+      member.process = this.#spawn(member.service, member.name);
+      this.options.onNotice(`${member.name} started, process ${member.process.pid}`);
+    }
+    this.#failed.reject(
+      new Error(
+        `${member.name} ended ${MAX_SHORT_LIVES} times right after its start; the last lines of ` +
+          `${this.logFile(member.name)}:\n${lastLines(this.logFile(member.name), 10)}`,
+      ),
+    );
+  }
+
+  async #stop(member: Member): Promise<void> {
+    member.stopping = true;
+    // A frozen process would not see that it is asked to stop.
+    member.process.signal("SIGCONT");
+    await member.process.stop(STOP_LIMIT_MS);
+    const index = this.#members.indexOf(member);
+    if (index >= 0) this.#members.splice(index, 1);
+  }
+}
+
+function lastLines(file: string, count: number): string {
+  try {
+    return Deno.readTextFileSync(file).trimEnd().split("\n").slice(-count).join("\n");
+  } catch {
+    return "(no log)";
+  }
+}

@@ -1,0 +1,42 @@
+/** Follows topics from the beginning of the log, through absences of the cluster. */
+import type { Kafka } from "kafkajs";
+import { pause } from "../runtime/stop.ts";
+import { isKafkaError } from "./client.ts";
+import { type LogRecord, openLogReader } from "./log_reader.ts";
+
+const RETRY_MS = 500;
+
+/**
+ * Hands every committed record of `topics` to `onRecords`, each once, in order within a partition,
+ * until `signal` aborts.
+ *
+ * @param topics names on the cluster
+ */
+export async function follow(
+  kafka: Kafka,
+  topics: readonly string[],
+  onRecords: (records: readonly LogRecord[]) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await Promise.all(topics.map(async (topic) => {
+    const next = new Map<number, number>();
+    while (!signal.aborted) {
+      try {
+        const reader = await openLogReader(kafka);
+        try {
+          for await (const records of reader.read(topic, { from: next, follow: true, signal })) {
+            onRecords(records);
+            const last = records.at(-1)!;
+            next.set(last.partition, last.offset + 1);
+          }
+        } finally {
+          await reader.close().catch(() => {});
+        }
+      } catch (error) {
+        if (!isKafkaError(error)) throw error;
+        // What is missing is read when the cluster answers again.
+        await pause(RETRY_MS, signal);
+      }
+    }
+  }));
+}
