@@ -9,27 +9,27 @@
  *   found that fails alone; that one is a dead letter, the others go on.
  */
 import { AssertionError } from "node:assert/strict";
-import { ExponentialBackoff, handleType, retry } from "cockatiel";
+import { ExponentialBackoff, handleType, type IBackoffFactory, retry } from "cockatiel";
 import { Unavailable } from "../store/database.ts";
 import type { DeadLetter, Handled, Handler, Received } from "./message.ts";
 
 /** Attempts for a batch whose handler says Unavailable, before its partition is paused. */
 const ATTEMPTS = 6;
 
-const patience = retry(handleType(Unavailable), {
-  maxAttempts: ATTEMPTS - 1,
-  backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 2_000 }),
-});
+const BACKOFF = new ExponentialBackoff({ initialDelay: 50, maxDelay: 2_000 });
 
 /**
  * @param signal gives up between attempts when it aborts
+ * @param backoff the pauses between attempts
  * @throws {Unavailable} after the last attempt; and whatever is a bug
  */
 export async function attempt(
   handler: Handler,
   batch: readonly Received[],
   signal: AbortSignal,
+  backoff: IBackoffFactory<unknown> = BACKOFF,
 ): Promise<Handled> {
+  const patience = retry(handleType(Unavailable), { maxAttempts: ATTEMPTS - 1, backoff });
   try {
     return await patience.execute(() => handler(batch), signal);
   } catch (error) {
@@ -37,8 +37,8 @@ export async function attempt(
     if (signal.aborted) throw new Unavailable("given up: the partition is being handed over");
     if (batch.length > 1) {
       const middle = batch.length >> 1;
-      const first = await attempt(handler, batch.slice(0, middle), signal);
-      const second = await attempt(handler, batch.slice(middle), signal);
+      const first = await attempt(handler, batch.slice(0, middle), signal, backoff);
+      const second = await attempt(handler, batch.slice(middle), signal, backoff);
       return {
         events: [...first.events, ...second.events],
         deadLetters: [...first.deadLetters ?? [], ...second.deadLetters ?? []],

@@ -1,0 +1,120 @@
+/**
+ * Replays or discards letters.
+ *
+ * Two people at once: the transactional.id `<prefix>dlq-<service>` is a lock. Whoever opens it last
+ * has it; the other's transactions fail. The letters are read after taking it, and a verdict is in
+ * the same transaction as what it says was done: so nobody replays a letter that somebody else just
+ * replayed.
+ */
+import { Failure } from "../../runtime/program.ts";
+import { DEAD_LETTER_HEADERS } from "../../stream/dead_letters.ts";
+import type { LogRecord } from "../../stream/log_reader.ts";
+import { type Addressed, Fenced, openTransactionalSender } from "../../stream/transaction.ts";
+import { deadLetterTopicOf, type Processor, topicsReadBy } from "../../topology.ts";
+import type { OpenLog } from "../open_log.ts";
+import { printable } from "../printable.ts";
+import { type Letter, letterId, openLetters, type Verdict } from "./letters.ts";
+import { replayMessage, verdictMessage } from "./messages.ts";
+import { noSuchLetter, readLetters } from "./read.ts";
+
+/** One letter, or all that are open (of one reason, if it is given). */
+export type Selection = { readonly id: string } | { readonly reason?: string };
+
+/** What is written in one transaction: bounded, for the broker takes at most 1 MB a batch. */
+const MAX_LETTERS = 100;
+const MAX_BYTES = 256 * 1024;
+
+/**
+ * @returns how many letters were settled
+ * @throws {Failure} no such letter, one that is not open, one that cannot be replayed, or somebody
+ * else at work on the same letters; what was settled before that stays settled
+ */
+export async function settleLetters(log: OpenLog, service: Processor, options: {
+  verdict: Verdict;
+  selection: Selection;
+  signal: AbortSignal;
+  /** The clock, ISO 8601. */
+  now: () => string;
+}): Promise<number> {
+  const { verdict, selection, signal, now } = options;
+  const topic = log.names.topic(deadLetterTopicOf(service));
+  const sender = await openTransactionalSender(log.kafka, `${log.names.prefix}dlq-${service}`);
+  let settled = 0;
+  try {
+    const chosen = choose(await readLetters(log, topic), topic, selection);
+    const sources = topicsReadBy(service).map((source) => log.names.topic(source));
+    for await (const letters of inBatches(log, topic, chosen)) {
+      if (signal.aborted) throw new Failure(`stopped; ${settled} of ${chosen.length} ${verdict}`);
+      const messages = letters.flatMap((letter) => [
+        ...(verdict === "replayed" ? [replayOf(letter, sources)] : []),
+        verdictMessage(letter, verdict, now()),
+      ]);
+      await sender.send(messages);
+      settled += letters.length;
+    }
+    return settled;
+  } catch (error) {
+    if (!(error instanceof Fenced)) throw error;
+    throw new Failure(
+      `somebody else is at work on the letters of ${topic}: ${settled} were ${verdict}, the others ` +
+        "are as they were; try again",
+    );
+  } finally {
+    await sender.close();
+  }
+}
+
+function choose(
+  letters: ReadonlyMap<string, Letter>,
+  topic: string,
+  selection: Selection,
+): Letter[] {
+  if (!("id" in selection)) return openLetters(letters.values(), selection.reason);
+  const letter = letters.get(selection.id);
+  if (!letter) throw noSuchLetter(topic, selection.id);
+  if (letter.verdict) {
+    const { what, time } = letter.verdict;
+    throw new Failure(`letter ${letter.id} of ${topic} was already ${what}, at ${printable(time)}`);
+  }
+  return [letter];
+}
+
+/** The chosen letters with what they hold, read again in the order of the log. */
+async function* inBatches(
+  { reader }: OpenLog,
+  topic: string,
+  chosen: readonly Letter[],
+): AsyncGenerator<LogRecord[]> {
+  const left = new Set(chosen.map(({ id }) => id));
+  const from = new Map<number, number>();
+  for (const { partition, offset } of chosen) {
+    if (!from.has(partition)) from.set(partition, offset);
+  }
+  let batch: LogRecord[] = [];
+  let length = 0;
+  for await (const records of reader.read(topic, { partitions: [...from.keys()], from })) {
+    for (const record of records) {
+      if (!left.delete(letterId(record.partition, record.offset))) continue;
+      batch.push(record);
+      length += record.value?.length ?? 0;
+      if (batch.length < MAX_LETTERS && length < MAX_BYTES) continue;
+      yield batch;
+      batch = [];
+      length = 0;
+    }
+    if (left.size === 0) break;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function replayOf(letter: LogRecord, sources: readonly string[]): Addressed {
+  const message = replayMessage(letter, sources);
+  if (message) return message;
+  const source = printable(letter.headers[DEAD_LETTER_HEADERS.topic] ?? "");
+  throw new Failure(
+    `letter ${
+      letterId(letter.partition, letter.offset)
+    } of ${letter.topic} cannot be replayed: it ` +
+      `says that it came from "${source}", expected one of ${sources.join(", ")}`,
+  );
+}

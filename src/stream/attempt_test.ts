@@ -1,0 +1,89 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ConstantBackoff } from "cockatiel";
+import fc from "fast-check";
+import type { OrderConfirmed } from "../events/schemas.ts";
+import { Unavailable } from "../store/database.ts";
+import { attempt } from "./attempt.ts";
+import type { Handler, Received } from "./message.ts";
+
+const never = new AbortController().signal;
+const noPause = new ConstantBackoff(0);
+
+function received(orderId: string, offset: number): Received {
+  const event: OrderConfirmed = {
+    type: "OrderConfirmed",
+    version: 1,
+    eventId: `${orderId}/OrderConfirmed`,
+    orderId,
+    occurredAt: "2026-01-02T03:04:05.000Z",
+    placedAt: "2026-01-02T03:04:05.000Z",
+    totalCents: 1,
+    currency: "EUR",
+  };
+  const raw = { offset, key: null, value: null, headers: {} };
+  return { event, topic: "orders.outcomes", partition: 0, raw };
+}
+
+const batch = ["a", "b", "c"].map(received);
+const echo: Handler = (batch) => Promise.resolve({ events: batch.map(({ event }) => event) });
+
+Deno.test("attempt: Unavailable is tried again until it works", async () => {
+  let calls = 0;
+  const handler: Handler = (batch) => {
+    if (++calls < 4) throw new Unavailable("the database is away");
+    return echo(batch);
+  };
+  const { events } = await attempt(handler, batch, never, noPause);
+  assertEquals([calls, events.length], [4, 3]);
+});
+
+Deno.test("attempt: Unavailable is passed on after some attempts, and skips nothing", async () => {
+  let calls = 0;
+  const handler: Handler = () => {
+    calls++;
+    throw new Unavailable("the database is away");
+  };
+  await assertRejects(() => attempt(handler, batch, never, noPause), Unavailable, "is away");
+  assertEquals(calls, 6);
+});
+
+Deno.test("attempt: gives up between attempts when the partition is handed over", async () => {
+  const handover = new AbortController();
+  let calls = 0;
+  const handler: Handler = () => {
+    calls++;
+    handover.abort();
+    throw new Unavailable("the database is away");
+  };
+  await assertRejects(() => attempt(handler, batch, handover.signal, new ConstantBackoff(60_000)));
+  assertEquals(calls, 1);
+});
+
+Deno.test("attempt: a bug is passed on at once", async () => {
+  let calls = 0;
+  const handler: Handler = () => {
+    calls++;
+    throw new TypeError("undefined is not a function");
+  };
+  await assertRejects(() => attempt(handler, batch, never, noPause), TypeError);
+  assertEquals(calls, 1);
+});
+
+Deno.test("attempt: exactly the messages that fail alone are dead letters, the others go on", async () => {
+  const ids = fc.uniqueArray(fc.nat(99), { maxLength: 20 });
+  await fc.assert(fc.asyncProperty(ids, fc.func(fc.boolean()), async (ids, isPoison) => {
+    const messages = ids.map((id, offset) => received(String(id), offset));
+    const handler: Handler = (batch) => {
+      if (batch.some(({ event }) => isPoison(event.orderId))) throw new Error("value out of range");
+      return echo(batch);
+    };
+    const { events, deadLetters = [] } = await attempt(handler, messages, never, noPause);
+    const poison = messages.filter(({ event }) => isPoison(event.orderId));
+    assertEquals(deadLetters.map(({ raw }) => raw.offset), poison.map(({ raw }) => raw.offset));
+    assertEquals(deadLetters.every(({ fault }) => fault.reason === "processing_failed"), true);
+    assertEquals(
+      events.map(({ orderId }) => orderId),
+      ids.map(String).filter((id) => !isPoison(id)),
+    );
+  }));
+});

@@ -1,0 +1,82 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { Lane } from "./lane.ts";
+import type { PartitionWriter } from "./partition_writer.ts";
+
+/** A lane over writers that note what is asked of them; `start` is the group's committed offset. */
+function laneWith(start: number | undefined) {
+  const calls: string[] = [];
+  const lane = new Lane(() => {
+    calls.push("open");
+    const writer: PartitionWriter = {
+      start,
+      commit: (outputs, nextOffset) => {
+        calls.push(`commit ${outputs.length} ${nextOffset}`);
+        return Promise.resolve();
+      },
+      close: () => {
+        calls.push("close");
+        return Promise.resolve();
+      },
+    };
+    return Promise.resolve(writer);
+  });
+  return { lane, calls };
+}
+
+const output = [{ topic: "orders.validated", messages: [] }];
+
+Deno.test("Lane: starts where the group committed, or where the consumer is", async () => {
+  assertEquals(await laneWith(7).lane.position(3), 7);
+  assertEquals(await laneWith(undefined).lane.position(3), 3);
+});
+
+Deno.test("Lane: a consumer that is ahead means that somebody had the partition: taken over anew", async () => {
+  const { lane, calls } = laneWith(7);
+  await lane.position(7);
+  await lane.position(6);
+  assertEquals(calls, ["open"]);
+  await lane.position(9);
+  assertEquals(calls, ["open", "close", "open"]);
+});
+
+Deno.test("Lane: commits outputs at once, offsets without output when flushed", async () => {
+  const { lane, calls } = laneWith(0);
+  await lane.position(0);
+  await lane.advance(output, 5);
+  await lane.advance([], 8);
+  await lane.flush({ force: false });
+  assertEquals(calls, ["open", "commit 1 5"]);
+  await lane.flush({ force: true });
+  await lane.flush({ force: true });
+  assertEquals(calls, ["open", "commit 1 5", "commit 0 8"]);
+  assertEquals(await lane.position(8), 8);
+});
+
+Deno.test("Lane: an offset that waits goes with the next output", async () => {
+  const { lane, calls } = laneWith(0);
+  await lane.position(0);
+  await lane.advance([], 3);
+  await lane.advance(output, 5);
+  await lane.flush({ force: true });
+  assertEquals(calls, ["open", "commit 1 5"]);
+});
+
+Deno.test("Lane: does one thing at a time, also after a failure", async () => {
+  const { lane } = laneWith(0);
+  const order: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const first = lane.exclusive(async () => {
+    order.push("first starts");
+    await gate.promise;
+    order.push("first ends");
+    throw new Error("first failed");
+  });
+  const second = lane.exclusive(() => {
+    order.push("second");
+    return Promise.resolve("done");
+  });
+  gate.resolve();
+  await assertRejects(() => first, Error, "first failed");
+  assertEquals(await second, "done");
+  assertEquals(order, ["first starts", "first ends", "second"]);
+});

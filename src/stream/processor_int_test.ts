@@ -1,0 +1,176 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type Broker, startTestBroker } from "../local/testing.ts";
+import { Unavailable } from "../store/database.ts";
+import { bytes, DEAD_LETTER_HEADERS } from "./dead_letters.ts";
+import type { Handler } from "./message.ts";
+import { openTransactionalWriter } from "./partition_writer.ts";
+import {
+  freshTopics,
+  placed,
+  publication,
+  publishAll,
+  readAll,
+  refuse,
+  startValidator,
+  until,
+} from "./testing.ts";
+import type { OrderPlaced } from "../events/schemas.ts";
+import { createClient } from "./client.ts";
+
+const ORDERS = 3_000;
+
+let broker: Broker;
+Deno.test.beforeAll(async () => {
+  broker = await startTestBroker();
+});
+Deno.test.afterAll(() => broker.stop());
+
+/** Each order's key exactly once. */
+function assertOnceEach(keys: readonly string[], count: number): void {
+  assertEquals(new Set(keys).size, count, "some order has no outcome");
+  assertEquals(keys.length, count, "some order has more than one outcome");
+}
+
+async function outcomeKeys(kafka: ReturnType<typeof createClient>, topic: string) {
+  return (await readAll(kafka, topic)).map(({ key }) => new TextDecoder().decode(key!));
+}
+
+Deno.test("processor: every message exactly once, while members come and go", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap);
+  const orders = Array.from({ length: ORDERS }, (_, i) => publication(placed(i)));
+  let handled = 0;
+  const slow: Handler<OrderPlaced> = async (batch) => {
+    handled += batch.length;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return refuse(batch);
+  };
+  const first = startValidator(broker.bootstrap, names, slow, { maxBatch: 20 });
+  await publishAll(kafka, names.topic("orders.raw"), orders);
+  await until("the first member works", () => handled > 200);
+  const second = startValidator(broker.bootstrap, names, slow, { maxBatch: 20 });
+  await until("the second member works", () => second.processor.notReady() === undefined);
+  await first.stop();
+  await until("all is handled", () => handled >= ORDERS);
+  const topic = names.topic("orders.outcomes");
+  await until("all is published", async () => (await outcomeKeys(kafka, topic)).length >= ORDERS);
+  await second.stop();
+  assertOnceEach(await outcomeKeys(kafka, topic), ORDERS);
+});
+
+Deno.test("processor: a partition's key and number stay, and so does traceparent", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap);
+  const headers = { traceparent: "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01" };
+  const orders = Array.from({ length: 50 }, (_, i) => ({ ...publication(placed(i)), headers }));
+  await publishAll(kafka, names.topic("orders.raw"), orders);
+  const validator = startValidator(broker.bootstrap, names, refuse);
+  const topic = names.topic("orders.outcomes");
+  await until("all is published", async () => (await readAll(kafka, topic)).length >= 50);
+  await validator.stop();
+  const place = (records: Awaited<ReturnType<typeof readAll>>) =>
+    records.map((r) =>
+      `${new TextDecoder().decode(r.key!)} ${r.partition} ${r.headers.traceparent}`
+    )
+      .toSorted();
+  assertEquals(
+    place(await readAll(kafka, topic)),
+    place(await readAll(kafka, names.topic("orders.raw"))),
+  );
+});
+
+Deno.test("processor: what cannot be decoded is a dead letter as received, its neighbours go on", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+  const broken = { key: "r1-000001", value: Uint8Array.of(0, 1, 2, 255) };
+  const headers = { "some-header": "kept" };
+  await publishAll(kafka, names.topic("orders.raw"), [
+    publication(placed(0)),
+    { ...broken, headers },
+    { key: null, value: null },
+    publication(placed(3)),
+  ]);
+  const validator = startValidator(broker.bootstrap, names, refuse);
+  const topic = names.topic("orders.outcomes");
+  await until("the good ones are done", async () => (await readAll(kafka, topic)).length === 2);
+  await validator.stop();
+  const letters = await readAll(kafka, names.topic("dlq.validator"));
+  assertEquals(letters.length, 2);
+  const [first, second] = letters;
+  assert(first?.value && second);
+  assertEquals(Array.from(first.value), Array.from(broken.value));
+  assertEquals(new TextDecoder().decode(first.key!), broken.key);
+  assertEquals(first.headers[DEAD_LETTER_HEADERS.reason], "invalid_utf8");
+  assertEquals(first.headers[DEAD_LETTER_HEADERS.offset], "1");
+  assertEquals(first.headers[DEAD_LETTER_HEADERS.topic], names.topic("orders.raw"));
+  assertEquals(first.headers[DEAD_LETTER_HEADERS.group], names.group("validator"));
+  assertEquals(first.headers["some-header"], "kept");
+  assertEquals([second.key, second.value], [null, null]);
+  assertEquals(second.headers[DEAD_LETTER_HEADERS.reason], "empty_value");
+});
+
+Deno.test("processor: while something is Unavailable it is not ready, and nothing is skipped", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+  await publishAll(kafka, names.topic("orders.raw"), [publication(placed(0))]);
+  let away = true;
+  const handler: Handler<OrderPlaced> = (batch) => {
+    if (away) throw new Unavailable("the database is away");
+    return refuse(batch);
+  };
+  const validator = startValidator(broker.bootstrap, names, handler);
+  await until("it says so", () => validator.processor.notReady() === "the database is away");
+  away = false;
+  const topic = names.topic("orders.outcomes");
+  await until("it is done", async () => (await readAll(kafka, topic)).length === 1);
+  await until("it is ready again", () => validator.processor.notReady() === undefined);
+  await validator.stop();
+});
+
+Deno.test("processor: a bug ends the run with the bug, and publishes nothing", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+  await publishAll(kafka, names.topic("orders.raw"), [publication(placed(0))]);
+  const validator = startValidator(broker.bootstrap, names, () => {
+    throw new TypeError("a bug");
+  });
+  await assertRejects(() => validator.ended, TypeError, "a bug");
+  assertEquals(await readAll(kafka, names.topic("orders.outcomes")), []);
+});
+
+Deno.test("processor: outlives its broker", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap);
+  const topic = names.topic("orders.outcomes");
+  const batch = (from: number) =>
+    Array.from({ length: 500 }, (_, i) => publication(placed(from + i)));
+  const validator = startValidator(broker.bootstrap, names, refuse);
+  await publishAll(kafka, names.topic("orders.raw"), batch(0));
+  await until("the first half is done", async () => (await readAll(kafka, topic)).length === 500);
+  await broker.restart();
+  await publishAll(kafka, names.topic("orders.raw"), batch(500));
+  await until("the second half is done", async () => (await readAll(kafka, topic)).length >= 1_000);
+  await validator.stop();
+  assertOnceEach(await outcomeKeys(kafka, topic), 1_000);
+});
+
+Deno.test("openTransactionalWriter: fences the previous owner, whose transaction leaves nothing", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+  const input = { topic: names.topic("orders.raw"), partition: 0, group: names.group("validator") };
+  const options = {
+    transactionalId: names.transactionalId("validator", "orders.raw", 0),
+    transactionTimeoutMs: 6_000,
+    committedOffset: () => Promise.resolve(undefined),
+  };
+  const output = (sequence: number) => {
+    const { key, value } = publication(placed(sequence));
+    return [{
+      topic: names.topic("orders.validated"),
+      messages: [{ key, value: bytes(value), partition: 0 }],
+    }];
+  };
+  const first = await openTransactionalWriter(kafka, input, options);
+  await first.commit(output(1), 1);
+  const second = await openTransactionalWriter(kafka, input, options);
+  await assertRejects(() => first.commit(output(2), 2));
+  await second.commit(output(3), 2);
+  await Promise.all([first.close(), second.close()]);
+  assertEquals(await outcomeKeys(kafka, names.topic("orders.validated")), [
+    "r1-000001",
+    "r1-000003",
+  ]);
+});
