@@ -1,5 +1,4 @@
 /** What a person's command starts with: waiting for Kafka, and a reader of the log. */
-import type { Kafka } from "kafkajs";
 import { Failure } from "../runtime/program.ts";
 import { createClient } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
@@ -7,7 +6,7 @@ import { type LogReader, openLogReader } from "../stream/log_reader.ts";
 import { Names } from "../topology.ts";
 
 export interface OpenLog {
-  readonly kafka: Kafka;
+  readonly kafka: ReturnType<typeof createClient>;
   readonly reader: LogReader;
   readonly names: Names;
 }

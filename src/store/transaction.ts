@@ -62,8 +62,9 @@ export function pushValues<T extends Table>(
   columns: readonly string[],
   row: Row<T>,
 ): void {
+  const record = row as Record<string, string | number | null>;
   for (const column of columns) {
-    const value: string | number | null = row[column as keyof Row<T>];
+    const value = record[column] as string | number | null;
     if (typeof value === "number" && !Number.isSafeInteger(value)) {
       throw new Error(`${table.name}.${column}: ${value} is not a safe integer`);
     }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Broker, startTestBroker } from "../local/testing.ts";
+import { startTestBroker, type TestBroker } from "../local/testing.ts";
 import { Unavailable } from "../store/database.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "./dead_letters.ts";
 import type { Handler } from "./message.ts";
@@ -19,11 +19,11 @@ import { createClient } from "./client.ts";
 
 const ORDERS = 3_000;
 
-let broker: Broker;
+let broker: TestBroker;
 Deno.test.beforeAll(async () => {
   broker = await startTestBroker();
 });
-Deno.test.afterAll(() => broker.stop());
+Deno.test.afterAll(() => broker.remove());
 
 /** Each order's key exactly once. */
 function assertOnceEach(keys: readonly string[], count: number): void {
@@ -141,7 +141,8 @@ Deno.test("processor: outlives its broker", async () => {
   const validator = startValidator(broker.bootstrap, names, refuse);
   await publishAll(kafka, names.topic("orders.raw"), batch(0));
   await until("the first half is done", async () => (await readAll(kafka, topic)).length === 500);
-  await broker.restart();
+  await broker.stop();
+  await broker.start();
   await publishAll(kafka, names.topic("orders.raw"), batch(500));
   await until("the second half is done", async () => (await readAll(kafka, topic)).length >= 1_000);
   await validator.stop();

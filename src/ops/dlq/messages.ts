@@ -34,17 +34,18 @@ export function verdictMessage(letter: LogRecord, what: Verdict, time: string): 
  * The message that the letter is about, for where it came from: same key, value and headers, and one
  * header that says that it is a replay.
  *
- * @param sources the topics that a letter of this service can come from, names on the cluster
+ * @param sources the topics that a letter of this service can come from, names on the cluster, and
+ * how many partitions each has
  * @returns undefined when the letter does not say a place that it can come from
  */
 export function replayMessage(
   letter: LogRecord,
-  sources: readonly string[],
+  sources: ReadonlyMap<string, number>,
 ): Addressed | undefined {
-  const topic = letter.headers[DEAD_LETTER_HEADERS.topic];
-  const partition = letter.headers[DEAD_LETTER_HEADERS.partition];
-  if (topic === undefined || !sources.includes(topic)) return undefined;
-  if (partition === undefined || !/^\d{1,9}$/.test(partition)) return undefined;
+  const topic = letter.headers[DEAD_LETTER_HEADERS.topic] ?? "";
+  const partition = letter.headers[DEAD_LETTER_HEADERS.partition] ?? "";
+  const partitions = sources.get(topic) ?? 0;
+  if (!/^\d{1,9}$/.test(partition) || Number(partition) >= partitions) return undefined;
   const headers = Object.fromEntries(
     Object.entries(letter.headers).filter(([name]) => !OUR_HEADERS.test(name)),
   );

@@ -20,6 +20,8 @@ import { noSuchLetter, readLetters } from "./read.ts";
 /** One letter, or all that are open (of one reason, if it is given). */
 export type Selection = { readonly id: string } | { readonly reason?: string };
 
+type Sources = ReadonlyMap<string, number>;
+
 /** What is written in one transaction: bounded, for the broker takes at most 1 MB a batch. */
 const MAX_LETTERS = 100;
 const MAX_BYTES = 256 * 1024;
@@ -42,7 +44,7 @@ export async function settleLetters(log: OpenLog, service: Processor, options: {
   let settled = 0;
   try {
     const chosen = choose(await readLetters(log, topic), topic, selection);
-    const sources = topicsReadBy(service).map((source) => log.names.topic(source));
+    const sources = await sourcesOf(service, log);
     for await (const letters of inBatches(log, topic, chosen)) {
       if (signal.aborted) throw new Failure(`stopped; ${settled} of ${chosen.length} ${verdict}`);
       const messages = letters.flatMap((letter) => [
@@ -107,14 +109,24 @@ async function* inBatches(
   if (batch.length > 0) yield batch;
 }
 
-function replayOf(letter: LogRecord, sources: readonly string[]): Addressed {
+/** Where a letter of this service can come from, and how many partitions each topic has. */
+async function sourcesOf(service: Processor, { reader, names }: OpenLog): Promise<Sources> {
+  const sources = new Map<string, number>();
+  for (const topic of topicsReadBy(service).map((source) => names.topic(source))) {
+    sources.set(topic, (await reader.partitionsOf(topic))?.length ?? 0);
+  }
+  return sources;
+}
+
+function replayOf(letter: LogRecord, sources: Sources): Addressed {
   const message = replayMessage(letter, sources);
   if (message) return message;
-  const source = printable(letter.headers[DEAD_LETTER_HEADERS.topic] ?? "");
+  const { topic, partition } = DEAD_LETTER_HEADERS;
+  const source = `${letter.headers[topic]} partition ${letter.headers[partition]}`;
+  const expected = [...sources].map(([name, count]) => `${name} (${count} partitions)`).join(", ");
+  const id = letterId(letter.partition, letter.offset);
   throw new Failure(
-    `letter ${
-      letterId(letter.partition, letter.offset)
-    } of ${letter.topic} cannot be replayed: it ` +
-      `says that it came from "${source}", expected one of ${sources.join(", ")}`,
+    `letter ${id} of ${letter.topic} cannot be replayed: it says that it came from ` +
+      `${printable(source)}, expected ${expected}`,
   );
 }

@@ -1,0 +1,153 @@
+/**
+ * `deno task demo`: a whole run, from an empty Kafka to the proof that every order was accounted for.
+ * Each part runs as the process that its own task would start; this one only starts, watches and
+ * stops them.
+ */
+import { type Config, flag, hosts, integer, type Setting } from "../runtime/config.ts";
+import { Failure, runProgram } from "../runtime/program.ts";
+import { aborted } from "../runtime/stop.ts";
+import { processorSettings, topicSettings, transactionFitsSession } from "../runtime/settings.ts";
+import { PROCESSORS, type Service } from "../topology.ts";
+import { figures } from "./figures.ts";
+import { createProgressLine } from "./progress_line.ts";
+import { openRun, type Run } from "./run.ts";
+
+const SCALABLE: readonly Service[] = [...PROCESSORS, "analytics"];
+
+const { partitions } = topicSettings;
+const { guarantee, databaseUrl, dataDir, logLevel, logFormat } = processorSettings;
+
+const settings = {
+  orders: integer({
+    env: "DEMO_ORDERS",
+    option: "orders",
+    fallback: "20000",
+    min: 1,
+    max: 100_000_000,
+    help: "how many orders are placed",
+  }),
+  rate: integer({
+    env: "DEMO_RATE",
+    option: "rate",
+    fallback: "0",
+    min: 0,
+    max: 1_000_000,
+    help: "orders a second; 0 places them as fast as it can",
+  }),
+  seed: integer({
+    env: "SIMULATOR_SEED",
+    option: "seed",
+    fallback: "1",
+    min: 0,
+    max: 4_294_967_295,
+    help: "the same seed places the same orders",
+  }),
+  replicas: replicas({
+    option: "replicas",
+    fallback: "",
+    help: "copies of services, such as validator=2,payment=3; one of each unless said",
+  }),
+  brokers: hosts({
+    option: "brokers",
+    fallback: "127.0.0.1:0",
+    help: "a cluster to use instead of starting one",
+  }),
+  keep: flag({
+    option: "keep",
+    fallback: "false",
+    help: "leave everything running after the audit, until Ctrl-C",
+  }),
+  partitions,
+  guarantee,
+  databaseUrl,
+  dataDir,
+  logLevel,
+  logFormat,
+};
+
+/** `validator=2,payment=3`: copies by service. */
+function replicas(
+  source: { option: string; fallback: string; help: string },
+): Setting<ReadonlyMap<Service, number>> {
+  return {
+    ...source,
+    read(text) {
+      const copies = new Map<Service, number>(SCALABLE.map((service) => [service, 1]));
+      for (const part of text.split(",").filter(Boolean)) {
+        const [, name, count] = /^([a-z]+)=(\d{1,2})$/.exec(part.trim()) ?? [];
+        if (!SCALABLE.includes(name as Service) || Number(count) < 1) {
+          throw new Error(`SERVICE=COPIES, several separated by commas, of ${SCALABLE.join(", ")}`);
+        }
+        copies.set(name as Service, Number(count));
+      }
+      return copies;
+    },
+  };
+}
+
+async function demo(
+  config: Config<typeof settings>,
+  signal: AbortSignal,
+): Promise<number> {
+  const line = createProgressLine(Deno.stderr.isTerminal());
+  const notice = (text: string) => {
+    line.clear();
+    console.error(text);
+  };
+  const external = config.brokers[0] === "127.0.0.1:0" ? undefined : config.brokers;
+  const run = await openRun({ ...config, external, onNotice: notice });
+  try {
+    for (const [service, copies] of config.replicas) await run.pipeline.scale(service, copies);
+    const placing = await run.place(
+      { orders: config.orders, rate: config.rate, seed: config.seed },
+      signal,
+      (progress) => line.show(progress),
+    );
+    if (signal.aborted) return stopped(line);
+    notice("All orders are settled; checking them all against the log and the databases.");
+    if (!config.keep) await run.pipeline.stop();
+    const passed = await run.audit();
+    console.log();
+    for (const text of figures(placing, run.tally())) console.log(text);
+    if (config.keep) await keep(run, signal);
+    return passed ? 0 : 1;
+  } finally {
+    line.clear();
+    await run.close();
+  }
+}
+
+function stopped(line: ReturnType<typeof createProgressLine>): number {
+  line.clear();
+  console.error("Stopped before all orders were settled.");
+  return 1;
+}
+
+async function keep(run: Run, signal: AbortSignal): Promise<void> {
+  const { envFile } = run;
+  console.log(`
+Everything is still running; Ctrl-C stops it. In another terminal:
+  more orders     deno task simulator --env ${envFile} --orders 10000 --rate 500
+  scale           deno task validator --env ${envFile}
+  look at one     deno task trace --env ${envFile} ${run.exampleOrder()}
+  dead letters    deno task dlq --env ${envFile} list validator
+  check again     deno task audit --env ${envFile}`);
+  await Promise.race([aborted(signal), run.pipeline.failed]);
+}
+
+Deno.exit(
+  await runProgram({
+    name: "demo",
+    settings,
+    checks: [
+      ({ orders, partitions }) => orders < 1 || partitions < 1 ? "nothing to do" : undefined,
+    ],
+    async run({ config, signal }) {
+      return await demo(config, signal).catch((error) => {
+        throw error instanceof Error && error.name === "BrokerError"
+          ? new Failure(error.message)
+          : error;
+      });
+    },
+  }),
+);

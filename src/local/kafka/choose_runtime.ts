@@ -1,0 +1,25 @@
+/** Java where it is installed, else Docker, else a sentence that says what to install. */
+import { Failure } from "../../runtime/program.ts";
+import { MissingTool } from "../kafka_jars.ts";
+import { dockerRuntime, hasDocker } from "./docker_runtime.ts";
+import { javaRuntime } from "./java_runtime.ts";
+import type { Runtime, RuntimeOptions } from "./runtime.ts";
+
+/** @throws {Failure} neither is there */
+export async function chooseRuntime(
+  options: RuntimeOptions,
+  onNotice: (line: string) => void,
+): Promise<Runtime> {
+  try {
+    return await javaRuntime(options, onNotice);
+  } catch (error) {
+    if (!(error instanceof MissingTool)) throw error;
+    if (!await hasDocker()) {
+      throw new Failure(
+        `${error.message}, or start Docker, or name a Kafka that runs elsewhere with KAFKA_BROKERS`,
+      );
+    }
+    onNotice(`${error.message}; running Kafka with Docker instead`);
+    return await dockerRuntime(options);
+  }
+}

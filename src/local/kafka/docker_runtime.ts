@@ -1,0 +1,101 @@
+/**
+ * The broker as a container, for a machine without Java or Maven: the image of the Kafka project,
+ * with the same settings as the JVM.
+ *
+ * Not run where this was written, which has no Docker engine: the arguments are tested, the container
+ * is not.
+ */
+import { KAFKA_VERSION } from "../kafka_jars.ts";
+import { startOwned } from "./owned_process.ts";
+import type { Runtime, RuntimeOptions } from "./runtime.ts";
+import { type ServerSettings, serverSettings } from "./server_settings.ts";
+import { run } from "./shell.ts";
+
+export const IMAGE = `apache/kafka:${KAFKA_VERSION}`;
+
+/** Where the image keeps its data. */
+const DATA = "/var/lib/kafka/data";
+/** Inside the container, where nobody else is. */
+const CONTROLLER_PORT = 19_999;
+const STOP_LIMIT_SECONDS = 15;
+
+/** Whether there is a `docker` whose engine answers. */
+export async function hasDocker(): Promise<boolean> {
+  return (await run(["docker", "version", "--format", "{{.Server.Version}}"])).code === 0;
+}
+
+export async function dockerRuntime(
+  { directory, heapMb, overrides }: RuntimeOptions,
+): Promise<Runtime> {
+  const name = await nameOf(directory);
+  const docker = async (...args: string[]) => void await run(["docker", ...args]);
+  return {
+    isBroker: (commandLine) => commandLine.startsWith(`docker run --rm --name ${name} `),
+
+    async start(port, logFile) {
+      // What an owner that was killed left behind would hold the name and the port.
+      await docker("rm", "--force", name);
+      return startOwned({
+        command: dockerRunArguments({ name, port, heapMb, overrides }),
+        cwd: directory,
+        logFile,
+        lastWill: `docker stop --time ${STOP_LIMIT_SECONDS} ${name}`,
+      });
+    },
+
+    // Through the engine: the end of `docker run` would not be the end of the container.
+    terminate: () => docker("stop", "--time", String(STOP_LIMIT_SECONDS), name),
+    kill: () => docker("kill", name),
+
+    tool: (className, args) => [
+      ...["docker", "exec", "--interactive", name],
+      ...["/opt/kafka/bin/kafka-run-class.sh", className, ...args],
+    ],
+
+    async removeData() {
+      await docker("volume", "rm", "--force", name);
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
+}
+
+/** The command that runs the broker in the foreground; its data is in a volume named like it. */
+export function dockerRunArguments(options: {
+  name: string;
+  port: number;
+  heapMb: number;
+  overrides?: ServerSettings;
+}): string[] {
+  const { name, port, heapMb, overrides } = options;
+  const settings = serverSettings({
+    port,
+    controllerPort: CONTROLLER_PORT,
+    listenAddress: "0.0.0.0",
+    logDirectory: DATA,
+    overrides,
+  });
+  return [
+    ...["docker", "run", "--rm", "--name", name],
+    // The same port inside, so that the address that clients are told holds for tools inside, too.
+    ...["--publish", `127.0.0.1:${port}:${port}`],
+    ...["--volume", `${name}:${DATA}`],
+    ...["--env", `KAFKA_HEAP_OPTS=-Xmx${heapMb}m`],
+    ...Object.entries(settings).flatMap(([key, value]) => [
+      "--env",
+      `${environmentName(key)}=${value}`,
+    ]),
+    IMAGE,
+  ];
+}
+
+/** How the image wants a setting: `log.dirs` is `KAFKA_LOG_DIRS`. */
+export function environmentName(setting: string): string {
+  const name = setting.replaceAll("_", "__").replaceAll("-", "___").replaceAll(".", "_");
+  return `KAFKA_${name.toUpperCase()}`;
+}
+
+/** A container's and volume's name of its own for each directory. */
+async function nameOf(directory: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(directory));
+  return `orderflow-kafka-${new Uint8Array(digest).toHex().slice(0, 12)}`;
+}

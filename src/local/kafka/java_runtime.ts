@@ -1,0 +1,131 @@
+/**
+ * The broker as a JVM of this machine, from the jars of `kafka_jars.ts`. Its working directory is the
+ * data directory: `server.properties`, the log and the data lie there.
+ */
+import { dirname, join, resolve } from "node:path";
+import { Failure } from "../../runtime/program.ts";
+import { findJava, kafkaClasspath } from "../kafka_jars.ts";
+import { classArchive } from "./class_archive.ts";
+import { startOwned } from "./owned_process.ts";
+import { freePort, LOOPBACK } from "./ports.ts";
+import type { Runtime, RuntimeOptions } from "./runtime.ts";
+import { serverSettings, toProperties } from "./server_settings.ts";
+import { lastLines, run } from "./shell.ts";
+
+const DEPLOY = resolve(import.meta.dirname!, "../../../deploy/local");
+
+/** Relative to the data directory: a path in this setting must not have a comma. */
+const LOG_DIRECTORY = "log";
+
+/** ProducerPerformance and its like buffer 32 MB and more. */
+const TOOL_HEAP_MB = 512;
+
+/** @throws {MissingTool} Java or Maven is missing */
+export async function javaRuntime(
+  { directory, heapMb, overrides }: RuntimeOptions,
+  onNotice: (line: string) => void,
+): Promise<Runtime> {
+  const java = await findJava();
+  const classpath = await kafkaClasspath({ onProgress: onNotice });
+  const properties = join(directory, "server.properties");
+  const archive = classArchive({
+    jarDirectory: dirname(classpath),
+    javaVersion: java.version,
+    directory,
+  });
+
+  const jvm = (options: string[], className: string, args: readonly string[]) => [
+    java.command,
+    ...options,
+    "-Djava.awt.headless=true",
+    "-cp",
+    classpath,
+    className,
+    ...args,
+  ];
+
+  const tool = (className: string, args: readonly string[]) =>
+    jvm([`-Xmx${TOOL_HEAP_MB}m`, ...archive.use(), logging("tools")], className, args);
+
+  /** Gives an empty directory its cluster id; that takes a JVM, so only where it is needed. */
+  async function formatOnce(): Promise<void> {
+    if (await isFormatted(directory)) return;
+    const args = ["format", `--cluster-id=${randomClusterId()}`, "--config", properties];
+    const command = tool("kafka.tools.StorageTool", args);
+    const { code, stdout, stderr } = await run(command, { cwd: directory });
+    if (code !== 0) {
+      throw new Failure(
+        `${directory} could not be formatted for Kafka (exit code ${code}):\n` +
+          lastLines(stdout + stderr, 8),
+      );
+    }
+  }
+
+  return {
+    isBroker: (commandLine) => commandLine.endsWith(` kafka.Kafka ${properties}`),
+
+    async start(port, logFile) {
+      const settings = serverSettings({
+        port,
+        controllerPort: await freePort(),
+        listenAddress: LOOPBACK,
+        logDirectory: LOG_DIRECTORY,
+        overrides,
+      });
+      await Deno.writeTextFile(properties, toProperties(settings));
+      await formatOnce();
+      const options = [
+        `-Xms${Math.min(heapMb, 256)}m`,
+        `-Xmx${heapMb}m`,
+        "-XX:+UseG1GC",
+        "-XX:MaxGCPauseMillis=20",
+        // A broker out of memory would limp on; one that ends is noticed.
+        "-XX:+ExitOnOutOfMemoryError",
+        "-XX:ErrorFile=jvm_crash.log",
+        ...await archive.useOrWrite(),
+        logging("broker"),
+      ];
+      return startOwned({
+        command: jvm(options, "kafka.Kafka", [properties]),
+        cwd: directory,
+        logFile,
+        onExit: archive.publish,
+      });
+    },
+
+    terminate(process) {
+      process.signal("SIGTERM");
+      return Promise.resolve();
+    },
+
+    kill(process) {
+      process.signal("SIGKILL");
+      return Promise.resolve();
+    },
+
+    tool,
+
+    async removeData() {
+      await Deno.remove(directory, { recursive: true });
+    },
+  };
+}
+
+function logging(whose: "broker" | "tools"): string {
+  return `-Dlog4j2.configurationFile=${join(DEPLOY, `log4j2-${whose}.properties`)}`;
+}
+
+async function isFormatted(directory: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(join(directory, LOG_DIRECTORY, "meta.properties"))).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** 16 random bytes in base64url without padding: how Kafka writes its ids. */
+function randomClusterId(): string {
+  return crypto.getRandomValues(new Uint8Array(16))
+    .toBase64({ alphabet: "base64url", omitPadding: true });
+}

@@ -1,0 +1,91 @@
+/**
+ * A child process that does not outlive its owner, not even one that is killed with -9, and that
+ * ends no sooner: it has a session of its own, so that a Ctrl-C in the terminal reaches the owner
+ * only, who then stops things in order.
+ *
+ * How: the child's shell leaves a watcher behind before it becomes the command, and the watcher reads
+ * from a pipe that we hold. When the command has ended we write a line to the pipe; when the pipe
+ * ends without one, we are dead, and the watcher ends the command.
+ */
+
+export interface OwnedProcess {
+  /** The command's own process. */
+  readonly pid: number;
+  /** Resolves when it has ended; never rejects. */
+  readonly exited: Promise<Deno.CommandStatus>;
+  readonly running: boolean;
+  /** Sends a signal; nothing happens when the process has ended. */
+  signal(signal: Deno.Signal): void;
+}
+
+/** What the watcher does by default: asks, and after 20 s insists. `$$` is the command's process. */
+const TERMINATE = `
+  kill -TERM $$
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    kill -0 $$ 2>/dev/null || exit 0
+    sleep 1
+  done
+  kill -KILL $$`;
+
+/** $1 is the log file, $2 what the watcher runs, and the rest is the command. */
+const WRAPPER = `
+  exec 3<&0 </dev/null >>"$1" 2>&1
+  will=$2
+  shift 2
+  { read -r _ <&3 || eval "$will"; } &
+  exec 3<&-
+  exec "$@"`;
+
+/**
+ * Starts `command`, its name or path first.
+ *
+ * @param options.logFile where stdout and stderr are appended
+ * @param options.lastWill a line of shell that ends the command when its owner is dead
+ * @param options.onExit what is to happen before `exited` resolves; must not reject
+ */
+export function startOwned(options: {
+  command: readonly string[];
+  cwd: string;
+  logFile: string;
+  lastWill?: string;
+  onExit?: (status: Deno.CommandStatus) => Promise<void>;
+}): OwnedProcess {
+  const { command, cwd, logFile, lastWill = TERMINATE, onExit } = options;
+  const child = new Deno.Command("sh", {
+    args: ["-c", WRAPPER, "sh", logFile, lastWill, ...command],
+    cwd,
+    stdin: "piped",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+
+  let running = true;
+  const exited = child.status.then(async (status) => {
+    running = false;
+    await dismissWatcher(child.stdin);
+    await onExit?.(status);
+    return status;
+  });
+  return {
+    pid: child.pid,
+    exited,
+    get running() {
+      return running;
+    },
+    signal(signal) {
+      if (!running) return;
+      try {
+        child.kill(signal);
+      } catch { /* it has just ended */ }
+    },
+  };
+}
+
+async function dismissWatcher(stdin: WritableStream<Uint8Array>): Promise<void> {
+  const writer = stdin.getWriter();
+  try {
+    await writer.write(new TextEncoder().encode("\n"));
+    await writer.close();
+  } catch { /* there is no watcher any more */ }
+}

@@ -1,0 +1,37 @@
+/** Free ports of the loopback interface. */
+import { Failure } from "../../runtime/program.ts";
+
+export const LOOPBACK = "127.0.0.1";
+
+/**
+ * Below the range from which Linux and macOS take the ports of outgoing connections: a client that
+ * keeps trying while the broker is down could otherwise be given the broker's own port, and keep it.
+ */
+const LOWEST = 20_000;
+const HIGHEST = 32_000;
+const MAX_TRIES = 100;
+
+/** Whether nobody listens on `port`. */
+export async function isFree(port: number): Promise<boolean> {
+  // macOS lets one listen on 127.0.0.1 where another listens on all addresses: ask first.
+  try {
+    (await Deno.connect({ hostname: LOOPBACK, port })).close();
+    return false;
+  } catch { /* nobody answers */ }
+  try {
+    Deno.listen({ hostname: LOOPBACK, port }).close();
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return false;
+    throw error;
+  }
+}
+
+/** A port on which nobody listens; drawn at random, so that two who ask at once get different ones. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    if (await isFree(port)) return port;
+  }
+  throw new Failure(`no free port was found between ${LOWEST} and ${HIGHEST}`);
+}

@@ -1,0 +1,112 @@
+/**
+ * The jars of Kafka and its tools: fetched once with Maven (45 MB) into a cache directory.
+ *
+ * Safe when several processes do it at once: each fetches into a directory of its own and renames
+ * it; the first one wins, and what is found under the final name is always complete. That name holds
+ * a digest of the pom, so that a changed pom does not meet yesterday's jars.
+ */
+import { join, resolve } from "node:path";
+import { Failure } from "../runtime/program.ts";
+import { lastLines, run } from "./kafka/shell.ts";
+
+/** The version that Strimzi 1.2.0 runs; `deploy/local/pom.xml` names the same. */
+export const KAFKA_VERSION = "4.3.1";
+
+const MIN_JAVA = 17;
+
+const PROJECT = resolve(import.meta.dirname!, "../..");
+const POM = join(PROJECT, "deploy/local/pom.xml");
+
+/** A program that has to be installed first; the message says which. */
+export class MissingTool extends Failure {}
+
+export interface Java {
+  /** The command: a name or a path. */
+  readonly command: string;
+  /** Such as `17.0.15`. */
+  readonly version: string;
+}
+
+/**
+ * The Java of JAVA_HOME, or else the one on the PATH.
+ *
+ * @throws {MissingTool} there is none, or one below 17
+ */
+export async function findJava(javaHome = Deno.env.get("JAVA_HOME")): Promise<Java> {
+  const command = javaHome ? join(javaHome, "bin/java") : "java";
+  const { code, stderr } = await run([command, "-version"]);
+  const version = /version "([^"]+)"/.exec(stderr)?.[1];
+  const where = javaHome ? ` in JAVA_HOME=${javaHome}` : "";
+  if (code !== 0 || version === undefined) {
+    throw new MissingTool(`no Java was found${where}: install Java ${MIN_JAVA} or later`);
+  }
+  // Up to Java 8 the version began with 1, as in 1.8.0_402.
+  const major = Number(/^(?:1\.)?(\d+)/.exec(version)?.[1]);
+  if (!(major >= MIN_JAVA)) {
+    throw new MissingTool(
+      `Java ${version} was found${where}: Kafka ${KAFKA_VERSION} needs Java ${MIN_JAVA} or later`,
+    );
+  }
+  return { command, version };
+}
+
+/**
+ * The classpath of the broker and of all tools, as one `DIRECTORY/*`.
+ *
+ * @param options.cacheDir where the jars are kept; `.data/kafka-<version>` of the project unless said
+ * @param options.onProgress told in one line when there is something to wait for
+ * @throws {MissingTool} the jars have to be fetched, and there is no Maven
+ * @throws {Failure} Maven could not fetch them
+ */
+export async function kafkaClasspath(options: {
+  cacheDir?: string;
+  onProgress?: (line: string) => void;
+} = {}): Promise<string> {
+  const { cacheDir = join(PROJECT, `.data/kafka-${KAFKA_VERSION}`), onProgress } = options;
+  const directory = join(cacheDir, await digestOf(POM));
+  if (!await exists(directory)) await fetchJars(directory, onProgress);
+  return join(directory, "*");
+}
+
+async function fetchJars(directory: string, onProgress?: (line: string) => void): Promise<void> {
+  onProgress?.(`fetching Kafka ${KAFKA_VERSION} with Maven: 45 MB, once`);
+  const temporary = `${directory}.${crypto.randomUUID()}`;
+  await Deno.mkdir(temporary, { recursive: true });
+  try {
+    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${temporary}`];
+    const maven = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", POM, ...goal];
+    const { code, stdout, stderr } = await run(maven);
+    if (code === 127) {
+      throw new MissingTool(
+        `no Maven was found, which fetches Kafka ${KAFKA_VERSION} once: install Maven (mvn)`,
+      );
+    }
+    if (code !== 0) {
+      throw new Failure(
+        `Maven could not fetch Kafka ${KAFKA_VERSION} (exit code ${code}); its last lines:\n` +
+          lastLines(stdout + stderr, 8),
+      );
+    }
+    await Deno.rename(temporary, directory);
+  } catch (error) {
+    // Another process may have been first: then its jars are as good as ours.
+    if (!await exists(directory)) throw error;
+  } finally {
+    await Deno.remove(temporary, { recursive: true }).catch(() => {});
+  }
+}
+
+async function digestOf(file: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(file));
+  return new Uint8Array(digest).toHex().slice(0, 8);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

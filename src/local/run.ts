@@ -1,0 +1,233 @@
+/**
+ * One run of the whole pipeline on this machine: a Kafka of its own (or a given one), topics, catalog,
+ * services, orders, audit. What `deno task demo`, the end-to-end tests and the bench are made of.
+ */
+import { pause } from "../runtime/stop.ts";
+import { makeCatalog } from "../ops/catalog_data.ts";
+import { seed } from "../ops/seed.ts";
+import { inventoryTables } from "../services/inventory/store.ts";
+import { openCatalog } from "../store/catalog.ts";
+import { openDatabase } from "../store/open.ts";
+import { createClient } from "../stream/client.ts";
+import { hasCaughtUp } from "../stream/backlog.ts";
+import { follow } from "../stream/follow.ts";
+import { openLogReader } from "../stream/log_reader.ts";
+import { createTopics } from "../stream/topics.ts";
+import { Names, PROCESSORS, topicsReadBy } from "../topology.ts";
+import { type Broker, startBroker } from "./broker.ts";
+import { claimFolder } from "./claim_folder.ts";
+import type { Placing } from "./figures.ts";
+import { Pipeline } from "./pipeline.ts";
+import type { Progress } from "./progress_line.ts";
+import { createTally, type Tally } from "./tally.ts";
+import { argumentsOf, PROJECT, startTask } from "./task_process.ts";
+
+export interface RunOptions {
+  /** Its data goes to a new folder in `<dataDir>/demo`, or `demo-2` … while another run uses that. */
+  readonly dataDir: string;
+  readonly partitions: number;
+  readonly guarantee: string;
+  /** A PostgreSQL, or "" for SQLite in the run's folder. */
+  readonly databaseUrl: string;
+  /** An existing cluster; otherwise one is started. */
+  readonly external?: readonly string[] | undefined;
+  /** Further settings of the services. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly onNotice: (line: string) => void;
+}
+
+export interface Orders {
+  readonly orders: number;
+  /** Orders a second; 0 as fast as it can. */
+  readonly rate: number;
+  readonly seed: number;
+}
+
+export interface Run {
+  readonly pipeline: Pipeline;
+  /** undefined with an existing cluster. */
+  readonly broker: Broker | undefined;
+  readonly names: Names;
+  readonly brokers: readonly string[];
+  readonly directory: string;
+  /** A file with the settings of this run, for commands by hand: `--env FILE`. */
+  readonly envFile: string;
+  /** Places orders and waits until each has its outcome and no service has anything left to read. */
+  place(
+    orders: Orders,
+    signal: AbortSignal,
+    onProgress: (progress: Progress) => void,
+  ): Promise<Placing>;
+  /** Runs `deno task audit`, its output to ours; returns whether it passed. */
+  audit(): Promise<boolean>;
+  tally(): Tally;
+  exampleOrder(): string;
+  close(): Promise<void>;
+}
+
+const PREFERRED_PORT = 9092;
+const POLL_MS = 200;
+
+export async function openRun(options: RunOptions): Promise<Run> {
+  const { partitions, guarantee, databaseUrl, external, onNotice } = options;
+  const folder = await claimFolder(options.dataDir, "demo");
+  const directory = await freshFolder(folder.directory);
+  const broker = external ? undefined : await startBroker({
+    directory: `${directory}/kafka`,
+    port: PREFERRED_PORT,
+    portPolicy: "prefer",
+    onNotice,
+  });
+  const brokers = external ?? [broker!.bootstrap];
+  onNotice(`Kafka is ready at ${brokers.join(",")}`);
+  // A cluster that others use gets topics of this run's own.
+  const names = new Names(external ? `demo-${Date.now().toString(36)}.` : "");
+  const kafka = createClient({ brokers, clientId: `demo-${Deno.pid}` });
+  const { created } = await createTopics(kafka, names, { partitions, replicationFactor: 1 });
+
+  const place = { url: databaseUrl, directory };
+  const catalog = await openCatalog(place);
+  const inventory = await openDatabase({ ...place, owner: "inventory", tables: inventoryTables });
+  const data = makeCatalog({ seed: 1 });
+  await seed({ catalog, inventory, data });
+  await Promise.all([catalog.close(), inventory.close()]);
+  onNotice(
+    `${created.length} topics created; ${data.customers.length} customers and ` +
+      `${data.products.length} products loaded`,
+  );
+
+  const env: Record<string, string> = {
+    KAFKA_BROKERS: brokers.join(","),
+    TOPIC_PREFIX: names.prefix,
+    PARTITIONS: String(partitions),
+    DATA_DIR: directory,
+    DATABASE_URL: databaseUrl,
+    PROCESSING_GUARANTEE: guarantee,
+    ...options.env,
+  };
+  const envFile = `${folder.directory}/.env`;
+  Deno.writeTextFileSync(
+    envFile,
+    Object.entries(env).map(([name, value]) => `${name}=${value}\n`).join(""),
+  );
+
+  const pipeline = new Pipeline({ directory, env, onNotice });
+  const counter = createTally();
+  const following = new AbortController();
+  const outcomes = follow(
+    kafka,
+    [names.topic("orders.outcomes")],
+    (records) => counter.addOutcomes(records),
+    following.signal,
+  );
+  const deadLetters = follow(
+    kafka,
+    [names.topic("dlq.validator")],
+    (records) => counter.addDeadLetters(records),
+    following.signal,
+  );
+
+  /** Whether every service has read all there is for it. */
+  async function allCaughtUp(): Promise<boolean> {
+    const admin = kafka.admin();
+    const reader = await openLogReader(kafka);
+    try {
+      await admin.connect();
+      for (const service of PROCESSORS) {
+        for (const topic of topicsReadBy(service)) {
+          if (!await hasCaughtUp(admin, reader, names.group(service), names.topic(topic))) {
+            return false;
+          }
+        }
+      }
+      return true;
+    } finally {
+      await Promise.allSettled([admin.disconnect(), reader.close()]);
+    }
+  }
+
+  return {
+    pipeline,
+    broker,
+    names,
+    brokers,
+    directory,
+    envFile,
+    tally: () => counter.tally,
+    exampleOrder: () => [...counter.tally.examples.values()][0] ?? "ORDER_ID",
+
+    async place({ orders, rate, seed }, signal, onProgress) {
+      const simulator = startTask({
+        task: "simulator",
+        name: "simulator",
+        args: ["--orders", `${orders}`, "--rate", `${rate}`, "--seed", `${seed}`],
+        env: { ...env, PROGRESS: "json" },
+        logFile: pipeline.logFile("simulator"),
+        stdout: "piped",
+      });
+      const before = counter.tally.settled;
+      let placed = 0;
+      let acknowledged = 0;
+      const startedAt = performance.now();
+      let seconds = 0;
+      const reading = (async () => {
+        for await (const text of simulator.lines) {
+          ({ placed, acknowledged } = JSON.parse(text));
+          seconds = (performance.now() - startedAt) / 1_000;
+        }
+      })();
+      const progress = () => ({ placed, settled: counter.tally.settled - before, total: orders });
+      const goOn = () => !signal.aborted;
+      while (simulator.running && goOn()) {
+        onProgress(progress());
+        await Promise.race([pause(POLL_MS, signal), pipeline.failed]);
+      }
+      if (!goOn()) await simulator.stop(5_000);
+      const { code } = await simulator.status;
+      await reading;
+      if (goOn() && code !== 0) {
+        throw new Error(`the simulator exited with ${code}: see ${pipeline.logFile("simulator")}`);
+      }
+      while (goOn() && counter.tally.settled - before < acknowledged) {
+        onProgress(progress());
+        await Promise.race([pause(POLL_MS, signal), pipeline.failed]);
+      }
+      onProgress(progress());
+      // Cancelled orders still have their stock released and their payment refunded.
+      while (goOn() && !await allCaughtUp()) {
+        await Promise.race([pause(POLL_MS, signal), pipeline.failed]);
+      }
+      return { acknowledged, seconds };
+    },
+
+    async audit() {
+      const { success } = await new Deno.Command(Deno.execPath(), {
+        args: argumentsOf("audit"),
+        cwd: PROJECT,
+        env,
+        stdout: "inherit",
+        stderr: "inherit",
+      }).output();
+      return success;
+    },
+
+    async close() {
+      await pipeline.stop();
+      following.abort();
+      await Promise.allSettled([outcomes, deadLetters]);
+      await broker?.stop();
+      folder.release();
+    },
+  };
+}
+
+/** A new folder for this run's data; what earlier runs left beside it goes. */
+async function freshFolder(parent: string): Promise<string> {
+  for await (const { name, isDirectory } of Deno.readDir(parent)) {
+    if (isDirectory) await Deno.remove(`${parent}/${name}`, { recursive: true });
+  }
+  // A new name, because a broker whose demo was killed may still be writing to its own folder.
+  const directory = `${parent}/${Date.now().toString(36)}`;
+  await Deno.mkdir(directory);
+  return directory;
+}

@@ -1,0 +1,140 @@
+/**
+ * The tables that the audit and a trace read, declared anew: only the columns that they look at, and
+ * nothing of the code whose work they check. Reading creates no table and changes none.
+ */
+import { type Database, type Row, type Table, table } from "../store/database.ts";
+import { openDatabase } from "../store/open.ts";
+
+/** A table and the service that owns it. */
+export interface Owned<T extends Table = Table> {
+  readonly owner: string;
+  readonly table: T;
+}
+
+/** What the simulator placed: orders `<run_id>-<sequence>`; the first `acknowledged` of them. */
+export const runs = {
+  owner: "simulator",
+  table: table("runs", "run_id", {
+    run_id: "text",
+    acknowledged: "integer",
+    finished_at: "text",
+  }),
+};
+
+/** Which message brought an order first. */
+export const seenOrders = {
+  owner: "validator",
+  table: table("seen_orders", "order_id", {
+    order_id: "text",
+    source_partition: "integer",
+    source_offset: "integer",
+  }),
+};
+
+/** Pieces of each product, at the beginning and now. */
+export const stock = {
+  owner: "inventory",
+  table: table("stock", "product_id", {
+    product_id: "text",
+    initial: "integer",
+    on_hand: "integer",
+  }),
+};
+
+/** `state`: reserved, rejected or released. */
+export const reservations = {
+  owner: "inventory",
+  table: table("reservations", "order_id", { order_id: "text", state: "text" }),
+};
+
+/** `state`: processed, failed or refunded. */
+export const payments = {
+  owner: "payment",
+  table: table("payments", "order_id", {
+    order_id: "text",
+    state: "text",
+    payment_id: "text",
+    amount_cents: "integer",
+    currency: "text",
+  }),
+};
+
+/** The payment gateway's own ledger; its idempotency key is the order's id. */
+export const charges = {
+  owner: "gateway",
+  table: table("charges", "idempotency_key", {
+    idempotency_key: "text",
+    payment_id: "text",
+    status: "text",
+    amount_cents: "integer",
+    currency: "text",
+    refunded_cents: "integer",
+  }),
+};
+
+/** What fulfillment knows of an order. */
+export const joins = {
+  owner: "fulfillment",
+  table: table("joins", "order_id", {
+    order_id: "text",
+    stock: "text",
+    payment: "text",
+    outcome: "text",
+  }),
+};
+
+/** The services' tables, for reading. */
+export interface Tables {
+  /** All rows in key order, in pages; none where the table was never created. */
+  scan<T extends Table>(owned: Owned<T>): AsyncIterable<Row<T>[]>;
+  /** The row of a key, with all of its columns. */
+  row<T extends Table>(owned: Owned<T>, key: string): Promise<Row<T> | undefined>;
+  close(): Promise<void>;
+}
+
+/**
+ * @param place the settings: a PostgreSQL's url, or the folder of the SQLite files
+ * @throws {Unavailable} the database does not answer, or is locked
+ */
+export function openTables(place: { databaseUrl: string; dataDir: string }): Tables {
+  const open = new Map<string, Promise<Database>>();
+  const databaseOf = (owner: string) => {
+    let database = open.get(owner);
+    if (!database) {
+      const { databaseUrl: url, dataDir: directory } = place;
+      database = openDatabase({ url, directory, owner, tables: [] });
+      open.set(owner, database);
+    }
+    return database;
+  };
+  return {
+    async *scan({ owner, table }) {
+      const database = await databaseOf(owner);
+      try {
+        yield* database.scan(table);
+      } catch (error) {
+        if (!isMissingTable(error)) throw error;
+      }
+    },
+    async row({ owner, table }, key) {
+      const database = await databaseOf(owner);
+      try {
+        return (await database.transaction((tx) => tx.select(table, [key])))[0];
+      } catch (error) {
+        if (!isMissingTable(error)) throw error;
+        return undefined;
+      }
+    },
+    async close() {
+      await Promise.allSettled(
+        [...open.values()].map(async (database) => (await database).close()),
+      );
+    },
+  };
+}
+
+/** PostgreSQL's SQLSTATE for it, or what SQLite says. */
+function isMissingTable(error: unknown): boolean {
+  return error instanceof Error &&
+    ((error as { code?: string }).code === "42P01" || /^no such table: /.test(error.message));
+}

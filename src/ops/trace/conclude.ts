@@ -1,0 +1,97 @@
+/** What came of an order, in one sentence. Pure. */
+import type { OrderEvent } from "../../events/schemas.ts";
+import { money } from "../money.ts";
+
+/** A dead letter that nobody has replayed or discarded. */
+export interface OpenLetter {
+  readonly service: string;
+  /** `partition@offset`. */
+  readonly id: string;
+  readonly reason: string;
+}
+
+/**
+ * @param events of the order, each once
+ * @param letters those that are open
+ * @param placedAtMs epoch milliseconds, where it is known
+ */
+export function conclude(
+  events: readonly OrderEvent[],
+  letters: readonly OpenLetter[],
+  placedAtMs: number | null,
+): string {
+  const parts = [whatHappened(events, letters, placedAtMs)];
+  for (const { service, id, reason } of letters) {
+    parts.push(`a dead letter is open (${reason}): deno task dlq show ${service} ${id}`);
+  }
+  return `${parts.join("; ")}.`;
+}
+
+function whatHappened(
+  events: readonly OrderEvent[],
+  letters: readonly OpenLetter[],
+  placedAtMs: number | null,
+): string {
+  const outcomes = events.filter((event) =>
+    event.type === "OrderConfirmed" || event.type === "OrderCancelled" ||
+    event.type === "OrderRejected"
+  );
+  const [outcome] = outcomes;
+  if (outcome === undefined) return `not finished: ${whatIsMissing(events, letters)}`;
+  if (outcomes.length > 1) {
+    const types = outcomes.map(({ type }) => type).join(" and ");
+    return `${types}: an order must have one outcome, run deno task audit`;
+  }
+  const after = placedAtMs === null
+    ? ""
+    : ` after ${((Date.parse(outcome.occurredAt) - placedAtMs) / 1_000).toFixed(1)} s`;
+  switch (outcome.type) {
+    case "OrderConfirmed":
+      return `confirmed${after}; ${stockSentence(events)}, ${paymentSentence(events)}`;
+    case "OrderCancelled":
+      return `cancelled${after} because of ${outcome.reason} (${outcome.detail}); ` +
+        `${stockSentence(events)}, ${paymentSentence(events)}`;
+    case "OrderRejected":
+      return `rejected${after} because of ${outcome.reason} (${outcome.detail}); ` +
+        `${stockSentence(events)}, ${paymentSentence(events)}`;
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function has(events: readonly OrderEvent[], type: OrderEvent["type"]): boolean {
+  return events.some((event) => event.type === type);
+}
+
+function whatIsMissing(events: readonly OrderEvent[], letters: readonly OpenLetter[]): string {
+  if (!has(events, "OrderValidated")) {
+    return letters.some(({ service }) => service === "validator")
+      ? "the validator could not process it"
+      : "the validator has not answered";
+  }
+  const stockAnswered = has(events, "InventoryUpdated") || has(events, "InventoryRejected");
+  const paymentAnswered = has(events, "PaymentProcessed") || has(events, "PaymentFailed");
+  if (stockAnswered && paymentAnswered) {
+    return "inventory and payment answered, fulfillment did not";
+  }
+  if (stockAnswered) return "payment has not answered";
+  if (paymentAnswered) return "inventory has not answered";
+  return "neither inventory nor payment has answered";
+}
+
+function stockSentence(events: readonly OrderEvent[]): string {
+  const actions = events.flatMap((e) => e.type === "InventoryUpdated" ? [e.action] : []);
+  const confirmed = has(events, "OrderConfirmed");
+  if (!actions.includes("reserved")) return "no stock was taken";
+  if (actions.includes("released")) return "the stock was released";
+  return confirmed ? "the stock was taken" : "the stock is NOT released";
+}
+
+function paymentSentence(events: readonly OrderEvent[]): string {
+  const refund = events.find((event) => event.type === "PaymentRefunded");
+  if (refund) return `${money(refund.amountCents, refund.currency)} were refunded`;
+  const charge = events.find((event) => event.type === "PaymentProcessed");
+  if (!charge) return "nothing was charged";
+  const amount = money(charge.amountCents, charge.currency);
+  return has(events, "OrderConfirmed") ? `${amount} were charged` : `${amount} are NOT refunded`;
+}

@@ -1,0 +1,43 @@
+/** A story as lines for a person; nothing that came from outside reaches the terminal raw. Pure. */
+import { printable } from "../printable.ts";
+import type { Step, Story, TableRow } from "./story.ts";
+
+export function storyLines(story: Story): string[] {
+  const { orderId, placedAt, steps, rows, conclusion } = story;
+  const head = `order ${printable(orderId)}` +
+    (placedAt === null ? ", nothing says when it was placed" : `, placed at ${placedAt}`);
+  return [
+    head,
+    ...table(steps.map(stepCells)),
+    ...(rows.length > 0 ? ["rows:", ...table(rows.map(rowCells))] : ["rows: none"]),
+    printable(conclusion, 1_000),
+  ];
+}
+
+function stepCells({ sincePlacedMs, topic, partition, offset, event, text }: Step): string[] {
+  const since = sincePlacedMs === null
+    ? "?"
+    : `${sincePlacedMs < 0 ? "-" : "+"}${(Math.abs(sincePlacedMs) / 1_000).toFixed(3)} s`;
+  return [since.padStart(9), topic, `${partition}@${offset}`, printable(event), printable(text)];
+}
+
+function rowCells({ table, row }: TableRow): string[] {
+  const columns = Object.entries(row).map(([name, value]) =>
+    `${name}=${value === null ? "–" : printable(String(value), 120)}`
+  );
+  return [table, columns.join("  ")];
+}
+
+/** Cells in columns, each as wide as its widest; the last as it is. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) {
+      widths[index] = Math.max(widths[index] ?? 0, cell.length);
+    }
+  }
+  return rows.map((row) =>
+    "  " + row.map((cell, index) => index < row.length - 1 ? cell.padEnd(widths[index]!) : cell)
+      .join("  ")
+  );
+}

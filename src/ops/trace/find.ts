@@ -1,0 +1,83 @@
+/**
+ * Finds all records of one order: in the partition that its key belongs to, the same number in every
+ * order topic, and in the dead letters.
+ *
+ * A record is looked at as bytes before anything is decoded, so that a search costs little more than
+ * the reading.
+ */
+import { deadLetterTopicOf, PROCESSORS, type Topic, TOPIC_NAMES } from "../../topology.ts";
+import { VERDICT_HEADERS } from "../../stream/dead_letters.ts";
+import type { LogRecord } from "../../stream/log_reader.ts";
+import { partitionOf } from "../../stream/partition_of.ts";
+import { isLetter, letterId } from "../dlq/letters.ts";
+import type { OpenLog } from "../open_log.ts";
+import type { DeadLetterTopic } from "../../topology.ts";
+
+export interface Found {
+  /** The topic's name in the topology. */
+  readonly topic: Topic | DeadLetterTopic;
+  readonly record: LogRecord;
+}
+
+export interface Search {
+  readonly found: Found[];
+  /** The partition that the order's key belongs to, where it has one alone. */
+  readonly partition: number | undefined;
+}
+
+/**
+ * @param options.allPartitions also where the key does not belong
+ */
+export async function findRecords(
+  { reader, names }: OpenLog,
+  orderId: string,
+  { allPartitions, signal }: { allPartitions: boolean; signal: AbortSignal },
+): Promise<Search> {
+  const found: Found[] = [];
+  const isOfOrder = matcher(orderId);
+  let home: number | undefined;
+  for (const topic of TOPIC_NAMES) {
+    const name = names.topic(topic);
+    const partitions = await reader.partitionsOf(name);
+    if (!partitions) continue;
+    home = partitionOf(orderId, partitions.length);
+    const where = allPartitions ? partitions : [home];
+    for await (const records of reader.read(name, { partitions: where, signal })) {
+      for (const record of records) if (isOfOrder(record)) found.push({ topic, record });
+    }
+  }
+  for (const topic of PROCESSORS.map(deadLetterTopicOf)) {
+    const name = names.topic(topic);
+    if (!await reader.partitionsOf(name)) continue;
+    const letters = new Set<string>();
+    for await (const records of reader.read(name, { signal })) {
+      for (const record of records) {
+        if (isLetter(record) ? !isOfOrder(record) : !letters.has(letterNamedBy(record))) continue;
+        letters.add(letterId(record.partition, record.offset));
+        found.push({ topic, record });
+      }
+    }
+  }
+  return { found, partition: home };
+}
+
+/** Whether a record's key is the order's id, or its value holds it as a JSON string. */
+export function matcher(orderId: string): (record: Pick<LogRecord, "key" | "value">) => boolean {
+  const key = Buffer.from(orderId);
+  const quoted = Buffer.from(JSON.stringify(orderId));
+  return (record) =>
+    (record.key !== null && key.equals(record.key)) ||
+    (record.value !== null && view(record.value).includes(quoted));
+}
+
+function view({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** Which letter a verdict is about. */
+function letterNamedBy({ headers }: LogRecord): string {
+  return letterId(
+    Number(headers[VERDICT_HEADERS.partition]),
+    headers[VERDICT_HEADERS.offset] ?? "",
+  );
+}

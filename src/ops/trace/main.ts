@@ -1,0 +1,77 @@
+/** `deno task trace ORDER_ID`: everything that happened to one order, as a story. */
+import { flag } from "../../runtime/config.ts";
+import { runProgram } from "../../runtime/program.ts";
+import { kafkaSettings, storeSettings } from "../../runtime/settings.ts";
+import { withLog } from "../open_log.ts";
+import { printable } from "../printable.ts";
+import {
+  charges,
+  joins,
+  openTables,
+  type Owned,
+  payments,
+  reservations,
+  seenOrders,
+} from "../tables.ts";
+import { storyLines } from "./display.ts";
+import { findRecords } from "./find.ts";
+import { type TableRow, tellStory } from "./story.ts";
+
+const TABLES: readonly Owned[] = [seenOrders, reservations, payments, charges, joins];
+
+async function readRows(
+  place: { databaseUrl: string; dataDir: string },
+  orderId: string,
+): Promise<TableRow[]> {
+  const tables = openTables(place);
+  try {
+    const rows: TableRow[] = [];
+    for (const owned of TABLES) {
+      const row = await tables.row(owned, orderId);
+      if (row) rows.push({ table: `${owned.owner}.${owned.table.name}`, row });
+    }
+    return rows;
+  } finally {
+    await tables.close();
+  }
+}
+
+Deno.exit(
+  await runProgram({
+    name: "trace",
+    settings: {
+      ...kafkaSettings,
+      ...storeSettings,
+      allPartitions: flag({
+        option: "all-partitions",
+        fallback: "false",
+        help: "search where the order's key does not belong, too",
+      }),
+      json: flag({ option: "json", fallback: "false", help: "for machines" }),
+    },
+    positionals: { usage: "ORDER_ID", min: 1, max: 1 },
+    async run({ config, positionals, signal }) {
+      const orderId = positionals[0]!;
+      const { allPartitions } = config;
+      const search = await withLog(
+        config,
+        "trace",
+        signal,
+        (log) => findRecords(log, orderId, { allPartitions, signal }),
+      );
+      if (signal.aborted) return 1;
+      const story = tellStory(orderId, search, await readRows(config, orderId));
+      if (!story) {
+        const where = search.partition === undefined
+          ? "there are no order topics"
+          : allPartitions
+          ? "searched all partitions and the dead letters"
+          : `searched partition ${search.partition}, where its key belongs, and the dead ` +
+            "letters; --all-partitions searches the others, too";
+        console.error(`trace: nothing is known of order ${printable(orderId)}: ${where}`);
+        return 1;
+      }
+      console.log(config.json ? JSON.stringify(story, null, 2) : storyLines(story).join("\n"));
+    },
+  }),
+);

@@ -1,0 +1,149 @@
+/** What only PostgreSQL can do to us: go away, in the middle of anything, and come back. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { type Database, table, Unavailable } from "./database.ts";
+import { openDatabase } from "./open.ts";
+import { createPool } from "./postgres_pool.ts";
+import { type PostgresServer, startPostgres } from "./testing.ts";
+
+const notes = table("notes", "id", { id: "text", body: "text" });
+const write = (database: Database, id: string) =>
+  database.transaction((tx) => tx.insert(notes, [{ id, body: null }]));
+
+async function withServer(body: (server: PostgresServer) => Promise<void>): Promise<void> {
+  const server = await startPostgres();
+  try {
+    await body(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+const open = (url: string) =>
+  openDatabase({ url, directory: "unused", owner: "own", tables: [notes] });
+
+/** The address with a password, which trust authentication ignores and messages must not show. */
+const withPassword = (url: string) => url.replace("postgres@", "postgres:s3cret@");
+
+Deno.test("postgres: stopped, it is Unavailable; started again, the same Database works", () =>
+  withServer(async (server) => {
+    const db = await open(withPassword(server.url));
+    await Promise.all(["a", "b", "c"].map((id) => write(db, id)));
+    for (let round = 0; round < 3; round++) {
+      await server.halt();
+      for (let i = 0; i < 6; i++) {
+        const error = await assertRejects(() => write(db, "lost"), Unavailable);
+        assertStringIncludes(error.message, new URL(server.url).host);
+        assert(!error.message.includes("s3cret"), error.message);
+      }
+      await assertRejects(() => db.count(notes), Unavailable);
+      await server.resume();
+      await Promise.all([1, 2, 3, 4, 5].map((i) => write(db, `${round}-${i}`)));
+    }
+    assertEquals(await db.count(notes), 3 + 3 * 5);
+    await db.close();
+  }));
+
+Deno.test("postgres: gone in mid-transaction, nothing of it happened, and no other is harmed", () =>
+  withServer(async (server) => {
+    const db = await open(server.url);
+    // Between two statements: nothing waits for an answer when the connection breaks.
+    const between = Promise.withResolvers<void>();
+    const halted = Promise.withResolvers<void>();
+    const broken = assertRejects(() =>
+      db.transaction(async (tx) => {
+        await tx.insert(notes, [{ id: "half", body: null }]);
+        between.resolve();
+        await halted.promise;
+        await tx.insert(notes, [{ id: "other half", body: null }]);
+      }), Unavailable);
+    await between.promise;
+    // And while many wait for one.
+    const batch = Array.from(
+      { length: 2_000 },
+      (_, i) => ({ id: `n-${i}`, body: "x".repeat(200) }),
+    );
+    const busy = Promise.allSettled(
+      Array.from({ length: 8 }, () => db.transaction((tx) => tx.upsert(notes, batch))),
+    );
+    await server.halt();
+    halted.resolve();
+    await broken;
+    for (const result of await busy) {
+      if (result.status === "rejected") assert(result.reason instanceof Unavailable, result.reason);
+    }
+    await server.resume();
+    await write(db, "after");
+    const count = await db.count(notes);
+    assert(count === 1 || count === 2_001, `${count} rows: a batch is there whole, or not at all`);
+    const halves = await db.transaction((tx) => tx.select(notes, ["half", "other half"]));
+    assertEquals(halves, []);
+    await db.close();
+  }));
+
+Deno.test("postgres: not there when opened, it is Unavailable", () =>
+  withServer(async (server) => {
+    await server.halt();
+    await assertRejects(() => open(server.url), Unavailable, "ECONNREFUSED");
+    await server.resume();
+    await (await open(server.url)).close();
+  }));
+
+Deno.test("postgres: an address of an unknown database or host is Unavailable and says so", () =>
+  withServer(async (server) => {
+    await assertRejects(() => open(`${server.url}_not_there`), Unavailable, "does not exist");
+    const { port } = new URL(server.url);
+    const nowhere = `postgres://x:s3cret@nowhere.invalid:${port}/orders`;
+    const error = await assertRejects(() => open(nowhere), Unavailable, "nowhere.invalid");
+    assert(!error.message.includes("s3cret"), error.message);
+  }));
+
+Deno.test("postgres: a connection that gives no answer in time is given up, others are taken", () =>
+  withServer(async (server) => {
+    const pool = createPool(server.url, 200);
+    const late = () => pool.use((connection) => connection.query("select pg_sleep(0.8)"));
+    await assertRejects(late, Unavailable, "no answer within 200 ms");
+    assertEquals(await pool.use((c) => c.query("select 1 as one")), [{ one: 1 }]);
+    await pool.close();
+  }));
+
+Deno.test("postgres: a transaction that its owner left idle is ended, its locks with it", () =>
+  withServer(async (server) => {
+    const pool = createPool(server.url);
+    const [limit] = await pool.use((connection) =>
+      connection.query<{ limit: string }>(
+        "select current_setting('idle_in_transaction_session_timeout') as limit",
+      )
+    );
+    assertEquals(limit, { limit: "10s" });
+    const db = await open(server.url);
+    await write(db, "a");
+    const frozen = pool.use(async (connection) => {
+      await connection.query("set idle_in_transaction_session_timeout = 100");
+      await connection.query("begin");
+      await connection.query("select * from own.notes where id = 'a' for update");
+      // Another transaction gets the lock only because the server ends this one.
+      await db.transaction((tx) => tx.select(notes, ["a"], { lock: true }));
+      await connection.query("commit");
+    });
+    await assertRejects(() => frozen, Unavailable);
+    await db.close();
+    await pool.close();
+  }));
+
+Deno.test("pool: lends at most four connections at once, and lets nobody wait for ever", () =>
+  withServer(async (server) => {
+    const pool = createPool(server.url);
+    let atOnce = 0;
+    let most = 0;
+    const ids = await Promise.all(Array.from({ length: 20 }, () =>
+      pool.use(async (connection) => {
+        most = Math.max(most, ++atOnce);
+        const [row] = await connection.query<{ id: number }>("select pg_backend_pid() as id");
+        atOnce--;
+        return row!.id;
+      })));
+    assertEquals(most, 4);
+    assert(new Set(ids).size <= 4);
+    await pool.close();
+    await assertRejects(() => pool.use((c) => c.query("select 1")), Error, "closed");
+  }));
