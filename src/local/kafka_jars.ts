@@ -38,7 +38,9 @@ export async function findJava(javaHome = Deno.env.get("JAVA_HOME")): Promise<Ja
   const version = /version "([^"]+)"/.exec(stderr)?.[1];
   const where = javaHome ? ` in JAVA_HOME=${javaHome}` : "";
   if (code !== 0 || version === undefined) {
-    throw new MissingTool(`no Java was found${where}: install Java ${MIN_JAVA} or later`);
+    throw new MissingTool(
+      `no Java was found${where}: install Java ${MIN_JAVA} or later, and Maven`,
+    );
   }
   // Up to Java 8 the version began with 1, as in 1.8.0_402.
   const major = Number(/^(?:1\.)?(\d+)/.exec(version)?.[1]);
@@ -54,28 +56,32 @@ export async function findJava(javaHome = Deno.env.get("JAVA_HOME")): Promise<Ja
  * The classpath of the broker and of all tools, as one `DIRECTORY/*`.
  *
  * @param options.cacheDir where the jars are kept; `.data/kafka-<version>` of the project unless said
+ * @param options.maven the command; `mvn` unless said
  * @param options.onProgress told in one line when there is something to wait for
  * @throws {MissingTool} the jars have to be fetched, and there is no Maven
  * @throws {Failure} Maven could not fetch them
  */
 export async function kafkaClasspath(options: {
   cacheDir?: string;
+  maven?: string;
   onProgress?: (line: string) => void;
 } = {}): Promise<string> {
-  const { cacheDir = join(PROJECT, `.data/kafka-${KAFKA_VERSION}`), onProgress } = options;
+  const { cacheDir = join(PROJECT, `.data/kafka-${KAFKA_VERSION}`), maven = "mvn" } = options;
   const directory = join(cacheDir, await digestOf(POM));
-  if (!await exists(directory)) await fetchJars(directory, onProgress);
+  if (!await exists(directory)) {
+    options.onProgress?.(`fetching Kafka ${KAFKA_VERSION} with Maven: 45 MB, once`);
+    await fetchJars(directory, maven);
+  }
   return join(directory, "*");
 }
 
-async function fetchJars(directory: string, onProgress?: (line: string) => void): Promise<void> {
-  onProgress?.(`fetching Kafka ${KAFKA_VERSION} with Maven: 45 MB, once`);
+async function fetchJars(directory: string, maven: string): Promise<void> {
   const temporary = `${directory}.${crypto.randomUUID()}`;
   await Deno.mkdir(temporary, { recursive: true });
   try {
     const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${temporary}`];
-    const maven = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", POM, ...goal];
-    const { code, stdout, stderr } = await run(maven);
+    const command = [maven, "-q", "-B", "-Dstyle.color=never", "-f", POM, ...goal];
+    const { code, stdout, stderr } = await run(command);
     if (code === 127) {
       throw new MissingTool(
         `no Maven was found, which fetches Kafka ${KAFKA_VERSION} once: install Maven (mvn)`,

@@ -13,7 +13,7 @@ import { hasCaughtUp } from "../stream/backlog.ts";
 import { follow } from "../stream/follow.ts";
 import { openLogReader } from "../stream/log_reader.ts";
 import { createTopics } from "../stream/topics.ts";
-import { Names, PROCESSORS, topicsReadBy } from "../topology.ts";
+import { Names, PROCESSORS, type Service, topicsReadBy } from "../topology.ts";
 import { type Broker, startBroker } from "./broker.ts";
 import { claimFolder } from "./claim_folder.ts";
 import type { Placing } from "./figures.ts";
@@ -60,6 +60,10 @@ export interface Run {
   ): Promise<Placing>;
   /** Runs `deno task audit`, its output to ours; returns whether it passed. */
   audit(): Promise<boolean>;
+  /** The same, its report as JSON. */
+  auditAsJson(): Promise<{ passed: boolean; events: Record<string, number> }>;
+  /** The members of a service's consumer group right now. */
+  groupSize(service: Service): Promise<number>;
   tally(): Tally;
   exampleOrder(): string;
   close(): Promise<void>;
@@ -146,6 +150,14 @@ export async function openRun(options: RunOptions): Promise<Run> {
     }
   }
 
+  const auditCommand = (args: string[], options: Deno.CommandOptions) =>
+    new Deno.Command(Deno.execPath(), {
+      args: [...argumentsOf("audit"), ...args],
+      cwd: PROJECT,
+      env,
+      ...options,
+    });
+
   return {
     pipeline,
     broker,
@@ -201,14 +213,24 @@ export async function openRun(options: RunOptions): Promise<Run> {
     },
 
     async audit() {
-      const { success } = await new Deno.Command(Deno.execPath(), {
-        args: argumentsOf("audit"),
-        cwd: PROJECT,
-        env,
-        stdout: "inherit",
-        stderr: "inherit",
-      }).output();
-      return success;
+      const audit = auditCommand([], { stdout: "inherit", stderr: "inherit" });
+      return (await audit.output()).success;
+    },
+
+    async auditAsJson() {
+      const audit = auditCommand(["--json"], { stdout: "piped", stderr: "inherit" });
+      return JSON.parse(new TextDecoder().decode((await audit.output()).stdout));
+    },
+
+    async groupSize(service) {
+      const admin = kafka.admin();
+      await admin.connect();
+      try {
+        const { groups } = await admin.describeGroups([names.group(service)]);
+        return groups[0]?.members.length ?? 0;
+      } finally {
+        await admin.disconnect();
+      }
     },
 
     async close() {

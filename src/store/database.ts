@@ -6,10 +6,18 @@
  * round trip a table, never SQL of their own.
  */
 
-/** What a column holds: `integer` is a safe integer (money in cents included), `text` also JSON. */
+/**
+ * What a column holds: `integer` is a safe integer (money in cents included), any other number is
+ * refused; `text` is well-formed Unicode without NUL, also JSON.
+ */
 export type ColumnType = "text" | "integer";
 
-/** A table: its key is the first column, and is text. All other columns may be null. */
+/**
+ * A table: its key is the first column, and is text. All other columns may be null. Keys are compared
+ * bytewise (UTF-8).
+ *
+ * Whoever only reads may declare fewer columns than there are; rows then still come whole.
+ */
 export interface Table<C extends Record<string, ColumnType> = Record<string, ColumnType>> {
   readonly name: string;
   readonly key: keyof C & string;
@@ -37,6 +45,12 @@ export interface Transaction {
    * The rows whose key is in `keys`, in no particular order; keys without a row are left out.
    * With `lock`, no other transaction changes or locks these rows until this one ends; rows are
    * locked in key order, so that two transactions cannot wait for each other.
+   *
+   * A row that is not there can't be locked: of two transactions that find none, both go on. So either
+   * insert the rows first, empty, and then select them with lock; or first lock other rows that are
+   * there and that both have to pass, such as the stock of the order's products. What is read after
+   * a lock was got is what its last holder committed. (SQLite has one writer at a time and needs none
+   * of this; code that holds for PostgreSQL holds for both.)
    */
   select<T extends Table>(
     table: T,
@@ -44,20 +58,25 @@ export interface Transaction {
     options?: { lock?: boolean },
   ): Promise<Row<T>[]>;
 
-  /** Inserts rows; one whose key is there already changes nothing. */
+  /** Inserts rows; one whose key is there already, also from the same batch, changes nothing. */
   insert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
 
-  /** Inserts rows, replacing those whose key is there already. */
+  /** Inserts rows, replacing those whose key is there already; of one key in a batch the last. */
   upsert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
 }
 
 export interface Database {
   /**
    * Runs `work` in one transaction: all of it happens, or nothing. Committed when it returns; rolled
-   * back when it throws, and the error passed on.
+   * back when it throws, and the error passed on. Several may be asked for at once; SQLite runs them
+   * one after the other, hence none may wait for another.
+   *
+   * `work` should await nothing but its `tx`: others wait for its locks. It may be run again by the
+   * caller after Unavailable, also when it was committed and only the answer got lost.
    *
    * @throws {Unavailable} the database does not answer, is locked, or chose this transaction to
-   * resolve a deadlock: the same call may succeed later
+   * resolve a deadlock; or its disk or memory is full: the same call may succeed later
+   * @throws {Error} any other error: the statement, or a value in it, is to blame
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
 
@@ -67,6 +86,7 @@ export interface Database {
   /** How many rows the table has. */
   count(table: Table): Promise<number>;
 
+  /** Waits for the transactions under way; no other is taken. */
   close(): Promise<void>;
 }
 

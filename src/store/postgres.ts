@@ -8,7 +8,8 @@
  */
 import type { Database, Row, Table } from "./database.ts";
 import { type Connection, createPool, type Parameter, type Pool } from "./postgres_pool.ts";
-import { pushValues, runTransaction, type Session } from "./transaction.ts";
+import { keyOf, pushValues } from "./rows.ts";
+import { runTransaction, type Session } from "./transaction.ts";
 
 /**
  * Connects, and creates the schema and the tables where they are not there yet.
@@ -40,7 +41,7 @@ export async function openPostgres(
         const rows = await pool.use((c) => c.query<Row<typeof table>>(sql, parameters));
         if (rows.length > 0) yield rows;
         if (rows.length < pageSize) return;
-        after = rows.at(-1)![table.key as keyof Row<typeof table>];
+        after = keyOf(table, rows.at(-1)!);
       }
     },
     async count(table) {
@@ -72,19 +73,33 @@ function session(connection: Connection, owner: string): Session {
     rollback: () => run("rollback").catch(() => {}),
     select<T extends Table>(table: T, keys: readonly string[], { lock = false } = {}) {
       const { from, key } = parts(owner, table);
-      const sql = `select * from ${from} where ${key} = any($1::text[])` +
-        (lock ? ` order by ${key} for update` : "");
-      return connection.query<Row<T>>(sql, [arrayLiteral(keys)]);
+      // Locking, a join and not `any`: each row that somebody changed meanwhile is checked against
+      // the condition again, and all keys with `any` (two writers on 500 rows: 51k instead of 18k
+      // orders/s).
+      const sql = lock
+        ? `select t.* from unnest($1::text[]) as wanted (key) join ${from} as t` +
+          ` on t.${key} = wanted.key order by t.${key} for update of t`
+        : `select * from ${from} where ${key} = any($1::text[])`;
+      return connection.query<Row<T>>(sql, [arrayLiteral([...new Set(keys)])]);
     },
-    insert: (table, rows) =>
-      write(table, rows, `on conflict (${parts(owner, table).key}) do nothing`),
+    insert(table, rows) {
+      const firstByKey = new Map(rows.toReversed().map((row) => [keyOf(table, row), row]));
+      return write(
+        table,
+        firstByKey.size < rows.length ? [...firstByKey.values()] : rows,
+        `on conflict (${parts(owner, table).key}) do nothing`,
+      );
+    },
     upsert(table, rows) {
       const { key, columns } = parts(owner, table);
       const set = columns.map((column) => `${column} = excluded.${column}`);
-      // One statement may not change a row twice: of several rows with one key the last one counts.
-      const lastByKey = new Map(rows.map((row) => [row[table.key as keyof typeof row], row]));
-      const distinct = lastByKey.size < rows.length ? [...lastByKey.values()] : rows;
-      return write(table, distinct, `on conflict (${key}) do update set ${set}`);
+      // One statement may not change a row twice.
+      const lastByKey = new Map(rows.map((row) => [keyOf(table, row), row]));
+      return write(
+        table,
+        lastByKey.size < rows.length ? [...lastByKey.values()] : rows,
+        `on conflict (${key}) do update set ${set}`,
+      );
     },
   };
 }

@@ -130,7 +130,7 @@ Deno.test("postgres: a transaction that its owner left idle is ended, its locks 
     await pool.close();
   }));
 
-Deno.test("pool: lends at most four connections at once, and lets nobody wait for ever", () =>
+Deno.test("pool: lends at most four connections at once, to everyone in turn", () =>
   withServer(async (server) => {
     const pool = createPool(server.url);
     let atOnce = 0;

@@ -11,7 +11,8 @@ import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { pause } from "../runtime/stop.ts";
 import { type Database, type Row, type Table, Unavailable } from "./database.ts";
-import { pushValues, runTransaction, type Session } from "./transaction.ts";
+import { keyOf, pushValues } from "./rows.ts";
+import { runTransaction, type Session } from "./transaction.ts";
 
 /** How long SQLite itself waits for a lock, blocking the event loop. */
 const BUSY_TIMEOUT_MS = 20;
@@ -72,7 +73,7 @@ export async function openSqlite(path: string, tables: readonly Table[]): Promis
           const rows = page.map((row) => ({ ...row })) as Row<typeof table>[];
           if (rows.length > 0) yield rows;
           if (rows.length < pageSize) return;
-          after = rows.at(-1)![table.key as keyof Row<typeof table>];
+          after = keyOf(table, rows.at(-1)!);
         }
       },
       async count(table) {

@@ -3,7 +3,7 @@
  * dooms it even when `work` swallows the error; once it is over, its `tx` does nothing any more.
  * A backend only says how to begin, commit, roll back, and do one step.
  */
-import type { Row, Table, Transaction } from "./database.ts";
+import type { Transaction } from "./database.ts";
 
 /** One open connection to a backend, used by one transaction at a time. */
 export interface Session extends Transaction {
@@ -48,26 +48,5 @@ export async function runTransaction<T>(
     over = true;
     await session.rollback();
     throw error;
-  }
-}
-
-/**
- * The values of one row in the order of `columns`, as a database can take them.
- *
- * @throws {Error} an integer column holds what every backend could not give back unchanged
- */
-export function pushValues<T extends Table>(
-  values: (string | number | null)[],
-  table: T,
-  columns: readonly string[],
-  row: Row<T>,
-): void {
-  const record = row as Record<string, string | number | null>;
-  for (const column of columns) {
-    const value = record[column] as string | number | null;
-    if (typeof value === "number" && !Number.isSafeInteger(value)) {
-      throw new Error(`${table.name}.${column}: ${value} is not a safe integer`);
-    }
-    values.push(value);
   }
 }

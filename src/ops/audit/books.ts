@@ -1,0 +1,94 @@
+/** All that the audit keeps while it reads: the orders, the sums, the dead letters, what is wrong. */
+import { type Processor, PROCESSORS } from "../../topology.ts";
+import { Findings } from "./findings.ts";
+import { Ledger, type Run } from "./ledger.ts";
+import { Places } from "./places.ts";
+
+/** Pieces of one product, by the events and by its row. */
+export interface ProductBook {
+  /** Sum of all changes; negative when more was reserved than released. */
+  changed: number;
+  row?: { readonly initial: number; readonly onHand: number };
+}
+
+/** Cents of one currency. Exact: the sums may be larger than a safe integer. */
+export interface CurrencyBook {
+  processed: bigint;
+  refunded: bigint;
+  confirmed: bigint;
+  /** The gateway's. */
+  charged: bigint;
+  gaveBack: bigint;
+}
+
+export interface LetterCounts {
+  open: number;
+  replayed: number;
+  discarded: number;
+}
+
+export interface Books {
+  readonly findings: Findings;
+  readonly ledger: Ledger;
+  readonly runs: readonly Run[];
+  /** Messages read, by topic of the topology. */
+  readonly messages: Map<string, number>;
+  /** Those that are events of their topic, by type. */
+  readonly events: Map<string, number>;
+  /** Messages of orders.raw that are dead letters. */
+  dead: number;
+  /** Messages of the further topics that are no events. */
+  unreadable: number;
+  readonly products: Map<string, ProductBook>;
+  readonly currencies: Map<string, CurrencyBook>;
+  /** Rows read, by table. */
+  readonly rows: Map<string, number>;
+
+  /** By service, the messages that it has a dead letter for and that were not met yet. */
+  readonly deadMessages: ReadonlyMap<Processor, Places>;
+  /** Letters that were replayed and whose message was not met yet. */
+  readonly replayed: Places;
+  readonly discarded: Places;
+  /** By service, then reason. */
+  readonly letters: ReadonlyMap<Processor, Map<string, LetterCounts>>;
+}
+
+export function openBooks(runs: readonly Run[]): Books {
+  return {
+    findings: new Findings(),
+    ledger: new Ledger(runs),
+    runs,
+    messages: new Map(),
+    events: new Map(),
+    dead: 0,
+    unreadable: 0,
+    products: new Map(),
+    currencies: new Map(),
+    rows: new Map(),
+    deadMessages: new Map(PROCESSORS.map((service) => [service, new Places()])),
+    replayed: new Places(),
+    discarded: new Places(),
+    letters: new Map(PROCESSORS.map((service) => [service, new Map()])),
+  };
+}
+
+export function count(counts: Map<string, number>, name: string, by = 1): void {
+  counts.set(name, (counts.get(name) ?? 0) + by);
+}
+
+/** The product's book, opened when it is new. */
+export function productBook({ products }: Books, productId: string): ProductBook {
+  let book = products.get(productId);
+  if (!book) products.set(productId, book = { changed: 0 });
+  return book;
+}
+
+/** The currency's book, opened when it is new. */
+export function currencyBook({ currencies }: Books, currency: string): CurrencyBook {
+  let book = currencies.get(currency);
+  if (!book) {
+    book = { processed: 0n, refunded: 0n, confirmed: 0n, charged: 0n, gaveBack: 0n };
+    currencies.set(currency, book);
+  }
+  return book;
+}

@@ -1,0 +1,205 @@
+/**
+ * What one record of an order topic says: it is marked on its order, added to the sums, and compared
+ * with what other records said. Pure: a record in, books out.
+ *
+ * The order in which topics are read does not matter to what is found wrong.
+ */
+import { decode, type Fault } from "../../events/codec.ts";
+import type { OrderEvent } from "../../events/schemas.ts";
+import type { LogRecord } from "../../stream/log_reader.ts";
+import {
+  type Processor,
+  PROCESSORS,
+  type Topic,
+  TOPIC_NAMES,
+  TOPICS,
+  topicsReadBy,
+} from "../../topology.ts";
+import { type Books, count, currencyBook, productBook } from "./books.ts";
+import { hashItems, hashText } from "./hash.ts";
+import { Mark } from "./ledger.ts";
+import { namesIn } from "./names_in.ts";
+
+/** Names the letter that a replayed message comes from: `dlq.validator 0@12`. */
+const REPLAYED_FROM = "replayed-from";
+
+/** @param topic the topic's name in the topology; the record has its name on the cluster */
+export function observe(books: Books, topic: Topic, record: LogRecord): void {
+  const { partition, offset, key, value } = record;
+  const isReplay = takeReplay(books, record);
+  const withoutLetter = PROCESSORS_OF.get(topic)!.filter((service) =>
+    !books.deadMessages.get(service)!.take(record.topic, partition, offset)
+  );
+  const decoded = decode(topic, key, value);
+  count(books.messages, topic);
+  if (decoded.ok) count(books.events, decoded.event.type);
+
+  if (topic === "orders.raw") {
+    for (const name of decoded.ok ? [decoded.event.orderId] : namesIn(key, value)) {
+      books.ledger.mark(books.ledger.slotOf(name), Mark.NAMED);
+    }
+    if (withoutLetter.length === 0) books.dead++;
+    else if (decoded.ok) observeEvent(books, decoded.event, record);
+    else findUnaccounted(books, "messages", topic, record, decoded.fault, withoutLetter);
+    return;
+  }
+  if (!decoded.ok) {
+    books.unreadable++;
+    if (withoutLetter.length === 0) return;
+    findUnaccounted(books, "readable", topic, record, decoded.fault, withoutLetter);
+  } else if (!isReplay) {
+    // A replay is of an event that is in the topic already: it only shows it once more.
+    observeEvent(books, decoded.event, record);
+  }
+}
+
+function findUnaccounted(
+  { findings }: Books,
+  check: "messages" | "readable",
+  topic: Topic,
+  record: LogRecord,
+  { reason, detail }: Fault,
+  services: readonly Processor[],
+): void {
+  const [name] = namesIn(record.key, record.value);
+  const what = `${placeOf(record)} is no ${TOPICS[topic].events.join(" or ")} (${reason}: ` +
+    `${detail}), and ${services.join(", ")} has no dead letter for it`;
+  findings.add(check, name ?? placeOf(record), what);
+}
+
+/** The services that read a topic and have dead letters. */
+const PROCESSORS_OF = new Map<Topic, readonly Processor[]>(
+  TOPIC_NAMES.map((topic) => [
+    topic,
+    PROCESSORS.filter((service) => topicsReadBy(service).includes(topic)),
+  ]),
+);
+
+/** Whether the record is the replay of a letter, as it claims. */
+function takeReplay({ findings, replayed }: Books, record: LogRecord): boolean {
+  const claim = record.headers[REPLAYED_FROM];
+  if (claim === undefined) return false;
+  const [, letterTopic, partition, offset] = /^(\S+) (\d+)@(\d+)$/.exec(claim) ?? [];
+  const isReplay = replayed.take(letterTopic ?? "", Number(partition), Number(offset));
+  if (!isReplay) {
+    const what = `claims to be letter ${claim}, which was not replayed, or has arrived before`;
+    findings.add("replays", placeOf(record), what);
+  }
+  return isReplay;
+}
+
+function placeOf({ topic, partition, offset }: LogRecord): string {
+  return `${topic} ${partition}@${offset}`;
+}
+
+function observeEvent(books: Books, event: OrderEvent, record: LogRecord): void {
+  const { ledger, findings } = books;
+  const { orderId, type } = event;
+  const slot = ledger.slotOf(orderId);
+  if (!ledger.mark(slot, markOf(event))) {
+    if (event.type === "OrderPlaced") {
+      findings.add(
+        "messages",
+        orderId,
+        `is placed again by ${placeOf(record)}, which is no dead letter`,
+      );
+    } else {
+      findings.add("twice", orderId, `${labelOf(event)} again, at ${placeOf(record)}`);
+    }
+  }
+  if (!ledger.agreeOnPartition(slot, record.partition)) {
+    const what = `${labelOf(event)} is at ${placeOf(record)}, its other events are elsewhere`;
+    findings.add("partition", orderId, what);
+  }
+  const amountIs = (cents: number, currency: string) => {
+    if (ledger.agreeOnAmount(slot, cents, currency)) return;
+    const other = ledger.amountOf(slot);
+    findings.add(
+      "amounts",
+      orderId,
+      `${type} says ${cents} ${currency} cents, another event ${other.cents} ${other.currency}`,
+    );
+  };
+  const itemsAre = (hash: number) => {
+    if (ledger.agreeOnItems(slot, hash)) return;
+    findings.add(
+      "items",
+      orderId,
+      `${labelOf(event)} has other pieces than the order's other events`,
+    );
+  };
+  const paymentIs = (paymentId: string) => {
+    if (ledger.agreeOnPayment(slot, hashText(paymentId))) return;
+    findings.add("amounts", orderId, `${type} is of another payment, ${paymentId}`);
+  };
+
+  switch (event.type) {
+    case "OrderPlaced":
+    case "OrderValidated":
+      itemsAre(hashItems(event.items, (item) => item.productId, (item) => item.quantity));
+      amountIs(event.totalCents, event.currency);
+      break;
+    case "InventoryUpdated": {
+      const sign = event.action === "reserved" ? -1 : 1;
+      itemsAre(hashItems(event.changes, (c) => c.productId, (c) => sign * c.delta));
+      for (const { productId, delta } of event.changes) {
+        productBook(books, productId).changed += delta;
+      }
+      break;
+    }
+    case "PaymentProcessed":
+    case "PaymentFailed":
+    case "PaymentRefunded": {
+      amountIs(event.amountCents, event.currency);
+      paymentIs(event.paymentId);
+      const book = currencyBook(books, event.currency);
+      if (event.type === "PaymentProcessed") book.processed += BigInt(event.amountCents);
+      if (event.type === "PaymentRefunded") book.refunded += BigInt(event.amountCents);
+      break;
+    }
+    case "OrderConfirmed":
+      currencyBook(books, event.currency).confirmed += BigInt(event.totalCents);
+      amountIs(event.totalCents, event.currency);
+      break;
+    case "OrderCancelled":
+      amountIs(event.totalCents, event.currency);
+      break;
+    case "OrderRejected":
+    case "InventoryRejected":
+      break;
+    default:
+      event satisfies never;
+  }
+}
+
+function markOf(event: OrderEvent): number {
+  switch (event.type) {
+    case "OrderPlaced":
+      return Mark.PLACED;
+    case "OrderValidated":
+      return Mark.VALIDATED;
+    case "OrderRejected":
+      return Mark.REJECTED;
+    case "InventoryUpdated":
+      return event.action === "reserved" ? Mark.RESERVED : Mark.RELEASED;
+    case "InventoryRejected":
+      return Mark.REFUSED;
+    case "PaymentProcessed":
+      return Mark.PROCESSED;
+    case "PaymentFailed":
+      return Mark.FAILED;
+    case "PaymentRefunded":
+      return Mark.REFUNDED;
+    case "OrderConfirmed":
+      return Mark.CONFIRMED;
+    case "OrderCancelled":
+      return Mark.CANCELLED;
+    default:
+      return event satisfies never;
+  }
+}
+
+/** The event's type, with the action where one type stands for two. */
+function labelOf(event: OrderEvent): string {
+  return event.type === "InventoryUpdated" ? `${event.type} (${event.action})` : event.type;
+}

@@ -1,0 +1,177 @@
+/**
+ * A stand-in for a real payment provider: answers after a while, declines some, and fails as networks
+ * do. Its books are a database of its own, for a real provider would be another machine: they outlive
+ * any death of the payment service, and several processes may ask at once.
+ *
+ * All that it does depends only on the seed, the idempotency key, and (for failures) how often the
+ * key was asked for, so that runs can be compared. All calls that fall due together are booked in one
+ * transaction.
+ */
+import { PAYMENT_FAILURE_REASONS, type PaymentFailureReason } from "../../events/reasons.ts";
+import { type Database, Unavailable } from "../../store/database.ts";
+import { chance } from "./chance.ts";
+import {
+  type ChargeAnswer,
+  type ChargeRequest,
+  GatewayRefusal,
+  GatewayTimeout,
+  GatewayUnavailable,
+  type PaymentGateway,
+  type RefundAnswer,
+  type RefundRequest,
+} from "./gateway.ts";
+import { bookCharges, bookRefunds, type Charge } from "./ledger.ts";
+import { createTimetable } from "./timetable.ts";
+
+export interface GatewayBehaviour {
+  readonly seed: number;
+  /** Share of the keys that the bank declines. */
+  readonly declinedShare: number;
+  /** Share of the keys whose charge is booked, but whose first answer never comes. */
+  readonly timeoutShare: number;
+  /** Share of the calls that end in a 5xx; nothing is booked then. */
+  readonly errorShare: number;
+  /** Mean of the time until an answer, milliseconds; exponentially distributed. */
+  readonly latencyMs: number;
+}
+
+/** No call takes longer than this many times the mean. */
+const LONGEST_LATENCY = 10;
+/** Keys whose attempts are counted: those that failed and were not answered since. */
+const MAX_COUNTED_KEYS = 10_000;
+
+/** What a number from `chance` is drawn for. */
+const SALT = { decline: 1, reason: 2, timeout: 3, error: 1_000, latency: 2_000_000 };
+
+const DETAILS: Record<PaymentFailureReason, string> = {
+  card_declined: "the bank declined the card",
+  insufficient_funds: "the account does not cover the amount",
+  expired_card: "the card has expired",
+};
+
+interface Call<R, A> {
+  readonly request: R;
+  readonly callId: string;
+  readonly attempt: number;
+  readonly resolve: (answer: A) => void;
+  readonly reject: (error: Error) => void;
+}
+
+type DueCall =
+  | { readonly kind: "charge" } & Call<ChargeRequest, ChargeAnswer>
+  | { readonly kind: "refund" } & Call<RefundRequest, RefundAnswer>;
+type DueCharge = Extract<DueCall, { kind: "charge" }>;
+type DueRefund = Extract<DueCall, { kind: "refund" }>;
+
+/** @param database with the tables of ledger.ts; the caller closes it */
+export function createSimulatedGateway(
+  database: Database,
+  behaviour: GatewayBehaviour,
+): PaymentGateway {
+  const { seed, declinedShare, timeoutShare, errorShare, latencyMs } = behaviour;
+  const instance = crypto.randomUUID();
+  let calls = 0;
+  /** How often a key was asked for in vain, by this process. */
+  const failures = new Map<string, number>();
+  const timetable = createTimetable(answer);
+
+  function enter(kind: "charge", request: ChargeRequest): Promise<ChargeAnswer>;
+  function enter(kind: "refund", request: RefundRequest): Promise<RefundAnswer>;
+  function enter(kind: DueCall["kind"], request: ChargeRequest): Promise<unknown> {
+    const { idempotencyKey, signal } = request;
+    const attempt = (failures.get(idempotencyKey) ?? 0) + 1;
+    const u = chance(seed, idempotencyKey, SALT.latency + attempt);
+    const latency = latencyMs * Math.min(LONGEST_LATENCY, -Math.log(1 - u));
+    return new Promise((resolve, reject) => {
+      // What is on its way cannot be called back: it is booked all the same.
+      const giveUp = () => reject(new GatewayTimeout(`no answer for ${idempotencyKey} in time`));
+      if (signal?.aborted) return giveUp();
+      signal?.addEventListener("abort", giveUp, { once: true });
+      const callId = `${instance}/${++calls}`;
+      timetable.add({ kind, request, callId, attempt, resolve, reject } as DueCall, latency);
+    });
+  }
+
+  /** Settles all calls that are due, or leaves them for ever without an answer. */
+  async function answer(due: readonly DueCall[]): Promise<void> {
+    const charges: DueCharge[] = [];
+    const refunds: DueRefund[] = [];
+    for (const call of due) {
+      const { idempotencyKey } = call.request;
+      if (chance(seed, idempotencyKey, SALT.error + call.attempt) < errorShare) {
+        failed(idempotencyKey);
+        call.reject(new GatewayUnavailable(`503 for ${idempotencyKey}`));
+      } else if (call.kind === "charge") {
+        charges.push(call);
+      } else {
+        refunds.push(call);
+      }
+    }
+    if (charges.length + refunds.length === 0) return;
+    try {
+      const booked = await database.transaction(async (tx) => ({
+        charges: await bookCharges(
+          tx,
+          charges.map(({ callId, request }) => ({
+            callId,
+            request,
+            declined: declineOf(request.idempotencyKey),
+          })),
+        ),
+        refunds: await bookRefunds(tx, refunds.map(({ request }) => request)),
+      }));
+      for (const [i, call] of charges.entries()) answerCharge(call, booked.charges[i]!);
+      for (const [i, call] of refunds.entries()) {
+        const row = booked.refunds[i]!;
+        failures.delete(call.request.idempotencyKey);
+        if (row instanceof GatewayRefusal) call.reject(row);
+        else call.resolve({ refundId: row.idempotency_key });
+      }
+    } catch (error) {
+      // A provider whose database is away answers with a 5xx; anything else is a bug of ours.
+      const down = error instanceof Unavailable
+        ? new GatewayUnavailable(`the gateway's books: ${error.message}`, { cause: error })
+        : error as Error;
+      for (const call of [...charges, ...refunds]) call.reject(down);
+    }
+  }
+
+  function answerCharge(call: DueCharge, row: Charge | GatewayRefusal): void {
+    const { idempotencyKey } = call.request;
+    if (row instanceof GatewayRefusal) return call.reject(row);
+    const first = row.booked_by === call.callId;
+    if (first && chance(seed, idempotencyKey, SALT.timeout) < timeoutShare) {
+      return failed(idempotencyKey);
+    }
+    failures.delete(idempotencyKey);
+    call.resolve(toAnswer(row));
+  }
+
+  function declineOf(idempotencyKey: string): PaymentFailureReason | undefined {
+    if (chance(seed, idempotencyKey, SALT.decline) >= declinedShare) return undefined;
+    const u = chance(seed, idempotencyKey, SALT.reason);
+    return PAYMENT_FAILURE_REASONS[Math.floor(u * PAYMENT_FAILURE_REASONS.length)];
+  }
+
+  function failed(idempotencyKey: string): void {
+    const count = failures.get(idempotencyKey) ?? 0;
+    failures.delete(idempotencyKey);
+    if (failures.size >= MAX_COUNTED_KEYS) {
+      const oldest = failures.keys().next();
+      if (!oldest.done) failures.delete(oldest.value);
+    }
+    failures.set(idempotencyKey, count + 1);
+  }
+
+  return {
+    charge: (request) => enter("charge", request),
+    refund: (request) => enter("refund", request),
+  };
+}
+
+function toAnswer(row: Charge): ChargeAnswer {
+  const paymentId = row.payment_id!;
+  if (row.status === "charged") return { status: "charged", paymentId };
+  const reason = row.reason as PaymentFailureReason;
+  return { status: "declined", paymentId, reason, detail: DETAILS[reason] };
+}

@@ -1,0 +1,82 @@
+/**
+ * Makes the messages that the simulator places: good orders, a share of orders that are to be refused,
+ * a share of messages that are no orders. Pure: a message follows from the run, the seed, its sequence
+ * number and its time, whichever others are made, and in whatever batches.
+ */
+import { encode } from "../../events/codec.ts";
+import { eventId, type OrderPlaced } from "../../events/schemas.ts";
+import type { Publication } from "../../stream/publisher.ts";
+import { BREAK, BROKEN_REASONS } from "./orders/broken_message.ts";
+import { createRandom } from "./orders/random.ts";
+import { breakableRules, SPOIL } from "./orders/refused_order.ts";
+import { type Catalog, createShop } from "./orders/shop.ts";
+import { traceparentOf } from "./orders/traceparent.ts";
+
+/** What a run id looks like: the dash after it ends it. */
+export const RUN_ID_PATTERN = /^[A-Za-z0-9]{1,32}$/;
+
+export interface OrderMakerOptions {
+  readonly catalog: Catalog;
+  readonly runId: string;
+  readonly seed: number;
+  /** Of Zipf's law, for the popularity of customers and products. */
+  readonly zipfExponent: number;
+  /** Share of the orders that break a rule. */
+  readonly refusedShare: number;
+  /** Share of the messages that are no orders. */
+  readonly brokenShare: number;
+}
+
+/**
+ * Makes one message.
+ *
+ * @param sequence its number in the run, from 0
+ * @param placedAtMs when it was placed, epoch milliseconds
+ */
+export type OrderMaker = (sequence: number, placedAtMs: number) => Publication;
+
+/** @throws {RangeError} the catalog holds nobody who could order anything */
+export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
+  const { runId, seed, refusedShare, brokenShare } = options;
+  const shop = createShop(options.catalog, options.zipfExponent);
+  const rules = breakableRules(shop);
+  const random = createRandom();
+  const toTime = createTimeFormat();
+
+  return (sequence, placedAtMs) => {
+    const orderId = orderIdOf(runId, sequence);
+    random.begin(seed, sequence);
+    const fate = random.next();
+    let draft = shop.draw(random);
+    if (fate < refusedShare) draft = SPOIL[random.pick(rules)](draft, random, shop);
+    const order: OrderPlaced = {
+      type: "OrderPlaced",
+      version: 1,
+      eventId: eventId(orderId, "OrderPlaced"),
+      orderId,
+      occurredAt: toTime(placedAtMs),
+      ...draft,
+    };
+    const headers = { traceparent: traceparentOf(orderId) };
+    if (fate >= 1 - brokenShare) {
+      return { ...BREAK[random.pick(BROKEN_REASONS)](order, random), headers };
+    }
+    return { key: orderId, value: encode(order), headers };
+  };
+}
+
+/** The id of an order of a run. */
+export function orderIdOf(runId: string, sequence: number): string {
+  return `${runId}-${String(sequence).padStart(6, "0")}`;
+}
+
+/** ISO 8601 of epoch milliseconds; many orders in a row are of the same millisecond. */
+function createTimeFormat(): (ms: number) => string {
+  let lastMs: number | undefined;
+  let text = "";
+  return (ms) => {
+    const whole = Math.floor(ms);
+    if (whole !== lastMs) text = new Date(lastMs = whole).toISOString();
+    return text;
+  };
+}

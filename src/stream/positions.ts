@@ -1,0 +1,49 @@
+/**
+ * How far a member of a consumer group has come in each partition. Two answers, which differ after a
+ * rebalance: what this process has handled, so that nothing is handled twice, and what is still to be
+ * committed for the group, of the partitions that it has now.
+ */
+
+/** The next offset of a partition; the topic's name is that on the cluster. */
+export interface Position {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface Positions {
+  /** The first offset of a partition that was not handled. */
+  next(topic: string, partition: number): number;
+  /** Everything of a partition below `offset` is done. */
+  advance(topic: string, partition: number, offset: number): void;
+  /** What is to be committed. */
+  uncommitted(): Position[];
+  /** These were committed. */
+  committed(positions: readonly Position[]): void;
+  /** Other partitions may be ours now: what was not committed is read again, by whoever has it. */
+  reassigned(): void;
+}
+
+export function createPositions(): Positions {
+  const done = new Map<string, Position>();
+  const toCommit = new Map<string, Position>();
+  const keyOf = (topic: string, partition: number) => `${topic}/${partition}`;
+  const next = (topic: string, partition: number) => done.get(keyOf(topic, partition))?.offset ?? 0;
+  return {
+    next,
+    advance(topic, partition, offset) {
+      const position = { topic, partition, offset: Math.max(offset, next(topic, partition)) };
+      done.set(keyOf(topic, partition), position);
+      toCommit.set(keyOf(topic, partition), position);
+    },
+    uncommitted: () => [...toCommit.values()],
+    committed(positions) {
+      for (const position of positions) {
+        const key = keyOf(position.topic, position.partition);
+        // It may have advanced in the meantime.
+        if (toCommit.get(key) === position) toCommit.delete(key);
+      }
+    },
+    reassigned: () => toCommit.clear(),
+  };
+}

@@ -1,0 +1,216 @@
+/**
+ * Reads the topics of a service as one member of its consumer group, for a service that publishes
+ * nothing: committed events, in batches, in order within a partition.
+ *
+ * This process is handed no message twice, because it remembers how far it came. Offsets are committed
+ * every few seconds, so that after a crash, or when a partition goes to another member, a few seconds
+ * of events are read again by whoever reads on. kafkajs's own auto-commit would send a request for
+ * every batch, whatever its interval.
+ */
+import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { OrderEvent } from "../events/schemas.ts";
+import type { Logger } from "../runtime/log.ts";
+import { pause, settlesWithin } from "../runtime/stop.ts";
+import { type Names, type Service, type Topic, topicsReadBy } from "../topology.ts";
+import { isBug } from "./attempt.ts";
+import { createClient, explain } from "./client.ts";
+import { clusterReady } from "./cluster_ready.ts";
+import { createEventDecoder } from "./event_decoder.ts";
+import { createPositions, type Positions } from "./positions.ts";
+
+export interface TailOptions {
+  readonly brokers: readonly string[];
+  /** This process's name, unique among the members of its group. */
+  readonly clientId: string;
+  readonly service: Service;
+  readonly names: Names;
+  /** Told the events of one partition, in order; what it throws ends the tail. */
+  readonly onEvents: (events: readonly OrderEvent[]) => void;
+  /** How long a stop may take before it is given up. */
+  readonly drainTimeoutMs: number;
+  readonly log: Logger;
+}
+
+export interface Tail {
+  /**
+   * Reads until `signal` aborts, through restarts and absences of the cluster.
+   *
+   * @throws whatever `onEvents` throws
+   */
+  run(signal: AbortSignal): Promise<void>;
+  /** Why it is not reading, or undefined when it is a member of its group. */
+  notReady(): string | undefined;
+  /** Partitions that are assigned to this member. */
+  readonly partitions: number;
+  /** Messages that were no events. */
+  readonly undecodable: number;
+}
+
+/** As in processor.ts: bounded, whatever the backlog. */
+const FETCH_BYTES = 4 * 1024 * 1024;
+const FETCH_BYTES_PER_PARTITION = 512 * 1024;
+const FETCH_WAIT_MS = 50;
+const FETCH_MIN_BYTES = 64 * 1024;
+
+const SESSION_TIMEOUT_MS = 10_000;
+const HEARTBEAT_MS = 2_000;
+const COMMIT_EVERY_MS = 2_000;
+const RESTART_PAUSE_MS = 500;
+
+export function createTail(options: TailOptions): Tail {
+  const { brokers, service, names, log } = options;
+  const topicByName = new Map(topicsReadBy(service).map((topic) => [names.topic(topic), topic]));
+  const decoder = createEventDecoder(log);
+  const positions = createPositions();
+  let partitions = 0;
+  let state: string | undefined = "starting";
+  const setState = (next: string | undefined) => {
+    if (next === state) return;
+    if (next) log.warn(next);
+    else log.info("reading");
+    state = next;
+  };
+
+  function onBatch({ batch, isRunning, isStale, resolveOffset }: EachBatchPayload): void {
+    if (!isRunning() || isStale()) return;
+    const { topic: name, partition } = batch;
+    const topic = topicByName.get(name);
+    if (topic === undefined) throw new TypeError(`read from a topic not subscribed to: ${name}`);
+    const next = positions.next(name, partition);
+    const messages = batch.messages.filter(({ offset }) => Number(offset) >= next);
+    options.onEvents(decoder.decode({ topic, partition }, messages));
+    // After the last message may come a control record, which nobody sees: step over it, too.
+    positions.advance(name, partition, Number(batch.lastOffset()) + 1);
+    resolveOffset(batch.lastOffset());
+  }
+
+  function onAssignment(assignment: Record<string, number[]>): void {
+    positions.reassigned();
+    partitions = Object.values(assignment).reduce((sum, list) => sum + list.length, 0);
+    log.info(`assigned ${partitions} partitions of ${topicByName.size} topics`);
+    setState(undefined);
+  }
+
+  return {
+    notReady: () => state,
+    get partitions() {
+      return partitions;
+    },
+    get undecodable() {
+      return decoder.undecodable;
+    },
+    async run(signal) {
+      const kafka = createClient({ brokers, clientId: options.clientId });
+      while (!signal.aborted) {
+        await clusterReady(kafka, {
+          brokers,
+          topics: [...topicByName.keys()],
+          signal,
+          onWait: setState,
+        });
+        if (signal.aborted) break;
+        const session = { ...options, kafka, topicByName, positions, onBatch, onAssignment };
+        const crash = await runSession(session, signal);
+        partitions = 0;
+        if (crash && isBug(crash.error)) throw crash.error;
+        if (crash) {
+          setState(`the consumer stopped (${explain(crash.error)}); starting it again`);
+          await pause(RESTART_PAUSE_MS, signal);
+        }
+      }
+      state = "stopped";
+    },
+  };
+}
+
+interface Session extends TailOptions {
+  readonly kafka: Kafka;
+  readonly topicByName: ReadonlyMap<string, Topic>;
+  readonly positions: Positions;
+  readonly onBatch: (payload: EachBatchPayload) => void;
+  readonly onAssignment: (assignment: Record<string, number[]>) => void;
+}
+
+/** One life of a kafkajs consumer; resolves when `signal` aborts (undefined) or it crashes. */
+async function runSession(
+  session: Session,
+  signal: AbortSignal,
+): Promise<{ error: unknown } | undefined> {
+  const { kafka, topicByName, onBatch, onAssignment, drainTimeoutMs, log } = session;
+  const consumer = kafka.consumer({
+    groupId: session.names.group(session.service),
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    heartbeatInterval: HEARTBEAT_MS,
+    rebalanceTimeout: SESSION_TIMEOUT_MS,
+    maxBytes: FETCH_BYTES,
+    maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
+    minBytes: FETCH_MIN_BYTES,
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    allowAutoTopicCreation: false,
+    // kafkajs would restart by itself only after some errors; we do it after all.
+    retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) },
+  });
+  const commit = () => commitPositions(consumer, session);
+  const { promise: ended, resolve: end } = Promise.withResolvers<{ error: unknown } | undefined>();
+  const onAbort = () => end(undefined);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  consumer.on(consumer.events.CRASH, ({ payload }) => end({ error: payload.error }));
+  consumer.on(
+    consumer.events.GROUP_JOIN,
+    ({ payload }) => onAssignment(payload.memberAssignment),
+  );
+  // Sent before the member joins again: who gets a partition then does not read much of it again.
+  consumer.on(consumer.events.REBALANCING, () => void commit());
+  // Batches of control records and aborted messages alone pass by `eachBatch`.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+    const { topic, partition, batchSize, lastOffset } = payload;
+    if (batchSize === 0) session.positions.advance(topic, partition, Number(lastOffset) + 1);
+  });
+  const committing = setInterval(() => void commit(), COMMIT_EVERY_MS);
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...topicByName.keys()], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      eachBatch: (payload) => {
+        // What `onEvents` throws is kept as it is: kafkajs would retry it, and wrap it.
+        try {
+          if (!signal.aborted) onBatch(payload);
+        } catch (error) {
+          end({ error });
+        }
+        return Promise.resolve();
+      },
+    });
+    return await ended;
+  } catch (error) {
+    return { error };
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    clearInterval(committing);
+    const drained = (async () => {
+      await commit();
+      await consumer.disconnect();
+    })();
+    // kafkajs#1074: disconnecting while the group rebalances can hang.
+    if (!await settlesWithin(drained, drainTimeoutMs)) {
+      log.warn(`not stopped within ${drainTimeoutMs} ms: leaving the membership to its timeout`);
+    }
+  }
+}
+
+async function commitPositions(consumer: Consumer, { positions, log }: Session): Promise<void> {
+  const uncommitted = positions.uncommitted();
+  if (uncommitted.length === 0) return;
+  try {
+    await consumer.commitOffsets(
+      uncommitted.map((position) => ({ ...position, offset: String(position.offset) })),
+    );
+    positions.committed(uncommitted);
+  } catch (error) {
+    // They are committed the next time, or read again.
+    log.debug(`offsets not committed: ${explain(error)}`);
+  }
+}
