@@ -64,6 +64,7 @@ export interface Run {
   auditAsJson(): Promise<{ passed: boolean; events: Record<string, number> }>;
   /** The members of a service's consumer group right now. */
   groupSize(service: Service): Promise<number>;
+  /** What became of the orders that were placed last. */
   tally(): Tally;
   exampleOrder(): string;
   close(): Promise<void>;
@@ -116,7 +117,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
   );
 
   const pipeline = new Pipeline({ directory, env, onNotice });
-  const counter = createTally();
+  let counter = createTally();
   const following = new AbortController();
   const outcomes = follow(
     kafka,
@@ -177,7 +178,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
         logFile: pipeline.logFile("simulator"),
         stdout: "piped",
       });
-      const before = counter.tally.settled;
+      counter = createTally();
       let placed = 0;
       let acknowledged = 0;
       const startedAt = performance.now();
@@ -188,7 +189,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
           seconds = (performance.now() - startedAt) / 1_000;
         }
       })();
-      const progress = () => ({ placed, settled: counter.tally.settled - before, total: orders });
+      const progress = () => ({ placed, settled: counter.tally.settled, total: orders });
       const goOn = () => !signal.aborted;
       while (simulator.running && goOn()) {
         onProgress(progress());
@@ -200,7 +201,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
       if (goOn() && code !== 0) {
         throw new Error(`the simulator exited with ${code}: see ${pipeline.logFile("simulator")}`);
       }
-      while (goOn() && counter.tally.settled - before < acknowledged) {
+      while (goOn() && counter.tally.settled < acknowledged) {
         onProgress(progress());
         await Promise.race([pause(POLL_MS, signal), pipeline.failed]);
       }

@@ -112,7 +112,7 @@ export function createTail(options: TailOptions): Tail {
         const session = { ...options, kafka, topicByName, positions, onBatch, onAssignment };
         const crash = await runSession(session, signal);
         partitions = 0;
-        if (crash && isBug(crash.error)) throw crash.error;
+        if (crash?.fatal) throw crash.error;
         if (crash) {
           setState(`the consumer stopped (${explain(crash.error)}); starting it again`);
           await pause(RESTART_PAUSE_MS, signal);
@@ -131,11 +131,13 @@ interface Session extends TailOptions {
   readonly onAssignment: (assignment: Record<string, number[]>) => void;
 }
 
+interface Crash {
+  readonly error: unknown;
+  readonly fatal: boolean;
+}
+
 /** One life of a kafkajs consumer; resolves when `signal` aborts (undefined) or it crashes. */
-async function runSession(
-  session: Session,
-  signal: AbortSignal,
-): Promise<{ error: unknown } | undefined> {
+async function runSession(session: Session, signal: AbortSignal): Promise<Crash | undefined> {
   const { kafka, topicByName, onBatch, onAssignment, drainTimeoutMs, log } = session;
   const consumer = kafka.consumer({
     groupId: session.names.group(session.service),
@@ -151,11 +153,13 @@ async function runSession(
     retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) },
   });
   const commit = () => commitPositions(consumer, session);
-  const { promise: ended, resolve: end } = Promise.withResolvers<{ error: unknown } | undefined>();
+  const { promise: ended, resolve: end } = Promise.withResolvers<Crash | undefined>();
   const onAbort = () => end(undefined);
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
-  consumer.on(consumer.events.CRASH, ({ payload }) => end({ error: payload.error }));
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    end({ error: payload.error, fatal: false });
+  });
   consumer.on(
     consumer.events.GROUP_JOIN,
     ({ payload }) => onAssignment(payload.memberAssignment),
@@ -175,18 +179,18 @@ async function runSession(
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: (payload) => {
-        // What `onEvents` throws is kept as it is: kafkajs would retry it, and wrap it.
+        // kafkajs would try again what `onEvents` threw.
         try {
           if (!signal.aborted) onBatch(payload);
         } catch (error) {
-          end({ error });
+          end({ error, fatal: true });
         }
         return Promise.resolve();
       },
     });
     return await ended;
   } catch (error) {
-    return { error };
+    return { error, fatal: isBug(error) };
   } finally {
     signal.removeEventListener("abort", onAbort);
     clearInterval(committing);

@@ -58,15 +58,17 @@ Deno.test("startOwned: a Ctrl-C in the owner's terminal passes by; the owner's k
     }).spawn();
     const reader = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     const pid = Number((await reader.read()).value);
-
-    // What a terminal does: the signal goes to the whole foreground group.
-    await runScript('kill -INT -- "-$1"', [String(process.pid)]);
-    assertEquals((await reader.read()).value, "interrupted\n");
-    assert(await isAlive(pid));
-
-    process.kill("SIGKILL");
-    await process.status;
-    await reader.cancel();
+    try {
+      // What a terminal does: the signal goes to the whole foreground group.
+      const { code, stderr } = await runScript('kill -s INT -- "-$1"', [String(process.pid)]);
+      assertEquals(code, 0, stderr);
+      assertEquals((await reader.read()).value, "interrupted\n");
+      assert(await isAlive(pid));
+    } finally {
+      process.kill("SIGKILL");
+      await process.status;
+      await reader.cancel();
+    }
     await eventually("the command ends", async () => !await isAlive(pid));
     await eventually("the watcher ends", async () => await groupSize(pid) === 0);
   }));

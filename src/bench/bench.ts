@@ -1,0 +1,150 @@
+/**
+ * `deno task bench`: the pipeline flat out with exactly-once on and off, its latency at a steady rate,
+ * and its memory, beside Kafka's own tools on the same broker in the same run. Figures of one machine
+ * mean something beside each other, not beside those of another.
+ */
+import { integer } from "../runtime/config.ts";
+import { runProgram } from "../runtime/program.ts";
+import { storeSettings } from "../runtime/settings.ts";
+import { openRun, type Run } from "../local/run.ts";
+import { PROCESSORS, type Service } from "../topology.ts";
+import { kafkaTools } from "./kafka_tools.ts";
+import { type Row, table } from "./table.ts";
+
+const settings = {
+  ...storeSettings,
+  orders: integer({
+    option: "orders",
+    fallback: "60000",
+    min: 1_000,
+    max: 10_000_000,
+    help: "orders of each flat-out run",
+  }),
+  warmUp: integer({
+    option: "warm-up",
+    fallback: "20000",
+    min: 0,
+    max: 1_000_000,
+    help: "orders placed before anything is measured",
+  }),
+  rate: integer({
+    option: "rate",
+    fallback: "1000",
+    min: 1,
+    max: 100_000,
+    help: "orders a second of the run whose latency is measured",
+  }),
+  seconds: integer({
+    option: "seconds",
+    fallback: "20",
+    min: 5,
+    max: 3_600,
+    help: "how long that run takes",
+  }),
+};
+
+const MEMBERS: readonly Service[] = [...PROCESSORS, "analytics"];
+
+interface FlatOut {
+  readonly settledPerSecond: number;
+  /** By service, MiB. */
+  readonly peakMemory: ReadonlyMap<Service, number>;
+}
+
+async function flatOut(run: Run, orders: number, signal: AbortSignal): Promise<FlatOut> {
+  await run.place({ orders, rate: 0, seed: 2 }, signal, () => {});
+  const { settled, firstPlacedAtMs, lastOutcomeAtMs } = run.tally();
+  const peakMemory = new Map(
+    MEMBERS.map((service) => [service, peakMiB(run.pipeline.members(service)[0]!.pid)]),
+  );
+  return { settledPerSecond: 1_000 * settled / (lastOutcomeAtMs - firstPlacedAtMs), peakMemory };
+}
+
+/** A process's largest resident size so far; NaN where the system does not tell (no /proc). */
+function peakMiB(pid: number): number {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) / 1024;
+  } catch {
+    return NaN;
+  }
+}
+
+/** Runs `measure` on a pipeline of its own, warmed up. */
+async function withPipeline<T>(
+  options: {
+    dataDir: string;
+    databaseUrl: string;
+    guarantee: string;
+    orders: number;
+    warmUp: number;
+  },
+  signal: AbortSignal,
+  measure: (run: Run) => Promise<T>,
+): Promise<T> {
+  const run = await openRun({ ...options, partitions: 12, onNotice: () => {} });
+  try {
+    for (const service of MEMBERS) await run.pipeline.scale(service, 1);
+    if (options.warmUp > 0) {
+      await run.place({ orders: options.warmUp, rate: 0, seed: 1 }, signal, () => {});
+    }
+    return await measure(run);
+  } finally {
+    await run.close();
+  }
+}
+
+const whole = (value: number) => Math.round(value).toLocaleString("en");
+const seconds = (ms: number) => `${(ms / 1_000).toFixed(3)} s`;
+
+Deno.exit(
+  await runProgram({
+    name: "bench",
+    settings,
+    async run({ config, signal }) {
+      const { orders, rate } = config;
+      const say = (line: string) => console.error(line);
+      say(`exactly_once: warm-up, then ${whole(orders)} orders flat out, then ${rate} orders/s`);
+      const exactly = await withPipeline(
+        { ...config, guarantee: "exactly_once" },
+        signal,
+        async (run) => {
+          const fast = await flatOut(run, orders, signal);
+          await run.place({ orders: rate * config.seconds, rate, seed: 3 }, signal, () => {});
+          const { latency } = run.tally();
+          await run.pipeline.stop();
+          say("Kafka's own tools on the same broker");
+          const tools = await kafkaTools(run.broker!);
+          return { ...fast, p50: latency.quantile(0.5), p99: latency.quantile(0.99), tools };
+        },
+      );
+      say("at_least_once: the same");
+      const atLeast = await withPipeline(
+        { ...config, guarantee: "at_least_once" },
+        signal,
+        (run) => flatOut(run, orders, signal),
+      );
+      if (signal.aborted) return 1;
+
+      const base = exactly.settledPerSecond;
+      const row = (what: string, perSecond: number): Row => [
+        what,
+        `${whole(perSecond)} /s`,
+        (perSecond / base).toFixed(2),
+      ];
+      const heaviest = [...exactly.peakMemory].toSorted((a, b) => b[1] - a[1]);
+      console.log(table([
+        ["", "figure", "ratio"],
+        row("orders settled, exactly once", base),
+        row("orders settled, at least once", atLeast.settledPerSecond),
+        ["exactly once of at least once", "", (base / atLeast.settledPerSecond).toFixed(2)],
+        [`latency p50 at ${whole(rate)} orders/s`, seconds(exactly.p50), ""],
+        [`latency p99 at ${whole(rate)} orders/s`, seconds(exactly.p99), ""],
+        ...heaviest.map((
+          [service, mib],
+        ): Row => [`peak memory, ${service}`, `${whole(mib)} MiB`, ""]),
+        ...exactly.tools.map(({ tool, perSecond }) => row(tool, perSecond)),
+      ]));
+    },
+  }),
+);

@@ -1,0 +1,170 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { PAYMENT_FAILURE_REASONS } from "../../events/reasons.ts";
+import { type Database, Unavailable } from "../../store/database.ts";
+import { eachStore, type Place } from "../../store/testing.ts";
+import { GatewayRefusal, GatewayTimeout, GatewayUnavailable } from "./gateway.ts";
+import { charges, refunds } from "./ledger.ts";
+import { createSimulatedGateway, type GatewayBehaviour } from "./simulated_gateway.ts";
+
+const behaved: GatewayBehaviour = {
+  seed: 1,
+  declinedShare: 0,
+  timeoutShare: 0,
+  errorShare: 0,
+  latencyMs: 1,
+};
+
+function open(place: Place): Promise<Database> {
+  return place.open("gateway", [charges, refunds]);
+}
+
+const request = (idempotencyKey: string, amountCents = 500) => ({
+  idempotencyKey,
+  amountCents,
+  currency: "EUR",
+});
+
+const keys = (count: number) =>
+  Array.from({ length: count }, (_, i) => `r1-${String(i).padStart(6, "0")}`);
+
+async function book(database: Database) {
+  const rows = [];
+  for await (const page of database.scan(charges)) rows.push(...page);
+  return rows;
+}
+
+eachStore("charge: the same key gets the same answer and is charged once", async (place) => {
+  const database = await open(place);
+  const gateway = createSimulatedGateway(database, { ...behaved, declinedShare: 0.5 });
+  const first = await Promise.all(keys(50).map((key) => gateway.charge(request(key))));
+  const again = await Promise.all(keys(50).map((key) => gateway.charge(request(key))));
+  assertEquals(again, first);
+  assertEquals((await book(database)).length, 50);
+});
+
+eachStore("charge: once, however many ask at once, in several processes", async (place) => {
+  const databases = [await open(place), await open(place), await open(place)];
+  const gateways = databases.map((database) => createSimulatedGateway(database, behaved));
+  const answers = await Promise.all(
+    keys(20).map((key) =>
+      Promise.all([...gateways, ...gateways].map((gateway) => gateway.charge(request(key))))
+    ),
+  );
+  for (const [first, ...others] of answers) for (const other of others) assertEquals(other, first);
+  const rows = await book(databases[0]!);
+  assertEquals(rows.map((row) => row.idempotency_key), keys(20));
+});
+
+eachStore("charge: is still known to a gateway that was opened anew", async (place) => {
+  const before = await place.open("gateway", [charges, refunds]);
+  const first = await createSimulatedGateway(before, behaved).charge(request("k"));
+  await before.close();
+  const database = await open(place);
+  // Another behaviour: what is booked stays as it is.
+  const gateway = createSimulatedGateway(database, { ...behaved, declinedShare: 1 });
+  assertEquals(await gateway.charge(request("k")), first);
+  assertEquals(await database.count(charges), 1);
+});
+
+eachStore("charge: a timeout leaves it booked, and a second ask gets the answer", async (place) => {
+  const database = await open(place);
+  const gateway = createSimulatedGateway(database, { ...behaved, timeoutShare: 1 });
+  const waiting = new AbortController();
+  const lost = gateway.charge({ ...request("k"), signal: waiting.signal });
+  lost.catch(() => {});
+  while (await database.count(charges) === 0) await new Promise((r) => setTimeout(r, 1));
+  waiting.abort();
+  await assertRejects(() => lost, GatewayTimeout);
+  assertEquals((await gateway.charge(request("k"))).status, "charged");
+  assertEquals(await database.count(charges), 1);
+});
+
+eachStore("charge: a 5xx books nothing, and the key gets its answer later", async (place) => {
+  const database = await open(place);
+  const gateway = createSimulatedGateway(database, { ...behaved, errorShare: 0.5 });
+  let errors = 0;
+  for (const key of keys(20)) {
+    for (let attempt = 1;; attempt++) {
+      assert(attempt < 50, "a share of 0.5 does not fail that often in a row");
+      const before = await database.count(charges);
+      try {
+        await gateway.charge(request(key));
+        break;
+      } catch (error) {
+        assert(error instanceof GatewayUnavailable);
+        assertEquals(await database.count(charges), before);
+        errors++;
+      }
+    }
+  }
+  assert(errors > 5 && errors < 60, `${errors} errors`);
+  assertEquals(await database.count(charges), 20);
+});
+
+eachStore("charge: declines the share that it should, for every reason", async (place) => {
+  const database = await open(place);
+  const gateway = createSimulatedGateway(database, { ...behaved, declinedShare: 0.1 });
+  const answers = await Promise.all(keys(2_000).map((key) => gateway.charge(request(key))));
+  const declined = answers.flatMap((a) => a.status === "declined" ? [a.reason] : []);
+  assert(declined.length > 140 && declined.length < 260, `${declined.length} of 2,000`);
+  assertEquals([...new Set(declined)].toSorted(), [...PAYMENT_FAILURE_REASONS].toSorted());
+
+  const same = createSimulatedGateway(database, { ...behaved, declinedShare: 0.1 });
+  assertEquals(await Promise.all(keys(2_000).map((key) => same.charge(request(key)))), answers);
+});
+
+eachStore("charge: a key that was used for another amount is refused", async (place) => {
+  const database = await open(place);
+  const gateway = createSimulatedGateway(database, behaved);
+  await gateway.charge(request("k", 500));
+  await assertRejects(() => gateway.charge(request("k", 600)), GatewayRefusal, "500 EUR");
+  assertEquals((await book(database)).map((row) => row.amount_cents), [500]);
+});
+
+eachStore(
+  "refund: the same key gives back once, and never more than was charged",
+  async (place) => {
+    const database = await open(place);
+    const gateway = createSimulatedGateway(database, behaved);
+    const { paymentId } = await gateway.charge(request("k", 500));
+    const refund = (key: string, amountCents: number) =>
+      gateway.refund({ ...request(key, amountCents), paymentId });
+    const [first, again] = await Promise.all([refund("r1", 300), refund("r1", 300)]);
+    assertEquals(again, first);
+    assertEquals(await refund("r1", 300), first);
+    await assertRejects(() => refund("r2", 201), GatewayRefusal, "200 EUR");
+    await refund("r3", 200);
+    assertEquals((await book(database)).map((row) => row.refunded_cents), [500]);
+  },
+);
+
+eachStore("refund: of what was declined or never charged is refused", async (place) => {
+  const database = await open(place);
+  const gateway = createSimulatedGateway(database, { ...behaved, declinedShare: 1 });
+  const { paymentId } = await gateway.charge(request("k"));
+  for (const id of [paymentId, "pay-unknown"]) {
+    await assertRejects(
+      () => gateway.refund({ ...request(`refund-${id}`), paymentId: id }),
+      GatewayRefusal,
+      "not charged",
+    );
+  }
+  assertEquals(await database.count(refunds), 0);
+});
+
+Deno.test("charge: books that do not answer are a gateway that is unavailable", async () => {
+  const down = {
+    transaction: () => Promise.reject(new Unavailable("locked")),
+  } as unknown as Database;
+  const gateway = createSimulatedGateway(down, behaved);
+  await assertRejects(() => gateway.charge(request("k")), GatewayUnavailable, "locked");
+});
+
+Deno.test("charge: a caller that gives up before is told so at once", async () => {
+  const unused = {} as Database;
+  const gateway = createSimulatedGateway(unused, behaved);
+  await assertRejects(
+    () => gateway.charge({ ...request("k"), signal: AbortSignal.abort() }),
+    GatewayTimeout,
+  );
+});

@@ -1,0 +1,120 @@
+/**
+ * Reads the events of topics from the beginning of the log, as a member of no group: no offset of
+ * anybody changes. Through absences of the cluster; each record is handed over once.
+ */
+import type { OrderEvent } from "../events/schemas.ts";
+import type { Logger } from "../runtime/log.ts";
+import { pause } from "../runtime/stop.ts";
+import type { Names, Topic } from "../topology.ts";
+import { createClient, isKafkaError } from "./client.ts";
+import { clusterReady } from "./cluster_ready.ts";
+import { createEventDecoder } from "./event_decoder.ts";
+import { openLogReader } from "./log_reader.ts";
+
+export interface EventLogOptions {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly topics: readonly Topic[];
+  readonly names: Names;
+  /** Told the events of one partition, in order; what it throws ends the reading. */
+  readonly onEvents: (events: readonly OrderEvent[]) => void;
+  readonly log: Logger;
+}
+
+export interface EventLog {
+  /**
+   * Reads on from where it is to where each topic ends now; returns early when `signal` aborts.
+   *
+   * @throws whatever `onEvents` throws
+   */
+  readToEnd(signal: AbortSignal): Promise<void>;
+  /** Reads on from where it is, until `signal` aborts. */
+  follow(signal: AbortSignal): Promise<void>;
+  /** Why it is not reading, or undefined when it is. */
+  notReady(): string | undefined;
+  /** Records read so far. */
+  readonly records: number;
+  /** Messages that were no events. */
+  readonly undecodable: number;
+}
+
+const RETRY_MS = 500;
+
+export function createEventLog(options: EventLogOptions): EventLog {
+  const { brokers, topics, names, log } = options;
+  const kafka = createClient({ brokers, clientId: options.clientId });
+  const decoder = createEventDecoder(log);
+  /** By topic: the next offset of each partition. */
+  const positions = new Map(topics.map((topic) => [topic, new Map<number, number>()]));
+  let records = 0;
+  let state: string | undefined = "starting";
+  const setState = (next: string | undefined) => {
+    if (next === state) return;
+    if (next) log.warn(next);
+    else log.info("reading the log");
+    state = next;
+  };
+
+  async function readTopic(topic: Topic, follow: boolean, signal: AbortSignal): Promise<void> {
+    const next = positions.get(topic)!;
+    const reader = await openLogReader(kafka);
+    try {
+      for await (
+        const batch of reader.read(names.topic(topic), { from: next, follow, signal })
+      ) {
+        setState(undefined);
+        const { partition, offset } = batch.at(-1)!;
+        options.onEvents(decoder.decode({ topic, partition }, batch));
+        records += batch.length;
+        next.set(partition, offset + 1);
+      }
+    } finally {
+      await reader.close().catch(() => {});
+    }
+  }
+
+  /** As `readTopic`, again and again while the cluster is away. */
+  async function insist(topic: Topic, follow: boolean, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await clusterReady(kafka, {
+        brokers,
+        topics: topics.map((topic) => names.topic(topic)),
+        signal,
+        onWait: setState,
+      });
+      if (signal.aborted) return;
+      setState(undefined);
+      try {
+        return await readTopic(topic, follow, signal);
+      } catch (error) {
+        if (!isKafkaError(error)) throw error;
+        await pause(RETRY_MS, signal);
+      }
+    }
+  }
+
+  async function readAll(follow: boolean, signal: AbortSignal): Promise<void> {
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    const reading = topics.map((topic) => insist(topic, follow, either));
+    try {
+      await Promise.all(reading);
+    } finally {
+      // One that fails stops the others.
+      failed.abort();
+      await Promise.allSettled(reading);
+    }
+  }
+
+  return {
+    readToEnd: (signal) => readAll(false, signal),
+    follow: (signal) => readAll(true, signal),
+    notReady: () => state,
+    get records() {
+      return records;
+    },
+    get undecodable() {
+      return decoder.undecodable;
+    },
+  };
+}
