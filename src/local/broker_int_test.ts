@@ -73,12 +73,17 @@ Deno.test("startBroker: two at once; a port or a directory that is taken", async
   }
 });
 
-Deno.test("startBroker: a broker that ends while it starts: the last lines of its log", async () => {
-  const start = () => startTestBroker({ "log.segment.bytes": "nonsense" });
-  const { message } = await assertRejects(start, Failure);
-  assertStringIncludes(message, "Kafka could not be formatted");
-  assertStringIncludes(message, "log.segment.bytes");
-});
+const faulty = [
+  [{ "log.segment.bytes": "nonsense" }, "could not be formatted", "log.segment.bytes"],
+  [{ "metric.reporters": "no.such.Reporter" }, "ended while it started", "no.such.Reporter"],
+] as const;
+for (const [overrides, what, why] of faulty) {
+  Deno.test(`startBroker: ${why} at fault: it ${what}, and the log says why`, async () => {
+    const { message } = await assertRejects(() => startTestBroker(overrides), Failure);
+    assertStringIncludes(message, what);
+    assertStringIncludes(message, why);
+  });
+}
 
 Deno.test("runTool: a tool that fails: its last lines", async () => {
   await using broker = await startTestBroker();

@@ -4,9 +4,9 @@
  * stops them.
  */
 import { type Config, flag, hosts, integer, type Setting } from "../runtime/config.ts";
-import { Failure, runProgram } from "../runtime/program.ts";
+import { runProgram } from "../runtime/program.ts";
 import { aborted } from "../runtime/stop.ts";
-import { processorSettings, topicSettings, transactionFitsSession } from "../runtime/settings.ts";
+import { processorSettings, topicSettings } from "../runtime/settings.ts";
 import { PROCESSORS, type Service } from "../topology.ts";
 import { figures } from "./figures.ts";
 import { createProgressLine } from "./progress_line.ts";
@@ -47,10 +47,10 @@ const settings = {
     fallback: "",
     help: "copies of services, such as validator=2,payment=3; one of each unless said",
   }),
-  brokers: hosts({
+  external: existingCluster({
     option: "brokers",
-    fallback: "127.0.0.1:0",
-    help: "a cluster to use instead of starting one",
+    fallback: "",
+    help: "a cluster to use instead of starting one, host:port; several separated by commas",
   }),
   keep: flag({
     option: "keep",
@@ -85,6 +85,13 @@ function replicas(
   };
 }
 
+function existingCluster(
+  source: { option: string; fallback: string; help: string },
+): Setting<string[] | undefined> {
+  const { read } = hosts(source);
+  return { ...source, read: (text) => text === "" ? undefined : read(text) };
+}
+
 async function demo(
   config: Config<typeof settings>,
   signal: AbortSignal,
@@ -94,8 +101,7 @@ async function demo(
     line.clear();
     console.error(text);
   };
-  const external = config.brokers[0] === "127.0.0.1:0" ? undefined : config.brokers;
-  const run = await openRun({ ...config, external, onNotice: notice });
+  const run = await openRun({ ...config, onNotice: notice });
   try {
     for (const [service, copies] of config.replicas) await run.pipeline.scale(service, copies);
     const placing = await run.place(
@@ -139,15 +145,6 @@ Deno.exit(
   await runProgram({
     name: "demo",
     settings,
-    checks: [
-      ({ orders, partitions }) => orders < 1 || partitions < 1 ? "nothing to do" : undefined,
-    ],
-    async run({ config, signal }) {
-      return await demo(config, signal).catch((error) => {
-        throw error instanceof Error && error.name === "BrokerError"
-          ? new Failure(error.message)
-          : error;
-      });
-    },
+    run: ({ config, signal }) => demo(config, signal),
   }),
 );

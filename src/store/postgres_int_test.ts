@@ -66,12 +66,14 @@ Deno.test("postgres: gone in mid-transaction, nothing of it happened, and no oth
       Array.from({ length: 8 }, () => db.transaction((tx) => tx.upsert(notes, batch))),
     );
     await server.halt();
+    const results = await busy;
+    await server.resume();
+    // The server is back: what is left of the transaction must not slip through on a new connection.
     halted.resolve();
     await broken;
-    for (const result of await busy) {
+    for (const result of results) {
       if (result.status === "rejected") assert(result.reason instanceof Unavailable, result.reason);
     }
-    await server.resume();
     await write(db, "after");
     const count = await db.count(notes);
     assert(count === 1 || count === 2_001, `${count} rows: a batch is there whole, or not at all`);

@@ -34,6 +34,10 @@ export interface EventLog {
   notReady(): string | undefined;
   /** Records read so far. */
   readonly records: number;
+  /** As many as there are at most, as of the beginning of `readToEnd`: control records count. */
+  readonly expected: number;
+  /** Partitions of all topics; 0 before the first answer of the cluster. */
+  readonly partitions: number;
   /** Messages that were no events. */
   readonly undecodable: number;
 }
@@ -46,6 +50,10 @@ export function createEventLog(options: EventLogOptions): EventLog {
   const decoder = createEventDecoder(log);
   /** By topic: the next offset of each partition. */
   const positions = new Map(topics.map((topic) => [topic, new Map<number, number>()]));
+  /** By topic: partitions, and offsets from the beginning of the log to its end. */
+  const sizes = new Map<Topic, { partitions: number; records: number }>();
+  const sum = (key: "partitions" | "records") =>
+    [...sizes.values()].reduce((total, size) => total + size[key], 0);
   let records = 0;
   let state: string | undefined = "starting";
   const setState = (next: string | undefined) => {
@@ -59,6 +67,11 @@ export function createEventLog(options: EventLogOptions): EventLog {
     const next = positions.get(topic)!;
     const reader = await openLogReader(kafka);
     try {
+      const ends = [...(await reader.ends(names.topic(topic))).values()];
+      sizes.set(topic, {
+        partitions: ends.length,
+        records: ends.reduce((total, { first, end }) => total + end - first, 0),
+      });
       for await (
         const batch of reader.read(names.topic(topic), { from: next, follow, signal })
       ) {
@@ -112,6 +125,12 @@ export function createEventLog(options: EventLogOptions): EventLog {
     notReady: () => state,
     get records() {
       return records;
+    },
+    get expected() {
+      return sum("records");
+    },
+    get partitions() {
+      return sum("partitions");
     },
     get undecodable() {
       return decoder.undecodable;

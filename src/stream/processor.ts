@@ -160,8 +160,12 @@ class Session {
       minBytes: FETCH_MIN_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
-      // kafkajs would restart by itself only after some errors; we do it after all.
-      retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) },
+      retry: {
+        // Enough for the second or so in which a new cluster's coordinator is still loading.
+        retries: 8,
+        // kafkajs would restart by itself only after some errors; we do it after all.
+        restartOnFailure: () => Promise.resolve(false),
+      },
     });
   }
 

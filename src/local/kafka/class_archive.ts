@@ -18,6 +18,9 @@ export interface ClassArchive {
 /** Without it the JVM prints to stdout what it thinks of an archive; crashes are printed anyway. */
 const QUIET = "-Xlog:disable";
 
+/** The exit code of a JVM that was asked to end with SIGTERM. */
+const STOPPED_IN_ORDER = 143;
+
 /**
  * @param options.jarDirectory where it is kept
  * @param options.directory the broker's own directory
@@ -46,8 +49,8 @@ export function classArchive(options: {
       if (!exists(written)) return;
       const temporary = `${archive}.${crypto.randomUUID()}`;
       try {
-        // Killed while it wrote: half an archive.
-        if (status.signal === "SIGKILL") return;
+        // Ended in another way it may have written half an archive, or one of half the classes.
+        if (status.code !== STOPPED_IN_ORDER) return;
         // The two directories may be on different disks: copy, then rename.
         await Deno.copyFile(written, temporary);
         await Deno.rename(temporary, archive);

@@ -39,12 +39,12 @@ export async function dockerRuntime(
         command: dockerRunArguments({ name, port, heapMb, overrides }),
         cwd: directory,
         logFile,
-        lastWill: `docker stop --time ${STOP_LIMIT_SECONDS} ${name}`,
+        lastWill: `docker stop -t ${STOP_LIMIT_SECONDS} ${name}`,
       });
     },
 
     // Through the engine: the end of `docker run` would not be the end of the container.
-    terminate: () => docker("stop", "--time", String(STOP_LIMIT_SECONDS), name),
+    terminate: () => docker("stop", "-t", String(STOP_LIMIT_SECONDS), name),
     kill: () => docker("kill", name),
 
     tool: (className, args) => [

@@ -52,7 +52,11 @@ async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<v
   } catch { /* it ended before it had read all: its exit code says whether that is a failure */ }
 }
 
-/** The last lines of what a command printed or a log holds, for an error message. */
+/**
+ * The last lines of what a command printed or a log holds, for an error message; without Java's stack
+ * frames, which would crowd out what happened.
+ */
 export function lastLines(text: string, count: number): string {
-  return text.trimEnd().split("\n").slice(-count).join("\n") || "(nothing)";
+  const lines = text.trimEnd().split("\n").filter((line) => !/^\s+at /.test(line));
+  return lines.slice(-count).join("\n") || "(nothing)";
 }

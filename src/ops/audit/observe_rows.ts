@@ -59,21 +59,22 @@ export function observeCharge(books: Books, row: Row<typeof charges.table>): voi
     const what = `the gateway calls the payment ${paymentId}, its events do not`;
     findings.add("gateway", orderId, what);
   }
-  if (row.status === "declined") {
-    ledger.mark(slot, Mark.GATEWAY_DECLINED);
-    return;
-  }
-  if (row.status !== "charged") {
-    findings.add("gateway", orderId, `the gateway's ledger has it as ${row.status}`);
-    return;
-  }
-  ledger.mark(slot, Mark.GATEWAY_CHARGED);
   const refunded = row.refunded_cents ?? 0;
   if (refunded !== 0) ledger.mark(slot, Mark.GATEWAY_REFUNDED);
   if (refunded !== 0 && refunded !== cents) {
     findings.add("gateway", orderId, `the gateway gave back ${refunded} of ${cents} cents`);
   }
   const book = currencyBook(books, currency);
-  book.charged += BigInt(cents ?? 0);
   book.gaveBack += BigInt(refunded);
+  switch (row.status) {
+    case "charged":
+      ledger.mark(slot, Mark.GATEWAY_CHARGED);
+      book.charged += BigInt(cents ?? 0);
+      break;
+    case "declined":
+      ledger.mark(slot, Mark.GATEWAY_DECLINED);
+      break;
+    default:
+      findings.add("gateway", orderId, `the gateway's ledger has it as ${row.status}`);
+  }
 }

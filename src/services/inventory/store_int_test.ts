@@ -217,6 +217,40 @@ eachStore(
 );
 
 eachStore(
+  "reserveStock, releaseStock: a zombie and its successor with the same batch do it once",
+  async ({ open }) => {
+    const replicas = [
+      await open("inventory", inventoryTables),
+      await open("inventory", inventoryTables),
+    ];
+    await fill(replicas[0]!, { a: 1_000, b: 500 });
+    const bothAtOnce = async <T>(work: (db: Database, occurredAt: string) => Promise<T[]>) => {
+      const [zombie, successor] = await Promise.all(
+        replicas.map((db, i) => work(db, i ? LATER : FIRST)),
+      );
+      assertEquals(zombie, successor);
+      return zombie!;
+    };
+    for (let round = 0; round < 20; round++) {
+      const batch = Array.from({ length: 10 }, (_, i) => order(`o-${round}-${i}`, { a: 2, b: 1 }));
+      const reserved = await bothAtOnce((db, time) => reserveStock(db, batch, time));
+      assertEquals(reserved.length, batch.length);
+      assertEquals(await onHand(replicas[0]!), {
+        a: 1_000 - 10 * (round + 2),
+        b: 500 - 5 * (round + 2),
+      });
+      const cancelled = batch.slice(5);
+      const released = await bothAtOnce((db, time) => releaseStock(db, cancelled, time));
+      assertEquals(released.length, cancelled.length);
+      assertEquals(await onHand(replicas[0]!), {
+        a: 1_000 - 10 * (round + 1),
+        b: 500 - 5 * (round + 1),
+      });
+    }
+  },
+);
+
+eachStore(
   "reserveStock, releaseStock: two at once on the same products and orders agree, and nothing leaks",
   async ({ open }) => {
     const replicas = [

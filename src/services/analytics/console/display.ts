@@ -1,0 +1,175 @@
+/**
+ * The figures as lines for people: a block for a terminal, or one line. Pure. Counts, words of closed
+ * lists and names of groups only: no customer, product or order.
+ */
+import { OUTCOMES } from "../aggregate.ts";
+import type { Figures, Reading } from "../figures.ts";
+import { count, duration, money, NOTHING, rate, share, timeOfDay } from "./format.ts";
+import type { Latency, Rates, Snapshot } from "../snapshot.ts";
+
+/** How many minutes of revenue are shown. */
+const MINUTES = 3;
+
+/** A label before the first line of a part, blanks before the others. */
+function part(label: string, lines: readonly string[]): string[] {
+  return lines.map((line, index) => `${(index === 0 ? label : "").padEnd(12)}${line}`);
+}
+
+/** Cells under each other: the first column to the left, the others to the right. */
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows.map((row) =>
+    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")
+  );
+}
+
+/** All figures. @param nowMs epoch milliseconds, for how long ago the newest event was */
+export function block({ snapshot, reading, lag }: Figures, nowMs: number): string[] {
+  return [
+    "orderflow analytics",
+    sourceOf(reading),
+    reading.notReady ? `NOT READING: ${reading.notReady}` : newest(snapshot, nowMs),
+    "",
+    ...part("orders", orders(snapshot)),
+    ...part("outcomes", outcomes(snapshot)),
+    ...part("latency", latencies(snapshot)),
+    ...part("revenue", revenue(snapshot)),
+    ...part("lag", lags(lag)),
+    ...part("notes", notes(snapshot, reading)),
+  ];
+}
+
+function sourceOf({ source, group, partitions, startedAt }: Reading): string {
+  return source === "log"
+    ? `counted: everything in the log, ${partitions} partitions, in no consumer group`
+    : `counted: what this member of the group ${group} read since ${timeOfDay(startedAt)} UTC, ` +
+      `${partitions} partitions`;
+}
+
+function newest({ newestEventAt }: Snapshot, nowMs: number): string {
+  if (newestEventAt === null) return "no event so far";
+  const agoMs = Math.max(0, nowMs - Date.parse(newestEventAt));
+  return `newest event ${timeOfDay(newestEventAt)} UTC, ${count(agoMs / 1_000)} s ago; ` +
+    "all times are those inside the events";
+}
+
+function orders({ orders, ratesPerSecond }: Snapshot): string[] {
+  const { last10Seconds, last60Seconds } = ratesPerSecond;
+  const row = (name: keyof Rates) => [
+    name,
+    count(orders[name]),
+    rate(last10Seconds?.[name]),
+    rate(last60Seconds?.[name]),
+  ];
+  const meanings = [
+    "",
+    "the validator has decided on them",
+    "they passed its checks",
+    "they have their outcome",
+    "validated, and without outcome so far",
+  ];
+  const table = columns([
+    ["", "in total", "last 10 s", "last 60 s"],
+    row("placed"),
+    row("validated"),
+    row("settled"),
+    ["open", count(orders.open), "", ""],
+  ]);
+  return table.map((line, index) => `${line}  ${meanings[index]}`.trimEnd());
+}
+
+function outcomes({ orders, cancelledByReason, rejectedByReason }: Snapshot): string[] {
+  const why = {
+    confirmed: "in stock and paid",
+    cancelled: byReason(cancelledByReason),
+    rejected: byReason(rejectedByReason),
+  };
+  const table = columns(
+    OUTCOMES.map((outcome) => [
+      outcome,
+      count(orders[outcome]),
+      share(orders[outcome], orders.settled),
+    ]),
+  );
+  return table.map((line, index) => `${line}  ${why[OUTCOMES[index]!]}`.trimEnd());
+}
+
+function byReason(reasons: Readonly<Record<string, number>>): string {
+  return Object.entries(reasons)
+    .toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .map(([reason, orders]) => `${reason} ${count(orders)}`)
+    .join(", ");
+}
+
+function latencies({ latency }: Snapshot): string[] {
+  const row = (name: string, { p50Ms, p95Ms, p99Ms, maxMs }: Latency) => [
+    name,
+    ...[p50Ms, p95Ms, p99Ms, maxMs].map(duration),
+  ];
+  return columns([
+    ["from placed to outcome", "half within", "95 %", "99 %", "longest"],
+    row("all orders", latency.all),
+    ...OUTCOMES.map((outcome) => row(outcome, latency[outcome])),
+    row("settled in the last minute", latency.lastMinute),
+  ]);
+}
+
+function revenue({ money: amounts, perMinute }: Snapshot): string[] {
+  const lines = Object.entries(amounts).toSorted().flatMap(([currency, amount]) => {
+    const total = `${money(amount.confirmedCents, currency)} confirmed of ` +
+      `${money(amount.orderedCents, currency)} ordered`;
+    const minutes = perMinute.currencies[currency]?.confirmedCents ?? [];
+    const first = Math.max(0, minutes.length - MINUTES);
+    const recent = minutes.slice(first).map((cents, index) => {
+      const startsAtMs = perMinute.startsAtMs + (first + index) * perMinute.windowMs;
+      return `${timeOfDay(startsAtMs).slice(0, 5)} ${money(cents, currency)}`;
+    });
+    if (recent.length === 0) return [total];
+    return [total, `  by minute: ${recent.join(", ")} so far`];
+  });
+  return lines.length > 0 ? lines : [NOTHING];
+}
+
+function lags(lag: Figures["lag"]): string[] {
+  if (lag === null) return ["not known: the cluster does not answer"];
+  const rows = lag.map(({ service, members, lagMessages, topics }) => {
+    const behind = topics.filter((topic) => topic.lagMessages > 0)
+      .map((topic) => `${topic.topic} ${count(topic.lagMessages)}`);
+    const table = [service, count(members), count(lagMessages)];
+    return { table, behind: topics.length > 1 ? behind.join(", ") : "" };
+  });
+  const table = columns([
+    ["consumer group", "members", "messages to read"],
+    ...rows.map((row) => row.table),
+  ]);
+  return table.map((line, index) => `${line}  ${rows[index - 1]?.behind ?? ""}`.trimEnd());
+}
+
+/** What a reader of the other figures should know, where there is something. */
+function notes({ lateEvents, clockSkewEvents }: Snapshot, reading: Reading): string[] {
+  const say = (n: number, text: string) => n > 0 ? [`${count(n)} ${text}`] : [];
+  return [
+    ...say(lateEvents, "events came over ten minutes late: in the totals, not in the rates"),
+    ...say(clockSkewEvents, "events are older than their order, says its clock: latency 0"),
+    ...say(reading.undecodableMessages, "messages were no events, and are left out"),
+  ];
+}
+
+/** The main figures in one line. */
+export function line({ snapshot, lag }: Figures): string {
+  const { newestEventAt, orders, latency, ratesPerSecond } = snapshot;
+  if (newestEventAt === null) return "no event so far";
+  const rates = ratesPerSecond.last10Seconds;
+  const revenue = Object.entries(snapshot.money).toSorted()
+    .map(([currency, { confirmedCents }]) => money(confirmedCents, currency));
+  const behind = lag?.map(({ service, lagMessages }) => `${service} ${count(lagMessages)}`);
+  return [
+    `${timeOfDay(newestEventAt)} UTC`,
+    `placed ${count(orders.placed)} (${rate(rates?.placed)})`,
+    `settled ${count(orders.settled)} (${rate(rates?.settled)}): ` +
+    OUTCOMES.map((outcome) => `${outcome} ${count(orders[outcome])}`).join(", "),
+    `placed to outcome p50 ${duration(latency.all.p50Ms)}, p99 ${duration(latency.all.p99Ms)}`,
+    `revenue ${revenue.join(", ") || NOTHING}`,
+    `lag ${behind?.join(", ") ?? NOTHING}`,
+  ].join("; ");
+}

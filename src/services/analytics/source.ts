@@ -1,0 +1,95 @@
+/**
+ * Where the events come from, and until when:
+ *
+ * - the consumer group: live, shared with the other members, from where the group had got to;
+ * - the log (`--from-beginning`): everything from the first event on, in no group; then live.
+ *
+ * With `once` both end when they have read what was there when they were asked.
+ */
+import type { OrderEvent } from "../../events/schemas.ts";
+import type { Logger } from "../../runtime/log.ts";
+import { untilCaughtUp } from "../../stream/caught_up.ts";
+import { createClient } from "../../stream/client.ts";
+import { createEventLog } from "../../stream/event_log.ts";
+import { createTail } from "../../stream/tail.ts";
+import { type Names, topicsReadBy } from "../../topology.ts";
+import type { Reading } from "./figures.ts";
+
+const SERVICE = "analytics";
+const PROGRESS_EVERY_MS = 2_000;
+
+export interface SourceOptions {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly names: Names;
+  readonly once: boolean;
+  readonly drainTimeoutMs: number;
+  readonly onEvents: (events: readonly OrderEvent[]) => void;
+  readonly log: Logger;
+}
+
+export interface Source {
+  /** Reads until `signal` aborts, or, with `once`, until it has caught up. */
+  run(signal: AbortSignal): Promise<void>;
+  /** What there is to say about the reading, but when it started. */
+  reading(): Omit<Reading, "startedAt">;
+}
+
+export function groupSource(options: SourceOptions): Source {
+  const { brokers, clientId, names, once } = options;
+  const tail = createTail({ ...options, service: SERVICE });
+  const group = names.group(SERVICE);
+  return {
+    async run(signal) {
+      if (!once) return await tail.run(signal);
+      const done = new AbortController();
+      const either = AbortSignal.any([signal, done.signal]);
+      const kafka = createClient({ brokers, clientId });
+      const topics = topicsReadBy(SERVICE).map((topic) => names.topic(topic));
+      // Whichever ends first, by success or failure, ends the other.
+      const end = () => done.abort();
+      const caughtUp = untilCaughtUp(kafka, group, topics, either).finally(end);
+      try {
+        await tail.run(either);
+      } finally {
+        end();
+        await caughtUp;
+      }
+    },
+    reading: () => ({
+      source: "group",
+      group,
+      partitions: tail.partitions,
+      notReady: tail.notReady() ?? null,
+      undecodableMessages: tail.undecodable,
+    }),
+  };
+}
+
+export function logSource(options: SourceOptions): Source {
+  const { names, once, log } = options;
+  const events = createEventLog({ ...options, topics: topicsReadBy(SERVICE) });
+  return {
+    async run(signal) {
+      const progress = setInterval(
+        () => log.info(`${events.records} of at most ${events.expected} records read`),
+        PROGRESS_EVERY_MS,
+      );
+      try {
+        await events.readToEnd(signal);
+      } finally {
+        clearInterval(progress);
+      }
+      if (signal.aborted) return;
+      log.info(`caught up: ${events.records} records read`);
+      if (!once) await events.follow(signal);
+    },
+    reading: () => ({
+      source: "log",
+      group: names.group(SERVICE),
+      partitions: events.partitions,
+      notReady: events.notReady() ?? null,
+      undecodableMessages: events.undecodable,
+    }),
+  };
+}

@@ -1,0 +1,210 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Unavailable } from "../../store/database.ts";
+import type { Publication } from "../../stream/publisher.ts";
+import { createPace } from "./pace.ts";
+import { type PlaceOptions, placeOrders, type Placing } from "./place.ts";
+
+const makeOrder = (n: number): Publication => ({ key: `r1-${n}`, value: new Uint8Array(300) });
+
+/** A failure as kafkajs names it. */
+function kafkaError(): Error {
+  return Object.assign(new Error("no answer"), { name: "KafkaJSConnectionError" });
+}
+
+/** A cluster that notes what it acknowledges, and does not acknowledge when `fails` says so. */
+function createCluster(fails: (publish: number) => Error | undefined = () => undefined) {
+  const cluster = {
+    batches: [] as string[][],
+    opened: 0,
+    closed: 0,
+    openPublisher() {
+      cluster.opened++;
+      return Promise.resolve({
+        publish(batch: readonly Publication[]) {
+          cluster.batches.push(batch.map(({ key }) => key!));
+          const failure = fails(cluster.batches.length);
+          return failure ? Promise.reject(failure) : Promise.resolve();
+        },
+        close() {
+          cluster.closed++;
+          return Promise.resolve();
+        },
+      });
+    },
+  };
+  return cluster;
+}
+
+/** Places ten orders in batches of four, with `change`. */
+async function place(change: Partial<PlaceOptions>) {
+  const progress: Placing = { placed: 0, acknowledged: 0 };
+  const recorded: number[] = [];
+  const troubles: (string | undefined)[] = [];
+  await placeOrders({
+    pace: createPace({ orders: 10, ratePerS: 0, durationMs: 0 }),
+    makeOrder,
+    openPublisher: createCluster().openPublisher,
+    acknowledge: (count) => Promise.resolve(void recorded.push(count)),
+    maxBatch: 4,
+    signal: new AbortController().signal,
+    drainTimeoutMs: 1_000,
+    onTrouble: (reason) => troubles.push(reason),
+    ...change,
+  }, progress);
+  return { progress, recorded, troubles };
+}
+
+const keys = (first: number, end: number) =>
+  Array.from({ length: end - first }, (_, i) => `r1-${first + i}`);
+
+Deno.test("placeOrders: publishes all in order, and records each batch after its acknowledgement", async () => {
+  const cluster = createCluster();
+  const published: number[] = [];
+  const { progress } = await place({
+    openPublisher: cluster.openPublisher,
+    acknowledge(count) {
+      published.push(cluster.batches.flat().length);
+      assert(count <= cluster.batches.flat().length, "recorded before it was acknowledged");
+      return Promise.resolve();
+    },
+  });
+  assertEquals(cluster.batches, [keys(0, 4), keys(4, 8), keys(8, 10)]);
+  assertEquals(published, [4, 8, 10]);
+  assertEquals(progress, { placed: 10, acknowledged: 10 });
+  assertEquals([cluster.opened, cluster.closed], [1, 1]);
+});
+
+Deno.test("placeOrders: a batch that fails is sent again by a new publisher before any other", async () => {
+  const cluster = createCluster((n) => n === 2 || n === 3 ? kafkaError() : undefined);
+  const { progress, recorded, troubles } = await place({ openPublisher: cluster.openPublisher });
+  assertEquals(cluster.batches, [keys(0, 4), keys(4, 8), keys(4, 8), keys(4, 8), keys(8, 10)]);
+  assertEquals(recorded, [4, 8, 10]);
+  assertEquals(progress, { placed: 10, acknowledged: 10 });
+  assertEquals([cluster.opened, cluster.closed], [3, 3]);
+  assertEquals(troubles, ["Kafka: no answer", undefined]);
+});
+
+Deno.test("placeOrders: a publisher that cannot be opened is tried again", async () => {
+  const cluster = createCluster();
+  let attempts = 0;
+  const { progress, troubles } = await place({
+    openPublisher: () => ++attempts < 2 ? Promise.reject(kafkaError()) : cluster.openPublisher(),
+  });
+  assertEquals(progress.acknowledged, 10);
+  assertEquals(troubles, ["Kafka: no answer", undefined]);
+});
+
+Deno.test("placeOrders: a record that fails is written again, and nothing published twice", async () => {
+  const cluster = createCluster();
+  const recorded: number[] = [];
+  let attempts = 0;
+  const { troubles } = await place({
+    openPublisher: cluster.openPublisher,
+    acknowledge(count) {
+      if (++attempts === 2) return Promise.reject(new Unavailable("locked"));
+      recorded.push(count);
+      return Promise.resolve();
+    },
+  });
+  assertEquals(cluster.batches, [keys(0, 4), keys(4, 8), keys(8, 10)]);
+  assertEquals(recorded, [4, 8, 10]);
+  assertEquals(troubles, ["locked", undefined]);
+});
+
+Deno.test("placeOrders: a bug is passed on, and the publisher closed", async () => {
+  const cluster = createCluster((n) => n === 2 ? new TypeError("a bug") : undefined);
+  await assertRejects(() => place({ openPublisher: cluster.openPublisher }), TypeError, "a bug");
+  assertEquals([cluster.opened, cluster.closed], [1, 1]);
+});
+
+Deno.test("placeOrders: once stopped, it waits for the batch on its way, and makes no more", async () => {
+  const stop = new AbortController();
+  const cluster = createCluster((n) => {
+    if (n === 2) stop.abort();
+    return undefined;
+  });
+  const { progress, recorded } = await place({
+    openPublisher: cluster.openPublisher,
+    signal: stop.signal,
+  });
+  assertEquals(progress, { placed: 8, acknowledged: 8 });
+  assertEquals(recorded, [4, 8]);
+  assertEquals(cluster.closed, 1);
+});
+
+Deno.test("placeOrders: once stopped, it does not wait for ever for an acknowledgement", async () => {
+  const stop = new AbortController();
+  const { progress, recorded } = await place({
+    openPublisher: () =>
+      Promise.resolve({
+        publish() {
+          stop.abort();
+          return new Promise(() => {});
+        },
+        close: () => Promise.resolve(),
+      }),
+    signal: stop.signal,
+    drainTimeoutMs: 20,
+  });
+  assertEquals(progress, { placed: 4, acknowledged: 0 });
+  assertEquals(recorded, []);
+});
+
+Deno.test("placeOrders: once stopped, it does not send a failed batch again", async () => {
+  const stop = new AbortController();
+  const cluster = createCluster(() => {
+    stop.abort();
+    return kafkaError();
+  });
+  const { progress } = await place({ openPublisher: cluster.openPublisher, signal: stop.signal });
+  assertEquals(progress, { placed: 4, acknowledged: 0 });
+  assertEquals(cluster.batches, [keys(0, 4)]);
+});
+
+Deno.test("placeOrders: a batch of large messages is cut before the cluster would refuse it", async () => {
+  const sizes: number[] = [];
+  const { progress } = await place({
+    pace: createPace({ orders: 100, ratePerS: 0, durationMs: 0 }),
+    maxBatch: 100,
+    makeOrder: (n) => ({ key: `r1-${n}`, value: new Uint8Array(66_000) }),
+    openPublisher: () =>
+      Promise.resolve({
+        publish(batch) {
+          sizes.push(batch.reduce((sum, { value }) => sum + value!.length + 200, 0));
+          return Promise.resolve();
+        },
+        close: () => Promise.resolve(),
+      }),
+  });
+  assertEquals(progress.acknowledged, 100);
+  assert(sizes.every((size) => size < 1_000_000), `${sizes}`);
+});
+
+Deno.test("placeOrders: at a rate, an order is placed when it is due, whenever it is sent", async () => {
+  const times: number[] = [];
+  const sentAt: number[] = [];
+  const start = Date.now();
+  const cluster = createCluster();
+  await place({
+    pace: createPace({ orders: 20, ratePerS: 200, durationMs: 0 }),
+    makeOrder(n, placedAtMs) {
+      times.push(placedAtMs);
+      sentAt.push(Date.now());
+      return makeOrder(n);
+    },
+    openPublisher: cluster.openPublisher,
+  });
+  assertEquals(cluster.batches.flat(), keys(0, 20));
+  assertEquals(times.map((ms) => ms - times[0]!), Array.from({ length: 20 }, (_, n) => n * 5));
+  assert(times[0]! >= start);
+  // The clock ticks in whole milliseconds.
+  assert(times.every((ms, n) => ms <= sentAt[n]! + 1), "none is sent before it is due");
+});
+
+Deno.test("placeOrders: without a rate, it ends when its time is over", async () => {
+  const { progress } = await place({
+    pace: createPace({ orders: 0, ratePerS: 0, durationMs: 30 }),
+  });
+  assert(progress.placed > 0);
+  assertEquals(progress.acknowledged, progress.placed);
+});
