@@ -324,11 +324,14 @@ eachStore(
       longestMs = Math.max(longestMs, performance.now() - last);
       last = performance.now();
     }, 10);
-    await assertRejects(() => increment(other, ["a"], 1), Unavailable);
-    clearInterval(ticker);
+    try {
+      await assertRejects(() => increment(other, ["a"], 1), Unavailable);
+    } finally {
+      clearInterval(ticker);
+      release.resolve();
+      await holding;
+    }
     assert(longestMs < 500, `the event loop stood still for ${longestMs} ms`);
-    release.resolve();
-    await holding;
     await increment(other, ["a"], 1);
     assertEquals(await all(other, counters), [{ name: "a", value: 2 }]);
   },

@@ -149,3 +149,11 @@ Deno.test("pool: lends at most four connections at once, to everyone in turn", (
     await pool.close();
     await assertRejects(() => pool.use((c) => c.query("select 1")), Error, "closed");
   }));
+
+Deno.test("pool: a url that can't be used is an error at every use, and closing waits for nobody", async () => {
+  const pool = createPool("postgres://x@127.0.0.1:1/orders?target_session_attrs=nonsense");
+  for (let i = 0; i < 6; i++) {
+    await assertRejects(() => pool.use((c) => c.query("select 1")), Error, "nonsense");
+  }
+  await pool.close();
+});

@@ -57,9 +57,8 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
     ending.add(end);
   }
 
-  async function take(): Promise<PooledConnection> {
-    while (inUse >= MAX_CONNECTIONS) await new Promise<void>((resolve) => waiting.push(resolve));
-    inUse++;
+  /** An idle connection that still works, or else a new one. */
+  function take(): PooledConnection {
     let connection = idle.pop();
     while (connection?.lost()) {
       discard(connection);
@@ -68,21 +67,20 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
     return connection ?? connect(url, label, answerTimeoutMs);
   }
 
-  function giveBack(connection: PooledConnection): void {
-    inUse--;
-    if (connection.lost()) discard(connection);
-    else idle.push(connection);
-    waiting.shift()?.();
-  }
-
   return {
     async use(work) {
       if (closed) throw new Error(`${label} is closed`);
-      const connection = await take();
+      while (inUse >= MAX_CONNECTIONS) await new Promise<void>((resolve) => waiting.push(resolve));
+      inUse++;
+      let connection: PooledConnection | undefined;
       try {
+        connection = take();
         return await work(connection);
       } finally {
-        giveBack(connection);
+        if (connection?.lost()) discard(connection);
+        else if (connection) idle.push(connection);
+        inUse--;
+        waiting.shift()?.();
       }
     },
     async close() {

@@ -35,17 +35,22 @@ export class Lane {
   }
 
   /**
-   * The next offset to process; takes the partition over if that has not happened yet.
+   * The next offset to process; takes the partition over if that has not happened yet, and may then be
+   * lower than where the consumer is: the consumer must go back.
+   *
+   * A consumer that is ahead later on has stepped over control records, which nobody sees. Had
+   * somebody else worked on the partition meanwhile, our writer would be fenced and the next commit
+   * fail; so it is safe to follow.
    *
    * @param fetchedOffset where the consumer is: the answer when the group has committed nothing yet
    */
   async position(fetchedOffset: number): Promise<number> {
-    // A consumer ahead of us means that somebody else had the partition since: take it over again.
-    if (this.#position !== undefined && fetchedOffset > this.#position) await this.close();
     if (this.#writer === undefined || this.#position === undefined) {
       this.#writer = await this.open();
       this.#position = this.#writer.start ?? fetchedOffset;
       this.#lastCommit = performance.now();
+    } else if (fetchedOffset > this.#position) {
+      this.#position = fetchedOffset;
     }
     return this.#position;
   }

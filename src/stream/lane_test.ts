@@ -30,13 +30,14 @@ Deno.test("Lane: starts where the group committed, or where the consumer is", as
   assertEquals(await laneWith(undefined).lane.position(3), 3);
 });
 
-Deno.test("Lane: a consumer that is ahead means that somebody had the partition: taken over anew", async () => {
+Deno.test("Lane: follows a consumer that stepped over control records", async () => {
   const { lane, calls } = laneWith(7);
-  await lane.position(7);
-  await lane.position(6);
-  assertEquals(calls, ["open"]);
-  await lane.position(9);
-  assertEquals(calls, ["open", "close", "open"]);
+  assertEquals(await lane.position(8), 7);
+  assertEquals(await lane.position(8), 8);
+  assertEquals(await lane.position(6), 8);
+  await lane.advance(output, 12);
+  assertEquals(await lane.position(13), 13);
+  assertEquals(calls, ["open", "commit 1 12"]);
 });
 
 Deno.test("Lane: commits outputs at once, offsets without output when flushed", async () => {

@@ -12,7 +12,7 @@
  * sequence numbers. After any error it is spent: close it and open another.
  */
 import type { Consumer, Kafka, Producer, TopicMessages, Transaction } from "kafkajs";
-import { isKafkaError } from "./client.ts";
+import { pause } from "../runtime/stop.ts";
 
 export interface PartitionWriter {
   /** The next offset to process, or undefined when the group has committed none yet. */
@@ -32,8 +32,19 @@ export interface InputPartition {
 /** -1: all in-sync replicas. */
 const ACKS_ALL = -1;
 
-/** How often a CONCURRENT_TRANSACTIONS answer is waited out before the transaction is given up. */
-const CONCURRENT_TRANSACTIONS_ATTEMPTS = 20;
+/**
+ * Answers to the offset's requests that mean "in a moment", none of which kafkajs retries. The first:
+ * the markers of the last transaction are still being written (a transaction without outputs begins
+ * with this request). The others: a coordinator is starting, or has just moved.
+ */
+const IN_A_MOMENT = new Set([
+  "CONCURRENT_TRANSACTIONS",
+  "NOT_COORDINATOR_FOR_GROUP",
+  "GROUP_COORDINATOR_NOT_AVAILABLE",
+  "GROUP_LOAD_IN_PROGRESS",
+]);
+const OFFSET_ATTEMPTS = 20;
+const OFFSET_RETRY_MS = { first: 10, most: 300 };
 
 export async function openTransactionalWriter(
   kafka: Kafka,
@@ -105,22 +116,19 @@ export async function openAtLeastOnceWriter(
   }
 }
 
-/**
- * Adds the offset to the transaction. AddOffsetsToTxn is the one request that kafkajs does not retry,
- * and a transaction without outputs begins with it: while the last one's markers are being written the
- * answer is CONCURRENT_TRANSACTIONS.
- */
+/** Adds the offset to the transaction. */
 async function sendOffset(tx: Transaction, input: InputPartition, offset: number): Promise<void> {
   const { topic, partition, group } = input;
   const topics = [{ topic, partitions: [{ partition, offset: String(offset) }] }];
+  let waitMs = OFFSET_RETRY_MS.first;
   for (let attempt = 1;; attempt++) {
     try {
       return await tx.sendOffsets({ consumerGroupId: group, topics });
     } catch (error) {
-      const wait = isKafkaError(error) &&
-        (error as { type?: string }).type === "CONCURRENT_TRANSACTIONS";
-      if (!wait || attempt === CONCURRENT_TRANSACTIONS_ATTEMPTS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      const { type } = error as { type?: string };
+      if (!IN_A_MOMENT.has(type ?? "") || attempt === OFFSET_ATTEMPTS) throw error;
+      await pause(waitMs);
+      waitMs = Math.min(OFFSET_RETRY_MS.most, waitMs * 1.5);
     }
   }
 }

@@ -4,6 +4,7 @@ import { Unavailable } from "../store/database.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "./dead_letters.ts";
 import type { Handler } from "./message.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
+import { encodeRecordBatch } from "./record_batch.ts";
 import {
   freshTopics,
   placed,
@@ -175,3 +176,58 @@ Deno.test("openTransactionalWriter: fences the previous owner, whose transaction
     "r1-000003",
   ]);
 });
+
+Deno.test("processor: gets past a control record with a batch behind it that fills a fetch", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+  const topic = names.topic("orders.raw");
+  const group = names.group("simulator");
+  const writer = await openTransactionalWriter(kafka, { topic, partition: 0, group }, {
+    transactionalId: names.transactionalId("simulator", "orders.raw", 0),
+    transactionTimeoutMs: 6_000,
+    committedOffset: () => Promise.resolve(undefined),
+  });
+  // Each batch alone fills a fetch, so that the control record behind it is all that the next fetch
+  // brings: the batch behind that does not fit beside it.
+  const FETCH_BYTES = 1024 * 1024;
+  const PER_BATCH = 20;
+  let sequence = 0;
+  for (let batch = 0; batch < 3; batch++) {
+    const orders = Array.from({ length: PER_BATCH }, () => placed(sequence++));
+    const padded = (padding: number) =>
+      orders.map((order, i) => ({
+        key: order.orderId,
+        value: Buffer.concat([
+          bytes(publication(order).value)!,
+          Buffer.alloc(Math.floor(padding / PER_BATCH) + (i === 0 ? padding % PER_BATCH : 0), " "),
+        ]),
+        partition: 0,
+      }));
+    const room = FETCH_BYTES - sizeOfBatch(padded(PER_BATCH * 50_000));
+    const messages = padded(PER_BATCH * 50_000 + room);
+    assertEquals(sizeOfBatch(messages), FETCH_BYTES);
+    await writer.commit([{ topic, messages }], 1);
+  }
+  await writer.close();
+  const validator = startValidator(broker.bootstrap, names, refuse);
+  const outcomes = names.topic("orders.outcomes");
+  await until("all is published", async () => (await readAll(kafka, outcomes)).length >= sequence);
+  await validator.stop();
+  assertOnceEach(await outcomeKeys(kafka, outcomes), sequence);
+});
+
+function sizeOfBatch(messages: { key: string; value: Buffer }[]): number {
+  return encodeRecordBatch({
+    records: messages.map((message, offsetDelta) => ({
+      ...message,
+      offsetDelta,
+      timestampDelta: 0,
+    })),
+    firstTimestamp: 0,
+    maxTimestamp: 0,
+    producerId: 0,
+    producerEpoch: 0,
+    firstSequence: 0,
+    transactional: true,
+    crc32c: () => 0,
+  }).length;
+}

@@ -149,8 +149,12 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     minBytes: FETCH_MIN_BYTES,
     maxWaitTimeInMs: FETCH_WAIT_MS,
     allowAutoTopicCreation: false,
-    // kafkajs would restart by itself only after some errors; we do it after all.
-    retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) },
+    retry: {
+      // Enough for the second or so in which a new cluster's coordinator is still loading.
+      retries: 8,
+      // kafkajs would restart by itself only after some errors; we do it after all.
+      restartOnFailure: () => Promise.resolve(false),
+    },
   });
   const commit = () => commitPositions(consumer, session);
   const { promise: ended, resolve: end } = Promise.withResolvers<Crash | undefined>();

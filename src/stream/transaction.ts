@@ -34,7 +34,8 @@ export class Fenced extends Error {
   override readonly name = "Fenced";
 }
 
-const FENCED = new Set(["PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"]);
+/** Kafka's INVALID_PRODUCER_EPOCH and PRODUCER_FENCED; kafkajs has no name for the latter. */
+const FENCED_CODES = [47, 90];
 
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
@@ -91,7 +92,7 @@ function byTopic(messages: readonly Addressed[]): TopicMessages[] {
 
 function isFenced(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (FENCED.has((cause as { type?: string }).type ?? "")) return true;
+    if (FENCED_CODES.includes((cause as { code?: number }).code ?? 0)) return true;
   }
   return false;
 }

@@ -151,7 +151,8 @@ function countsOf(books: Books, tally: Tally): Record<CheckName, Counts> {
   const confirmed = orders(Mark.CONFIRMED);
   const cancelled = orders(Mark.CANCELLED);
   const cents = Object.fromEntries(
-    [...books.currencies].map(([currency, book]) => [`${currency} cents`, Number(book.confirmed)]),
+    [...books.currencies].sort(([a], [b]) => a < b ? -1 : 1)
+      .map(([currency, book]) => [`${currency} cents`, Number(book.confirmed)]),
   );
   return {
     whole: { topics: rows("topics") },

@@ -33,7 +33,7 @@ export function reportJson(report: AuditReport): string {
 
 function checkLines(check: Check): string[] {
   const { guarantee, title, counts, failures, offenders } = check;
-  const list = Object.entries(counts).map(([name, value]) => `${number(value)} ${name}`).join(", ");
+  const list = Object.entries(counts).map(([name, value]) => `${name} ${number(value)}`).join(", ");
   const head = `${check.passed ? "PASS" : "FAIL"} ${guarantee} ${title}`;
   const failed = check.passed ? "" : `; ${number(failures)} wrong`;
   const rest = failures - offenders.length;

@@ -23,14 +23,15 @@ export type TestRow = Record<string, string | number | null>;
 export type TableName = "runs" | "stock" | "reservations" | "payments" | "charges";
 
 export interface World {
+  readonly names: Names;
   /** In the order of writing; spoil it as you like. */
   records: LogRecord[];
   readonly tables: Record<TableName, TestRow[]>;
 }
 
 export const RUN = "r1";
-const PARTITIONS = 3;
-const names = new Names("t.");
+/** Of each order topic. */
+export const PARTITIONS = 3;
 
 /** The id of a run's order. */
 export function orderId(n: number): string {
@@ -63,7 +64,7 @@ export function appendRecord(
   value: Uint8Array | null,
   headers: Record<string, string> = {},
 ): LogRecord {
-  return append(world, names.topic(topic), partition, {
+  return append(world, world.names.topic(topic), partition, {
     key: key === null ? null : new TextEncoder().encode(key),
     value,
     headers,
@@ -95,6 +96,7 @@ export function bury(
   raw: LogRecord,
   reason: DeadLetterReason,
 ): LogRecord {
+  const { names } = world;
   const topic = TOPIC_NAMES.find((topic) => names.topic(topic) === raw.topic)!;
   const letter = { topic, partition: raw.partition, raw, fault: { reason, detail: "" } };
   const from = { topic: raw.topic, group: names.group(service), attempts: 1, time: AT };
@@ -139,9 +141,7 @@ export function eventsOf(world: World, n: number, type: OrderEvent["type"]): Log
 
 /** The event that a record of an order topic holds; undefined for what is none. */
 export function eventIn({ topic, value }: LogRecord): OrderEvent | undefined {
-  if (topic.startsWith(names.topic("dlq.validator").slice(0, 6)) || value === null) {
-    return undefined;
-  }
+  if (isDeadLetterTopic(topic) || value === null) return undefined;
   try {
     return JSON.parse(new TextDecoder().decode(value));
   } catch {
@@ -150,7 +150,7 @@ export function eventIn({ topic, value }: LogRecord): OrderEvent | undefined {
 }
 
 function isDeadLetterTopic(topic: string): boolean {
-  return topic.startsWith(`${names.prefix}dlq.`);
+  return topic.includes("dlq.");
 }
 
 /** Replaces what a record holds. */
@@ -171,6 +171,7 @@ export function auditWorld(
   world: World,
   log: { missing?: string; first?: ReadonlyMap<string, number> } = {},
 ): Promise<AuditReport> {
+  const { names } = world;
   const topics = [...TOPIC_NAMES, ...PROCESSORS.map(deadLetterTopicOf)]
     .map((topic) => names.topic(topic))
     .filter((topic) => topic !== log.missing);

@@ -1,5 +1,6 @@
 /** Orders as the services would let them live, event by event and row by row, whatever their fate. */
 import { eventId, type OrderEvent, type OrderValidated } from "../../events/schemas.ts";
+import { Names } from "../../topology.ts";
 import {
   appendEvent,
   appendRecord,
@@ -33,9 +34,14 @@ const CURRENCIES = ["EUR", "USD"];
 const PRODUCTS = ["p-1", "p-2", "p-3"];
 const INITIAL = 1_000_000;
 
-/** A world in which order n of the run has the n-th fate, and all is well. */
-export function createWorld(fates: readonly Fate[]): World {
+/**
+ * A world in which order n of the run has the n-th fate, and all is well.
+ *
+ * @param prefix of the topics' names
+ */
+export function createWorld(fates: readonly Fate[], prefix = "t."): World {
   const world: World = {
+    names: new Names(prefix),
     records: [],
     tables: {
       runs: [{ run_id: RUN, acknowledged: fates.length, finished_at: "2026-01-01T00:00:00.000Z" }],

@@ -2,34 +2,40 @@
 import type { OrderEvent } from "../../events/schemas.ts";
 import { money } from "../money.ts";
 
-/** A dead letter that nobody has replayed or discarded. */
-export interface OpenLetter {
+/** A dead letter of the order. */
+export interface OrderLetter {
   readonly service: string;
   /** `partition@offset`. */
   readonly id: string;
   readonly reason: string;
+  /** `open`, or what a person did with it: `replayed`, `discarded`. */
+  state: string;
 }
 
 /**
  * @param events of the order, each once
- * @param letters those that are open
+ * @param letters in the order of the log
  * @param placedAtMs epoch milliseconds, where it is known
  */
 export function conclude(
   events: readonly OrderEvent[],
-  letters: readonly OpenLetter[],
+  letters: readonly OrderLetter[],
   placedAtMs: number | null,
 ): string {
   const parts = [whatHappened(events, letters, placedAtMs)];
-  for (const { service, id, reason } of letters) {
-    parts.push(`a dead letter is open (${reason}): deno task dlq show ${service} ${id}`);
+  for (const { service, id, reason, state } of letters) {
+    if (state === "open") {
+      parts.push(`a dead letter is open (${reason}): deno task dlq show ${service} ${id}`);
+    } else if (state === "discarded") {
+      parts.push(`a dead letter of ${service} was discarded by a person (${reason})`);
+    }
   }
   return `${parts.join("; ")}.`;
 }
 
 function whatHappened(
   events: readonly OrderEvent[],
-  letters: readonly OpenLetter[],
+  letters: readonly OrderLetter[],
   placedAtMs: number | null,
 ): string {
   const outcomes = events.filter((event) =>
@@ -37,6 +43,7 @@ function whatHappened(
     event.type === "OrderRejected"
   );
   const [outcome] = outcomes;
+  if (events.length + letters.length === 0) return "no event of it was found, only rows";
   if (outcome === undefined) return `not finished: ${whatIsMissing(events, letters)}`;
   if (outcomes.length > 1) {
     const types = outcomes.map(({ type }) => type).join(" and ");
@@ -63,9 +70,10 @@ function has(events: readonly OrderEvent[], type: OrderEvent["type"]): boolean {
   return events.some((event) => event.type === type);
 }
 
-function whatIsMissing(events: readonly OrderEvent[], letters: readonly OpenLetter[]): string {
+function whatIsMissing(events: readonly OrderEvent[], letters: readonly OrderLetter[]): string {
   if (!has(events, "OrderValidated")) {
-    return letters.some(({ service }) => service === "validator")
+    const last = letters.findLast(({ service }) => service === "validator");
+    return last && last.state !== "replayed"
       ? "the validator could not process it"
       : "the validator has not answered";
   }

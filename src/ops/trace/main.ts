@@ -36,6 +36,14 @@ async function readRows(
   }
 }
 
+/** Where was searched, and where else one could. */
+function searched(partition: number | undefined, allPartitions: boolean): string {
+  if (partition === undefined) return "there are no order topics: `deno task topics` creates them";
+  if (allPartitions) return "searched all partitions and the dead letters";
+  return `searched partition ${partition}, where its key belongs, and the dead letters; ` +
+    "--all-partitions searches the others, too";
+}
+
 Deno.exit(
   await runProgram({
     name: "trace",
@@ -61,16 +69,12 @@ Deno.exit(
       );
       if (signal.aborted) return 1;
       const story = tellStory(orderId, search, await readRows(config, orderId));
+      const where = searched(search.partition, allPartitions);
       if (!story) {
-        const where = search.partition === undefined
-          ? "there are no order topics"
-          : allPartitions
-          ? "searched all partitions and the dead letters"
-          : `searched partition ${search.partition}, where its key belongs, and the dead ` +
-            "letters; --all-partitions searches the others, too";
         console.error(`trace: nothing is known of order ${printable(orderId)}: ${where}`);
         return 1;
       }
+      if (story.steps.length === 0) console.error(`trace: ${where}`);
       console.log(config.json ? JSON.stringify(story, null, 2) : storyLines(story).join("\n"));
     },
   }),

@@ -9,7 +9,7 @@ import type { LogRecord } from "../../stream/log_reader.ts";
 import { type Topic, TOPIC_NAMES, TOPICS } from "../../topology.ts";
 import { isLetter, letterId } from "../dlq/letters.ts";
 import { REPLAYED_FROM } from "../dlq/messages.ts";
-import { conclude, type OpenLetter } from "./conclude.ts";
+import { conclude, type OrderLetter } from "./conclude.ts";
 import type { Found, Search } from "./find.ts";
 import { sentence } from "./sentence.ts";
 
@@ -54,7 +54,7 @@ export function tellStory(
 ): Story | undefined {
   const events: OrderEvent[] = [];
   const moments: Moment[] = [];
-  const letters = new Map<string, OpenLetter>();
+  const letters = new Map<string, OrderLetter>();
   for (const { topic, record } of found) {
     if (isOrderTopic(topic)) {
       const moment = tellRecord(topic, record, orderId, partition, events);
@@ -128,7 +128,7 @@ function tellRecord(
 function tellLetter(
   topic: Found["topic"],
   { partition, offset, headers, timestamp }: LogRecord,
-  letters: Map<string, OpenLetter>,
+  letters: Map<string, OrderLetter>,
 ): Moment {
   const place = { topic, partition, offset };
   if (!isLetter({ headers })) {
@@ -137,7 +137,8 @@ function tellLetter(
       headers[VERDICT_HEADERS.offset] ?? "",
     );
     const event = headers[VERDICT_HEADERS.verdict] ?? "unreadable";
-    letters.delete(`${topic} ${letter}`);
+    const judged = letters.get(`${topic} ${letter}`);
+    if (judged) judged.state = event;
     return { ...place, atMs: timestamp, event, text: `letter ${letter} was ${event} by a person` };
   }
   const id = letterId(partition, offset);
@@ -148,7 +149,12 @@ function tellLetter(
       Number(headers[DEAD_LETTER_HEADERS.partition]),
       headers[DEAD_LETTER_HEADERS.offset] ?? "",
     );
-  letters.set(`${topic} ${id}`, { service: topic.slice("dlq.".length), id, reason });
+  letters.set(`${topic} ${id}`, {
+    service: topic.slice("dlq.".length),
+    id,
+    reason,
+    state: "open",
+  });
   const time = Date.parse(headers[DEAD_LETTER_HEADERS.time] ?? "");
   return {
     ...place,

@@ -40,6 +40,8 @@ Deno.exit(
         onEvents: (events) => {
           for (const event of events) add(aggregate, event);
         },
+        // Topics and partitions of a log are read at their own pace, which makes nothing late.
+        onCaughtUp: () => aggregate.lateEvents = 0,
         log,
       });
       const lag = createLagWatch(cluster);

@@ -25,6 +25,8 @@ export interface SourceOptions {
   readonly once: boolean;
   readonly drainTimeoutMs: number;
   readonly onEvents: (events: readonly OrderEvent[]) => void;
+  /** The log was read up to its end: from now on events come when they happen. */
+  readonly onCaughtUp: () => void;
   readonly log: Logger;
 }
 
@@ -81,6 +83,7 @@ export function logSource(options: SourceOptions): Source {
         clearInterval(progress);
       }
       if (signal.aborted) return;
+      options.onCaughtUp();
       log.info(`caught up: ${events.records} records read`);
       if (!once) await events.follow(signal);
     },

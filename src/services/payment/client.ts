@@ -3,7 +3,7 @@
  * same idempotency key after growing pauses with jitter, a breaker that spares a provider that is
  * down, and a bound on how many calls are in flight.
  *
- * Cockatiel costs 13-17 µs of CPU a call, nearly all of it the time limit's timer and AbortSignal.
+ * It costs about 20 µs of CPU a call, most of it the time limit's timer and AbortSignal.
  */
 import {
   BrokenCircuitError,

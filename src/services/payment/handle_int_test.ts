@@ -162,7 +162,14 @@ for (
 eachStore(
   "orders.outcomes: a cancelled order is refunded once, a confirmed one never",
   async (place) => {
-    const { charge, settle, ledger } = await setUp(place);
+    let calls = 0;
+    const { charge, settle, ledger } = await setUp(place, (gateway) => ({
+      ...gateway,
+      refund(request) {
+        calls++;
+        return gateway.refund(request);
+      },
+    }));
     await charge(received(validated("a"), validated("b")));
     const batch = received(
       outcome("OrderCancelled", "a"),
@@ -173,6 +180,7 @@ eachStore(
     assertEquals(first.events.map(({ eventId }) => eventId), ["a/PaymentRefunded"]);
     assertEquals(await settle(batch), first);
     assertEquals(await refundedCents(ledger), [500, 0]);
+    assertEquals(calls, 1);
   },
 );
 

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PAYMENT_FAILURE_REASONS } from "../../events/reasons.ts";
 import { type Database, Unavailable } from "../../store/database.ts";
 import { eachStore, type Place } from "../../store/testing.ts";
+import { createGatewayClient } from "./client.ts";
 import { GatewayRefusal, GatewayTimeout, GatewayUnavailable } from "./gateway.ts";
 import { charges, refunds } from "./ledger.ts";
 import { createSimulatedGateway, type GatewayBehaviour } from "./simulated_gateway.ts";
@@ -83,7 +84,14 @@ eachStore("charge: a timeout leaves it booked, and a second ask gets the answer"
   }
   waiting.abort();
   await assertRejects(() => lost, GatewayTimeout);
-  assertEquals((await gateway.charge(request("k"))).status, "charged");
+  const again = new AbortController();
+  const limit = setTimeout(() => again.abort(), 5_000);
+  try {
+    const answer = await gateway.charge({ ...request("k"), signal: again.signal });
+    assertEquals(answer.status, "charged");
+  } finally {
+    clearTimeout(limit);
+  }
   assertEquals(await database.count(charges), 1);
 });
 
@@ -108,6 +116,28 @@ eachStore("charge: a 5xx books nothing, and the key gets its answer later", asyn
   assert(errors > 5 && errors < 60, `${errors} errors`);
   assertEquals(await database.count(charges), 20);
 });
+
+eachStore(
+  "charge: patience gets an answer from a gateway that fails often, and one charge",
+  async (place) => {
+    const database = await open(place);
+    const gateway = createSimulatedGateway(database, {
+      ...behaved,
+      timeoutShare: 0.3,
+      errorShare: 0.2,
+    });
+    const client = createGatewayClient(gateway, {
+      timeoutMs: 200,
+      attempts: 12,
+      maxInFlight: 20,
+      breakerOpenMs: 100,
+    });
+    const asked = keys(60).flatMap((key) => [key, key]);
+    const answers = await Promise.all(asked.map((key) => client.charge(request(key))));
+    assert(answers.every(({ status }) => status === "charged"));
+    assertEquals((await book(database)).map((row) => row.idempotency_key), keys(60));
+  },
+);
 
 eachStore("charge: declines the share that it should, for every reason", async (place) => {
   const database = await open(place);

@@ -36,7 +36,7 @@ export interface Placing {
 }
 
 /** Orders that are due within this time go together. */
-const LINGER_MS = 5;
+const LINGER_MS = 10;
 /** Pause before a batch is sent, or a count recorded, again. */
 const RETRY_MS = 500;
 const CLOSE_LIMIT_MS = 2_000;

@@ -23,7 +23,11 @@ function columns(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** All figures. @param nowMs epoch milliseconds, for how long ago the newest event was */
+/**
+ * All figures, each with its unit and what it means.
+ *
+ * @param nowMs epoch milliseconds, for how long ago the newest event was
+ */
 export function block({ snapshot, reading, lag }: Figures, nowMs: number): string[] {
   return [
     "orderflow analytics",
@@ -147,11 +151,12 @@ function lags(lag: Figures["lag"]): string[] {
 
 /** What a reader of the other figures should know, where there is something. */
 function notes({ lateEvents, clockSkewEvents }: Snapshot, reading: Reading): string[] {
-  const say = (n: number, text: string) => n > 0 ? [`${count(n)} ${text}`] : [];
+  const say = (n: number, what: string, text: string) =>
+    n > 0 ? [`${count(n)} ${what}${n === 1 ? "" : "s"} ${text}`] : [];
   return [
-    ...say(lateEvents, "events came over ten minutes late: in the totals, not in the rates"),
-    ...say(clockSkewEvents, "events are older than their order, says its clock: latency 0"),
-    ...say(reading.undecodableMessages, "messages were no events, and are left out"),
+    ...say(lateEvents, "event", "over ten minutes late: in the totals, not in the rates"),
+    ...say(clockSkewEvents, "event", "before the order was placed (a clock is off): latency 0"),
+    ...say(reading.undecodableMessages, "message", "left out: not an event"),
   ];
 }
 

@@ -1,0 +1,29 @@
+/** The tables are declared twice on purpose; here they must not drift apart. */
+import { assertEquals } from "@std/assert";
+import { joins as ownJoins } from "../services/fulfillment/store.ts";
+import { reservations as ownReservations, stock as ownStock } from "../services/inventory/store.ts";
+import { charges as ownCharges } from "../services/payment/ledger.ts";
+import { payments as ownPayments } from "../services/payment/store.ts";
+import { runs as ownRuns } from "../services/simulator/runs.ts";
+import { seenOrders as ownSeenOrders } from "../services/validator/seen.ts";
+import type { Table } from "../store/database.ts";
+import * as read from "./tables.ts";
+
+const PAIRS: readonly (readonly [read.Owned, Table])[] = [
+  [read.runs, ownRuns],
+  [read.seenOrders, ownSeenOrders],
+  [read.stock, ownStock],
+  [read.reservations, ownReservations],
+  [read.payments, ownPayments],
+  [read.charges, ownCharges],
+  [read.joins, ownJoins],
+];
+
+for (const [{ owner, table }, own] of PAIRS) {
+  Deno.test(`tables: ${owner}.${table.name} is as its owner declares it`, () => {
+    assertEquals([table.name, table.key], [own.name, own.key]);
+    for (const [column, type] of Object.entries(table.columns)) {
+      assertEquals(type, own.columns[column], column);
+    }
+  });
+}

@@ -1,0 +1,95 @@
+/** What the integration tests of the commands share: a world on a real broker and in real tables. */
+import { joins } from "../services/fulfillment/store.ts";
+import { inventoryTables } from "../services/inventory/store.ts";
+import { charges } from "../services/payment/ledger.ts";
+import { payments } from "../services/payment/store.ts";
+import { runs } from "../services/simulator/runs.ts";
+import { seenOrders } from "../services/validator/seen.ts";
+import type { Row, Table } from "../store/database.ts";
+import { openDatabase } from "../store/open.ts";
+import { createClient } from "../stream/client.ts";
+import { createTopics } from "../stream/topics.ts";
+import { openTransactionalSender } from "../stream/transaction.ts";
+import { PARTITIONS, type TableName, type World } from "./audit/testing.ts";
+
+/** The services' tables, as they declare them. */
+const TABLES: readonly { owner: string; tables: readonly Table[] }[] = [
+  { owner: "simulator", tables: [runs] },
+  { owner: "validator", tables: [seenOrders] },
+  { owner: "inventory", tables: inventoryTables },
+  { owner: "payment", tables: [payments] },
+  { owner: "gateway", tables: [charges] },
+  { owner: "fulfillment", tables: [joins] },
+];
+
+/** Creates a world's topics and writes its records, at the offsets that they say. */
+export async function publishWorld(bootstrap: string, { names, records }: World): Promise<void> {
+  const kafka = createClient({ brokers: [bootstrap], clientId: "test" });
+  await createTopics(kafka, names, { partitions: PARTITIONS, replicationFactor: 1 });
+  const sender = await openTransactionalSender(kafka, `${names.prefix}test`);
+  try {
+    // One transaction, and so one marker, after the last record of each partition.
+    await sender.send(records);
+  } finally {
+    await sender.close();
+  }
+}
+
+/** Writes a world's tables as SQLite files. */
+export async function storeWorld(directory: string, world: World): Promise<void> {
+  for (const { owner, tables } of TABLES) {
+    const database = await openDatabase({ directory, owner, tables });
+    try {
+      await database.transaction(async (tx) => {
+        for (const table of tables) {
+          const empty = Object.fromEntries(Object.keys(table.columns).map((name) => [name, null]));
+          const rows = world.tables[table.name as TableName] ?? [];
+          await tx.insert(table, rows.map((row) => ({ ...empty, ...row }) as Row<Table>));
+        }
+      });
+    } finally {
+      await database.close();
+    }
+  }
+}
+
+export interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a command as a person does, with the permissions that it needs and no others.
+ *
+ * @param main such as `audit/main.ts`
+ */
+export async function runCommand(main: string, args: readonly string[], options: {
+  bootstrap: string;
+  prefix: string;
+  /** The folder of the tables; absent for commands that read none. */
+  directory?: string;
+}): Promise<Output> {
+  const { bootstrap, prefix, directory } = options;
+  const settings = "KAFKA_BROKERS,TOPIC_PREFIX,NODE_ENV,KAFKAJS_*";
+  const tables = directory === undefined ? [] : [
+    "--allow-env=DATA_DIR,DATABASE_URL,PG*,USER,USERNAME",
+    `--allow-read=${directory}`,
+    `--allow-write=${directory}`,
+  ];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--no-prompt", "--quiet", `--allow-net=${bootstrap}`, "--allow-read=.env"],
+      ...[`--allow-env=${settings}`, ...tables],
+      ...[new URL(main, import.meta.url).pathname, ...args],
+    ],
+    env: {
+      KAFKA_BROKERS: bootstrap,
+      TOPIC_PREFIX: prefix,
+      NO_COLOR: "1",
+      ...directory !== undefined && { DATA_DIR: directory, DATABASE_URL: "" },
+    },
+  }).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}

@@ -1,0 +1,71 @@
+import { assertEquals } from "@std/assert";
+import { Registry } from "prom-client";
+import { add, createAggregate } from "./aggregate.ts";
+import type { Figures } from "./figures.ts";
+import { registerMetrics } from "./metrics.ts";
+import { snapshot } from "./snapshot.ts";
+import { eventsOf, sampleOrders } from "./testing.ts";
+
+Deno.test("registerMetrics: each scrape tells the totals of that moment", async () => {
+  const aggregate = createAggregate();
+  const registry = new Registry();
+  let lagMessages = 5;
+  registerMetrics(registry, (): Figures => ({
+    snapshot: snapshot(aggregate),
+    reading: {
+      source: "group",
+      group: "analytics",
+      partitions: 4,
+      startedAt: "2026-01-02T12:00:00.000Z",
+      notReady: null,
+      undecodableMessages: 3,
+    },
+    lag: [{
+      service: "validator",
+      group: "validator",
+      members: 2,
+      lagMessages,
+      topics: [{ topic: "orders.raw", lagMessages }],
+    }],
+  }));
+  const scrape = async (...names: string[]) => {
+    const lines = (await registry.metrics()).split("\n");
+    return lines.filter((line) => names.some((name) => line.startsWith(name)));
+  };
+  const orders = sampleOrders(7, Date.parse("2026-01-02T12:00:00.000Z"), 10);
+  for (const event of orders.slice(0, 1).flatMap(eventsOf)) add(aggregate, event);
+  assertEquals(await scrape("orderflow_analytics_orders", "orderflow_group_lag"), [
+    'orderflow_analytics_orders_total{stage="placed"} 1',
+    'orderflow_analytics_orders_total{stage="validated"} 1',
+    'orderflow_analytics_orders_total{stage="confirmed"} 1',
+    'orderflow_analytics_orders_total{stage="cancelled"} 0',
+    'orderflow_analytics_orders_total{stage="rejected"} 0',
+    'orderflow_group_lag_messages{service="validator",topic="orders.raw"} 5',
+  ]);
+  for (const event of orders.slice(1).flatMap(eventsOf)) add(aggregate, event);
+  lagMessages = 0;
+  // Estimates, but for what is nearest to the longest.
+  assertEquals((await scrape("orderflow_analytics_latency")).slice(1), [
+    'orderflow_analytics_latency_seconds{quantile="0.95"} 0.242',
+    'orderflow_analytics_latency_seconds{quantile="0.99"} 0.242',
+  ]);
+  const counted = ["orders", "refusals", "revenue", "left_out"].map((name) =>
+    `orderflow_analytics_${name}`
+  );
+  assertEquals(await scrape(...counted, "orderflow_group"), [
+    'orderflow_analytics_orders_total{stage="placed"} 7',
+    'orderflow_analytics_orders_total{stage="validated"} 7',
+    'orderflow_analytics_orders_total{stage="confirmed"} 5',
+    'orderflow_analytics_orders_total{stage="cancelled"} 2',
+    'orderflow_analytics_orders_total{stage="rejected"} 0',
+    'orderflow_analytics_refusals_total{outcome="cancelled",reason="out_of_stock"} 1',
+    'orderflow_analytics_refusals_total{outcome="cancelled",reason="card_declined"} 1',
+    'orderflow_analytics_revenue_cents_total{currency="USD"} 203',
+    'orderflow_analytics_revenue_cents_total{currency="EUR"} 307',
+    'orderflow_analytics_left_out_total{why="late"} 0',
+    'orderflow_analytics_left_out_total{why="clock_skew"} 0',
+    'orderflow_analytics_left_out_total{why="undecodable"} 3',
+    'orderflow_group_lag_messages{service="validator",topic="orders.raw"} 0',
+    'orderflow_group_members{service="validator"} 2',
+  ]);
+});
