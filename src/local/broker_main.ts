@@ -9,7 +9,7 @@ import { aborted } from "../runtime/stop.ts";
 import { DEFAULT_HEAP_MB, startBroker } from "./broker.ts";
 import { KAFKA_VERSION } from "./kafka_jars.ts";
 
-const settings = {
+export const settings = {
   brokers: kafkaSettings.brokers,
   dataDir: storeSettings.dataDir,
   heapMb: integer({

@@ -40,7 +40,7 @@ export interface Tail {
   run(signal: AbortSignal): Promise<void>;
   /** Why it is not reading, or undefined when it is a member of its group. */
   notReady(): string | undefined;
-  /** Partitions that are assigned to this member. */
+  /** Partitions that are assigned to this member, or were when it stopped. */
   readonly partitions: number;
   /** Messages that were no events. */
   readonly undecodable: number;
@@ -111,9 +111,9 @@ export function createTail(options: TailOptions): Tail {
         if (signal.aborted) break;
         const session = { ...options, kafka, topicByName, positions, onBatch, onAssignment };
         const crash = await runSession(session, signal);
-        partitions = 0;
         if (crash?.fatal) throw crash.error;
         if (crash) {
+          partitions = 0;
           setState(`the consumer stopped (${explain(crash.error)}); starting it again`);
           await pause(RESTART_PAUSE_MS, signal);
         }

@@ -100,7 +100,7 @@ Deno.test("audit: over a real log and real tables", async (t) => {
     assertEquals([code, passed], [1, false]);
     const failed = checks.filter((check: { passed: boolean }) => !check.passed);
     assertEquals(failed[0].offenders[0].who, orderId(CONFIRMED));
-    assertEquals(events.OrderConfirmed, 3);
+    assertEquals(events.OrderConfirmed, 4);
   });
 
   await t.step("does not see what was never committed", async () => {

@@ -457,11 +457,11 @@ Deno.test("audit: reports dead letters by service, reason and state, and events 
       invalid_json: { open: 2, replayed: 1, discarded: 1 },
       processing_failed: { open: 0, replayed: 1, discarded: 0 },
     },
-    inventory: { processing_failed: { open: 1, replayed: 0, discarded: 0 } },
+    inventory: { processing_failed: { open: 1, replayed: 1, discarded: 0 } },
     payment: {},
     fulfillment: {},
   });
-  assertEquals(report.events.OrderConfirmed, 3);
+  assertEquals(report.events.OrderConfirmed, 4);
   assertEquals(JSON.parse(reportJson(report)).passed, true);
 });
 

@@ -39,7 +39,7 @@ export function observe(books: Books, topic: Topic, record: LogRecord): void {
       books.ledger.mark(books.ledger.slotOf(name), Mark.NAMED);
     }
     if (withoutLetter.length === 0) books.dead++;
-    else if (decoded.ok) observeEvent(books, decoded.event, record);
+    else if (decoded.ok) observeEvent(books, decoded.event, record, { isCopy: false });
     else findUnaccounted(books, "messages", topic, record, decoded.fault, withoutLetter);
     return;
   }
@@ -47,9 +47,9 @@ export function observe(books: Books, topic: Topic, record: LogRecord): void {
     books.unreadable++;
     if (withoutLetter.length === 0) return;
     findUnaccounted(books, "readable", topic, record, decoded.fault, withoutLetter);
-  } else if (!isReplay) {
+  } else {
     // A replay is of an event that is in the topic already: it only shows it once more.
-    observeEvent(books, decoded.event, record);
+    observeEvent(books, decoded.event, record, { isCopy: isReplay });
   }
 }
 
@@ -92,17 +92,25 @@ function placeOf({ topic, partition, offset }: LogRecord): string {
   return `${topic} ${partition}@${offset}`;
 }
 
-function observeEvent(books: Books, event: OrderEvent, record: LogRecord): void {
+function observeEvent(
+  books: Books,
+  event: OrderEvent,
+  record: LogRecord,
+  { isCopy }: { isCopy: boolean },
+): void {
   const { ledger, findings } = books;
   const { orderId, type } = event;
   const slot = ledger.slotOf(orderId);
-  if (!ledger.mark(slot, markOf(event))) {
-    if (event.type === "OrderPlaced") {
-      findings.add(
-        "messages",
-        orderId,
-        `is placed again by ${placeOf(record)}, which is no dead letter`,
-      );
+  if (isCopy) {
+    // The original is before it in the same partition.
+    if ((ledger.flags[slot]! & markOf(event)) === 0) {
+      const what = `${placeOf(record)} is a replay of ${labelOf(event)}, which was never there`;
+      findings.add("replays", orderId, what);
+    }
+  } else if (!ledger.mark(slot, markOf(event))) {
+    if (type === "OrderPlaced") {
+      const what = `is placed again by ${placeOf(record)}, which is no dead letter`;
+      findings.add("messages", orderId, what);
     } else {
       findings.add("twice", orderId, `${labelOf(event)} again, at ${placeOf(record)}`);
     }
@@ -142,25 +150,15 @@ function observeEvent(books: Books, event: OrderEvent, record: LogRecord): void 
     case "InventoryUpdated": {
       const sign = event.action === "reserved" ? -1 : 1;
       itemsAre(hashItems(event.changes, (c) => c.productId, (c) => sign * c.delta));
-      for (const { productId, delta } of event.changes) {
-        productBook(books, productId).changed += delta;
-      }
       break;
     }
     case "PaymentProcessed":
     case "PaymentFailed":
-    case "PaymentRefunded": {
+    case "PaymentRefunded":
       amountIs(event.amountCents, event.currency);
       paymentIs(event.paymentId);
-      const book = currencyBook(books, event.currency);
-      if (event.type === "PaymentProcessed") book.processed += BigInt(event.amountCents);
-      if (event.type === "PaymentRefunded") book.refunded += BigInt(event.amountCents);
       break;
-    }
     case "OrderConfirmed":
-      currencyBook(books, event.currency).confirmed += BigInt(event.totalCents);
-      amountIs(event.totalCents, event.currency);
-      break;
     case "OrderCancelled":
       amountIs(event.totalCents, event.currency);
       break;
@@ -169,6 +167,27 @@ function observeEvent(books: Books, event: OrderEvent, record: LogRecord): void 
       break;
     default:
       event satisfies never;
+  }
+  if (!isCopy) addUp(books, event);
+}
+
+/** Adds an event to the sums, however often it is there: a second one must not go unnoticed. */
+function addUp(books: Books, event: OrderEvent): void {
+  switch (event.type) {
+    case "InventoryUpdated":
+      for (const { productId, delta } of event.changes) {
+        productBook(books, productId).changed += delta;
+      }
+      break;
+    case "PaymentProcessed":
+      currencyBook(books, event.currency).processed += BigInt(event.amountCents);
+      break;
+    case "PaymentRefunded":
+      currencyBook(books, event.currency).refunded += BigInt(event.amountCents);
+      break;
+    case "OrderConfirmed":
+      currencyBook(books, event.currency).confirmed += BigInt(event.totalCents);
+      break;
   }
 }
 

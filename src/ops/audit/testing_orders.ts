@@ -2,6 +2,7 @@
 import { eventId, type OrderEvent, type OrderValidated } from "../../events/schemas.ts";
 import { Names } from "../../topology.ts";
 import {
+  appendCopy,
   appendEvent,
   appendRecord,
   AT,
@@ -27,6 +28,7 @@ export const FATES = [
   "broken_replayed",
   "failed_then_replayed",
   "parked",
+  "parked_then_replayed",
 ] as const;
 export type Fate = typeof FATES[number];
 
@@ -268,6 +270,16 @@ function live(world: World, n: number, fate: Fate): void {
       const validated = validate();
       pay();
       bury(world, "inventory", validated, "processing_failed");
+      break;
+    }
+    case "parked_then_replayed": {
+      place();
+      const validated = validate();
+      pay();
+      const letter = bury(world, "inventory", validated, "processing_failed");
+      appendCopy(world, { ...validated, headers: judge(world, letter, "replayed") });
+      reserve();
+      confirm();
       break;
     }
     default:

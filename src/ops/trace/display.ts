@@ -2,10 +2,13 @@
 import { printable } from "../printable.ts";
 import type { Step, Story, TableRow } from "./story.ts";
 
+/** Characters of a column that are shown; --json shows all. */
+const MAX_COLUMN = 80;
+
 export function storyLines(story: Story): string[] {
   const { orderId, placedAt, steps, rows, conclusion } = story;
   const head = `order ${printable(orderId)}` +
-    (placedAt === null ? ", nothing says when it was placed" : `, placed at ${placedAt}`);
+    (placedAt === null ? ", when it was placed cannot be read" : `, placed at ${placedAt}`);
   return [
     head,
     ...table(steps.map(stepCells)),
@@ -14,18 +17,18 @@ export function storyLines(story: Story): string[] {
   ];
 }
 
-function stepCells({ sincePlacedMs, topic, partition, offset, event, text }: Step): string[] {
-  const since = sincePlacedMs === null
-    ? "?"
-    : `${sincePlacedMs < 0 ? "-" : "+"}${(Math.abs(sincePlacedMs) / 1_000).toFixed(3)} s`;
+function stepCells({ sinceMs, topic, partition, offset, event, text }: Step): string[] {
+  const since = `${sinceMs < 0 ? "-" : "+"}${(Math.abs(sinceMs) / 1_000).toFixed(3)} s`;
   return [since.padStart(9), topic, `${partition}@${offset}`, printable(event), printable(text)];
 }
 
+/** Without the key, which is the order's id, and without what is empty. */
 function rowCells({ table, row }: TableRow): string[] {
-  const columns = Object.entries(row).map(([name, value]) =>
-    `${name}=${value === null ? "–" : printable(String(value), 120)}`
-  );
-  return [table, columns.join("  ")];
+  const columns = Object.entries(row).slice(1).filter(([, value]) => value !== null);
+  return [
+    table,
+    columns.map(([name, value]) => `${name}=${printable(String(value), MAX_COLUMN)}`).join("  "),
+  ];
 }
 
 /** Cells in columns, each as wide as its widest; the last as it is. */

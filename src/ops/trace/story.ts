@@ -17,8 +17,8 @@ import { sentence } from "./sentence.ts";
 export interface Step {
   /** Epoch milliseconds. */
   readonly atMs: number;
-  /** Since the order was placed; null when nothing says when that was. */
-  readonly sincePlacedMs: number | null;
+  /** Since the order was placed; where nothing says when that was, since its first step. */
+  readonly sinceMs: number;
   readonly topic: Found["topic"];
   readonly partition: number;
   readonly offset: number;
@@ -44,7 +44,7 @@ export interface Story {
   readonly conclusion: string;
 }
 
-type Moment = Omit<Step, "sincePlacedMs">;
+type Moment = Omit<Step, "sinceMs">;
 
 /** @returns undefined when nothing is known of the order */
 export function tellStory(
@@ -66,14 +66,11 @@ export function tellStory(
   if (moments.length === 0 && rows.length === 0) return undefined;
   const placedAt = placedAtOf(events);
   const placedAtMs = placedAt === null ? null : Date.parse(placedAt);
-  const steps = moments
-    .toSorted((a, b) =>
-      a.atMs - b.atMs || flowIndex(a.topic) - flowIndex(b.topic) || a.offset - b.offset
-    )
-    .map((moment) => ({
-      ...moment,
-      sincePlacedMs: placedAtMs === null ? null : moment.atMs - placedAtMs,
-    }));
+  const sorted = moments.toSorted((a, b) =>
+    a.atMs - b.atMs || flowIndex(a.topic) - flowIndex(b.topic) || a.offset - b.offset
+  );
+  const originMs = placedAtMs ?? sorted[0]?.atMs ?? 0;
+  const steps = sorted.map((moment) => ({ ...moment, sinceMs: moment.atMs - originMs }));
   return {
     orderId,
     placedAt,

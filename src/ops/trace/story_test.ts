@@ -39,6 +39,7 @@ const CONCLUSIONS: Record<Fate, RegExp> = {
     /^not finished: the validator could not process it; a dead letter of validator was discarded/,
   broken_replayed: /^not finished: .*; a dead letter is open \(invalid_json\): .* validator 0@2\.$/,
   failed_then_replayed: /^confirmed after .*$/,
+  parked_then_replayed: /^confirmed after .*; the stock was taken, 7\.00 EUR were charged\.$/,
   parked: /^not finished: inventory has not answered; .*: deno task dlq show inventory 0@0\.$/,
 };
 
@@ -88,6 +89,19 @@ Deno.test("tellStory: marks a misrouted message and a second copy", () => {
   assertMatch(told.steps.at(-1)!.text, /\(misrouted: its key belongs to partition 0; again\)$/);
 });
 
+Deno.test("tellStory: without a readable order, times are counted from its first message", () => {
+  const told = story("broken", (world) => {
+    for (const [index, record] of world.records.entries()) {
+      const headers = { ...record.headers };
+      if ("dlq-time" in headers) headers["dlq-time"] = "2026-01-01T00:00:01.500Z";
+      world.records[index] = { ...record, headers };
+    }
+  })!;
+  assertEquals(told.placedAt, null);
+  assertEquals(told.steps.map((step) => step.sinceMs), [0, 1_500]);
+  assertMatch(storyLines(told)[0]!, /, when it was placed cannot be read$/);
+});
+
 Deno.test("tellStory: nothing found is no story", () => {
   assertEquals(tellStory("x", { found: [], partition: 0 }, []), undefined);
 });
@@ -111,7 +125,7 @@ Deno.test("tellStory: times are counted from when the order was placed", () => {
       world.records[index] = { ...record, value: new TextEncoder().encode(later) };
     }
   })!;
-  assertEquals(told.steps.map((step) => step.sincePlacedMs), [0, 1_250, 2_250, 3_250, 4_250]);
+  assertEquals(told.steps.map((step) => step.sinceMs), [0, 1_250, 2_250, 3_250, 4_250]);
   assertMatch(told.conclusion, /^confirmed after 4\.3 s/);
   const line = storyLines(told).find((text) => text.includes("payment.events"))!;
   assertMatch(

@@ -44,8 +44,8 @@ Deno.test("trace: over a real log and real tables", async (t) => {
 
     await t.step("shows the order's rows", async () => {
       const { stdout } = await trace(orderWith("out_of_stock", true));
-      assertMatch(stdout, /inventory\.reservations +order_id=.* state=rejected/);
-      assertMatch(stdout, /payment\.payments +.*state=refunded/);
+      assertMatch(stdout, /inventory\.reservations +state=rejected/);
+      assertMatch(stdout, /payment\.payments +state=refunded/);
       assertMatch(stdout, /gateway\.charges +.*status=charged .*refunded_cents=[1-9]/);
     });
 

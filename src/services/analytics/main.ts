@@ -45,15 +45,21 @@ Deno.exit(
         log,
       });
       const lag = createLagWatch(cluster);
-      const figures = (): Figures => ({
-        snapshot: snapshot(aggregate),
-        reading: { ...source.reading(), startedAt },
-        lag: lag.latest,
-      });
+      let finished = false;
+      const figures = (): Figures => {
+        const reading = source.reading();
+        return {
+          snapshot: snapshot(aggregate),
+          // That it no longer reads in the end needs no reason.
+          reading: { ...reading, startedAt, notReady: finished ? null : reading.notReady },
+          lag: lag.latest,
+        };
+      };
 
       if (config.once) {
         await source.run(signal);
         if (signal.aborted) return 1;
+        finished = true;
         await lag.ask();
         printAll(figures());
         await settlesWithin(lag.close(), drainTimeoutMs);
@@ -74,6 +80,7 @@ Deno.exit(
       try {
         const watching = Promise.race([lag.run(signal), aborted(signal)]);
         await Promise.all([source.run(signal), watching]);
+        finished = true;
       } finally {
         endReport();
       }

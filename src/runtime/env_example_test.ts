@@ -1,0 +1,52 @@
+import { parse } from "@std/dotenv";
+import { assert, assertEquals } from "@std/assert";
+import { settings as brokerSettings } from "../local/broker_main.ts";
+import { settings as seedSettings } from "../ops/seed_main.ts";
+import { settings as analyticsSettings } from "../services/analytics/config.ts";
+import { settings as paymentSettings } from "../services/payment/config.ts";
+import { settings as simulatorSettings } from "../services/simulator/config.ts";
+import { settings as validatorSettings } from "../services/validator/config.ts";
+import type { Settings } from "./config.ts";
+import { processorSettings, topicSettings } from "./settings.ts";
+
+/** By task: what its process reads from the environment. */
+const SETTINGS: Record<string, Settings> = {
+  broker: brokerSettings,
+  topics: topicSettings,
+  seed: seedSettings,
+  simulator: simulatorSettings,
+  validator: validatorSettings,
+  inventory: processorSettings,
+  payment: paymentSettings,
+  fulfillment: processorSettings,
+  analytics: analyticsSettings,
+};
+
+const project = new URL("../../", import.meta.url);
+const read = (file: string) => Deno.readTextFileSync(new URL(file, project));
+
+Deno.test(".env.example: names every setting, with its default", () => {
+  const example = parse(read(".env.example"));
+  const env = Object.values(SETTINGS).flatMap((settings) => Object.values(settings))
+    .filter(({ env }) => env);
+  assertEquals(
+    Object.fromEntries(env.map(({ env, fallback }) => [env, fallback]).toSorted()),
+    Object.fromEntries(Object.entries(example).toSorted()),
+  );
+});
+
+Deno.test("deno.json: each task may read the environment variables of its settings", () => {
+  const { tasks } = JSON.parse(read("deno.json"));
+  for (const [task, settings] of Object.entries(SETTINGS)) {
+    const command: string = tasks[task].command;
+    const allowed = /--allow-env=(\S+)/.exec(command)?.[1]?.split(",") ?? [];
+    for (const { env } of Object.values(settings)) {
+      const covered = !env ||
+        allowed.some((name) =>
+          name.endsWith("*") ? env.startsWith(name.slice(0, -1)) : name === env
+        );
+      assert(covered, `the task ${task} may not read ${env}`);
+    }
+    assert(!/ (-A|--allow-all) /.test(command), `the task ${task} may do everything`);
+  }
+});
