@@ -82,7 +82,8 @@ async function withPipeline<T>(
   signal: AbortSignal,
   measure: (run: Run) => Promise<T>,
 ): Promise<T> {
-  const run = await openRun({ ...options, partitions: 12, onNotice: () => {} });
+  const initialStock = 10 * (options.orders + options.warmUp);
+  const run = await openRun({ ...options, initialStock, partitions: 12, onNotice: () => {} });
   try {
     for (const service of MEMBERS) await run.pipeline.scale(service, 1);
     if (options.warmUp > 0) {

@@ -101,7 +101,9 @@ async function demo(
     line.clear();
     console.error(text);
   };
-  const run = await openRun({ ...config, onNotice: notice });
+  // As many pieces as orders: then a few percent of them find something sold out.
+  const initialStock = Math.max(20_000, config.orders);
+  const run = await openRun({ ...config, initialStock, onNotice: notice });
   try {
     for (const [service, copies] of config.replicas) await run.pipeline.scale(service, copies);
     const placing = await run.place(

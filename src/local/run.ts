@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly databaseUrl: string;
   /** An existing cluster; otherwise one is started. */
   readonly external?: readonly string[] | undefined;
+  /** Pieces of each product, give or take a quarter: about as many as there will be orders. */
+  readonly initialStock?: number;
   /** Further settings of the services. */
   readonly env?: Readonly<Record<string, string>>;
   readonly onNotice: (line: string) => void;
@@ -93,7 +95,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
   const place = { url: databaseUrl, directory };
   const catalog = await openCatalog(place);
   const inventory = await openDatabase({ ...place, owner: "inventory", tables: inventoryTables });
-  const data = makeCatalog({ seed: 1 });
+  const data = makeCatalog({ seed: 1, initialStock: options.initialStock ?? 20_000 });
   await seed({ catalog, inventory, data });
   await Promise.all([catalog.close(), inventory.close()]);
   onNotice(

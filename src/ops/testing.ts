@@ -10,7 +10,7 @@ import { openDatabase } from "../store/open.ts";
 import { createClient } from "../stream/client.ts";
 import { createTopics } from "../stream/topics.ts";
 import { openTransactionalSender } from "../stream/transaction.ts";
-import { PARTITIONS, type TableName, type World } from "./audit/testing.ts";
+import { PARTITIONS, type TableName, type World } from "./audit/testing/world.ts";
 
 /** The services' tables, as they declare them. */
 const TABLES: readonly { owner: string; tables: readonly Table[] }[] = [

@@ -58,8 +58,13 @@ export interface Transaction {
     options?: { lock?: boolean },
   ): Promise<Row<T>[]>;
 
-  /** Inserts rows; one whose key is there already, also from the same batch, changes nothing. */
-  insert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
+  /**
+   * Inserts rows; one whose key is there already, also from the same batch, changes nothing.
+   *
+   * @returns the keys that were there already, which are the only ones left to look up; a key that is
+   * twice in the batch, and was not there, is not among them
+   */
+  insert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<Set<string>>;
 
   /** Inserts rows, replacing those whose key is there already; of one key in a batch the last. */
   upsert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;

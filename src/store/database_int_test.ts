@@ -34,6 +34,15 @@ async function all<T extends Table>(
   return rows;
 }
 
+eachStore("insert: returns exactly the keys that were there already", async ({ open }) => {
+  const db = await open("notes", [notes]);
+  const insert = (...ids: string[]) =>
+    db.transaction((tx) => tx.insert(notes, ids.map((id) => note(id))));
+  assertEquals(await insert("a", "b", "a"), new Set());
+  assertEquals(await insert("b", "c", "a", "c"), new Set(["a", "b"]));
+  assertEquals(await insert(), new Set());
+});
+
 eachStore("insert: a row whose key is there changes nothing", async ({ open }) => {
   const db = await open("notes", [notes]);
   await db.transaction((tx) => tx.insert(notes, [note("a", "first"), note("a", "in the batch")]));

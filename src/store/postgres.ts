@@ -57,7 +57,11 @@ function session(connection: Connection, owner: string): Session {
   const run = async (sql: string, parameters?: Parameter[]) => {
     await connection.query(sql, parameters);
   };
-  const write = <T extends Table>(table: T, rows: readonly Row<T>[], onConflict: string) => {
+  const write = <T extends Table>(
+    table: T,
+    rows: readonly Row<T>[],
+    onConflict: string,
+  ): Promise<{ key: string }[]> => {
     const { from, key, columns } = parts(owner, table);
     const names = Object.keys(table.columns);
     const types = Object.values(table.columns).map((type) => type === "text" ? "text" : "bigint");
@@ -65,7 +69,7 @@ function session(connection: Connection, owner: string): Session {
     const sql =
       `insert into ${from} (${columns}) select * from unnest(${arrays}) as r (${columns})` +
       ` order by ${key} collate "C" ${onConflict}`;
-    return run(sql, columnLiterals(table, names, rows));
+    return connection.query(sql, columnLiterals(table, names, rows));
   };
   return {
     begin: () => run("begin"),
@@ -82,20 +86,23 @@ function session(connection: Connection, owner: string): Session {
         : `select * from ${from} where ${key} = any($1::text[])`;
       return connection.query<Row<T>>(sql, [arrayLiteral([...new Set(keys)])]);
     },
-    insert(table, rows) {
+    async insert(table, rows) {
+      const { key } = parts(owner, table);
       const firstByKey = new Map(rows.toReversed().map((row) => [keyOf(table, row), row]));
-      return write(
+      const inserted = await write(
         table,
         firstByKey.size < rows.length ? [...firstByKey.values()] : rows,
-        `on conflict (${parts(owner, table).key}) do nothing`,
+        `on conflict (${key}) do nothing returning ${key} as key`,
       );
+      for (const row of inserted) firstByKey.delete(row.key);
+      return new Set(firstByKey.keys());
     },
-    upsert(table, rows) {
+    async upsert(table, rows) {
       const { key, columns } = parts(owner, table);
       const set = columns.map((column) => `${column} = excluded.${column}`);
       // One statement may not change a row twice.
       const lastByKey = new Map(rows.map((row) => [keyOf(table, row), row]));
-      return write(
+      await write(
         table,
         lastByKey.size < rows.length ? [...lastByKey.values()] : rows,
         `on conflict (${key}) do update set ${set}`,

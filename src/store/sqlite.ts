@@ -127,8 +127,15 @@ function openSession(path: string, connection: DatabaseSync): Session {
     return statement;
   }
 
-  function write<T extends Table>(table: T, rows: readonly Row<T>[], onConflict: string): void {
-    const { from, columns } = parts(table);
+  /** @param onKey gets the key of each row that was written */
+  function write<T extends Table>(
+    table: T,
+    rows: readonly Row<T>[],
+    onConflict: string,
+    onKey?: (key: string) => void,
+  ): void {
+    const { from, key, columns } = parts(table);
+    const returning = onKey ? `returning ${key} as key` : "";
     const names = Object.keys(table.columns);
     const marks = `(${columns.map(() => "?")})`;
     for (let i = 0; i < rows.length; i += INSERT_ROWS) {
@@ -136,7 +143,10 @@ function openSession(path: string, connection: DatabaseSync): Session {
       const values: (string | number | null)[] = [];
       for (const row of chunk) pushValues(values, table, names, row);
       const allMarks = chunk.map(() => marks).join();
-      prepared(`insert into ${from} (${columns}) values ${allMarks} ${onConflict}`).run(...values);
+      const insert = `insert into ${from} (${columns}) values ${allMarks} ${onConflict}`;
+      const statement = prepared(`${insert} ${returning}`);
+      if (onKey) { for (const written of statement.all(...values)) onKey(written.key as string); }
+      else statement.run(...values);
     }
   }
 
@@ -157,7 +167,12 @@ function openSession(path: string, connection: DatabaseSync): Session {
       });
     },
     insert: (table, rows) =>
-      translated(path, () => write(table, rows, `on conflict (${parts(table).key}) do nothing`)),
+      translated(path, () => {
+        const existing = new Set(rows.map((row) => keyOf(table, row)));
+        const onConflict = `on conflict (${parts(table).key}) do nothing`;
+        write(table, rows, onConflict, (key) => existing.delete(key));
+        return existing;
+      }),
     upsert(table, rows) {
       const { key, columns } = parts(table);
       const set = columns.map((column) => `${column} = excluded.${column}`);

@@ -33,7 +33,7 @@ export async function runTransaction<T>(
     select: (table, keys, options) =>
       step(() => keys.length > 0 ? session.select(table, keys, options) : Promise.resolve([])),
     insert: (table, rows) =>
-      step(() => rows.length > 0 ? session.insert(table, rows) : Promise.resolve()),
+      step(() => rows.length > 0 ? session.insert(table, rows) : Promise.resolve(new Set())),
     upsert: (table, rows) =>
       step(() => rows.length > 0 ? session.upsert(table, rows) : Promise.resolve()),
   };

@@ -10,12 +10,12 @@
 import type { LogReader, LogRecord } from "../../stream/log_reader.ts";
 import { deadLetterTopicOf, type Names, PROCESSORS, TOPIC_NAMES } from "../../topology.ts";
 import { charges, payments, reservations, runs, stock, type Tables } from "../tables.ts";
-import { type Books, count, type LetterCounts, openBooks } from "./books.ts";
+import { type Books, count, type LetterCounts, openBooks } from "./books/books.ts";
 import { type Check, closeBooks } from "./checks.ts";
-import type { Run } from "./ledger.ts";
-import { observe } from "./observe.ts";
-import { observeLetter, observeVerdict } from "./observe_letters.ts";
-import { observeCharge, observePayment, observeReservation, observeStock } from "./observe_rows.ts";
+import type { Run } from "./books/ledger.ts";
+import { observe } from "./observe/record.ts";
+import { observeLetter, observeVerdict } from "./observe/letters.ts";
+import { observeCharge, observePayment, observeReservation, observeStock } from "./observe/rows.ts";
 
 export interface AuditOptions {
   readonly reader: Pick<LogReader, "ends" | "partitionsOf" | "read">;

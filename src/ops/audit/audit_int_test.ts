@@ -4,8 +4,8 @@ import { startTestBroker } from "../../local/testing.ts";
 import { createClient } from "../../stream/client.ts";
 import { bytes } from "../../stream/dead_letters.ts";
 import { publishWorld, runCommand, storeWorld } from "../testing.ts";
-import { appendCopy, eventsOf, orderId, type World } from "./testing.ts";
-import { createWorld, FATES } from "./testing_orders.ts";
+import { appendCopy, eventsOf, orderId, type World } from "./testing/world.ts";
+import { createWorld, FATES } from "./testing/orders.ts";
 
 const CONFIRMED = FATES.indexOf("confirmed");
 const OUT_OF_STOCK = FATES.indexOf("out_of_stock");

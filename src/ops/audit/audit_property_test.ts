@@ -12,8 +12,8 @@ import {
   type TableName,
   type TestRow,
   type World,
-} from "./testing.ts";
-import { createWorld, type Fate, FATES } from "./testing_orders.ts";
+} from "./testing/world.ts";
+import { createWorld, type Fate, FATES } from "./testing/orders.ts";
 
 const worlds = fc.array(fc.constantFrom(...FATES), { minLength: 1, maxLength: 12 });
 

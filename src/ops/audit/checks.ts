@@ -2,11 +2,11 @@
  * The verdict on each guarantee, when everything is read. Pure: books in, checks out.
  */
 import { money } from "../money.ts";
-import { type Books, currencyBook } from "./books.ts";
-import { CHECK_NAMES, type CheckName, CHECKS, type Offender } from "./findings.ts";
+import { type Books, currencyBook } from "./books/books.ts";
+import { CHECK_NAMES, type CheckName, CHECKS, type Offender } from "./books/findings.ts";
 import { judgeOrder } from "./judge_order.ts";
-import { FIRST_SEQUENCE, Mark, orderIdOf } from "./ledger.ts";
-import { closeLetters } from "./observe_letters.ts";
+import { FIRST_SEQUENCE, Mark, orderIdOf } from "./books/ledger.ts";
+import { closeLetters } from "./observe/letters.ts";
 
 /** One thing that must hold. */
 export interface Check {

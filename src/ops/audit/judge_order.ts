@@ -4,8 +4,8 @@
  * An order with an open or discarded dead letter after the validator (PARKED) may be unfinished: what
  * is missing is accounted for by the letter. Nothing excuses what should not be there.
  */
-import type { CheckName } from "./findings.ts";
-import { Mark } from "./ledger.ts";
+import type { CheckName } from "./books/findings.ts";
+import { Mark } from "./books/ledger.ts";
 
 const EVENT_NAMES: readonly (readonly [mark: number, name: string])[] = [
   [Mark.VALIDATED, "OrderValidated"],

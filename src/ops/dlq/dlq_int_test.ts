@@ -5,8 +5,8 @@ import { Failure } from "../../runtime/program.ts";
 import { createClient } from "../../stream/client.ts";
 import { type LogRecord, openLogReader } from "../../stream/log_reader.ts";
 import { Fenced, openTransactionalSender } from "../../stream/transaction.ts";
-import { appendRecord, bury } from "../audit/testing.ts";
-import { createWorld } from "../audit/testing_orders.ts";
+import { appendRecord, bury } from "../audit/testing/world.ts";
+import { createWorld } from "../audit/testing/orders.ts";
 import { publishWorld, runCommand } from "../testing.ts";
 import { settleLetters } from "./settle.ts";
 

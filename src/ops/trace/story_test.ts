@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { LogRecord } from "../../stream/log_reader.ts";
-import { appendCopy, orderId, partitionOf, type World } from "../audit/testing.ts";
-import { createWorld, type Fate } from "../audit/testing_orders.ts";
+import { appendCopy, orderId, partitionOf, type World } from "../audit/testing/world.ts";
+import { createWorld, type Fate } from "../audit/testing/orders.ts";
 import { storyLines } from "./display.ts";
 import { type Found, matcher } from "./find.ts";
 import { tellStory } from "./story.ts";

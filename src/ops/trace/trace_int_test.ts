@@ -2,8 +2,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startTestBroker } from "../../local/testing.ts";
 import { partitionOf as partitionOfKey } from "../../stream/partition_of.ts";
-import { orderId, PARTITIONS } from "../audit/testing.ts";
-import { createWorld, type Fate, FATES } from "../audit/testing_orders.ts";
+import { orderId, PARTITIONS } from "../audit/testing/world.ts";
+import { createWorld, type Fate, FATES } from "../audit/testing/orders.ts";
 import { publishWorld, runCommand, storeWorld } from "../testing.ts";
 
 Deno.test("trace: over a real log and real tables", async (t) => {

@@ -189,6 +189,11 @@ Deno.test("add: an order placed after its own outcome, or at no time at all, tak
   }
 });
 
+Deno.test("add: an event at the very time of its order is no clock skew", () => {
+  const { clockSkewEvents, latency } = figuresOf(eventsOf(order({ latencyMs: 0 })));
+  assertEquals([clockSkewEvents, latency.confirmed.maxMs], [0, 0]);
+});
+
 Deno.test("add: an event of no time is in the totals and in no window", () => {
   const events = eventsOf(order({ fate: "rejected" }))
     .map((event) => ({ ...event, occurredAt: "2026-99-99T99:99:99.999Z" } as OrderEvent));
@@ -242,19 +247,20 @@ Deno.test("snapshot: rates are means over full seconds, the newest is not over",
 
 Deno.test("snapshot: latency in total, by outcome, and of the newest minute", () => {
   const { latency, perTenSeconds } = figuresOf([
-    ...eventsOf(order({ sequence: 1, placedAtMs: NOON_MS - 5 * MINUTE_MS, latencyMs: 30 })),
-    ...eventsOf(order({ sequence: 2, latencyMs: 20, fate: "card_declined" })),
-    ...eventsOf(order({ sequence: 3, latencyMs: 10, fate: "rejected" })),
+    ...eventsOf(order({ sequence: 1, placedAtMs: NOON_MS - MINUTE_MS, latencyMs: 30 })),
+    ...eventsOf(order({ sequence: 2, placedAtMs: NOON_MS - 50_000, latencyMs: 25 })),
+    ...eventsOf(order({ sequence: 3, latencyMs: 20, fate: "card_declined" })),
+    ...eventsOf(order({ sequence: 4, latencyMs: 10, fate: "rejected" })),
   ]);
   const brief = ({ orders, p50Ms, maxMs }: Snapshot["latency"]["all"]) => [orders, p50Ms, maxMs];
-  assertEquals(brief(latency.all), [3, 20, 30]);
-  assertEquals(brief(latency.confirmed), [1, 30, 30]);
+  assertEquals(brief(latency.all), [4, 20, 30]);
+  assertEquals(brief(latency.confirmed), [2, 25, 30]);
   assertEquals(brief(latency.cancelled), [1, 20, 20]);
   assertEquals(brief(latency.rejected), [1, 10, 10]);
-  assertEquals(brief(latency.lastMinute), [2, 10, 20]);
-  assertEquals(perTenSeconds.startsAtMs, NOON_MS - 5 * MINUTE_MS);
-  assertEquals(perTenSeconds.orders, [1, ...Array(29).fill(0), 2]);
-  assertEquals(perTenSeconds.p99Ms, [30, ...Array(29).fill(null), 20]);
+  assertEquals(brief(latency.lastMinute), [3, 20, 25]);
+  assertEquals(perTenSeconds.startsAtMs, NOON_MS - MINUTE_MS);
+  assertEquals(perTenSeconds.orders, [1, 1, 0, 0, 0, 0, 2]);
+  assertEquals(perTenSeconds.p99Ms, [30, 25, null, null, null, null, 20]);
 });
 
 Deno.test("snapshot: plain JSON that later events do not change", () => {

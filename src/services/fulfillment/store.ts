@@ -46,17 +46,23 @@ export async function joinHalves(
 ): Promise<(OrderConfirmed | OrderCancelled)[]> {
   const relevant = halves.filter(({ event }) => evolve({}, event) !== undefined);
   if (relevant.length === 0) return [];
-  const orderIds = [...new Set(relevant.map(({ event }) => event.orderId))];
+  // What the batch alone says of its orders: all there is to say of those whose first half it brings.
+  const first = new Map<string, Join>();
+  for (const { event } of relevant) {
+    first.set(event.orderId, evolve(first.get(event.orderId) ?? {}, event)!);
+  }
   return await database.transaction(async (tx) => {
-    // The rows must be there to be locked: the other half may be joined by another member right now.
-    await tx.insert(joins, orderIds.map(emptyRow));
+    // Insert first: a row must be there to be locked, and the other half may be joined by another
+    // member right now.
+    const known = await tx.insert(joins, [...first].map(([id, join]) => toRow(id, join)));
     const rows = new Map(
-      (await tx.select(joins, orderIds, { lock: true })).map((row) => [row.order_id, row]),
+      (await tx.select(joins, [...known], { lock: true })).map((row) => [row.order_id, row]),
     );
     const changed = new Map<string, Row<typeof joins>>();
     const outcomes: (OrderConfirmed | OrderCancelled)[] = [];
     for (const { event, topic, offset } of relevant) {
-      const row = rows.get(event.orderId)!;
+      const row = rows.get(event.orderId);
+      if (row === undefined) continue;
       if (row.outcome !== null) {
         if (row.decided_by_topic === topic && row.decided_by_offset === offset) {
           outcomes.push(JSON.parse(row.outcome));
@@ -64,8 +70,7 @@ export async function joinHalves(
         continue;
       }
       const join = evolve(toJoin(row), event)!;
-      row.stock = join.stock ? JSON.stringify(join.stock) : null;
-      row.payment = join.payment ? JSON.stringify(join.payment) : null;
+      Object.assign(row, halvesOf(join));
       const outcome = decide(join, event, occurredAt);
       if (outcome) {
         row.outcome = JSON.stringify(outcome);
@@ -80,14 +85,21 @@ export async function joinHalves(
   });
 }
 
-function emptyRow(orderId: string): Row<typeof joins> {
+/** A join that lacks its other half. */
+function toRow(orderId: string, join: Join): Row<typeof joins> {
   return {
     order_id: orderId,
-    stock: null,
-    payment: null,
+    ...halvesOf(join),
     outcome: null,
     decided_by_topic: null,
     decided_by_offset: null,
+  };
+}
+
+function halvesOf({ stock, payment }: Join): { stock: string | null; payment: string | null } {
+  return {
+    stock: stock ? JSON.stringify(stock) : null,
+    payment: payment ? JSON.stringify(payment) : null,
   };
 }
 

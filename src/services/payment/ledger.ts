@@ -68,10 +68,9 @@ export async function bookCharges(
       booked_by: callId,
     });
   }
-  await tx.insert(charges, [...fresh.values()]);
-  const rows = new Map(
-    (await tx.select(charges, [...fresh.keys()])).map((row) => [row.idempotency_key, row]),
-  );
+  const known = await tx.insert(charges, [...fresh.values()]);
+  const rows = fresh;
+  for (const row of await tx.select(charges, [...known])) rows.set(row.idempotency_key, row);
   return entries.map(({ request: { idempotencyKey, amountCents, currency } }) => {
     const row = rows.get(idempotencyKey)!;
     return row.amount_cents === amountCents && row.currency === currency

@@ -44,12 +44,14 @@ export async function recordPayments(
   batch: readonly Payment[],
 ): Promise<Map<string, Payment>> {
   if (batch.length === 0) return new Map();
-  return byOrder(
-    await database.transaction(async (tx) => {
-      await tx.insert(payments, batch.map(toRow));
-      return await tx.select(payments, batch.map(({ orderId }) => orderId));
-    }),
-  );
+  return await database.transaction(async (tx) => {
+    const recorded = new Map(batch.map((payment) => [payment.orderId, payment]));
+    const known = await tx.insert(payments, batch.map(toRow));
+    for (const [id, payment] of byOrder(await tx.select(payments, [...known]))) {
+      recorded.set(id, payment);
+    }
+    return recorded;
+  });
 }
 
 /**

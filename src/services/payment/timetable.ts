@@ -4,7 +4,7 @@
  */
 
 /** Resolution of the due times, milliseconds. */
-const TICK_MS = 1;
+const TICK_MS = 5;
 
 export interface Timetable<T> {
   /** Puts `item` down for `delayMs` from now. */

@@ -32,7 +32,7 @@ export function recordSources(
   const first = new Map<string, Source>();
   for (const source of batch) if (!first.has(source.orderId)) first.set(source.orderId, source);
   return database.transaction(async (tx) => {
-    await tx.insert(
+    const known = await tx.insert(
       seenOrders,
       [...first.values()].map((source) => ({
         order_id: source.orderId,
@@ -40,18 +40,16 @@ export function recordSources(
         source_offset: source.offset,
       })),
     );
-    const known = new Map(
-      (await tx.select(seenOrders, [...first.keys()])).map((row) => [row.order_id, row]),
-    );
+    for (const row of await tx.select(seenOrders, [...known])) {
+      first.set(row.order_id, {
+        orderId: row.order_id,
+        partition: row.source_partition!,
+        offset: row.source_offset!,
+      });
+    }
     return batch.map(({ orderId, partition, offset }) => {
-      const row = known.get(orderId);
-      if (!row || row.source_partition === null || row.source_offset === null) {
-        throw new TypeError(`order ${orderId} was inserted, but is not there`);
-      }
-      const same = row.source_partition === partition && row.source_offset === offset;
-      return same
-        ? undefined
-        : { orderId, partition: row.source_partition, offset: row.source_offset };
+      const source = first.get(orderId)!;
+      return source.partition === partition && source.offset === offset ? undefined : source;
     });
   });
 }

@@ -4,9 +4,9 @@
  *
  * The order in which topics are read does not matter to what is found wrong.
  */
-import { decode, type Fault } from "../../events/codec.ts";
-import type { OrderEvent } from "../../events/schemas.ts";
-import type { LogRecord } from "../../stream/log_reader.ts";
+import { decode, type Fault } from "../../../events/codec.ts";
+import type { OrderEvent } from "../../../events/schemas.ts";
+import type { LogRecord } from "../../../stream/log_reader.ts";
 import {
   type Processor,
   PROCESSORS,
@@ -14,10 +14,10 @@ import {
   TOPIC_NAMES,
   TOPICS,
   topicsReadBy,
-} from "../../topology.ts";
-import { type Books, count, currencyBook, productBook } from "./books.ts";
-import { hashItems, hashText } from "./hash.ts";
-import { Mark } from "./ledger.ts";
+} from "../../../topology.ts";
+import { type Books, count, currencyBook, productBook } from "../books/books.ts";
+import { hashItems, hashText } from "../books/hash.ts";
+import { Mark } from "../books/ledger.ts";
 import { namesIn } from "./names_in.ts";
 
 /** Names the letter that a replayed message comes from: `dlq.validator 0@12`. */

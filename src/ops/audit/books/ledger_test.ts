@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Failure } from "../../runtime/program.ts";
+import { Failure } from "../../../runtime/program.ts";
 import { Ledger, Mark, orderIdOf } from "./ledger.ts";
 
 const RUNS = [{ runId: "r1", acknowledged: 5_000 }, { runId: "r2", acknowledged: 0 }];

@@ -1,9 +1,9 @@
 /** What the rows of the services' tables say, marked beside what the events say. Pure. */
-import type { Row } from "../../store/database.ts";
-import type { charges, payments, reservations, stock } from "../tables.ts";
-import { type Books, currencyBook, productBook } from "./books.ts";
-import { hashText } from "./hash.ts";
-import { Mark } from "./ledger.ts";
+import type { Row } from "../../../store/database.ts";
+import type { charges, payments, reservations, stock } from "../../tables.ts";
+import { type Books, currencyBook, productBook } from "../books/books.ts";
+import { hashText } from "../books/hash.ts";
+import { Mark } from "../books/ledger.ts";
 
 export function observeStock(books: Books, row: Row<typeof stock.table>): void {
   const { product_id: productId, initial, on_hand: onHand } = row;

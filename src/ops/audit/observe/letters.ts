@@ -2,13 +2,13 @@
  * Reads the dead letters, in two passes: first what people did with them (verdicts), then the letters.
  * Pure: records in, books out.
  */
-import { decode } from "../../events/codec.ts";
-import { DEAD_LETTER_REASONS, type DeadLetterReason } from "../../events/reasons.ts";
-import { DEAD_LETTER_HEADERS, VERDICT_HEADERS } from "../../stream/dead_letters.ts";
-import type { LogRecord } from "../../stream/log_reader.ts";
-import type { Processor, Topic } from "../../topology.ts";
-import type { Books } from "./books.ts";
-import { Mark } from "./ledger.ts";
+import { decode } from "../../../events/codec.ts";
+import { DEAD_LETTER_REASONS, type DeadLetterReason } from "../../../events/reasons.ts";
+import { DEAD_LETTER_HEADERS, VERDICT_HEADERS } from "../../../stream/dead_letters.ts";
+import type { LogRecord } from "../../../stream/log_reader.ts";
+import type { Processor, Topic } from "../../../topology.ts";
+import type { Books } from "../books/books.ts";
+import { Mark } from "../books/ledger.ts";
 import { namesIn } from "./names_in.ts";
 
 /** Reasons for which a message that can be read may be a dead letter. */
@@ -29,9 +29,9 @@ export function observeVerdict(books: Books, record: LogRecord): void {
     const place = `${topic} ${record.partition}@${record.offset}`;
     return books.findings.add("letters", place, "is neither a dead letter nor a verdict on one");
   }
-  const again = books.replayed.has(topic, partition, offset) ||
-    books.discarded.has(topic, partition, offset);
-  if (again) return books.findings.add("replays", id, "has two verdicts");
+  if (!books.judged.add(topic, partition, offset)) {
+    return books.findings.add("replays", id, "has two verdicts");
+  }
   books[verdict].add(topic, partition, offset);
 }
 
@@ -50,6 +50,7 @@ export function observeLetter(
   const { topic, partition, offset, headers, key, value } = record;
   const { findings, ledger } = books;
   const id = `${topic} ${partition}@${offset}`;
+  books.judged.take(topic, partition, offset);
   const state = books.replayed.has(topic, partition, offset)
     ? "replayed"
     : books.discarded.has(topic, partition, offset)
@@ -96,6 +97,9 @@ export function closeLetters(books: Books): void {
         `is not in the log, but dlq.${service} has a letter for it`,
       );
     }
+  }
+  for (const letter of books.judged) {
+    books.findings.add("letters", letter, "has a verdict, but is no letter");
   }
   for (const letter of books.replayed) {
     books.findings.add("replays", letter, "was replayed, but its message did not arrive");

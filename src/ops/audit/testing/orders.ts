@@ -1,6 +1,6 @@
 /** Orders as the services would let them live, event by event and row by row, whatever their fate. */
-import { eventId, type OrderEvent, type OrderValidated } from "../../events/schemas.ts";
-import { Names } from "../../topology.ts";
+import { eventId, type OrderEvent, type OrderValidated } from "../../../events/schemas.ts";
+import { Names } from "../../../topology.ts";
 import {
   appendCopy,
   appendEvent,
@@ -13,7 +13,7 @@ import {
   RUN,
   type TestRow,
   type World,
-} from "./testing.ts";
+} from "./world.ts";
 
 /** What becomes of an order. */
 export const FATES = [

@@ -6,7 +6,7 @@
  * follows from their id. Any other id (an order made by hand) costs an entry in a map, which is
  * bounded.
  */
-import { Failure } from "../../runtime/program.ts";
+import { Failure } from "../../../runtime/program.ts";
 
 /** What was seen of an order, one bit each. */
 export const Mark = {

@@ -1,5 +1,5 @@
 /** All that the audit keeps while it reads: the orders, the sums, the dead letters, what is wrong. */
-import { type Processor, PROCESSORS } from "../../topology.ts";
+import { type Processor, PROCESSORS } from "../../../topology.ts";
 import { Findings } from "./findings.ts";
 import { Ledger, type Run } from "./ledger.ts";
 import { Places } from "./places.ts";
@@ -46,6 +46,8 @@ export interface Books {
 
   /** By service, the messages that it has a dead letter for and that were not met yet. */
   readonly deadMessages: ReadonlyMap<Processor, Places>;
+  /** Letters that have a verdict and were not met yet. */
+  readonly judged: Places;
   /** Letters that were replayed and whose message was not met yet. */
   readonly replayed: Places;
   readonly discarded: Places;
@@ -66,6 +68,7 @@ export function openBooks(runs: readonly Run[]): Books {
     currencies: new Map(),
     rows: new Map(),
     deadMessages: new Map(PROCESSORS.map((service) => [service, new Places()])),
+    judged: new Places(),
     replayed: new Places(),
     discarded: new Places(),
     letters: new Map(PROCESSORS.map((service) => [service, new Map()])),

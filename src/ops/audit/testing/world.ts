@@ -2,11 +2,11 @@
  * A world for the audit's tests: a log and tables, filled by hand (testing_orders.ts) and open to be
  * spoiled. The audit reads it through its own interfaces.
  */
-import { encode } from "../../events/codec.ts";
-import type { OrderEvent } from "../../events/schemas.ts";
-import type { DeadLetterReason } from "../../events/reasons.ts";
-import { toDeadLetterMessage, VERDICT_HEADERS } from "../../stream/dead_letters.ts";
-import type { LogReader, LogRecord } from "../../stream/log_reader.ts";
+import { encode } from "../../../events/codec.ts";
+import type { OrderEvent } from "../../../events/schemas.ts";
+import type { DeadLetterReason } from "../../../events/reasons.ts";
+import { toDeadLetterMessage, VERDICT_HEADERS } from "../../../stream/dead_letters.ts";
+import type { LogReader, LogRecord } from "../../../stream/log_reader.ts";
 import {
   deadLetterTopicOf,
   Names,
@@ -15,9 +15,9 @@ import {
   type Topic,
   TOPIC_NAMES,
   topicOf,
-} from "../../topology.ts";
-import type { Tables } from "../tables.ts";
-import { audit, type AuditReport } from "./audit.ts";
+} from "../../../topology.ts";
+import type { Tables } from "../../tables.ts";
+import { audit, type AuditReport } from "../audit.ts";
 
 export type TestRow = Record<string, string | number | null>;
 export type TableName = "runs" | "stock" | "reservations" | "payments" | "charges";

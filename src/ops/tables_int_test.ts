@@ -1,0 +1,45 @@
+import { assertEquals } from "@std/assert";
+import { charges as ownCharges } from "../services/payment/ledger.ts";
+import { eachStore } from "../store/testing.ts";
+import { charges, openTables, type Owned, runs } from "./tables.ts";
+
+async function scanAll(tables: ReturnType<typeof openTables>, owned: Owned) {
+  const found = [];
+  for await (const rows of tables.scan(owned)) found.push(...rows);
+  return found;
+}
+
+eachStore("openTables: reads what a service wrote, whatever columns it has", async (place) => {
+  const own = await place.open("gateway", [ownCharges]);
+  const row = {
+    idempotency_key: "r1-000000",
+    payment_id: "pay-1",
+    status: "charged",
+    reason: null,
+    amount_cents: 1_300,
+    currency: "EUR",
+    refunded_cents: 0,
+    booked_by: "somebody",
+  };
+  await own.transaction((tx) => tx.insert(ownCharges, [row]));
+  const tables = openTables({ databaseUrl: place.url ?? "", dataDir: place.directory });
+  try {
+    assertEquals(await scanAll(tables, charges), [row]);
+    assertEquals<unknown>(await tables.row(charges, "r1-000000"), row);
+    assertEquals(await tables.row(charges, "r1-000001"), undefined);
+  } finally {
+    await tables.close();
+  }
+});
+
+eachStore("openTables: a table that nobody made has no rows, and is not made", async (place) => {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const tables = openTables({ databaseUrl: place.url ?? "", dataDir: place.directory });
+    try {
+      assertEquals(await scanAll(tables, runs), []);
+      assertEquals(await tables.row(runs, "r1"), undefined);
+    } finally {
+      await tables.close();
+    }
+  }
+});
