@@ -10,6 +10,7 @@ import { openRun, type Run } from "../local/run.ts";
 import { PROCESSORS, type Service } from "../topology.ts";
 import { kafkaTools } from "./kafka_tools.ts";
 import { type Row, table } from "./table.ts";
+import { usageOf } from "./usage.ts";
 
 const settings = {
   ...storeSettings,
@@ -47,27 +48,33 @@ const MEMBERS: readonly Service[] = [...PROCESSORS, "analytics"];
 
 interface FlatOut {
   readonly settledPerSecond: number;
-  /** By service, MiB. */
-  readonly peakMemory: ReadonlyMap<Service, number>;
+  readonly usage: readonly {
+    readonly process: string;
+    readonly peakMiB: number;
+    /** Of this run alone, microseconds. */
+    readonly cpuPerOrder: number;
+  }[];
 }
 
 async function flatOut(run: Run, orders: number, signal: AbortSignal): Promise<FlatOut> {
+  const pids = new Map<string, number>([
+    ...MEMBERS.map((service) => [service, run.pipeline.members(service)[0]!.pid] as const),
+    ["Kafka", run.broker!.pid],
+  ]);
+  const all = () =>
+    Promise.all([...pids].map(async ([process, pid]) => ({ process, ...await usageOf(pid) })));
+  const before = await all();
   await run.place({ orders, rate: 0, seed: 2 }, signal, () => {});
+  const after = await all();
   const { settled, firstPlacedAtMs, lastOutcomeAtMs } = run.tally();
-  const peakMemory = new Map(
-    MEMBERS.map((service) => [service, peakMiB(run.pipeline.members(service)[0]!.pid)]),
-  );
-  return { settledPerSecond: 1_000 * settled / (lastOutcomeAtMs - firstPlacedAtMs), peakMemory };
-}
-
-/** A process's largest resident size so far; NaN where the system does not tell (no /proc). */
-function peakMiB(pid: number): number {
-  try {
-    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) / 1024;
-  } catch {
-    return NaN;
-  }
+  return {
+    settledPerSecond: 1_000 * settled / (lastOutcomeAtMs - firstPlacedAtMs),
+    usage: after.map(({ process, peakMiB, cpuSeconds }, i) => ({
+      process,
+      peakMiB,
+      cpuPerOrder: 1e6 * (cpuSeconds - before[i]!.cpuSeconds) / orders,
+    })),
+  };
 }
 
 /** Runs `measure` on a pipeline of its own, warmed up. */
@@ -133,7 +140,6 @@ Deno.exit(
         `${whole(perSecond)} /s`,
         (perSecond / base).toFixed(2),
       ];
-      const heaviest = [...exactly.peakMemory].toSorted((a, b) => b[1] - a[1]);
       console.log(table([
         ["", "figure", "ratio"],
         row("orders settled, exactly once", base),
@@ -141,9 +147,11 @@ Deno.exit(
         ["exactly once of at least once", "", (base / atLeast.settledPerSecond).toFixed(2)],
         [`latency p50 at ${whole(rate)} orders/s`, seconds(exactly.p50), ""],
         [`latency p99 at ${whole(rate)} orders/s`, seconds(exactly.p99), ""],
-        ...heaviest.map((
-          [service, mib],
-        ): Row => [`peak memory, ${service}`, `${whole(mib)} MiB`, ""]),
+        ...exactly.usage.map(({ process, peakMiB, cpuPerOrder }): Row => [
+          `${process}: CPU an order, peak memory`,
+          `${whole(cpuPerOrder)} µs`,
+          `${whole(peakMiB)} MiB`,
+        ]),
         ...exactly.tools.map(({ tool, perSecond }) => row(tool, perSecond)),
       ]));
     },

@@ -1,6 +1,6 @@
 /** What a person's command starts with: waiting for Kafka, and a reader of the log. */
 import { Failure } from "../runtime/program.ts";
-import { createClient } from "../stream/client.ts";
+import { createClient, explain, isKafkaError } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
 import { type LogReader, openLogReader } from "../stream/log_reader.ts";
 import { Names } from "../topology.ts";
@@ -15,7 +15,7 @@ export interface OpenLog {
  * Opens the log of the cluster that the settings name, and closes it after `work`.
  *
  * @param command who asks, for the broker's logs
- * @throws {Failure} it was stopped before Kafka answered
+ * @throws {Failure} it was stopped before Kafka answered, or Kafka failed in the middle
  */
 export async function withLog<T>(
   config: { readonly brokers: readonly string[]; readonly topicPrefix: string },
@@ -28,10 +28,15 @@ export async function withLog<T>(
   const onWait = (reason: string) => console.error(`${command}: ${reason}`);
   await clusterReady(kafka, { brokers, topics: [], signal, onWait });
   if (signal.aborted) throw new Failure("stopped before Kafka answered");
-  const reader = await openLogReader(kafka);
   try {
-    return await work({ kafka, reader, names: new Names(topicPrefix) });
-  } finally {
-    await reader.close();
+    const reader = await openLogReader(kafka);
+    try {
+      return await work({ kafka, reader, names: new Names(topicPrefix) });
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    if (!isKafkaError(error)) throw error;
+    throw new Failure(`Kafka at ${brokers.join(", ")} failed: ${explain(error)}`);
   }
 }

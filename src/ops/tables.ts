@@ -2,7 +2,8 @@
  * The tables that the audit and a trace read, declared anew: only the columns that they look at, and
  * nothing of the code whose work they check. Reading creates no table and changes none.
  */
-import { type Database, type Row, type Table, table } from "../store/database.ts";
+import { Failure } from "../runtime/program.ts";
+import { type Database, type Row, type Table, table, Unavailable } from "../store/database.ts";
 import { openDatabase } from "../store/open.ts";
 
 /** A table and the service that owns it. */
@@ -94,7 +95,7 @@ export interface Tables {
 
 /**
  * @param place the settings: a PostgreSQL's url, or the folder of the SQLite files
- * @throws {Unavailable} the database does not answer, or is locked
+ * @throws {Failure} (its methods) the database does not answer, or is locked
  */
 export function openTables(place: { databaseUrl: string; dataDir: string }): Tables {
   const open = new Map<string, Promise<Database>>();
@@ -109,20 +110,18 @@ export function openTables(place: { databaseUrl: string; dataDir: string }): Tab
   };
   return {
     async *scan({ owner, table }) {
-      const database = await databaseOf(owner);
       try {
-        yield* database.scan(table);
+        yield* (await databaseOf(owner)).scan(table);
       } catch (error) {
-        if (!isMissingTable(error)) throw error;
+        explainUnlessMissing(error);
       }
     },
     async row({ owner, table }, key) {
-      const database = await databaseOf(owner);
       try {
+        const database = await databaseOf(owner);
         return (await database.transaction((tx) => tx.select(table, [key])))[0];
       } catch (error) {
-        if (!isMissingTable(error)) throw error;
-        return undefined;
+        return explainUnlessMissing(error);
       }
     },
     async close() {
@@ -133,8 +132,10 @@ export function openTables(place: { databaseUrl: string; dataDir: string }): Tab
   };
 }
 
-/** PostgreSQL's SQLSTATE for it, or what SQLite says. */
-function isMissingTable(error: unknown): boolean {
-  return error instanceof Error &&
-    ((error as { code?: string }).code === "42P01" || /^no such table: /.test(error.message));
+/** Returns where a table is missing: nobody wrote anything yet. Throws in all other cases. */
+function explainUnlessMissing(error: unknown): undefined {
+  if (error instanceof Unavailable) throw new Failure(error.message);
+  const { code, message } = error as { code?: string; message?: string };
+  // PostgreSQL's SQLSTATE for it, or what SQLite says.
+  if (code !== "42P01" && !/^no such table: /.test(message ?? "")) throw error;
 }

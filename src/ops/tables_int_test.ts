@@ -24,7 +24,7 @@ eachStore("openTables: reads what a service wrote, whatever columns it has", asy
   await own.transaction((tx) => tx.insert(ownCharges, [row]));
   const tables = openTables({ databaseUrl: place.url ?? "", dataDir: place.directory });
   try {
-    assertEquals(await scanAll(tables, charges), [row]);
+    assertEquals<unknown>(await scanAll(tables, charges), [row]);
     assertEquals<unknown>(await tables.row(charges, "r1-000000"), row);
     assertEquals(await tables.row(charges, "r1-000001"), undefined);
   } finally {

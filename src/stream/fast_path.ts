@@ -1,5 +1,5 @@
 /**
- * Three defects of kafkajs 2.2.4 mended from outside, by replacing one function each.
+ * Four defects of kafkajs 2.2.4 mended from outside, by replacing one function each.
  *
  * Loaded for its effect, before any client is made (client.ts imports it).
  */
@@ -80,6 +80,45 @@ function mendEncoding(): void {
   });
 }
 
+interface EosCluster {
+  retry: unknown;
+  refreshMetadataIfNecessary(): Promise<void>;
+  findControllerBroker(): Promise<unknown>;
+  findGroupCoordinator(
+    request: { groupId: string; coordinatorType: number },
+  ): Promise<unknown>;
+}
+
+/** How long a coordinator is remembered; after an error its producer is given up in any case. */
+const COORDINATOR_TTL_MS = 1_000;
+
+/**
+ * A transaction asks four times who its coordinators are, which is four of its nine requests. A
+ * producer remembers the answer for a moment. (Consumers do not: after a rebalance they must ask.)
+ */
+function mendCoordinatorLookups(): void {
+  const name = "kafkajs/src/producer/eosManager/index.js";
+  const createEosManager: (options: { cluster: EosCluster }) => unknown = require(name);
+  replaceModule(name, (options: { cluster: EosCluster }) => {
+    const { cluster } = options;
+    const remembered = new Map<string, { broker: unknown; until: number }>();
+    const remembering: EosCluster = {
+      retry: cluster.retry,
+      refreshMetadataIfNecessary: () => cluster.refreshMetadataIfNecessary(),
+      findControllerBroker: () => cluster.findControllerBroker(),
+      async findGroupCoordinator(request) {
+        const key = `${request.coordinatorType} ${request.groupId}`;
+        const known = remembered.get(key);
+        if (known && known.until > performance.now()) return known.broker;
+        const broker = await cluster.findGroupCoordinator(request);
+        remembered.set(key, { broker, until: performance.now() + COORDINATOR_TTL_MS });
+        return broker;
+      },
+    };
+    return createEosManager({ ...options, cluster: remembering });
+  });
+}
+
 /** Replaces what a module of kafkajs exports, for those that load it from now on. */
 function replaceModule(name: string, exports: unknown): void {
   const path = require.resolve(name);
@@ -91,4 +130,5 @@ function replaceModule(name: string, exports: unknown): void {
 
 mendGrouping();
 mendEncoding();
+mendCoordinatorLookups();
 mendIdleRequestQueue();

@@ -111,14 +111,17 @@ function tellRecord(
   }
   const { event } = decoded;
   if (event.orderId !== orderId) return undefined;
-  const again = events.some(({ type, eventId }) =>
-    type === event.type && eventId === event.eventId
-  );
+  const again = events.some((other) => kindOf(other) === kindOf(event));
   if (again) notes.push("again");
   else events.push(event);
   // A copy says when the original happened; it came when its producer sent it.
   const atMs = again || replayedFrom !== undefined ? timestamp : Date.parse(event.occurredAt);
   return { ...place, atMs, event: event.type, text: noted(sentence(event)) };
+}
+
+/** An order has at most one event of each kind. */
+function kindOf(event: OrderEvent): string {
+  return event.type === "InventoryUpdated" ? event.action : event.type;
 }
 
 /** A letter, or what a person did with it. */

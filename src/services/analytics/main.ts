@@ -1,8 +1,8 @@
 /**
  * Analytics: live figures of all orders, on the console and at /snapshot.
  *
- * Without options it is a member of the consumer group `analytics`, and counts what it reads from now
- * on; several members share the partitions, and each shows its share. `--from-beginning` counts
+ * Without options it is a member of the consumer group `analytics`, and counts what the group had not
+ * read before; several members share the partitions, and each shows its share. `--from-beginning` counts
  * everything in the log, in no group, and goes on live. `--once` prints the figures when all that is
  * there now has been read, and ends; together they rebuild the figures from the log.
  */
@@ -19,6 +19,9 @@ import { registerMetrics } from "./metrics.ts";
 import { printAll, report } from "./console/report.ts";
 import { snapshot } from "./snapshot.ts";
 import { groupSource, logSource } from "./source.ts";
+
+/** How long the last figures wait for the last answer to how far the groups are behind. */
+const LAST_LAG_LIMIT_MS = 1_000;
 
 Deno.exit(
   await runProgram({
@@ -81,6 +84,7 @@ Deno.exit(
         const watching = Promise.race([lag.run(signal), aborted(signal)]);
         await Promise.all([source.run(signal), watching]);
         finished = true;
+        await settlesWithin(lag.ask(), LAST_LAG_LIMIT_MS);
       } finally {
         endReport();
       }

@@ -1,5 +1,4 @@
-/** What the tests of this folder share: whole orders as events, and a log to throw away. */
-import { getLogger } from "@logtape/logtape";
+/** What the tests of this folder share: whole orders as events. */
 import {
   eventId,
   type OrderEvent,
@@ -114,6 +113,3 @@ export function sampleOrders(count: number, firstAtMs: number, everyMs: number):
     fate: FATES[sequence % 7 < 4 ? 0 : sequence % 4]!,
   }));
 }
-
-/** A logger that nobody listens to. */
-export const quiet = getLogger(["nobody"]);

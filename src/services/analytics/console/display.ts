@@ -9,6 +9,7 @@ import type { Latency, Rates, Snapshot } from "../snapshot.ts";
 
 /** How many minutes of revenue are shown. */
 const MINUTES = 3;
+const REASONS_PER_LINE = 3;
 
 /** A label before the first line of a part, blanks before the others. */
 function part(label: string, lines: readonly string[]): string[] {
@@ -84,7 +85,7 @@ function orders({ orders, ratesPerSecond }: Snapshot): string[] {
 
 function outcomes({ orders, cancelledByReason, rejectedByReason }: Snapshot): string[] {
   const why = {
-    confirmed: "in stock and paid",
+    confirmed: ["in stock and paid"],
     cancelled: byReason(cancelledByReason),
     rejected: byReason(rejectedByReason),
   };
@@ -95,14 +96,21 @@ function outcomes({ orders, cancelledByReason, rejectedByReason }: Snapshot): st
       share(orders[outcome], orders.settled),
     ]),
   );
-  return table.map((line, index) => `${line}  ${why[OUTCOMES[index]!]}`.trimEnd());
+  return table.flatMap((line, index) => {
+    const [first = "", ...others] = why[OUTCOMES[index]!];
+    const indent = " ".repeat(line.length);
+    return [`${line}  ${first}`.trimEnd(), ...others.map((other) => `${indent}  ${other}`)];
+  });
 }
 
-function byReason(reasons: Readonly<Record<string, number>>): string {
-  return Object.entries(reasons)
+/** The most frequent first, a few to a line. */
+function byReason(reasons: Readonly<Record<string, number>>): string[] {
+  const words = Object.entries(reasons)
     .toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
-    .map(([reason, orders]) => `${reason} ${count(orders)}`)
-    .join(", ");
+    .map(([reason, orders]) => `${reason} ${count(orders)}`);
+  const lines: string[] = [];
+  while (words.length > 0) lines.push(words.splice(0, REASONS_PER_LINE).join(", "));
+  return lines;
 }
 
 function latencies({ latency }: Snapshot): string[] {

@@ -71,6 +71,17 @@ Deno.test("block: says that it counts the whole log, and what is odd", () => {
   ]);
 });
 
+Deno.test("block: reasons, the most frequent first, a few to a line", () => {
+  const figures = figuresOf(run.slice(0, 100));
+  const rejectedByReason = { bad_price: 1, empty_order: 9, bad_quantity: 1, total_mismatch: 4 };
+  const lines = block({ ...figures, snapshot: { ...figures.snapshot, rejectedByReason } }, NOON_MS);
+  const first = lines.findIndex((line) => line.includes(" rejected  "));
+  assertEquals(lines.slice(first, first + 2), [
+    "            rejected   10  10.0 %  empty_order 9, total_mismatch 4, bad_price 1",
+    "                                   bad_quantity 1",
+  ]);
+});
+
 const GOLDEN = `
 orderflow analytics
 counted: what this member of the group analytics read since 11:59:00 UTC, 48 partitions
