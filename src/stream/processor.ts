@@ -65,7 +65,7 @@ export interface Processor {
 }
 
 /** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
-const FETCH_BYTES = 4 * 1024 * 1024;
+const FETCH_BYTES = 3 * 1024 * 1024;
 /** As large as a batch may be, lest one that does not fit waits for its turn to be the first. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 /** A fetch waits this long for FETCH_MIN_BYTES, so that transactions are not made for single orders. */

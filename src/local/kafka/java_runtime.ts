@@ -78,7 +78,10 @@ export async function javaRuntime(
         `-Xms${Math.min(heapMb, 256)}m`,
         `-Xmx${heapMb}m`,
         "-XX:+UseG1GC",
-        "-XX:MaxGCPauseMillis=20",
+        // The second compiler pays off after hours. In a run of a minute it takes a third of the broker's
+        // time: 120 instead of 70 µs an order.
+        "-XX:TieredStopAtLevel=1",
+
         // A broker out of memory would limp on; one that ends is noticed.
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:ErrorFile=jvm_crash.log",

@@ -57,6 +57,10 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
 
+    // On a laptop's few cores more threads only wake each other up (by default 3 and 8).
+    "num.network.threads": "2",
+    "num.io.threads": "3",
+
     // A week, as by default: the audit needs all of a run. Whole segments are deleted, so they must
     // not be of 1 GiB on a laptop.
     "log.retention.hours": "168",

@@ -41,7 +41,7 @@ export const settings = {
   }),
   timeoutMs: integer({
     env: "GATEWAY_TIMEOUT_MS",
-    fallback: "500",
+    fallback: "150",
     min: 10,
     max: 60_000,
     help: "how long one call to the gateway may take before it is made again",
