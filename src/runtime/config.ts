@@ -129,6 +129,25 @@ export class ConfigError extends Error {
   }
 }
 
+/** Somebody asked for help; the message is the help. */
+export class HelpRequested extends Error {
+  override readonly name = "HelpRequested";
+}
+
+function helpText(settings: Settings, positionals: Positionals | undefined): string {
+  const lines = Object.values(settings).map(({ option, env, fallback, help }) => {
+    const names = [option && `--${option}`, env].filter(Boolean).join(", ");
+    return `  ${names}\n      ${help}; ${fallback === "" ? "empty" : fallback} unless said`;
+  });
+  return [
+    `usage: ${positionals ? `${positionals.usage} ` : ""}[options]`,
+    "",
+    ...lines,
+    "  --env FILE",
+    `      settings are read from this file; ${DEFAULT_ENV_FILE}, if there is one, unless said`,
+  ].join("\n");
+}
+
 /** What a command line may hold besides options. */
 export interface Positionals {
   /** How it is written in the usage line, such as `ORDER_ID`. */
@@ -162,6 +181,7 @@ const DEFAULT_ENV_FILE = ".env";
  * @param options.checks relations between settings; each returns a fault, or undefined
  * @param options.positionals what the command line may hold besides options; nothing unless said
  * @throws {ConfigError} naming every fault
+ * @throws {HelpRequested} when the command line says `--help`
  */
 export function readConfig<S extends Settings>(settings: S, options: {
   checks?: readonly ((config: Config<S>) => string | undefined)[];
@@ -171,6 +191,7 @@ export function readConfig<S extends Settings>(settings: S, options: {
   const { checks = [], positionals: allowed, sources = processSources } = options;
   const faults: string[] = [];
 
+  if (sources.args.includes("--help")) throw new HelpRequested(helpText(settings, allowed));
   const commandLine = readCommandLine(settings, sources.args, allowed, faults);
   const file = readEnvFile(commandLine.options.get("env"), sources, faults);
 

@@ -3,6 +3,7 @@ import {
   choice,
   ConfigError,
   flag,
+  HelpRequested,
   hosts,
   integer,
   number,
@@ -103,6 +104,16 @@ Deno.test("readConfig: a file that was asked for must be there", () => {
     ConfigError,
     "other.env: cannot be read",
   );
+});
+
+Deno.test("readConfig: --help names every setting and its default", () => {
+  const help = assertThrows(
+    () => readConfig(settings, { sources: sources({ args: ["--help", "--nonsense"] }) }),
+    HelpRequested,
+  ).message;
+  for (const part of ["--rate, RATE", "KAFKA_BROKERS", "127.0.0.1:9092", "--keep", "--env FILE"]) {
+    assertStringIncludes(help, part);
+  }
 });
 
 Deno.test("readConfig: positionals are counted", () => {

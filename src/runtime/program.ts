@@ -1,7 +1,15 @@
 /** What every main.ts does around its work: settings, logs, stop signal, exit code. */
-import { type Config, ConfigError, type Positionals, readConfig, type Settings } from "./config.ts";
+import {
+  type Config,
+  ConfigError,
+  HelpRequested,
+  type Positionals,
+  readConfig,
+  type Settings,
+} from "./config.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./log.ts";
 import { stopSignal } from "./stop.ts";
+import { Unavailable } from "../store/database.ts";
 
 /** A failure that people can do something about: its message says what; no stack trace. */
 export class Failure extends Error {
@@ -45,12 +53,17 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
     const signal = stopSignal({ stdin: values.stopWithStdin === true });
     return await program.run({ config, positionals, log, signal }) ?? 0;
   } catch (error) {
+    if (error instanceof HelpRequested) {
+      console.log(`${program.name}: ${error.message}`);
+      return 0;
+    }
     if (error instanceof ConfigError) {
       console.error(`${program.name}: ${error.message}`);
       return EXIT_CONFIG;
     }
-    if (error instanceof Failure) console.error(`${program.name}: ${error.message}`);
-    else console.error(`${program.name}:`, error);
+    if (error instanceof Failure || error instanceof Unavailable) {
+      console.error(`${program.name}: ${error.message}`);
+    } else console.error(`${program.name}:`, error);
     return 1;
   }
 }

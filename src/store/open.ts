@@ -1,6 +1,7 @@
 /** Opens a service's tables: an SQLite file of their owner's name, or a PostgreSQL schema of it. */
 import { join } from "node:path";
-import type { Database, Table } from "./database.ts";
+import { pause } from "../runtime/stop.ts";
+import { type Database, type Table, Unavailable } from "./database.ts";
 import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
 
@@ -27,4 +28,30 @@ export function openDatabase(options: {
   return Promise.reject(
     new Error(`DATABASE_URL: expected postgres://… (or nothing, for SQLite), found "${scheme}…"`),
   );
+}
+
+const RETRY_MS = 1_000;
+
+/**
+ * Opens with `open`, waiting for a database that does not answer yet.
+ *
+ * @param onWait told why it waits, once for each change of it
+ * @throws {Unavailable} `signal` aborted before it answered
+ */
+export async function whenAvailable<T>(
+  open: () => Promise<T>,
+  signal: AbortSignal,
+  onWait: (reason: string) => void,
+): Promise<T> {
+  let told: string | undefined;
+  while (true) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof Unavailable) || signal.aborted) throw error;
+      if (error.message !== told) onWait(`waiting for the database: ${error.message}`);
+      told = error.message;
+    }
+    await pause(RETRY_MS, signal);
+  }
 }

@@ -27,6 +27,9 @@ export const VERDICT_HEADERS = {
   time: "dlq-time",
 } as const;
 
+/** On a letter that was replayed, where it comes from: `dlq.validator 0@12`. */
+export const REPLAYED_FROM = "replayed-from";
+
 /** The message for a service's dead-letter topic. */
 export function toDeadLetterMessage(letter: DeadLetter, from: {
   /** The source topic's name on the cluster. */

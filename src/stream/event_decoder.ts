@@ -6,6 +6,7 @@ import { decode } from "../events/codec.ts";
 import type { OrderEvent } from "../events/schemas.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { Topic } from "../topology.ts";
+import { REPLAYED_FROM } from "./dead_letters.ts";
 
 export interface EventDecoder {
   /** The events among `messages`, in order. */
@@ -15,6 +16,7 @@ export interface EventDecoder {
       readonly offset: number | string;
       readonly key: Uint8Array | null;
       readonly value: Uint8Array | null;
+      readonly headers?: Readonly<Record<string, unknown>> | undefined;
     }[],
   ): OrderEvent[];
   /** How many messages were no events so far. */
@@ -33,7 +35,9 @@ export function createEventDecoder(
   return {
     decode({ topic, partition }, messages) {
       const events: OrderEvent[] = [];
-      for (const { offset, key, value } of messages) {
+      for (const { offset, key, value, headers } of messages) {
+        // Read before, when it came first: a replay is for the service that could not process it.
+        if (headers && REPLAYED_FROM in headers) continue;
         const decoded = decode(topic, key, value);
         if (decoded.ok) {
           events.push(decoded.event);

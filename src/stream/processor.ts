@@ -22,7 +22,7 @@ import {
 import { attempt, isBug } from "./attempt.ts";
 import { createClient, explain, isKafkaError } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
-import { bytes, toDeadLetterMessage } from "./dead_letters.ts";
+import { bytes, REPLAYED_FROM, toDeadLetterMessage } from "./dead_letters.ts";
 import { Lane } from "./lane.ts";
 import type { DeadLetter, EventOf, Handled, Handler, RawMessage, Received } from "./message.ts";
 import type { ProcessorMetrics } from "./metrics.ts";
@@ -117,7 +117,10 @@ export function createProcessor(options: ProcessorOptions): Processor {
         const end = await session.run(signal);
         if (end?.fatal) throw end.error;
         if (end) {
-          setState(`the consumer stopped (${explain(end.error)}); starting it again`);
+          // A new cluster's coordinator takes a second or so to load: nothing to worry anybody with.
+          if (!isLoading(end.error)) {
+            setState(`the consumer stopped (${explain(end.error)}); starting it again`);
+          }
           await pause(RESTART_PAUSE_MS, signal);
         }
       }
@@ -352,8 +355,12 @@ class Session {
     const topic = this.#topicOf(topicName);
     const received: Received[] = [];
     const faulty: DeadLetter[] = [];
+    const ownLetters = this.options.names.topic(deadLetterTopicOf(this.options.service));
     for (const message of messages) {
       const raw = toRaw(message);
+      // A replay is for the service that could not process the message; the topic's other readers did.
+      const replayedFrom = raw.headers[REPLAYED_FROM];
+      if (replayedFrom && !replayedFrom.startsWith(`${ownLetters} `)) continue;
       const decoded = decode(topic, raw.key, raw.value);
       if (decoded.ok) received.push({ event: decoded.event, topic, partition, raw });
       else faulty.push({ topic, partition, raw, fault: decoded.fault });
@@ -454,6 +461,13 @@ class Session {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.exclusive(() => lane.close())));
     this.#lanes.clear();
   }
+}
+
+/** Whether a group's coordinator is only just starting. */
+function isLoading(error: unknown): boolean {
+  const { type } = error as { type?: string };
+  return type === "GROUP_LOAD_IN_PROGRESS" || type === "GROUP_COORDINATOR_NOT_AVAILABLE" ||
+    type === "NOT_COORDINATOR_FOR_GROUP";
 }
 
 function toRaw(message: Batch["messages"][number]): RawMessage {

@@ -10,6 +10,8 @@ export interface TopicSize {
 
 /** Dead letters wait for a person: they are kept until somebody removes them. */
 const DEAD_LETTER_RETENTION_MS = "-1";
+/** A dead letter is a message of any size, by default up to 1 MiB, and its headers. */
+const DEAD_LETTER_MAX_BYTES = String(2 * 1024 * 1024);
 
 /** Every order topic must have the same number of partitions: see topology.ts. */
 export class PartitionsDiffer extends Error {
@@ -47,7 +49,10 @@ export async function createTopics(
           topic,
           numPartitions: 1,
           replicationFactor,
-          configEntries: [{ name: "retention.ms", value: DEAD_LETTER_RETENTION_MS }],
+          configEntries: [
+            { name: "retention.ms", value: DEAD_LETTER_RETENTION_MS },
+            { name: "max.message.bytes", value: DEAD_LETTER_MAX_BYTES },
+          ],
         })),
       ],
     });

@@ -4,13 +4,10 @@
  * A replay is the message as it was received, to where it was received, and the verdict: both in one
  * transaction, so that a letter is replayed once or is still open.
  */
-import { DEAD_LETTER_HEADERS, VERDICT_HEADERS } from "../../stream/dead_letters.ts";
+import { DEAD_LETTER_HEADERS, REPLAYED_FROM, VERDICT_HEADERS } from "../../stream/dead_letters.ts";
 import type { LogRecord } from "../../stream/log_reader.ts";
 import type { Addressed } from "../../stream/transaction.ts";
 import { letterId, type Verdict } from "./letters.ts";
-
-/** Names the letter that a replayed message comes from: `dlq.validator 0@12`. */
-export const REPLAYED_FROM = "replayed-from";
 
 const OUR_HEADERS = /^dlq-/;
 

@@ -8,7 +8,7 @@ import { DEAD_LETTER_HEADERS, VERDICT_HEADERS } from "../../stream/dead_letters.
 import type { LogRecord } from "../../stream/log_reader.ts";
 import { type Topic, TOPIC_NAMES, TOPICS } from "../../topology.ts";
 import { isLetter, letterId } from "../dlq/letters.ts";
-import { REPLAYED_FROM } from "../dlq/messages.ts";
+import { REPLAYED_FROM } from "../../stream/dead_letters.ts";
 import { conclude, type OrderLetter } from "./conclude.ts";
 import type { Found, Search } from "./find.ts";
 import { sentence } from "./sentence.ts";

@@ -1,7 +1,7 @@
 /** Fulfillment: joins what stock and payment said of an order; exactly one outcome an order. */
 import { runProgram } from "../../runtime/program.ts";
 import { processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
-import { openDatabase } from "../../store/open.ts";
+import { openDatabase, whenAvailable } from "../../store/open.ts";
 import type { Handler } from "../../stream/message.ts";
 import { runService } from "../service.ts";
 import type { HalfEvent } from "./join.ts";
@@ -13,12 +13,12 @@ Deno.exit(
     settings: processorSettings,
     checks: [transactionFitsSession],
     async run({ config, log, signal }) {
-      const database = await openDatabase({
-        url: config.databaseUrl,
-        directory: config.dataDir,
-        owner: "fulfillment",
-        tables: [joins],
-      });
+      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const database = await whenAvailable(
+        () => openDatabase({ ...place, owner: "fulfillment", tables: [joins] }),
+        signal,
+        (reason) => log.warn(reason),
+      );
       const handler: Handler<HalfEvent> = async (batch) => ({
         events: await joinHalves(
           database,

@@ -2,7 +2,7 @@
 import type { OrderValidated } from "../../events/schemas.ts";
 import { runProgram } from "../../runtime/program.ts";
 import { processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
-import { openDatabase } from "../../store/open.ts";
+import { openDatabase, whenAvailable } from "../../store/open.ts";
 import type { EventOf, Handler } from "../../stream/message.ts";
 import { runService } from "../service.ts";
 import { inventoryTables, releaseStock, reserveStock } from "./store.ts";
@@ -13,12 +13,12 @@ Deno.exit(
     settings: processorSettings,
     checks: [transactionFitsSession],
     async run({ config, log, signal }) {
-      const database = await openDatabase({
-        url: config.databaseUrl,
-        directory: config.dataDir,
-        owner: "inventory",
-        tables: inventoryTables,
-      });
+      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const database = await whenAvailable(
+        () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
+        signal,
+        (reason) => log.warn(reason),
+      );
       const now = () => new Date().toISOString();
       const onValidated: Handler<OrderValidated> = async (batch) => ({
         events: await reserveStock(database, batch.map(({ event }) => event), now()),

@@ -1,7 +1,7 @@
 /** The payment service: charges validated orders, and refunds those that are cancelled. */
 import { runProgram } from "../../runtime/program.ts";
 import { transactionFitsSession } from "../../runtime/settings.ts";
-import { openDatabase } from "../../store/open.ts";
+import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { runService } from "../service.ts";
 import { createGatewayClient } from "./client.ts";
 import { settings, timeoutFitsLatency } from "./config.ts";
@@ -17,7 +17,11 @@ Deno.exit(
     checks: [transactionFitsSession, timeoutFitsLatency],
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
-      const database = await openDatabase({ ...place, owner: "payment", tables: [payments] });
+      const database = await whenAvailable(
+        () => openDatabase({ ...place, owner: "payment", tables: [payments] }),
+        signal,
+        (reason) => log.warn(reason),
+      );
       const ledger = await openDatabase({ ...place, owner: "gateway", tables: [charges, refunds] });
       try {
         const gateway = createGatewayClient(

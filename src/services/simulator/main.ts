@@ -3,7 +3,7 @@ import type { Config } from "../../runtime/config.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { Failure, runProgram } from "../../runtime/program.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
-import { openDatabase } from "../../store/open.ts";
+import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { createClient } from "../../stream/client.ts";
 import { clusterReady } from "../../stream/cluster_ready.ts";
 import { openPublisher } from "../../stream/publisher.ts";
@@ -20,7 +20,11 @@ type SimulatorConfig = Config<typeof settings>;
 
 /** Waits for the catalog, and reads it; undefined when we were to stop before. */
 async function readCatalog(config: SimulatorConfig, log: Logger, signal: AbortSignal) {
-  const database = await openCatalog({ url: config.databaseUrl, directory: config.dataDir });
+  const database = await whenAvailable(
+    () => openCatalog({ url: config.databaseUrl, directory: config.dataDir }),
+    signal,
+    (reason) => log.warn(reason),
+  );
   try {
     await catalogReady(database, signal, (reason) => log.warn(reason));
     return signal.aborted ? undefined : await loadCatalog(database);

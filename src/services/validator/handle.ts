@@ -19,6 +19,11 @@ export function createValidatorHandler(options: {
   const { database, catalog, now } = options;
   return async (batch) => {
     const readAt = now();
+    const view = await catalog.view(
+      batch.map(({ event }) => event.customerId),
+      batch.flatMap(({ event }) => event.items.map((item) => item.productId)),
+    );
+    // After everything that may fail for good: an order is recorded when it is as good as decided.
     const sources = await recordSources(
       database,
       batch.map(({ event, partition, raw }) => ({
@@ -26,10 +31,6 @@ export function createValidatorHandler(options: {
         partition,
         offset: raw.offset,
       })),
-    );
-    const view = await catalog.view(
-      batch.map(({ event }) => event.customerId),
-      batch.flatMap(({ event }) => event.items.map((item) => item.productId)),
     );
     const events = [];
     const deadLetters: DeadLetter[] = [];

@@ -2,7 +2,7 @@
 import { runProgram } from "../../runtime/program.ts";
 import { transactionFitsSession } from "../../runtime/settings.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
-import { openDatabase } from "../../store/open.ts";
+import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { runService } from "../service.ts";
 import { createCatalogCache } from "./catalog_cache.ts";
 import { settings } from "./config.ts";
@@ -16,7 +16,11 @@ Deno.exit(
     checks: [transactionFitsSession],
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
-      const database = await openDatabase({ ...place, owner: "validator", tables: [seenOrders] });
+      const database = await whenAvailable(
+        () => openDatabase({ ...place, owner: "validator", tables: [seenOrders] }),
+        signal,
+        (reason) => log.warn(reason),
+      );
       const catalog = await openCatalog(place);
       try {
         await catalogReady(catalog, signal, (reason) => log.warn(reason));
