@@ -28,6 +28,8 @@ async function scenario(
     partitions: 12,
     guarantee: "exactly_once",
     databaseUrl: "",
+    // Nobody else may take the port while the broker is away.
+    port: 0,
     onNotice: (line) => notices.push(line),
     ...options,
   });

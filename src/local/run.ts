@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly databaseUrl: string;
   /** An existing cluster; otherwise one is started. */
   readonly external?: readonly string[] | undefined;
+  /** Where Kafka should listen; another port is taken if this one is. 0: any free one. */
+  readonly port?: number;
   /** Pieces of each product, give or take a quarter: about as many as there will be orders. */
   readonly initialStock?: number;
   /** Further settings of the services. */
@@ -72,7 +74,7 @@ export interface Run {
   close(): Promise<void>;
 }
 
-const PREFERRED_PORT = 9092;
+const DEFAULT_PORT = 9092;
 const POLL_MS = 200;
 
 export async function openRun(options: RunOptions): Promise<Run> {
@@ -81,7 +83,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
   const directory = await freshFolder(folder.directory);
   const broker = external ? undefined : await startBroker({
     directory: `${directory}/kafka`,
-    port: PREFERRED_PORT,
+    port: options.port ?? DEFAULT_PORT,
     portPolicy: "prefer",
     onNotice,
   });
