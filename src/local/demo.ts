@@ -118,6 +118,9 @@ async function demo(
     console.log();
     for (const text of figures(placing, run.tally())) console.log(text);
     if (config.keep) await keep(run, signal);
+    else {console.log(
+        "\nWith --keep it all stays up afterwards: to scale, to kill, to trace an order.",
+      );}
     return passed ? 0 : 1;
   } finally {
     line.clear();
