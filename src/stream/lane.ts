@@ -55,23 +55,36 @@ export class Lane {
     return this.#position;
   }
 
-  /** Publishes `outputs` and moves on to `nextOffset`. */
+  /** Publishes `outputs` and moves on to `nextOffset`. After an error the lane is closed. */
   async advance(outputs: TopicMessages[], nextOffset: number): Promise<void> {
+    if (outputs.length > 0 || this.#isDue()) return await this.#commit(outputs, nextOffset);
     this.#position = nextOffset;
     this.#uncommitted = true;
-    const due = performance.now() - this.#lastCommit >= OFFSET_ONLY_COMMIT_MS;
-    if (outputs.length > 0 || due) await this.#commit(outputs);
   }
 
-  /** Commits the offset of batches without output, when that is due. */
+  /**
+   * Commits the offset of batches without output, when that is due. After an error the lane is closed.
+   */
   async flush(options: { force: boolean }): Promise<void> {
-    const due = options.force || performance.now() - this.#lastCommit >= OFFSET_ONLY_COMMIT_MS;
-    if (this.#uncommitted && due) await this.#commit([]);
+    if (!this.#uncommitted || this.#position === undefined) return;
+    if (options.force || this.#isDue()) await this.#commit([], this.#position);
   }
 
-  async #commit(outputs: TopicMessages[]): Promise<void> {
-    if (!this.#writer || this.#position === undefined) throw new TypeError("the lane is not open");
-    await this.#writer.commit(outputs, this.#position);
+  #isDue(): boolean {
+    return performance.now() - this.#lastCommit >= OFFSET_ONLY_COMMIT_MS;
+  }
+
+  async #commit(outputs: TopicMessages[], nextOffset: number): Promise<void> {
+    if (!this.#writer) throw new TypeError("the lane is not open");
+    try {
+      await this.#writer.commit(outputs, nextOffset);
+    } catch (error) {
+      // At once, before anything else that waits for the lane: the writer is spent, and whether the
+      // offset was committed only the next takeover will know.
+      await this.close();
+      throw error;
+    }
+    this.#position = nextOffset;
     this.#uncommitted = false;
     this.#lastCommit = performance.now();
   }

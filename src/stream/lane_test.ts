@@ -81,3 +81,25 @@ Deno.test("Lane: does one thing at a time, also after a failure", async () => {
   assertEquals(await second, "done");
   assertEquals(order, ["first starts", "first ends", "second"]);
 });
+
+Deno.test("Lane: after a failed commit nothing that waited commits its offset", async () => {
+  const calls: string[] = [];
+  const lane = new Lane(() => {
+    calls.push("open");
+    return Promise.resolve<PartitionWriter>({
+      start: 0,
+      commit: (_, nextOffset) => {
+        calls.push(`commit ${nextOffset}`);
+        return Promise.reject(new Error("the broker is gone"));
+      },
+      close: () => Promise.resolve(),
+    });
+  });
+  await lane.position(0);
+  const advancing = lane.exclusive(() => lane.advance(output, 5));
+  const flushing = lane.exclusive(() => lane.flush({ force: true }));
+  await assertRejects(() => advancing, Error, "the broker is gone");
+  await flushing;
+  assertEquals(calls, ["open", "commit 5"]);
+  assertEquals(await lane.position(3), 0);
+});

@@ -1,0 +1,302 @@
+/**
+ * One life of a kafkajs consumer, from its start to a stop or a crash: batches go to the lane of their
+ * partition, heartbeats go on meanwhile, and partitions are handed over between two transactions.
+ */
+import type { Admin, Batch, Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import { pause, settlesWithin } from "../runtime/stop.ts";
+import { Unavailable } from "../store/database.ts";
+import type { Topic } from "../topology.ts";
+import { isBug } from "./attempt.ts";
+import { explain, isKafkaError } from "./client.ts";
+import { Lane } from "./lane.ts";
+import { committedOffsets } from "./offsets.ts";
+import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
+import type { ProcessorOptions } from "./processor.ts";
+import { transform } from "./transform.ts";
+
+/** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
+const FETCH_BYTES = 3 * 1024 * 1024;
+/** As large as a batch may be, lest one that does not fit waits for its turn to be the first. */
+const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
+/** A fetch waits this long for FETCH_MIN_BYTES, so that transactions are not made for single orders. */
+const FETCH_WAIT_MS = 50;
+const FETCH_MIN_BYTES = 64 * 1024;
+
+const MAX_LANES_AT_WORK = 64;
+
+/** Answers to a heartbeat after which kafkajs joins the group anew. */
+const LOST_MEMBERSHIP = new Set([
+  "REBALANCE_IN_PROGRESS",
+  "ILLEGAL_GENERATION",
+  "UNKNOWN_MEMBER_ID",
+]);
+
+/** How long a partition rests whose handler stayed Unavailable. */
+const UNAVAILABLE_PAUSE_MS = 3_000;
+/** How long a partition rests whose transaction failed. */
+const LANE_RESTART_PAUSE_MS = 100;
+
+/** Why a session ended by itself. */
+export interface Crash {
+  readonly error: unknown;
+  /** A bug of ours: the process should end. */
+  readonly fatal: boolean;
+}
+
+/** @param setState told why it does not work, undefined when it does */
+export class Session {
+  readonly #lanes = new Map<string, Lane>();
+  readonly #topicByName: Map<string, Topic>;
+  readonly #group: string;
+  readonly #consumer: Consumer;
+  readonly #admin: Admin;
+  /** Aborts when the group rebalances or the session ends: batches stop between two transactions. */
+  #handover = new AbortController();
+  #crash: (crash: Crash) => void = () => {};
+
+  constructor(
+    private readonly kafka: Kafka,
+    topics: readonly Topic[],
+    private readonly options: ProcessorOptions,
+    private readonly setState: (state: string | undefined) => void,
+  ) {
+    this.#group = options.names.group(options.service);
+    this.#topicByName = new Map(topics.map((topic) => [options.names.topic(topic), topic]));
+    this.#admin = kafka.admin();
+    this.#consumer = kafka.consumer({
+      groupId: this.#group,
+      sessionTimeout: options.sessionTimeoutMs,
+      heartbeatInterval: Math.floor(options.sessionTimeoutMs / 5),
+      rebalanceTimeout: options.sessionTimeoutMs,
+      maxBytes: FETCH_BYTES,
+      maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
+      minBytes: FETCH_MIN_BYTES,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      allowAutoTopicCreation: false,
+      retry: {
+        // Enough for the second or so in which a new cluster's coordinator is still loading.
+        retries: 8,
+        // kafkajs would restart by itself only after some errors; we do it after all.
+        restartOnFailure: () => Promise.resolve(false),
+      },
+    });
+  }
+
+  /** Runs until `signal` aborts (undefined) or the consumer crashes. */
+  async run(signal: AbortSignal): Promise<Crash | undefined> {
+    const crashed = new Promise<Crash>((resolve) => this.#crash = resolve);
+    const stopped = new Promise<undefined>((resolve) => {
+      if (signal.aborted) resolve(undefined);
+      signal.addEventListener("abort", () => resolve(undefined), { once: true });
+    });
+    const consumer = this.#consumer;
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      this.#crash({ error: payload.error, fatal: false });
+    });
+    consumer.on(
+      consumer.events.GROUP_JOIN,
+      ({ payload }) => this.#onAssignment(payload.memberAssignment),
+    );
+    consumer.on(consumer.events.REBALANCING, () => this.options.metrics.rebalances.inc());
+    const flushing = setInterval(() => void this.#flush({ force: false }), 500);
+    try {
+      await Promise.all([consumer.connect(), this.#admin.connect()]);
+      await consumer.subscribe({ topics: [...this.#topicByName.keys()], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        // Side by side: a lane waits for the cluster most of its time.
+        partitionsConsumedConcurrently: MAX_LANES_AT_WORK,
+        eachBatch: (payload) => this.#onBatch(payload),
+      });
+      return await Promise.race([crashed, stopped]);
+    } catch (error) {
+      return { error, fatal: isBug(error) };
+    } finally {
+      clearInterval(flushing);
+      await this.#stop();
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.#handover.abort();
+    const drained = (async () => {
+      await this.#consumer.stop();
+      await this.#flush({ force: true });
+      await this.#closeLanes();
+      await Promise.allSettled([this.#consumer.disconnect(), this.#admin.disconnect()]);
+    })();
+    // kafkajs#1074: disconnecting while the group rebalances can hang.
+    if (!await settlesWithin(drained, this.options.drainTimeoutMs)) {
+      this.options.log.warn(
+        `not drained within ${this.options.drainTimeoutMs} ms: leaving what is open to its timeouts`,
+      );
+    }
+  }
+
+  #onAssignment(assignment: Record<string, number[]>): void {
+    this.#handover = new AbortController();
+    const mine = new Set(
+      Object.entries(assignment).flatMap(([topic, partitions]) =>
+        partitions.map((p) => `${topic}/${p}`)
+      ),
+    );
+    for (const [name, lane] of this.#lanes) {
+      // A partition that stays keeps its writer: had anybody else taken it, we would be fenced.
+      if (mine.has(name)) continue;
+      this.#lanes.delete(name);
+      void lane.exclusive(() => lane.close());
+    }
+    const list = Object.entries(assignment)
+      .map(([topic, partitions]) => `${topic} ${partitions.toSorted((a, b) => a - b).join(",")}`);
+    this.options.metrics.partitions.set(mine.size);
+    this.options.log.info(
+      `assigned ${mine.size} partitions${mine.size ? `: ${list.join("; ")}` : ""}`,
+    );
+    this.setState(undefined);
+  }
+
+  async #onBatch(payload: EachBatchPayload): Promise<void> {
+    const handover = this.#handover.signal;
+    const { batch } = payload;
+    const lane = this.#laneOf(batch.topic, batch.partition);
+    // kafkajs sends heartbeats only when asked to.
+    const beat = setInterval(
+      () => payload.heartbeat().catch((error) => this.#onHeartbeatError(error)),
+      this.options.sessionTimeoutMs / 10,
+    );
+    try {
+      await lane.exclusive(() => this.#process(lane, payload, handover));
+    } catch (error) {
+      await this.#onFailure(error, payload, handover);
+    } finally {
+      clearInterval(beat);
+    }
+    if (!handover.aborted) return;
+    // Nobody goes to join the group anew while another lane is still at work: a partition is handed
+    // over finished, not in the middle.
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.idle()));
+    if (handover.reason instanceof Error && isKafkaError(handover.reason)) throw handover.reason;
+  }
+
+  /** The answer to a heartbeat is how a member learns that its group rebalances, or gave it up. */
+  #onHeartbeatError(error: unknown): void {
+    const { type } = error as { type?: string };
+    if (type !== undefined && LOST_MEMBERSHIP.has(type)) this.#handover.abort(error);
+  }
+
+  #laneOf(topicName: string, partition: number): Lane {
+    const name = `${topicName}/${partition}`;
+    let lane = this.#lanes.get(name);
+    if (lane === undefined) {
+      lane = new Lane(() => this.#openWriter(topicName, partition));
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  #openWriter(topicName: string, partition: number) {
+    const { guarantee, names, service, transactionTimeoutMs } = this.options;
+    const input = { topic: topicName, partition, group: this.#group };
+    const committedOffset = async () =>
+      (await committedOffsets(this.#admin, this.#group, topicName)).get(partition);
+    if (guarantee === "at_least_once") {
+      return openAtLeastOnceWriter(this.kafka, input, {
+        consumer: this.#consumer,
+        committedOffset,
+      });
+    }
+    const topic = this.#topicOf(topicName);
+    const transactionalId = names.transactionalId(service, topic, partition);
+    return openTransactionalWriter(this.kafka, input, {
+      transactionalId,
+      transactionTimeoutMs,
+      committedOffset,
+    });
+  }
+
+  #topicOf(topicName: string): Topic {
+    const topic = this.#topicByName.get(topicName);
+    if (topic === undefined) {
+      throw new TypeError(`read from a topic not subscribed to: ${topicName}`);
+    }
+    return topic;
+  }
+
+  async #process(lane: Lane, payload: EachBatchPayload, handover: AbortSignal): Promise<void> {
+    const { batch, isRunning, isStale, resolveOffset } = payload;
+    const { maxBatch, metrics } = this.options;
+    const goOn = () => isRunning() && !isStale() && !handover.aborted;
+    if (!goOn()) return;
+    const fetchedOffset = Number((batch as Batch & { fetchedOffset: string }).fetchedOffset);
+    const position = await lane.position(fetchedOffset);
+    if (position < fetchedOffset) {
+      this.#consumer.seek({
+        topic: batch.topic,
+        partition: batch.partition,
+        offset: String(position),
+      });
+      return;
+    }
+    const messages = batch.messages.filter(({ offset }) => Number(offset) >= position);
+    if (messages.length === 0) return resolveOffset(batch.lastOffset());
+    for (let from = 0; from < messages.length && goOn(); from += maxBatch) {
+      const chunk = messages.slice(from, from + maxBatch);
+      const isLast = from + maxBatch >= messages.length;
+      const lastOffset = chunk.at(-1)!.offset;
+      // After the last message may come a control record, which nobody sees: step over it, too.
+      const nextOffset = Number(isLast ? batch.lastOffset() : lastOffset) + 1;
+      const stopTimer = metrics.batchSeconds.startTimer();
+      const outputs = await transform(this.options, {
+        topic: this.#topicOf(batch.topic),
+        topicName: batch.topic,
+        partition: batch.partition,
+        messages: chunk,
+      }, handover);
+      await lane.advance(outputs, nextOffset);
+      stopTimer();
+      metrics.messages.inc({ topic: this.#topicOf(batch.topic) }, chunk.length);
+      resolveOffset(lastOffset);
+      this.setState(undefined);
+    }
+  }
+
+  async #onFailure(
+    error: unknown,
+    { batch, pause: pausePartition }: EachBatchPayload,
+    handover: AbortSignal,
+  ): Promise<void> {
+    const { log, metrics } = this.options;
+    if (error instanceof Unavailable) {
+      if (handover.aborted) return;
+      this.setState(error.message);
+      const resume = pausePartition();
+      void pause(UNAVAILABLE_PAUSE_MS, handover).then(resume);
+      return;
+    }
+    if (!isKafkaError(error)) {
+      this.#crash({ error, fatal: true });
+      return;
+    }
+    log.debug(
+      `${batch.topic} partition ${batch.partition}: ${explain(error)}; taking it over again`,
+    );
+    metrics.laneRestarts.inc();
+    await pause(LANE_RESTART_PAUSE_MS, handover);
+  }
+
+  async #flush(options: { force: boolean }): Promise<void> {
+    await Promise.all(
+      [...this.#lanes.values()].map((lane) =>
+        lane.exclusive(() => lane.flush(options)).catch((error) => {
+          this.options.log.debug(`offsets not committed: ${explain(error)}`);
+        })
+      ),
+    );
+  }
+
+  async #closeLanes(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.exclusive(() => lane.close())));
+    this.#lanes.clear();
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * A batch of one input partition as it was read, to the messages that its transaction publishes: what
+ * is an event goes to the handler, what is not to the dead letters. An order's messages keep its key,
+ * its partition number and its trace.
+ */
+import type { KafkaMessage, TopicMessages } from "kafkajs";
+import { decode, encode } from "../events/codec.ts";
+import { deadLetterTopicOf, type Topic, topicOf } from "../topology.ts";
+import { attempt } from "./attempt.ts";
+import { bytes, REPLAYED_FROM, toDeadLetterMessage } from "./dead_letters.ts";
+import type { DeadLetter, Handled, Handler, RawMessage, Received } from "./message.ts";
+import type { ProcessorOptions } from "./processor.ts";
+
+type Options = Pick<ProcessorOptions, "handlers" | "log" | "metrics" | "names" | "service">;
+
+export interface Chunk {
+  readonly topic: Topic;
+  /** The topic's name on the cluster. */
+  readonly topicName: string;
+  readonly partition: number;
+  readonly messages: readonly KafkaMessage[];
+}
+
+/**
+ * @param signal gives up between two attempts when it aborts
+ * @throws {Unavailable} something that the handler depends on does not answer; and whatever is a bug
+ */
+export async function transform(
+  options: Options,
+  { topic, topicName, partition, messages }: Chunk,
+  signal: AbortSignal,
+): Promise<TopicMessages[]> {
+  const { handlers, names, service } = options;
+  const received: Received[] = [];
+  const faulty: DeadLetter[] = [];
+  const ownLetters = names.topic(deadLetterTopicOf(service));
+  for (const message of messages) {
+    const raw = toRaw(message);
+    // A replay is for the service that could not process the message; the topic's other readers did.
+    const replayedFrom = raw.headers[REPLAYED_FROM];
+    if (replayedFrom && !replayedFrom.startsWith(`${ownLetters} `)) continue;
+    const decoded = decode(topic, raw.key, raw.value);
+    if (decoded.ok) received.push({ event: decoded.event, topic, partition, raw });
+    else faulty.push({ topic, partition, raw, fault: decoded.fault });
+  }
+  // Which handler belongs to which topic's events the type of `handlers` has made sure of.
+  const handler = handlers[topic] as Handler | undefined;
+  if (handler === undefined) throw new TypeError(`${service} has no handler for ${topic}`);
+  const handled: Handled = received.length === 0
+    ? { events: [] }
+    : await attempt(handler, received, signal);
+
+  const outputs = new Outputs();
+  publishEvents(options, outputs, handled, received, partition);
+  publishLetters(options, outputs, [...faulty, ...handled.deadLetters ?? []], topicName);
+  return outputs.byTopic();
+}
+
+function publishEvents(
+  { names, metrics }: Options,
+  outputs: Outputs,
+  handled: Handled,
+  received: readonly Received[],
+  partition: number,
+): void {
+  const traces = new Map<string, string>();
+  for (const { event, raw } of received) {
+    const trace = raw.headers.traceparent;
+    if (trace) traces.set(event.orderId, trace);
+  }
+  for (const event of handled.events) {
+    const traceparent = traces.get(event.orderId);
+    outputs.to(names.topic(topicOf(event.type))).push({
+      key: event.orderId,
+      value: bytes(encode(event)),
+      partition,
+      headers: traceparent ? { traceparent } : {},
+    });
+    metrics.events.inc({ event: event.type });
+  }
+}
+
+function publishLetters(
+  { names, service, metrics, log }: Options,
+  outputs: Outputs,
+  letters: readonly DeadLetter[],
+  topicName: string,
+): void {
+  const time = new Date().toISOString();
+  for (const letter of letters) {
+    const { partition, raw, fault } = letter;
+    const from = { topic: topicName, group: names.group(service), attempts: 1, time };
+    outputs.to(names.topic(deadLetterTopicOf(service)))
+      .push({ ...toDeadLetterMessage(letter, from), partition: 0 });
+    metrics.deadLetters.inc({ reason: fault.reason });
+    log.warn(
+      `dead letter: ${topicName} partition ${partition} offset ${raw.offset}: ` +
+        `${fault.reason}: ${fault.detail}`,
+    );
+  }
+}
+
+/** Messages by the topic that they go to. */
+class Outputs {
+  readonly #messages = new Map<string, TopicMessages>();
+
+  to(topic: string): TopicMessages["messages"] {
+    let output = this.#messages.get(topic);
+    if (!output) this.#messages.set(topic, output = { topic, messages: [] });
+    return output.messages;
+  }
+
+  byTopic(): TopicMessages[] {
+    return [...this.#messages.values()];
+  }
+}
+
+function toRaw(message: KafkaMessage): RawMessage {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(message.headers ?? {})) {
+    headers[name] = Array.isArray(value) ? value.map(String).join(",") : String(value ?? "");
+  }
+  return { offset: Number(message.offset), key: message.key, value: message.value, headers };
+}
