@@ -143,7 +143,7 @@ Everything is still running; Ctrl-C stops it. In another terminal:
   look at one     deno task trace --env ${envFile} ${run.exampleOrder()}
   dead letters    deno task dlq --env ${envFile} list validator
   check again     deno task audit --env ${envFile}`);
-  await Promise.race([aborted(signal), run.pipeline.failed]);
+  await aborted(signal);
 }
 
 Deno.exit(

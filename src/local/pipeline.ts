@@ -3,6 +3,7 @@
  * scaled by starting and stopping members. What `deno task demo`, the end-to-end tests and the bench
  * have in common.
  */
+import { Failure } from "../runtime/program.ts";
 import { pause } from "../runtime/stop.ts";
 import type { Service } from "../topology.ts";
 import { startTask, type TaskProcess } from "./task_process.ts";
@@ -32,17 +33,16 @@ interface Member {
 
 export class Pipeline {
   readonly #members: Member[] = [];
-  readonly #failed = Promise.withResolvers<never>();
+  #failure: Error | undefined;
   #stopping = false;
 
   constructor(private readonly options: PipelineOptions) {
     Deno.mkdirSync(`${options.directory}/logs`, { recursive: true });
-    this.#failed.promise.catch(() => {});
   }
 
-  /** Rejects when a member keeps dying. */
-  get failed(): Promise<never> {
-    return this.#failed.promise;
+  /** Throws when a member keeps dying right after its start. */
+  throwIfFailed(): void {
+    if (this.#failure) throw this.#failure;
   }
 
   /** The processes of a service that run now, the oldest first. */
@@ -96,11 +96,9 @@ export class Pipeline {
       member.process = this.#spawn(member.service, member.name);
       this.options.onNotice(`${member.name} started, process ${member.process.pid}`);
     }
-    this.#failed.reject(
-      new Error(
-        `${member.name} ended ${MAX_SHORT_LIVES} times right after its start; the last lines of ` +
-          `${this.logFile(member.name)}:\n${lastLines(this.logFile(member.name), 10)}`,
-      ),
+    this.#failure = new Failure(
+      `${member.name} ended ${MAX_SHORT_LIVES} times right after its start; the last lines of ` +
+        `${this.logFile(member.name)}:\n${lastLines(this.logFile(member.name), 10)}`,
     );
   }
 

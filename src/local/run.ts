@@ -15,7 +15,7 @@ import { openLogReader } from "../stream/log_reader.ts";
 import { createTopics } from "../stream/topics.ts";
 import { Names, PROCESSORS, type Service, topicsReadBy } from "../topology.ts";
 import { type Broker, startBroker } from "./broker.ts";
-import { claimFolder } from "./claim_folder.ts";
+import { type ClaimedFolder, claimFolder } from "./claim_folder.ts";
 import type { Placing } from "./figures.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { Progress } from "./progress_line.ts";
@@ -74,19 +74,39 @@ export interface Run {
   close(): Promise<void>;
 }
 
-const DEFAULT_PORT = 9092;
+/** Not 9092: services that were started by hand wait there for a broker of their own. */
+const DEFAULT_PORT = 19_092;
 const POLL_MS = 200;
 
 export async function openRun(options: RunOptions): Promise<Run> {
-  const { partitions, guarantee, databaseUrl, external, onNotice } = options;
   const folder = await claimFolder(options.dataDir, "demo");
-  const directory = await freshFolder(folder.directory);
-  const broker = external ? undefined : await startBroker({
-    directory: `${directory}/kafka`,
-    port: options.port ?? DEFAULT_PORT,
-    portPolicy: "prefer",
-    onNotice,
-  });
+  let broker: Broker | undefined;
+  try {
+    const directory = await freshFolder(folder.directory);
+    if (!options.external) {
+      broker = await startBroker({
+        directory: `${directory}/kafka`,
+        port: options.port ?? DEFAULT_PORT,
+        portPolicy: "prefer",
+        onNotice: options.onNotice,
+      });
+    }
+    return await prepareRun(options, folder, directory, broker);
+  } catch (error) {
+    await broker?.stop();
+    folder.release();
+    throw error;
+  }
+}
+
+/** Topics, catalog, and what a run is made of; nothing is placed yet. */
+async function prepareRun(
+  options: RunOptions,
+  folder: ClaimedFolder,
+  directory: string,
+  broker: Broker | undefined,
+): Promise<Run> {
+  const { partitions, guarantee, databaseUrl, external, onNotice } = options;
   const brokers = external ?? [broker!.bootstrap];
   onNotice(`Kafka is ready at ${brokers.join(",")}`);
   // A cluster that others use gets topics of this run's own.
@@ -171,7 +191,10 @@ export async function openRun(options: RunOptions): Promise<Run> {
     directory,
     envFile,
     tally: () => counter.tally,
-    exampleOrder: () => [...counter.tally.examples.values()][0] ?? "ORDER_ID",
+    exampleOrder() {
+      const { examples } = counter.tally;
+      return examples.get("OrderCancelled") ?? examples.get("OrderConfirmed") ?? "ORDER_ID";
+    },
 
     async place({ orders, rate, seed }, signal, onProgress) {
       const simulator = startTask({
@@ -197,7 +220,8 @@ export async function openRun(options: RunOptions): Promise<Run> {
       const goOn = () => !signal.aborted;
       while (simulator.running && goOn()) {
         onProgress(progress());
-        await Promise.race([pause(POLL_MS, signal), pipeline.failed]);
+        await pause(POLL_MS, signal);
+        pipeline.throwIfFailed();
       }
       if (!goOn()) await simulator.stop(5_000);
       const { code } = await simulator.status;
@@ -207,12 +231,14 @@ export async function openRun(options: RunOptions): Promise<Run> {
       }
       while (goOn() && counter.tally.settled < acknowledged) {
         onProgress(progress());
-        await Promise.race([pause(POLL_MS, signal), pipeline.failed]);
+        await pause(POLL_MS, signal);
+        pipeline.throwIfFailed();
       }
       onProgress(progress());
       // Cancelled orders still have their stock released and their payment refunded.
       while (goOn() && !await allCaughtUp()) {
-        await Promise.race([pause(POLL_MS, signal), pipeline.failed]);
+        await pause(POLL_MS, signal);
+        pipeline.throwIfFailed();
       }
       return { acknowledged, seconds };
     },

@@ -211,14 +211,32 @@ export function readConfig<S extends Settings>(settings: S, options: {
     }
   }
   const config = Object.freeze(values) as Config<S>;
-  if (faults.length === 0) {
-    for (const check of checks) {
-      const fault = check(config);
-      if (fault) faults.push(fault);
-    }
+  for (const check of checks) {
+    const fault = faultOf(check, config);
+    if (fault) faults.push(fault);
   }
   if (faults.length > 0) throw new ConfigError(faults);
   return { config, positionals: commandLine.positionals };
+}
+
+/** What a check finds; nothing when it looks at a setting that is at fault itself. */
+function faultOf<C extends object>(
+  check: (config: C) => string | undefined,
+  config: C,
+): string | undefined {
+  class AtFault extends Error {}
+  const readable = new Proxy(config, {
+    get(target, name) {
+      if (!(name in target)) throw new AtFault();
+      return Reflect.get(target, name);
+    },
+  });
+  try {
+    return check(readable);
+  } catch (error) {
+    if (error instanceof AtFault) return undefined;
+    throw error;
+  }
 }
 
 function readCommandLine(

@@ -98,6 +98,21 @@ Deno.test("readConfig: a check sees sound values and names a contradiction", () 
   assertEquals(readConfig(settings, { checks, sources: sources({}) }).config.rate, 0);
 });
 
+Deno.test("readConfig: a check is asked beside other faults, but not about a setting at fault", () => {
+  const checks = [
+    ({ rate }: { rate: number }) => rate > 1 ? "RATE: too fast" : undefined,
+    ({ share }: { share: number }) => share > 0.1 ? "SHARE: too large" : undefined,
+  ];
+  const error = assertThrows(
+    () => readConfig(settings, { checks, sources: sources({ env: { RATE: "2", SHARE: "x" } }) }),
+    ConfigError,
+  );
+  assertEquals(error.faults, [
+    'SHARE: expected a number from 0 to 1, found "x"',
+    "RATE: too fast",
+  ]);
+});
+
 Deno.test("readConfig: a file that was asked for must be there", () => {
   assertThrows(
     () => readConfig(settings, { sources: sources({ args: ["--env", "other.env"] }) }),

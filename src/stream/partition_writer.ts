@@ -13,6 +13,7 @@
  */
 import type { Consumer, Kafka, Producer, TopicMessages, Transaction } from "kafkajs";
 import { pause } from "../runtime/stop.ts";
+import { inParts } from "./in_parts.ts";
 
 export interface PartitionWriter {
   /** The next offset to process, or undefined when the group has committed none yet. */
@@ -72,11 +73,13 @@ export async function openTransactionalWriter(
     return {
       start,
       async commit(outputs, nextOffset) {
-        const tx = transaction ?? await producer.transaction();
-        transaction = undefined;
-        if (outputs.length > 0) await tx.sendBatch({ acks: ACKS_ALL, topicMessages: outputs });
+        const tx = transaction ??= await producer.transaction();
+        for (const topicMessages of inParts(outputs)) {
+          await tx.sendBatch({ acks: ACKS_ALL, topicMessages });
+        }
         await sendOffset(tx, input, nextOffset);
         await tx.commit();
+        transaction = undefined;
       },
       close: () => abandon(producer, transaction),
     };
@@ -102,8 +105,8 @@ export async function openAtLeastOnceWriter(
     return {
       start,
       async commit(outputs, nextOffset) {
-        if (outputs.length > 0) {
-          await producer.sendBatch({ acks: ACKS_ALL, topicMessages: outputs });
+        for (const topicMessages of inParts(outputs)) {
+          await producer.sendBatch({ acks: ACKS_ALL, topicMessages });
         }
         const { topic, partition } = input;
         await options.consumer.commitOffsets([{ topic, partition, offset: String(nextOffset) }]);

@@ -34,7 +34,8 @@ export interface Half {
 /**
  * Joins a batch, in one transaction.
  *
- * @param halves in the order of the log
+ * @param halves in the order of the log, of one topic: so none of them completes the join of an order
+ * whose first half is among them
  * @param occurredAt the time of what is decided now, ISO 8601
  * @returns the outcomes that the batch's messages completed, now or when they were first delivered
  * @throws {Unavailable} the database does not answer

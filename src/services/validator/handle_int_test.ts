@@ -1,0 +1,300 @@
+import { assertEquals } from "@std/assert";
+import { encode } from "../../events/codec.ts";
+import type { OrderPlaced } from "../../events/schemas.ts";
+import { catalogTables, customers, openCatalog, products } from "../../store/catalog.ts";
+import type { Database } from "../../store/database.ts";
+import { eachStore, type Place } from "../../store/testing.ts";
+import type { Handled, Received } from "../../stream/message.ts";
+import { createCatalogCache } from "./catalog_cache.ts";
+import { createValidatorHandler } from "./handle.ts";
+import { recordSources, seenOrders } from "./seen.ts";
+
+const NOW = Date.parse("2026-01-02T03:04:06.000Z");
+const PARTITION = 3;
+
+const placed = (orderId: string, change: Partial<OrderPlaced> = {}): OrderPlaced => ({
+  type: "OrderPlaced",
+  version: 1,
+  eventId: `${orderId}/OrderPlaced`,
+  orderId,
+  occurredAt: "2026-01-02T03:04:05.000Z",
+  customerId: "c-1",
+  currency: "EUR",
+  items: [{ productId: "p-1", quantity: 2, unitPriceCents: 250 }],
+  totalCents: 500,
+  ...change,
+});
+
+const message = (offset: number, event: OrderPlaced): Received<OrderPlaced> => ({
+  event,
+  topic: "orders.raw",
+  partition: PARTITION,
+  raw: {
+    offset,
+    key: new TextEncoder().encode(event.orderId),
+    value: encode(event),
+    headers: {},
+  },
+});
+
+const item = (productId: string) => ({
+  items: [{ productId, quantity: 2, unitPriceCents: 250 }],
+});
+
+/** The same database; `onSelect` is told every key that is asked for. */
+const spied = (database: Database, onSelect: (key: string) => void): Database => ({
+  ...database,
+  transaction: (work) =>
+    database.transaction((tx) =>
+      work({
+        ...tx,
+        select(table, keys, options) {
+          keys.forEach(onSelect);
+          return tx.select(table, keys, options);
+        },
+      })
+    ),
+});
+
+/** A validator over a small catalog. */
+async function setUp({ open, url, directory }: Place) {
+  const writer = await open("catalog", catalogTables);
+  await writer.transaction(async (tx) => {
+    const anyone = { name: "Customer 1", country: "DE", currency: "EUR", tier: "gold" };
+    await tx.insert(customers, [
+      { customer_id: "c-1", ...anyone, status: "active" },
+      { customer_id: "c-blocked", ...anyone, status: "blocked" },
+    ]);
+    const anything = { name: "Product 1", prices: '{"EUR":250}' };
+    await tx.insert(products, [
+      { product_id: "p-1", ...anything, status: "active" },
+      { product_id: "p-gone", ...anything, status: "discontinued" },
+    ]);
+  });
+  const database = await open("validator", [seenOrders]);
+  const asked: string[] = [];
+  const clock = { ms: NOW };
+  const newHandler = (catalog: Database) =>
+    createValidatorHandler({
+      database,
+      catalog: createCatalogCache(
+        spied(catalog, (key) => asked.push(key)),
+        { maxEntries: 100, timeToLiveMs: 1_000 },
+        () => clock.ms,
+      ),
+      now: () => clock.ms,
+    });
+  return { database, asked, clock, handler: newHandler(writer), newHandler, url, directory };
+}
+
+const summary = ({ events, deadLetters }: Handled) => ({
+  events: events.map((event) =>
+    [event.orderId, event.type === "OrderRejected" ? event.reason : event.type].join(" ")
+  ),
+  letters: deadLetters?.map(({ raw, fault }) => [raw.offset, fault.reason, fault.detail].join(" ")),
+});
+
+eachStore(
+  "createValidatorHandler: a good order is validated, others are refused, in their order",
+  async (place) => {
+    const { handler, database } = await setUp(place);
+    const { events, deadLetters } = await handler([
+      message(10, placed("o2")),
+      message(11, placed("o1", { customerId: "c-2" })),
+      message(13, placed("o3", { customerId: "c-blocked" })),
+      message(14, placed("o5", { totalCents: 1 })),
+      message(15, placed("o4", item("p-gone"))),
+      message(16, placed("o6", item("p-2"))),
+      message(17, placed("o7")),
+    ]);
+    assertEquals(deadLetters, []);
+    const common = { version: 1 as const, placedAt: placed("").occurredAt };
+    assertEquals(events.slice(0, 2), [
+      {
+        type: "OrderValidated",
+        ...common,
+        eventId: "o2/OrderValidated",
+        orderId: "o2",
+        occurredAt: new Date(NOW).toISOString(),
+        status: "PENDING",
+        processingMs: 0,
+        customer: { customerId: "c-1", name: "Customer 1", country: "DE", tier: "gold" },
+        currency: "EUR",
+        items: placed("o2").items,
+        totalCents: 500,
+      },
+      {
+        type: "OrderRejected",
+        ...common,
+        eventId: "o1/OrderRejected",
+        orderId: "o1",
+        occurredAt: new Date(NOW).toISOString(),
+        reason: "unknown_customer",
+        detail: 'no customer "c-2"',
+      },
+    ]);
+    assertEquals(summary({ events }).events, [
+      "o2 OrderValidated",
+      "o1 unknown_customer",
+      "o3 blocked_customer",
+      "o5 total_mismatch",
+      "o4 discontinued_product",
+      "o6 unknown_product",
+      "o7 OrderValidated",
+    ]);
+    assertEquals(await database.count(seenOrders), 7);
+  },
+);
+
+eachStore(
+  "createValidatorHandler: the same messages again, also after a restart, the same events",
+  async (place) => {
+    const { handler, clock, newHandler, url, directory } = await setUp(place);
+    const batch = [
+      message(5, placed("o1")),
+      message(6, placed("o2", { customerId: "nobody" })),
+      message(7, placed("o1")),
+    ];
+    const before = await handler(batch);
+    assertEquals(summary(before), {
+      events: ["o1 OrderValidated", "o2 unknown_customer"],
+      letters: ["7 duplicate_order order o1 was placed before, at offset 5"],
+    });
+    assertEquals(await handler(batch), before);
+    clock.ms += 60_000;
+    const catalog = await openCatalog({ url, directory });
+    try {
+      const restarted = newHandler(catalog);
+      assertEquals(summary(await restarted(batch)), summary(before));
+      // In other batches: the duplicate by itself, and the first message after it.
+      assertEquals(summary(await restarted(batch.slice(2))), {
+        events: [],
+        letters: ["7 duplicate_order order o1 was placed before, at offset 5"],
+      });
+      assertEquals(summary(await restarted(batch.slice(0, 1))), {
+        events: ["o1 OrderValidated"],
+        letters: [],
+      });
+    } finally {
+      await catalog.close();
+    }
+  },
+);
+
+eachStore(
+  "createValidatorHandler: an order placed again is a dead letter, whatever became of the first",
+  async (place) => {
+    const { handler, database } = await setUp(place);
+    const duplicate = message(23, placed("o1", { customerId: "c-2" }));
+    const first = await handler([
+      message(20, placed("o1")),
+      message(21, placed("o2", { customerId: "c-2" })),
+      message(22, placed("o3")),
+      duplicate,
+      message(24, placed("o3")),
+    ]);
+    assertEquals(first.events.length, 3);
+    assertEquals(first.deadLetters?.[0], {
+      topic: "orders.raw",
+      partition: PARTITION,
+      raw: duplicate.raw,
+      fault: {
+        reason: "duplicate_order",
+        detail: "order o1 was placed before, at offset 20",
+      },
+    });
+    assertEquals(summary(first), {
+      events: ["o1 OrderValidated", "o2 unknown_customer", "o3 OrderValidated"],
+      letters: [
+        "23 duplicate_order order o1 was placed before, at offset 20",
+        "24 duplicate_order order o3 was placed before, at offset 22",
+      ],
+    });
+    // In a later batch; the good order under a refused one's id, too.
+    const later = await handler([
+      message(30, placed("o4")),
+      message(31, placed("o2")),
+      message(32, placed("o1")),
+    ]);
+    assertEquals(summary(later), {
+      events: ["o4 OrderValidated"],
+      letters: [
+        "31 duplicate_order order o2 was placed before, at offset 21",
+        "32 duplicate_order order o1 was placed before, at offset 20",
+      ],
+    });
+    assertEquals(await database.count(seenOrders), 4);
+  },
+);
+
+const oddIds = ["c\0", "c-1\0", "c-1' or '1'='1", 'c-1"', "c-1;", "{c-1}", "\ud800", ""];
+
+eachStore(
+  "createValidatorHandler: ids that no catalog has are unknown, and do not reach the database",
+  async (place) => {
+    const { handler, asked } = await setUp(place);
+    const batch = oddIds.flatMap((id, i) => [
+      message(2 * i, placed(`customer-${i}`, { customerId: id })),
+      message(2 * i + 1, placed(`product-${i}`, item(id))),
+    ]);
+    const handled = await handler([...batch, message(99, placed("good"))]);
+    assertEquals(summary(handled), {
+      events: [
+        ...oddIds.flatMap((_, i) => [
+          `customer-${i} unknown_customer`,
+          `product-${i} unknown_product`,
+        ]),
+        "good OrderValidated",
+      ],
+      letters: [],
+    });
+    assertEquals(asked.toSorted(), ["c-1", "p-1"]);
+  },
+);
+
+const source = (orderId: string, offset: number, partition = 0) => ({ orderId, partition, offset });
+
+eachStore(
+  "recordSources: the first message of an order has no first one, all others have",
+  async ({ open }) => {
+    const db = await open("validator", [seenOrders]);
+    const [a, b] = [source("a", 5), source("b", 6)];
+    assertEquals(await recordSources(db, []), []);
+    const batch = [a, b, source("a", 7), source("b", 8)];
+    for (let delivery = 0; delivery < 2; delivery++) {
+      assertEquals(await recordSources(db, batch), [undefined, undefined, a, b]);
+    }
+    // A partition's offset is no other partition's.
+    assertEquals(await recordSources(db, [source("a", 5, 1), source("c", 5, 1), a]), [
+      a,
+      undefined,
+      undefined,
+    ]);
+    // Later in the log, yet recorded first by an earlier delivery: that one stays the first.
+    assertEquals(await recordSources(db, [source("b", 2), b]), [b, undefined]);
+  },
+);
+
+eachStore(
+  "recordSources: the same orders at two offsets by two members at once, one is the first",
+  async ({ open }) => {
+    const [one, other] = [
+      await open("validator", [seenOrders]),
+      await open("validator", [seenOrders]),
+    ];
+    for (let round = 0; round < 20; round++) {
+      const orders = Array.from({ length: 20 }, (_, i) => `o${round}-${i}`);
+      const copies = [0, 1_000].map((from) => orders.map((id, i) => source(id, from + i)));
+      const [left, right] = await Promise.all([
+        recordSources(one!, copies[0]!),
+        recordSources(other!, copies[1]!.toReversed()),
+      ]);
+      for (const i of orders.keys()) {
+        const [mine, theirs] = [left![i], right!.at(-1 - i)];
+        // Exactly one of the two is told of the other.
+        const expected = mine === undefined ? copies[0]![i] : copies[1]![i];
+        assertEquals([mine, theirs].filter((first) => first !== undefined), [expected]);
+      }
+    }
+  },
+);

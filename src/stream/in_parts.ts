@@ -1,0 +1,55 @@
+/**
+ * kafkajs sends what one call has for one partition as one batch, and a broker refuses a batch that is
+ * larger than a message may be (1 MiB by default), for ever. So calls are kept small.
+ */
+import type { Message, TopicMessages } from "kafkajs";
+
+/** Well below 1 MiB, with room for the headers' and the batch's own bytes. */
+const MAX_PART_BYTES = 512 * 1024;
+/** What a record needs beside its key, value and headers, generously. */
+const RECORD_OVERHEAD_BYTES = 64;
+
+/**
+ * The messages in their order, in parts of at most `maxBytes`; a message larger than that is alone.
+ * No messages, no parts.
+ */
+export function* inParts(
+  outputs: readonly TopicMessages[],
+  maxBytes = MAX_PART_BYTES,
+): Generator<TopicMessages[]> {
+  let part: TopicMessages[] = [];
+  let bytes = 0;
+  for (const { topic, messages } of outputs) {
+    let current: TopicMessages | undefined;
+    for (const message of messages) {
+      const size = sizeOf(message);
+      if (bytes > 0 && bytes + size > maxBytes) {
+        yield part;
+        part = [];
+        bytes = 0;
+        current = undefined;
+      }
+      if (!current) part.push(current = { topic, messages: [] });
+      current.messages.push(message);
+      bytes += size;
+    }
+  }
+  if (part.length > 0) yield part;
+}
+
+function sizeOf({ key, value, headers }: Message): number {
+  let size = RECORD_OVERHEAD_BYTES + lengthOf(key) + lengthOf(value);
+  for (const [name, header] of Object.entries(headers ?? {})) {
+    // Each character of UTF-8 takes at most three bytes for each of a string's.
+    size += 3 * name.length +
+      (Array.isArray(header)
+        ? header.reduce((sum, one) => sum + lengthOf(one), 0)
+        : lengthOf(header));
+  }
+  return size;
+}
+
+function lengthOf(value: Uint8Array | string | null | undefined): number {
+  if (value === null || value === undefined) return 0;
+  return typeof value === "string" ? 3 * value.length : value.length;
+}
