@@ -13,7 +13,7 @@ import { hasCaughtUp } from "../stream/backlog.ts";
 import { follow } from "../stream/follow.ts";
 import { openLogReader } from "../stream/log_reader.ts";
 import { createTopics } from "../stream/topics.ts";
-import { Names, PROCESSORS, type Service, topicsReadBy } from "../topology.ts";
+import { Names, PROCESSORS, type Service, TOPIC_NAMES, topicsReadBy } from "../topology.ts";
 import { type Broker, startBroker } from "./broker.ts";
 import { type ClaimedFolder, claimFolder } from "./claim_folder.ts";
 import type { Placing } from "./figures.ts";
@@ -65,7 +65,11 @@ export interface Run {
   /** Runs `deno task audit`, its output to ours; returns whether it passed. */
   audit(): Promise<boolean>;
   /** The same, its report as JSON. */
-  auditAsJson(): Promise<{ passed: boolean; events: Record<string, number> }>;
+  auditAsJson(): Promise<{
+    passed: boolean;
+    events: Record<string, number>;
+    checks: { passed: boolean }[];
+  }>;
   /** The members of a service's consumer group right now. */
   groupSize(service: Service): Promise<number>;
   /** What became of the orders that were placed last. */
@@ -156,20 +160,34 @@ async function prepareRun(
     following.signal,
   );
 
-  /** Whether every service has read all there is for it. */
+  /**
+   * Whether every service has processed all there is for it, and nothing came meanwhile: what one has
+   * processed while another was asked after would have been missed.
+   */
   async function allCaughtUp(): Promise<boolean> {
     const admin = kafka.admin();
     const reader = await openLogReader(kafka);
+    const allEnds = async () =>
+      JSON.stringify(
+        await Promise.all(TOPIC_NAMES.map(async (topic) => [
+          ...await reader.ends(names.topic(topic)),
+        ])),
+      );
     try {
       await admin.connect();
+      const before = await allEnds();
       for (const service of PROCESSORS) {
         for (const topic of topicsReadBy(service)) {
-          if (!await hasCaughtUp(admin, reader, names.group(service), names.topic(topic))) {
-            return false;
-          }
+          const caughtUp = await hasCaughtUp(
+            admin,
+            reader,
+            names.group(service),
+            names.topic(topic),
+          );
+          if (!caughtUp) return false;
         }
       }
-      return true;
+      return await allEnds() === before;
     } finally {
       await Promise.allSettled([admin.disconnect(), reader.close()]);
     }

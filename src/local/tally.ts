@@ -57,7 +57,8 @@ export function createTally() {
     addDeadLetters(records: readonly LogRecord[]): void {
       for (const { headers } of records) {
         const reason = headers[DEAD_LETTER_HEADERS.reason];
-        if (reason !== undefined) count("dead letter", reason);
+        // A second copy of an order: the order itself has its outcome beside it.
+        if (reason !== undefined && reason !== "duplicate_order") count("dead letter", reason);
       }
     },
     get tally(): Tally {

@@ -8,6 +8,7 @@
 import "./fast_path.ts";
 import type { Kafka } from "kafkajs";
 import KafkaBatch from "kafkajs/src/consumer/batch.js";
+import { pause } from "../runtime/stop.ts";
 import type { RawMessage } from "./message.ts";
 
 /** A record of the log. */
@@ -46,6 +47,10 @@ const FETCH_BYTES = 8 * 1024 * 1024;
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 const FETCH_WAIT_MS = 100;
 const READ_COMMITTED = 1;
+
+const LEADER_CHANGES = new Set(["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"]);
+const LEADER_ATTEMPTS = 30;
+const LEADER_RETRY_MS = 100;
 
 /** The parts of kafkajs's internal Cluster that are used here. */
 interface Cluster {
@@ -110,13 +115,27 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     );
   };
 
+  /** Asks again when a leader has just changed, or does not know yet that it is one. */
+  async function withLeaders<T>(ask: () => Promise<T>): Promise<T> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await ask();
+      } catch (error) {
+        const { type } = error as { type?: string };
+        if (!LEADER_CHANGES.has(type ?? "") || attempt === LEADER_ATTEMPTS) throw error;
+        await pause(LEADER_RETRY_MS);
+        await cluster.refreshMetadata();
+      }
+    }
+  }
+
   const ends = async (topic: string) => {
     const partitions = (await partitionsOf(topic) ?? []).map((partition) => ({ partition }));
     const offsets = async (fromBeginning: boolean) => {
       const [answer] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
       return new Map(answer?.partitions.map((p) => [p.partition, Number(p.offset)]));
     };
-    const [first, end] = await Promise.all([offsets(true), offsets(false)]);
+    const [first, end] = await withLeaders(() => Promise.all([offsets(true), offsets(false)]));
     return new Map(
       partitions.map(({ partition }) =>
         [partition, { first: first.get(partition) ?? 0, end: end.get(partition) ?? 0 }] as const
@@ -137,8 +156,22 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
         follow || offset < (limits.get(partition)?.end ?? 0)
       );
     for (let rest = open(); rest.length > 0 && !signal?.aborted; rest = open()) {
-      const leaders = cluster.findLeaderForPartitions(topic, rest.map(([partition]) => partition));
-      for (const [nodeId, partitions] of Object.entries(leaders)) {
+      for (const data of await withLeaders(() => fetchRound(topic, new Map(rest)))) {
+        const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(data.partition)), data);
+        if (batch.rawMessages.length > 0) next.set(data.partition, Number(batch.lastOffset()) + 1);
+        if (batch.messages.length > 0) yield toRecords(topic, data.partition, batch);
+      }
+    }
+  }
+
+  /** One fetch from each leader; `positions` are the next offsets by partition. */
+  async function fetchRound(
+    topic: string,
+    positions: ReadonlyMap<number, number>,
+  ): Promise<PartitionData[]> {
+    const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
+    const answers = await Promise.all(
+      Object.entries(leaders).map(async ([nodeId, partitions]) => {
         const broker = await cluster.findBroker({ nodeId });
         const { responses } = await broker.fetch({
           maxWaitTime: FETCH_WAIT_MS,
@@ -149,20 +182,15 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
             topic,
             partitions: partitions.map((partition) => ({
               partition,
-              fetchOffset: String(next.get(partition)),
+              fetchOffset: String(positions.get(partition)),
               maxBytes: FETCH_BYTES_PER_PARTITION,
             })),
           }],
         });
-        for (const data of responses.flatMap((response) => response.partitions)) {
-          const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(data.partition)), data);
-          if (batch.rawMessages.length > 0) {
-            next.set(data.partition, Number(batch.lastOffset()) + 1);
-          }
-          if (batch.messages.length > 0) yield toRecords(topic, data.partition, batch);
-        }
-      }
-    }
+        return responses.flatMap((response) => response.partitions);
+      }),
+    );
+    return answers.flat();
   }
 
   return { partitionsOf, ends, read, close: () => cluster.disconnect() };
