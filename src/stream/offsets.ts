@@ -1,4 +1,4 @@
-/** Committed offsets, ends of logs and lag, as plain numbers. Offsets are safe integers. */
+/** Committed offsets and ends of logs, as plain numbers. Offsets are safe integers. */
 import type { Admin } from "kafkajs";
 
 /** A group's committed offsets of a topic by partition; a partition without one is left out. */
@@ -26,18 +26,4 @@ export async function logEnds(
       { partition, low, high },
     ) => [partition, { first: Number(low), end: Number(high) }]),
   );
-}
-
-/**
- * How many offsets a group is behind on a topic, all partitions together. On transactional topics the
- * log ends in a control record that no consumer ever sees, so that 1 a partition may stay.
- */
-export async function lagOf(admin: Admin, group: string, topic: string): Promise<number> {
-  const [committed, ends] = await Promise.all([
-    committedOffsets(admin, group, topic),
-    logEnds(admin, topic),
-  ]);
-  let lag = 0;
-  for (const [partition, { first, end }] of ends) lag += end - (committed.get(partition) ?? first);
-  return lag;
 }
