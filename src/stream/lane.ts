@@ -15,12 +15,19 @@ const OFFSET_ONLY_COMMIT_MS = 1_000;
 export class Lane {
   #writer: PartitionWriter | undefined;
   #position: number | undefined;
+  #committed = 0;
   #uncommitted = false;
   #lastCommit = 0;
   #tail: Promise<unknown> = Promise.resolve();
 
-  /** @param open takes the partition over: fences its previous owner, reads its committed offset */
-  constructor(private readonly open: () => Promise<PartitionWriter>) {}
+  /**
+   * @param open takes the partition over: fences its previous owner, reads its committed offset
+   * @param goBack makes the consumer read again from an offset
+   */
+  constructor(
+    private readonly open: () => Promise<PartitionWriter>,
+    private readonly goBack: (offset: number) => void,
+  ) {}
 
   /** Runs `work` when everything before it has ended. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -48,6 +55,7 @@ export class Lane {
     if (this.#writer === undefined || this.#position === undefined) {
       this.#writer = await this.open();
       this.#position = this.#writer.start ?? fetchedOffset;
+      this.#committed = this.#position;
       this.#lastCommit = performance.now();
     } else if (fetchedOffset > this.#position) {
       this.#position = fetchedOffset;
@@ -63,11 +71,19 @@ export class Lane {
   }
 
   /**
-   * Commits the offset of batches without output, when that is due. After an error the lane is closed.
+   * Commits the offset of batches without output, when that is due. After an error the lane is closed,
+   * and the consumer, which is past those batches, goes back: if nothing came after them, nobody would
+   * commit their offset any more.
    */
   async flush(options: { force: boolean }): Promise<void> {
     if (!this.#uncommitted || this.#position === undefined) return;
-    if (options.force || this.#isDue()) await this.#commit([], this.#position);
+    if (!options.force && !this.#isDue()) return;
+    try {
+      await this.#commit([], this.#position);
+    } catch (error) {
+      this.goBack(this.#committed);
+      throw error;
+    }
   }
 
   #isDue(): boolean {
@@ -85,6 +101,7 @@ export class Lane {
       throw error;
     }
     this.#position = nextOffset;
+    this.#committed = nextOffset;
     this.#uncommitted = false;
     this.#lastCommit = performance.now();
   }

@@ -2,16 +2,20 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Lane } from "./lane.ts";
 import type { PartitionWriter } from "./partition_writer.ts";
 
-/** A lane over writers that note what is asked of them; `start` is the group's committed offset. */
-function laneWith(start: number | undefined) {
+/**
+ * A lane over writers that note what is asked of them; `start` is the group's committed offset.
+ *
+ * @param broker.gone while it is true, commits fail
+ */
+function laneWith(start: number | undefined, broker = { gone: false }) {
   const calls: string[] = [];
-  const lane = new Lane(() => {
+  const open = () => {
     calls.push("open");
     const writer: PartitionWriter = {
       start,
       commit: (outputs, nextOffset) => {
         calls.push(`commit ${outputs.length} ${nextOffset}`);
-        return Promise.resolve();
+        return broker.gone ? Promise.reject(new Error("the broker is gone")) : Promise.resolve();
       },
       close: () => {
         calls.push("close");
@@ -19,7 +23,8 @@ function laneWith(start: number | undefined) {
       },
     };
     return Promise.resolve(writer);
-  });
+  };
+  const lane = new Lane(open, (offset) => calls.push(`go back to ${offset}`));
   return { lane, calls };
 }
 
@@ -83,23 +88,23 @@ Deno.test("Lane: does one thing at a time, also after a failure", async () => {
 });
 
 Deno.test("Lane: after a failed commit nothing that waited commits its offset", async () => {
-  const calls: string[] = [];
-  const lane = new Lane(() => {
-    calls.push("open");
-    return Promise.resolve<PartitionWriter>({
-      start: 0,
-      commit: (_, nextOffset) => {
-        calls.push(`commit ${nextOffset}`);
-        return Promise.reject(new Error("the broker is gone"));
-      },
-      close: () => Promise.resolve(),
-    });
-  });
+  const { lane, calls } = laneWith(0, { gone: true });
   await lane.position(0);
   const advancing = lane.exclusive(() => lane.advance(output, 5));
   const flushing = lane.exclusive(() => lane.flush({ force: true }));
   await assertRejects(() => advancing, Error, "the broker is gone");
   await flushing;
-  assertEquals(calls, ["open", "commit 5"]);
+  assertEquals(calls, ["open", "commit 1 5", "close"]);
   assertEquals(await lane.position(3), 0);
+});
+
+Deno.test("Lane: an offset that could not be flushed is read again from the last committed one", async () => {
+  const broker = { gone: false };
+  const { lane, calls } = laneWith(2, broker);
+  await lane.position(2);
+  await lane.advance(output, 5);
+  await lane.advance([], 8);
+  broker.gone = true;
+  await assertRejects(() => lane.flush({ force: true }), Error, "the broker is gone");
+  assertEquals(calls, ["open", "commit 1 5", "commit 0 8", "close", "go back to 5"]);
 });

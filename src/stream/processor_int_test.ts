@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { startTestBroker, type TestBroker } from "../local/testing.ts";
 import { Unavailable } from "../store/database.ts";
+import { hasCaughtUp } from "./backlog.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "./dead_letters.ts";
+import { openLogReader } from "./log_reader.ts";
 import type { Handler } from "./message.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { encodeRecordBatch } from "./record_batch.ts";
@@ -148,6 +150,32 @@ Deno.test("processor: outlives its broker", async () => {
   await until("the second half is done", async () => (await readAll(kafka, topic)).length >= 1_000);
   await validator.stop();
   assertOnceEach(await outcomeKeys(kafka, topic), 1_000);
+});
+
+Deno.test("processor: an offset without outputs whose commit failed is committed after all", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+  const topic = names.topic("orders.raw");
+  const group = names.group("validator");
+  let handled = 0;
+  const silent: Handler<OrderPlaced> = (batch) => {
+    handled += batch.length;
+    return Promise.resolve({ events: [] });
+  };
+  const validator = startValidator(broker.bootstrap, names, silent);
+  await publishAll(kafka, topic, [publication(placed(0))]);
+  await until("it is handled", () => handled > 0);
+  // Fences the validator, which has not committed yet.
+  const usurper = await openTransactionalWriter(kafka, { topic, partition: 0, group }, {
+    transactionalId: names.transactionalId("validator", "orders.raw", 0),
+    transactionTimeoutMs: 6_000,
+    committedOffset: () => Promise.resolve(undefined),
+  });
+  const admin = kafka.admin();
+  const reader = await openLogReader(kafka);
+  await admin.connect();
+  await until("it is committed", () => hasCaughtUp(admin, reader, group, topic));
+  await validator.stop();
+  await Promise.all([admin.disconnect(), reader.close(), usurper.close()]);
 });
 
 Deno.test("openTransactionalWriter: fences the previous owner, whose transaction leaves nothing", async () => {

@@ -90,14 +90,10 @@ export class Session {
       signal.addEventListener("abort", () => resolve(undefined), { once: true });
     });
     const consumer = this.#consumer;
-    consumer.on(consumer.events.CRASH, ({ payload }) => {
-      this.#crash({ error: payload.error, fatal: false });
-    });
-    consumer.on(
-      consumer.events.GROUP_JOIN,
-      ({ payload }) => this.#onAssignment(payload.memberAssignment),
-    );
-    consumer.on(consumer.events.REBALANCING, () => this.options.metrics.rebalances.inc());
+    const { CRASH, GROUP_JOIN, REBALANCING } = consumer.events;
+    consumer.on(CRASH, ({ payload }) => this.#crash({ error: payload.error, fatal: false }));
+    consumer.on(GROUP_JOIN, ({ payload }) => this.#onAssignment(payload.memberAssignment));
+    consumer.on(REBALANCING, () => this.options.metrics.rebalances.inc());
     const flushing = setInterval(() => void this.#flush({ force: false }), 500);
     try {
       await Promise.all([consumer.connect(), this.#admin.connect()]);
@@ -189,10 +185,17 @@ export class Session {
     const name = `${topicName}/${partition}`;
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = new Lane(() => this.#openWriter(topicName, partition));
+      lane = new Lane(
+        () => this.#openWriter(topicName, partition),
+        (offset) => this.#seek(topicName, partition, offset),
+      );
       this.#lanes.set(name, lane);
     }
     return lane;
+  }
+
+  #seek(topic: string, partition: number, offset: number): void {
+    this.#consumer.seek({ topic, partition, offset: String(offset) });
   }
 
   #openWriter(topicName: string, partition: number) {
@@ -231,12 +234,7 @@ export class Session {
     const fetchedOffset = Number((batch as Batch & { fetchedOffset: string }).fetchedOffset);
     const position = await lane.position(fetchedOffset);
     if (position < fetchedOffset) {
-      this.#consumer.seek({
-        topic: batch.topic,
-        partition: batch.partition,
-        offset: String(position),
-      });
-      return;
+      return this.#seek(batch.topic, batch.partition, position);
     }
     const messages = batch.messages.filter(({ offset }) => Number(offset) >= position);
     if (messages.length === 0) return resolveOffset(batch.lastOffset());
