@@ -3,7 +3,7 @@
  * concern nobody else.
  */
 // First: it mends modules before kafkajs loads them.
-import "./fast_path.ts";
+import "./mends.ts";
 import { Kafka, logLevel } from "kafkajs";
 
 export interface ClientOptions {
