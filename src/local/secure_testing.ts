@@ -34,10 +34,15 @@ export function makeAuthority(directory: string, name: string): Promise<void> {
 
 /** Makes `server.pem`, key and certificate of `localhost`, which `ca` vouches for. */
 async function makeServerCertificate(directory: string): Promise<void> {
-  const signer = ["-CA", "ca.crt", "-CAkey", "ca.key"];
-  const files = ["-keyout", "server.key", "-out", "server.crt"];
-  const names = ["-subj", "/CN=broker", "-addext", "subjectAltName=DNS:localhost"];
-  await openssl(directory, ["req", "-x509", ...EC_KEY, ...signer, ...files, ...names]);
+  const request = ["-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=broker"];
+  await openssl(directory, ["req", "-new", ...EC_KEY, ...request]);
+  Deno.writeTextFileSync(
+    `${directory}/server.ext`,
+    "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n",
+  );
+  const signer = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"];
+  const files = ["-in", "server.csr", "-extfile", "server.ext", "-out", "server.crt"];
+  await openssl(directory, ["x509", "-req", ...signer, ...files]);
   const parts = ["server.key", "server.crt"].map((part) =>
     Deno.readTextFileSync(`${directory}/${part}`)
   );
@@ -60,8 +65,7 @@ export async function startSecureTestBroker(): Promise<SecureTestBroker> {
       "listeners": `PLAINTEXT://${LOOPBACK}:${plain},SECURE://${LOOPBACK}:${secure},` +
         `CONTROLLER://127.0.0.1:${controller}`,
       "advertised.listeners": `PLAINTEXT://127.0.0.1:${plain},SECURE://localhost:${secure}`,
-      "listener.security.protocol.map":
-        "PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT",
+      "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT",
       "listener.name.secure.sasl.enabled.mechanisms": "SCRAM-SHA-512",
       "listener.name.secure.scram-sha-512.sasl.jaas.config":
         "org.apache.kafka.common.security.scram.ScramLoginModule required;",

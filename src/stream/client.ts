@@ -33,8 +33,7 @@ export function createClient({ brokers, caPem, login }: KafkaAccess, clientId: s
 
 /** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
 export function explain(error: unknown): string {
-  let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  const cause = causeOf(error);
   return cause instanceof Error ? cause.message : String(cause);
 }
 
@@ -43,14 +42,21 @@ export function isKafkaError(error: unknown): boolean {
   return error instanceof Error && error.name.startsWith("KafkaJS");
 }
 
-/**
- * Why a broker that answers does not let us in, or undefined when that is not what happened: the name
- * or the password is wrong, or the broker is not who our authorities vouch for.
- */
+/** Why a broker that is there does not let us in; undefined when it just does not answer. */
 export function refusal(error: unknown): string | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause.name === "KafkaJSSASLAuthenticationError") return cause.message;
+  const cause = causeOf(error);
+  if (!(cause instanceof Error)) return undefined;
+  if (cause.name === "KafkaJSConnectionClosedError") {
+    return "it closes the connection: does it want TLS (KAFKA_SSL_CA_FILE) or a login " +
+      "(KAFKA_SASL_USERNAME)?";
   }
-  const text = explain(error);
-  return /certificate|TLS|SSL/i.test(text) ? text : undefined;
+  const refused = cause.name === "KafkaJSSASLAuthenticationError" ||
+    /certificate|TLS/.test(cause.message);
+  return refused ? cause.message : undefined;
+}
+
+function causeOf(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  return cause;
 }
