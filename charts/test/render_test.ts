@@ -213,7 +213,7 @@ test("KEDA scales each processor by the lag of its group in each of its topics",
   const { spec } = find(rendered, "ScaledObject", "orderflow-inventory");
   assertEquals(spec.maxReplicaCount, 12);
   assertEquals(
-    spec.triggers.map(({ metadata }: { metadata: Labels }) => [
+    spec.triggers.map(({ metadata }: { metadata: Record<string, string> }) => [
       metadata.consumerGroup,
       metadata.topic,
     ]),
