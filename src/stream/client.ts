@@ -33,10 +33,18 @@ export function createClient(options: ClientOptions): Kafka {
   });
 }
 
-/** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
+/**
+ * One line of why a kafkajs call failed, for people: the cause, not the count of retries; of several
+ * causes the first.
+ */
 export function explain(error: unknown): string {
   let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  while (cause instanceof Error) {
+    const [first] = (cause as Partial<AggregateError>).errors ?? [];
+    const next = cause.cause ?? first;
+    if (!(next instanceof Error)) break;
+    cause = next;
+  }
   return cause instanceof Error ? cause.message : String(cause);
 }
 
