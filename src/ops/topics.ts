@@ -7,7 +7,7 @@ import {
   logSettings,
   topicSettings,
 } from "../runtime/settings.ts";
-import { createClient } from "../stream/client.ts";
+import { createClient, explain, isKafkaError } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
 import { createTopics, PartitionsDiffer } from "../stream/topics.ts";
 import { Names } from "../topology.ts";
@@ -39,7 +39,9 @@ Deno.exit(
             `each order topic has ${partitions} partitions`,
         );
       } catch (error) {
-        throw error instanceof PartitionsDiffer ? new Failure(error.message) : error;
+        if (error instanceof PartitionsDiffer) throw new Failure(error.message);
+        if (!isKafkaError(error)) throw error;
+        throw new Failure(`Kafka at ${brokers.join(", ")} does not create them: ${explain(error)}`);
       }
     },
   }),

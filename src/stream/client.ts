@@ -55,8 +55,14 @@ export function refusal(error: unknown): string | undefined {
   return refused ? cause.message : undefined;
 }
 
+/** The first cause of an error; of several at once the first. */
 function causeOf(error: unknown): unknown {
   let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  while (cause instanceof Error) {
+    const [first] = (cause as Partial<AggregateError>).errors ?? [];
+    const next = cause.cause ?? first;
+    if (!(next instanceof Error)) break;
+    cause = next;
+  }
   return cause;
 }
