@@ -137,8 +137,8 @@ async function reachable(
   signal: AbortSignal,
   onWait: (reason: string) => void,
 ): Promise<void> {
-  const kafka = createClient({ brokers, clientId: `demo-${Deno.pid}` });
-  await clusterReady(kafka, { brokers, topics: [], signal, onWait });
+  const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
+  await clusterReady(kafka, { access: { brokers }, topics: [], signal, onWait });
   if (signal.aborted) throw new Failure("stopped before Kafka answered");
 }
 
