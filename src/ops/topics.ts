@@ -41,7 +41,9 @@ Deno.exit(
       } catch (error) {
         if (error instanceof PartitionsDiffer) throw new Failure(error.message);
         if (!isKafkaError(error)) throw error;
-        throw new Failure(`Kafka at ${access.brokers.join(", ")} does not create them: ${explain(error)}`);
+        throw new Failure(
+          `Kafka at ${access.brokers.join(", ")} does not create them: ${explain(error)}`,
+        );
       }
     },
   }),
