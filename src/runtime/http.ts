@@ -3,6 +3,7 @@
  * people with curl; a service may add routes of its own.
  */
 import type { Registry } from "prom-client";
+import { Failure } from "./program.ts";
 
 export interface HttpServer {
   readonly url: string;
@@ -13,6 +14,7 @@ export interface HttpServer {
  * @param options.port 0 takes a free one
  * @param options.notReady why the service is not ready, or undefined when it is
  * @param options.routes further paths
+ * @throws {Failure} nobody can listen there: the port is taken, or the address is none of this machine
  */
 export function startHttp(options: {
   hostname: string;
@@ -22,7 +24,7 @@ export function startHttp(options: {
   routes?: Record<string, (request: Request) => Response | Promise<Response>>;
 }): HttpServer {
   const { hostname, port, metrics, notReady, routes = {} } = options;
-  const server = Deno.serve({ hostname, port, onListen: () => {} }, async (request) => {
+  const answer = async (request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url);
     switch (pathname) {
       case "/livez":
@@ -39,9 +41,21 @@ export function startHttp(options: {
         });
     }
     return await routes[pathname]?.(request) ?? new Response("not found\n", { status: 404 });
-  });
+  };
+  const server = listen({ hostname, port }, answer);
   return {
     url: `http://${hostname}:${server.addr.port}`,
     close: () => server.shutdown(),
   };
+}
+
+function listen(at: { hostname: string; port: number }, answer: Deno.ServeHandler) {
+  try {
+    return Deno.serve({ ...at, onListen: () => {} }, answer);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Failure(
+      `HTTP_HOST, HTTP_PORT: cannot listen at ${at.hostname}:${at.port}: ${message}`,
+    );
+  }
 }

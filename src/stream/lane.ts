@@ -15,19 +15,13 @@ const OFFSET_ONLY_COMMIT_MS = 1_000;
 export class Lane {
   #writer: PartitionWriter | undefined;
   #position: number | undefined;
-  #committed = 0;
+  #committed: number | undefined;
   #uncommitted = false;
   #lastCommit = 0;
   #tail: Promise<unknown> = Promise.resolve();
 
-  /**
-   * @param open takes the partition over: fences its previous owner, reads its committed offset
-   * @param goBack makes the consumer read again from an offset
-   */
-  constructor(
-    private readonly open: () => Promise<PartitionWriter>,
-    private readonly goBack: (offset: number) => void,
-  ) {}
+  /** @param open takes the partition over: fences its previous owner, reads its committed offset */
+  constructor(private readonly open: () => Promise<PartitionWriter>) {}
 
   /** Runs `work` when everything before it has ended. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -39,6 +33,14 @@ export class Lane {
   /** Resolves when nothing runs in this lane. */
   idle(): Promise<unknown> {
     return this.#tail;
+  }
+
+  /**
+   * What lies below is done for good, as far as this lane knows; undefined before the first takeover.
+   * A consumer that is ahead of it when the lane closes has to come back here.
+   */
+  get committed(): number | undefined {
+    return this.#committed;
   }
 
   /**
@@ -54,8 +56,7 @@ export class Lane {
   async position(fetchedOffset: number): Promise<number> {
     if (this.#writer === undefined || this.#position === undefined) {
       this.#writer = await this.open();
-      this.#position = this.#writer.start ?? fetchedOffset;
-      this.#committed = this.#position;
+      this.#position = this.#committed = this.#writer.start ?? fetchedOffset;
       this.#lastCommit = performance.now();
     } else if (fetchedOffset > this.#position) {
       this.#position = fetchedOffset;
@@ -71,19 +72,11 @@ export class Lane {
   }
 
   /**
-   * Commits the offset of batches without output, when that is due. After an error the lane is closed,
-   * and the consumer, which is past those batches, goes back: if nothing came after them, nobody would
-   * commit their offset any more.
+   * Commits the offset of batches without output, when that is due. After an error the lane is closed.
    */
   async flush(options: { force: boolean }): Promise<void> {
     if (!this.#uncommitted || this.#position === undefined) return;
-    if (!options.force && !this.#isDue()) return;
-    try {
-      await this.#commit([], this.#position);
-    } catch (error) {
-      this.goBack(this.#committed);
-      throw error;
-    }
+    if (options.force || this.#isDue()) await this.#commit([], this.#position);
   }
 
   #isDue(): boolean {
@@ -100,8 +93,7 @@ export class Lane {
       await this.close();
       throw error;
     }
-    this.#position = nextOffset;
-    this.#committed = nextOffset;
+    this.#position = this.#committed = nextOffset;
     this.#uncommitted = false;
     this.#lastCommit = performance.now();
   }

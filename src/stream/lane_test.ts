@@ -2,20 +2,16 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Lane } from "./lane.ts";
 import type { PartitionWriter } from "./partition_writer.ts";
 
-/**
- * A lane over writers that note what is asked of them; `start` is the group's committed offset.
- *
- * @param broker.gone while it is true, commits fail
- */
-function laneWith(start: number | undefined, broker = { gone: false }) {
+/** A lane over writers that note what is asked of them; `start` is the group's committed offset. */
+function laneWith(start: number | undefined) {
   const calls: string[] = [];
-  const open = () => {
+  const lane = new Lane(() => {
     calls.push("open");
     const writer: PartitionWriter = {
       start,
       commit: (outputs, nextOffset) => {
         calls.push(`commit ${outputs.length} ${nextOffset}`);
-        return broker.gone ? Promise.reject(new Error("the broker is gone")) : Promise.resolve();
+        return Promise.resolve();
       },
       close: () => {
         calls.push("close");
@@ -23,8 +19,7 @@ function laneWith(start: number | undefined, broker = { gone: false }) {
       },
     };
     return Promise.resolve(writer);
-  };
-  const lane = new Lane(open, (offset) => calls.push(`go back to ${offset}`));
+  });
   return { lane, calls };
 }
 
@@ -88,23 +83,45 @@ Deno.test("Lane: does one thing at a time, also after a failure", async () => {
 });
 
 Deno.test("Lane: after a failed commit nothing that waited commits its offset", async () => {
-  const { lane, calls } = laneWith(0, { gone: true });
+  const calls: string[] = [];
+  const lane = new Lane(() => {
+    calls.push("open");
+    return Promise.resolve<PartitionWriter>({
+      start: 0,
+      commit: (_, nextOffset) => {
+        calls.push(`commit ${nextOffset}`);
+        return Promise.reject(new Error("the broker is gone"));
+      },
+      close: () => Promise.resolve(),
+    });
+  });
   await lane.position(0);
   const advancing = lane.exclusive(() => lane.advance(output, 5));
   const flushing = lane.exclusive(() => lane.flush({ force: true }));
   await assertRejects(() => advancing, Error, "the broker is gone");
   await flushing;
-  assertEquals(calls, ["open", "commit 1 5", "close"]);
+  assertEquals(calls, ["open", "commit 5"]);
   assertEquals(await lane.position(3), 0);
 });
 
-Deno.test("Lane: an offset that could not be flushed is read again from the last committed one", async () => {
-  const broker = { gone: false };
-  const { lane, calls } = laneWith(2, broker);
-  await lane.position(2);
-  await lane.advance(output, 5);
-  await lane.advance([], 8);
-  broker.gone = true;
+Deno.test("Lane.committed: where the group is, through a failed flush and the next takeover", async () => {
+  let away = false;
+  const lane = new Lane(() =>
+    Promise.resolve<PartitionWriter>({
+      start: 4,
+      commit: () => away ? Promise.reject(new Error("the broker is gone")) : Promise.resolve(),
+      close: () => Promise.resolve(),
+    })
+  );
+  assertEquals(lane.committed, undefined);
+  await lane.position(0);
+  assertEquals(lane.committed, 4);
+  await lane.advance(output, 6);
+  await lane.advance([], 9);
+  assertEquals(lane.committed, 6);
+  away = true;
   await assertRejects(() => lane.flush({ force: true }), Error, "the broker is gone");
-  assertEquals(calls, ["open", "commit 1 5", "commit 0 8", "close", "go back to 5"]);
+  assertEquals(lane.committed, 6);
+  await lane.position(9);
+  assertEquals(lane.committed, 4);
 });

@@ -90,10 +90,14 @@ export class Session {
       signal.addEventListener("abort", () => resolve(undefined), { once: true });
     });
     const consumer = this.#consumer;
-    const { CRASH, GROUP_JOIN, REBALANCING } = consumer.events;
-    consumer.on(CRASH, ({ payload }) => this.#crash({ error: payload.error, fatal: false }));
-    consumer.on(GROUP_JOIN, ({ payload }) => this.#onAssignment(payload.memberAssignment));
-    consumer.on(REBALANCING, () => this.options.metrics.rebalances.inc());
+    consumer.on(consumer.events.CRASH, ({ payload }) => {
+      this.#crash({ error: payload.error, fatal: false });
+    });
+    consumer.on(
+      consumer.events.GROUP_JOIN,
+      ({ payload }) => this.#onAssignment(payload.memberAssignment),
+    );
+    consumer.on(consumer.events.REBALANCING, () => this.options.metrics.rebalances.inc());
     const flushing = setInterval(() => void this.#flush({ force: false }), 500);
     try {
       await Promise.all([consumer.connect(), this.#admin.connect()]);
@@ -185,17 +189,10 @@ export class Session {
     const name = `${topicName}/${partition}`;
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = new Lane(
-        () => this.#openWriter(topicName, partition),
-        (offset) => this.#seek(topicName, partition, offset),
-      );
+      lane = new Lane(() => this.#openWriter(topicName, partition));
       this.#lanes.set(name, lane);
     }
     return lane;
-  }
-
-  #seek(topic: string, partition: number, offset: number): void {
-    this.#consumer.seek({ topic, partition, offset: String(offset) });
   }
 
   #openWriter(topicName: string, partition: number) {
@@ -234,7 +231,12 @@ export class Session {
     const fetchedOffset = Number((batch as Batch & { fetchedOffset: string }).fetchedOffset);
     const position = await lane.position(fetchedOffset);
     if (position < fetchedOffset) {
-      return this.#seek(batch.topic, batch.partition, position);
+      this.#consumer.seek({
+        topic: batch.topic,
+        partition: batch.partition,
+        offset: String(position),
+      });
+      return;
     }
     const messages = batch.messages.filter(({ offset }) => Number(offset) >= position);
     if (messages.length === 0) return resolveOffset(batch.lastOffset());
@@ -284,13 +286,23 @@ export class Session {
   }
 
   async #flush(options: { force: boolean }): Promise<void> {
-    await Promise.all(
-      [...this.#lanes.values()].map((lane) =>
-        lane.exclusive(() => lane.flush(options)).catch((error) => {
-          this.options.log.debug(`offsets not committed: ${explain(error)}`);
-        })
-      ),
-    );
+    await Promise.all([...this.#lanes].map(([name, lane]) =>
+      lane.exclusive(async () => {
+        try {
+          await lane.flush(options);
+        } catch (error) {
+          this.options.log.debug(`${name}: offset not committed: ${explain(error)}`);
+          // Nothing may ever come behind it that would take the partition over again: read once more.
+          if (!this.#handover.signal.aborted) this.#goBack(name, lane);
+        }
+      })
+    ));
+  }
+
+  /** Lets the consumer fetch again what its lane has not committed. */
+  #goBack(name: string, { committed }: Lane): void {
+    const [topic, partition] = name.split("/") as [string, string];
+    this.#consumer.seek({ topic, partition: Number(partition), offset: String(committed) });
   }
 
   async #closeLanes(): Promise<void> {
