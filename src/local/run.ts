@@ -8,7 +8,7 @@ import { seed } from "../ops/seed.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../store/catalog.ts";
 import { openDatabase } from "../store/open.ts";
-import { createClient } from "../stream/client.ts";
+import { createClient, isKafkaError } from "../stream/client.ts";
 import { hasCaughtUp } from "../stream/backlog.ts";
 import { follow } from "../stream/follow.ts";
 import { openLogReader } from "../stream/log_reader.ts";
@@ -178,19 +178,20 @@ async function prepareRun(
       const before = await allEnds();
       for (const service of PROCESSORS) {
         for (const topic of topicsReadBy(service)) {
-          const caughtUp = await hasCaughtUp(
-            admin,
-            reader,
-            names.group(service),
-            names.topic(topic),
-          );
-          if (!caughtUp) return false;
+          const done = await hasCaughtUp(admin, reader, names.group(service), names.topic(topic));
+          if (!done) return false;
         }
       }
       return await allEnds() === before;
     } finally {
       await Promise.allSettled([admin.disconnect(), reader.close()]);
     }
+  }
+
+  /** While Kafka is away, nobody knows how far the services are. */
+  function unknown(error: unknown): false {
+    if (!isKafkaError(error)) throw error;
+    return false;
   }
 
   const auditCommand = (args: string[], options: Deno.CommandOptions) =>
@@ -254,7 +255,7 @@ async function prepareRun(
       }
       onProgress(progress());
       // Cancelled orders still have their stock released and their payment refunded.
-      while (goOn() && !await allCaughtUp()) {
+      while (goOn() && !await allCaughtUp().catch(unknown)) {
         await pause(POLL_MS, signal);
         pipeline.throwIfFailed();
       }
