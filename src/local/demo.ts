@@ -89,7 +89,7 @@ function existingCluster(
   source: { option: string; fallback: string; help: string },
 ): Setting<string[] | undefined> {
   const { read } = hosts(source);
-  return { ...source, read: (text) => text === "" ? undefined : read(text) };
+  return { ...source, read: (text, file) => text === "" ? undefined : read(text, file) };
 }
 
 async function demo(

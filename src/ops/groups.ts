@@ -1,7 +1,7 @@
 /** `deno task groups`: the members of each consumer group, and the partitions that each owns. */
 import { ConfigError, flag } from "../runtime/config.ts";
 import { runProgram } from "../runtime/program.ts";
-import { kafkaSettings } from "../runtime/settings.ts";
+import { kafkaSettings, loginIsWhole } from "../runtime/settings.ts";
 import { createGroupLagReader } from "../stream/group_lag.ts";
 import { type GroupMembers, groupMembers } from "../stream/group_members.ts";
 import { withLog } from "./open_log.ts";
@@ -30,6 +30,7 @@ Deno.exit(
       ...kafkaSettings,
       json: flag({ option: "json", fallback: "false", help: "for machines" }),
     },
+    checks: [loginIsWhole],
     positionals: { usage: "[SERVICE]", min: 0, max: 1 },
     async run({ config, positionals: [wanted], signal }) {
       const groups = await withLog(config, "groups", signal, async ({ kafka, names }) => {

@@ -1,4 +1,5 @@
 /** Asks every two seconds how far the consumer groups are behind. */
+import type { KafkaAccess } from "../../runtime/settings.ts";
 import { pause } from "../../runtime/stop.ts";
 import { createClient, isKafkaError } from "../../stream/client.ts";
 import { createGroupLagReader, type GroupLag } from "../../stream/group_lag.ts";
@@ -17,9 +18,9 @@ export interface LagWatch {
 }
 
 export function createLagWatch(
-  options: { brokers: readonly string[]; clientId: string; names: Names },
+  { access, clientId, names }: { access: KafkaAccess; clientId: string; names: Names },
 ): LagWatch {
-  const reader = createGroupLagReader(createClient(options), options.names);
+  const reader = createGroupLagReader(createClient(access, clientId), names);
   let latest: readonly GroupLag[] | null = null;
   const ask = async () => {
     try {

@@ -9,6 +9,7 @@
 import { Registry } from "prom-client";
 import { startHttp } from "../../runtime/http.ts";
 import { runProgram } from "../../runtime/program.ts";
+import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
 import { aborted, settlesWithin } from "../../runtime/stop.ts";
 import { Names } from "../../topology.ts";
 import { add, createAggregate } from "./aggregate.ts";
@@ -27,11 +28,12 @@ Deno.exit(
   await runProgram({
     name: "analytics",
     settings,
+    checks: [loginIsWhole],
     async run({ config, log, signal }) {
-      const { brokers, drainTimeoutMs } = config;
+      const { drainTimeoutMs } = config;
       const startedAt = new Date().toISOString();
       const cluster = {
-        brokers,
+        access: kafkaAccess(config),
         clientId: `analytics-${Deno.pid}`,
         names: new Names(config.topicPrefix),
       };

@@ -164,10 +164,7 @@ async function removeAcls(admin: Admin, users: readonly Resource<UserSpec>[]): P
 }
 
 const api = await openKubeApi();
-const kafka = createClient({
-  brokers: [`${BROKER.hostname}:${BROKER.port}`],
-  clientId: "stand-in",
-});
+const kafka = createClient({ brokers: [`${BROKER.hostname}:${BROKER.port}`] }, "stand-in");
 const admin = kafka.admin();
 let trouble: string | undefined;
 for (;;) {
