@@ -18,8 +18,6 @@ const CONSUMERS: readonly Service[] = [
 ];
 const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];
 const VALUES = ["--set", "image.tag=dev,image.pullPolicy=IfNotPresent,simulator.rate=200"];
-/** Partitions are handed over within this time of a scale-up, or later: then it shows in the pause. */
-const WATCHED_MS = 10_000;
 
 const selectorOf = (service: Service) =>
   `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=${service}`;
