@@ -86,7 +86,7 @@ async function loadIntoRig(rig: string): Promise<void> {
   await run([
     ...build,
     ...["--build-arg", "BASE=localhost/orderflow:dev", "-t", "localhost/strimzi-stand-in:dev"],
-    `${import.meta.dirname}/strimzi_stand_in`,
+    `${PROJECT}/src/ops/kind/strimzi_stand_in`,
   ]);
   const present = (await run([rig, "images"])).split("\n");
   for (

@@ -3,7 +3,7 @@ import { Failure } from "../../runtime/program.ts";
 import { attempt, run } from "./command.ts";
 import { IMAGE, type KindConfig, NAME, PROJECT, STRIMZI_VERSION } from "./settings.ts";
 
-const STAND_IN = `${PROJECT}/src/e2e/k8s/strimzi_stand_in`;
+const STAND_IN = `${PROJECT}/src/ops/kind/strimzi_stand_in`;
 const STAND_IN_KAFKA = "kafka:4.3.1";
 
 /** What the nodes run and nobody builds here. Those that Docker has are loaded, the nodes pull the rest. */

@@ -1,6 +1,6 @@
 /** What `deno task kind:up` does, step by step; each may be repeated, and run alone. */
 import { Failure } from "../../runtime/program.ts";
-import { installStandIn } from "../../e2e/k8s/strimzi_stand_in/install.ts";
+import { installStandIn } from "./strimzi_stand_in/install.ts";
 import { run } from "./command.ts";
 import { buildAndLoad } from "./images.ts";
 import { whileWaiting } from "./progress.ts";
