@@ -49,9 +49,14 @@ async function makeServerCertificate(directory: string): Promise<void> {
   Deno.writeTextFileSync(`${directory}/server.pem`, parts.join(""));
 }
 
-/** `await using` the broker in it removes everything. */
-export async function startSecureTestBroker(): Promise<SecureTestBroker> {
-  const secrets = await Deno.makeTempDir({ prefix: "orderflow-tls-" });
+/**
+ * `await using` the broker in it removes everything.
+ *
+ * @param parent where the folder with certificates and passwords is made; that of temporary files
+ * unless said
+ */
+export async function startSecureTestBroker(parent?: string): Promise<SecureTestBroker> {
+  const secrets = await Deno.makeTempDir({ dir: parent, prefix: "orderflow-tls-" });
   await makeAuthority(secrets, "ca");
   await makeServerCertificate(secrets);
 

@@ -11,7 +11,7 @@ export class Flow {
   /** Orders with an outcome, since analytics was started. */
   async settled(): Promise<number> {
     const response = await fetch(`${this.analyticsUrl}/snapshot`);
-    return (await response.json()).orders.settled;
+    return (await response.json()).snapshot.orders.settled;
   }
 
   /** Waits until so many more orders have their outcome. */

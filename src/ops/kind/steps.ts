@@ -76,7 +76,7 @@ export const STEPS: readonly Step[] = [
     what: "Kafka",
     async run() {
       const cluster = openCluster();
-      await cluster.kubectl(["apply", "-k", `${PROJECT}/deploy/strimzi/kafka`]);
+      await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/kafka.yaml`]);
       const wait = ["wait", `kafka/${NAME}`, "--for=condition=Ready", "--timeout=10m"];
       await whileWaiting(cluster, cluster.kubectl(wait));
     },
