@@ -1,6 +1,8 @@
 /** What the kind tasks have in common. */
 import { resolve } from "node:path";
+import { parse } from "yaml";
 import { choice, type Config, string } from "../../runtime/config.ts";
+import { Failure } from "../../runtime/program.ts";
 import { Cluster } from "./cluster.ts";
 
 export const PROJECT = resolve(import.meta.dirname!, "../../..");
@@ -8,14 +10,21 @@ export const PROJECT = resolve(import.meta.dirname!, "../../..");
 /** The name of the kind cluster, of the namespace and of the Helm release. */
 export const NAME = "orderflow";
 
-/** Where the dashboard's port comes out on this machine: kind-config.yaml. */
-export const DASHBOARD = "http://127.0.0.1:8080";
+/** The port of every node where analytics answers: charts/orderflow/values.yaml. */
+const NODE_PORT = 30080;
 
 export const STRIMZI_VERSION = "1.2.0";
 
 export const IMAGE = "orderflow:dev";
 
 export const settings = {
+  kindConfig: string({
+    env: "KIND_CONFIG",
+    fallback: `${PROJECT}/kind-config.yaml`,
+    pattern: /./,
+    expected: "a file",
+    help: "the cluster's nodes, and where the dashboard's port comes out on this machine",
+  }),
   strimzi: choice({
     env: "STRIMZI",
     fallback: "operator",
@@ -42,4 +51,15 @@ export type KindConfig = Config<typeof settings>;
 
 export function openCluster(): Cluster {
   return new Cluster({ context: `kind-${NAME}`, namespace: NAME });
+}
+
+/** Where the dashboard's port comes out on this machine. */
+export async function dashboardUrl({ kindConfig }: KindConfig): Promise<string> {
+  const { nodes } = parse(await Deno.readTextFile(kindConfig));
+  for (const { extraPortMappings = [] } of nodes) {
+    for (const { containerPort, hostPort, listenAddress = "127.0.0.1" } of extraPortMappings) {
+      if (containerPort === NODE_PORT) return `http://${listenAddress}:${hostPort}`;
+    }
+  }
+  throw new Failure(`${kindConfig} leads no port of this machine to ${NODE_PORT}`);
 }

@@ -5,7 +5,7 @@ import { run } from "./command.ts";
 import { buildAndLoad } from "./images.ts";
 import { whileWaiting } from "./progress.ts";
 import {
-  DASHBOARD,
+  dashboardUrl,
   type KindConfig,
   NAME,
   openCluster,
@@ -37,12 +37,10 @@ export const STEPS: readonly Step[] = [
   {
     name: "cluster",
     what: "a Kubernetes of three nodes in Docker",
-    async run() {
+    async run({ kindConfig }) {
       if (await clusterExists()) return console.log(`  the cluster ${NAME} is there`);
-      const config = `${PROJECT}/kind-config.yaml`;
-      await run(["kind", "create", "cluster", "--name", NAME, "--config", config, "--wait", "3m"], {
-        show: true,
-      });
+      const create = ["kind", "create", "cluster", "--name", NAME, "--config", kindConfig] as const;
+      await run([...create, "--wait", "3m"], { show: true });
     },
   },
   {
@@ -84,7 +82,7 @@ export const STEPS: readonly Step[] = [
   {
     name: "chart",
     what: "topics, users, database and services",
-    async run() {
+    async run(config) {
       const cluster = openCluster();
       const chart = `${PROJECT}/charts/orderflow`;
       await whileWaiting(
@@ -94,7 +92,7 @@ export const STEPS: readonly Step[] = [
           ...["--wait", "--timeout", "10m"],
         ]),
       );
-      console.log(`  the figures are at ${DASHBOARD}`);
+      console.log(`  the figures are at ${await dashboardUrl(config)}/snapshot`);
     },
   },
 ];
