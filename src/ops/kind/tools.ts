@@ -33,7 +33,7 @@ const TOOLS: readonly Tool[] = [
   {
     name: "helm",
     ask: ["helm", "version", "--short"],
-    least: [3, 14],
+    least: [4, 0],
     from: "https://helm.sh/docs/intro/install/",
   },
 ];
