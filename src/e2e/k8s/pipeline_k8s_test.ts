@@ -48,8 +48,7 @@ async function describeTrouble(cluster: Cluster): Promise<void> {
 const open = await findCluster();
 if (open === undefined) {
   console.warn(
-    "\n*** SKIPPED: there is no Kubernetes to test on: RIG names a k8s-rig, " +
-      "K8S_CONTEXT a cluster where `deno task kind:up` has been ***\n",
+    "\n*** SKIPPED: there is no Kubernetes to test on: RIG names no command of a k8s-rig ***\n",
   );
 }
 

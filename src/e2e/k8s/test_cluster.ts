@@ -1,6 +1,6 @@
 /**
- * The Kubernetes that the tests run on: the rig (a one-node Kubernetes for tests, whose `rig` command
- * RIG names), or whatever K8S_CONTEXT of the kubeconfig says, where `deno task kind:up` has been.
+ * The Kubernetes that the tests run on: the rig, a one-node Kubernetes for tests, whose command RIG
+ * names.
  */
 import { resolve } from "node:path";
 import { Cluster } from "../../ops/kind/cluster.ts";
@@ -34,20 +34,8 @@ async function findRig(): Promise<string | undefined> {
 
 /** undefined when there is no Kubernetes to test on. */
 export async function findCluster(): Promise<(() => Promise<TestCluster>) | undefined> {
-  const context = Deno.env.get("K8S_CONTEXT");
-  if (context) return () => Promise.resolve(existing(context));
   const rig = await findRig();
   return rig === undefined ? undefined : () => startRig(rig);
-}
-
-function existing(context: string): TestCluster {
-  return {
-    cluster: new Cluster({ context, namespace: NAMESPACE }),
-    crds: CRDS,
-    analyticsUrl: Deno.env.get("ANALYTICS_URL") ?? "http://127.0.0.1:8080",
-    loadImages: () => Promise.resolve(),
-    down: () => Promise.resolve(),
-  };
 }
 
 /** A fresh cluster: one that was up is ended first. */
