@@ -27,6 +27,8 @@ export interface ReadOptions {
   readonly from?: ReadonlyMap<number, number>;
   /** Go on waiting for new records until `signal` aborts, instead of ending where the log ends now. */
   readonly follow?: boolean;
+  /** Told after each fetch where a partition is read on: past control and aborted records, too. */
+  readonly onPosition?: (partition: number, next: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -144,7 +146,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   };
 
   async function* read(topic: string, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
-    const { from, follow = false, signal } = options;
+    const { from, follow = false, onPosition, signal } = options;
     const limits = await ends(topic);
     const next = new Map<number, number>();
     for (const partition of options.partitions ?? limits.keys()) {
@@ -160,6 +162,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
         const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(data.partition)), data);
         if (batch.rawMessages.length > 0) next.set(data.partition, Number(batch.lastOffset()) + 1);
         if (batch.messages.length > 0) yield toRecords(topic, data.partition, batch);
+        onPosition?.(data.partition, next.get(data.partition)!);
       }
     }
   }

@@ -237,8 +237,9 @@ Deno.test("snapshot: rates are means over full seconds, the newest is not over",
     (_, i) => order({ sequence: i, placedAtMs: NOON_MS + i * 200, latencyMs: 0 }),
   );
   const { last10Seconds, last60Seconds } = figuresOf(settled.flatMap(eventsOf)).ratesPerSecond;
-  assertEquals(last10Seconds, { placed: 5, validated: 5, settled: 5 });
-  assertEquals(last60Seconds, { placed: 5, validated: 5, settled: 5 }, "since the first second");
+  const all = { placed: 5, validated: 5, settled: 5, confirmed: 5, cancelled: 0, rejected: 0 };
+  assertEquals(last10Seconds, all);
+  assertEquals(last60Seconds, all, "since the first second");
   assertEquals(figuresOf(eventsOf(order({ latencyMs: 0 }))).ratesPerSecond, {
     last10Seconds: null,
     last60Seconds: null,

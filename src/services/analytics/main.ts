@@ -1,5 +1,5 @@
 /**
- * Analytics: live figures of all orders, on the console and at /snapshot.
+ * Analytics: live figures of all orders, on the console, on a web page and at /snapshot.
  *
  * Without options it is a member of the consumer group `analytics`, and counts what the group had not
  * read before; several members share the partitions, and each shows its share. `--from-beginning` counts
@@ -7,21 +7,32 @@
  * there now has been read, and ends; together they rebuild the figures from the log.
  */
 import { Registry } from "prom-client";
-import { startHttp } from "../../runtime/http.ts";
+import { type HttpServer, startHttp } from "../../runtime/http.ts";
+import type { Logger } from "../../runtime/log.ts";
 import { runProgram } from "../../runtime/program.ts";
 import { aborted, settlesWithin } from "../../runtime/stop.ts";
 import { Names } from "../../topology.ts";
-import { add, createAggregate } from "./aggregate.ts";
 import { settings } from "./config.ts";
+import { createCounting } from "./counting.ts";
 import type { Figures } from "./figures.ts";
-import { createLagWatch } from "./lag.ts";
 import { registerMetrics } from "./metrics.ts";
 import { printAll, report } from "./console/report.ts";
 import { snapshot } from "./snapshot.ts";
-import { groupSource, logSource } from "./source.ts";
+import { createDashboard } from "./web/dashboard.ts";
 
 /** How long the last figures wait for the last answer to how far the groups are behind. */
 const LAST_LAG_LIMIT_MS = 1_000;
+
+/** Serves at `port`, or, when somebody else does, at a free one: a second copy needs no setting. */
+function preferring(port: number, serve: (port: number) => HttpServer, log: Logger): HttpServer {
+  try {
+    return serve(port);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    log.warn(`port ${port} is taken; using another instead`);
+    return serve(0);
+  }
+}
 
 Deno.exit(
   await runProgram({
@@ -29,66 +40,60 @@ Deno.exit(
     settings,
     async run({ config, log, signal }) {
       const { brokers, drainTimeoutMs } = config;
-      const startedAt = new Date().toISOString();
       const cluster = {
         brokers,
         clientId: `analytics-${Deno.pid}`,
         names: new Names(config.topicPrefix),
       };
-      const aggregate = createAggregate();
-      const source = (config.fromBeginning ? logSource : groupSource)({
-        ...cluster,
-        once: config.once,
-        drainTimeoutMs,
-        onEvents: (events) => {
-          for (const event of events) add(aggregate, event);
-        },
-        // Topics and partitions of a log are read at their own pace, which makes nothing late.
-        onCaughtUp: () => aggregate.lateEvents = 0,
-        log,
-      });
-      const lag = createLagWatch(cluster);
+      const counting = createCounting({ ...cluster, ...config, log });
+      const dashboard = createDashboard(cluster, counting);
+      const { watch } = dashboard;
       let finished = false;
       const figures = (): Figures => {
-        const reading = source.reading();
+        const reading = counting.reading();
         return {
-          snapshot: snapshot(aggregate),
+          snapshot: snapshot(counting.aggregate),
           // That it no longer reads in the end needs no reason.
-          reading: { ...reading, startedAt, notReady: finished ? null : reading.notReady },
-          lag: lag.latest,
+          reading: { ...reading, notReady: finished ? null : reading.notReady },
+          lag: watch.latest,
         };
       };
 
       if (config.once) {
-        await source.run(signal);
+        await counting.run(signal);
         if (signal.aborted) return 1;
         finished = true;
-        await lag.ask();
+        await watch.ask();
         printAll(figures());
-        await settlesWithin(lag.close(), drainTimeoutMs);
+        await settlesWithin(dashboard.close(), drainTimeoutMs);
         return 0;
       }
 
       const registry = new Registry();
       registerMetrics(registry, figures);
-      const http = startHttp({
-        hostname: config.httpHost,
-        port: config.httpPort,
-        metrics: registry,
-        notReady: () => signal.aborted ? "stopping" : source.reading().notReady ?? undefined,
-        routes: { "/snapshot": () => Response.json(figures()) },
-      });
+      const serve = (port: number) =>
+        startHttp({
+          hostname: config.httpHost,
+          port,
+          metrics: registry,
+          notReady: () => signal.aborted ? "stopping" : counting.reading().notReady ?? undefined,
+          routes: { ...dashboard.routes, "/snapshot": () => Response.json(figures()) },
+        });
+      const http = config.httpPort === 0
+        ? preferring(config.dashboardPort, serve, log)
+        : serve(config.httpPort);
+      log.info(`dashboard at ${http.url}/`);
       log.info(`figures at ${http.url}/snapshot, health and metrics beside them`);
       const endReport = report(figures);
       try {
-        const watching = Promise.race([lag.run(signal), aborted(signal)]);
-        await Promise.all([source.run(signal), watching]);
+        const watching = Promise.race([dashboard.run(signal), aborted(signal)]);
+        await Promise.all([counting.run(signal), watching]);
         finished = true;
-        await settlesWithin(lag.ask(), LAST_LAG_LIMIT_MS);
+        await settlesWithin(watch.ask(), LAST_LAG_LIMIT_MS);
       } finally {
         endReport();
       }
-      await settlesWithin(Promise.all([lag.close(), http.close()]), drainTimeoutMs);
+      await settlesWithin(Promise.all([dashboard.close(), http.close()]), drainTimeoutMs);
       log.info("stopped");
     },
   }),
