@@ -11,6 +11,12 @@ export interface Pause {
   readonly longestPauseMs: number;
 }
 
+/** A pause, by when it began: epoch milliseconds. */
+export interface Standstill {
+  readonly sinceMs: number;
+  readonly ms: number;
+}
+
 export interface PauseMemory extends Pause {
   readonly committed: number;
   /** Since when it has been standing still; null while it moves or has nothing to read. */
@@ -33,4 +39,24 @@ export function observePause(
     pausedMs,
     longestPauseMs: Math.max(longestPauseMs, pausedMs),
   };
+}
+
+/**
+ * The longest pause around a rebalance: one that was there before it ended. A member that was killed
+ * makes its partitions stand still long before the group notices.
+ *
+ * @param before the longest so far
+ * @param endMs when the group was stable again, or now
+ */
+export function longestAround(
+  before: Standstill | null,
+  pauses: Iterable<Pick<PauseMemory, "sinceMs" | "pausedMs">>,
+  endMs: number,
+): Standstill | null {
+  let longest = before;
+  for (const { sinceMs, pausedMs } of pauses) {
+    if (sinceMs === null || sinceMs > endMs || pausedMs <= (longest?.ms ?? 0)) continue;
+    longest = { sinceMs, ms: pausedMs };
+  }
+  return longest;
 }

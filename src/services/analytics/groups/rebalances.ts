@@ -35,8 +35,6 @@ export interface Rebalance {
   readonly members: number;
   /** Partitions that have another owner than before. */
   readonly moved: number;
-  /** The longest that a partition stood still around it; it may go on when the group is stable. */
-  readonly longestPauseMs: number;
 }
 
 /** What is remembered of a group. */
@@ -50,8 +48,16 @@ export interface GroupMemory {
   readonly rebalance: Rebalance | undefined;
 }
 
+/** The state of what is no group, but one process that reads the log itself. */
+export const READS_THE_LOG = "reads the log";
+
 /** In these states a group hands no partitions over. */
-const SETTLED = new Set(["Stable", "Empty", "Dead"]);
+const SETTLED = new Set(["Stable", "Empty", "Dead", READS_THE_LOG]);
+
+/** Whether a group hands no partitions over, by Kafka's word for its state. */
+export function isSettled(state: string): boolean {
+  return SETTLED.has(state);
+}
 
 export function observeGroup(
   before: GroupMemory | undefined,
@@ -64,7 +70,7 @@ export function observeGroup(
       return [memberId, before === undefined ? null : known === undefined ? atMs : known] as const;
     }),
   );
-  const settled = SETTLED.has(look.state);
+  const settled = isSettled(look.state);
   const memory = { atMs, sinceMs, stable: settled ? look : before?.stable };
   if (before === undefined) return { ...memory, rebalance: undefined };
   return { ...memory, rebalance: nextRebalance(before, look, settled, atMs) };
@@ -89,7 +95,6 @@ function nextRebalance(
     running: !settled,
     ...change,
     members: look.memberList.length,
-    longestPauseMs: running?.longestPauseMs ?? 0,
   };
 }
 

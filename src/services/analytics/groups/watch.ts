@@ -8,9 +8,9 @@ import { createClient, isKafkaError } from "../../../stream/client.ts";
 import { createGroupLagReader, type GroupState } from "../../../stream/group_lag.ts";
 import { createUnread } from "../../../stream/unread.ts";
 import type { Names, Service, Topic } from "../../../topology.ts";
-import type { GroupView, TopicView } from "../web/live.ts";
+import type { GroupView, RebalanceView, TopicView } from "../web/live.ts";
 import { EndHistory, worst } from "./lag_time.ts";
-import { observePause, type PauseMemory } from "./pauses.ts";
+import { longestAround, observePause, type PauseMemory } from "./pauses.ts";
 import { Rates } from "./rates.ts";
 import { type GroupMemory, observeGroup, type Rebalance } from "./rebalances.ts";
 
@@ -26,7 +26,7 @@ export interface GroupWatch {
   readonly latest: readonly GroupState[] | null;
   readonly groups: readonly GroupView[] | null;
   /** The oldest first. */
-  readonly rebalances: readonly Rebalance[];
+  readonly rebalances: readonly RebalanceView[];
   /** How fast the topics grow, offsets a second; null before there are two moments to compare. */
   growth(topic: Topic): number | null;
   /** Asks once. */
@@ -55,7 +55,7 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
   const pauses = new Map<string, PauseMemory>();
   const history = new EndHistory();
   const rates = new Rates();
-  let rebalances: Rebalance[] = [];
+  let rebalances: RebalanceView[] = [];
   let latest: readonly GroupState[] | null = null;
   let groups: readonly GroupView[] | null = null;
 
@@ -81,14 +81,12 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
     const { service, number, startedAtMs, durationMs } = rebalance;
     const endMs = startedAtMs + durationMs;
     const index = rebalances.findIndex((r) => r.service === service && r.number === number);
-    let longestPauseMs = rebalances[index]?.longestPauseMs ?? 0;
+    let longestPause = rebalances[index]?.longestPause ?? null;
     if (atMs < endMs + AFTERMATH_MS) {
-      for (const [place, { sinceMs, pausedMs }] of pauses) {
-        if (!place.startsWith(`${service} `) || sinceMs === null || sinceMs > endMs) continue;
-        longestPauseMs = Math.max(longestPauseMs, pausedMs);
-      }
+      const own = [...pauses].filter(([place]) => place.startsWith(`${service} `));
+      longestPause = longestAround(longestPause, own.map(([, memory]) => memory), endMs);
     }
-    const known = { ...rebalance, longestPauseMs };
+    const known = { ...rebalance, longestPause };
     if (index >= 0) rebalances = rebalances.with(index, known);
     else rebalances = [...rebalances, known].slice(-KEPT_REBALANCES);
   }

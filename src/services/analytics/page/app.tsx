@@ -6,7 +6,6 @@ import { Now } from "./now.tsx";
 import { OrderSearch } from "./order_search.tsx";
 import { Pipeline } from "./pipeline.tsx";
 import { useStream } from "./stream.ts";
-import { TimeLine } from "./time_line.tsx";
 
 export function App() {
   const { live, connected } = useStream("/events");
@@ -18,7 +17,6 @@ export function App() {
           <Now live={live} />
           <Pipeline live={live} />
           <Groups live={live} />
-          <TimeLine live={live} />
           <OrderSearch />
           <Meanings live={live} />
         </main>

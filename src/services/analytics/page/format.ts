@@ -38,11 +38,22 @@ export function duration(ms: number | null | undefined): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** `1,234.56 EUR`, from 100,000 on `1.23M EUR`. */
+/** How long the oldest message waits: `< 0.5 s` between two looks, `≥ 12 s` where it was there before. */
+export function waiting({ ms, atLeast }: { ms: number; atLeast: boolean }): string {
+  if (atLeast) return `≥ ${duration(ms)}`;
+  return ms < 500 ? "< 0.5 s" : duration(ms);
+}
+
+/** `1,234 EUR`, from 100,000 on `1.23M EUR`; without a currency the bare amount. */
 export function money(cents: number, currency: string): string {
   const amount = cents / 100;
   const text = amount < 100_000 ? whole.format(amount) : short.format(amount);
-  return `${text} ${currency}`;
+  return `${text} ${currency}`.trim();
+}
+
+/** `1 member`, `12 members` */
+export function plural(count: number, what: string): string {
+  return `${whole.format(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** `12.3 %` */

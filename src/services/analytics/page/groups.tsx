@@ -1,6 +1,8 @@
 /** Every consumer group: its members, and which partitions each owns, as a grid. */
 import type { GroupView, Live, MemberView, TopicView } from "../web/live.ts";
-import { brief, duration, timeOfDay } from "./format.ts";
+import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
+import { brief, plural, timeOfDay, waiting } from "./format.ts";
+import { TimeLine } from "./time_line.tsx";
 
 /** So many colours are told apart; further members begin anew, and have their row and name. */
 const COLORS = 6;
@@ -14,6 +16,7 @@ export function Groups({ live }: { live: Live }) {
       {live.groups === null ? <p class="empty">Kafka does not answer.</p> : (
         <div class="groups">
           {live.groups.map((group) => <Group key={group.service} group={group} />)}
+          <TimeLine live={live} />
         </div>
       )}
     </section>
@@ -26,18 +29,20 @@ function Group({ group }: { group: GroupView }) {
     ...new Set(topics.flatMap((topic) => topic.partitions.map((p) => p.partition))),
   ]
     .toSorted((a, b) => a - b);
-  const settled = ["Stable", "Empty", "Dead", "reads the log"].includes(state);
   return (
-    <article class={settled ? "card group" : "card group rebalancing"} data-group={service}>
+    <article
+      class={isSettled(state) ? "card group" : "card group rebalancing"}
+      data-group={service}
+    >
       <h3>
         {service} <span class="state">{stateOf(group)}</span>
         <span class="lag">
           lag {brief(lag.messages)} messages
-          {lag.messages > 0 && ` · ${lag.atLeast ? "at least " : ""}${duration(lag.ms)}`}
+          {lag.messages > 0 && ` · ${waiting(lag)}`}
         </span>
       </h3>
       <p class="order">
-        each cell, from top to bottom: {topics.map(({ topic }) => topic).join(", ")}
+        cells, top to bottom: {topics.map(({ topic }) => topic).join(", ")}
       </p>
       <div class="scroll">
         <table>
@@ -91,10 +96,9 @@ function Group({ group }: { group: GroupView }) {
 }
 
 function stateOf({ state, members }: GroupView): string {
-  if (state === "reads the log") return "reads the log itself, in no group";
-  if (state === "Stable") return `${members.length} member${members.length === 1 ? "" : "s"}`;
-  if (state === "Empty" || state === "Dead") return "no members";
-  return "rebalancing";
+  if (state === READS_THE_LOG) return "reads the log itself, in no group";
+  if (!isSettled(state)) return "rebalancing";
+  return members.length === 0 ? "no members" : plural(members.length, "member");
 }
 
 interface Columns {

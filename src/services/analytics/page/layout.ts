@@ -33,15 +33,16 @@ export interface Layout {
   readonly edges: readonly Edge[];
 }
 
-const COLUMN = 158;
+const COLUMN = 160;
 const LANE = 94;
-const SERVICE = { width: 112, height: 74 };
-const TOPIC = { width: 108, height: 38 };
+const SERVICE = { width: 108, height: 74 };
+const TOPIC = { width: 98, height: 38 };
 const BAR_HEIGHT = 40;
 /** Above and below the lanes: where lines run that pass others by. */
 const MARGIN = 46;
 const BYPASS = 15;
 const RADIUS = 9;
+const ASIDE = 14;
 
 export function layOut(): Layout {
   const columns = columnsOf();
@@ -157,14 +158,20 @@ function straight(a: Box, b: Box) {
 /** From a box's edge to a free line, along it, and to the other box's edge. */
 function around(a: Box, b: Box, y: number, side: 1 | -1) {
   const back = b.x < a.x ? -1 : 1;
-  const [x1, x2] = [a.x + 12 * back, b.x - 12 * back];
+  // Beside the middle, where others end, and on the side where fewer are crossed.
+  const x1 = a.x + ASIDE * back * side;
+  const x2 = b.x - ASIDE * back;
   const [y1, y2] = [a.y + side * a.height / 2, b.y + side * b.height / 2];
   const turn = RADIUS * back;
   const corner = RADIUS * side;
   return {
     path: `M${x1} ${y1}V${y - corner}Q${x1} ${y} ${x1 + turn} ${y}` +
       `H${x2 - turn}Q${x2} ${y} ${x2} ${y - corner}V${y2}`,
-    label: { x: x2 + back * -10, y: y + (side > 0 ? 13 : -4), anchor: "start" as const },
+    label: {
+      x: (back > 0 ? x1 : x2) + ASIDE,
+      y: y + (side > 0 ? 13 : -4),
+      anchor: "start" as const,
+    },
   };
 }
 

@@ -60,7 +60,7 @@ export function Meanings({ live }: { live: Live }) {
             </div>
           ))}
         </dl>
-        <p>
+        <p data-counted-since={startedAt}>
           Counting began at {timeOfDay(Date.parse(startedAt))}. Left out of windows:{" "}
           {count(lateEvents)} events that came more than ten minutes late. Latency taken as 0:{" "}
           {count(clockSkewEvents)}{" "}

@@ -50,7 +50,7 @@ function Orders({ snapshot, atMs }: CardProps) {
     row("settled", "--green", [2, 2]),
   ];
   return (
-    <Card title="Orders" unit="per second, last 10 s" total="in total">
+    <Card title="Orders" unit="last 10 s" total="in total">
       <Rows rows={rows} />
       <Plot
         title="Orders per second"
@@ -78,7 +78,7 @@ function Outcomes({ snapshot, atMs }: CardProps) {
     row("rejected", "--red", [2, 2]),
   ];
   return (
-    <Card title="Outcomes" unit="orders in total" total="share">
+    <Card title="Outcomes" unit="in total" total="">
       <Rows rows={rows} />
       <Plot
         title="Outcomes per second"
@@ -127,7 +127,7 @@ function LatencyCard({ snapshot, atMs }: CardProps) {
   ];
   const { startsAtMs, windowMs } = perTenSeconds;
   return (
-    <Card title="Placed to outcome" unit="settled in the last minute" total="all">
+    <Card title="Placed to outcome" unit="last min" total="all">
       <Rows rows={rows} />
       <Plot
         title="Latency from placed to outcome"
@@ -154,7 +154,10 @@ function Revenue({ snapshot, atMs }: CardProps) {
       color: CURRENCY_COLORS[index]!,
       dash: index === 0 ? undefined : [6, 3 * index],
       big: money(amounts.confirmedCents, ""),
-      small: `of ${money(amounts.orderedCents, "")}`,
+      small: [
+        `${money(minutes.at(-2) ?? 0, "")}/min`,
+        `of ${money(amounts.orderedCents, "")}`,
+      ],
       exact: amounts.confirmedCents,
       values: minutes.map((cents) => cents / 100),
     };
@@ -162,7 +165,7 @@ function Revenue({ snapshot, atMs }: CardProps) {
   const { startsAtMs, windowMs } = perMinute;
   const length = Math.max(0, ...rows.map(({ values }) => values.length));
   return (
-    <Card title="Revenue" unit="confirmed, in total" total="of placed">
+    <Card title="Revenue" unit="confirmed" total="last min, of placed">
       <Rows
         rows={rows.length > 0 ? rows : [{ label: NOTHING, color: "--blue", big: "", small: "" }]}
       />
@@ -178,14 +181,23 @@ function Revenue({ snapshot, atMs }: CardProps) {
   );
 }
 
+/** Means over so many seconds: single ones jump with each transaction. */
+const BIN = 5;
+
 function seconds({ perSecond }: Snapshot, atMs: number, series: readonly Series[]) {
   const { startsAtMs, windowMs } = perSecond;
-  // The newest second is not over: it would always fall.
-  const whole = (values: Series["values"]) => values.slice(0, -1);
+  // Bins begin at the same times whenever they are made, and the newest second is not over.
+  const skipped = (BIN - startsAtMs / windowMs % BIN) % BIN;
+  const bins = Math.max(0, Math.floor((perSecond.placed.length - 1 - skipped) / BIN));
+  const mean = (values: Series["values"], bin: number) => {
+    const first = skipped + bin * BIN;
+    return values.slice(first, first + BIN).reduce<number>((sum, n) => sum + (n ?? 0), 0) / BIN;
+  };
+  const numbers = Array.from({ length: bins }, (_, bin) => bin);
   return {
-    timesMs: whole(perSecond.placed).map((_, index) => startsAtMs + index * windowMs),
+    timesMs: numbers.map((bin) => startsAtMs + (skipped + (bin + 0.5) * BIN) * windowMs),
     untilMs: atMs,
-    series: series.map((one) => ({ ...one, values: whole(one.values) })),
+    series: series.map((one) => ({ ...one, values: numbers.map((bin) => mean(one.values, bin)) })),
   };
 }
 
@@ -210,7 +222,7 @@ interface Row {
   readonly color: string;
   readonly dash?: number[] | undefined;
   readonly big: string;
-  readonly small: string;
+  readonly small: string | readonly string[];
   readonly exact?: number;
 }
 
@@ -234,7 +246,13 @@ function Rows({ rows }: { rows: readonly Row[] }) {
             {label}
           </dt>
           <dd class="big">{big}</dd>
-          <dd class="small" data-figure={label} data-value={exact}>{small}</dd>
+          <dd
+            class={typeof small === "string" ? "small" : "small two"}
+            data-figure={label}
+            data-value={exact}
+          >
+            {typeof small === "string" ? small : small.map((line) => <div key={line}>{line}</div>)}
+          </dd>
         </div>
       ))}
     </dl>

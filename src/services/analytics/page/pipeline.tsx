@@ -1,7 +1,8 @@
 /** The pipeline as a picture: who writes and reads what, how fast, and who is behind. */
 import { type Service, type Topic, TOPICS } from "../../../topology.ts";
 import type { GroupView, Live } from "../web/live.ts";
-import { brief, duration, rate } from "./format.ts";
+import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
+import { brief, plural, rate, waiting } from "./format.ts";
 import { type Box, type Edge, layOut } from "./layout.ts";
 
 const layout = layOut();
@@ -18,8 +19,9 @@ export function Pipeline({ live }: { live: Live }) {
               viewBox="0 0 8 8"
               refX="7"
               refY="4"
-              markerWidth="7"
-              markerHeight="7"
+              markerWidth="10"
+              markerHeight="10"
+              markerUnits="userSpaceOnUse"
               orient="auto"
             >
               <path d="M0 0L8 4L0 8Z" class="arrow" />
@@ -76,11 +78,7 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
   const group = live.groups?.find(({ service }) => service === name);
   const letters = live.deadLetters[name as keyof Live["deadLetters"]];
   const isBar = width > 2 * height;
-  const lines = [
-    membersOf(name as Service, group),
-    lagOf(group),
-    letters && letters.letters > 0 ? `${brief(letters.letters)} dead letters` : "",
-  ].filter(Boolean);
+  const lines = [membersOf(name as Service, group), lagOf(group)].filter(Boolean);
   const alarm = group && (group.members.length === 0 || group.lag.ms > 5_000);
   return (
     <g class={alarm ? "service alarm" : "service"} data-service={name}>
@@ -95,15 +93,14 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
           <>
             <text class="name" x={x} y={y - height / 2 + 19}>{name}</text>
             {lines.map((line, index) => (
-              <text
-                key={index}
-                class={line.includes("dead") ? "letters" : ""}
-                x={x}
-                y={y - height / 2 + 35 + 14 * index}
-              >
-                {line}
-              </text>
+              <text key={index} x={x} y={y - height / 2 + 38 + 17 * index}>{line}</text>
             ))}
+            {letters && letters.letters > 0 && (
+              <text class="letters" x={x} y={y + height / 2 + 14}>
+                {plural(letters.letters, "dead letter")}
+                {letters.open < letters.letters && `, ${brief(letters.open)} open`}
+              </text>
+            )}
           </>
         )}
     </g>
@@ -112,16 +109,13 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
 
 function membersOf(service: Service, group: GroupView | undefined): string {
   if (!group) return service === "simulator" ? "places orders" : "";
-  if (group.state === "reads the log") return "reads the log itself";
-  const { length } = group.members;
-  if (length === 0) return "nobody";
-  const busy = group.state === "Stable" ? "" : ", rebalancing";
-  return `${length} member${length === 1 ? "" : "s"}${busy}`;
+  if (group.state === READS_THE_LOG) return "reads the log itself";
+  if (!isSettled(group.state)) return "rebalancing";
+  return group.members.length === 0 ? "no members" : plural(group.members.length, "member");
 }
 
 function lagOf(group: GroupView | undefined): string {
   if (!group) return "";
-  const { messages, ms, atLeast } = group.lag;
-  if (messages === 0) return "lag 0";
-  return `lag ${brief(messages)} · ${atLeast ? "≥ " : ""}${duration(ms)}`;
+  const { messages } = group.lag;
+  return messages === 0 ? "lag 0" : `lag ${brief(messages)} · ${waiting(group.lag)}`;
 }

@@ -70,7 +70,6 @@ function optionsOf(
   size: { width: number; height: number },
   untilS: () => number,
 ): uPlot.Options {
-  const color = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name);
   const axis: uPlot.Axis = {
     stroke: color("--soft"),
     font: FONT,
@@ -81,7 +80,7 @@ function optionsOf(
     ...size,
     legend: { show: false },
     cursor: { show: false },
-    padding: [6, 8, 0, 0],
+    padding: [6, 16, 0, 0],
     scales: {
       x: { time: true, range: () => [untilS() - OVER_S, untilS()] },
       y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
@@ -93,9 +92,9 @@ function optionsOf(
         gap: 3,
         space: 60,
         values: (_, times) => times.map((time) => `${minutesAgo(time, untilS())}`),
-        splits: () => [-10, -8, -6, -4, -2, 0].map((minutes) => untilS() + 60 * minutes),
+        splits: () => [-10, -5, 0].map((minutes) => untilS() + 60 * minutes),
       },
-      { ...axis, size: 58, gap: 4, space: 26, values: (_, values) => values.map(tick) },
+      { ...axis, size: 66, gap: 4, space: 26, values: (_, values) => values.map(tick) },
     ],
     series: [
       {},
@@ -109,6 +108,16 @@ function optionsOf(
       })),
     ],
   };
+}
+
+/** What the style sheet's colour is right now, as a canvas wants it. */
+function color(name: string): string {
+  const probe = document.createElement("i");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
 }
 
 function minutesAgo(atS: number, nowS: number): string {

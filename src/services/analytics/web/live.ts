@@ -4,7 +4,7 @@
  */
 import type { Processor, Service, Topic } from "../../../topology.ts";
 import type { Reading } from "../figures.ts";
-import type { Pause } from "../groups/pauses.ts";
+import type { Pause, Standstill } from "../groups/pauses.ts";
 import type { Rebalance } from "../groups/rebalances.ts";
 import type { Lag } from "../groups/lag_time.ts";
 import type { Snapshot } from "../snapshot.ts";
@@ -18,7 +18,7 @@ export interface Live {
   /** Null while the cluster does not say. */
   readonly groups: readonly GroupView[] | null;
   /** The newest last, a bounded number. */
-  readonly rebalances: readonly Rebalance[];
+  readonly rebalances: readonly RebalanceView[];
   /** By topic; null while it is not known. */
   readonly written: { readonly [T in Topic]?: readonly Flow<Service>[] };
   readonly deadLetters: { readonly [P in Processor]?: DeadLetterCount };
@@ -35,6 +35,11 @@ export interface DeadLetterCount {
   readonly letters: number;
   /** Those that nobody has replayed or discarded. */
   readonly open: number;
+}
+
+export interface RebalanceView extends Rebalance {
+  /** Of a partition around it; it may have begun before, and go on when the group is stable. */
+  readonly longestPause: Standstill | null;
 }
 
 export interface GroupView {

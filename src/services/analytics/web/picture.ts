@@ -2,14 +2,12 @@
 import type { GroupState } from "../../../stream/group_lag.ts";
 import type { Topic } from "../../../topology.ts";
 import type { Counting } from "../counting.ts";
+import { READS_THE_LOG } from "../groups/rebalances.ts";
 import type { GroupWatch } from "../groups/watch.ts";
 import { snapshot } from "../snapshot.ts";
 import { COUNTED_TOPICS, Flows } from "./flows.ts";
 import type { LetterCounts } from "./letters.ts";
 import type { Live } from "./live.ts";
-
-/** The state of a group in whose place this process reads the log itself. */
-export const READS_THE_LOG = "reads the log";
 
 /**
  * How analytics is to be seen while it reads the log in no group: like a group with one member. A group
