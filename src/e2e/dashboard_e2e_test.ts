@@ -88,7 +88,10 @@ Deno.test("dashboard: what a person sees of a run", async (t) => {
       const before = await totals(page);
       await until("more are settled", async () => (await totals(page)).settled > before.settled);
       const rate = page.locator('[data-edge="simulator orders.raw"] text');
-      await until("the picture shows the rate", async () => /[1-9]/.test(await rate.textContent() ?? ""));
+      await until(
+        "the picture shows the rate",
+        async () => /[1-9]/.test(await rate.textContent() ?? ""),
+      );
     });
 
     await t.step("a second validator takes half of the partitions over", async () => {

@@ -149,7 +149,7 @@ export function positionsIn(
   ends: ReadonlyMap<number, { readonly first: number; readonly end: number }>,
   committed: ReadonlyMap<number, number> = new Map(),
 ): GroupPosition[] {
-  return [...ends].map(([partition, { first, end }]) => ({
+  return [...ends].toSorted(([a], [b]) => a - b).map(([partition, { first, end }]) => ({
     topic,
     partition,
     // Where the log was cut off behind the group, what is gone is not waiting for it.

@@ -246,6 +246,28 @@ Deno.test("snapshot: rates are means over full seconds, the newest is not over",
   });
 });
 
+Deno.test("snapshot: windows reach up to now, so that rates go to 0 when nothing happens any more", () => {
+  const aggregate = createAggregate();
+  for (let i = 0; i < 100; i++) {
+    const one = order({ sequence: i, placedAtMs: NOON_MS + i * 200, latencyMs: 0 });
+    for (const event of eventsOf(one)) add(aggregate, event);
+  }
+  const settled = (nowMs: number) => {
+    const { ratesPerSecond, perSecond, orders } = snapshot(aggregate, nowMs);
+    const inWindows = perSecond.settled.reduce((a, b) => a + b, 0);
+    return [ratesPerSecond.last10Seconds?.settled, inWindows, orders.settled];
+  };
+  assertEquals(
+    settled(NOON_MS),
+    [5, 100, 100],
+    "a clock that is behind the events changes nothing",
+  );
+  assertEquals(settled(NOON_MS + 25_000), [2.5, 100, 100]);
+  assertEquals(settled(NOON_MS + 40_000), [0, 100, 100]);
+  assertEquals(settled(NOON_MS + 605_000), [0, 70, 100]);
+  assertEquals(settled(NOON_MS + 60 * MINUTE_MS), [undefined, 0, 100]);
+});
+
 Deno.test("snapshot: latency in total, by outcome, and of the newest minute", () => {
   const { latency, perTenSeconds } = figuresOf([
     ...eventsOf(order({ sequence: 1, placedAtMs: NOON_MS - MINUTE_MS, latencyMs: 30 })),

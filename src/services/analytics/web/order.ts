@@ -32,7 +32,7 @@ export async function findOrder(
   }
 }
 
-function sayWithoutCustomer(event: OrderEvent): string {
+export function sayWithoutCustomer(event: OrderEvent): string {
   if (event.type === "OrderValidated") return `accepted within ${event.processingMs} ms`;
   return sentence(event);
 }
