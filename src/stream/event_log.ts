@@ -47,6 +47,8 @@ export interface EventLog {
 }
 
 const RETRY_MS = 500;
+/** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
+const FETCH_BYTES = 1024 * 1024;
 
 export function createEventLog(options: EventLogOptions): EventLog {
   const { brokers, topics, names, log } = options;
@@ -80,7 +82,13 @@ export function createEventLog(options: EventLogOptions): EventLog {
     try {
       ends.set(topic, await reader.ends(names.topic(topic)));
       const onPosition = (partition: number, offset: number) => void next.set(partition, offset);
-      const batches = reader.read(names.topic(topic), { from: next, follow, onPosition, signal });
+      const batches = reader.read(names.topic(topic), {
+        from: next,
+        follow,
+        fetchBytes: FETCH_BYTES,
+        onPosition,
+        signal,
+      });
       for await (const batch of batches) {
         setState(undefined);
         const { partition } = batch[0]!;

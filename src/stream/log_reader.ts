@@ -27,6 +27,8 @@ export interface ReadOptions {
   readonly from?: ReadonlyMap<number, number>;
   /** Go on waiting for new records until `signal` aborts, instead of ending where the log ends now. */
   readonly follow?: boolean;
+  /** The most that one fetch brings, bytes; 8 MiB unless said. */
+  readonly fetchBytes?: number;
   /** Told after each fetch where a partition is read on: past control and aborted records, too. */
   readonly onPosition?: (partition: number, next: number) => void;
   readonly signal?: AbortSignal;
@@ -46,6 +48,7 @@ export interface LogReader {
 }
 
 const FETCH_BYTES = 8 * 1024 * 1024;
+/** As large as a batch may be: one that does not fit is read when it is the first. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 const FETCH_WAIT_MS = 100;
 const READ_COMMITTED = 1;
@@ -158,7 +161,11 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
         follow || offset < (limits.get(partition)?.end ?? 0)
       );
     for (let rest = open(); rest.length > 0 && !signal?.aborted; rest = open()) {
-      for (const data of await withLeaders(() => fetchRound(topic, new Map(rest)))) {
+      for (
+        const data of await withLeaders(() =>
+          fetchRound(topic, new Map(rest), options.fetchBytes ?? FETCH_BYTES)
+        )
+      ) {
         const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(data.partition)), data);
         if (batch.rawMessages.length > 0) next.set(data.partition, Number(batch.lastOffset()) + 1);
         if (batch.messages.length > 0) yield toRecords(topic, data.partition, batch);
@@ -171,6 +178,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   async function fetchRound(
     topic: string,
     positions: ReadonlyMap<number, number>,
+    fetchBytes: number,
   ): Promise<PartitionData[]> {
     const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
     const answers = await Promise.all(
@@ -179,14 +187,14 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
         const { responses } = await broker.fetch({
           maxWaitTime: FETCH_WAIT_MS,
           minBytes: 1,
-          maxBytes: FETCH_BYTES,
+          maxBytes: fetchBytes,
           isolationLevel: READ_COMMITTED,
           topics: [{
             topic,
             partitions: partitions.map((partition) => ({
               partition,
               fetchOffset: String(positions.get(partition)),
-              maxBytes: FETCH_BYTES_PER_PARTITION,
+              maxBytes: Math.min(fetchBytes, FETCH_BYTES_PER_PARTITION),
             })),
           }],
         });

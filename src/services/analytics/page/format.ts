@@ -21,11 +21,16 @@ export function brief(value: number): string {
   return value < 100_000 ? whole.format(value) : short.format(value);
 }
 
+/** `1,234`, from 10,000 on `12.3K`. */
+export function compact(value: number): string {
+  return value < 10_000 ? whole.format(value) : short.format(value);
+}
+
 /** `12.3/s`, `1,234/s`, `12.3K/s` */
 export function rate(perSecond: number | null | undefined): string {
   if (perSecond === null || perSecond === undefined) return NOTHING;
   if (perSecond < 10) return `${Math.round(perSecond * 10) / 10}/s`;
-  return perSecond < 10_000 ? `${whole.format(perSecond)}/s` : `${short.format(perSecond)}/s`;
+  return `${compact(perSecond)}/s`;
 }
 
 /** `87 ms`, `1.2 s`, `3 min 20 s` */
@@ -38,10 +43,10 @@ export function duration(ms: number | null | undefined): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** How long the oldest message waits: `< 0.5 s` between two looks, `≥ 12 s` where it was there before. */
+/** How long the oldest message waits: looks are 0.5 s apart; `≥ 12 s` where it was there before them. */
 export function waiting({ ms, atLeast }: { ms: number; atLeast: boolean }): string {
   if (atLeast) return `≥ ${duration(ms)}`;
-  return ms < 500 ? "< 0.5 s" : duration(ms);
+  return ms < 1_000 ? "< 1 s" : duration(ms);
 }
 
 /** `1,234 EUR`, from 100,000 on `1.23M EUR`; without a currency the bare amount. */

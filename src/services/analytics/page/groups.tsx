@@ -8,6 +8,7 @@ import { TimeLine } from "./time_line.tsx";
 const COLORS = 6;
 
 export function Groups({ live }: { live: Live }) {
+  const draw = (group: GroupView) => <Group key={group.service} group={group} />;
   return (
     <section id="groups" aria-labelledby="groups-title">
       <h2 id="groups-title">
@@ -15,8 +16,10 @@ export function Groups({ live }: { live: Live }) {
       </h2>
       {live.groups === null ? <p class="empty">Kafka does not answer.</p> : (
         <div class="groups">
-          {live.groups.map((group) => <Group key={group.service} group={group} />)}
+          {live.groups.slice(0, 1).map(draw)}
+          {/* Here it is seen, however many members there are below. */}
           <TimeLine live={live} />
+          {live.groups.slice(1).map(draw)}
         </div>
       )}
     </section>

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { Live } from "../web/live.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { brief, count, duration, money, NOTHING, rate, share } from "./format.ts";
+import { brief, compact, count, duration, money, NOTHING, rate, share } from "./format.ts";
 import { Plot, type Series } from "./plot.tsx";
 
 /** As many currencies have a line of their own in the card and in its plot. */
@@ -165,7 +165,7 @@ function Revenue({ snapshot, atMs }: CardProps) {
   const { startsAtMs, windowMs } = perMinute;
   const length = Math.max(0, ...rows.map(({ values }) => values.length));
   return (
-    <Card title="Revenue" unit="confirmed" total="last min, of placed">
+    <Card title="Revenue" unit="confirmed" total="of placed">
       <Rows
         rows={rows.length > 0 ? rows : [{ label: NOTHING, color: "--blue", big: "", small: "" }]}
       />
@@ -174,7 +174,7 @@ function Revenue({ snapshot, atMs }: CardProps) {
         timesMs={Array.from({ length }, (_, index) => startsAtMs + index * windowMs)}
         untilMs={atMs}
         series={rows}
-        tick={(value) => `${brief(value)}/min`}
+        tick={(value) => `${compact(value)}/min`}
         stepped
       />
     </Card>

@@ -83,13 +83,13 @@ function optionsOf(
     padding: [6, 16, 0, 0],
     scales: {
       x: { time: true, range: () => [untilS() - OVER_S, untilS()] },
-      y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
+      y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 10] },
     },
     axes: [
       {
         ...axis,
-        size: 22,
-        gap: 3,
+        size: 26,
+        gap: 7,
         space: 60,
         values: (_, times) => times.map((time) => `${minutesAgo(time, untilS())}`),
         splits: () => [-10, -5, 0].map((minutes) => untilS() + 60 * minutes),
