@@ -87,6 +87,12 @@ const faults: [string, Uint8Array | null, Uint8Array | null, DeadLetterReason][]
     changed({ occurredAt: "2026-01-02" }),
     "wrong_shape",
   ],
+  [
+    "a time that there is not",
+    utf8.encode("r1-000001"),
+    changed({ occurredAt: "2026-13-02T03:04:05.678Z" }),
+    "wrong_shape",
+  ],
   ["no key", null, encode(order), "missing_key"],
   ["an empty key", new Uint8Array(), encode(order), "missing_key"],
   ["another key", utf8.encode("r1-000002"), encode(order), "key_mismatch"],

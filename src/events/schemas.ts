@@ -27,7 +27,11 @@ export const MAX_ITEMS = 100;
 export const MAX_VALUE_BYTES = 64 * 1024;
 
 const Id = Type.String({ pattern: "^[A-Za-z0-9_.-]{1,64}$" });
-const Time = Type.String({ pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z$" });
+/** Such that `Date.parse` understands it: a 99th month is the sender's fault, too. */
+const Time = Type.String({
+  pattern: "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])" +
+    "T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}Z$",
+});
 const Text = Type.String({ maxLength: 500 });
 const Currency = Type.String({ pattern: "^[A-Z]{3}$" });
 const Cents = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });

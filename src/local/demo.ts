@@ -4,9 +4,11 @@
  * stops them.
  */
 import { type Config, flag, hosts, integer, type Setting } from "../runtime/config.ts";
-import { runProgram } from "../runtime/program.ts";
+import { Failure, runProgram } from "../runtime/program.ts";
 import { aborted } from "../runtime/stop.ts";
 import { processorSettings, topicSettings } from "../runtime/settings.ts";
+import { createClient } from "../stream/client.ts";
+import { clusterReady } from "../stream/cluster_ready.ts";
 import { PROCESSORS, type Service } from "../topology.ts";
 import { settings as analyticsSettings } from "../services/analytics/config.ts";
 import { bundlePage } from "./bundle_page.ts";
@@ -92,7 +94,7 @@ function existingCluster(
   source: { option: string; fallback: string; help: string },
 ): Setting<string[] | undefined> {
   const { read } = hosts(source);
-  return { ...source, read: (text) => text === "" ? undefined : read(text) };
+  return { ...source, read: (text, file) => text === "" ? undefined : read(text, file) };
 }
 
 async function demo(
@@ -106,6 +108,7 @@ async function demo(
   };
   // As many pieces as orders: then a few percent of them find something sold out.
   const initialStock = Math.max(20_000, config.orders);
+  if (config.external) await reachable(config.external, signal, notice);
   const { dashboardPort, env } = await dashboard(notice);
   const run = await openRun({ ...config, initialStock, env, onNotice: notice });
   try {
@@ -131,6 +134,17 @@ async function demo(
     line.clear();
     await run.close();
   }
+}
+
+/** Waits for a cluster that is not ours to start. */
+async function reachable(
+  brokers: readonly string[],
+  signal: AbortSignal,
+  onWait: (reason: string) => void,
+): Promise<void> {
+  const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
+  await clusterReady(kafka, { access: { brokers }, topics: [], signal, onWait });
+  if (signal.aborted) throw new Failure("stopped before Kafka answered");
 }
 
 function stopped(line: ReturnType<typeof createProgressLine>): number {

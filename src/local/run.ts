@@ -115,7 +115,7 @@ async function prepareRun(
   onNotice(`Kafka is ready at ${brokers.join(",")}`);
   // A cluster that others use gets topics of this run's own.
   const names = new Names(external ? `demo-${Date.now().toString(36)}.` : "");
-  const kafka = createClient({ brokers, clientId: `demo-${Deno.pid}` });
+  const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
   const { created } = await createTopics(kafka, names, { partitions, replicationFactor: 1 });
 
   const place = { url: databaseUrl, directory };

@@ -1,5 +1,7 @@
 /** What a person's command starts with: waiting for Kafka, and a reader of the log. */
+import type { Config } from "../runtime/config.ts";
 import { Failure } from "../runtime/program.ts";
+import { kafkaAccess, type kafkaSettings } from "../runtime/settings.ts";
 import { createClient, explain, isKafkaError } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
 import { type LogReader, openLogReader } from "../stream/log_reader.ts";
@@ -18,25 +20,25 @@ export interface OpenLog {
  * @throws {Failure} it was stopped before Kafka answered, or Kafka failed in the middle
  */
 export async function withLog<T>(
-  config: { readonly brokers: readonly string[]; readonly topicPrefix: string },
+  config: Config<typeof kafkaSettings>,
   command: string,
   signal: AbortSignal,
   work: (log: OpenLog) => Promise<T>,
 ): Promise<T> {
-  const { brokers, topicPrefix } = config;
-  const kafka = createClient({ brokers, clientId: `${command}-${Deno.pid}` });
+  const access = kafkaAccess(config);
+  const kafka = createClient(access, `${command}-${Deno.pid}`);
   const onWait = (reason: string) => console.error(`${command}: ${reason}`);
-  await clusterReady(kafka, { brokers, topics: [], signal, onWait });
+  await clusterReady(kafka, { access, topics: [], signal, onWait });
   if (signal.aborted) throw new Failure("stopped before Kafka answered");
   try {
     const reader = await openLogReader(kafka);
     try {
-      return await work({ kafka, reader, names: new Names(topicPrefix) });
+      return await work({ kafka, reader, names: new Names(config.topicPrefix) });
     } finally {
       await reader.close();
     }
   } catch (error) {
     if (!isKafkaError(error)) throw error;
-    throw new Failure(`Kafka at ${brokers.join(", ")} failed: ${explain(error)}`);
+    throw new Failure(`Kafka at ${access.brokers.join(", ")} failed: ${explain(error)}`);
   }
 }

@@ -4,7 +4,7 @@ import { runProgram } from "../runtime/program.ts";
 import { logSettings, storeSettings } from "../runtime/settings.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../store/catalog.ts";
-import { openDatabase } from "../store/open.ts";
+import { openDatabase, whenAvailable } from "../store/open.ts";
 import { makeCatalog } from "./catalog_data.ts";
 import { seed } from "./seed.ts";
 
@@ -49,9 +49,13 @@ if (import.meta.main) {
   const code = await runProgram({
     name: "seed",
     settings,
-    async run({ config }) {
+    async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
-      const catalog = await openCatalog(place);
+      const catalog = await whenAvailable(
+        () => openCatalog(place),
+        signal,
+        (reason) => log.warn(reason),
+      );
       const inventory = await openDatabase({
         ...place,
         owner: "inventory",

@@ -24,7 +24,7 @@ const TABLES: readonly { owner: string; tables: readonly Table[] }[] = [
 
 /** Creates a world's topics and writes its records, at the offsets that they say. */
 export async function publishWorld(bootstrap: string, { names, records }: World): Promise<void> {
-  const kafka = createClient({ brokers: [bootstrap], clientId: "test" });
+  const kafka = createClient({ brokers: [bootstrap] }, "test");
   await createTopics(kafka, names, { partitions: PARTITIONS, replicationFactor: 1 });
   const sender = await openTransactionalSender(kafka, `${names.prefix}test`);
   try {
@@ -71,7 +71,7 @@ export async function runCommand(main: string, args: readonly string[], options:
   directory?: string;
 }): Promise<Output> {
   const { bootstrap, prefix, directory } = options;
-  const settings = "KAFKA_BROKERS,TOPIC_PREFIX,NODE_ENV,KAFKAJS_*";
+  const settings = "KAFKA_*,TOPIC_PREFIX,NODE_ENV,KAFKAJS_*";
   const tables = directory === undefined ? [] : [
     "--allow-env=DATA_DIR,DATABASE_URL,PG*,USER,USERNAME",
     `--allow-read=${directory}`,

@@ -1,7 +1,13 @@
 /** `deno task topics`: waits for Kafka, creates the topics that are missing, and says which. */
 import { Failure, runProgram } from "../runtime/program.ts";
-import { kafkaSettings, logSettings, topicSettings } from "../runtime/settings.ts";
-import { createClient } from "../stream/client.ts";
+import {
+  kafkaAccess,
+  kafkaSettings,
+  loginIsWhole,
+  logSettings,
+  topicSettings,
+} from "../runtime/settings.ts";
+import { createClient, explain, isKafkaError } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
 import { createTopics, PartitionsDiffer } from "../stream/topics.ts";
 import { Names } from "../topology.ts";
@@ -10,11 +16,13 @@ Deno.exit(
   await runProgram({
     name: "topics",
     settings: { ...kafkaSettings, ...logSettings, ...topicSettings },
+    checks: [loginIsWhole],
     async run({ config, signal }) {
-      const { brokers, partitions, replicationFactor } = config;
-      const kafka = createClient({ brokers, clientId: `topics-${Deno.pid}` });
+      const { partitions, replicationFactor } = config;
+      const access = kafkaAccess(config);
+      const kafka = createClient(access, `topics-${Deno.pid}`);
       await clusterReady(kafka, {
-        brokers,
+        access,
         topics: [],
         signal,
         onWait: console.error,
@@ -31,7 +39,11 @@ Deno.exit(
             `each order topic has ${partitions} partitions`,
         );
       } catch (error) {
-        throw error instanceof PartitionsDiffer ? new Failure(error.message) : error;
+        if (error instanceof PartitionsDiffer) throw new Failure(error.message);
+        if (!isKafkaError(error)) throw error;
+        throw new Failure(
+          `Kafka at ${access.brokers.join(", ")} does not create them: ${explain(error)}`,
+        );
       }
     },
   }),

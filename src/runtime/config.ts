@@ -19,7 +19,7 @@ export interface Setting<T> {
   /** One line for people: what it means, in which unit. */
   readonly help: string;
   /** @throws {Error} with what was expected, not what was found: the caller adds name and value */
-  readonly read: (text: string) => T;
+  readonly read: (text: string, readFile: Sources["readFile"]) => T;
 }
 
 interface Source {
@@ -99,6 +99,29 @@ export function hosts(source: Source): Setting<string[]> {
       });
       if (!good) throw new Error("host:port, several separated by commas");
       return list;
+    },
+  };
+}
+
+/**
+ * A text file, read at start: the setting is its path, the value what it holds, without white space
+ * around; undefined for no path.
+ */
+export function textFile(
+  source: Source & { pattern: RegExp; expected: string },
+): Setting<string | undefined> {
+  return {
+    ...source,
+    read(path, readFile) {
+      if (path === "") return undefined;
+      let text: string;
+      try {
+        text = readFile(path).trim();
+      } catch (error) {
+        throw new Error(`${source.expected} that can be read (${(error as Error).message})`);
+      }
+      if (!source.pattern.test(text)) throw new Error(source.expected);
+      return text;
     },
   };
 }
@@ -205,7 +228,7 @@ export function readConfig<S extends Settings>(settings: S, options: {
       ? `--${setting.option}`
       : setting.env ?? `--${setting.option}`;
     try {
-      values[name] = setting.read(text.trim());
+      values[name] = setting.read(text.trim(), sources.readFile);
     } catch (error) {
       faults.push(`${label}: expected ${(error as Error).message}, found "${text}"`);
     }

@@ -10,6 +10,7 @@ import {
   readConfig,
   type Sources,
   string,
+  textFile,
 } from "./config.ts";
 
 const settings = {
@@ -138,4 +139,33 @@ Deno.test("readConfig: positionals are counted", () => {
   assertEquals(read(["r1-000001"]), ["r1-000001"]);
   assertThrows(() => read([]), ConfigError, "expected ORDER_ID");
   assertThrows(() => read(["a", "b"]), ConfigError, '"b": unexpected; expected ORDER_ID');
+});
+
+Deno.test("textFile: the value is what the file holds; a fault shows the path, never the content", () => {
+  const secret = textFile({
+    env: "SECRET_FILE",
+    fallback: "",
+    pattern: /^\w+$/,
+    expected: "a file of one word",
+    help: "",
+  });
+  const read = (env: Record<string, string>, files: Record<string, string>) =>
+    readConfig({ secret }, {
+      sources: {
+        args: [],
+        env: (name) => env[name],
+        readFile: (path) => {
+          if (path in files) return files[path]!;
+          throw new Deno.errors.NotFound("no such file");
+        },
+      },
+    }).config.secret;
+  assertEquals(read({}, {}), undefined);
+  assertEquals(read({ SECRET_FILE: "/s" }, { "/s": "word\n" }), "word");
+  const absent = assertThrows(() => read({ SECRET_FILE: "/s" }, {}), ConfigError);
+  assertEquals(absent.faults, [
+    'SECRET_FILE: expected a file of one word that can be read (no such file), found "/s"',
+  ]);
+  const odd = assertThrows(() => read({ SECRET_FILE: "/s" }, { "/s": "two words" }), ConfigError);
+  assertEquals(odd.faults, ['SECRET_FILE: expected a file of one word, found "/s"']);
 });

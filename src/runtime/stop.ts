@@ -4,18 +4,25 @@
  */
 
 /**
- * Aborts, with the cause as the reason, when this process should stop. A second signal ends the
- * process at once: that is what a person means who presses Ctrl-C twice.
+ * One press of Ctrl-C arrives up to three times: the terminal tells every process of the group, and
+ * `npx` and `deno task` pass on what they were told. Signals this close to the first are the same press.
+ */
+const SAME_PRESS_MS = 1_000;
+
+/**
+ * Aborts, with the cause as the reason, when this process should stop. A second signal, later on, ends
+ * the process at once: that is what a person means who presses Ctrl-C twice.
  *
  * @param options.stdin also stop when standard input ends
  */
 export function stopSignal(options: { stdin: boolean }): AbortSignal {
   const controller = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const onSignal = () => {
-      // From now on the signal has its default effect.
-      Deno.removeSignalListener(signal, onSignal);
       controller.abort(signal);
+      // After this press the signal has its default effect.
+      timer ??= setTimeout(() => Deno.removeSignalListener(signal, onSignal), SAME_PRESS_MS);
     };
     Deno.addSignalListener(signal, onSignal);
   }

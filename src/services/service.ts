@@ -3,7 +3,7 @@ import { Registry } from "prom-client";
 import type { Config } from "../runtime/config.ts";
 import { startHttp } from "../runtime/http.ts";
 import type { Logger } from "../runtime/log.ts";
-import type { processorSettings } from "../runtime/settings.ts";
+import { kafkaAccess, type processorSettings } from "../runtime/settings.ts";
 import { createProcessorMetrics } from "../stream/metrics.ts";
 import { createProcessor, type ProcessorOptions } from "../stream/processor.ts";
 import { Names, type Processor } from "../topology.ts";
@@ -24,7 +24,8 @@ export async function runService(options: {
   const { service, config, handlers, log, signal, registry = new Registry() } = options;
   const processor = createProcessor({
     ...config,
-    clientId: `${service}-${Deno.pid}`,
+    access: kafkaAccess(config),
+    clientId: config.memberName || `${service}-${Deno.pid}`,
     service,
     names: new Names(config.topicPrefix),
     handlers,

@@ -7,6 +7,7 @@
  * `sql.begin`, and it has no limit for how long an answer may take.
  */
 import postgres from "postgres";
+import { Failure } from "../runtime/program.ts";
 import { Unavailable } from "./database.ts";
 
 export type Parameter = string | number | null;
@@ -45,7 +46,7 @@ const SERVER_LIMITS = {
  *
  * @param url `postgres://user:password@host:port/database`
  * @param answerTimeoutMs after how long without an answer a connection is given up
- * @throws {Error} the url is not of that form; the message does not show it, it holds a password
+ * @throws {Failure} the url is not of that form; the message does not show it, it holds a password
  */
 export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Pool {
   const label = labelOf(url);
@@ -181,7 +182,7 @@ function labelOf(url: string): string {
     const { host, pathname } = new URL(url);
     return `PostgreSQL at ${host}${pathname}`;
   } catch {
-    throw new Error(
+    throw new Failure(
       "DATABASE_URL can't be read: expected postgres://user:password@host:port/database",
     );
   }

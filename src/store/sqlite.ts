@@ -9,6 +9,7 @@
  */
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { Failure } from "../runtime/program.ts";
 import { pause } from "../runtime/stop.ts";
 import { type Database, type Row, type Table, Unavailable } from "./database.ts";
 import { keyOf, pushValues } from "./rows.ts";
@@ -24,10 +25,13 @@ const INSERT_ROWS = 50;
  * Opens the file, creating it, its directory and the tables where they are not there yet.
  *
  * @throws {Unavailable} other processes keep it locked
- * @throws {Error} it can't be opened, or is no database
+ * @throws {Failure} it can't be opened
+ * @throws {Error} it is no database
  */
 export async function openSqlite(path: string, tables: readonly Table[]): Promise<Database> {
-  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.mkdir(dirname(path), { recursive: true }).catch((error) => {
+    throw cannotOpen(path, error);
+  });
   const writer = connect(path);
   let reader: DatabaseSync | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -97,8 +101,12 @@ function connect(path: string): DatabaseSync {
     // SQLite's own waiting would block the event loop; ours is faster, too: see whenFree.
     return new DatabaseSync(path, { timeout: 0 });
   } catch (error) {
-    throw new Error(`SQLite can't open ${path}: ${(error as Error).message}`, { cause: error });
+    throw cannotOpen(path, error);
   }
+}
+
+function cannotOpen(path: string, error: unknown): Failure {
+  return new Failure(`SQLite can't open ${path}: ${(error as Error).message}`, { cause: error });
 }
 
 /** The identifiers of a table, quoted. */

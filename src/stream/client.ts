@@ -3,15 +3,9 @@
  * concern nobody else.
  */
 // First: it mends modules before kafkajs loads them.
-import "./fast_path.ts";
+import "./mends.ts";
 import { Kafka, logLevel } from "kafkajs";
-
-export interface ClientOptions {
-  /** `host:port` of some brokers of the cluster. */
-  readonly brokers: readonly string[];
-  /** What the broker's logs and metrics call this process. */
-  readonly clientId: string;
-}
+import type { KafkaAccess } from "../runtime/settings.ts";
 
 /**
  * A client with the settings that the measurements asked for:
@@ -20,11 +14,15 @@ export interface ClientOptions {
  *   retry; with the default of 300 ms small transactions take ten times as long;
  * - no log of its own: kafkajs logs a stack trace for each failed attempt. Every failure reaches its
  *   caller as an error; the callers say in one line that the cluster is gone, or back.
+ *
+ * @param clientId what the broker's logs and metrics call this process
  */
-export function createClient(options: ClientOptions): Kafka {
+export function createClient({ brokers, caPem, login }: KafkaAccess, clientId: string): Kafka {
   return new Kafka({
-    brokers: [...options.brokers],
-    clientId: options.clientId,
+    brokers: [...brokers],
+    clientId,
+    ...caPem && { ssl: { ca: [caPem] } },
+    ...login && { sasl: { mechanism: "scram-sha-512", ...login } },
     connectionTimeout: 3_000,
     requestTimeout: 15_000,
     retry: { initialRetryTime: 20, maxRetryTime: 1_000, multiplier: 1.6, retries: 8 },
@@ -35,12 +33,36 @@ export function createClient(options: ClientOptions): Kafka {
 
 /** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
 export function explain(error: unknown): string {
-  let cause = error;
-  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  const cause = causeOf(error);
   return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */
 export function isKafkaError(error: unknown): boolean {
   return error instanceof Error && error.name.startsWith("KafkaJS");
+}
+
+/** Why a broker that is there does not let us in; undefined when it just does not answer. */
+export function refusal(error: unknown): string | undefined {
+  const cause = causeOf(error);
+  if (!(cause instanceof Error)) return undefined;
+  if (cause.name === "KafkaJSConnectionClosedError") {
+    return "it closes the connection: does it want TLS (KAFKA_SSL_CA_FILE) or a login " +
+      "(KAFKA_SASL_USERNAME)?";
+  }
+  const refused = cause.name === "KafkaJSSASLAuthenticationError" ||
+    /certificate|TLS/.test(cause.message);
+  return refused ? cause.message : undefined;
+}
+
+/** The first cause of an error; of several at once the first. */
+function causeOf(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof Error) {
+    const [first] = (cause as Partial<AggregateError>).errors ?? [];
+    const next = cause.cause ?? first;
+    if (!(next instanceof Error)) break;
+    cause = next;
+  }
+  return cause;
 }

@@ -1,6 +1,8 @@
 /** Waits for the cluster and its topics, and says so in one line for each change of what is missing. */
 import type { Kafka } from "kafkajs";
+import type { KafkaAccess } from "../runtime/settings.ts";
 import { pause } from "../runtime/stop.ts";
+import { refusal } from "./client.ts";
 
 const RETRY_MS = 1_000;
 
@@ -10,7 +12,7 @@ const RETRY_MS = 1_000;
  * @param options.onWait told what is being waited for, once for each change of it
  */
 export async function clusterReady(kafka: Kafka, options: {
-  brokers: readonly string[];
+  access: KafkaAccess;
   /** Names on the cluster. */
   topics: readonly string[];
   signal: AbortSignal;
@@ -32,10 +34,9 @@ export async function clusterReady(kafka: Kafka, options: {
         `waiting for the topic${missing.length > 1 ? "s" : ""} ${missing.join(", ")}: ` +
           "`deno task topics` creates them",
       );
-    } catch {
-      tell(
-        `waiting for Kafka at ${options.brokers.join(", ")}: \`deno task broker\` starts one`,
-      );
+    } catch (error) {
+      const why = refusal(error) ?? "`deno task broker` starts one";
+      tell(`waiting for Kafka at ${options.access.brokers.join(", ")}: ${why}`);
     } finally {
       await admin.disconnect().catch(() => {});
     }

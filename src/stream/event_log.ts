@@ -4,6 +4,7 @@
  */
 import type { OrderEvent } from "../events/schemas.ts";
 import type { Logger } from "../runtime/log.ts";
+import type { KafkaAccess } from "../runtime/settings.ts";
 import { pause } from "../runtime/stop.ts";
 import type { Names, Topic } from "../topology.ts";
 import { createClient, isKafkaError } from "./client.ts";
@@ -12,7 +13,7 @@ import { createEventDecoder } from "./event_decoder.ts";
 import { openLogReader } from "./log_reader.ts";
 
 export interface EventLogOptions {
-  readonly brokers: readonly string[];
+  readonly access: KafkaAccess;
   readonly clientId: string;
   readonly topics: readonly Topic[];
   readonly names: Names;
@@ -51,8 +52,8 @@ const RETRY_MS = 500;
 const FETCH_BYTES = 1024 * 1024;
 
 export function createEventLog(options: EventLogOptions): EventLog {
-  const { brokers, topics, names, log } = options;
-  const kafka = createClient({ brokers, clientId: options.clientId });
+  const { access, topics, names, log } = options;
+  const kafka = createClient(access, options.clientId);
   const decoder = createEventDecoder(log);
   /** By topic: the next offset of each partition. */
   const positions = new Map(topics.map((topic) => [topic, new Map<number, number>()]));
@@ -104,7 +105,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   async function insist(topic: Topic, follow: boolean, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await clusterReady(kafka, {
-        brokers,
+        access,
         topics: topics.map((topic) => names.topic(topic)),
         signal,
         onWait: setState,

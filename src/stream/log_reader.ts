@@ -5,7 +5,7 @@
  * kafkajs has no such reader (its consumer always needs a group), but the parts it is made of do: the
  * cluster finds leaders and fetches, its Batch drops aborted and control records.
  */
-import "./fast_path.ts";
+import "./mends.ts";
 import type { Kafka } from "kafkajs";
 import KafkaBatch from "kafkajs/src/consumer/batch.js";
 import { pause } from "../runtime/stop.ts";

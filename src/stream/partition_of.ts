@@ -1,5 +1,5 @@
 /** Which partition a key belongs to, as every client of Kafka computes it (murmur2). */
-import "./fast_path.ts";
+import "./mends.ts";
 import { Partitioners } from "kafkajs";
 
 const partition = Partitioners.DefaultPartitioner();

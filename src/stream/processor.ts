@@ -7,6 +7,7 @@
  * committed offset and starts from there. Whatever the error was, that is always right.
  */
 import type { Logger } from "../runtime/log.ts";
+import type { KafkaAccess } from "../runtime/settings.ts";
 import { pause } from "../runtime/stop.ts";
 import {
   deadLetterTopicOf,
@@ -25,7 +26,7 @@ export const GUARANTEES = ["exactly_once", "at_least_once"] as const;
 export type Guarantee = typeof GUARANTEES[number];
 
 export interface ProcessorOptions {
-  readonly brokers: readonly string[];
+  readonly access: KafkaAccess;
   /** This process's name, unique among the members of its group. */
   readonly clientId: string;
   readonly service: ProcessorName;
@@ -72,14 +73,14 @@ export function createProcessor(options: ProcessorOptions): Processor {
   return {
     notReady: () => state,
     async run(signal) {
-      const kafka = createClient({ brokers: options.brokers, clientId: options.clientId });
+      const kafka = createClient(options.access, options.clientId);
       const topics = topicsReadBy(service);
       const needed = [...topics, deadLetterTopicOf(service)].map((topic) =>
         options.names.topic(topic)
       );
       while (!signal.aborted) {
         await clusterReady(kafka, {
-          brokers: options.brokers,
+          access: options.access,
           topics: needed,
           signal,
           onWait: setState,

@@ -24,11 +24,13 @@ const plain = (value: Uint8Array | null) => value && Array.from(value);
 
 Deno.test("encodeRecordBatch: kafkajs's decoder reads back what was written", async () => {
   const bytes = fc.option(fc.uint8Array({ maxLength: 300 }));
+  // kafkajs's decoder takes what every object inherits ("toString") for a header it has read already.
+  const headerName = fc.string({ minLength: 1, maxLength: 9 }).filter((name) => !(name in {}));
   const record = fc.record({
     key: bytes,
     value: bytes,
     timestampDelta: fc.oneof(fc.nat(1_000), fc.nat(2 ** 40)),
-    headers: fc.dictionary(fc.string({ minLength: 1, maxLength: 9 }), fc.string({ maxLength: 9 }), {
+    headers: fc.dictionary(headerName, fc.string({ maxLength: 9 }), {
       maxKeys: 3,
       noNullPrototype: true,
     }),

@@ -10,6 +10,7 @@
 import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { OrderEvent } from "../events/schemas.ts";
 import type { Logger } from "../runtime/log.ts";
+import type { KafkaAccess } from "../runtime/settings.ts";
 import { pause, settlesWithin } from "../runtime/stop.ts";
 import { type Names, type Service, type Topic, topicsReadBy } from "../topology.ts";
 import { isBug } from "./attempt.ts";
@@ -19,7 +20,7 @@ import { createEventDecoder } from "./event_decoder.ts";
 import { createPositions, type Positions } from "./positions.ts";
 
 export interface TailOptions {
-  readonly brokers: readonly string[];
+  readonly access: KafkaAccess;
   /** This process's name, unique among the members of its group. */
   readonly clientId: string;
   readonly service: Service;
@@ -59,7 +60,7 @@ const COMMIT_EVERY_MS = 2_000;
 const RESTART_PAUSE_MS = 500;
 
 export function createTail(options: TailOptions): Tail {
-  const { brokers, service, names, log } = options;
+  const { access, service, names, log } = options;
   const topicByName = new Map(topicsReadBy(service).map((topic) => [names.topic(topic), topic]));
   const decoder = createEventDecoder(log);
   const positions = createPositions();
@@ -101,10 +102,10 @@ export function createTail(options: TailOptions): Tail {
       return decoder.undecodable;
     },
     async run(signal) {
-      const kafka = createClient({ brokers, clientId: options.clientId });
+      const kafka = createClient(access, options.clientId);
       while (!signal.aborted) {
         await clusterReady(kafka, {
-          brokers,
+          access,
           topics: [...topicByName.keys()],
           signal,
           onWait: setState,

@@ -33,7 +33,7 @@ function startTail(names: Names, onEvents: (events: readonly OrderEvent[]) => vo
   const seen: string[] = [];
   const controller = new AbortController();
   const tail = createTail({
-    brokers: [broker.bootstrap],
+    access: { brokers: [broker.bootstrap] },
     clientId: `test-${crypto.randomUUID()}`,
     service: "validator",
     names,
@@ -61,7 +61,7 @@ function startTail(names: Names, onEvents: (events: readonly OrderEvent[]) => vo
 function openEventLog(names: Names) {
   const seen: string[] = [];
   const eventLog = createEventLog({
-    brokers: [broker.bootstrap],
+    access: { brokers: [broker.bootstrap] },
     clientId: `test-${crypto.randomUUID()}`,
     topics: ["orders.raw"],
     names,

@@ -17,7 +17,7 @@ import { createTopics } from "./topics.ts";
 /** A client, and fresh topics under a prefix that no other test has. */
 export async function freshTopics(bootstrap: string, partitions = 4) {
   const names = new Names(`t${crypto.randomUUID().slice(0, 8)}.`);
-  const kafka = createClient({ brokers: [bootstrap], clientId: "test" });
+  const kafka = createClient({ brokers: [bootstrap] }, "test");
   await createTopics(kafka, names, { partitions, replicationFactor: 1 });
   return { kafka, names };
 }
@@ -87,7 +87,7 @@ export function startValidator(
 ) {
   const controller = new AbortController();
   const processor = createProcessor({
-    brokers: [bootstrap],
+    access: { brokers: [bootstrap] },
     clientId: "test-validator",
     service: "validator",
     names,

@@ -1,5 +1,5 @@
 /** Creates the topics of the topology, and finds those that are not as it says. */
-import type { Kafka } from "kafkajs";
+import type { ITopicConfig, Kafka } from "kafkajs";
 import { deadLetterTopicOf, type Names, PROCESSORS, TOPIC_NAMES } from "../topology.ts";
 
 export interface TopicSize {
@@ -18,6 +18,29 @@ export class PartitionsDiffer extends Error {
   override readonly name = "PartitionsDiffer";
 }
 
+/** How each topic of the topology is to be. */
+export function topicConfigs(
+  names: Names,
+  { partitions, replicationFactor }: TopicSize,
+): ITopicConfig[] {
+  return [
+    ...TOPIC_NAMES.map((topic) => ({
+      topic: names.topic(topic),
+      numPartitions: partitions,
+      replicationFactor,
+    })),
+    ...PROCESSORS.map((service) => ({
+      topic: names.topic(deadLetterTopicOf(service)),
+      numPartitions: 1,
+      replicationFactor,
+      configEntries: [
+        { name: "retention.ms", value: DEAD_LETTER_RETENTION_MS },
+        { name: "max.message.bytes", value: DEAD_LETTER_MAX_BYTES },
+      ],
+    })),
+  ];
+}
+
 /**
  * Creates what is missing; several may do so at once.
  *
@@ -27,35 +50,18 @@ export class PartitionsDiffer extends Error {
 export async function createTopics(
   kafka: Kafka,
   names: Names,
-  { partitions, replicationFactor }: TopicSize,
+  size: TopicSize,
 ): Promise<{ created: string[]; existing: string[] }> {
   const admin = kafka.admin();
   await admin.connect();
   try {
-    const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
-    const deadLetterTopics = PROCESSORS.map((service) => names.topic(deadLetterTopicOf(service)));
+    const wanted = topicConfigs(names, size);
     const before = new Set(await admin.listTopics());
-    const existing = [...orderTopics, ...deadLetterTopics].filter((topic) => before.has(topic));
-    const missing = (topic: string) => !before.has(topic);
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: [
-        ...orderTopics.filter(missing).map((topic) => ({
-          topic,
-          numPartitions: partitions,
-          replicationFactor,
-        })),
-        ...deadLetterTopics.filter(missing).map((topic) => ({
-          topic,
-          numPartitions: 1,
-          replicationFactor,
-          configEntries: [
-            { name: "retention.ms", value: DEAD_LETTER_RETENTION_MS },
-            { name: "max.message.bytes", value: DEAD_LETTER_MAX_BYTES },
-          ],
-        })),
-      ],
-    });
+    const existing = wanted.filter(({ topic }) => before.has(topic));
+    const missing = wanted.filter(({ topic }) => !before.has(topic));
+    await admin.createTopics({ waitForLeaders: true, topics: missing });
+    const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
+    const { partitions } = size;
     const { topics } = await admin.fetchTopicMetadata({ topics: orderTopics });
     const odd = topics.filter((topic) => topic.partitions.length !== partitions);
     if (odd.length > 0) {
@@ -65,7 +71,8 @@ export async function createTopics(
           `but ${found}: change PARTITIONS, or start with an empty cluster`,
       );
     }
-    return { created: [...orderTopics, ...deadLetterTopics].filter(missing), existing };
+    const nameOf = ({ topic }: ITopicConfig) => topic;
+    return { created: missing.map(nameOf), existing: existing.map(nameOf) };
   } finally {
     await admin.disconnect();
   }

@@ -5,7 +5,7 @@
  */
 import type { KafkaMessage, TopicMessages } from "kafkajs";
 import { decode, encode } from "../events/codec.ts";
-import { deadLetterTopicOf, type Topic, topicOf } from "../topology.ts";
+import { deadLetterTopicOf, PROCESSORS, type Topic, topicOf, topicsReadBy } from "../topology.ts";
 import { attempt } from "./attempt.ts";
 import { bytes, REPLAYED_FROM, toDeadLetterMessage } from "./dead_letters.ts";
 import type { DeadLetter, Handled, Handler, RawMessage, Received } from "./message.ts";
@@ -33,12 +33,14 @@ export async function transform(
   const { handlers, names, service } = options;
   const received: Received[] = [];
   const faulty: DeadLetter[] = [];
-  const ownLetters = names.topic(deadLetterTopicOf(service));
+  const othersLetters = PROCESSORS
+    .filter((other) => other !== service && topicsReadBy(other).includes(topic))
+    .map((other) => `${names.topic(deadLetterTopicOf(other))} `);
   for (const message of messages) {
     const raw = toRaw(message);
     // A replay is for the service that could not process the message; the topic's other readers did.
     const replayedFrom = raw.headers[REPLAYED_FROM];
-    if (replayedFrom && !replayedFrom.startsWith(`${ownLetters} `)) continue;
+    if (othersLetters.some((letters) => replayedFrom?.startsWith(letters))) continue;
     const decoded = decode(topic, raw.key, raw.value);
     if (decoded.ok) received.push({ event: decoded.event, topic, partition, raw });
     else faulty.push({ topic, partition, raw, fault: decoded.fault });

@@ -21,7 +21,7 @@ Deno.test("dockerRunArguments: name, port, volume, heap and settings are options
     overrides: { "message.max.bytes": "2000000" },
   });
   const image = args.at(-1);
-  assertEquals(image, "apache/kafka:4.3.1");
+  assertEquals(image, "apache/kafka:4.2.2");
   assertEquals(args.slice(0, 9), [
     ...["docker", "run", "--rm"],
     ...["--name", "orderflow-kafka-0123456789ab"],

@@ -126,7 +126,7 @@ Deno.test("audit: over a real log and real tables", async (t) => {
 
 /** Writes copies of records in a transaction, and gives it up. */
 async function writeAndAbort(bootstrap: string, records: World["records"]): Promise<void> {
-  const kafka = createClient({ brokers: [bootstrap], clientId: "test" });
+  const kafka = createClient({ brokers: [bootstrap] }, "test");
   const producer = kafka.producer({ transactionalId: "aborted", maxInFlightRequests: 1 });
   await producer.connect();
   try {

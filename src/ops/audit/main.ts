@@ -1,7 +1,7 @@
 /** `deno task audit`: proves from the log and the tables that every order is accounted for. */
 import { flag } from "../../runtime/config.ts";
 import { runProgram } from "../../runtime/program.ts";
-import { kafkaSettings, storeSettings } from "../../runtime/settings.ts";
+import { kafkaSettings, loginIsWhole, storeSettings } from "../../runtime/settings.ts";
 import { withLog } from "../open_log.ts";
 import { openTables } from "../tables.ts";
 import { audit } from "./audit.ts";
@@ -27,6 +27,7 @@ Deno.exit(
       ...storeSettings,
       json: flag({ option: "json", fallback: "false", help: "for machines" }),
     },
+    checks: [loginIsWhole],
     async run({ config, signal }) {
       const tables = openTables(config);
       try {

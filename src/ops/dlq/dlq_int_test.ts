@@ -15,7 +15,7 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 Deno.test("dlq: over a real log", async (t) => {
   await using broker = await startTestBroker();
   const { bootstrap } = broker;
-  const kafka = createClient({ brokers: [bootstrap], clientId: "test" });
+  const kafka = createClient({ brokers: [bootstrap] }, "test");
   const reader = await openLogReader(kafka);
   try {
     const prefix = "dlq-test.";

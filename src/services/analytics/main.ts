@@ -7,9 +7,9 @@
  * there now has been read, and ends; together they rebuild the figures from the log.
  */
 import { Registry } from "prom-client";
-import { type HttpServer, startHttp } from "../../runtime/http.ts";
-import type { Logger } from "../../runtime/log.ts";
+import { startHttp } from "../../runtime/http.ts";
 import { runProgram } from "../../runtime/program.ts";
+import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
 import { aborted, settlesWithin } from "../../runtime/stop.ts";
 import { Names } from "../../topology.ts";
 import { settings } from "./config.ts";
@@ -23,26 +23,16 @@ import { createDashboard } from "./web/dashboard.ts";
 /** How long the last figures wait for the last answer to how far the groups are behind. */
 const LAST_LAG_LIMIT_MS = 1_000;
 
-/** Serves at `port`, or, when somebody else does, at a free one: a second copy needs no setting. */
-function preferring(port: number, serve: (port: number) => HttpServer, log: Logger): HttpServer {
-  try {
-    return serve(port);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    log.warn(`port ${port} is taken; using another instead`);
-    return serve(0);
-  }
-}
-
 Deno.exit(
   await runProgram({
     name: "analytics",
     settings,
+    checks: [loginIsWhole],
     async run({ config, log, signal }) {
-      const { brokers, drainTimeoutMs } = config;
+      const { drainTimeoutMs } = config;
       const cluster = {
-        brokers,
-        clientId: `analytics-${Deno.pid}`,
+        access: kafkaAccess(config),
+        clientId: config.memberName || `analytics-${Deno.pid}`,
         names: new Names(config.topicPrefix),
       };
       const counting = createCounting({ ...cluster, ...config, log });
@@ -71,17 +61,16 @@ Deno.exit(
 
       const registry = new Registry();
       registerMetrics(registry, figures);
-      const serve = (port: number) =>
-        startHttp({
-          hostname: config.httpHost,
-          port,
-          metrics: registry,
-          notReady: () => signal.aborted ? "stopping" : counting.reading().notReady ?? undefined,
-          routes: { ...dashboard.routes, "/snapshot": () => Response.json(figures()) },
-        });
-      const http = config.httpPort === 0
-        ? preferring(config.dashboardPort, serve, log)
-        : serve(config.httpPort);
+      const http = startHttp({
+        hostname: config.httpHost,
+        port: config.httpPort || config.dashboardPort,
+        // A second copy on the same machine needs no setting.
+        portPolicy: config.httpPort === 0 ? "prefer" : "exact",
+        metrics: registry,
+        notReady: () => signal.aborted ? "stopping" : counting.reading().notReady ?? undefined,
+        routes: { ...dashboard.routes, "/snapshot": () => Response.json(figures()) },
+        onNotice: (line) => log.warn(line),
+      });
       log.info(`dashboard at ${http.url}/`);
       log.info(`figures at ${http.url}/snapshot, health and metrics beside them`);
       const endReport = report(figures);

@@ -8,6 +8,7 @@
  */
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
+import type { KafkaAccess } from "../../runtime/settings.ts";
 import { untilCaughtUp } from "../../stream/caught_up.ts";
 import { createClient } from "../../stream/client.ts";
 import { createEventLog } from "../../stream/event_log.ts";
@@ -19,7 +20,7 @@ const SERVICE = "analytics";
 const PROGRESS_EVERY_MS = 2_000;
 
 export interface SourceOptions {
-  readonly brokers: readonly string[];
+  readonly access: KafkaAccess;
   readonly clientId: string;
   readonly names: Names;
   readonly once: boolean;
@@ -40,7 +41,7 @@ export interface Source {
 }
 
 export function groupSource(options: SourceOptions): Source {
-  const { brokers, clientId, names, once } = options;
+  const { access, clientId, names, once } = options;
   const tail = createTail({ ...options, service: SERVICE });
   const group = names.group(SERVICE);
   return {
@@ -48,7 +49,7 @@ export function groupSource(options: SourceOptions): Source {
       if (!once) return await tail.run(signal);
       const done = new AbortController();
       const either = AbortSignal.any([signal, done.signal]);
-      const kafka = createClient({ brokers, clientId });
+      const kafka = createClient(access, clientId);
       const topics = topicsReadBy(SERVICE).map((topic) => names.topic(topic));
       // Whichever ends first, by success or failure, ends the other.
       const end = () => done.abort();

@@ -1,6 +1,6 @@
 /** Fulfillment: joins what stock and payment said of an order; exactly one outcome an order. */
 import { runProgram } from "../../runtime/program.ts";
-import { processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
+import { loginIsWhole, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import type { Handler } from "../../stream/message.ts";
 import { runService } from "../service.ts";
@@ -11,7 +11,7 @@ Deno.exit(
   await runProgram({
     name: "fulfillment",
     settings: processorSettings,
-    checks: [transactionFitsSession],
+    checks: [loginIsWhole, transactionFitsSession],
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
       const database = await whenAvailable(

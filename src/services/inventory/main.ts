@@ -1,7 +1,7 @@
 /** The inventory: reserves stock for validated orders, and gives back that of cancelled ones. */
 import type { OrderValidated } from "../../events/schemas.ts";
 import { runProgram } from "../../runtime/program.ts";
-import { processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
+import { loginIsWhole, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import type { EventOf, Handler } from "../../stream/message.ts";
 import { runService } from "../service.ts";
@@ -11,7 +11,7 @@ Deno.exit(
   await runProgram({
     name: "inventory",
     settings: processorSettings,
-    checks: [transactionFitsSession],
+    checks: [loginIsWhole, transactionFitsSession],
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
       const database = await whenAvailable(

@@ -2,6 +2,7 @@
 import type { Config } from "../../runtime/config.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { Failure, runProgram } from "../../runtime/program.ts";
+import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { createClient } from "../../stream/client.ts";
@@ -38,11 +39,12 @@ async function simulate(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const { brokers, orders, ratePerS, durationS, databaseUrl, dataDir } = config;
+  const { orders, ratePerS, durationS, databaseUrl, dataDir } = config;
   const runId = config.runId || `r${Date.now().toString(36)}`;
   const topic = new Names(config.topicPrefix).topic("orders.raw");
-  const kafka = createClient({ brokers, clientId: `simulator-${Deno.pid}` });
-  await clusterReady(kafka, { brokers, topics: [topic], signal, onWait: (why) => log.warn(why) });
+  const access = kafkaAccess(config);
+  const kafka = createClient(access, `simulator-${Deno.pid}`);
+  await clusterReady(kafka, { access, topics: [topic], signal, onWait: (why) => log.warn(why) });
   const catalog = await readCatalog(config, log, signal);
   if (!catalog) return;
   let makeOrder: OrderMaker;
@@ -110,7 +112,7 @@ Deno.exit(
   await runProgram({
     name: "simulator",
     settings,
-    checks: [sharesFit],
+    checks: [loginIsWhole, sharesFit],
     run: ({ config, log, signal }) => simulate(config, log, signal),
   }),
 );

@@ -44,7 +44,7 @@ async function run(options: {
   const directory = await Deno.makeTempDir({ prefix: "orderflow-simulator-" });
   const database = await openDatabase({ directory, owner: "simulator", tables: [runs] });
   try {
-    const kafka = createClient({ brokers: [broker.bootstrap], clientId: "simulator-test" });
+    const kafka = createClient({ brokers: [broker.bootstrap] }, "simulator-test");
     const names = new Names("place-test.");
     await createTopics(kafka, names, { partitions: 3, replicationFactor: 1 });
     const topic = names.topic("orders.raw");

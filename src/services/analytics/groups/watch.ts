@@ -4,6 +4,7 @@
  * look does not tell: rebalances, pauses, waiting times, rates. Bounded, and outside of the groups.
  */
 import { pause } from "../../../runtime/stop.ts";
+import type { KafkaAccess } from "../../../runtime/settings.ts";
 import { createClient, isKafkaError } from "../../../stream/client.ts";
 import { createGroupLagReader, type GroupState } from "../../../stream/group_lag.ts";
 import { createUnread } from "../../../stream/unread.ts";
@@ -37,7 +38,7 @@ export interface GroupWatch {
 }
 
 export interface GroupWatchOptions {
-  readonly brokers: readonly string[];
+  readonly access: KafkaAccess;
   readonly clientId: string;
   readonly names: Names;
   /** How a group that is not one is to be seen: who reads the log itself. */
@@ -48,7 +49,7 @@ export interface GroupWatchOptions {
 
 export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
   const { names, instead } = options;
-  const kafka = createClient(options);
+  const kafka = createClient(options.access, options.clientId);
   const reader = createGroupLagReader(kafka, names);
   const unread = createUnread(kafka);
   const memories = new Map<Service, GroupMemory>();

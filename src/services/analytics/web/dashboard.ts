@@ -1,5 +1,6 @@
 /** The dashboard's server side as one: what it watches while it runs, and its routes. */
 import { pause } from "../../../runtime/stop.ts";
+import type { KafkaAccess } from "../../../runtime/settings.ts";
 import type { Names } from "../../../topology.ts";
 import type { Counting } from "../counting.ts";
 import { createGroupWatch, type GroupWatch } from "../groups/watch.ts";
@@ -18,7 +19,7 @@ export interface Dashboard {
 }
 
 export function createDashboard(
-  cluster: { brokers: readonly string[]; clientId: string; names: Names },
+  cluster: { access: KafkaAccess; clientId: string; names: Names },
   counting: Counting,
 ): Dashboard {
   const flows = new Flows();

@@ -1,5 +1,6 @@
 /** Counts dead letters, and those among them that a person has settled, from the beginning of the log. */
 import { isLetter } from "../../../ops/dlq/letters.ts";
+import type { KafkaAccess } from "../../../runtime/settings.ts";
 import { createClient } from "../../../stream/client.ts";
 import { clusterReady } from "../../../stream/cluster_ready.ts";
 import { follow } from "../../../stream/follow.ts";
@@ -19,9 +20,9 @@ interface Counts {
 }
 
 export function createLetterCounts(
-  options: { brokers: readonly string[]; clientId: string; names: Names },
+  options: { access: KafkaAccess; clientId: string; names: Names },
 ): LetterCounts {
-  const { brokers, names } = options;
+  const { access, names } = options;
   const byTopic = new Map<string, Counts>(
     PROCESSORS.map((
       processor,
@@ -36,9 +37,9 @@ export function createLetterCounts(
       );
     },
     async run(signal) {
-      const kafka = createClient(options);
+      const kafka = createClient(options.access, options.clientId);
       const topics = [...byTopic.keys()];
-      await clusterReady(kafka, { brokers, topics, signal, onWait: () => {} });
+      await clusterReady(kafka, { access, topics, signal, onWait: () => {} });
       if (signal.aborted) return;
       await follow(kafka, topics, (records) => {
         for (const record of records) {

@@ -7,6 +7,7 @@ import type { OrderEvent } from "../../../events/schemas.ts";
 import { findRecords, type Found } from "../../../ops/trace/find.ts";
 import { sentence } from "../../../ops/trace/sentence.ts";
 import { type Story, tellStory } from "../../../ops/trace/story.ts";
+import type { KafkaAccess } from "../../../runtime/settings.ts";
 import { createClient } from "../../../stream/client.ts";
 import { openLogReader } from "../../../stream/log_reader.ts";
 import { type Names, type Topic, TOPICS } from "../../../topology.ts";
@@ -16,11 +17,11 @@ const SOMEBODY = "(a customer)";
 
 /** @returns undefined when nothing is known of the order */
 export async function findOrder(
-  cluster: { brokers: readonly string[]; clientId: string; names: Names },
+  cluster: { access: KafkaAccess; clientId: string; names: Names },
   orderId: string,
   signal: AbortSignal,
 ): Promise<Omit<Story, "rows"> | undefined> {
-  const kafka = createClient(cluster);
+  const kafka = createClient(cluster.access, cluster.clientId);
   const reader = await openLogReader(kafka);
   try {
     const log = { kafka, reader, names: cluster.names };

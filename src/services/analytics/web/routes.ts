@@ -2,6 +2,7 @@
  * What a browser may ask for: the page, its pictures, one order, and, as the only thing that changes
  * anything, a replay.
  */
+import type { KafkaAccess } from "../../../runtime/settings.ts";
 import { explain, isKafkaError } from "../../../stream/client.ts";
 import type { Names } from "../../../topology.ts";
 import type { Hub } from "./hub.ts";
@@ -36,7 +37,7 @@ const MAX_SEARCHES = 2;
 const SEARCH_LIMIT_MS = 60_000;
 
 export function dashboardRoutes(options: {
-  cluster: { brokers: readonly string[]; clientId: string; names: Names };
+  cluster: { access: KafkaAccess; clientId: string; names: Names };
   hub: Hub;
   replay: () => void;
 }): Record<string, Route> {

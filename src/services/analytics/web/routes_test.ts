@@ -42,7 +42,7 @@ for (const { what, headers, same } of origins) {
 function routes() {
   let replays = 0;
   const hub = new Hub(() => "{}");
-  const cluster = { brokers: ["127.0.0.1:1"], clientId: "test", names: new Names() };
+  const cluster = { access: { brokers: ["127.0.0.1:1"] }, clientId: "test", names: new Names() };
   const table = dashboardRoutes({ cluster, hub, replay: () => replays++ });
   const ask = (path: string, init?: RequestInit) =>
     table[path.split("?")[0]!]!(new Request(`http://127.0.0.1:8080${path}`, init));

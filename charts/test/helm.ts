@@ -1,0 +1,120 @@
+/** Renders the chart as `helm install` would, without a cluster. */
+import { parseAllDocuments } from "yaml";
+
+export const CHART = new URL("../orderflow/", import.meta.url).pathname;
+
+/** Values that the tests render with; each is a file in the chart's folder `ci`. */
+export const CASES = [
+  "default",
+  "three-brokers",
+  "keda",
+  "external-database",
+  "minimal",
+] as const;
+export type Case = typeof CASES[number];
+
+/** A Kubernetes object; what is in it depends on its kind. */
+export interface Resource {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  // deno-lint-ignore no-explicit-any
+  readonly spec: any;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function run(command: readonly string[], stdin = ""): Promise<Output> {
+  const child = new Deno.Command(command[0]!, {
+    args: command.slice(1),
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  // Who does not read its standard input may be gone already.
+  await writer.write(new TextEncoder().encode(stdin)).then(() => writer.close()).catch(() => {});
+  const { code, stdout, stderr } = await child.output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+/** Whether a program is there; says loudly what is not tested without it. */
+export function isThere(program: string, untested: string): boolean {
+  try {
+    new Deno.Command(program, { args: ["--help"], stdout: "null", stderr: "null" }).outputSync();
+    return true;
+  } catch {
+    console.error(`SKIPPED, because there is no ${program}: ${untested}`);
+    return false;
+  }
+}
+
+/** Whether the tests that need helm can run. */
+export const hasHelm = isThere("helm", "everything about the chart");
+
+/** @param args such as `--set image.tag=x` */
+export function helmTemplate(args: readonly string[]): Promise<Output> {
+  return run(["helm", "template", "orderflow", CHART, "--namespace", "orderflow", ...args]);
+}
+
+export const valuesOf = (name: Case) => ["--values", `${CHART}ci/${name}-values.yaml`];
+
+/** The manifests of a case, as text. */
+export async function renderText(name: Case, args: readonly string[] = []): Promise<string> {
+  const { code, stdout, stderr } = await helmTemplate([...valuesOf(name), ...args]);
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
+}
+
+export async function render(name: Case, args: readonly string[] = []): Promise<Resource[]> {
+  return parseAll(await renderText(name, args));
+}
+
+export function parseAll(text: string): Resource[] {
+  return parseAllDocuments(text).flatMap((document) => {
+    if (document.errors.length > 0) throw document.errors[0];
+    return document.toJS() ?? [];
+  });
+}
+
+/** The resource of this kind and name. */
+export function find(resources: readonly Resource[], kind: string, name: string): Resource {
+  const found = resources.find((r) => r.kind === kind && r.metadata.name === name);
+  if (!found) throw new Error(`there is no ${kind} ${name}`);
+  return found;
+}
+
+/** All pods that a render would make, by the name of what makes them. */
+export function podsOf(resources: readonly Resource[]) {
+  return resources.flatMap(({ kind, metadata, spec }) => {
+    const name = `${kind} ${metadata.name}`;
+    switch (kind) {
+      case "Pod":
+        return [{ name, metadata, pod: spec }];
+      case "CronJob":
+        return [{ name, ...templateOf(spec.jobTemplate.spec) }];
+      case "Deployment":
+      case "StatefulSet":
+      case "Job":
+        return [{ name, ...templateOf(spec) }];
+      default:
+        return [];
+    }
+  });
+}
+
+// deno-lint-ignore no-explicit-any
+function templateOf({ template }: any) {
+  return { metadata: template.metadata as Resource["metadata"], pod: template.spec };
+}

@@ -1,0 +1,54 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { CASES, hasHelm, isThere, renderText, run } from "./helm.ts";
+import { STRIMZI_MANIFESTS, writeSchemas } from "./schemas.ts";
+
+const ready = hasHelm &&
+  isThere("kubeconform", "the manifests against the schemas of Kubernetes, Strimzi and KEDA") &&
+  isThere("go", "the same: Go fetches the schemas");
+
+Deno.test(
+  { name: "kubeconform: every manifest keeps to its schema", ignore: !ready },
+  async (t) => {
+    const folder = await Deno.makeTempDir({ prefix: "orderflow-schemas-" });
+    try {
+      const location = await writeSchemas(folder);
+      const check = async (manifests: string) => {
+        const options = ["-strict", "-summary", "-schema-location", location, "-"];
+        const { code, stdout, stderr } = await run(["kubeconform", ...options], manifests);
+        return { code, output: stdout + stderr };
+      };
+      for (const name of CASES) {
+        await t.step(`the chart, ${name}`, async () => {
+          const { code, output } = await check(await renderText(name));
+          assertEquals(code, 0, output);
+          assertStringIncludes(output, "Invalid: 0, Errors: 0, Skipped: 0");
+        });
+      }
+      for (const file of STRIMZI_MANIFESTS) {
+        await t.step(file.slice(file.indexOf("deploy/")), async () => {
+          const { code, output } = await check(await Deno.readTextFile(file));
+          assertEquals(code, 0, output);
+        });
+      }
+      // Or else the schemas might allow anything.
+      const faults = {
+        "a field that KafkaTopic does not have": ["  partitions: 12", "  partition: 12"],
+        "a KafkaUser's operation that there is not": ['["Read","Describe"]', '["Reed","Describe"]'],
+        "a word in place of a number": [
+          "terminationGracePeriodSeconds: 40",
+          "terminationGracePeriodSeconds: long",
+        ],
+        "a field that a container does not have": ["imagePullPolicy:", "imagePolicy:"],
+      } as const;
+      const good = await renderText("default");
+      for (const [fault, [from, to]] of Object.entries(faults)) {
+        await t.step(`finds ${fault}`, async () => {
+          assertStringIncludes(good, from);
+          assertEquals((await check(good.replace(from, to))).code, 1);
+        });
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);

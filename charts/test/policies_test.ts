@@ -1,0 +1,61 @@
+import { assert, assertEquals } from "@std/assert";
+import { find, hasHelm, podsOf, render } from "./helm.ts";
+
+/** Who may be reached from a component's pods. */
+const REACHES: Record<string, string[]> = {
+  validator: ["dns", "database", "kafka"],
+  inventory: ["dns", "database", "kafka"],
+  payment: ["dns", "database", "kafka"],
+  fulfillment: ["dns", "database", "kafka"],
+  simulator: ["dns", "database", "kafka"],
+  "simulator-job": ["dns", "database", "kafka"],
+  audit: ["dns", "database", "kafka"],
+  analytics: ["dns", "kafka"],
+  seed: ["dns", "database"],
+  postgres: ["dns"],
+};
+
+interface Selector {
+  matchLabels?: Record<string, string>;
+  matchExpressions?: { key: string; operator: "NotIn"; values: string[] }[];
+}
+
+function selects({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {
+  return Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every(({ key, values }) => !values.includes(labels[key] ?? ""));
+}
+type Labels = Readonly<Record<string, string>>;
+
+Deno.test({
+  name:
+    "NetworkPolicies: a pod reaches Kafka, its database and DNS, and nobody but who should reaches it",
+  ignore: !hasHelm,
+}, async () => {
+  const rendered = await render("three-brokers");
+  const policies = rendered.filter(({ kind }) => kind === "NetworkPolicy");
+  const seen: Record<string, string[]> = {};
+  for (const { name, metadata } of podsOf(rendered)) {
+    const labels = metadata.labels!;
+    const component = labels["app.kubernetes.io/component"]!;
+    const mine = policies.filter(({ spec }) => selects(spec.podSelector, labels));
+    assert(mine.some(({ metadata }) => metadata.name === "orderflow-default-deny"), name);
+    seen[component] = mine.filter(({ spec }) => spec.egress)
+      .map(({ metadata }) => metadata.name.replace(/^orderflow-(to-)?/, "")).toSorted();
+    const entered = mine.filter(({ spec }) => spec.ingress).map(({ metadata }) => metadata.name);
+    const open = ["analytics", "postgres"].includes(component) ? [`orderflow-${component}`] : [];
+    assertEquals(entered, open, name);
+  }
+  assertEquals(
+    seen,
+    Object.fromEntries(Object.entries(REACHES).map(([who, whom]) => [who, whom.toSorted()])),
+  );
+  const { egress: [kafka] } = find(rendered, "NetworkPolicy", "orderflow-to-kafka").spec;
+  assertEquals(kafka.to[0].podSelector.matchLabels, {
+    "strimzi.io/cluster": "orderflow",
+    "strimzi.io/kind": "Kafka",
+  });
+  // The database lets in those whom their own policy lets out, and no others.
+  const { ingress: [{ from }] } = find(rendered, "NetworkPolicy", "orderflow-postgres").spec;
+  const toDatabase = find(rendered, "NetworkPolicy", "orderflow-to-database").spec;
+  assertEquals(from, [{ podSelector: toDatabase.podSelector }]);
+});

@@ -1,0 +1,155 @@
+import { assertEquals } from "@std/assert";
+import { topicConfigs } from "../../src/stream/topics.ts";
+import {
+  deadLetterTopicOf,
+  Names,
+  type Processor,
+  PROCESSORS,
+  type Service,
+  TOPIC_NAMES,
+  TOPICS,
+  topicsReadBy,
+} from "../../src/topology.ts";
+import { type Case, hasHelm, render, type Resource } from "./helm.ts";
+
+const SERVICES: Service[] = ["simulator", ...PROCESSORS, "analytics"];
+
+/** A rule as one line, such as `topic orders.raw: Read, Describe`. */
+const rule = (resource: string, ...operations: string[]) => `${resource}: ${operations.join(", ")}`;
+const read = (resource: string) => rule(resource, "Read", "Describe");
+const write = (resource: string) => rule(resource, "Write", "Describe");
+const see = (resource: string) => rule(resource, "Describe");
+
+function rulesOf(user: Resource): string[] {
+  // deno-lint-ignore no-explicit-any
+  return user.spec.authorization.acls.map(({ resource, operations }: any) => {
+    const { type, name, patternType } = resource;
+    return rule(`${type} ${name}${patternType === "prefix" ? "*" : ""}`, ...operations);
+  }).toSorted();
+}
+
+/** The least that a service can do its work with, from the topology. */
+function leastRights(service: Service, names: Names): string[] {
+  const reads = topicsReadBy(service);
+  const group = names.group(service);
+  const isProcessor = (PROCESSORS as readonly string[]).includes(service);
+  return [
+    ...reads.map((topic) => read(`topic ${names.topic(topic)}`)),
+    ...TOPIC_NAMES.filter((t) => (TOPICS[t].writers as readonly string[]).includes(service))
+      .map((topic) => write(`topic ${names.topic(topic)}`)),
+    ...reads.length > 0 ? [read(`group ${group}`)] : [],
+    ...isProcessor
+      ? [
+        write(`topic ${names.topic(deadLetterTopicOf(service as Processor))}`),
+        write(`transactionalId ${group}-*`),
+      ]
+      : [],
+  ];
+}
+
+const allTopics = (names: Names) => [
+  ...TOPIC_NAMES.map((topic) => names.topic(topic)),
+  ...PROCESSORS.map((service) => names.topic(deadLetterTopicOf(service))),
+];
+const groups = (names: Names) => [...PROCESSORS, "analytics" as const].map((s) => names.group(s));
+
+/** Of those who look at the work of others. */
+function extraRights(user: string, names: Names): string[] {
+  switch (user) {
+    case "analytics":
+      // How far every group is behind, dead letters, and the story of an order.
+      return [
+        ...allTopics(names)
+          .filter((topic) => !topicsReadBy("analytics").some((own) => names.topic(own) === topic))
+          .map((topic) => read(`topic ${topic}`)),
+        ...PROCESSORS.map((service) => see(`group ${names.group(service)}`)),
+      ];
+    case "audit":
+      return [
+        ...allTopics(names).map((topic) => read(`topic ${topic}`)),
+        ...groups(names).map((group) => see(`group ${group}`)),
+      ];
+    case "keda":
+      return [
+        ...TOPIC_NAMES.map((topic) => see(`topic ${names.topic(topic)}`)),
+        ...groups(names).map((group) => see(`group ${group}`)),
+      ];
+    default:
+      return [];
+  }
+}
+
+const cases: { name: Case; prefix: string; namespace: string; cluster: string; users: string[] }[] =
+  [
+    { name: "default", prefix: "", namespace: "orderflow", cluster: "orderflow", users: ["audit"] },
+    {
+      name: "keda",
+      prefix: "",
+      namespace: "orderflow",
+      cluster: "orderflow",
+      users: ["audit", "keda"],
+    },
+    {
+      name: "external-database",
+      prefix: "eu.",
+      namespace: "kafka",
+      cluster: "shared",
+      users: ["audit"],
+    },
+  ];
+
+for (const { name, prefix, namespace, cluster, users } of cases) {
+  const names = new Names(prefix);
+
+  Deno.test({
+    name: `KafkaUsers, ${name}: each service may do what the topology needs, and nothing else`,
+    ignore: !hasHelm,
+    async fn() {
+      const rendered = (await render(name)).filter(({ kind }) => kind === "KafkaUser");
+      const expected = [...SERVICES, ...users].map((user) => [
+        `orderflow-${user}`,
+        [
+          ...SERVICES.includes(user as Service) ? leastRights(user as Service, names) : [],
+          ...extraRights(user, names),
+        ].toSorted(),
+      ]);
+      assertEquals(
+        Object.fromEntries(rendered.map((user) => [user.metadata.name, rulesOf(user)])),
+        Object.fromEntries(expected),
+      );
+      for (const { metadata, spec } of rendered) {
+        assertEquals(metadata.namespace, namespace);
+        assertEquals(metadata.labels?.["strimzi.io/cluster"], cluster);
+        assertEquals(spec.authentication, { type: "scram-sha-512" });
+        assertEquals(spec.authorization.type, "simple");
+      }
+    },
+  });
+
+  Deno.test({
+    name: `KafkaTopics, ${name}: as \`deno task topics\` creates them`,
+    ignore: !hasHelm,
+    async fn() {
+      const partitions = 24;
+      const rendered = (await render(name, ["--set", `topics.partitions=${partitions}`]))
+        .filter(({ kind }) => kind === "KafkaTopic");
+      const found = rendered.map(({ metadata, spec }) => {
+        const { "min.insync.replicas": minInSync, ...config } = spec.config;
+        assertEquals(minInSync, 1);
+        assertEquals(metadata.namespace, namespace);
+        assertEquals(metadata.labels?.["strimzi.io/cluster"], cluster);
+        return [metadata.name, { partitions: spec.partitions, replicas: spec.replicas, config }];
+      });
+      const expected = topicConfigs(names, { partitions, replicationFactor: 1 }).map((topic) => {
+        const entries = topic.configEntries?.map(({ name, value }) => [name, Number(value)]);
+        return [topic.topic, {
+          partitions: topic.numPartitions,
+          replicas: topic.replicationFactor,
+          // The order topics' retention is the chart's to say.
+          config: Object.fromEntries(entries ?? [["retention.ms", 604_800_000]]),
+        }];
+      });
+      assertEquals(Object.fromEntries(found), Object.fromEntries(expected));
+    },
+  });
+}

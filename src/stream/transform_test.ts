@@ -1,0 +1,53 @@
+import { assertEquals } from "@std/assert";
+import { getLogger } from "@logtape/logtape";
+import { Registry } from "prom-client";
+import { encode } from "../events/codec.ts";
+import { Names } from "../topology.ts";
+import type { Handler } from "./message.ts";
+import { createProcessorMetrics } from "./metrics.ts";
+import { placed } from "./testing.ts";
+import { transform } from "./transform.ts";
+
+/** The orders that the validator is given of messages on orders.raw with these headers. */
+async function given(headers: Record<string, string>[]): Promise<string[]> {
+  const orderIds: string[] = [];
+  const handler: Handler = (batch) => {
+    orderIds.push(...batch.map(({ event }) => event.orderId));
+    return Promise.resolve({ events: [] });
+  };
+  await transform(
+    {
+      service: "validator",
+      names: new Names("p."),
+      handlers: { "orders.raw": handler },
+      log: getLogger(["nobody"]),
+      metrics: createProcessorMetrics(new Registry()),
+    },
+    {
+      topic: "orders.raw",
+      topicName: "p.orders.raw",
+      partition: 0,
+      messages: headers.map((header, sequence) => ({
+        offset: String(sequence),
+        timestamp: "0",
+        attributes: 0,
+        key: Buffer.from(placed(sequence).orderId),
+        value: Buffer.from(encode(placed(sequence))),
+        headers: header,
+      })),
+    },
+    new AbortController().signal,
+  );
+  return orderIds;
+}
+
+Deno.test("transform: what says it was replayed for somebody who does not read the topic is handled", async () => {
+  const ours: Record<string, string>[] = [
+    {},
+    { "replayed-from": "p.dlq.validator 0@7" },
+    // Nobody else reads orders.raw: no replay of theirs can be there.
+    { "replayed-from": "p.dlq.payment 0@7" },
+    { "replayed-from": "made up" },
+  ];
+  assertEquals(await given(ours), ours.map((_, sequence) => placed(sequence).orderId));
+});
