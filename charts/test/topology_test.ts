@@ -57,10 +57,11 @@ const groups = (names: Names) => [...PROCESSORS, "analytics" as const].map((s) =
 function extraRights(user: string, names: Names): string[] {
   switch (user) {
     case "analytics":
-      // How far every group is behind.
+      // How far every group is behind, dead letters, and the story of an order.
       return [
-        ...TOPIC_NAMES.filter((topic) => !topicsReadBy("analytics").includes(topic))
-          .map((topic) => see(`topic ${names.topic(topic)}`)),
+        ...allTopics(names)
+          .filter((topic) => !topicsReadBy("analytics").some((own) => names.topic(own) === topic))
+          .map((topic) => read(`topic ${topic}`)),
         ...PROCESSORS.map((service) => see(`group ${names.group(service)}`)),
       ];
     case "audit":

@@ -10,7 +10,10 @@ import { processorSettings, topicSettings } from "../runtime/settings.ts";
 import { createClient } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
 import { PROCESSORS, type Service } from "../topology.ts";
+import { settings as analyticsSettings } from "../services/analytics/config.ts";
+import { bundlePage } from "./bundle_page.ts";
 import { figures } from "./figures.ts";
+import { freePort, isFree, LOOPBACK } from "./kafka/ports.ts";
 import { createProgressLine } from "./progress_line.ts";
 import { openRun, type Run } from "./run.ts";
 
@@ -106,9 +109,11 @@ async function demo(
   // As many pieces as orders: then a few percent of them find something sold out.
   const initialStock = Math.max(20_000, config.orders);
   if (config.external) await reachable(config.external, signal, notice);
-  const run = await openRun({ ...config, initialStock, onNotice: notice });
+  const { dashboardPort, env } = await dashboard(notice);
+  const run = await openRun({ ...config, initialStock, env, onNotice: notice });
   try {
     for (const [service, copies] of config.replicas) await run.pipeline.scale(service, copies);
+    notice(`Watch it at http://${LOOPBACK}:${dashboardPort}/`);
     const placing = await run.place(
       { orders: config.orders, rate: config.rate, seed: config.seed },
       signal,
@@ -120,7 +125,7 @@ async function demo(
     const passed = await run.audit();
     console.log();
     for (const text of figures(placing, run.tally())) console.log(text);
-    if (config.keep) await keep(run, signal);
+    if (config.keep) await keep(run, dashboardPort, signal);
     else {console.log(
         "\nWith --keep it all stays up afterwards: to scale, to kill, to trace an order.",
       );}
@@ -148,10 +153,22 @@ function stopped(line: ReturnType<typeof createProgressLine>): number {
   return 1;
 }
 
-async function keep(run: Run, signal: AbortSignal): Promise<void> {
+/** Where the page will be, and the settings of analytics for it: everything in the log is counted. */
+async function dashboard(notice: (text: string) => void) {
+  const fault = await bundlePage();
+  if (fault) notice(`The dashboard has no page, because it could not be bundled:\n${fault}`);
+  const preferred = Number(analyticsSettings.dashboardPort.fallback);
+  const dashboardPort = await isFree(preferred) ? preferred : await freePort();
+  if (dashboardPort !== preferred) notice(`port ${preferred} is taken; the dashboard uses another`);
+  const env = { DASHBOARD_PORT: String(dashboardPort), ANALYTICS_FROM_BEGINNING: "true" };
+  return { dashboardPort, env };
+}
+
+async function keep(run: Run, dashboardPort: number, signal: AbortSignal): Promise<void> {
   const { envFile } = run;
   console.log(`
-Everything is still running; Ctrl-C stops it. In another terminal:
+Everything is still running; Ctrl-C stops it. Meanwhile:
+  watch           http://${LOOPBACK}:${dashboardPort}/ in a browser
   more orders     deno task simulator --env ${envFile} --orders 10000 --rate 500
   scale           deno task validator --env ${envFile}
   look at one     deno task trace --env ${envFile} ${run.exampleOrder()}

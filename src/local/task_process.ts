@@ -106,7 +106,7 @@ async function writeAll(file: Deno.FsFile, chunk: Uint8Array): Promise<void> {
   }
 }
 
-async function* toLines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+async function* toLines(stream: ReadableStream<BufferSource>): AsyncGenerator<string> {
   let rest = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");

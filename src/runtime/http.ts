@@ -12,6 +12,8 @@ export interface HttpServer {
 
 /**
  * @param options.port 0 takes a free one
+ * @param options.portPolicy when the port is taken: `exact` fails, `prefer` takes a free one and says
+ * so; `exact` unless said
  * @param options.notReady why the service is not ready, or undefined when it is
  * @param options.routes further paths
  * @throws {Failure} nobody can listen there: the port is taken, or the address is none of this machine
@@ -19,9 +21,11 @@ export interface HttpServer {
 export function startHttp(options: {
   hostname: string;
   port: number;
+  portPolicy?: "exact" | "prefer";
   metrics: Registry;
   notReady: () => string | undefined;
   routes?: Record<string, (request: Request) => Response | Promise<Response>>;
+  onNotice?: (line: string) => void;
 }): HttpServer {
   const { hostname, port, metrics, notReady, routes = {} } = options;
   const answer = async (request: Request): Promise<Response> => {
@@ -42,17 +46,28 @@ export function startHttp(options: {
     }
     return await routes[pathname]?.(request) ?? new Response("not found\n", { status: 404 });
   };
-  const server = listen({ hostname, port }, answer);
+  const server = listen({ hostname, port }, answer, options);
   return {
     url: `http://${hostname}:${server.addr.port}`,
     close: () => server.shutdown(),
   };
 }
 
-function listen(at: { hostname: string; port: number }, answer: Deno.ServeHandler) {
+function listen(
+  at: { hostname: string; port: number },
+  answer: Deno.ServeHandler,
+  { portPolicy = "exact", onNotice = () => {} }: {
+    portPolicy?: "exact" | "prefer";
+    onNotice?: (line: string) => void;
+  },
+): Deno.HttpServer<Deno.NetAddr> {
   try {
     return Deno.serve({ ...at, onListen: () => {} }, answer);
   } catch (error) {
+    if (portPolicy === "prefer" && error instanceof Deno.errors.AddrInUse) {
+      onNotice(`port ${at.port} is taken; using another instead`);
+      return listen({ ...at, port: 0 }, answer, {});
+    }
     const { message } = error as Error;
     throw new Failure(
       `HTTP_HOST, HTTP_PORT: cannot listen at ${at.hostname}:${at.port}: ${message}`,

@@ -142,6 +142,13 @@ export const serviceSettings = {
     max: 65_535,
     help: "the port for them; 0 takes a free one, so that copies do not collide",
   }),
+  memberName: string({
+    env: "MEMBER_NAME",
+    fallback: "",
+    help:
+      "what this process is called in its consumer group, such as its pod; empty: service and " +
+      "process id",
+  }),
   drainTimeoutMs: integer({
     env: "DRAIN_TIMEOUT_MS",
     fallback: "15000",

@@ -25,7 +25,7 @@ export async function runService(options: {
   const processor = createProcessor({
     ...config,
     access: kafkaAccess(config),
-    clientId: `${service}-${Deno.pid}`,
+    clientId: config.memberName || `${service}-${Deno.pid}`,
     service,
     names: new Names(config.topicPrefix),
     handlers,

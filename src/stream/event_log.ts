@@ -35,8 +35,12 @@ export interface EventLog {
   notReady(): string | undefined;
   /** Records read so far. */
   readonly records: number;
-  /** As many as there are at most, as of the beginning of `readToEnd`: control records count. */
+  /** Offsets passed so far: control records, and those of aborted transactions, count. */
+  readonly passed: number;
+  /** Offsets that there were to pass when the reading, or the last following, began. */
   readonly expected: number;
+  /** By topic and partition: the next offset to read. */
+  readonly positions: ReadonlyMap<Topic, ReadonlyMap<number, number>>;
   /** Partitions of all topics; 0 before the first answer of the cluster. */
   readonly partitions: number;
   /** Messages that were no events. */
@@ -44,6 +48,8 @@ export interface EventLog {
 }
 
 const RETRY_MS = 500;
+/** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
+const FETCH_BYTES = 1024 * 1024;
 
 export function createEventLog(options: EventLogOptions): EventLog {
   const { access, topics, names, log } = options;
@@ -51,10 +57,17 @@ export function createEventLog(options: EventLogOptions): EventLog {
   const decoder = createEventDecoder(log);
   /** By topic: the next offset of each partition. */
   const positions = new Map(topics.map((topic) => [topic, new Map<number, number>()]));
-  /** By topic: partitions, and offsets from the beginning of the log to its end. */
-  const sizes = new Map<Topic, { partitions: number; records: number }>();
-  const sum = (key: "partitions" | "records") =>
-    [...sizes.values()].reduce((total, size) => total + size[key], 0);
+  /** By topic: first offset and end of each partition. */
+  const ends = new Map<Topic, ReadonlyMap<number, { first: number; end: number }>>();
+  const allEnds = () =>
+    [...ends].flatMap(([topic, partitions]) => {
+      const next = positions.get(topic)!;
+      return [...partitions].map(([partition, { first, end }]) => ({
+        expected: end - first,
+        passed: (next.get(partition) ?? first) - first,
+      }));
+    });
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
   let records = 0;
   let state: string | undefined = "starting";
   const setState = (next: string | undefined) => {
@@ -68,19 +81,20 @@ export function createEventLog(options: EventLogOptions): EventLog {
     const next = positions.get(topic)!;
     const reader = await openLogReader(kafka);
     try {
-      const ends = [...(await reader.ends(names.topic(topic))).values()];
-      sizes.set(topic, {
-        partitions: ends.length,
-        records: ends.reduce((total, { first, end }) => total + end - first, 0),
+      ends.set(topic, await reader.ends(names.topic(topic)));
+      const onPosition = (partition: number, offset: number) => void next.set(partition, offset);
+      const batches = reader.read(names.topic(topic), {
+        from: next,
+        follow,
+        fetchBytes: FETCH_BYTES,
+        onPosition,
+        signal,
       });
-      for await (
-        const batch of reader.read(names.topic(topic), { from: next, follow, signal })
-      ) {
+      for await (const batch of batches) {
         setState(undefined);
-        const { partition, offset } = batch.at(-1)!;
+        const { partition } = batch[0]!;
         options.onEvents(decoder.decode({ topic, partition }, batch));
         records += batch.length;
-        next.set(partition, offset + 1);
       }
     } finally {
       await reader.close().catch(() => {});
@@ -127,11 +141,15 @@ export function createEventLog(options: EventLogOptions): EventLog {
     get records() {
       return records;
     },
+    positions,
+    get passed() {
+      return sum(allEnds().map(({ passed }) => passed));
+    },
     get expected() {
-      return sum("records");
+      return sum(allEnds().map(({ expected }) => expected));
     },
     get partitions() {
-      return sum("partitions");
+      return allEnds().length;
     },
     get undecodable() {
       return decoder.undecodable;

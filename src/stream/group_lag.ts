@@ -1,12 +1,12 @@
 /**
- * How far each consumer group of the topology is behind, and how many members it has. About twenty
- * small requests: one offset request a group, two a topic, one for all members.
+ * How far each consumer group of the topology is behind, who its members are and what each owns. About
+ * twenty small requests: one offset request a group, two a topic, one for all members.
  *
  * Lag is counted in offsets. A transactional topic ends in a control record that no consumer sees: one
  * who does not step over it stays 1 behind, in each partition, for ever. Nothing is subtracted for
  * that, because from outside it looks the same as one message that nobody reads.
  */
-import type { Admin, Kafka } from "kafkajs";
+import { type Admin, AssignerProtocol, type GroupDescription, type Kafka } from "kafkajs";
 import { type Names, type Service, type Topic, TOPIC_NAMES, TOPICS } from "../topology.ts";
 import { logEnds } from "./offsets.ts";
 
@@ -20,13 +20,40 @@ export interface GroupLag {
   readonly topics: readonly { readonly topic: Topic; readonly lagMessages: number }[];
 }
 
+export interface GroupMember {
+  readonly memberId: string;
+  /** What the process calls itself. */
+  readonly clientId: string;
+  /** Its address, as the broker sees it. */
+  readonly host: string;
+  /** What it was assigned; nothing while the group rebalances. */
+  readonly owned: readonly { readonly topic: Topic; readonly partition: number }[];
+}
+
+/** How far a group has come in one partition. */
+export interface GroupPosition {
+  readonly topic: Topic;
+  readonly partition: number;
+  /** The next offset that the group will read, as far as it has said so. */
+  readonly committed: number;
+  /** The offset after the last record. */
+  readonly end: number;
+}
+
+export interface GroupState extends GroupLag {
+  /** Kafka's word: Stable, PreparingRebalance, CompletingRebalance, Empty, Dead. */
+  readonly state: string;
+  readonly memberList: readonly GroupMember[];
+  readonly positions: readonly GroupPosition[];
+}
+
 export interface GroupLagReader {
   /**
    * All groups, in the order of the flow. May be called again after it threw.
    *
    * @throws when the cluster does not answer, or a topic is not there
    */
-  read(): Promise<GroupLag[]>;
+  read(): Promise<GroupState[]>;
   close(): Promise<void>;
 }
 
@@ -75,25 +102,20 @@ export function createGroupLagReader(kafka: Kafka, names: Names): GroupLagReader
           Promise.all(groups.map((group) => committedBy(admin, group, names))),
         ]);
         const endsByTopic = new Map(ends);
-        return groups.map((group, index) => {
-          const lags = group.topics.map((topic) => ({
-            topic,
-            lagMessages: lagMessagesOf(
-              endsByTopic.get(topic)!,
-              committed[index]!.get(names.topic(topic)),
+        return groups.map((group, index) =>
+          stateOf(
+            group,
+            described.groups.find(({ groupId }) => groupId === group.name),
+            group.topics.flatMap((topic) =>
+              positionsIn(
+                topic,
+                endsByTopic.get(topic)!,
+                committed[index]!.get(names.topic(topic)),
+              )
             ),
-          }));
-          return {
-            service: group.service,
-            group: group.name,
-            members: described.groups.find(({ groupId }) =>
-              groupId === group.name
-            )?.members.length ??
-              0,
-            lagMessages: lags.reduce((sum, { lagMessages }) => sum + lagMessages, 0),
-            topics: lags,
-          };
-        });
+            names,
+          )
+        );
       } catch (error) {
         // Whatever it was, the next time begins with connections of its own.
         await close();
@@ -122,14 +144,59 @@ async function committedBy(admin: Admin, group: Group, names: Names) {
  * @param ends first offset and end of the log by partition
  * @param committed by partition; missing, or negative, where nothing was committed
  */
-export function lagMessagesOf(
+export function positionsIn(
+  topic: Topic,
   ends: ReadonlyMap<number, { readonly first: number; readonly end: number }>,
   committed: ReadonlyMap<number, number> = new Map(),
-): number {
-  let lag = 0;
-  for (const [partition, { first, end }] of ends) {
+): GroupPosition[] {
+  return [...ends].toSorted(([a], [b]) => a - b).map(([partition, { first, end }]) => ({
+    topic,
+    partition,
     // Where the log was cut off behind the group, what is gone is not waiting for it.
-    lag += Math.max(0, end - Math.max(first, committed.get(partition) ?? first));
-  }
-  return lag;
+    committed: Math.max(first, committed.get(partition) ?? first),
+    end,
+  }));
+}
+
+function stateOf(
+  { service, name, topics }: Group,
+  described: GroupDescription | undefined,
+  positions: readonly GroupPosition[],
+  names: Names,
+): GroupState {
+  const lags = topics.map((topic) => ({
+    topic,
+    lagMessages: lagMessagesOf(positions.filter((position) => position.topic === topic)),
+  }));
+  const memberList = (described?.members ?? []).map((member) => ({
+    memberId: member.memberId,
+    clientId: member.clientId,
+    host: member.clientHost.replace(/^\//, ""),
+    owned: ownedBy(member.memberAssignment, topics, names),
+  }));
+  return {
+    service,
+    group: name,
+    state: described?.state ?? "Dead",
+    members: memberList.length,
+    memberList,
+    lagMessages: lagMessagesOf(positions),
+    topics: lags,
+    positions,
+  };
+}
+
+function ownedBy(assignment: Uint8Array, topics: readonly Topic[], names: Names) {
+  // It is empty while the group rebalances.
+  if (assignment.length === 0) return [];
+  const byTopic = AssignerProtocol.MemberAssignment.decode(Buffer.from(assignment))?.assignment;
+  return topics.flatMap((topic) =>
+    (byTopic?.[names.topic(topic)] ?? []).toSorted((a, b) => a - b)
+      .map((partition) => ({ topic, partition }))
+  );
+}
+
+export function lagMessagesOf(positions: readonly GroupPosition[]): number {
+  // A log that was made anew may end before what was committed.
+  return positions.reduce((sum, { committed, end }) => sum + Math.max(0, end - committed), 0);
 }

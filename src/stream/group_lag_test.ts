@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { lagMessagesOf } from "./group_lag.ts";
+import { lagMessagesOf, positionsIn } from "./group_lag.ts";
 
 Deno.test("lagMessagesOf: from the committed offset, or the beginning, to the end", () => {
   const log = (first: number, end: number) => new Map([[0, { first, end }]]);
@@ -13,11 +13,12 @@ Deno.test("lagMessagesOf: from the committed offset, or the beginning, to the en
   ];
   for (const { ends, committed, lag, what } of table) {
     const offsets = committed === undefined ? undefined : new Map([[0, committed]]);
-    assertEquals(lagMessagesOf(ends, offsets), lag, what);
+    assertEquals(lagMessagesOf(positionsIn("orders.raw", ends, offsets)), lag, what);
   }
 });
 
 Deno.test("lagMessagesOf: adds up the partitions", () => {
   const ends = new Map([[0, { first: 0, end: 5 }], [1, { first: 0, end: 7 }]]);
-  assertEquals(lagMessagesOf(ends, new Map([[0, 5], [1, 4]])), 3);
+  const committed = new Map([[0, 5], [1, 4]]);
+  assertEquals(lagMessagesOf(positionsIn("orders.raw", ends, committed)), 3);
 });

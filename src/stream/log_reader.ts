@@ -27,6 +27,10 @@ export interface ReadOptions {
   readonly from?: ReadonlyMap<number, number>;
   /** Go on waiting for new records until `signal` aborts, instead of ending where the log ends now. */
   readonly follow?: boolean;
+  /** The most that one fetch brings, bytes; 8 MiB unless said. */
+  readonly fetchBytes?: number;
+  /** Told after each fetch where a partition is read on: past control and aborted records, too. */
+  readonly onPosition?: (partition: number, next: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -44,6 +48,7 @@ export interface LogReader {
 }
 
 const FETCH_BYTES = 8 * 1024 * 1024;
+/** As large as a batch may be: one that does not fit is read when it is the first. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 const FETCH_WAIT_MS = 100;
 const READ_COMMITTED = 1;
@@ -144,7 +149,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   };
 
   async function* read(topic: string, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
-    const { from, follow = false, signal } = options;
+    const { from, follow = false, onPosition, signal } = options;
     const limits = await ends(topic);
     const next = new Map<number, number>();
     for (const partition of options.partitions ?? limits.keys()) {
@@ -156,10 +161,15 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
         follow || offset < (limits.get(partition)?.end ?? 0)
       );
     for (let rest = open(); rest.length > 0 && !signal?.aborted; rest = open()) {
-      for (const data of await withLeaders(() => fetchRound(topic, new Map(rest)))) {
+      for (
+        const data of await withLeaders(() =>
+          fetchRound(topic, new Map(rest), options.fetchBytes ?? FETCH_BYTES)
+        )
+      ) {
         const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(data.partition)), data);
         if (batch.rawMessages.length > 0) next.set(data.partition, Number(batch.lastOffset()) + 1);
         if (batch.messages.length > 0) yield toRecords(topic, data.partition, batch);
+        onPosition?.(data.partition, next.get(data.partition)!);
       }
     }
   }
@@ -168,6 +178,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   async function fetchRound(
     topic: string,
     positions: ReadonlyMap<number, number>,
+    fetchBytes: number,
   ): Promise<PartitionData[]> {
     const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
     const answers = await Promise.all(
@@ -176,14 +187,14 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
         const { responses } = await broker.fetch({
           maxWaitTime: FETCH_WAIT_MS,
           minBytes: 1,
-          maxBytes: FETCH_BYTES,
+          maxBytes: fetchBytes,
           isolationLevel: READ_COMMITTED,
           topics: [{
             topic,
             partitions: partitions.map((partition) => ({
               partition,
               fetchOffset: String(positions.get(partition)),
-              maxBytes: FETCH_BYTES_PER_PARTITION,
+              maxBytes: Math.min(fetchBytes, FETCH_BYTES_PER_PARTITION),
             })),
           }],
         });

@@ -278,30 +278,40 @@ Deno.test("groupLag: messages and members of each group, before, while and after
   const reader = createGroupLagReader(kafka, names);
   const lagOf = async (service: string) => {
     const groups = await reader.read();
-    return groups.find((group) => group.service === service);
+    return groups.find((group) => group.service === service)!;
   };
   // A new topic's leader may not know yet that it is one.
   await until("the topics answer", () => reader.read().then(() => true, () => false));
   const raw = (lagMessages: number) => [{ topic: "orders.raw" as const, lagMessages }];
   const validator = { service: "validator" as const, group: names.group("validator") };
-  assertEquals(await lagOf("validator"), {
+  const { positions, ...before } = await lagOf("validator");
+  assertEquals(before, {
     ...validator,
+    state: "Dead",
     members: 0,
+    memberList: [],
     lagMessages: 100,
     topics: raw(100),
   });
+  assertEquals(positions.map(({ partition, committed }) => [partition, committed]), [
+    [0, 0],
+    [1, 0],
+    [2, 0],
+    [3, 0],
+  ]);
   const members = [startTail(names), startTail(names)];
   await until("both share", () => members.every(({ tail }) => tail.partitions === 2));
-  await until("they have read", async () => (await lagOf("validator"))?.lagMessages === 0);
-  assertEquals(await lagOf("validator"), {
-    ...validator,
-    members: 2,
-    lagMessages: 0,
-    topics: raw(0),
-  });
+  await until("they have read", async () => (await lagOf("validator")).lagMessages === 0);
+  const { state, memberList, ...after } = await lagOf("validator");
+  assertEquals([state, after.members, after.topics], ["Stable", 2, raw(0)]);
+  assertEquals(memberList.map(({ owned }) => owned.length), [2, 2]);
+  assertEquals(
+    memberList.flatMap(({ owned }) => owned.map(({ partition }) => partition)).toSorted(),
+    [0, 1, 2, 3],
+  );
   await Promise.all(members.map((member) => member.stop()));
   await publishAll(kafka, names.topic("orders.raw"), orders(100, 107));
-  assertEquals((await lagOf("validator"))?.lagMessages, 7);
+  assertEquals((await lagOf("validator")).lagMessages, 7);
   assertEquals((await reader.read()).map(({ service, topics }) => [service, topics.length]), [
     ["validator", 1],
     ["inventory", 2],

@@ -95,6 +95,10 @@ containers:
       - name: {{ $name }}
         value: {{ $value | toString | quote }}
       {{- end }}
+      {{- if .http }}
+      - name: MEMBER_NAME
+        valueFrom: { fieldRef: { fieldPath: metadata.name } }
+      {{- end }}
       {{- if .tables }}
       - name: DATABASE_URL
         valueFrom: { secretKeyRef: { name: {{ include "orderflow.databaseSecret" .root }}, key: DATABASE_URL } }

@@ -46,18 +46,22 @@ export interface Story {
 
 type Moment = Omit<Step, "sinceMs">;
 
-/** @returns undefined when nothing is known of the order */
+/**
+ * @param say what an event says
+ * @returns undefined when nothing is known of the order
+ */
 export function tellStory(
   orderId: string,
   { found, partition }: Search,
   rows: readonly TableRow[],
+  say: (event: OrderEvent) => string = sentence,
 ): Story | undefined {
   const events: OrderEvent[] = [];
   const moments: Moment[] = [];
   const letters = new Map<string, OrderLetter>();
   for (const { topic, record } of found) {
     if (isOrderTopic(topic)) {
-      const moment = tellRecord(topic, record, orderId, partition, events);
+      const moment = tellRecord(topic, record, { orderId, home: partition, say }, events);
       if (moment) moments.push(moment);
     } else {
       moments.push(tellLetter(topic, record, letters));
@@ -93,8 +97,11 @@ function flowIndex(topic: Found["topic"]): number {
 function tellRecord(
   topic: Topic,
   record: LogRecord,
-  orderId: string,
-  home: number | undefined,
+  { orderId, home, say }: {
+    orderId: string;
+    home: number | undefined;
+    say: (event: OrderEvent) => string;
+  },
   events: OrderEvent[],
 ): Moment | undefined {
   const { partition, offset, timestamp } = record;
@@ -116,7 +123,7 @@ function tellRecord(
   else events.push(event);
   // A copy says when the original happened; it came when its producer sent it.
   const atMs = again || replayedFrom !== undefined ? timestamp : Date.parse(event.occurredAt);
-  return { ...place, atMs, event: event.type, text: noted(sentence(event)) };
+  return { ...place, atMs, event: event.type, text: noted(say(event)) };
 }
 
 /** An order has at most one event of each kind. */

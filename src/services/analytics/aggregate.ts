@@ -22,7 +22,7 @@ export const OUTCOMES = ["confirmed", "cancelled", "rejected"] as const;
 export type Outcome = typeof OUTCOMES[number];
 
 /** Orders within one second. */
-export interface OrderCounts {
+export interface OrderCounts extends Record<Outcome, number> {
   placed: number;
   validated: number;
   settled: number;
@@ -74,9 +74,10 @@ export function createAggregate(): Aggregate {
     perSecond: new Windows<OrderCounts>(
       1_000,
       SECONDS,
-      () => ({ placed: 0, validated: 0, settled: 0 }),
+      () => ({ placed: 0, validated: 0, settled: 0, confirmed: 0, cancelled: 0, rejected: 0 }),
       (counts) => {
         counts.placed = counts.validated = counts.settled = 0;
+        counts.confirmed = counts.cancelled = counts.rejected = 0;
       },
     ),
     perTenSeconds: new Windows(10_000, TENS_OF_SECONDS, histogram, (latency) => latency.clear()),
@@ -165,7 +166,10 @@ function place(aggregate: Aggregate, { placedAtMs }: Times): void {
 function settle(aggregate: Aggregate, outcome: Outcome, times: Times): void {
   const { occurredAtMs, placedAtMs } = times;
   const second = aggregate.perSecond.at(occurredAtMs);
-  if (second) second.settled++;
+  if (second) {
+    second.settled++;
+    second[outcome]++;
+  }
   const latencyMs = occurredAtMs - placedAtMs;
   aggregate.latency[outcome].add(latencyMs);
   aggregate.perTenSeconds.at(occurredAtMs)?.add(latencyMs);

@@ -237,12 +237,35 @@ Deno.test("snapshot: rates are means over full seconds, the newest is not over",
     (_, i) => order({ sequence: i, placedAtMs: NOON_MS + i * 200, latencyMs: 0 }),
   );
   const { last10Seconds, last60Seconds } = figuresOf(settled.flatMap(eventsOf)).ratesPerSecond;
-  assertEquals(last10Seconds, { placed: 5, validated: 5, settled: 5 });
-  assertEquals(last60Seconds, { placed: 5, validated: 5, settled: 5 }, "since the first second");
+  const all = { placed: 5, validated: 5, settled: 5, confirmed: 5, cancelled: 0, rejected: 0 };
+  assertEquals(last10Seconds, all);
+  assertEquals(last60Seconds, all, "since the first second");
   assertEquals(figuresOf(eventsOf(order({ latencyMs: 0 }))).ratesPerSecond, {
     last10Seconds: null,
     last60Seconds: null,
   });
+});
+
+Deno.test("snapshot: windows reach up to now, so that rates go to 0 when nothing happens any more", () => {
+  const aggregate = createAggregate();
+  for (let i = 0; i < 100; i++) {
+    const one = order({ sequence: i, placedAtMs: NOON_MS + i * 200, latencyMs: 0 });
+    for (const event of eventsOf(one)) add(aggregate, event);
+  }
+  const settled = (nowMs: number) => {
+    const { ratesPerSecond, perSecond, orders } = snapshot(aggregate, nowMs);
+    const inWindows = perSecond.settled.reduce((a, b) => a + b, 0);
+    return [ratesPerSecond.last10Seconds?.settled, inWindows, orders.settled];
+  };
+  assertEquals(
+    settled(NOON_MS),
+    [5, 100, 100],
+    "a clock that is behind the events changes nothing",
+  );
+  assertEquals(settled(NOON_MS + 25_000), [2.5, 100, 100]);
+  assertEquals(settled(NOON_MS + 40_000), [0, 100, 100]);
+  assertEquals(settled(NOON_MS + 605_000), [0, 70, 100]);
+  assertEquals(settled(NOON_MS + 60 * MINUTE_MS), [undefined, 0, 100]);
 });
 
 Deno.test("snapshot: latency in total, by outcome, and of the newest minute", () => {

@@ -1,5 +1,5 @@
 /** The settings of analytics, beside those of every service. */
-import { flag } from "../../runtime/config.ts";
+import { flag, integer } from "../../runtime/config.ts";
 import { serviceSettings } from "../../runtime/settings.ts";
 
 export const settings = {
@@ -9,6 +9,14 @@ export const settings = {
     option: "from-beginning",
     fallback: "false",
     help: "count everything in the log, in no consumer group; without: as a member of the group",
+  }),
+  dashboardPort: integer({
+    env: "DASHBOARD_PORT",
+    option: "port",
+    fallback: "8080",
+    min: 0,
+    max: 65_535,
+    help: "where the page is served when HTTP_PORT is 0; a free port if that one is taken",
   }),
   once: flag({
     option: "once",

@@ -14,6 +14,8 @@ export interface Reading {
   readonly startedAt: string;
   /** Why nothing is read right now; null when it is. */
   readonly notReady: string | null;
+  /** While the log is read up to its end: offsets passed, of how many; null when that is done. */
+  readonly progress: { readonly passed: number; readonly expected: number } | null;
   /** Messages that were no events, and are in none of the figures. */
   readonly undecodableMessages: number;
 }

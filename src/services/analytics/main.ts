@@ -1,5 +1,5 @@
 /**
- * Analytics: live figures of all orders, on the console and at /snapshot.
+ * Analytics: live figures of all orders, on the console, on a web page and at /snapshot.
  *
  * Without options it is a member of the consumer group `analytics`, and counts what the group had not
  * read before; several members share the partitions, and each shows its share. `--from-beginning` counts
@@ -12,14 +12,13 @@ import { runProgram } from "../../runtime/program.ts";
 import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
 import { aborted, settlesWithin } from "../../runtime/stop.ts";
 import { Names } from "../../topology.ts";
-import { add, createAggregate } from "./aggregate.ts";
 import { settings } from "./config.ts";
+import { createCounting } from "./counting.ts";
 import type { Figures } from "./figures.ts";
-import { createLagWatch } from "./lag.ts";
 import { registerMetrics } from "./metrics.ts";
 import { printAll, report } from "./console/report.ts";
 import { snapshot } from "./snapshot.ts";
-import { groupSource, logSource } from "./source.ts";
+import { createDashboard } from "./web/dashboard.ts";
 
 /** How long the last figures wait for the last answer to how far the groups are behind. */
 const LAST_LAG_LIMIT_MS = 1_000;
@@ -31,43 +30,32 @@ Deno.exit(
     checks: [loginIsWhole],
     async run({ config, log, signal }) {
       const { drainTimeoutMs } = config;
-      const startedAt = new Date().toISOString();
       const cluster = {
         access: kafkaAccess(config),
-        clientId: `analytics-${Deno.pid}`,
+        clientId: config.memberName || `analytics-${Deno.pid}`,
         names: new Names(config.topicPrefix),
       };
-      const aggregate = createAggregate();
-      const source = (config.fromBeginning ? logSource : groupSource)({
-        ...cluster,
-        once: config.once,
-        drainTimeoutMs,
-        onEvents: (events) => {
-          for (const event of events) add(aggregate, event);
-        },
-        // Topics and partitions of a log are read at their own pace, which makes nothing late.
-        onCaughtUp: () => aggregate.lateEvents = 0,
-        log,
-      });
-      const lag = createLagWatch(cluster);
+      const counting = createCounting({ ...cluster, ...config, log });
+      const dashboard = createDashboard(cluster, counting);
+      const { watch } = dashboard;
       let finished = false;
       const figures = (): Figures => {
-        const reading = source.reading();
+        const reading = counting.reading();
         return {
-          snapshot: snapshot(aggregate),
+          snapshot: snapshot(counting.aggregate),
           // That it no longer reads in the end needs no reason.
-          reading: { ...reading, startedAt, notReady: finished ? null : reading.notReady },
-          lag: lag.latest,
+          reading: { ...reading, notReady: finished ? null : reading.notReady },
+          lag: watch.latest,
         };
       };
 
       if (config.once) {
-        await source.run(signal);
+        await counting.run(signal);
         if (signal.aborted) return 1;
         finished = true;
-        await lag.ask();
+        await watch.ask();
         printAll(figures());
-        await settlesWithin(lag.close(), drainTimeoutMs);
+        await settlesWithin(dashboard.close(), drainTimeoutMs);
         return 0;
       }
 
@@ -75,22 +63,26 @@ Deno.exit(
       registerMetrics(registry, figures);
       const http = startHttp({
         hostname: config.httpHost,
-        port: config.httpPort,
+        port: config.httpPort || config.dashboardPort,
+        // A second copy on the same machine needs no setting.
+        portPolicy: config.httpPort === 0 ? "prefer" : "exact",
         metrics: registry,
-        notReady: () => signal.aborted ? "stopping" : source.reading().notReady ?? undefined,
-        routes: { "/snapshot": () => Response.json(figures()) },
+        notReady: () => signal.aborted ? "stopping" : counting.reading().notReady ?? undefined,
+        routes: { ...dashboard.routes, "/snapshot": () => Response.json(figures()) },
+        onNotice: (line) => log.warn(line),
       });
+      log.info(`dashboard at ${http.url}/`);
       log.info(`figures at ${http.url}/snapshot, health and metrics beside them`);
       const endReport = report(figures);
       try {
-        const watching = Promise.race([lag.run(signal), aborted(signal)]);
-        await Promise.all([source.run(signal), watching]);
+        const watching = Promise.race([dashboard.run(signal), aborted(signal)]);
+        await Promise.all([counting.run(signal), watching]);
         finished = true;
-        await settlesWithin(lag.ask(), LAST_LAG_LIMIT_MS);
+        await settlesWithin(watch.ask(), LAST_LAG_LIMIT_MS);
       } finally {
         endReport();
       }
-      await settlesWithin(Promise.all([lag.close(), http.close()]), drainTimeoutMs);
+      await settlesWithin(Promise.all([dashboard.close(), http.close()]), drainTimeoutMs);
       log.info("stopped");
     },
   }),

@@ -131,6 +131,7 @@ function linesOf(snapshot: Snapshot): string[] {
     partitions: 0,
     startedAt: new Date(NOON_MS).toISOString(),
     notReady: null,
+    progress: null,
     undecodableMessages: 0,
   } as const;
   return figureLines(block({ snapshot, reading, lag: null }, NOON_MS));

@@ -18,6 +18,7 @@ Deno.test("registerMetrics: each scrape tells the totals of that moment", async 
       partitions: 4,
       startedAt: "2026-01-02T12:00:00.000Z",
       notReady: null,
+      progress: null,
       undecodableMessages: 3,
     },
     lag: [{

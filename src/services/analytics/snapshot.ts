@@ -93,8 +93,13 @@ export interface Snapshot {
   readonly clockSkewEvents: number;
 }
 
-/** The figures now; later events do not change it. */
-export function snapshot(aggregate: Aggregate): Snapshot {
+/**
+ * The figures now; later events do not change it.
+ *
+ * @param nowMs epoch milliseconds: the windows reach up to it, and not only to the newest event, so
+ * that rates go to 0 when nothing happens any more
+ */
+export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
   const { newestMs, events, reasons, lateEvents, clockSkewEvents } = aggregate;
   const seen = newestMs > -Infinity;
   const count = (name: string) => events.get(name) ?? 0;
@@ -102,7 +107,7 @@ export function snapshot(aggregate: Aggregate): Snapshot {
   const confirmed = count("OrderConfirmed");
   const cancelled = count("OrderCancelled");
   const rejected = count("OrderRejected");
-  const windowsUpToMs = seen ? newestMs : 0;
+  const windowsUpToMs = seen ? Math.max(newestMs, nowMs) : 0;
   const seconds = aggregate.perSecond.upTo(windowsUpToMs);
   const tens = aggregate.perTenSeconds.upTo(windowsUpToMs);
   const minutes = aggregate.perMinute.upTo(windowsUpToMs);
@@ -144,9 +149,12 @@ export function snapshot(aggregate: Aggregate): Snapshot {
     perSecond: {
       startsAtMs: seconds.startsAtMs,
       windowMs: aggregate.perSecond.widthMs,
-      placed: seconds.values.map((second) => second?.placed ?? 0),
-      validated: seconds.values.map((second) => second?.validated ?? 0),
-      settled: seconds.values.map((second) => second?.settled ?? 0),
+      placed: countColumn(seconds, "placed"),
+      validated: countColumn(seconds, "validated"),
+      settled: countColumn(seconds, "settled"),
+      confirmed: countColumn(seconds, "confirmed"),
+      cancelled: countColumn(seconds, "cancelled"),
+      rejected: countColumn(seconds, "rejected"),
     },
     perTenSeconds: {
       startsAtMs: tens.startsAtMs,
@@ -198,7 +206,18 @@ function rates(seconds: readonly (OrderCounts | undefined)[], over: number): Rat
   if (full.length === 0) return null;
   const mean = (name: keyof OrderCounts) =>
     full.reduce((sum, second) => sum + (second?.[name] ?? 0), 0) / full.length;
-  return { placed: mean("placed"), validated: mean("validated"), settled: mean("settled") };
+  return {
+    placed: mean("placed"),
+    validated: mean("validated"),
+    settled: mean("settled"),
+    confirmed: mean("confirmed"),
+    cancelled: mean("cancelled"),
+    rejected: mean("rejected"),
+  };
+}
+
+function countColumn({ values }: Series<OrderCounts>, name: keyof OrderCounts): number[] {
+  return values.map((second) => second?.[name] ?? 0);
 }
 
 function latencyColumns({ values }: Series<LatencyHistogram>) {

@@ -13,7 +13,7 @@ import { untilCaughtUp } from "../../stream/caught_up.ts";
 import { createClient } from "../../stream/client.ts";
 import { createEventLog } from "../../stream/event_log.ts";
 import { createTail } from "../../stream/tail.ts";
-import { type Names, topicsReadBy } from "../../topology.ts";
+import { type Names, type Topic, topicsReadBy } from "../../topology.ts";
 import type { Reading } from "./figures.ts";
 
 const SERVICE = "analytics";
@@ -36,6 +36,8 @@ export interface Source {
   run(signal: AbortSignal): Promise<void>;
   /** What there is to say about the reading, but when it started. */
   reading(): Omit<Reading, "startedAt">;
+  /** By topic and partition the next offset to read, where no group knows it. */
+  readonly positions?: ReadonlyMap<Topic, ReadonlyMap<number, number>>;
 }
 
 export function groupSource(options: SourceOptions): Source {
@@ -64,6 +66,7 @@ export function groupSource(options: SourceOptions): Source {
       group,
       partitions: tail.partitions,
       notReady: tail.notReady() ?? null,
+      progress: null,
       undecodableMessages: tail.undecodable,
     }),
   };
@@ -72,10 +75,12 @@ export function groupSource(options: SourceOptions): Source {
 export function logSource(options: SourceOptions): Source {
   const { names, once, log } = options;
   const events = createEventLog({ ...options, topics: topicsReadBy(SERVICE) });
+  let caughtUp = false;
   return {
+    positions: events.positions,
     async run(signal) {
       const progress = setInterval(
-        () => log.info(`${events.records} of at most ${events.expected} records read`),
+        () => log.info(`${events.passed} of ${events.expected} offsets read`),
         PROGRESS_EVERY_MS,
       );
       try {
@@ -84,6 +89,7 @@ export function logSource(options: SourceOptions): Source {
         clearInterval(progress);
       }
       if (signal.aborted) return;
+      caughtUp = true;
       options.onCaughtUp();
       log.info(`caught up: ${events.records} records read`);
       if (!once) await events.follow(signal);
@@ -93,6 +99,7 @@ export function logSource(options: SourceOptions): Source {
       group: names.group(SERVICE),
       partitions: events.partitions,
       notReady: events.notReady() ?? null,
+      progress: caughtUp ? null : { passed: events.passed, expected: events.expected },
       undecodableMessages: events.undecodable,
     }),
   };

@@ -13,6 +13,7 @@ const member: Reading = {
   partitions: 48,
   startedAt: "2026-01-02T11:59:00.000Z",
   notReady: null,
+  progress: null,
   undecodableMessages: 0,
 };
 

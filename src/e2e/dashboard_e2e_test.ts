@@ -1,0 +1,195 @@
+/**
+ * The dashboard in a real browser, on the real pipeline: what a person sees while orders flow, while a
+ * member joins and while one is killed, and that the page's totals are the audit's.
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Page } from "playwright-core";
+import { bundlePage } from "../local/bundle_page.ts";
+import { freePort } from "../local/kafka/ports.ts";
+import { openRun, type Run } from "../local/run.ts";
+import { until } from "../stream/testing.ts";
+import { openPage } from "./browser.ts";
+
+const ORDERS = 8_000;
+const RATE = 400;
+const PARTITIONS = 12;
+
+const TOTALS = ["placed", "validated", "settled", "confirmed", "cancelled", "rejected"] as const;
+type Totals = Record<typeof TOTALS[number], number>;
+
+/** What the page says in total. */
+async function totals(page: Page): Promise<Totals> {
+  const value = async (name: string) =>
+    Number(await page.locator(`[data-figure=${name}]`).getAttribute("data-value"));
+  return Object.fromEntries(
+    await Promise.all(TOTALS.map(async (name) => [name, await value(name)])),
+  );
+}
+
+/** How many partitions each member of a group owns, by client id, as the grid shows it. */
+async function grid(page: Page, group: string): Promise<Record<string, number>> {
+  return await page.locator(`[data-group=${group}] [data-member]`).evaluateAll((rows) =>
+    Object.fromEntries(rows.map((row) => [
+      row.getAttribute("data-member"),
+      [...row.querySelectorAll("[data-owned]")]
+        .reduce((sum, cell) => sum + Number(cell.getAttribute("data-owned")), 0),
+    ]))
+  );
+}
+
+function rebalances(page: Page, group: string): Promise<string[]> {
+  return page.locator(`[data-rebalance=${group}]`).allInnerTexts();
+}
+
+const nameOf = (run: Run, index: number) =>
+  `validator-${run.pipeline.members("validator")[index]!.pid}`;
+
+Deno.test("dashboard: what a person sees of a run", async (t) => {
+  assertEquals(await bundlePage(), undefined);
+  // Inside the project, where the tasks may write.
+  await Deno.mkdir(".data", { recursive: true });
+  const dataDir = await Deno.makeTempDir({ dir: ".data", prefix: "e2e-" });
+  const port = await freePort();
+  const run = await openRun({
+    dataDir,
+    partitions: PARTITIONS,
+    guarantee: "exactly_once",
+    databaseUrl: "",
+    port: 0,
+    env: {
+      DASHBOARD_PORT: String(port),
+      ANALYTICS_FROM_BEGINNING: "true",
+      SESSION_TIMEOUT_MS: "6000",
+      TRANSACTION_TIMEOUT_MS: "6000",
+    },
+    onNotice: () => {},
+  });
+  const stop = new AbortController();
+  try {
+    for (
+      const service of ["validator", "inventory", "payment", "fulfillment", "analytics"] as const
+    ) {
+      await run.pipeline.scale(service, 1);
+    }
+    const url = `http://127.0.0.1:${port}/`;
+    await until("analytics serves", () => fetch(`${url}livez`).then((r) => r.ok, () => false));
+    await using browser = await openPage(url);
+    const { page, faults } = browser;
+
+    await t.step("before the first order it says how to place some", async () => {
+      await page.getByText("no orders yet: run deno task simulator").waitFor();
+    });
+
+    const placing = run.place({ orders: ORDERS, rate: RATE, seed: 7 }, stop.signal, () => {});
+    placing.catch(() => {});
+
+    await t.step("figures rise", async () => {
+      await until("some are settled", async () => (await totals(page)).settled > 0);
+      const before = await totals(page);
+      await until("more are settled", async () => (await totals(page)).settled > before.settled);
+      const rate = page.locator('[data-edge="simulator orders.raw"] text');
+      await until(
+        "the picture shows the rate",
+        async () => /[1-9]/.test(await rate.textContent() ?? ""),
+      );
+    });
+
+    await t.step("a second validator takes half of the partitions over", async () => {
+      await run.pipeline.scale("validator", 2);
+      const expected = { [nameOf(run, 0)]: PARTITIONS / 2, [nameOf(run, 1)]: PARTITIONS / 2 };
+      await until("the grid shows it", async () => {
+        const shown = await grid(page, "validator");
+        return Object.entries(expected).every(([name, owned]) => shown[name] === owned);
+      });
+      await until("it is noted", async () => {
+        const [newest] = await rebalances(page, "validator");
+        return newest !== undefined && newest.includes(`+ ${nameOf(run, 1)}`) &&
+          /2 members now/.test(newest);
+      });
+    });
+
+    await t.step("a killed member disappears, and the pause that it caused is shown", async () => {
+      const killed = nameOf(run, 1);
+      // As long as it is not started again, the group has to notice by itself.
+      run.pipeline.members("validator")[1]!.signal("SIGKILL");
+      await until("it is gone", async () => !(killed in await grid(page, "validator")));
+      await until("it is noted", async () => {
+        const texts = await rebalances(page, "validator");
+        return texts.some((text) => text.includes(`− ${killed}`) && /longest pause/.test(text));
+      });
+    });
+
+    const { acknowledged } = await placing;
+    assertEquals(acknowledged, ORDERS);
+    let shown: Totals;
+
+    await t.step("its totals are those of the audit", async () => {
+      const { passed, events } = await run.auditAsJson();
+      assert(passed);
+      const [confirmed, cancelled, rejected] = [
+        events.OrderConfirmed ?? 0,
+        events.OrderCancelled ?? 0,
+        events.OrderRejected ?? 0,
+      ];
+      const validated = events.OrderValidated ?? 0;
+      const settled = confirmed + cancelled + rejected;
+      const placed = validated + rejected;
+      const expected: Totals = { placed, validated, settled, confirmed, cancelled, rejected };
+      await until("it has caught up", async () => (await totals(page)).settled === settled);
+      shown = await totals(page);
+      assertEquals(shown, expected);
+    });
+
+    await t.step(
+      "groups that have read everything have no lag, in messages and in time",
+      async () => {
+        await until("no lag is left", async () => {
+          const lags = await page.locator("[data-group] .lag").allInnerTexts();
+          return lags.length === 5 && lags.every((lag) => lag === "lag 0 messages");
+        });
+      },
+    );
+
+    await t.step("a replay ends with the same totals", async () => {
+      const since = () => page.locator("[data-counted-since]").getAttribute("data-counted-since");
+      const before = await since();
+      await page.getByRole("button", { name: "Replay the log" }).click();
+      await until("it counts anew", async () => await since() !== before);
+      await page.getByRole("button", { name: "Replay the log" }).waitFor();
+      await until("all is counted", async () => (await totals(page)).settled === shown.settled);
+      assertEquals(await totals(page), shown);
+    });
+
+    await t.step("an order is found, without who ordered it", async () => {
+      const id = run.exampleOrder();
+      await page.getByLabel("Order id").fill(id);
+      await page.keyboard.press("Enter");
+      const story = page.locator(".story");
+      await story.waitFor();
+      const text = await story.innerText();
+      assertMatch(text, /OrderPlaced[\s\S]*OrderValidated[\s\S]*Order(Cancelled|Confirmed)/);
+      assert(!/\bc-\d+/.test(text), text);
+    });
+
+    await t.step("nothing went wrong in the console, and nothing left this machine", () => {
+      assertEquals(faults, []);
+    });
+
+    await t.step("it says when the connection is lost, and comes back by itself", async () => {
+      await run.pipeline.scale("analytics", 0);
+      await page.getByText("connection lost, retrying").waitFor();
+      await run.pipeline.scale("analytics", 1);
+      await until("the same totals are back", async () => {
+        const connected = await page.locator("[data-connected=true]").count();
+        return connected === 1 && (await totals(page)).settled === shown.settled;
+      }, 60_000);
+      assertEquals(await totals(page), shown);
+      // That nobody answered, a browser notes by itself.
+      assertEquals(faults.filter((fault) => !fault.includes("net::ERR_")), []);
+    });
+  } finally {
+    stop.abort();
+    await run.close();
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});

@@ -1,0 +1,57 @@
+/**
+ * The figures and where they come from, as one: a replay begins both anew, from the first event in the
+ * log, in no group; whatever was read as a member of the group before ends with it.
+ */
+import { add, type Aggregate, createAggregate } from "./aggregate.ts";
+import type { Reading } from "./figures.ts";
+import { groupSource, logSource, type Source, type SourceOptions } from "./source.ts";
+
+export interface Counting {
+  readonly aggregate: Aggregate;
+  readonly positions: Source["positions"];
+  reading(): Reading;
+  /** Counts anew, from the beginning of the log; while it is still doing so, goes on with it. */
+  replay(): void;
+  /** Reads until `signal` aborts, or, with `once`, until it has caught up. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createCounting(
+  options: Omit<SourceOptions, "onEvents" | "onCaughtUp"> & { readonly fromBeginning: boolean },
+): Counting {
+  const begin = (createSource: typeof logSource) => {
+    const aggregate = createAggregate();
+    const source = createSource({
+      ...options,
+      onEvents: (events) => {
+        for (const event of events) add(aggregate, event);
+      },
+      // Topics and partitions of a log are read at their own pace, which makes nothing late.
+      onCaughtUp: () => aggregate.lateEvents = 0,
+    });
+    return { aggregate, source, startedAt: new Date().toISOString(), ended: new AbortController() };
+  };
+  let current = begin(options.fromBeginning ? logSource : groupSource);
+  let next: typeof current | undefined;
+  return {
+    get aggregate() {
+      return current.aggregate;
+    },
+    get positions() {
+      return current.source.positions;
+    },
+    reading: () => ({ ...current.source.reading(), startedAt: current.startedAt }),
+    replay() {
+      if (current.source.reading().progress !== null) return;
+      next = begin(logSource);
+      current.ended.abort();
+    },
+    async run(signal) {
+      do {
+        current = next ?? current;
+        next = undefined;
+        await current.source.run(AbortSignal.any([signal, current.ended.signal]));
+      } while (next !== undefined && !signal.aborted);
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * Rebalances of a consumer group, told from looking at it again and again: who was a member before and
+ * who is now, which partitions changed hands, and how long the group was not stable. Pure: what was
+ * known and what is there now, to what is known next.
+ *
+ * Its precision is the time between two looks. A rebalance that begins and ends between two looks is
+ * seen by what it changed, with a duration of 0; one that changes nothing is not seen.
+ */
+import type { Service, Topic } from "../../../topology.ts";
+
+/** A group at one moment, as Kafka describes it. */
+export interface GroupLook {
+  readonly service: Service;
+  readonly state: string;
+  readonly memberList: readonly {
+    readonly memberId: string;
+    readonly clientId: string;
+    readonly owned: readonly { readonly topic: Topic; readonly partition: number }[];
+  }[];
+}
+
+export interface Rebalance {
+  /** One more than that of the group's rebalance before. */
+  readonly number: number;
+  readonly service: Service;
+  /** Epoch milliseconds. */
+  readonly startedAtMs: number;
+  /** Until the group was stable again, or so far. */
+  readonly durationMs: number;
+  readonly running: boolean;
+  /** Client ids. */
+  readonly joined: readonly string[];
+  readonly left: readonly string[];
+  /** Members afterwards. */
+  readonly members: number;
+  /** Partitions that have another owner than before. */
+  readonly moved: number;
+}
+
+/** What is remembered of a group. */
+export interface GroupMemory {
+  readonly atMs: number;
+  /** When each member was first seen, epoch milliseconds; null where it was there at the first look. */
+  readonly sinceMs: ReadonlyMap<string, number | null>;
+  /** The last stable look. */
+  readonly stable: GroupLook | undefined;
+  /** The newest, which is still running or was the last to run. */
+  readonly rebalance: Rebalance | undefined;
+}
+
+/** The state of what is no group, but one process that reads the log itself. */
+export const READS_THE_LOG = "reads the log";
+
+/** In these states a group hands no partitions over. */
+const SETTLED = new Set(["Stable", "Empty", "Dead", READS_THE_LOG]);
+
+/** Whether a group hands no partitions over, by Kafka's word for its state. */
+export function isSettled(state: string): boolean {
+  return SETTLED.has(state);
+}
+
+export function observeGroup(
+  before: GroupMemory | undefined,
+  look: GroupLook,
+  atMs: number,
+): GroupMemory {
+  const sinceMs = new Map(
+    look.memberList.map(({ memberId }) => {
+      const known = before?.sinceMs.get(memberId);
+      return [memberId, before === undefined ? null : known === undefined ? atMs : known] as const;
+    }),
+  );
+  const settled = isSettled(look.state);
+  const memory = { atMs, sinceMs, stable: settled ? look : before?.stable };
+  if (before === undefined) return { ...memory, rebalance: undefined };
+  return { ...memory, rebalance: nextRebalance(before, look, settled, atMs) };
+}
+
+function nextRebalance(
+  { stable, rebalance, atMs: beforeMs }: GroupMemory,
+  look: GroupLook,
+  settled: boolean,
+  atMs: number,
+): Rebalance | undefined {
+  const running = rebalance?.running ? rebalance : undefined;
+  const change = settled ? changeBetween(stable, look) : { joined: [], left: [], moved: 0 };
+  const changed = change.joined.length + change.left.length + change.moved > 0;
+  if (settled && !running && !changed) return rebalance;
+  const startedAtMs = running?.startedAtMs ?? (settled ? beforeMs : atMs);
+  return {
+    number: running?.number ?? (rebalance?.number ?? 0) + 1,
+    service: look.service,
+    startedAtMs,
+    durationMs: running || !settled ? atMs - startedAtMs : 0,
+    running: !settled,
+    ...change,
+    members: look.memberList.length,
+  };
+}
+
+function changeBetween(before: GroupLook | undefined, after: GroupLook) {
+  const names = (look: GroupLook | undefined) =>
+    new Map(look?.memberList.map(({ memberId, clientId }) => [memberId, clientId]));
+  const [old, now] = [names(before), names(after)];
+  const owners = (look: GroupLook | undefined) =>
+    new Map(
+      look?.memberList.flatMap(({ memberId, owned }) =>
+        owned.map(({ topic, partition }) => [`${topic}/${partition}`, memberId] as const)
+      ),
+    );
+  const [oldOwners, nowOwners] = [owners(before), owners(after)];
+  const places = new Set([...oldOwners.keys(), ...nowOwners.keys()]);
+  return {
+    joined: [...now].filter(([id]) => !old.has(id)).map(([, name]) => name),
+    left: [...old].filter(([id]) => !now.has(id)).map(([, name]) => name),
+    moved: [...places].filter((place) => oldOwners.get(place) !== nowOwners.get(place)).length,
+  };
+}

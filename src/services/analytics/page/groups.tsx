@@ -1,0 +1,175 @@
+/** Every consumer group: its members, and which partitions each owns, as a grid. */
+import type { GroupView, Live, MemberView, TopicView } from "../web/live.ts";
+import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
+import { brief, plural, timeOfDay, waiting } from "./format.ts";
+import { TimeLine } from "./time_line.tsx";
+
+/** So many colours are told apart; further members begin anew, and have their row and name. */
+const COLORS = 6;
+
+export function Groups({ live }: { live: Live }) {
+  const draw = (group: GroupView) => <Group key={group.service} group={group} />;
+  return (
+    <section id="groups" aria-labelledby="groups-title">
+      <h2 id="groups-title">
+        Consumer groups <small>which member owns which partition, as Kafka says it</small>
+      </h2>
+      {live.groups === null ? <p class="empty">Kafka does not answer.</p> : (
+        <div class="groups">
+          {live.groups.slice(0, 1).map(draw)}
+          {/* Here it is seen, however many members there are below. */}
+          <TimeLine live={live} />
+          {live.groups.slice(1).map(draw)}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function Group({ group }: { group: GroupView }) {
+  const { service, state, members, topics, lag } = group;
+  const partitions = [
+    ...new Set(topics.flatMap((topic) => topic.partitions.map((p) => p.partition))),
+  ]
+    .toSorted((a, b) => a - b);
+  return (
+    <article
+      class={isSettled(state) ? "card group" : "card group rebalancing"}
+      data-group={service}
+    >
+      <h3>
+        {service} <span class="state">{stateOf(group)}</span>
+        <span class="lag">
+          lag {brief(lag.messages)} messages
+          {lag.messages > 0 && ` · ${waiting(lag)}`}
+        </span>
+      </h3>
+      <p class="order">
+        cells, top to bottom: {topics.map(({ topic }) => topic).join(", ")}
+      </p>
+      <div class="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">partition</th>
+              {partitions.map((partition) => <th scope="col" key={partition}>{partition}</th>)}
+            </tr>
+          </thead>
+          <tbody>
+            {members.map((member, index) => (
+              <Member key={member.memberId} {...{ member, index, topics, partitions }} />
+            ))}
+            {members.length === 0 && (
+              <tr>
+                <th scope="row">nobody</th>
+                <td colSpan={partitions.length} class="nobody">
+                  {service === "analytics" ? "" : `start one: deno task ${service}`}
+                </td>
+              </tr>
+            )}
+          </tbody>
+          <tfoot>
+            <Foot
+              name="lag"
+              unit="messages"
+              {...{ topics, partitions }}
+              of={(p) => p.lagMessages}
+              add
+              show={brief}
+            />
+            <Foot
+              name="standing still"
+              unit="s"
+              {...{ topics, partitions }}
+              of={(p) => p.pausedMs}
+              show={seconds}
+            />
+            <Foot
+              name="longest pause"
+              unit="s"
+              {...{ topics, partitions }}
+              of={(p) => p.longestPauseMs}
+              show={seconds}
+            />
+          </tfoot>
+        </table>
+      </div>
+    </article>
+  );
+}
+
+function stateOf({ state, members }: GroupView): string {
+  if (state === READS_THE_LOG) return "reads the log itself, in no group";
+  if (!isSettled(state)) return "rebalancing";
+  return members.length === 0 ? "no members" : plural(members.length, "member");
+}
+
+interface Columns {
+  readonly topics: readonly TopicView[];
+  readonly partitions: readonly number[];
+}
+
+function Member({ member, index, topics, partitions }: Columns & {
+  member: MemberView;
+  index: number;
+}) {
+  const { clientId, host, sinceMs } = member;
+  const since = sinceMs === null ? "" : ` · since ${timeOfDay(sinceMs)}`;
+  return (
+    <tr data-member={clientId}>
+      <th scope="row">
+        <span class={`swatch member-${index % COLORS}`} aria-hidden="true" />
+        {clientId} <small>{host}{since}</small>
+      </th>
+      {partitions.map((partition) => {
+        const owned = topics.map(({ topic, partitions }) => ({
+          topic,
+          mine: partitions.find((p) => p.partition === partition)?.owner === index,
+        }));
+        const mine = owned.filter(({ mine }) => mine).map(({ topic }) => topic);
+        return (
+          <td
+            key={partition}
+            data-owned={mine.length}
+            title={mine.length > 0 ? `${clientId} owns ${partition} of ${mine.join(", ")}` : ""}
+          >
+            {owned.map(({ topic, mine }) => (
+              <i key={topic} class={mine ? `member-${index % COLORS}` : ""} />
+            ))}
+          </td>
+        );
+      })}
+    </tr>
+  );
+}
+
+type Partition = TopicView["partitions"][number];
+
+/** One number a partition, over its topics: their sum, or the largest. */
+function Foot({ name, unit, topics, partitions, of, add = false, show }: Columns & {
+  name: string;
+  unit: string;
+  of: (partition: Partition) => number;
+  add?: boolean;
+  show: (value: number) => string;
+}) {
+  return (
+    <tr>
+      <th scope="row">
+        {name} <small>{unit}</small>
+      </th>
+      {partitions.map((partition) => {
+        const values = topics.flatMap((topic) =>
+          topic.partitions.filter((p) => p.partition === partition).map(of)
+        );
+        const value = add ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
+        return <td key={partition} class={value > 0 ? "some" : ""}>{show(value)}</td>;
+      })}
+    </tr>
+  );
+}
+
+function seconds(ms: number): string {
+  if (ms === 0) return "0";
+  return ms < 9_950 ? (ms / 1_000).toFixed(1) : `${Math.round(ms / 1_000)}`;
+}

@@ -1,0 +1,121 @@
+/** The pipeline as a picture: who writes and reads what, how fast, and who is behind. */
+import { type Service, type Topic, TOPICS } from "../../../topology.ts";
+import type { GroupView, Live } from "../web/live.ts";
+import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
+import { brief, plural, rate, waiting } from "./format.ts";
+import { type Box, type Edge, layOut } from "./layout.ts";
+
+const layout = layOut();
+
+export function Pipeline({ live }: { live: Live }) {
+  const { width, height, boxes, edges } = layout;
+  return (
+    <section id="pipeline" aria-label="The pipeline">
+      <div class="picture" tabIndex={0} role="group" aria-label="The pipeline, from left to right">
+        <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label="Topics and services">
+          <defs>
+            <marker
+              id="arrow"
+              viewBox="0 0 8 8"
+              refX="7"
+              refY="4"
+              markerWidth="10"
+              markerHeight="10"
+              markerUnits="userSpaceOnUse"
+              orient="auto"
+            >
+              <path d="M0 0L8 4L0 8Z" class="arrow" />
+            </marker>
+          </defs>
+          {edges.map((edge) => (
+            <Line key={`${edge.from} ${edge.to}`} edge={edge} perSecond={rateOf(live, edge)} />
+          ))}
+          {boxes.map((box) =>
+            box.kind === "topic"
+              ? <TopicBox key={box.name} box={box} />
+              : <ServiceBox key={box.name} box={box} live={live} />
+          )}
+        </svg>
+      </div>
+    </section>
+  );
+}
+
+/** From a service to a topic: what it writes; from a topic to a service: what its group reads. */
+function rateOf({ written, groups }: Live, { from, to }: Edge): number | null {
+  if (from in TOPICS) {
+    const topics = groups?.find(({ service }) => service === to)?.topics;
+    return topics?.find(({ topic }) => topic === from)?.perSecond ?? null;
+  }
+  return written[to as Topic]?.find(({ by }) => by === from)?.perSecond ?? null;
+}
+
+function Line({ edge, perSecond }: { edge: Edge; perSecond: number | null }) {
+  const { from, to, path, label } = edge;
+  const flowing = perSecond !== null && perSecond >= 0.05;
+  return (
+    <g class={flowing ? "edge flowing" : "edge"} data-edge={`${from} ${to}`}>
+      <path d={path} marker-end="url(#arrow)" />
+      <text x={label.x} y={label.y} text-anchor={label.anchor}>{rate(perSecond)}</text>
+    </g>
+  );
+}
+
+function TopicBox({ box }: { box: Box }) {
+  const { x, y, width, height, name } = box;
+  const [first, second] = name.split(".");
+  return (
+    <g class="topic">
+      <rect x={x - width / 2} y={y - height / 2} {...{ width, height }} rx={height / 2} />
+      <text x={x} y={y - 2}>{first}.</text>
+      <text x={x} y={y + 12}>{second}</text>
+    </g>
+  );
+}
+
+function ServiceBox({ box, live }: { box: Box; live: Live }) {
+  const { x, y, width, height, name } = box;
+  const group = live.groups?.find(({ service }) => service === name);
+  const letters = live.deadLetters[name as keyof Live["deadLetters"]];
+  const isBar = width > 2 * height;
+  const lines = [membersOf(name as Service, group), lagOf(group)].filter(Boolean);
+  const alarm = group && (group.members.length === 0 || group.lag.ms > 5_000);
+  return (
+    <g class={alarm ? "service alarm" : "service"} data-service={name}>
+      <rect x={x - width / 2} y={y - height / 2} {...{ width, height }} rx="8" />
+      {isBar
+        ? (
+          <text x={x} y={y + 5}>
+            <tspan class="name">{name}</tspan> · {lines.join(" · ")}
+          </text>
+        )
+        : (
+          <>
+            <text class="name" x={x} y={y - height / 2 + 19}>{name}</text>
+            {lines.map((line, index) => (
+              <text key={index} x={x} y={y - height / 2 + 38 + 17 * index}>{line}</text>
+            ))}
+            {letters && letters.letters > 0 && (
+              <text class="letters" x={x} y={y + height / 2 + 14}>
+                {plural(letters.letters, "dead letter")}
+                {letters.open < letters.letters && `, ${brief(letters.open)} open`}
+              </text>
+            )}
+          </>
+        )}
+    </g>
+  );
+}
+
+function membersOf(service: Service, group: GroupView | undefined): string {
+  if (!group) return service === "simulator" ? "places orders" : "";
+  if (group.state === READS_THE_LOG) return "reads the log itself";
+  if (!isSettled(group.state)) return "rebalancing";
+  return group.members.length === 0 ? "no members" : plural(group.members.length, "member");
+}
+
+function lagOf(group: GroupView | undefined): string {
+  if (!group) return "";
+  const { messages } = group.lag;
+  return messages === 0 ? "lag 0" : `lag ${brief(messages)} · ${waiting(group.lag)}`;
+}

@@ -1,0 +1,80 @@
+/**
+ * How many events a second each service writes, by what was counted of each type over the last few
+ * seconds. Offsets would count the control records of transactions, too, which at low rates are half
+ * of all.
+ */
+import {
+  type EventType,
+  type Service,
+  type Topic,
+  TOPIC_NAMES,
+  topicOf,
+} from "../../../topology.ts";
+import type { Counting } from "../counting.ts";
+import type { Flow } from "./live.ts";
+
+/** Who writes what; `OrderPlaced` is not read by analytics. */
+export const WRITER = {
+  OrderValidated: "validator",
+  OrderRejected: "validator",
+  InventoryUpdated: "inventory",
+  InventoryRejected: "inventory",
+  PaymentProcessed: "payment",
+  PaymentFailed: "payment",
+  PaymentRefunded: "payment",
+  OrderConfirmed: "fulfillment",
+  OrderCancelled: "fulfillment",
+} as const satisfies Record<Exclude<EventType, "OrderPlaced">, Service>;
+
+const OVER_MS = 5_000;
+
+interface Moment {
+  readonly atMs: number;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/** Under which names the aggregate counts a type. */
+function namesOf(type: string): string[] {
+  return type === "InventoryUpdated" ? ["reserved", "released"] : [type];
+}
+
+export class Flows {
+  readonly #moments: Moment[] = [];
+
+  /** @param counting what is counted; while it reads old events, nothing is known of the present */
+  note(atMs: number, { aggregate, reading }: Pick<Counting, "aggregate" | "reading">): void {
+    if (reading().progress !== null) {
+      this.#moments.length = 0;
+      return;
+    }
+    this.#moments.push({ atMs, counts: new Map(aggregate.events) });
+    while (this.#moments.length > 2 && this.#moments[1]!.atMs <= atMs - OVER_MS) {
+      this.#moments.shift();
+    }
+  }
+
+  /** By whom how much is written to a topic that analytics reads. */
+  written(topic: Topic): Flow<Service>[] {
+    const writers = new Map<Service, number | null>();
+    for (const [type, writer] of Object.entries(WRITER)) {
+      if (topicOf(type as EventType) !== topic) continue;
+      const perSecond = this.#perSecond(namesOf(type));
+      const before = writers.get(writer) ?? 0;
+      writers.set(writer, perSecond === null || before === null ? null : before + perSecond);
+    }
+    return [...writers].map(([by, perSecond]) => ({ by, perSecond }));
+  }
+
+  #perSecond(names: readonly string[]): number | null {
+    const [first, last] = [this.#moments[0], this.#moments.at(-1)];
+    if (!first || !last || first === last) return null;
+    const count = ({ counts }: Moment) =>
+      names.reduce((sum, name) => sum + (counts.get(name) ?? 0), 0);
+    return Math.max(0, count(last) - count(first)) * 1_000 / (last.atMs - first.atMs);
+  }
+}
+
+/** All topics that analytics reads. */
+export const COUNTED_TOPICS = TOPIC_NAMES.filter((topic) =>
+  Object.keys(WRITER).some((type) => topicOf(type as EventType) === topic)
+);

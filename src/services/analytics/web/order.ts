@@ -1,0 +1,75 @@
+/**
+ * What happened to one order, as `deno task trace` tells it, from the log alone and without whoever
+ * ordered: a page on a projector shows no customer. Reading changes nothing.
+ */
+import { decode } from "../../../events/codec.ts";
+import type { OrderEvent } from "../../../events/schemas.ts";
+import { findRecords, type Found } from "../../../ops/trace/find.ts";
+import { sentence } from "../../../ops/trace/sentence.ts";
+import { type Story, tellStory } from "../../../ops/trace/story.ts";
+import type { KafkaAccess } from "../../../runtime/settings.ts";
+import { createClient } from "../../../stream/client.ts";
+import { openLogReader } from "../../../stream/log_reader.ts";
+import { type Names, type Topic, TOPICS } from "../../../topology.ts";
+
+/** What stands for whatever would tell who ordered. */
+const SOMEBODY = "(a customer)";
+
+/** @returns undefined when nothing is known of the order */
+export async function findOrder(
+  cluster: { access: KafkaAccess; clientId: string; names: Names },
+  orderId: string,
+  signal: AbortSignal,
+): Promise<Omit<Story, "rows"> | undefined> {
+  const kafka = createClient(cluster.access, cluster.clientId);
+  const reader = await openLogReader(kafka);
+  try {
+    const log = { kafka, reader, names: cluster.names };
+    const search = await findRecords(log, orderId, { allPartitions: false, signal });
+    const story = tellStory(orderId, search, [], sayWithoutCustomer);
+    return story && withoutCustomer(story, search.found);
+  } finally {
+    await reader.close();
+  }
+}
+
+export function sayWithoutCustomer(event: OrderEvent): string {
+  if (event.type === "OrderValidated") return `accepted within ${event.processingMs} ms`;
+  return sentence(event);
+}
+
+/** Also takes out what other sentences quote: a refusal names the customer. */
+export function withoutCustomer(story: Story, found: readonly Found[]): Omit<Story, "rows"> {
+  const names = found.flatMap(({ topic, record }) =>
+    topic in TOPICS ? namesIn(topic as Topic, record.key, record.value) : []
+  );
+  const clean = (text: string) =>
+    names.reduce((rest, name) => rest.replaceAll(name, SOMEBODY), text);
+  const { orderId, placedAt, steps, conclusion } = story;
+  return {
+    orderId,
+    placedAt,
+    steps: steps.map((step) => ({
+      ...step,
+      // What is no event is told by its reason: the rest may quote whatever was in it.
+      text: ["dead letter", "unreadable"].includes(step.event)
+        ? step.text.split(":")[0]!
+        : clean(step.text),
+    })),
+    conclusion: clean(conclusion),
+  };
+}
+
+function namesIn(topic: Topic, key: Uint8Array | null, value: Uint8Array | null): string[] {
+  const decoded = decode(topic, key, value);
+  if (!decoded.ok) return [];
+  const { event } = decoded;
+  switch (event.type) {
+    case "OrderPlaced":
+      return [`customer ${event.customerId}`, event.customerId];
+    case "OrderValidated":
+      return [event.customer.name, event.customer.customerId];
+    default:
+      return [];
+  }
+}

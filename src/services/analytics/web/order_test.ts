@@ -1,0 +1,81 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { encode } from "../../../events/codec.ts";
+import type { OrderEvent } from "../../../events/schemas.ts";
+import type { Found } from "../../../ops/trace/find.ts";
+import { tellStory } from "../../../ops/trace/story.ts";
+import { placed } from "../../../stream/testing.ts";
+import { topicOf } from "../../../topology.ts";
+import { eventsOf } from "../testing.ts";
+import { sayWithoutCustomer, withoutCustomer } from "./order.ts";
+
+function found(events: readonly OrderEvent[]): Found[] {
+  return events.map((event, offset) => ({
+    topic: topicOf(event.type),
+    record: {
+      topic: topicOf(event.type),
+      partition: 0,
+      offset,
+      timestamp: Date.parse(event.occurredAt),
+      key: new TextEncoder().encode(event.orderId),
+      value: encode(event),
+      headers: {},
+    },
+  }));
+}
+
+function tell(events: readonly OrderEvent[]) {
+  const search = { found: found(events), partition: 0 };
+  const story = tellStory(events[0]!.orderId, search, [], sayWithoutCustomer);
+  assert(story);
+  return withoutCustomer(story, search.found);
+}
+
+const order = placed(1);
+const sample = {
+  sequence: 1,
+  placedAtMs: Date.parse(order.occurredAt),
+  latencyMs: 900,
+  totalCents: 100,
+  currency: "EUR",
+} as const;
+
+Deno.test("withoutCustomer: an order's story without who ordered it", () => {
+  const story = tell([order, ...eventsOf({ ...sample, fate: "confirmed" })]);
+  const told = JSON.stringify(story);
+  for (const secret of ["c-00001", "A Name", "DE", "standard", "rows"]) {
+    assert(!told.includes(secret), `${secret}: ${told}`);
+  }
+  assertEquals(story.steps.map(({ event }) => event), [
+    "OrderPlaced",
+    "OrderValidated",
+    "InventoryUpdated",
+    "PaymentProcessed",
+    "OrderConfirmed",
+  ]);
+  assertStringIncludes(story.steps[0]!.text, "ordered 1 × p-0001 for 1.00 EUR");
+  assertStringIncludes(story.conclusion, "confirmed after 0.9 s");
+});
+
+Deno.test("withoutCustomer: also where a refusal quotes the customer", () => {
+  const [rejected] = eventsOf({ ...sample, fate: "rejected" });
+  const story = tell([
+    order,
+    {
+      ...rejected,
+      reason: "blocked_customer",
+      detail: "customer c-00001 is blocked",
+    } as OrderEvent,
+  ]);
+  assert(!JSON.stringify(story).includes("c-00001"));
+  assertStringIncludes(story.conclusion, "blocked_customer");
+});
+
+Deno.test("withoutCustomer: what is no event is told by its reason alone", () => {
+  const [place] = found([order]);
+  const value = new TextEncoder().encode(`{"customerId":"c-00009","orderId":"${order.orderId}"`);
+  const broken: Found = { ...place!, record: { ...place!.record, offset: 1, value } };
+  const search = { found: [place!, broken], partition: 0 };
+  const story = tellStory(order.orderId, search, [], sayWithoutCustomer)!;
+  const { steps } = withoutCustomer(story, search.found);
+  assertEquals(steps[1]?.text, "invalid_json");
+});

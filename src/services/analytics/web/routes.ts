@@ -1,0 +1,113 @@
+/**
+ * What a browser may ask for: the page, its pictures, one order, and, as the only thing that changes
+ * anything, a replay.
+ */
+import type { KafkaAccess } from "../../../runtime/settings.ts";
+import { explain, isKafkaError } from "../../../stream/client.ts";
+import type { Names } from "../../../topology.ts";
+import type { Hub } from "./hub.ts";
+import { findOrder } from "./order.ts";
+
+type Route = (request: Request) => Response | Promise<Response>;
+
+/** Only our own script and style sheet, only our own server, in nobody's frame. */
+const SECURITY_HEADERS = {
+  "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; " +
+    "connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; " +
+    "frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cache-control": "no-cache",
+};
+
+const BUNDLE = new URL("../../../../dist/dashboard/", import.meta.url);
+const NOT_BUNDLED = "The page is not there yet: `deno task dashboard:bundle` makes it.\n";
+
+const FILES = {
+  "/": { url: new URL("../page/index.html", import.meta.url), type: "text/html; charset=utf-8" },
+  "/icon.svg": { url: new URL("../page/icon.svg", import.meta.url), type: "image/svg+xml" },
+  "/main.js": { url: new URL("main.js", BUNDLE), type: "text/javascript; charset=utf-8" },
+  "/main.css": { url: new URL("main.css", BUNDLE), type: "text/css; charset=utf-8" },
+};
+
+/** An order id, whoever made it: printable, and not long. */
+const ORDER_ID = /^[\x21-\x7e]{1,128}$/;
+/** A search reads a partition of every topic: so many at once, each for so long. */
+const MAX_SEARCHES = 2;
+const SEARCH_LIMIT_MS = 60_000;
+
+export function dashboardRoutes(options: {
+  cluster: { access: KafkaAccess; clientId: string; names: Names };
+  hub: Hub;
+  replay: () => void;
+}): Record<string, Route> {
+  let searches = 0;
+
+  async function order(request: Request): Promise<Response> {
+    const id = new URL(request.url).searchParams.get("id")?.trim() ?? "";
+    if (!ORDER_ID.test(id)) return fault(400, "that is no order id");
+    if (searches >= MAX_SEARCHES) return fault(429, "others are searching: try again");
+    searches++;
+    try {
+      const signal = AbortSignal.any([request.signal, AbortSignal.timeout(SEARCH_LIMIT_MS)]);
+      const story = await findOrder(options.cluster, id, signal);
+      if (signal.aborted) return fault(504, "the log is too long for a search from here");
+      return story ? json(200, story) : fault(404, "nothing is known of that order");
+    } catch (error) {
+      if (!isKafkaError(error)) throw error;
+      return fault(503, `Kafka does not answer: ${explain(error)}`);
+    } finally {
+      searches--;
+    }
+  }
+
+  function replay(request: Request): Response {
+    if (!isSameOrigin(request)) return fault(403, "only the page itself may ask for a replay");
+    options.replay();
+    return json(202, { replaying: true });
+  }
+
+  return {
+    ...Object.fromEntries(
+      Object.keys(FILES).map((path) => [path, only("GET", () => file(path as keyof typeof FILES))]),
+    ),
+    "/events": only("GET", (request) => options.hub.open(request)),
+    "/order": only("GET", order),
+    "/replay": only("POST", replay),
+  };
+}
+
+function only(method: string, route: Route): Route {
+  return (request) =>
+    request.method === method
+      ? route(request)
+      : new Response(`${method} only\n`, { status: 405, headers: { allow: method } });
+}
+
+async function file(path: keyof typeof FILES): Promise<Response> {
+  const { url, type } = FILES[path];
+  try {
+    const headers = { ...SECURITY_HEADERS, "content-type": type };
+    return new Response(await Deno.readFile(url), { headers });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return new Response(NOT_BUNDLED, { status: 503 });
+  }
+}
+
+/** Whether a page of ours asks: browsers say with every POST where it comes from. */
+export function isSameOrigin({ headers }: Request): boolean {
+  const site = headers.get("sec-fetch-site");
+  if (site !== null && site !== "same-origin") return false;
+  const origin = headers.get("origin");
+  // By host alone: what ends TLS before us makes the schemes differ.
+  return origin !== null && URL.canParse(origin) && new URL(origin).host === headers.get("host");
+}
+
+function json(status: number, body: unknown): Response {
+  return Response.json(body, { status, headers: { "cache-control": "no-store" } });
+}
+
+function fault(status: number, error: string): Response {
+  return json(status, { error });
+}
