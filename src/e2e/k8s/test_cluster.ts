@@ -3,6 +3,7 @@
  * names.
  */
 import { resolve } from "node:path";
+import { KAFKA_VERSION } from "../../local/kafka_jars.ts";
 import { Cluster } from "../../ops/kind/cluster.ts";
 import { attempt, run } from "../../ops/kind/command.ts";
 
@@ -65,9 +66,10 @@ async function startRig(rig: string): Promise<TestCluster> {
 async function loadIntoRig(rig: string): Promise<void> {
   const bases = resolve(rig, "../base-images");
   const pom = resolve(PROJECT, "deploy/local/pom.xml");
+  const kafka = `kafka:${KAFKA_VERSION}`;
   await run([bases, "deno", "docker.io/denoland/deno:2.9.6"]);
   await run([bases, "postgres", "docker.io/library/postgres:17"]);
-  await run([bases, "kafka", "localhost/kafka:4.3.1", pom]);
+  await run([bases, "kafka", `localhost/${kafka}`, pom]);
   const build = ["buildah", "bud", "--pull-never", "--isolation", "chroot", "--layers"] as const;
   const image = ["-t", "localhost/orderflow:dev", "-f", `${PROJECT}/deploy/Dockerfile`, PROJECT];
   await run([...build, ...image]);
@@ -80,7 +82,7 @@ async function loadIntoRig(rig: string): Promise<void> {
   for (
     const [built, name, changes] of [
       ["docker.io/library/postgres:17", "postgres:17", false],
-      ["localhost/kafka:4.3.1", "kafka:4.3.1", false],
+      [`localhost/${kafka}`, kafka, false],
       ["localhost/orderflow:dev", "orderflow:dev", true],
       ["localhost/strimzi-stand-in:dev", "strimzi-stand-in:dev", true],
     ] as const

@@ -1,10 +1,11 @@
 /** The images of a kind cluster: which it needs, which are built here, how they reach the nodes. */
+import { KAFKA_VERSION } from "../../local/kafka_jars.ts";
 import { Failure } from "../../runtime/program.ts";
 import { attempt, run } from "./command.ts";
 import { IMAGE, type KindConfig, NAME, PROJECT, STRIMZI_VERSION } from "./settings.ts";
 
 const STAND_IN = `${PROJECT}/src/ops/kind/strimzi_stand_in`;
-const STAND_IN_KAFKA = "kafka:4.3.1";
+const STAND_IN_KAFKA = `kafka:${KAFKA_VERSION}`;
 
 /** What the nodes run and nobody builds here. Those that Docker has are loaded, the nodes pull the rest. */
 export function foreignImages({ strimzi }: KindConfig): string[] {

@@ -4,7 +4,7 @@ import type { Cluster } from "../cluster.ts";
 const MANIFEST = `${import.meta.dirname}/kafka.yaml`;
 
 /**
- * Installs it, or brings it up to date. The images `kafka:4.3.1` and `strimzi-stand-in:dev` have to be
+ * Installs it, or brings it up to date. The images `kafka:4.2.2` and `strimzi-stand-in:dev` have to be
  * on the nodes.
  *
  * @param crds the folder of Strimzi's CustomResourceDefinitions
