@@ -8,12 +8,11 @@ import { seed } from "../ops/seed.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../store/catalog.ts";
 import { openDatabase } from "../store/open.ts";
+import { allCaughtUp } from "../stream/all_caught_up.ts";
 import { createClient } from "../stream/client.ts";
-import { hasCaughtUp } from "../stream/backlog.ts";
 import { follow } from "../stream/follow.ts";
-import { openLogReader } from "../stream/log_reader.ts";
 import { createTopics } from "../stream/topics.ts";
-import { Names, PROCESSORS, type Service, TOPIC_NAMES, topicsReadBy } from "../topology.ts";
+import { Names, type Service } from "../topology.ts";
 import { type Broker, startBroker } from "./broker.ts";
 import { type ClaimedFolder, claimFolder } from "./claim_folder.ts";
 import type { Placing } from "./figures.ts";
@@ -160,39 +159,6 @@ async function prepareRun(
     following.signal,
   );
 
-  /**
-   * Whether every service has processed all there is for it, and nothing came meanwhile: what one has
-   * processed while another was asked after would have been missed.
-   */
-  async function allCaughtUp(): Promise<boolean> {
-    const admin = kafka.admin();
-    const reader = await openLogReader(kafka);
-    const allEnds = async () =>
-      JSON.stringify(
-        await Promise.all(TOPIC_NAMES.map(async (topic) => [
-          ...await reader.ends(names.topic(topic)),
-        ])),
-      );
-    try {
-      await admin.connect();
-      const before = await allEnds();
-      for (const service of PROCESSORS) {
-        for (const topic of topicsReadBy(service)) {
-          const caughtUp = await hasCaughtUp(
-            admin,
-            reader,
-            names.group(service),
-            names.topic(topic),
-          );
-          if (!caughtUp) return false;
-        }
-      }
-      return await allEnds() === before;
-    } finally {
-      await Promise.allSettled([admin.disconnect(), reader.close()]);
-    }
-  }
-
   const auditCommand = (args: string[], options: Deno.CommandOptions) =>
     new Deno.Command(Deno.execPath(), {
       args: [...argumentsOf("audit"), ...args],
@@ -254,7 +220,7 @@ async function prepareRun(
       }
       onProgress(progress());
       // Cancelled orders still have their stock released and their payment refunded.
-      while (goOn() && !await allCaughtUp()) {
+      while (goOn() && !await allCaughtUp(kafka, names)) {
         await pause(POLL_MS, signal);
         pipeline.throwIfFailed();
       }

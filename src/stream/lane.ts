@@ -15,6 +15,7 @@ const OFFSET_ONLY_COMMIT_MS = 1_000;
 export class Lane {
   #writer: PartitionWriter | undefined;
   #position: number | undefined;
+  #committed: number | undefined;
   #uncommitted = false;
   #lastCommit = 0;
   #tail: Promise<unknown> = Promise.resolve();
@@ -35,6 +36,14 @@ export class Lane {
   }
 
   /**
+   * What lies below is done for good, as far as this lane knows; undefined before the first takeover.
+   * A consumer that is ahead of it when the lane closes has to come back here.
+   */
+  get committed(): number | undefined {
+    return this.#committed;
+  }
+
+  /**
    * The next offset to process; takes the partition over if that has not happened yet, and may then be
    * lower than where the consumer is: the consumer must go back.
    *
@@ -47,7 +56,7 @@ export class Lane {
   async position(fetchedOffset: number): Promise<number> {
     if (this.#writer === undefined || this.#position === undefined) {
       this.#writer = await this.open();
-      this.#position = this.#writer.start ?? fetchedOffset;
+      this.#position = this.#committed = this.#writer.start ?? fetchedOffset;
       this.#lastCommit = performance.now();
     } else if (fetchedOffset > this.#position) {
       this.#position = fetchedOffset;
@@ -84,7 +93,7 @@ export class Lane {
       await this.close();
       throw error;
     }
-    this.#position = nextOffset;
+    this.#position = this.#committed = nextOffset;
     this.#uncommitted = false;
     this.#lastCommit = performance.now();
   }

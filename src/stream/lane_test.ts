@@ -103,3 +103,25 @@ Deno.test("Lane: after a failed commit nothing that waited commits its offset", 
   assertEquals(calls, ["open", "commit 5"]);
   assertEquals(await lane.position(3), 0);
 });
+
+Deno.test("Lane.committed: where the group is, through a failed flush and the next takeover", async () => {
+  let away = false;
+  const lane = new Lane(() =>
+    Promise.resolve<PartitionWriter>({
+      start: 4,
+      commit: () => away ? Promise.reject(new Error("the broker is gone")) : Promise.resolve(),
+      close: () => Promise.resolve(),
+    })
+  );
+  assertEquals(lane.committed, undefined);
+  await lane.position(0);
+  assertEquals(lane.committed, 4);
+  await lane.advance(output, 6);
+  await lane.advance([], 9);
+  assertEquals(lane.committed, 6);
+  away = true;
+  await assertRejects(() => lane.flush({ force: true }), Error, "the broker is gone");
+  assertEquals(lane.committed, 6);
+  await lane.position(9);
+  assertEquals(lane.committed, 4);
+});

@@ -3,6 +3,7 @@ import { startTestBroker, type TestBroker } from "../local/testing.ts";
 import { Unavailable } from "../store/database.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "./dead_letters.ts";
 import type { Handler } from "./message.ts";
+import { committedOffsets } from "./offsets.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { encodeRecordBatch } from "./record_batch.ts";
 import {
@@ -175,6 +176,39 @@ Deno.test("openTransactionalWriter: fences the previous owner, whose transaction
     "r1-000001",
     "r1-000003",
   ]);
+});
+
+Deno.test("processor: an offset without outputs is committed after all when its commit failed", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+  const topic = names.topic("orders.raw");
+  const group = names.group("validator");
+  const takeOver = async () => {
+    const writer = await openTransactionalWriter(kafka, { topic, partition: 0, group }, {
+      transactionalId: names.transactionalId("validator", "orders.raw", 0),
+      transactionTimeoutMs: 6_000,
+      committedOffset: () => Promise.resolve(undefined),
+    });
+    await writer.close();
+  };
+  let handled = 0;
+  const silent: Handler<OrderPlaced> = async () => {
+    // In the middle of the second batch somebody fences us, so that its commit fails.
+    if (handled++ === 1) await takeOver();
+    return { events: [] };
+  };
+  const validator = startValidator(broker.bootstrap, names, silent);
+  const admin = kafka.admin();
+  await admin.connect();
+  for (const sequence of [0, 1]) {
+    await publishAll(kafka, topic, [publication(placed(sequence))]);
+    await until(`message ${sequence} was handled`, () => handled > sequence);
+  }
+  await until(
+    "all is committed",
+    async () => (await committedOffsets(admin, group, topic)).get(0) === 2,
+  );
+  await admin.disconnect();
+  await validator.stop();
 });
 
 Deno.test("processor: gets past a control record with a batch behind it that fills a fetch", async () => {

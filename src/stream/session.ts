@@ -286,13 +286,23 @@ export class Session {
   }
 
   async #flush(options: { force: boolean }): Promise<void> {
-    await Promise.all(
-      [...this.#lanes.values()].map((lane) =>
-        lane.exclusive(() => lane.flush(options)).catch((error) => {
-          this.options.log.debug(`offsets not committed: ${explain(error)}`);
-        })
-      ),
-    );
+    await Promise.all([...this.#lanes].map(([name, lane]) =>
+      lane.exclusive(async () => {
+        try {
+          await lane.flush(options);
+        } catch (error) {
+          this.options.log.debug(`${name}: offset not committed: ${explain(error)}`);
+          // Nothing may ever come behind it that would take the partition over again: read once more.
+          if (!this.#handover.signal.aborted) this.#goBack(name, lane);
+        }
+      })
+    ));
+  }
+
+  /** Lets the consumer fetch again what its lane has not committed. */
+  #goBack(name: string, { committed }: Lane): void {
+    const [topic, partition] = name.split("/") as [string, string];
+    this.#consumer.seek({ topic, partition: Number(partition), offset: String(committed) });
   }
 
   async #closeLanes(): Promise<void> {

@@ -1,13 +1,16 @@
 /** `deno task audit`: proves from the log and the tables that every order is accounted for. */
-import { flag } from "../../runtime/config.ts";
+import { flag, integer } from "../../runtime/config.ts";
 import { runProgram } from "../../runtime/program.ts";
 import { kafkaSettings, loginIsWhole, storeSettings } from "../../runtime/settings.ts";
-import { withLog } from "../open_log.ts";
+import { pause } from "../../runtime/stop.ts";
+import { allCaughtUp } from "../../stream/all_caught_up.ts";
+import { type OpenLog, withLog } from "../open_log.ts";
 import { openTables } from "../tables.ts";
 import { audit } from "./audit.ts";
 import { passed, reportJson, reportLines } from "./report.ts";
 
 const PROGRESS_MS = 2_000;
+const POLL_MS = 500;
 
 /** Says now and then on stderr how far it is; a short audit says nothing. */
 function tellProgress(): (what: string, count: number) => void {
@@ -19,12 +22,27 @@ function tellProgress(): (what: string, count: number) => void {
   };
 }
 
+/** Orders on their way are unfinished, and so a failure: gives them `limitS` seconds to arrive. */
+async function untilAtRest({ kafka, names }: OpenLog, limitS: number, signal: AbortSignal) {
+  const deadline = performance.now() + limitS * 1_000;
+  while (performance.now() < deadline && !signal.aborted && !await allCaughtUp(kafka, names)) {
+    await pause(POLL_MS, signal);
+  }
+}
+
 Deno.exit(
   await runProgram({
     name: "audit",
     settings: {
       ...kafkaSettings,
       ...storeSettings,
+      waitS: integer({
+        option: "wait",
+        fallback: "0",
+        min: 0,
+        max: 3_600,
+        help: "seconds that orders on their way are given to arrive before the audit begins",
+      }),
       json: flag({ option: "json", fallback: "false", help: "for machines" }),
     },
     checks: [loginIsWhole],
@@ -35,8 +53,10 @@ Deno.exit(
           config,
           "audit",
           signal,
-          ({ reader, names }) =>
-            audit({ reader, names, tables, signal, onProgress: tellProgress() }),
+          async (log) => {
+            if (config.waitS > 0) await untilAtRest(log, config.waitS, signal);
+            return audit({ ...log, tables, signal, onProgress: tellProgress() });
+          },
         );
         console.log(config.json ? reportJson(report) : reportLines(report).join("\n"));
         return passed(report) ? 0 : 1;

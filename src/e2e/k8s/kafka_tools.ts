@@ -1,0 +1,73 @@
+/** Kafka's own tools, run in the stand-in's broker: referees that know nothing of our client. */
+import type { Cluster } from "../../ops/kind/cluster.ts";
+
+const JAVA = "java -Xmx128m -XX:TieredStopAtLevel=1 -cp '/opt/kafka/libs/*'";
+const IN_BROKER = ["exec", "-i", "orderflow-dual-role-0", "-c", "kafka", "--"];
+/** The listener that only the pod itself reaches, where nobody is asked who he is. */
+const LOCAL = "127.0.0.1:9092";
+
+/**
+ * The longest time that passed between two committed records of one partition, among those of a topic
+ * that were made from `fromMs` to `toMs` (epoch).
+ */
+export async function longestPauseMs(
+  cluster: Cluster,
+  topic: string,
+  fromMs: number,
+  toMs: number,
+): Promise<{ partition: number; pauseMs: number }> {
+  const printed = await cluster.kubectl([
+    ...IN_BROKER,
+    ...["sh", "-c"],
+    `${JAVA} org.apache.kafka.tools.consumer.ConsoleConsumer --bootstrap-server ${LOCAL} ` +
+    `--topic ${topic} --from-beginning --isolation-level read_committed --timeout-ms 5000 ` +
+    "--formatter-property print.timestamp=true --formatter-property print.partition=true " +
+    "--formatter-property print.value=false --formatter-property print.key=false 2>&1",
+  ]);
+  const last = new Map<number, number>();
+  let longest = { partition: -1, pauseMs: -1 };
+  for (const [, time, number] of printed.matchAll(/CreateTime:(\d+)\tPartition:(\d+)/g)) {
+    const [atMs, partition] = [Number(time), Number(number)];
+    if (atMs < fromMs || atMs > toMs) continue;
+    const pauseMs = atMs - (last.get(partition) ?? atMs);
+    if (pauseMs > longest.pauseMs) longest = { partition, pauseMs };
+    last.set(partition, Math.max(atMs, last.get(partition) ?? 0));
+  }
+  if (longest.partition < 0) throw new Error(`no records of ${topic} in that time:\n${printed}`);
+  return longest;
+}
+
+/** What Kafka says to a user over its TLS listener. */
+export interface Answer {
+  readonly code: number;
+  readonly text: string;
+}
+
+/** Runs a tool over the TLS listener, as the KafkaUser whose Secret has this name. */
+export async function asUser(
+  cluster: Cluster,
+  user: string,
+  tool: string,
+  args: string,
+  options: { configFlag: string; stdin: string },
+): Promise<Answer> {
+  const encoded = await cluster.kubectl([
+    ...["get", "secret", user, "-o", "jsonpath={.data.sasl\\.jaas\\.config}"],
+  ]);
+  const settings = [
+    "security.protocol=SASL_SSL",
+    "sasl.mechanism=SCRAM-SHA-512",
+    `sasl.jaas.config=${atob(encoded)}`,
+    "ssl.truststore.type=PEM",
+    "ssl.truststore.location=/var/lib/kafka/certificates/ca.crt",
+    "retries=0",
+  ].join("\n");
+  const script = `cat >/tmp/client.properties <<'SETTINGS'\n${settings}\nSETTINGS\n` +
+    `printf '%s' '${options.stdin}' | ${JAVA} ${tool} ` +
+    `--bootstrap-server orderflow-kafka-bootstrap.$(cat /var/run/secrets/kubernetes.io/serviceaccount/namespace).svc:9093 ` +
+    `${options.configFlag} /tmp/client.properties ${args} 2>&1\n`;
+  const { code, stdout, stderr } = await cluster.tryKubectl([...IN_BROKER, "sh", "-s"], {
+    stdin: script,
+  });
+  return { code, text: stdout + stderr };
+}

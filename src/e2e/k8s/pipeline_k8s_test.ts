@@ -1,0 +1,195 @@
+/**
+ * The chart on a real Kubernetes, from a clean cluster to its removal, with pods scaled, killed,
+ * drained and upgraded while orders flow. After each the audit, `helm test`, passes.
+ *
+ * Kafka is a real one in the cluster; Strimzi's place is taken by a stand-in (src/ops/kind/strimzi_stand_in/).
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import { type Cluster, eventually } from "../../ops/kind/cluster.ts";
+import { type Service, TOPIC_NAMES, TOPICS } from "../../topology.ts";
+import { Flow, RELEASE } from "./flow.ts";
+import { asUser, longestPauseMs } from "./kafka_tools.ts";
+import { installStandIn } from "../../ops/kind/strimzi_stand_in/install.ts";
+import { findCluster, PROJECT } from "./test_cluster.ts";
+import { watchUsage } from "./usage.ts";
+
+const CONSUMERS: readonly Service[] = [
+  ...["validator", "inventory", "payment", "fulfillment", "analytics"] as const,
+];
+const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];
+const VALUES = ["--set", "image.tag=dev,image.pullPolicy=IfNotPresent,simulator.rate=200"];
+
+const selectorOf = (service: Service) =>
+  `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=${service}`;
+
+/** Everything in the namespace that somebody installed, as `kind/name`. */
+async function inventoryOf(cluster: Cluster): Promise<string[]> {
+  const kinds = "deployments,statefulsets,jobs,services,configmaps,secrets,serviceaccounts,roles," +
+    "rolebindings,networkpolicies,poddisruptionbudgets,persistentvolumeclaims,pods,kafkatopics,kafkausers";
+  return (await cluster.kubectl(["get", kinds, "-o", "name"])).split("\n").filter(Boolean);
+}
+
+/** What a person would look at first. */
+async function describeTrouble(cluster: Cluster): Promise<void> {
+  for (
+    const args of [
+      ["get", "pods", "-o", "wide"],
+      ["get", "kafkatopics,kafkausers"],
+      ["get", "events", "--sort-by=.lastTimestamp", "--field-selector=type=Warning"],
+      ["logs", "-l", `app.kubernetes.io/instance=${RELEASE}`, "--prefix", "--tail=8"],
+      ["logs", "orderflow-dual-role-0", "-c", "operator", "--tail=15"],
+    ]
+  ) {
+    const { stdout, stderr } = await cluster.tryKubectl(args);
+    console.error(`--- kubectl ${args.join(" ")}\n${stdout}${stderr}`);
+  }
+}
+
+const open = await findCluster();
+if (open === undefined) {
+  console.warn(
+    "\n*** SKIPPED: there is no Kubernetes to test on: RIG names no command of a k8s-rig ***\n",
+  );
+}
+
+const started = performance.now();
+const seconds = (sinceMs: number) => ((performance.now() - sinceMs) / 1_000).toFixed(1);
+const say = (line: string) => console.log(`  [${seconds(started)} s] ${line}`);
+
+Deno.test({
+  name: "the chart on Kubernetes",
+  ignore: open === undefined,
+  // The cluster outlives what a step does.
+  sanitizeResources: false,
+  async fn(t) {
+    const { cluster, crds, analyticsUrl, loadImages, down } = await open!();
+    const flow = new Flow(cluster, analyticsUrl);
+    const step = async (name: string, body: () => Promise<void>) => {
+      if (!await t.step(name, body)) throw new Error(`${name}: failed; the rest needs it`);
+    };
+    try {
+      await step("the Dockerfile is built and loaded", loadImages);
+
+      await step("Kafka is ready under Strimzi's names", async () => {
+        await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/namespace.yaml`]);
+        await installStandIn(cluster, crds);
+        await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/kafka.yaml`]);
+        await cluster.kubectl(["wait", "kafka/orderflow", "--for=condition=Ready", "--timeout=3m"]);
+      });
+
+      const before = await inventoryOf(cluster);
+      await step("helm install: every pod is ready, orders flow, the audit passes", async () => {
+        const installedAt = performance.now();
+        await cluster.helm(["install", RELEASE, ...INSTALL, ...VALUES]);
+        say(`helm install --wait took ${seconds(installedAt)} s`);
+        await cluster.scale(`${RELEASE}-simulator`, 1);
+        await eventually("the first order settles", async () => await flow.settled() > 0);
+        say(`from helm install to the first settled order: ${seconds(installedAt)} s`);
+        await flow.whileOrdersFlow(() => flow.settles(500));
+      });
+
+      const usage = watchUsage(cluster);
+      for (const service of CONSUMERS) {
+        await step(`kubectl scale: ${service} 1 → 3 → 1 in mid-stream`, async () => {
+          let window: [number, number] | undefined;
+          await flow.whileOrdersFlow(async () => {
+            const fromMs = Date.now();
+            await flow.scale(service, 3);
+            await flow.settles(400);
+            window = [fromMs, Date.now()];
+            await flow.scale(service, 1);
+          });
+          const output = TOPIC_NAMES.find((topic) =>
+            (TOPICS[topic].writers as readonly Service[])[0] === service
+          );
+          if (output === undefined) return;
+          const { partition, pauseMs } = await longestPauseMs(cluster, output, ...window!);
+          say(
+            `${service} 1 → 3: longest pause of a partition ${pauseMs} ms (${output} ${partition})`,
+          );
+        });
+      }
+      for (const line of await usage.stop()) say(line);
+
+      await step(
+        "a pod of each consumer deleted with no grace in mid-stream",
+        () =>
+          flow.whileOrdersFlow(async () => {
+            for (const service of CONSUMERS) {
+              const [pod] = await cluster.pods(selectorOf(service));
+              await cluster.kubectl([
+                ...["delete", "pod", pod!.metadata.name, "--grace-period=0", "--force"],
+              ]);
+              await cluster.rolledOut(`deployment/${RELEASE}-${service}`);
+            }
+          }),
+      );
+
+      await step("a node's pods drained in mid-stream", () =>
+        flow.whileOrdersFlow(async () => {
+          const [pod] = await cluster.pods(selectorOf("validator"));
+          const node = pod!.spec.nodeName!;
+          const ours = CONSUMERS.join(",");
+          try {
+            // Not the database and the broker: their data is on that node.
+            await cluster.kubectl([
+              ...["drain", node, "--ignore-daemonsets", "--timeout=120s"],
+              `--pod-selector=app.kubernetes.io/component in (${ours})`,
+            ]);
+          } finally {
+            await cluster.kubectl(["uncordon", node]);
+          }
+          for (const service of CONSUMERS) {
+            await cluster.rolledOut(`deployment/${RELEASE}-${service}`);
+          }
+        }));
+
+      await step(
+        "helm upgrade with other values in mid-stream, replicas stay as scaled",
+        () =>
+          flow.whileOrdersFlow(async () => {
+            await flow.scale("payment", 2);
+            await cluster.helm([
+              ...["upgrade", RELEASE, ...INSTALL, ...VALUES, "--set", "env.MAX_BATCH=500"],
+            ]);
+            assertEquals((await cluster.pods(selectorOf("payment"))).length, 2);
+          }),
+      );
+
+      await step("ACLs: a service reads what it may and cannot write another's topic", async () => {
+        const user = `${RELEASE}-validator`;
+        const allowed = await asUser(
+          cluster,
+          user,
+          "org.apache.kafka.tools.GetOffsetShell",
+          "--topic orders.raw",
+          { configFlag: "--command-config", stdin: "" },
+        );
+        assertEquals(allowed.code, 0, allowed.text);
+        assertMatch(allowed.text, /^orders\.raw:11:\d+$/m);
+        const refused = await asUser(
+          cluster,
+          user,
+          "org.apache.kafka.tools.ConsoleProducer",
+          "--topic payment.events",
+          { configFlag: "--command-config", stdin: "{}" },
+        );
+        assertMatch(refused.text, /TopicAuthorizationException|Not authorized to access topics/);
+      });
+
+      await step("helm uninstall leaves nothing but what it says", async () => {
+        await cluster.helm(["uninstall", RELEASE, "--wait", "--timeout", "3m"]);
+        // As NOTES.txt says.
+        await eventually("only the last audit's pod is left", async () => {
+          const left = (await inventoryOf(cluster)).filter((name) => !before.includes(name));
+          return left.length === 1 && left[0] === `pod/${RELEASE}-test-audit`;
+        });
+      });
+    } catch (error) {
+      await describeTrouble(cluster);
+      throw error;
+    } finally {
+      await down();
+    }
+  },
+});

@@ -1,0 +1,99 @@
+/**
+ * The Kubernetes that the tests run on: the rig, a one-node Kubernetes for tests, whose command RIG
+ * names.
+ */
+import { resolve } from "node:path";
+import { Cluster } from "../../ops/kind/cluster.ts";
+import { attempt, run } from "../../ops/kind/command.ts";
+
+export const NAMESPACE = "orderflow";
+export const PROJECT = resolve(import.meta.dirname!, "../../..");
+
+const CRDS = resolve(
+  PROJECT,
+  Deno.env.get("STRIMZI_CRDS") ?? "../shared/strimzi-crds-1.2.0",
+);
+
+export interface TestCluster {
+  readonly cluster: Cluster;
+  /** The folder with the manifests of Strimzi's resource definitions. */
+  readonly crds: string;
+  /** Where the NodePort of analytics answers. */
+  readonly analyticsUrl: string;
+  /** Builds the images of this checkout and gives them to the nodes. */
+  loadImages(): Promise<void>;
+  down(): Promise<void>;
+}
+
+/** The rig's command, when it is there. */
+async function findRig(): Promise<string | undefined> {
+  const rig = resolve(PROJECT, Deno.env.get("RIG") ?? "../shared/k8s-rig/rig");
+  const found = await Deno.stat(rig).then(({ isFile }) => isFile, () => false);
+  return found ? rig : undefined;
+}
+
+/** undefined when there is no Kubernetes to test on. */
+export async function findCluster(): Promise<(() => Promise<TestCluster>) | undefined> {
+  const rig = await findRig();
+  return rig === undefined ? undefined : () => startRig(rig);
+}
+
+/** A fresh cluster: one that was up is ended first. */
+async function startRig(rig: string): Promise<TestCluster> {
+  await run([rig, "build"]);
+  await run([rig, "down"]);
+  await run([rig, "up"]);
+  const kubeconfig = (await run([rig, "kubeconfig"])).trim();
+  const home = Deno.env.get("RIG_HOME") ?? `${Deno.env.get("HOME")}/.cache/k8s-rig`;
+  const env = {
+    KUBECONFIG: kubeconfig,
+    PATH: `${home}/bin:${Deno.env.get("PATH")}`,
+    NO_PROXY: `10.213.0.0/16,${Deno.env.get("NO_PROXY") ?? ""}`,
+  };
+  const kubectl = `${home}/bin/kubectl`;
+  const context = (await run([kubectl, "config", "current-context"], { env })).trim();
+  return {
+    cluster: new Cluster({ context, namespace: NAMESPACE, env }),
+    crds: CRDS,
+    analyticsUrl: "http://10.213.0.2:30080",
+    loadImages: () => loadIntoRig(rig),
+    down: async () => void await run([rig, "down"]),
+  };
+}
+
+/** Stand-ins of the public images, and the Dockerfiles of this checkout on top of them. */
+async function loadIntoRig(rig: string): Promise<void> {
+  const bases = resolve(rig, "../base-images");
+  const pom = resolve(PROJECT, "deploy/local/pom.xml");
+  await run([bases, "deno", "docker.io/denoland/deno:2.9.6"]);
+  await run([bases, "postgres", "docker.io/library/postgres:17"]);
+  await run([bases, "kafka", "localhost/kafka:4.3.1", pom]);
+  const build = ["buildah", "bud", "--pull-never", "--isolation", "chroot", "--layers"] as const;
+  const image = ["-t", "localhost/orderflow:dev", "-f", `${PROJECT}/deploy/Dockerfile`, PROJECT];
+  await run([...build, ...image]);
+  await run([
+    ...build,
+    ...["--build-arg", "BASE=localhost/orderflow:dev", "-t", "localhost/strimzi-stand-in:dev"],
+    `${PROJECT}/src/ops/kind/strimzi_stand_in`,
+  ]);
+  const present = (await run([rig, "images"])).split("\n");
+  for (
+    const [built, name, changes] of [
+      ["docker.io/library/postgres:17", "postgres:17", false],
+      ["localhost/kafka:4.3.1", "kafka:4.3.1", false],
+      ["localhost/orderflow:dev", "orderflow:dev", true],
+      ["localhost/strimzi-stand-in:dev", "strimzi-stand-in:dev", true],
+    ] as const
+  ) {
+    if (!changes && present.some((line) => line.includes(`/${name}`))) continue;
+    const archive = await Deno.makeTempFile({ suffix: ".tar" });
+    try {
+      // buildah writes no archive over a file.
+      await Deno.remove(archive);
+      await run(["buildah", "push", built, `docker-archive:${archive}:docker.io/library/${name}`]);
+      await run([rig, "load", archive]);
+    } finally {
+      await attempt(["rm", "-f", archive]);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/** `deno task groups`: the members of each consumer group, and the partitions that each owns. */
+import { ConfigError, flag } from "../runtime/config.ts";
+import { runProgram } from "../runtime/program.ts";
+import { kafkaSettings, loginIsWhole } from "../runtime/settings.ts";
+import { createGroupLagReader } from "../stream/group_lag.ts";
+import { type GroupMembers, groupMembers } from "../stream/group_members.ts";
+import { withLog } from "./open_log.ts";
+
+interface Group extends GroupMembers {
+  readonly service: string;
+  readonly lagMessages: number;
+}
+
+function linesOf({ service, state, members, lagMessages }: Group): string[] {
+  const lag = lagMessages.toLocaleString("en");
+  return [
+    `${service}: ${state}, ${members.length} members, ${lag} messages behind`,
+    ...members.map(({ address, clientId, partitions }) => {
+      const owned = Object.entries(partitions)
+        .map(([topic, numbers]) => `${topic} ${numbers.join(",")}`);
+      return `  ${address} ${clientId}: ${owned.join("; ") || "nothing"}`;
+    }),
+  ];
+}
+
+Deno.exit(
+  await runProgram({
+    name: "groups",
+    settings: {
+      ...kafkaSettings,
+      json: flag({ option: "json", fallback: "false", help: "for machines" }),
+    },
+    checks: [loginIsWhole],
+    positionals: { usage: "[SERVICE]", min: 0, max: 1 },
+    async run({ config, positionals: [wanted], signal }) {
+      const groups = await withLog(config, "groups", signal, async ({ kafka, names }) => {
+        const lags = createGroupLagReader(kafka, names);
+        const admin = kafka.admin();
+        try {
+          await admin.connect();
+          const all = await lags.read();
+          if (wanted !== undefined && !all.some(({ service }) => service === wanted)) {
+            const known = all.map(({ service }) => service).join(", ");
+            throw new ConfigError([`expected one of ${known}, found "${wanted}"`]);
+          }
+          const chosen = all.filter(({ service }) => service === (wanted ?? service));
+          const members = await groupMembers(admin, chosen.map(({ group }) => group));
+          return chosen.map(({ service, lagMessages, group }): Group => ({
+            service,
+            lagMessages,
+            ...members.find((described) => described.group === group)!,
+          }));
+        } finally {
+          await Promise.allSettled([admin.disconnect(), lags.close()]);
+        }
+      });
+      const lines = groups.flatMap(linesOf);
+      console.log(config.json ? JSON.stringify(groups) : lines.join("\n"));
+    },
+  }),
+);
