@@ -1,7 +1,7 @@
 /** What is counted, whether it is up to date, and the button that counts anew. */
 import { useState } from "preact/hooks";
 import type { Live } from "../web/live.ts";
-import { count, duration, timeOfDay } from "./format.ts";
+import { count, duration, plural, timeOfDay } from "./format.ts";
 
 export function Header({ live, connected }: { live: Live | undefined; connected: boolean }) {
   return (
@@ -31,7 +31,7 @@ function Connection({ live, connected }: { live: Live | undefined; connected: bo
 
 /** One line of what the figures are made of; a fault comes first. */
 function Source({ live }: { live: Live }) {
-  const { reading, snapshot, groups } = live;
+  const { reading, groups } = live;
   const behind = groups?.find(({ service }) => service === "analytics")?.lag;
   if (reading.notReady) return <p class="source warning">{reading.notReady}</p>;
   if (reading.progress) {
@@ -52,9 +52,9 @@ function Source({ live }: { live: Live }) {
   }
   return (
     <p class="source">
-      counted: what this member of the group {reading.group} read since{" "}
-      {timeOfDay(Date.parse(reading.startedAt))}, {reading.partitions}{" "}
-      partitions; a replay counts all{snapshot.newestEventAt === null ? "" : ""}
+      counted: only what this member of the group {reading.group} read since{" "}
+      {timeOfDay(Date.parse(reading.startedAt))},{" "}
+      {plural(reading.partitions, "partition")}; a replay counts everything
     </p>
   );
 }
