@@ -1,5 +1,6 @@
 /** What stands round the chart: kind's cluster and Strimzi's, which it counts on. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { foreignImages } from "../../src/ops/kind/images.ts";
 import { type Case, CHART, find, hasHelm, parseAll, render } from "./helm.ts";
 
 const project = (file: string) => Deno.readTextFileSync(`${CHART}../../${file}`);
@@ -42,6 +43,8 @@ test("deploy/strimzi: the cluster, listener and copies are those that the chart 
     const { config } = spec.kafka;
     assertEquals(topic.config["min.insync.replicas"], config["min.insync.replicas"]);
     assertEquals(config["transaction.state.log.replication.factor"], pool.spec.replicas);
-    assertStringIncludes(project("deploy/local/pom.xml"), `>${spec.kafka.version}<`);
+    const [image] = foreignImages({ strimzi: "operator" })
+      .filter((name) => name.startsWith("quay.io/strimzi/kafka:"));
+    assertStringIncludes(image!, `-kafka-${spec.kafka.version}`);
   }
 });

@@ -8,7 +8,7 @@ const STAND_IN = `${PROJECT}/src/ops/kind/strimzi_stand_in`;
 const STAND_IN_KAFKA = `kafka:${KAFKA_VERSION}`;
 
 /** What the nodes run and nobody builds here. Those that Docker has are loaded, the nodes pull the rest. */
-export function foreignImages({ strimzi }: KindConfig): string[] {
+export function foreignImages({ strimzi }: Pick<KindConfig, "strimzi">): string[] {
   const database = "postgres:17";
   return strimzi === "stand-in" ? [database, STAND_IN_KAFKA] : [
     database,
