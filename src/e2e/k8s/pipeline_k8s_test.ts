@@ -18,6 +18,8 @@ const CONSUMERS: readonly Service[] = [
 ];
 const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];
 const VALUES = ["--set", "image.tag=dev,image.pullPolicy=IfNotPresent,simulator.rate=200"];
+/** Analytics as members of a group that share its partitions, for as long as it is scaled. */
+const SHARED = ["--set-string", "consumers.analytics.env.ANALYTICS_FROM_BEGINNING=false"];
 
 const selectorOf = (service: Service) =>
   `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=${service}`;
@@ -80,7 +82,7 @@ Deno.test({
       const before = await inventoryOf(cluster);
       await step("helm install: every pod is ready, orders flow, the audit passes", async () => {
         const installedAt = performance.now();
-        await cluster.helm(["install", RELEASE, ...INSTALL, ...VALUES]);
+        await cluster.helm(["install", RELEASE, ...INSTALL, ...VALUES, ...SHARED]);
         say(`helm install --wait took ${seconds(installedAt)} s`);
         await cluster.scale(`${RELEASE}-simulator`, 1);
         await eventually("the first order settles", async () => await flow.settled() > 0);
