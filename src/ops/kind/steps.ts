@@ -92,7 +92,7 @@ export const STEPS: readonly Step[] = [
           ...["--wait", "--timeout", "10m"],
         ]),
       );
-      console.log(`  the figures are at ${await dashboardUrl(config)}/snapshot`);
+      console.log(`  the dashboard is at ${await dashboardUrl(config)}`);
     },
   },
 ];
