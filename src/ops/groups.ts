@@ -35,23 +35,21 @@ Deno.exit(
     async run({ config, positionals: [wanted], signal }) {
       const groups = await withLog(config, "groups", signal, async ({ kafka, names }) => {
         const lags = createGroupLagReader(kafka, names);
-        const admin = kafka.admin();
         try {
-          await admin.connect();
           const all = await lags.read();
           if (wanted !== undefined && !all.some(({ service }) => service === wanted)) {
             const known = all.map(({ service }) => service).join(", ");
             throw new ConfigError([`expected one of ${known}, found "${wanted}"`]);
           }
-          const chosen = all.filter(({ service }) => service === (wanted ?? service));
-          const members = await groupMembers(admin, chosen.map(({ group }) => group));
-          return chosen.map(({ service, lagMessages, group }): Group => ({
-            service,
-            lagMessages,
-            ...members.find((described) => described.group === group)!,
+          return all.filter(({ service }) => service === (wanted ?? service)).map((
+            state,
+          ): Group => ({
+            service: state.service,
+            lagMessages: state.lagMessages,
+            ...groupMembers(state, names),
           }));
         } finally {
-          await Promise.allSettled([admin.disconnect(), lags.close()]);
+          await lags.close();
         }
       });
       const lines = groups.flatMap(linesOf);

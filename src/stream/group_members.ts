@@ -1,5 +1,6 @@
 /** Who is in a consumer group, and which partitions each member owns right now. */
-import { type Admin, AssignerProtocol } from "kafkajs";
+import type { Names } from "../topology.ts";
+import type { GroupState } from "./group_lag.ts";
 
 export interface GroupMember {
   /** What it calls itself. */
@@ -18,29 +19,14 @@ export interface GroupMembers {
   readonly members: readonly GroupMember[];
 }
 
-export async function groupMembers(
-  admin: Admin,
-  groups: readonly string[],
-): Promise<GroupMembers[]> {
-  const { groups: described } = await admin.describeGroups([...groups]);
-  return described.map(({ groupId, state, members }) => ({
-    group: groupId,
-    state,
-    members: members.map(({ clientId, clientHost, memberAssignment }) => ({
-      clientId,
-      address: clientHost.replace(/^\//, ""),
-      partitions: partitionsIn(memberAssignment),
-    })).toSorted((a, b) => a.address.localeCompare(b.address)),
-  }));
-}
-
-function partitionsIn(assignment: Uint8Array): GroupMember["partitions"] {
-  // Empty while the group is rebalancing.
-  if (assignment.length === 0) return {};
-  const decoded = AssignerProtocol.MemberAssignment.decode(assignment as never);
-  return Object.fromEntries(
-    Object.entries(decoded?.assignment ?? {}).map((
-      [topic, partitions],
-    ) => [topic, partitions.toSorted((a, b) => a - b)]),
-  );
+/** The members of a group as people and other programs are told of them. */
+export function groupMembers({ group, state, memberList }: GroupState, names: Names): GroupMembers {
+  const members = memberList.map(({ clientId, host, owned }) => {
+    const partitions: Record<string, number[]> = {};
+    for (const { topic, partition } of owned) {
+      (partitions[names.topic(topic)] ??= []).push(partition);
+    }
+    return { clientId, address: host, partitions };
+  });
+  return { group, state, members: members.toSorted((a, b) => a.address.localeCompare(b.address)) };
 }
