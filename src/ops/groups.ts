@@ -1,10 +1,18 @@
 /** `deno task groups`: the members of each consumer group, and the partitions that each owns. */
+import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { ConfigError, flag } from "../runtime/config.ts";
 import { runProgram } from "../runtime/program.ts";
 import { kafkaSettings, loginIsWhole } from "../runtime/settings.ts";
+import { isCoordinatorMoving } from "../stream/client.ts";
 import { createGroupLagReader } from "../stream/group_lag.ts";
 import { type GroupMembers, groupMembers } from "../stream/group_members.ts";
 import { withLog } from "./open_log.ts";
+
+/** About 25 seconds in all. */
+const patience = retry(handleWhen(isCoordinatorMoving), {
+  maxAttempts: 30,
+  backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 }),
+});
 
 interface Group extends GroupMembers {
   readonly service: string;
@@ -36,7 +44,7 @@ Deno.exit(
       const groups = await withLog(config, "groups", signal, async ({ kafka, names }) => {
         const lags = createGroupLagReader(kafka, names);
         try {
-          const all = await lags.read();
+          const all = await patience.execute(() => lags.read(), signal);
           if (wanted !== undefined && !all.some(({ service }) => service === wanted)) {
             const known = all.map(({ service }) => service).join(", ");
             throw new ConfigError([`expected one of ${known}, found "${wanted}"`]);

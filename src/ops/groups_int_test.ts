@@ -8,13 +8,22 @@ Deno.test("groups: every partition has one owner, who is named with its address"
   await using broker = await startTestBroker();
   const { bootstrap } = broker;
   const { kafka, names } = await freshTopics(bootstrap, 4);
+  const groups = (...args: string[]) =>
+    runCommand("groups.ts", args, { bootstrap, prefix: names.prefix });
+  // The first question about a group that this cluster is asked: there is no coordinator yet.
+  const first = await groups("validator");
+  assertEquals(first, {
+    code: 0,
+    stdout: "validator: Dead, 0 members, 0 messages behind\n",
+    stderr: "",
+  });
   await publishAll(kafka, names.topic("orders.raw"), [publication(placed(1))]);
   const members = [1, 2].map(() => startValidator(bootstrap, names, refuse));
   try {
-    const groups = (...args: string[]) =>
-      runCommand("groups.ts", args, { bootstrap, prefix: names.prefix });
     await until("two members own two partitions each", async () => {
-      const [group] = JSON.parse((await groups("validator", "--json")).stdout);
+      const { code, stdout, stderr } = await groups("validator", "--json");
+      assertEquals(code, 0, stderr);
+      const [group] = JSON.parse(stdout);
       const owned = group.members.map((
         { partitions }: { partitions: Record<string, number[]> },
       ) => partitions[names.topic("orders.raw")] ?? []);

@@ -42,6 +42,16 @@ export function isKafkaError(error: unknown): boolean {
   return error instanceof Error && error.name.startsWith("KafkaJS");
 }
 
+/**
+ * Whether a group's coordinator is on its way: on a cluster that has had no group yet, for the second
+ * or two in which Kafka makes its internal topics, and after its broker is gone.
+ */
+export function isCoordinatorMoving(error: unknown): boolean {
+  const { type } = (causeOf(error) ?? {}) as { type?: string };
+  return type === "GROUP_COORDINATOR_NOT_AVAILABLE" || type === "NOT_COORDINATOR_FOR_GROUP" ||
+    type === "GROUP_LOAD_IN_PROGRESS";
+}
+
 /** Why a broker that is there does not let us in; undefined when it just does not answer. */
 export function refusal(error: unknown): string | undefined {
   const cause = causeOf(error);
