@@ -16,7 +16,7 @@ import {
   type Topic,
   topicsReadBy,
 } from "../topology.ts";
-import { createClient, explain } from "./client.ts";
+import { createClient, explain, isCoordinatorMoving } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import type { EventOf, Handler } from "./message.ts";
 import type { ProcessorMetrics } from "./metrics.ts";
@@ -91,7 +91,7 @@ export function createProcessor(options: ProcessorOptions): Processor {
         if (end?.fatal) throw end.error;
         if (end) {
           // A new cluster's coordinator takes a second or so to load: nothing to worry anybody with.
-          if (!isLoading(end.error)) {
+          if (!isCoordinatorMoving(end.error)) {
             setState(`the consumer stopped (${explain(end.error)}); starting it again`);
           }
           await pause(RESTART_PAUSE_MS, signal);
@@ -100,11 +100,4 @@ export function createProcessor(options: ProcessorOptions): Processor {
       state = "stopped";
     },
   };
-}
-
-/** Whether a group's coordinator is only just starting. */
-function isLoading(error: unknown): boolean {
-  const { type } = error as { type?: string };
-  return type === "GROUP_LOAD_IN_PROGRESS" || type === "GROUP_COORDINATOR_NOT_AVAILABLE" ||
-    type === "NOT_COORDINATOR_FOR_GROUP";
 }
