@@ -13,6 +13,7 @@
  */
 import type { Consumer, Kafka, Producer, TopicMessages, Transaction } from "kafkajs";
 import { pause } from "../runtime/stop.ts";
+import { isCoordinatorMoving } from "./client.ts";
 import { inParts } from "./in_parts.ts";
 
 export interface PartitionWriter {
@@ -34,16 +35,15 @@ export interface InputPartition {
 const ACKS_ALL = -1;
 
 /**
- * Answers to the offset's requests that mean "in a moment", none of which kafkajs retries. The first:
- * the markers of the last transaction are still being written (a transaction without outputs begins
- * with this request). The others: a coordinator is starting, or has just moved.
+ * Whether an answer to the offset's requests means "in a moment", which kafkajs never retries: the
+ * markers of the last transaction are still being written (a transaction without outputs begins with
+ * this request), or the coordinator is on its way.
  */
-const IN_A_MOMENT = new Set([
-  "CONCURRENT_TRANSACTIONS",
-  "NOT_COORDINATOR_FOR_GROUP",
-  "GROUP_COORDINATOR_NOT_AVAILABLE",
-  "GROUP_LOAD_IN_PROGRESS",
-]);
+function inAMoment(error: unknown): boolean {
+  return (error as { type?: string }).type === "CONCURRENT_TRANSACTIONS" ||
+    isCoordinatorMoving(error);
+}
+
 const OFFSET_ATTEMPTS = 20;
 const OFFSET_RETRY_MS = { first: 10, most: 300 };
 
@@ -128,8 +128,7 @@ async function sendOffset(tx: Transaction, input: InputPartition, offset: number
     try {
       return await tx.sendOffsets({ consumerGroupId: group, topics });
     } catch (error) {
-      const { type } = error as { type?: string };
-      if (!IN_A_MOMENT.has(type ?? "") || attempt === OFFSET_ATTEMPTS) throw error;
+      if (!inAMoment(error) || attempt === OFFSET_ATTEMPTS) throw error;
       await pause(waitMs);
       waitMs = Math.min(OFFSET_RETRY_MS.most, waitMs * 1.5);
     }
