@@ -5,7 +5,7 @@
 import type { Message, TopicMessages } from "kafkajs";
 
 /** Well below 1 MiB, with room for the headers' and the batch's own bytes. */
-const MAX_PART_BYTES = 512 * 1024;
+export const MAX_PART_BYTES = 512 * 1024;
 /** What a record needs beside its key, value and headers, generously. */
 const RECORD_OVERHEAD_BYTES = 64;
 

@@ -6,6 +6,7 @@ import type { Handler } from "./message.ts";
 import { committedOffsets } from "./offsets.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { encodeRecordBatch } from "./record_batch.ts";
+import { FETCH_BYTES_PER_PARTITION } from "./session.ts";
 import {
   freshTopics,
   placed,
@@ -18,6 +19,7 @@ import {
 } from "./testing.ts";
 import type { OrderPlaced } from "../events/schemas.ts";
 import { createClient } from "./client.ts";
+import { openTransactionalSender } from "./transaction.ts";
 
 const ORDERS = 3_000;
 
@@ -214,34 +216,31 @@ Deno.test("processor: an offset without outputs is committed after all when its 
 Deno.test("processor: gets past a control record with a batch behind it that fills a fetch", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap, 1);
   const topic = names.topic("orders.raw");
-  const group = names.group("simulator");
-  const writer = await openTransactionalWriter(kafka, { topic, partition: 0, group }, {
-    transactionalId: names.transactionalId("simulator", "orders.raw", 0),
-    transactionTimeoutMs: 6_000,
-    committedOffset: () => Promise.resolve(undefined),
-  });
+  // Not by a service's writer, which would send each batch in parts.
+  const sender = await openTransactionalSender(kafka, `${names.prefix}test`);
   // Each batch alone fills a fetch, so that the control record behind it is all that the next fetch
   // brings: the batch behind that does not fit beside it.
-  const FETCH_BYTES = 1024 * 1024;
   const PER_BATCH = 20;
   let sequence = 0;
   for (let batch = 0; batch < 3; batch++) {
     const orders = Array.from({ length: PER_BATCH }, () => placed(sequence++));
     const padded = (padding: number) =>
       orders.map((order, i) => ({
-        key: order.orderId,
+        topic,
+        key: Buffer.from(order.orderId),
         value: Buffer.concat([
           bytes(publication(order).value)!,
           Buffer.alloc(Math.floor(padding / PER_BATCH) + (i === 0 ? padding % PER_BATCH : 0), " "),
         ]),
         partition: 0,
+        headers: {},
       }));
-    const room = FETCH_BYTES - sizeOfBatch(padded(PER_BATCH * 50_000));
-    const messages = padded(PER_BATCH * 50_000 + room);
-    assertEquals(sizeOfBatch(messages), FETCH_BYTES);
-    await writer.commit([{ topic, messages }], 1);
+    const room = FETCH_BYTES_PER_PARTITION - sizeOfBatch(padded(PER_BATCH * 20_000));
+    const messages = padded(PER_BATCH * 20_000 + room);
+    assertEquals(sizeOfBatch(messages), FETCH_BYTES_PER_PARTITION);
+    await sender.send(messages);
   }
-  await writer.close();
+  await sender.close();
   const validator = startValidator(broker.bootstrap, names, refuse);
   const outcomes = names.topic("orders.outcomes");
   await until("all is published", async () => (await readAll(kafka, outcomes)).length >= sequence);
@@ -249,7 +248,7 @@ Deno.test("processor: gets past a control record with a batch behind it that fil
   assertOnceEach(await outcomeKeys(kafka, outcomes), sequence);
 });
 
-function sizeOfBatch(messages: { key: string; value: Buffer }[]): number {
+function sizeOfBatch(messages: { key: Uint8Array; value: Buffer }[]): number {
   return encodeRecordBatch({
     records: messages.map((message, offsetDelta) => ({
       ...message,

@@ -8,6 +8,7 @@ import { Unavailable } from "../store/database.ts";
 import type { Topic } from "../topology.ts";
 import { isBug } from "./attempt.ts";
 import { explain, isKafkaError } from "./client.ts";
+import { MAX_PART_BYTES } from "./in_parts.ts";
 import { Lane } from "./lane.ts";
 import { committedOffsets } from "./offsets.ts";
 import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
@@ -16,8 +17,11 @@ import { transform } from "./transform.ts";
 
 /** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
 const FETCH_BYTES = 3 * 1024 * 1024;
-/** As large as a batch may be, lest one that does not fit waits for its turn to be the first. */
-const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
+/**
+ * As large as a batch of ours: a larger one waits until the shuffled fetch has it first. Smaller would
+ * starve partitions; larger would leave the fetch to few of them, and a lane waits most of its time.
+ */
+export const FETCH_BYTES_PER_PARTITION = MAX_PART_BYTES;
 /** A fetch waits this long for FETCH_MIN_BYTES, so that transactions are not made for single orders. */
 const FETCH_WAIT_MS = 50;
 const FETCH_MIN_BYTES = 64 * 1024;

@@ -55,7 +55,7 @@ export const settings = {
   }),
   maxInFlight: integer({
     env: "GATEWAY_MAX_IN_FLIGHT",
-    fallback: "256",
+    fallback: "512",
     min: 1,
     max: 10_000,
     help: "calls to the gateway at once, of each payment process",
