@@ -84,6 +84,13 @@ export function topicsReadBy(service: Service): Topic[] {
   );
 }
 
+/** The order topics that a service publishes to. */
+export function topicsWrittenBy(service: Service): Topic[] {
+  return TOPIC_NAMES.filter((topic) =>
+    (TOPICS[topic].writers as readonly string[]).includes(service)
+  );
+}
+
 /** The topic of what a service could not process: `dlq.<service>`. */
 export type DeadLetterTopic = `dlq.${Processor}`;
 

@@ -47,9 +47,11 @@ export function isKafkaError(error: unknown): boolean {
  * or two in which Kafka makes its internal topics, and after its broker is gone.
  */
 export function isCoordinatorMoving(error: unknown): boolean {
-  const { type } = (causeOf(error) ?? {}) as { type?: string };
+  const { name, type } = (causeOf(error) ?? {}) as { name?: string; type?: string };
   return type === "GROUP_COORDINATOR_NOT_AVAILABLE" || type === "NOT_COORDINATOR_FOR_GROUP" ||
-    type === "GROUP_LOAD_IN_PROGRESS";
+    type === "GROUP_LOAD_IN_PROGRESS" ||
+    // What kafkajs makes of the first of them when its own attempts are used up.
+    name === "KafkaJSGroupCoordinatorNotFound";
 }
 
 /** Why a broker that is there does not let us in; undefined when it just does not answer. */

@@ -15,6 +15,7 @@ import {
   type Processor as ProcessorName,
   type Topic,
   topicsReadBy,
+  topicsWrittenBy,
 } from "../topology.ts";
 import { createClient, explain, isCoordinatorMoving } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
@@ -59,6 +60,8 @@ export interface Processor {
 
 /** How long to wait before a consumer that crashed is started again. */
 const RESTART_PAUSE_MS = 500;
+/** A new cluster's coordinator takes a second or so to load: nothing to worry anybody with. */
+const QUIET_RESTARTS = 4;
 
 export function createProcessor(options: ProcessorOptions): Processor {
   const { service, log } = options;
@@ -75,9 +78,9 @@ export function createProcessor(options: ProcessorOptions): Processor {
     async run(signal) {
       const kafka = createClient(options.access, options.clientId);
       const topics = topicsReadBy(service);
-      const needed = [...topics, deadLetterTopicOf(service)].map((topic) =>
-        options.names.topic(topic)
-      );
+      const needed = [...topics, ...topicsWrittenBy(service), deadLetterTopicOf(service)]
+        .map((topic) => options.names.topic(topic));
+      let quietRestarts = 0;
       while (!signal.aborted) {
         await clusterReady(kafka, {
           access: options.access,
@@ -90,8 +93,7 @@ export function createProcessor(options: ProcessorOptions): Processor {
         const end = await session.run(signal);
         if (end?.fatal) throw end.error;
         if (end) {
-          // A new cluster's coordinator takes a second or so to load: nothing to worry anybody with.
-          if (!isCoordinatorMoving(end.error)) {
+          if (!isCoordinatorMoving(end.error) || ++quietRestarts > QUIET_RESTARTS) {
             setState(`the consumer stopped (${explain(end.error)}); starting it again`);
           }
           await pause(RESTART_PAUSE_MS, signal);

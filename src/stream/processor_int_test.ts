@@ -3,6 +3,7 @@ import { startTestBroker, type TestBroker } from "../local/testing.ts";
 import { Unavailable } from "../store/database.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "./dead_letters.ts";
 import type { Handler } from "./message.ts";
+import { GUARANTEES } from "./processor.ts";
 import { committedOffsets } from "./offsets.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { encodeRecordBatch } from "./record_batch.ts";
@@ -19,7 +20,6 @@ import {
 } from "./testing.ts";
 import type { OrderPlaced } from "../events/schemas.ts";
 import { createClient } from "./client.ts";
-import { openTransactionalSender } from "./transaction.ts";
 
 const ORDERS = 3_000;
 
@@ -49,16 +49,62 @@ Deno.test("processor: every message exactly once, while members come and go", as
     return refuse(batch);
   };
   const first = startValidator(broker.bootstrap, names, slow, { maxBatch: 20 });
-  await publishAll(kafka, names.topic("orders.raw"), orders);
+  await publishAll(kafka, names.topic("orders.raw"), orders.slice(0, ORDERS / 2));
   await until("the first member works", () => handled > 200);
   const second = startValidator(broker.bootstrap, names, slow, { maxBatch: 20 });
   await until("the second member works", () => second.processor.notReady() === undefined);
+  await publishAll(kafka, names.topic("orders.raw"), orders.slice(ORDERS / 2));
+  await until("both work", () => handled > ORDERS / 2 + 200);
   await first.stop();
   await until("all is handled", () => handled >= ORDERS);
   const topic = names.topic("orders.outcomes");
   await until("all is published", async () => (await outcomeKeys(kafka, topic)).length >= ORDERS);
   await second.stop();
   assertOnceEach(await outcomeKeys(kafka, topic), ORDERS);
+});
+
+// At least once repeats what is under way when a member dies, but not when it is stopped.
+for (const guarantee of GUARANTEES) {
+  Deno.test(`processor: ${guarantee}: what is in hand at a stop is published once`, async () => {
+    const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+    const inHand = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    const hold: Handler<OrderPlaced> = async (batch) => {
+      inHand.resolve();
+      await release.promise;
+      return refuse(batch);
+    };
+    await publishAll(kafka, names.topic("orders.raw"), [publication(placed(0))]);
+    const first = startValidator(broker.bootstrap, names, hold, { guarantee });
+    await inHand.promise;
+    const stopped = first.stop();
+    release.resolve();
+    await stopped;
+    const second = startValidator(broker.bootstrap, names, refuse, { guarantee });
+    await publishAll(kafka, names.topic("orders.raw"), [publication(placed(1))]);
+    const topic = names.topic("orders.outcomes");
+    const last = placed(1).orderId;
+    await until(
+      "the next is published",
+      async () => (await outcomeKeys(kafka, topic)).includes(last),
+    );
+    await second.stop();
+    assertOnceEach(await outcomeKeys(kafka, topic), 2);
+  });
+}
+
+Deno.test("processor: waits for the topics that it writes, too", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap);
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [names.topic("orders.outcomes")] });
+  await admin.disconnect();
+  const validator = startValidator(broker.bootstrap, names, refuse);
+  await until(
+    "it says what it waits for",
+    () => validator.processor.notReady()?.includes(names.topic("orders.outcomes")) ?? false,
+  );
+  await validator.stop();
 });
 
 Deno.test("processor: a partition's key and number stay, and so does traceparent", async () => {
@@ -216,8 +262,13 @@ Deno.test("processor: an offset without outputs is committed after all when its 
 Deno.test("processor: gets past a control record with a batch behind it that fills a fetch", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap, 1);
   const topic = names.topic("orders.raw");
-  // Not by a service's writer, which would send each batch in parts.
-  const sender = await openTransactionalSender(kafka, `${names.prefix}test`);
+  // Not by a writer of ours, which would send each batch in parts.
+  const producer = kafka.producer({
+    transactionalId: `${names.prefix}test`,
+    maxInFlightRequests: 1,
+    createPartitioner: () => () => 0,
+  });
+  await producer.connect();
   // Each batch alone fills a fetch, so that the control record behind it is all that the next fetch
   // brings: the batch behind that does not fit beside it.
   const PER_BATCH = 20;
@@ -226,21 +277,20 @@ Deno.test("processor: gets past a control record with a batch behind it that fil
     const orders = Array.from({ length: PER_BATCH }, () => placed(sequence++));
     const padded = (padding: number) =>
       orders.map((order, i) => ({
-        topic,
         key: Buffer.from(order.orderId),
         value: Buffer.concat([
           bytes(publication(order).value)!,
           Buffer.alloc(Math.floor(padding / PER_BATCH) + (i === 0 ? padding % PER_BATCH : 0), " "),
         ]),
-        partition: 0,
-        headers: {},
       }));
     const room = FETCH_BYTES_PER_PARTITION - sizeOfBatch(padded(PER_BATCH * 20_000));
     const messages = padded(PER_BATCH * 20_000 + room);
     assertEquals(sizeOfBatch(messages), FETCH_BYTES_PER_PARTITION);
-    await sender.send(messages);
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages });
+    await transaction.commit();
   }
-  await sender.close();
+  await producer.disconnect();
   const validator = startValidator(broker.bootstrap, names, refuse);
   const outcomes = names.topic("orders.outcomes");
   await until("all is published", async () => (await readAll(kafka, outcomes)).length >= sequence);

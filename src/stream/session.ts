@@ -10,6 +10,7 @@ import { isBug } from "./attempt.ts";
 import { explain, isKafkaError } from "./client.ts";
 import { MAX_PART_BYTES } from "./in_parts.ts";
 import { Lane } from "./lane.ts";
+import { LaneFailures } from "./lane_failures.ts";
 import { committedOffsets } from "./offsets.ts";
 import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
 import type { ProcessorOptions } from "./processor.ts";
@@ -35,11 +36,6 @@ const LOST_MEMBERSHIP = new Set([
   "UNKNOWN_MEMBER_ID",
 ]);
 
-/** How long a partition rests whose handler stayed Unavailable. */
-const UNAVAILABLE_PAUSE_MS = 3_000;
-/** How long a partition rests whose transaction failed. */
-const LANE_RESTART_PAUSE_MS = 100;
-
 /** Why a session ended by itself. */
 export interface Crash {
   readonly error: unknown;
@@ -50,12 +46,14 @@ export interface Crash {
 /** @param setState told why it does not work, undefined when it does */
 export class Session {
   readonly #lanes = new Map<string, Lane>();
+  readonly #failures = new LaneFailures();
   readonly #topicByName: Map<string, Topic>;
   readonly #group: string;
   readonly #consumer: Consumer;
   readonly #admin: Admin;
   /** Aborts when the group rebalances or the session ends: batches stop between two transactions. */
   #handover = new AbortController();
+  #stopping = false;
   #crash: (crash: Crash) => void = () => {};
 
   constructor(
@@ -123,10 +121,12 @@ export class Session {
   }
 
   async #stop(): Promise<void> {
+    this.#stopping = true;
     this.#handover.abort();
     const drained = (async () => {
-      await this.#consumer.stop();
+      // First: a consumer that is told to stop commits no more offsets, and does not say so.
       await this.#flush({ force: true });
+      await this.#consumer.stop();
       await this.#closeLanes();
       await Promise.allSettled([this.#consumer.disconnect(), this.#admin.disconnect()]);
     })();
@@ -140,6 +140,7 @@ export class Session {
 
   #onAssignment(assignment: Record<string, number[]>): void {
     this.#handover = new AbortController();
+    if (this.#stopping) this.#handover.abort();
     const mine = new Set(
       Object.entries(assignment).flatMap(([topic, partitions]) =>
         partitions.map((p) => `${topic}/${p}`)
@@ -149,6 +150,7 @@ export class Session {
       // A partition that stays keeps its writer: had anybody else taken it, we would be fenced.
       if (mine.has(name)) continue;
       this.#lanes.delete(name);
+      this.#failures.clear(name);
       void lane.exclusive(() => lane.close());
     }
     const list = Object.entries(assignment)
@@ -157,7 +159,7 @@ export class Session {
     this.options.log.info(
       `assigned ${mine.size} partitions${mine.size ? `: ${list.join("; ")}` : ""}`,
     );
-    this.setState(undefined);
+    this.setState(this.#failures.why);
   }
 
   async #onBatch(payload: EachBatchPayload): Promise<void> {
@@ -172,7 +174,7 @@ export class Session {
     try {
       await lane.exclusive(() => this.#process(lane, payload, handover));
     } catch (error) {
-      await this.#onFailure(error, payload, handover);
+      this.#onFailure(error, payload, handover);
     } finally {
       clearInterval(beat);
     }
@@ -190,7 +192,7 @@ export class Session {
   }
 
   #laneOf(topicName: string, partition: number): Lane {
-    const name = `${topicName}/${partition}`;
+    const name = nameOf({ topic: topicName, partition });
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
       lane = new Lane(() => this.#openWriter(topicName, partition));
@@ -261,32 +263,31 @@ export class Session {
       stopTimer();
       metrics.messages.inc({ topic: this.#topicOf(batch.topic) }, chunk.length);
       resolveOffset(lastOffset);
-      this.setState(undefined);
+      this.#failures.clear(nameOf(batch));
+      this.setState(this.#failures.why);
     }
   }
 
-  async #onFailure(
+  #onFailure(
     error: unknown,
     { batch, pause: pausePartition }: EachBatchPayload,
     handover: AbortSignal,
-  ): Promise<void> {
+  ): void {
     const { log, metrics } = this.options;
-    if (error instanceof Unavailable) {
-      if (handover.aborted) return;
-      this.setState(error.message);
-      const resume = pausePartition();
-      void pause(UNAVAILABLE_PAUSE_MS, handover).then(resume);
-      return;
-    }
-    if (!isKafkaError(error)) {
+    const unavailable = error instanceof Unavailable;
+    if (!unavailable && !isKafkaError(error)) {
       this.#crash({ error, fatal: true });
       return;
     }
-    log.debug(
-      `${batch.topic} partition ${batch.partition}: ${explain(error)}; taking it over again`,
-    );
-    metrics.laneRestarts.inc();
-    await pause(LANE_RESTART_PAUSE_MS, handover);
+    if (!unavailable) metrics.laneRestarts.inc();
+    if (handover.aborted) return;
+    const name = nameOf(batch);
+    const restMs = this.#failures.add(name, error);
+    if (this.#failures.why) this.setState(this.#failures.why);
+    log.debug(`${name}: ${explain(error)}; taking it over again`);
+    // It alone rests; the other lanes go on.
+    const resume = pausePartition();
+    void pause(restMs, handover).then(resume);
   }
 
   async #flush(options: { force: boolean }): Promise<void> {
@@ -313,4 +314,9 @@ export class Session {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.exclusive(() => lane.close())));
     this.#lanes.clear();
   }
+}
+
+/** A lane's name. */
+function nameOf({ topic, partition }: { topic: string; partition: number }): string {
+  return `${topic}/${partition}`;
 }

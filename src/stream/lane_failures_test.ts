@@ -1,0 +1,37 @@
+import { assertEquals } from "@std/assert";
+import { Unavailable } from "../store/database.ts";
+import { LaneFailures } from "./lane_failures.ts";
+
+const denied = new Error("Not authorized to access topics");
+
+Deno.test("LaneFailures: what fails once or twice is no news; what goes on is told, and rests longer", () => {
+  const failures = new LaneFailures();
+  const rests = Array.from({ length: 7 }, () => [failures.add("raw/1", denied), failures.why]);
+  const why = "raw/1 does not get on: Not authorized to access topics";
+  assertEquals(rests, [
+    [100, undefined],
+    [200, undefined],
+    [400, undefined],
+    [800, undefined],
+    [1_600, why],
+    [3_000, why],
+    [3_000, why],
+  ]);
+});
+
+Deno.test("LaneFailures: a lane that works does not hide one that does not", () => {
+  const failures = new LaneFailures();
+  for (let i = 0; i < 5; i++) failures.add("raw/1", denied);
+  failures.add("raw/2", denied);
+  failures.clear("raw/2");
+  assertEquals(failures.why, "raw/1 does not get on: Not authorized to access topics");
+  failures.clear("raw/1");
+  assertEquals(failures.why, undefined);
+  assertEquals(failures.add("raw/1", denied), 100, "counted anew");
+});
+
+Deno.test("LaneFailures: a handler that stays unavailable is told at once", () => {
+  const failures = new LaneFailures();
+  assertEquals(failures.add("raw/1", new Unavailable("the database is away")), 3_000);
+  assertEquals(failures.why, "the database is away");
+});
