@@ -7,6 +7,7 @@
  */
 import type { Kafka, TopicMessages, Transaction } from "kafkajs";
 import { bytes } from "./dead_letters.ts";
+import { inParts } from "./in_parts.ts";
 
 /** A message that says where it goes: nothing is left to a partitioner. */
 export interface Addressed {
@@ -69,7 +70,9 @@ export async function openTransactionalSender(
       const transaction = open ?? await producer.transaction();
       open = undefined;
       try {
-        await transaction.sendBatch({ acks: -1, topicMessages: byTopic(messages) });
+        for (const topicMessages of inParts(byTopic(messages))) {
+          await transaction.sendBatch({ acks: -1, topicMessages });
+        }
         await transaction.commit();
       } catch (error) {
         await transaction.abort().catch(() => {});

@@ -27,8 +27,11 @@ Deno.test("dlq: over a real log", async (t) => {
       const raw = appendRecord(world, "orders.raw", 1, `o-${index}`, value, headers);
       bury(world, "validator", raw, value === null ? "empty_value" : "invalid_json");
     }
-    for (let n = 0; n < 250; n++) {
-      const raw = appendRecord(world, "orders.raw", 2, `many-${n}`, bytes(`{"n":${n}`));
+    // Two of them are each small enough for a broker, and together too large for one batch.
+    const sizes = [...Array(250).fill(10), 250_000, 900_000];
+    for (const [n, size] of sizes.entries()) {
+      const value = bytes(`{"n":${n}`.padEnd(size));
+      const raw = appendRecord(world, "orders.raw", 2, `many-${n}`, value);
       bury(world, "validator", raw, "too_large");
     }
     const stray = appendRecord(world, "orders.raw", 0, "stray", bytes("{"));
@@ -48,7 +51,7 @@ Deno.test("dlq: over a real log", async (t) => {
       assertEquals(code, 0);
       assertMatch(stdout, /^0@0 {4}2026-.*Z {2}invalid_json {2}key o-0/);
       assertMatch(stdout, /\n0@2 {4}2026-.*Z {2}empty_value {3}key o-2/);
-      assertStringIncludes(stdout, `${prefix}dlq.validator: 253 open, 0 replayed, 0 discarded\n`);
+      assertStringIncludes(stdout, `${prefix}dlq.validator: 255 open, 0 replayed, 0 discarded\n`);
     });
 
     await t.step("show prints headers and bytes, safe for a terminal", async () => {
@@ -89,20 +92,20 @@ Deno.test("dlq: over a real log", async (t) => {
       assertEquals((await dlq("discard", "validator", "0@1")).code, 0);
       assertEquals((await recordsOf("orders.raw")).length, before);
       const { stdout } = await dlq("list", "validator");
-      assertStringIncludes(stdout, `${prefix}dlq.validator: 251 open, 1 replayed, 1 discarded\n`);
+      assertStringIncludes(stdout, `${prefix}dlq.validator: 253 open, 1 replayed, 1 discarded\n`);
     });
 
     await t.step("--all with a reason settles those that are open, and no others", async () => {
       const before = (await recordsOf("orders.raw")).length;
       const { stdout } = await dlq("replay", "validator", "--all", "--reason", "too_large");
-      assertEquals(stdout, `250 letters of ${prefix}dlq.validator replayed\n`);
+      assertEquals(stdout, `${sizes.length} letters of ${prefix}dlq.validator replayed\n`);
       const placed = (await recordsOf("orders.raw")).filter(({ partition }) => partition === 2);
-      const order = placed.slice(250).map(({ key }) => new TextDecoder().decode(key!));
-      assertEquals(order, Array.from({ length: 250 }, (_, n) => `many-${n}`));
-      assertEquals((await recordsOf("orders.raw")).length, before + 250);
+      const order = placed.slice(sizes.length).map(({ key }) => new TextDecoder().decode(key!));
+      assertEquals(order, sizes.map((_, n) => `many-${n}`));
+      assertEquals((await recordsOf("orders.raw")).length, before + sizes.length);
       const again = await dlq("replay", "validator", "--all", "--reason", "too_large");
       assertMatch(again.stdout, /^no open letters in .* with too_large\n$/);
-      assertMatch((await dlq("list", "validator")).stdout, /: 1 open, 251 replayed, 1 discarded\n/);
+      assertMatch((await dlq("list", "validator")).stdout, /: 1 open, 253 replayed, 1 discarded\n/);
     });
 
     await t.step("a letter that came from where its service does not read stays open", async () => {

@@ -22,7 +22,7 @@ export type Selection = { readonly id: string } | { readonly reason?: string };
 
 type Sources = ReadonlyMap<string, number>;
 
-/** What is written in one transaction: bounded, for the broker takes at most 1 MB a batch. */
+/** What is kept in memory and written in one transaction, give or take one letter. */
 const MAX_LETTERS = 100;
 const MAX_BYTES = 256 * 1024;
 
