@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { Failure } from "../runtime/program.ts";
 import { type Broker, startBroker } from "./broker.ts";
 import { isAlive } from "./kafka/testing.ts";
-import { startTestBroker } from "./testing.ts";
+import { startColdTestBroker } from "./testing.ts";
 
 const TOOLS = "org.apache.kafka.tools";
 
@@ -24,7 +24,7 @@ function readOne(broker: Broker, topic: string): Promise<string> {
 }
 
 Deno.test("startBroker: keeps data, also a 900 KB message, over a stop and over a kill", async () => {
-  await using broker = await startTestBroker();
+  await using broker = await startColdTestBroker();
   await createTopic(broker, "kept");
   const order = "x".repeat(900 * 1024);
   const to = ["--bootstrap-server", broker.bootstrap, "--topic", "kept"];
@@ -46,7 +46,7 @@ Deno.test("startBroker: keeps data, also a 900 KB message, over a stop and over 
 });
 
 Deno.test("startBroker: two at once; a port or a directory that is taken", async () => {
-  await using first = await startTestBroker();
+  await using first = await startColdTestBroker();
   const directory = await Deno.makeTempDir();
   const notices: string[] = [];
   const options = { directory, onNotice: (line: string) => void notices.push(line) };
@@ -79,14 +79,14 @@ const faulty = [
 ] as const;
 for (const [overrides, what, why] of faulty) {
   Deno.test(`startBroker: ${why} at fault: it ${what}, and the log says why`, async () => {
-    const { message } = await assertRejects(() => startTestBroker(overrides), Failure);
+    const { message } = await assertRejects(() => startColdTestBroker(overrides), Failure);
     assertStringIncludes(message, what);
     assertStringIncludes(message, why);
   });
 }
 
 Deno.test("runTool: a tool that fails: its last lines", async () => {
-  await using broker = await startTestBroker();
+  await using broker = await startColdTestBroker();
   await createTopic(broker, "twice");
   const { message } = await assertRejects(() => createTopic(broker, "twice"), Failure);
   assertStringIncludes(message, "Topic 'twice' already exists");

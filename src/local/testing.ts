@@ -1,4 +1,6 @@
 /** A broker for integration tests: in a temporary directory, on a free port, gone after the test. */
+import { pause } from "../runtime/stop.ts";
+import { createClient, isKafkaError } from "../stream/client.ts";
 import { type Broker, startBroker } from "./broker.ts";
 import type { ServerSettings } from "./kafka/server_settings.ts";
 
@@ -10,14 +12,47 @@ export type TestBroker = Broker & AsyncDisposable;
  * its data is kept, because a test may start it again, and is deleted when the test file ends.
  *
  * @param overrides settings of the server
+ * @returns it, when its coordinators answer: a test is to fail for what it tests
  */
 export async function startTestBroker(overrides: ServerSettings = {}): Promise<TestBroker> {
+  const broker = await startColdTestBroker(overrides);
+  await untilCoordinatorsAnswer(broker.bootstrap);
+  return broker;
+}
+
+/** The same as users meet it: a group or a transaction may have to wait for its coordinator. */
+export async function startColdTestBroker(overrides: ServerSettings = {}): Promise<TestBroker> {
   const directory = await Deno.makeTempDir({ prefix: "orderflow-kafka-" });
   globalThis.addEventListener("unload", () => removeNow(directory));
   const broker = await startBroker({ directory, port: 0, overrides });
   return Object.defineProperty(broker, Symbol.asyncDispose, {
     value: () => broker.remove(),
   }) as TestBroker;
+}
+
+const COORDINATORS_LIMIT_MS = 60_000;
+
+/** Kafka makes the topics of its coordinators when the first group and the first transaction come. */
+async function untilCoordinatorsAnswer(bootstrap: string): Promise<void> {
+  const kafka = createClient({ brokers: [bootstrap] }, "test");
+  const deadline = performance.now() + COORDINATORS_LIMIT_MS;
+  for (;;) {
+    const admin = kafka.admin();
+    const producer = kafka.producer({ transactionalId: "first", maxInFlightRequests: 1 });
+    try {
+      await Promise.all([admin.connect(), producer.connect()]);
+      await Promise.all([
+        admin.describeGroups(["first"]),
+        producer.transaction().then((transaction) => transaction.abort()),
+      ]);
+      return;
+    } catch (error) {
+      if (!isKafkaError(error) || performance.now() > deadline) throw error;
+      await pause(100);
+    } finally {
+      await Promise.allSettled([admin.disconnect(), producer.disconnect()]);
+    }
+  }
 }
 
 function removeNow(directory: string): void {

@@ -1,11 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { startTestBroker } from "../local/testing.ts";
+import { startColdTestBroker } from "../local/testing.ts";
 import { freshTopics, placed, publication, publishAll, refuse } from "../stream/testing.ts";
 import { startValidator, until } from "../stream/testing.ts";
 import { runCommand } from "./testing.ts";
 
 Deno.test("groups: every partition has one owner, who is named with its address", async () => {
-  await using broker = await startTestBroker();
+  await using broker = await startColdTestBroker();
   const { bootstrap } = broker;
   const { kafka, names } = await freshTopics(bootstrap, 4);
   const groups = (...args: string[]) =>
