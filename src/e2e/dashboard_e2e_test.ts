@@ -63,6 +63,8 @@ Deno.test("dashboard: what a person sees of a run", async (t) => {
   await Deno.mkdir(".data", { recursive: true });
   const dataDir = await Deno.makeTempDir({ dir: ".data", prefix: "e2e-" });
   const port = await freePort();
+  // Held until Kafka has drawn its own.
+  const held = Deno.listen({ hostname: "127.0.0.1", port });
   const run = await openRun({
     dataDir,
     partitions: PARTITIONS,
@@ -76,7 +78,7 @@ Deno.test("dashboard: what a person sees of a run", async (t) => {
       TRANSACTION_TIMEOUT_MS: "6000",
     },
     onNotice: () => {},
-  });
+  }).finally(() => held.close());
   const stop = new AbortController();
   try {
     for (
