@@ -5,21 +5,41 @@
 import type { Broker } from "../local/broker.ts";
 import { type Names, TOPIC_NAMES } from "../topology.ts";
 
-/** How long the console consumer waits for a further message before it ends. */
-const IDLE_MS = 4_000;
+/**
+ * How long the console consumer waits for a further message before it ends. That begins with joining
+ * its group, which a busy machine may take longer for than the short one.
+ */
+const IDLE_MS = { short: 4_000, long: 30_000 };
 
 /**
  * Committed events on the order topics, by type. Those on orders.raw are left out: among them are
  * broken ones on purpose, of which it takes a decoder to say whether they are events.
+ *
+ * @param expected how many there should be in all: when fewer are found, they are counted once more,
+ * with more patience, and that count holds
  */
-export async function countEvents(broker: Broker, names: Names): Promise<Record<string, number>> {
+export async function countEvents(
+  broker: Broker,
+  names: Names,
+  expected: number,
+): Promise<Record<string, number>> {
+  const counts = await countOnce(broker, names, IDLE_MS.short);
+  const found = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return found < expected ? await countOnce(broker, names, IDLE_MS.long) : counts;
+}
+
+async function countOnce(
+  broker: Broker,
+  names: Names,
+  idleMs: number,
+): Promise<Record<string, number>> {
   const topics = TOPIC_NAMES.filter((topic) => topic !== "orders.raw")
     .map((topic) => names.topic(topic).replaceAll(".", "\\.")).join("|");
   const printed = await broker.runTool("org.apache.kafka.tools.consumer.ConsoleConsumer", [
     ...["--bootstrap-server", broker.bootstrap],
     ...["--include", topics],
     ...["--isolation-level", "read_committed"],
-    ...["--timeout-ms", String(IDLE_MS)],
+    ...["--timeout-ms", String(idleMs)],
     "--from-beginning",
   ]);
   const counts: Record<string, number> = {};

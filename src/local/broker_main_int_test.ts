@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { freePort } from "./kafka/ports.ts";
 import { runScript } from "./kafka/shell.ts";
 import { eventually, isAlive } from "./kafka/testing.ts";
-import { KAFKA_VERSION } from "./kafka_jars.ts";
+import { KAFKA_VERSION, kafkaClasspath } from "./kafka_jars.ts";
 import { PROJECT } from "./task_process.ts";
 
 /** `deno task broker` in a terminal of its own, with the least permissions. */
@@ -69,6 +69,11 @@ async function withDataDir(
 async function brokerPid(dataDir: string): Promise<number> {
   return parseInt(await Deno.readTextFile(join(dataDir, "kafka/broker.pid")));
 }
+
+// Where they were never fetched, the first broker would say so on stderr.
+Deno.test.beforeAll(async () => {
+  await kafkaClasspath();
+});
 
 Deno.test("broker: Ctrl-C stops it in order, exit code 0", () =>
   withDataDir(async (dataDir, start) => {

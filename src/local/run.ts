@@ -2,6 +2,7 @@
  * One run of the whole pipeline on this machine: a Kafka of its own (or a given one), topics, catalog,
  * services, orders, audit. What `deno task demo`, the end-to-end tests and the bench are made of.
  */
+import { Failure } from "../runtime/program.ts";
 import { pause } from "../runtime/stop.ts";
 import { makeCatalog } from "../ops/catalog_data.ts";
 import { seed } from "../ops/seed.ts";
@@ -63,7 +64,11 @@ export interface Run {
   ): Promise<Placing>;
   /** Runs `deno task audit`, its output to ours; returns whether it passed. */
   audit(): Promise<boolean>;
-  /** The same, its report as JSON. */
+  /**
+   * The same, its report as JSON.
+   *
+   * @throws {Failure} there is no report; the message has the command's own words
+   */
   auditAsJson(): Promise<{
     passed: boolean;
     events: Record<string, number>;
@@ -233,8 +238,12 @@ async function prepareRun(
     },
 
     async auditAsJson() {
-      const audit = auditCommand(["--json"], { stdout: "piped", stderr: "inherit" });
-      return JSON.parse(new TextDecoder().decode((await audit.output()).stdout));
+      const audit = auditCommand(["--json"], { stdout: "piped", stderr: "piped" });
+      const { code, stdout, stderr } = await audit.output();
+      const [report, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+      // One that fails ends with 1 and a report; without a report it could not be made.
+      if (!report) throw new Failure(`the audit exited with ${code}:\n${errors}`);
+      return JSON.parse(report);
     },
 
     async groupSize(service) {

@@ -60,7 +60,9 @@ export async function startSecureTestBroker(parent?: string): Promise<SecureTest
   await makeAuthority(secrets, "ca");
   await makeServerCertificate(secrets);
 
-  const [plain, secure, controller] = await Promise.all([freePort(), freePort(), freePort()]);
+  const plain = await freePort();
+  const secure = await freePort(plain);
+  const controller = await freePort(plain, secure);
   const directory = await Deno.makeTempDir({ prefix: "orderflow-kafka-" });
   const broker = await startBroker({
     directory,

@@ -93,3 +93,13 @@ export async function runCommand(main: string, args: readonly string[], options:
   const text = new TextDecoder();
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
+
+/**
+ * The JSON that a command printed.
+ *
+ * @throws {Error} it printed nothing; with its exit code and its own words
+ */
+export function jsonOf({ code, stdout, stderr }: Output): ReturnType<typeof JSON.parse> {
+  if (!stdout) throw new Error(`nothing on stdout, exit code ${code}:\n${stderr}`);
+  return JSON.parse(stdout);
+}

@@ -5,6 +5,7 @@
  * test run as root starts it as `nobody`. Without it tests fail: none is skipped in silence.
  */
 import { join } from "node:path";
+import { freePort } from "../local/kafka/ports.ts";
 import { pause } from "../runtime/stop.ts";
 import type { Database, Table } from "./database.ts";
 import { openDatabase } from "./open.ts";
@@ -50,7 +51,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     if (!init.success) throw new Error(`initdb failed: ${new TextDecoder().decode(init.stderr)}`);
     const launch = (port: number) => launchServer({ bin, account, directory, data, port });
     for (let attempt = 1;; attempt++) {
-      const port = freePort();
+      const port = await freePort();
       try {
         const process = await launch(port);
         return controls(process, () => launch(port), directory, port);
@@ -189,13 +190,6 @@ async function unprivileged(): Promise<Account | undefined> {
   const nobody = users.split("\n").find((line) => line.startsWith("nobody:"))?.split(":");
   if (!nobody) throw new Error("run as root, the tests need a user `nobody` for PostgreSQL");
   return { uid: Number(nobody[2]), gid: Number(nobody[3]) };
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 /** Where the tables of one test are: its own, and empty at first. */

@@ -67,7 +67,7 @@ export async function javaRuntime(
     async start(port, logFile) {
       const settings = serverSettings({
         port,
-        controllerPort: await freePort(),
+        controllerPort: await freePort(port),
         listenAddress: LOOPBACK,
         logDirectory: LOG_DIRECTORY,
         overrides,

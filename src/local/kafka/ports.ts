@@ -27,11 +27,15 @@ export async function isFree(port: number): Promise<boolean> {
   }
 }
 
-/** A port on which nobody listens; drawn at random, so that two who ask at once get different ones. */
-export async function freePort(): Promise<number> {
+/**
+ * A port on which nobody listens; drawn at random, so that two who ask at once hardly get the same.
+ *
+ * @param except ports that were drawn already, and where nobody listens yet
+ */
+export async function freePort(...except: readonly number[]): Promise<number> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
-    if (await isFree(port)) return port;
+    if (!except.includes(port) && await isFree(port)) return port;
   }
   throw new Failure(`no free port was found between ${LOWEST} and ${HIGHEST}`);
 }

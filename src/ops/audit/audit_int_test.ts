@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { startTestBroker } from "../../local/testing.ts";
 import { createClient } from "../../stream/client.ts";
 import { bytes } from "../../stream/dead_letters.ts";
-import { publishWorld, runCommand, storeWorld } from "../testing.ts";
+import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing.ts";
 import { appendCopy, eventsOf, orderId, type World } from "./testing/world.ts";
 import { createWorld, FATES } from "./testing/orders.ts";
 
@@ -95,9 +95,9 @@ Deno.test("audit: over a real log and real tables", async (t) => {
 
   await t.step("--json says the same to machines", async () => {
     const world = await nextWorld((w) => drop(w, eventsOf(w, CONFIRMED, "PaymentProcessed")));
-    const { code, stdout } = await auditWorld(world, ["--json"]);
-    const { passed, checks, events } = JSON.parse(stdout);
-    assertEquals([code, passed], [1, false]);
+    const output = await auditWorld(world, ["--json"]);
+    const { passed, checks, events } = jsonOf(output);
+    assertEquals([output.code, passed], [1, false]);
     const failed = checks.filter((check: { passed: boolean }) => !check.passed);
     assertEquals(failed[0].offenders[0].who, orderId(CONFIRMED));
     assertEquals(events.OrderConfirmed, 4);

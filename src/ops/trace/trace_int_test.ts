@@ -4,7 +4,7 @@ import { startTestBroker } from "../../local/testing.ts";
 import { partitionOf as partitionOfKey } from "../../stream/partition_of.ts";
 import { orderId, PARTITIONS } from "../audit/testing/world.ts";
 import { createWorld, type Fate, FATES } from "../audit/testing/orders.ts";
-import { publishWorld, runCommand, storeWorld } from "../testing.ts";
+import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing.ts";
 
 Deno.test("trace: over a real log and real tables", async (t) => {
   await using broker = await startTestBroker();
@@ -51,8 +51,7 @@ Deno.test("trace: over a real log and real tables", async (t) => {
 
     await t.step("--json tells the same to machines", async () => {
       const id = orderWith("confirmed", true);
-      const { stdout } = await trace(id, "--json");
-      const story = JSON.parse(stdout);
+      const story = jsonOf(await trace(id, "--json"));
       assertEquals(story.orderId, id);
       assertEquals(story.steps.map((step: { event: string }) => step.event), [
         "OrderPlaced",

@@ -127,7 +127,8 @@ eachStore(
       errorShare: 0.2,
     });
     const client = createGatewayClient(gateway, {
-      timeoutMs: 200,
+      // Far more than a busy machine stalls: calls cut off together would open the breaker.
+      timeoutMs: 2_000,
       attempts: 12,
       maxInFlight: 20,
       breakerOpenMs: 100,

@@ -202,8 +202,11 @@ Deno.test("placeOrders: at a rate, an order is placed when it is due, whenever i
 });
 
 Deno.test("placeOrders: without a rate, it ends when its time is over", async () => {
+  const pace = createPace({ orders: 0, ratePerS: 0, durationMs: 30 });
+  let asked = 0;
   const { progress } = await place({
-    pace: createPace({ orders: 0, ratePerS: 0, durationMs: 30 }),
+    // Not before the first batch, should the machine stall for as long.
+    pace: { ...pace, over: (elapsedMs) => asked++ > 0 && pace.over(elapsedMs) },
   });
   assert(progress.placed > 0);
   assertEquals(progress.acknowledged, progress.placed);
