@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { startColdTestBroker } from "../local/testing.ts";
 import { freshTopics, placed, publication, publishAll, refuse } from "../stream/testing.ts";
 import { startValidator, until } from "../stream/testing.ts";
-import { runCommand } from "./testing.ts";
+import { jsonOf, runCommand } from "./testing.ts";
 
 Deno.test("groups: every partition has one owner, who is named with its address", async () => {
   await using broker = await startColdTestBroker();
@@ -21,9 +21,7 @@ Deno.test("groups: every partition has one owner, who is named with its address"
   const members = [1, 2].map(() => startValidator(bootstrap, names, refuse));
   try {
     await until("two members own two partitions each", async () => {
-      const { code, stdout, stderr } = await groups("validator", "--json");
-      assertEquals(code, 0, stderr);
-      const [group] = JSON.parse(stdout);
+      const [group] = jsonOf(await groups("validator", "--json"));
       const owned = group.members.map((
         { partitions }: { partitions: Record<string, number[]> },
       ) => partitions[names.topic("orders.raw")] ?? []);
