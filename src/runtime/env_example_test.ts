@@ -9,7 +9,10 @@ import { settings as validatorSettings } from "../services/validator/config.ts";
 import type { Settings } from "./config.ts";
 import { processorSettings, topicSettings } from "./settings.ts";
 
-/** By task: what its process reads from the environment. */
+/**
+ * By task: what its process reads from the environment. The demo's and kind's own settings are theirs
+ * alone; the other commands have none that is not here.
+ */
 const SETTINGS: Record<string, Settings> = {
   broker: brokerSettings,
   topics: topicSettings,
@@ -25,7 +28,7 @@ const SETTINGS: Record<string, Settings> = {
 const project = new URL("../../", import.meta.url);
 const read = (file: string) => Deno.readTextFileSync(new URL(file, project));
 
-Deno.test(".env.example: names every setting, with its default", () => {
+Deno.test(".env.example: names every setting of the services and their commands, with its default", () => {
   const example = parse(read(".env.example"));
   const env = Object.values(SETTINGS).flatMap((settings) => Object.values(settings))
     .filter(({ env }) => env);

@@ -1,4 +1,4 @@
-/** The settings that several processes share; each process adds its own. `.env.example` lists all. */
+/** The settings that several processes share; each process adds its own. `.env.example` lists them. */
 import { choice, type Config, flag, folder, hosts, integer, string, textFile } from "./config.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_PARTITIONS } from "../topology.ts";
