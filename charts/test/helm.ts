@@ -25,6 +25,9 @@ export interface Resource {
   };
   // deno-lint-ignore no-explicit-any
   readonly spec: any;
+  /** A PodTemplate's, instead of a `spec`. */
+  // deno-lint-ignore no-explicit-any
+  readonly template?: any;
   readonly data?: Readonly<Record<string, string>>;
 }
 
@@ -97,9 +100,11 @@ export function find(resources: readonly Resource[], kind: string, name: string)
 
 /** All pods that a render would make, by the name of what makes them. */
 export function podsOf(resources: readonly Resource[]) {
-  return resources.flatMap(({ kind, metadata, spec }) => {
+  return resources.flatMap(({ kind, metadata, spec, template }) => {
     const name = `${kind} ${metadata.name}`;
     switch (kind) {
+      case "PodTemplate":
+        return [{ name, metadata: template!.metadata, pod: template!.spec }];
       case "Pod":
         return [{ name, metadata, pod: spec }];
       case "CronJob":

@@ -11,6 +11,7 @@ const REACHES: Record<string, string[]> = {
   "simulator-job": ["dns", "database", "kafka"],
   audit: ["dns", "database", "kafka"],
   analytics: ["dns", "kafka"],
+  dlq: ["dns", "kafka"],
   seed: ["dns", "database"],
   postgres: ["dns"],
 };

@@ -3,7 +3,7 @@
  * them, each process with its own and with the permissions of its task, and nobody can do what is
  * another's.
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   AclOperationTypes,
   AclPermissionTypes,
@@ -11,17 +11,23 @@ import {
   type Kafka,
   ResourcePatternTypes,
 } from "kafkajs";
+import type { DeadLetterReason } from "../../src/events/reasons.ts";
 import { type SecureTestBroker, startSecureTestBroker } from "../../src/local/secure_testing.ts";
 import { argumentsOf, PROJECT, startTask } from "../../src/local/task_process.ts";
 import { createClient } from "../../src/stream/client.ts";
+import { REPLAYED_FROM, toDeadLetterMessage } from "../../src/stream/dead_letters.ts";
+import { openLogReader } from "../../src/stream/log_reader.ts";
 import { openPublisher } from "../../src/stream/publisher.ts";
 import { until } from "../../src/stream/testing.ts";
 import { createTopics } from "../../src/stream/topics.ts";
-import { openTransactionalSender } from "../../src/stream/transaction.ts";
+import { type Addressed, openTransactionalSender } from "../../src/stream/transaction.ts";
 import {
+  deadLetterTopicOf,
   Names,
+  type Processor,
   PROCESSORS,
   type Service,
+  type Topic,
   TOPIC_NAMES,
   TOPICS,
   topicsReadBy,
@@ -74,6 +80,22 @@ async function makeUser(secure: SecureTestBroker, kafka: Kafka, user: Resource):
   return await secure.addUser(user.metadata.name);
 }
 
+/** A dead letter of a service, as if it had failed on a message of `topic`. */
+function letterOf(service: Processor, topic: Topic, reason: DeadLetterReason): Addressed {
+  const raw = { offset: 0, key: null, value: new TextEncoder().encode("{"), headers: {} };
+  const { headers } = toDeadLetterMessage(
+    { topic, partition: 1, raw, fault: { reason, detail: "" } },
+    { topic, group: service, attempts: 1, time: new Date().toISOString() },
+  );
+  return {
+    topic: deadLetterTopicOf(service),
+    partition: 0,
+    key: raw.key,
+    value: raw.value,
+    headers: headers as Record<string, string>,
+  };
+}
+
 async function runTask(task: string, args: string[], env: Record<string, string>) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...argumentsOf(task), ...args],
@@ -100,7 +122,8 @@ Deno.test(
     const kafka = createClient({ brokers: [broker.bootstrap] }, "test");
     await createTopics(kafka, names, { partitions: 4, replicationFactor: 1 });
     const passwords = new Map<string, string>();
-    for (const user of (await render("default")).filter(({ kind }) => kind === "KafkaUser")) {
+    const users = await render("default", ["--set", "dlq.enabled=true"]);
+    for (const user of users.filter(({ kind }) => kind === "KafkaUser")) {
       passwords.set(user.metadata.name, await makeUser(secure, kafka, user));
     }
     const tables = { DATA_DIR: directory, DATABASE_URL: "", NO_COLOR: "1" };
@@ -158,6 +181,83 @@ Deno.test(
       const caPem = await Deno.readTextFile(secure.caFile);
       return createClient({ brokers: [secure.bootstrap], caPem, login }, "intruder");
     };
+
+    await t.step(
+      "dlq replays to every topic that a letter can come from, and discards",
+      async () => {
+        const sender = await openTransactionalSender(kafka, "test-letters");
+        await sender.send(PROCESSORS.flatMap((service) => [
+          ...topicsReadBy(service).map((topic) => letterOf(service, topic, "processing_failed")),
+          letterOf(service, topicsReadBy(service)[0]!, "invalid_json"),
+        ]));
+        await sender.close();
+        const dlq = async (...args: string[]) => {
+          const { code, output } = await runTask("dlq", args, envOf("dlq"));
+          assertEquals(code, 0, output);
+          return output;
+        };
+        for (const service of PROCESSORS) {
+          const failed = ["--all", "--reason", "processing_failed"];
+          const { length } = topicsReadBy(service);
+          const letters = `${length} ${length === 1 ? "letter" : "letters"}`;
+          assertStringIncludes(
+            await dlq("replay", service, ...failed),
+            `${letters} of dlq.${service}`,
+          );
+          assertStringIncludes(await dlq("discard", service, "--all"), "discarded");
+          assertStringIncludes(
+            await dlq("list", service),
+            `dlq.${service}: 0 open, ${length} replayed`,
+          );
+        }
+        const reader = await openLogReader(kafka);
+        for (const topic of TOPIC_NAMES) {
+          const replays: string[] = [];
+          for await (const records of reader.read(topic)) {
+            replays.push(...records.flatMap(({ headers }) => headers[REPLAYED_FROM] ?? []));
+          }
+          const readers = PROCESSORS.filter((service) => topicsReadBy(service).includes(topic));
+          const services = replays.map((from) => /^dlq\.(\w+) /.exec(from)?.[1]);
+          assertEquals(services.toSorted(), readers.toSorted(), topic);
+        }
+        await reader.close();
+      },
+    );
+
+    await t.step(
+      "dlq reads no order, is in no group, and has no service's transactions",
+      async () => {
+        const client = await clientOf("dlq");
+        const reader = await openLogReader(client);
+        for (const topic of TOPIC_NAMES) {
+          const read = async () => {
+            for await (const _ of reader.read(topic));
+          };
+          await assertRejects(read, Error, "uthoriz", topic);
+        }
+        await reader.close();
+        const admin = client.admin({ retry: { retries: 0 } });
+        await admin.connect();
+        for (const service of CONSUMERS) {
+          const topics = [topicsReadBy(service)[0]!];
+          await assertRejects(() => admin.fetchOffsets({ groupId: service, topics }));
+        }
+        await admin.disconnect();
+        for (const service of PROCESSORS) {
+          await assertRejects(() => openTransactionalSender(client, `${service}-test`));
+        }
+        // Nor has anybody else its lock.
+        for (const user of [...PROCESSORS, "audit"]) {
+          const other = await clientOf(user);
+          await assertRejects(
+            () => openTransactionalSender(other, "dlq-validator"),
+            Error,
+            "",
+            user,
+          );
+        }
+      },
+    );
 
     await t.step("nobody writes to a topic that is another's", async () => {
       for (const user of [...SERVICES, "audit"]) {

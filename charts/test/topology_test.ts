@@ -74,6 +74,17 @@ function extraRights(user: string, names: Names): string[] {
         ...TOPIC_NAMES.map((topic) => see(`topic ${names.topic(topic)}`)),
         ...groups(names).map((group) => see(`group ${group}`)),
       ];
+    case "dlq":
+      // A letter is read; it goes back to any topic that its service reads; the verdict goes to where the letter is.
+      return [
+        ...TOPIC_NAMES
+          .filter((topic) => PROCESSORS.some((service) => topicsReadBy(service).includes(topic)))
+          .map((topic) => write(`topic ${names.topic(topic)}`)),
+        ...PROCESSORS.flatMap((service) => [
+          rule(`topic ${names.topic(deadLetterTopicOf(service))}`, "Read", "Write", "Describe"),
+          write(`transactionalId ${names.prefix}dlq-${service}`),
+        ]),
+      ];
     default:
       return [];
   }
@@ -94,7 +105,7 @@ const cases: { name: Case; prefix: string; namespace: string; cluster: string; u
       prefix: "eu.",
       namespace: "kafka",
       cluster: "shared",
-      users: ["audit"],
+      users: ["audit", "dlq"],
     },
   ];
 

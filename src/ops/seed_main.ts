@@ -1,10 +1,10 @@
 /** `deno task seed`: loads the catalog and the stock that it does not find. */
 import { integer } from "../runtime/config.ts";
-import { runProgram } from "../runtime/program.ts";
+import { Failure, runProgram } from "../runtime/program.ts";
 import { logSettings, storeSettings } from "../runtime/settings.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../store/catalog.ts";
-import { openDatabase, whenAvailable } from "../store/open.ts";
+import { openDatabase, withBoth } from "../store/open.ts";
 import { makeCatalog } from "./catalog_data.ts";
 import { seed } from "./seed.ts";
 
@@ -51,31 +51,25 @@ if (import.meta.main) {
     settings,
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
-      const catalog = await whenAvailable(
+      const done = await withBoth(
         () => openCatalog(place),
-        signal,
-        (reason) => log.warn(reason),
+        () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
+        { signal, onWait: (reason) => log.warn(reason) },
+        async (catalog, inventory) => {
+          const data = makeCatalog({
+            seed: config.seed,
+            customers: config.customers,
+            products: config.products,
+            initialStock: config.stock,
+          });
+          const added = await seed({ catalog, inventory, data });
+          console.log(
+            `added ${added.customers} customers, ${added.products} products and ` +
+              `the stock of ${added.stock} products; what was there is as it was`,
+          );
+        },
       );
-      const inventory = await openDatabase({
-        ...place,
-        owner: "inventory",
-        tables: inventoryTables,
-      });
-      try {
-        const data = makeCatalog({
-          seed: config.seed,
-          customers: config.customers,
-          products: config.products,
-          initialStock: config.stock,
-        });
-        const added = await seed({ catalog, inventory, data });
-        console.log(
-          `added ${added.customers} customers, ${added.products} products and ` +
-            `the stock of ${added.stock} products; what was there is as it was`,
-        );
-      } finally {
-        await Promise.all([catalog.close(), inventory.close()]);
-      }
+      if (!done) throw new Failure("stopped before the database answered");
     },
   });
   Deno.exit(code);

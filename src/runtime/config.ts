@@ -87,6 +87,23 @@ export function string(
   };
 }
 
+/**
+ * A folder that this process has the permission to write to: told at start, rather than by whatever
+ * writes first.
+ */
+export function folder(source: Source & { expected: string }): Setting<string> {
+  return {
+    ...source,
+    read(path) {
+      const permission = { name: "write", path } as const;
+      if (path === "" || Deno.permissions.querySync(permission).state !== "granted") {
+        throw new Error(source.expected);
+      }
+      return path;
+    },
+  };
+}
+
 /** A list of `host:port`, separated by commas. */
 export function hosts(source: Source): Setting<string[]> {
   return {

@@ -3,6 +3,7 @@ import {
   choice,
   ConfigError,
   flag,
+  folder,
   HelpRequested,
   hosts,
   integer,
@@ -168,4 +169,23 @@ Deno.test("textFile: the value is what the file holds; a fault shows the path, n
   ]);
   const odd = assertThrows(() => read({ SECRET_FILE: "/s" }, { "/s": "two words" }), ConfigError);
   assertEquals(odd.faults, ['SECRET_FILE: expected a file of one word, found "/s"']);
+});
+
+Deno.test({
+  name: "folder: one that may not be written to is a fault that names value and way out",
+  permissions: { write: [".data"], read: true },
+  fn() {
+    const data = folder({ env: "DATA", fallback: ".data", expected: "one below .data", help: "" });
+    const read = (value?: string) =>
+      readConfig({ data }, { sources: sources({ env: value ? { DATA: value } : {} }) }).config.data;
+    for (const good of [".data", "./.data/mine", `${Deno.cwd()}/.data/mine`]) {
+      assertEquals(read(good), good);
+    }
+    assertEquals(read(), ".data");
+    for (const bad of ["mine", ".data/../mine", "/tmp"]) {
+      assertEquals(assertThrows(() => read(bad), ConfigError).faults, [
+        `DATA: expected one below .data, found "${bad}"`,
+      ]);
+    }
+  },
 });

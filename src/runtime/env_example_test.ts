@@ -7,12 +7,15 @@ import { settings as paymentSettings } from "../services/payment/config.ts";
 import { settings as simulatorSettings } from "../services/simulator/config.ts";
 import { settings as validatorSettings } from "../services/validator/config.ts";
 import type { Settings } from "./config.ts";
-import { processorSettings, topicSettings } from "./settings.ts";
+import { kafkaSettings, logSettings, processorSettings, topicSettings } from "./settings.ts";
 
-/** By task: what its process reads from the environment. */
+/**
+ * By task: what its process reads from the environment. The demo's and kind's own settings are theirs
+ * alone; the other commands have none that is not here.
+ */
 const SETTINGS: Record<string, Settings> = {
   broker: brokerSettings,
-  topics: topicSettings,
+  topics: { ...kafkaSettings, ...logSettings, ...topicSettings },
   seed: seedSettings,
   simulator: simulatorSettings,
   validator: validatorSettings,
@@ -22,10 +25,13 @@ const SETTINGS: Record<string, Settings> = {
   analytics: analyticsSettings,
 };
 
+/** What the client of Kafka, that of PostgreSQL and the search for Java look at themselves. */
+const OF_LIBRARIES = ["NODE_ENV", "USER", "USERNAME", "JAVA_HOME"];
+
 const project = new URL("../../", import.meta.url);
 const read = (file: string) => Deno.readTextFileSync(new URL(file, project));
 
-Deno.test(".env.example: names every setting, with its default", () => {
+Deno.test(".env.example: names every setting of the services and their commands, with its default", () => {
   const example = parse(read(".env.example"));
   const env = Object.values(SETTINGS).flatMap((settings) => Object.values(settings))
     .filter(({ env }) => env);
@@ -35,7 +41,7 @@ Deno.test(".env.example: names every setting, with its default", () => {
   );
 });
 
-Deno.test("deno.json: each task may read the environment variables of its settings", () => {
+Deno.test("deno.json: each task may read the environment variables of its settings, and no others", () => {
   const { tasks } = JSON.parse(read("deno.json"));
   for (const [task, settings] of Object.entries(SETTINGS)) {
     const command: string = tasks[task].command;
@@ -47,6 +53,11 @@ Deno.test("deno.json: each task may read the environment variables of its settin
         );
       assert(covered, `the task ${task} may not read ${env}`);
     }
+    const own = Object.values(settings).map(({ env }) => env);
+    const foreign = allowed.filter((name) =>
+      !name.endsWith("*") && !own.includes(name) && !OF_LIBRARIES.includes(name)
+    );
+    assertEquals(foreign, [], `what the task ${task} may read, and has no setting for`);
     assert(!/ (-A|--allow-all) /.test(command), `the task ${task} may do everything`);
   }
 });

@@ -12,6 +12,7 @@ const TASKS: Record<string, string[]> = {
   analytics: [],
   audit: [],
   trace: ["r1-000001"],
+  groups: [],
   dlq: ["list", "validator"],
 };
 

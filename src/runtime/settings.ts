@@ -1,5 +1,5 @@
-/** The settings that several processes share; each process adds its own. `.env.example` lists all. */
-import { choice, type Config, flag, hosts, integer, string, textFile } from "./config.ts";
+/** The settings that several processes share; each process adds its own. `.env.example` lists them. */
+import { choice, type Config, flag, folder, hosts, integer, string, textFile } from "./config.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_PARTITIONS } from "../topology.ts";
 
@@ -93,11 +93,10 @@ export const topicSettings = {
 
 /** Where the tables are. */
 export const storeSettings = {
-  dataDir: string({
+  dataDir: folder({
     env: "DATA_DIR",
     fallback: ".data",
-    pattern: /./,
-    expected: "a folder",
+    expected: ".data, or a folder below it (the tasks may write to no other)",
     help: "the folder of the embedded Kafka and of the SQLite files",
   }),
   databaseUrl: string({

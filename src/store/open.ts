@@ -36,22 +36,51 @@ const RETRY_MS = 1_000;
  * Opens with `open`, waiting for a database that does not answer yet.
  *
  * @param onWait told why it waits, once for each change of it
- * @throws {Unavailable} `signal` aborted before it answered
+ * @returns undefined when `signal` aborted before it answered
  */
 export async function whenAvailable<T>(
   open: () => Promise<T>,
   signal: AbortSignal,
   onWait: (reason: string) => void,
-): Promise<T> {
+): Promise<T | undefined> {
   let told: string | undefined;
-  while (true) {
+  while (!signal.aborted) {
     try {
       return await open();
     } catch (error) {
-      if (!(error instanceof Unavailable) || signal.aborted) throw error;
+      if (!(error instanceof Unavailable)) throw error;
       if (error.message !== told) onWait(`waiting for the database: ${error.message}`);
       told = error.message;
     }
     await pause(RETRY_MS, signal);
+  }
+}
+
+/**
+ * Opens two databases, waiting for each, and closes them after `work`, or when the second cannot be
+ * opened.
+ *
+ * @param onWait told why it waits, once for each change of it
+ * @returns whether `work` was done: not when `signal` aborted before both answered
+ */
+export async function withBoth(
+  openFirst: () => Promise<Database>,
+  openSecond: () => Promise<Database>,
+  { signal, onWait }: { signal: AbortSignal; onWait: (reason: string) => void },
+  work: (first: Database, second: Database) => Promise<void>,
+): Promise<boolean> {
+  const first = await whenAvailable(openFirst, signal, onWait);
+  if (!first) return false;
+  try {
+    const second = await whenAvailable(openSecond, signal, onWait);
+    if (!second) return false;
+    try {
+      await work(first, second);
+      return true;
+    } finally {
+      await second.close();
+    }
+  } finally {
+    await first.close();
   }
 }

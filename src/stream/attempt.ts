@@ -21,6 +21,8 @@ const BACKOFF = new ExponentialBackoff({ initialDelay: 50, maxDelay: 2_000 });
 /**
  * @param signal gives up between attempts when it aborts
  * @param backoff the pauses between attempts
+ * @param before how often these messages were tried already, in a larger batch
+ * @returns its dead letters say how often they were tried
  * @throws {Unavailable} after the last attempt; and whatever is a bug
  */
 export async function attempt(
@@ -28,33 +30,44 @@ export async function attempt(
   batch: readonly Received[],
   signal: AbortSignal,
   backoff: IBackoffFactory<unknown> = BACKOFF,
+  before = 0,
 ): Promise<Handled> {
+  let attempts = before;
   const patience = retry(handleType(Unavailable), { maxAttempts: ATTEMPTS - 1, backoff });
   try {
-    return await patience.execute(() => handler(batch), signal);
+    const { events, deadLetters } = await patience.execute(() => {
+      attempts++;
+      return handler(batch);
+    }, signal);
+    return { events, deadLetters: deadLetters?.map((letter) => ({ ...letter, attempts })) };
   } catch (error) {
     if (error instanceof Unavailable || isBug(error)) throw error;
     if (signal.aborted) throw new Unavailable("given up: the partition is being handed over");
     if (batch.length > 1) {
       const middle = batch.length >> 1;
-      const first = await attempt(handler, batch.slice(0, middle), signal, backoff);
-      const second = await attempt(handler, batch.slice(middle), signal, backoff);
+      const first = await attempt(handler, batch.slice(0, middle), signal, backoff, attempts);
+      const second = await attempt(handler, batch.slice(middle), signal, backoff, attempts);
       return {
         events: [...first.events, ...second.events],
         deadLetters: [...first.deadLetters ?? [], ...second.deadLetters ?? []],
       };
     }
-    return { events: [], deadLetters: batch.map((message) => failed(message, error)) };
+    return { events: [], deadLetters: batch.map((message) => failed(message, error, attempts)) };
   }
 }
 
-function failed({ topic, partition, raw }: Received, error: unknown): DeadLetter {
+function failed(
+  { topic, partition, raw }: Received,
+  error: unknown,
+  attempts: number,
+): DeadLetter {
   const detail = error instanceof Error ? error.message : String(error);
   return {
     topic,
     partition,
     raw,
     fault: { reason: "processing_failed", detail: detail.slice(0, 300) },
+    attempts,
   };
 }
 

@@ -87,3 +87,27 @@ Deno.test("attempt: exactly the messages that fail alone are dead letters, the o
     );
   }));
 });
+
+Deno.test("attempt: a dead letter says how often its message was tried", async () => {
+  const tries = new Map<string, number>();
+  let away = true;
+  const handler: Handler = (batch) => {
+    for (const { event } of batch) {
+      tries.set(event.orderId, (tries.get(event.orderId) ?? 0) + 1);
+    }
+    if (away) {
+      away = false;
+      throw new Unavailable("the database is away");
+    }
+    if (batch.some(({ event }) => event.orderId === "c")) throw new Error("value out of range");
+    const deadLetters = batch.filter(({ event }) => event.orderId === "a").map((message) => ({
+      ...message,
+      fault: { reason: "duplicate_order" as const, detail: "" },
+    }));
+    return Promise.resolve({ events: [], deadLetters });
+  };
+  const { deadLetters = [] } = await attempt(handler, batch, never, noPause);
+  // All together twice, then "a" alone; "b" and "c" together, then each alone.
+  assertEquals([...tries.values()], [3, 4, 4]);
+  assertEquals(deadLetters.map(({ raw, attempts }) => [raw.offset, attempts]), [[0, 3], [2, 4]]);
+});

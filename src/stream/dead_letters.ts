@@ -35,7 +35,7 @@ export function toDeadLetterMessage(letter: DeadLetter, from: {
   /** The source topic's name on the cluster. */
   topic: string;
   group: string;
-  /** How often processing was tried. */
+  /** How often processing was tried since it was read. */
   attempts: number;
   /** ISO 8601. */
   time: string;

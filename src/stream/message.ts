@@ -27,6 +27,8 @@ export interface DeadLetter {
   readonly topic: Topic;
   readonly raw: RawMessage;
   readonly fault: Fault;
+  /** How often processing was tried since it was read; once unless said. */
+  readonly attempts?: number;
 }
 
 /** What a handler made of a batch: published in one transaction with the batch's offsets. */

@@ -47,11 +47,11 @@ export interface Tail {
   readonly undecodable: number;
 }
 
-/** As in processor.ts: bounded, whatever the backlog. */
+/** Bounded, whatever the backlog, as in session.ts. */
 const FETCH_BYTES = 4 * 1024 * 1024;
 const FETCH_BYTES_PER_PARTITION = 512 * 1024;
 const FETCH_MIN_BYTES = 64 * 1024;
-/** Nobody's order waits for a tail: with 50 ms, as in processor.ts, an idle broker works for nothing. */
+/** Nobody's order waits for a tail: with 50 ms, as in session.ts, an idle broker works for nothing. */
 const FETCH_WAIT_MS = 200;
 
 const SESSION_TIMEOUT_MS = 10_000;

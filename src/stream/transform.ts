@@ -90,8 +90,8 @@ function publishLetters(
 ): void {
   const time = new Date().toISOString();
   for (const letter of letters) {
-    const { partition, raw, fault } = letter;
-    const from = { topic: topicName, group: names.group(service), attempts: 1, time };
+    const { partition, raw, fault, attempts = 1 } = letter;
+    const from = { topic: topicName, group: names.group(service), attempts, time };
     outputs.to(names.topic(deadLetterTopicOf(service)))
       .push({ ...toDeadLetterMessage(letter, from), partition: 0 });
     metrics.deadLetters.inc({ reason: fault.reason });

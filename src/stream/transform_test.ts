@@ -3,19 +3,15 @@ import { getLogger } from "@logtape/logtape";
 import { Registry } from "prom-client";
 import { encode } from "../events/codec.ts";
 import { Names } from "../topology.ts";
+import { DEAD_LETTER_HEADERS } from "./dead_letters.ts";
 import type { Handler } from "./message.ts";
 import { createProcessorMetrics } from "./metrics.ts";
 import { placed } from "./testing.ts";
 import { transform } from "./transform.ts";
 
-/** The orders that the validator is given of messages on orders.raw with these headers. */
-async function given(headers: Record<string, string>[]): Promise<string[]> {
-  const orderIds: string[] = [];
-  const handler: Handler = (batch) => {
-    orderIds.push(...batch.map(({ event }) => event.orderId));
-    return Promise.resolve({ events: [] });
-  };
-  await transform(
+/** What the validator publishes of messages on orders.raw with these headers. */
+function publishedOf(handler: Handler, headers: Record<string, string>[]) {
+  return transform(
     {
       service: "validator",
       names: new Names("p."),
@@ -38,6 +34,15 @@ async function given(headers: Record<string, string>[]): Promise<string[]> {
     },
     new AbortController().signal,
   );
+}
+
+/** The orders that the validator is given of messages on orders.raw with these headers. */
+async function given(headers: Record<string, string>[]): Promise<string[]> {
+  const orderIds: string[] = [];
+  await publishedOf((batch) => {
+    orderIds.push(...batch.map(({ event }) => event.orderId));
+    return Promise.resolve({ events: [] });
+  }, headers);
   return orderIds;
 }
 
@@ -50,4 +55,18 @@ Deno.test("transform: what says it was replayed for somebody who does not read t
     { "replayed-from": "made up" },
   ];
   assertEquals(await given(ours), ours.map((_, sequence) => placed(sequence).orderId));
+});
+
+Deno.test("transform: a dead letter's header says how often its message was tried", async () => {
+  const handler: Handler = (batch) => {
+    const refused = batch.some(({ event }) => event.orderId === placed(1).orderId);
+    return refused ? Promise.reject(new Error("out of range")) : Promise.resolve({ events: [] });
+  };
+  const [output] = await publishedOf(handler, [{}, {}]);
+  assertEquals(output!.topic, "p.dlq.validator");
+  const letters = output!.messages.map(({ headers }) => [
+    headers![DEAD_LETTER_HEADERS.offset],
+    headers![DEAD_LETTER_HEADERS.attempts],
+  ]);
+  assertEquals(letters, [["1", "2"]]);
 });

@@ -43,9 +43,9 @@ capabilities: { drop: [ALL] }
 {{- end }}
 
 {{- /*
-The pod of a process. In: root; component; args; kafkaUser, its name without the release's, or
-nothing for none; tables, whether it has any; http, whether it answers there; env and resources of
-its own; restartPolicy; deadlineS, after which it is ended.
+The pod of a process. In: root; component; args, or nothing where a person gives them; kafkaUser, its
+name without the release's, or nothing for none; tables, whether it has any; http, whether it answers
+there; env and resources of its own; restartPolicy; deadlineS, after which it is ended.
 */}}
 {{- define "orderflow.podSpec" -}}
 {{- $values := .root.Values -}}
@@ -89,7 +89,9 @@ containers:
   - name: {{ .component }}
     image: "{{ $values.image.repository }}:{{ $values.image.tag }}"
     imagePullPolicy: {{ $values.image.pullPolicy }}
-    args: {{ toJson .args }}
+    {{- with .args }}
+    args: {{ toJson . }}
+    {{- end }}
     env:
       {{- range $name, $value := $env }}
       - name: {{ $name }}

@@ -19,6 +19,7 @@ Deno.exit(
         signal,
         (reason) => log.warn(reason),
       );
+      if (!database) return;
       const handler: Handler<HalfEvent> = async (batch) => ({
         events: await joinHalves(
           database,

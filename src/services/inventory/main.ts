@@ -19,6 +19,7 @@ Deno.exit(
         signal,
         (reason) => log.warn(reason),
       );
+      if (!database) return;
       const now = () => new Date().toISOString();
       const onValidated: Handler<OrderValidated> = async (batch) => ({
         events: await reserveStock(database, batch.map(({ event }) => event), now()),

@@ -1,7 +1,7 @@
 /** The payment service: charges validated orders, and refunds those that are cancelled. */
 import { runProgram } from "../../runtime/program.ts";
 import { loginIsWhole, transactionFitsSession } from "../../runtime/settings.ts";
-import { openDatabase, whenAvailable } from "../../store/open.ts";
+import { openDatabase, withBoth } from "../../store/open.ts";
 import { runService } from "../service.ts";
 import { createGatewayClient } from "./client.ts";
 import { settings, timeoutFitsLatency } from "./config.ts";
@@ -17,26 +17,23 @@ Deno.exit(
     checks: [loginIsWhole, transactionFitsSession, timeoutFitsLatency],
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
-      const database = await whenAvailable(
+      await withBoth(
         () => openDatabase({ ...place, owner: "payment", tables: [payments] }),
-        signal,
-        (reason) => log.warn(reason),
+        () => openDatabase({ ...place, owner: "gateway", tables: [charges, refunds] }),
+        { signal, onWait: (reason) => log.warn(reason) },
+        async (database, ledger) => {
+          const gateway = createGatewayClient(
+            createSimulatedGateway(ledger, config),
+            config,
+            (available) =>
+              available
+                ? log.info("the payment gateway answers again")
+                : log.warn("the payment gateway does not answer; trying again every now and then"),
+          );
+          const handlers = createPaymentHandlers({ database, gateway, now: Date.now });
+          await runService({ service: "payment", config, handlers, log, signal });
+        },
       );
-      const ledger = await openDatabase({ ...place, owner: "gateway", tables: [charges, refunds] });
-      try {
-        const gateway = createGatewayClient(
-          createSimulatedGateway(ledger, config),
-          config,
-          (available) =>
-            available
-              ? log.info("the payment gateway answers again")
-              : log.warn("the payment gateway does not answer; trying again every now and then"),
-        );
-        const handlers = createPaymentHandlers({ database, gateway, now: Date.now });
-        await runService({ service: "payment", config, handlers, log, signal });
-      } finally {
-        await Promise.all([database.close(), ledger.close()]);
-      }
     },
   }),
 );

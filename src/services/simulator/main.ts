@@ -26,6 +26,7 @@ async function readCatalog(config: SimulatorConfig, log: Logger, signal: AbortSi
     signal,
     (reason) => log.warn(reason),
   );
+  if (!database) return undefined;
   try {
     await catalogReady(database, signal, (reason) => log.warn(reason));
     return signal.aborted ? undefined : await loadCatalog(database);
@@ -54,12 +55,13 @@ async function simulate(
     throw error instanceof RangeError ? new Failure(error.message) : error;
   }
 
-  const database = await openDatabase({
-    url: databaseUrl,
-    directory: dataDir,
-    owner: "simulator",
-    tables: [runs],
-  });
+  const place = { url: databaseUrl, directory: dataDir };
+  const database = await whenAvailable(
+    () => openDatabase({ ...place, owner: "simulator", tables: [runs] }),
+    signal,
+    (reason) => log.warn(reason),
+  );
+  if (!database) return;
   try {
     const startedAt = new Date().toISOString();
     const record = await beginRun(database, { runId, seed: config.seed, startedAt });

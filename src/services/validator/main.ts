@@ -2,7 +2,7 @@
 import { runProgram } from "../../runtime/program.ts";
 import { loginIsWhole, transactionFitsSession } from "../../runtime/settings.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
-import { openDatabase, whenAvailable } from "../../store/open.ts";
+import { openDatabase, withBoth } from "../../store/open.ts";
 import { runService } from "../service.ts";
 import { createCatalogCache } from "./catalog_cache.ts";
 import { settings } from "./config.ts";
@@ -16,30 +16,28 @@ Deno.exit(
     checks: [loginIsWhole, transactionFitsSession],
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
-      const database = await whenAvailable(
+      const onWait = (reason: string) => log.warn(reason);
+      await withBoth(
         () => openDatabase({ ...place, owner: "validator", tables: [seenOrders] }),
-        signal,
-        (reason) => log.warn(reason),
+        () => openCatalog(place),
+        { signal, onWait },
+        async (database, catalog) => {
+          await catalogReady(catalog, signal, onWait);
+          const limits = {
+            maxEntries: config.catalogCacheEntries,
+            timeToLiveMs: config.catalogCacheTtlMs,
+          };
+          const cache = createCatalogCache(catalog, limits, Date.now);
+          const handler = createValidatorHandler({ database, catalog: cache, now: Date.now });
+          await runService({
+            service: "validator",
+            config,
+            handlers: { "orders.raw": handler },
+            log,
+            signal,
+          });
+        },
       );
-      const catalog = await openCatalog(place);
-      try {
-        await catalogReady(catalog, signal, (reason) => log.warn(reason));
-        const limits = {
-          maxEntries: config.catalogCacheEntries,
-          timeToLiveMs: config.catalogCacheTtlMs,
-        };
-        const cache = createCatalogCache(catalog, limits, Date.now);
-        const handler = createValidatorHandler({ database, catalog: cache, now: Date.now });
-        await runService({
-          service: "validator",
-          config,
-          handlers: { "orders.raw": handler },
-          log,
-          signal,
-        });
-      } finally {
-        await Promise.all([database.close(), catalog.close()]);
-      }
     },
   }),
 );

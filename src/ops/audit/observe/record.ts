@@ -6,6 +6,7 @@
  */
 import { decode, type Fault } from "../../../events/codec.ts";
 import type { OrderEvent } from "../../../events/schemas.ts";
+import { REPLAYED_FROM } from "../../../stream/dead_letters.ts";
 import type { LogRecord } from "../../../stream/log_reader.ts";
 import {
   type Processor,
@@ -19,9 +20,6 @@ import { type Books, count, currencyBook, productBook } from "../books/books.ts"
 import { hashItems, hashText } from "../books/hash.ts";
 import { Mark } from "../books/ledger.ts";
 import { namesIn } from "./names_in.ts";
-
-/** Names the letter that a replayed message comes from: `dlq.validator 0@12`. */
-const REPLAYED_FROM = "replayed-from";
 
 /** @param topic the topic's name in the topology; the record has its name on the cluster */
 export function observe(books: Books, topic: Topic, record: LogRecord): void {
