@@ -95,14 +95,16 @@ for (const guarantee of GUARANTEES) {
 
 Deno.test("processor: waits for the topics that it writes, too", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap);
+  const outcomes = names.topic("orders.outcomes");
   const admin = kafka.admin();
   await admin.connect();
-  await admin.deleteTopics({ topics: [names.topic("orders.outcomes")] });
+  await admin.deleteTopics({ topics: [outcomes] });
+  await until("the topic is gone", async () => !(await admin.listTopics()).includes(outcomes));
   await admin.disconnect();
   const validator = startValidator(broker.bootstrap, names, refuse);
   await until(
     "it says what it waits for",
-    () => validator.processor.notReady()?.includes(names.topic("orders.outcomes")) ?? false,
+    () => validator.processor.notReady()?.includes(outcomes) ?? false,
   );
   await validator.stop();
 });
