@@ -143,7 +143,7 @@ export class Session {
     if (this.#stopping) this.#handover.abort();
     const mine = new Set(
       Object.entries(assignment).flatMap(([topic, partitions]) =>
-        partitions.map((p) => `${topic}/${p}`)
+        partitions.map((partition) => nameOf({ topic, partition }))
       ),
     );
     for (const [name, lane] of this.#lanes) {

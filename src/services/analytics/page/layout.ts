@@ -5,7 +5,14 @@
  * Columns follow the flow, each node behind all that it gets messages from; what goes back to an
  * earlier column runs around the others. A service that only reads lies as a bar below all it reads.
  */
-import { type Service, type Topic, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../../topology.ts";
+import {
+  type Service,
+  type Topic,
+  TOPIC_NAMES,
+  TOPICS,
+  topicsReadBy,
+  topicsWrittenBy,
+} from "../../../topology.ts";
 
 export interface Box {
   readonly name: Service | Topic;
@@ -46,7 +53,9 @@ const ASIDE = 14;
 
 export function layOut(): Layout {
   const columns = columnsOf();
-  const bars = [...columns.keys()].filter((name) => isService(name) && !writes(name));
+  const bars = [...columns.keys()].filter((name) =>
+    isService(name) && topicsWrittenBy(name).length === 0
+  );
   const lanes = lanesOf(columns, bars);
   const laneNumbers = [...lanes.values()];
   const [top, bottom] = [Math.min(...laneNumbers), Math.max(...laneNumbers)];
@@ -96,12 +105,6 @@ export function layOut(): Layout {
 
 function isService(name: string): name is Service {
   return !(name in TOPICS);
-}
-
-function writes(service: string): boolean {
-  return TOPIC_NAMES.some((topic) =>
-    (TOPICS[topic].writers as readonly string[]).includes(service)
-  );
 }
 
 /** Every way that a message takes, in the order of the flow. */
