@@ -6,12 +6,11 @@
 import "./mends.ts";
 import { Kafka, logLevel } from "kafkajs";
 import type { KafkaAccess } from "../runtime/settings.ts";
+import { ProducerError } from "./producer/errors.ts";
 
 /**
- * A client with the settings that the measurements asked for:
- * - the first retry after 20 ms: a transaction that follows closely on another is told
- *   CONCURRENT_TRANSACTIONS until the last one's markers are written, and each such answer costs one
- *   retry; with the default of 300 ms small transactions take ten times as long;
+ * A client with settings of our own:
+ * - the first retry after 20 ms, not 300: a coordinator or a leader that moves is back in a moment;
  * - no log of its own: kafkajs logs a stack trace for each failed attempt. Every failure reaches its
  *   caller as an error; the callers say in one line that the cluster is gone, or back.
  *
@@ -39,7 +38,8 @@ export function explain(error: unknown): string {
 
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */
 export function isKafkaError(error: unknown): boolean {
-  return error instanceof Error && error.name.startsWith("KafkaJS");
+  return error instanceof ProducerError ||
+    error instanceof Error && error.name.startsWith("KafkaJS");
 }
 
 /**
@@ -70,7 +70,8 @@ export function refusal(error: unknown): string | undefined {
 /** The first cause of an error; of several at once the first. */
 function causeOf(error: unknown): unknown {
   let cause = error;
-  while (cause instanceof Error) {
+  // Ours say all that there is to say.
+  while (cause instanceof Error && !(cause instanceof ProducerError)) {
     const [first] = (cause as Partial<AggregateError>).errors ?? [];
     const next = cause.cause ?? first;
     if (!(next instanceof Error)) break;

@@ -10,6 +10,7 @@ import type { Kafka } from "kafkajs";
 import KafkaBatch from "kafkajs/src/consumer/batch.js";
 import { pause } from "../runtime/stop.ts";
 import type { RawMessage } from "./message.ts";
+import { type Broker, type Cluster, createCluster } from "./producer/cluster.ts";
 
 /** A record of the log. */
 export interface LogRecord extends RawMessage {
@@ -57,21 +58,12 @@ const LEADER_CHANGES = new Set(["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABL
 const LEADER_ATTEMPTS = 30;
 const LEADER_RETRY_MS = 100;
 
-/** The parts of kafkajs's internal Cluster that are used here. */
-interface Cluster {
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  refreshMetadata(): Promise<void>;
-  addMultipleTargetTopics(topics: string[]): Promise<void>;
-  findTopicPartitionMetadata(topic: string): { partitionId: number }[];
-  findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
-  findBroker(node: { nodeId: string }): Promise<Broker>;
-  fetchTopicsOffset(
-    request: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
-  ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
+/** With what is used of kafkajs's brokers here. */
+interface FetchCluster extends Cluster {
+  findBroker(node: { nodeId: string }): Promise<FetchBroker>;
 }
 
-interface Broker {
+interface FetchBroker extends Broker {
   fetch(request: {
     maxWaitTime: number;
     minBytes: number;
@@ -103,7 +95,7 @@ interface KafkaBatch {
 }
 
 export async function openLogReader(kafka: Kafka): Promise<LogReader> {
-  const cluster = createCluster(kafka);
+  const cluster: FetchCluster = createCluster(kafka);
   await cluster.connect();
 
   const partitionsOf = async (topic: string) => {
@@ -205,15 +197,6 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   }
 
   return { partitionsOf, ends, read, close: () => cluster.disconnect() };
-}
-
-/** kafkajs keeps its way to make a Cluster from a client's settings under a private symbol. */
-function createCluster(kafka: Kafka): Cluster {
-  const symbol = Object.getOwnPropertySymbols(kafka)
-    .find((candidate) => candidate.description === "private:Kafka:createCluster");
-  if (!symbol) throw new TypeError("kafkajs no longer makes its clusters where 2.2.4 does");
-  const create = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]!;
-  return create({ metadataMaxAge: 60_000, allowAutoTopicCreation: false, isolationLevel: 0 });
 }
 
 function toRecords(topic: string, partition: number, batch: KafkaBatch): LogRecord[] {

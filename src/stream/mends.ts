@@ -1,12 +1,11 @@
 /**
- * Five defects of kafkajs 2.2.4 mended from outside, by replacing one function each: what
- * read_committed means, and four that cost time.
+ * Defects of kafkajs 2.2.4 mended from outside, by replacing one function each. What it does with a
+ * cluster whose leaders and coordinators move, and what we do about it, is told in `docs/kafkajs.md`.
  *
  * Loaded for its effect, before any client is made (client.ts imports it).
  */
 import { createRequire } from "node:module";
 import { type AbortedTransaction, type Fetched, withoutAborted } from "./committed.ts";
-import { type BatchOptions, encodeRecordBatch, type PlainRecord } from "./record_batch.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -32,56 +31,6 @@ function mendIdleRequestQueue(): void {
   };
 }
 
-interface Grouping {
-  topic: string;
-  partitionMetadata: unknown[];
-  messages: unknown[];
-  partitioner: (args: { topic: string; partitionMetadata: unknown[]; message: unknown }) => number;
-}
-
-/**
- * kafkajs#1576: grouping messages by partition copies the group for every message: 8 ms for 1,000
- * messages, 1.5 s for 20,000. The function is bound at load, so that its module is replaced in the
- * cache before kafkajs loads.
- */
-function mendGrouping(): void {
-  replaceModule(
-    "kafkajs/src/producer/groupMessagesPerPartition.js",
-    ({ topic, partitionMetadata, messages, partitioner }: Grouping) => {
-      const groups: Record<number, unknown[]> = {};
-      if (partitionMetadata.length === 0) return groups;
-      for (const message of messages) {
-        const partition = partitioner({ topic, partitionMetadata, message });
-        (groups[partition] ??= []).push(message);
-      }
-      return groups;
-    },
-  );
-}
-
-/**
- * Encoding record by record, each in a growing buffer of its own, takes four times as long as all the
- * rest of producing: see record_batch.ts. A record stays as it is until its batch is encoded whole.
- */
-function mendEncoding(): void {
-  const crc32c: BatchOptions["crc32c"] = require(
-    "kafkajs/src/protocol/recordBatch/crc32C/index.js",
-  );
-  replaceModule(
-    "kafkajs/src/protocol/recordBatch/record/v0/index.js",
-    (record: PlainRecord) => record,
-  );
-  replaceModule("kafkajs/src/protocol/recordBatch/v0/index.js", {
-    MAGIC_BYTE: 2,
-    RecordBatch: (options: Omit<BatchOptions, "crc32c"> & { compression?: number }) => {
-      if (options.compression) throw new TypeError("compression is not supported");
-      const buffer = encodeRecordBatch({ ...options, crc32c });
-      // What kafkajs asks of an Encoder that it appends to another.
-      return { buf: buffer, buffer, size: () => buffer.length };
-    },
-  });
-}
-
 /**
  * kafkajs expects the broker's list of aborted transactions in the order of their first offsets, and
  * steps into at most one of them a record. With two that overlap in a partition, as those are that a
@@ -97,43 +46,135 @@ function mendReadCommitted(): void {
   );
 }
 
-interface EosCluster {
-  retry: unknown;
-  refreshMetadataIfNecessary(): Promise<void>;
-  findControllerBroker(): Promise<unknown>;
-  findGroupCoordinator(
-    request: { groupId: string; coordinatorType: number },
-  ): Promise<unknown>;
+interface Socket {
+  removeAllListeners(): void;
+  on(event: "error", listener: () => void): void;
+  destroy(): void;
 }
 
-/** How long a coordinator is remembered; after an error its producer is given up in any case. */
-const COORDINATOR_TTL_MS = 1_000;
+interface Connection {
+  host: string;
+  port: number;
+  socket?: Socket;
+  chunks: Uint8Array[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  isConnected(): boolean;
+  connect(): Promise<unknown>;
+  disconnect(): Promise<unknown>;
+  send(request: unknown): Promise<unknown>;
+  rejectRequests(error: Error): void;
+}
+
+/** The bytes of an answer's length. */
+const LENGTH_BYTES = 4;
 
 /**
- * A transaction asks four times who its coordinators are, which is four of its nine requests. A
- * producer remembers the answer for a moment. (Consumers do not: after a rebalance they must ask.)
+ * - A connection that breaks in the middle of an answer keeps that half, and takes what comes from the
+ *   next connection for the rest of it.
+ * - A socket that was given up still tells its connection of its end, which by then has another.
+ * - Two requests at once on a connection that is not there make a socket each; one is forgotten.
+ * - After a request that timed out the connection stays. Where the network swallows packets, every
+ *   request after it times out, too, until the system gives the socket up: 15 minutes. Kafka's own
+ *   client closes it at once (NetworkClient.handleTimedOutRequests).
  */
-function mendCoordinatorLookups(): void {
-  const name = "kafkajs/src/producer/eosManager/index.js";
-  const createEosManager: (options: { cluster: EosCluster }) => unknown = require(name);
-  replaceModule(name, (options: { cluster: EosCluster }) => {
-    const { cluster } = options;
-    const remembered = new Map<string, { broker: unknown; until: number }>();
-    const remembering: EosCluster = {
-      retry: cluster.retry,
-      refreshMetadataIfNecessary: () => cluster.refreshMetadataIfNecessary(),
-      findControllerBroker: () => cluster.findControllerBroker(),
-      async findGroupCoordinator(request) {
-        const key = `${request.coordinatorType} ${request.groupId}`;
-        const known = remembered.get(key);
-        if (known && known.until > performance.now()) return known.broker;
-        const broker = await cluster.findGroupCoordinator(request);
-        remembered.set(key, { broker, until: performance.now() + COORDINATOR_TTL_MS });
-        return broker;
-      },
-    };
-    return createEosManager({ ...options, cluster: remembering });
-  });
+function mendConnections(): void {
+  const { prototype } = require("kafkajs/src/network/connection.js") as { prototype: Connection };
+  const { connect, send } = prototype;
+  const connecting = new WeakMap<Connection, Promise<unknown>>();
+  prototype.connect = function () {
+    if (this.isConnected()) return Promise.resolve(true);
+    let attempt = connecting.get(this);
+    if (attempt === undefined) {
+      abandonSocket(this);
+      this.chunks = [];
+      this.bytesBuffered = 0;
+      this.bytesNeeded = LENGTH_BYTES;
+      attempt = connect.call(this).finally(() => connecting.delete(this));
+      connecting.set(this, attempt);
+    }
+    return attempt;
+  };
+  prototype.send = async function (request) {
+    try {
+      return await send.call(this, request);
+    } catch (error) {
+      if (error instanceof Error && error.name === "KafkaJSRequestTimeoutError") {
+        dropConnection(this, error);
+      }
+      throw error;
+    }
+  };
+}
+
+function abandonSocket({ socket }: Connection): void {
+  socket?.removeAllListeners();
+  socket?.on("error", () => {});
+  socket?.destroy();
+}
+
+function dropConnection(connection: Connection, reason: Error): void {
+  if (!connection.isConnected()) return;
+  const { KafkaJSConnectionClosedError } = require("kafkajs/src/errors.js");
+  const { host, port } = connection;
+  connection.rejectRequests(
+    new KafkaJSConnectionClosedError(`Closed connection: ${reason.message}`, { host, port }),
+  );
+  abandonSocket(connection);
+  void connection.disconnect();
+}
+
+/** Closes the connections to a broker; the next request makes new ones. */
+export function dropConnections(
+  broker: { readonly connectionPool: { readonly pool: readonly unknown[] } },
+  reason: Error,
+): void {
+  for (const connection of broker.connectionPool.pool) {
+    dropConnection(connection as Connection, reason);
+  }
+}
+
+interface Metadata {
+  topicMetadata: {
+    topicErrorCode: number;
+    partitionMetadata: { partitionErrorCode: number; leader: number }[];
+  }[];
+}
+
+interface BrokerPool {
+  metadata: Metadata;
+  metadataExpireAt: number;
+  refreshMetadata(topics: string[]): Promise<unknown>;
+}
+
+/** How soon to ask again who leads a partition that nobody leads. */
+const LEADERLESS_METADATA_AGE_MS = 250;
+
+/**
+ * kafkajs takes an answer in which one partition has no leader for a failure, so that nothing is known
+ * of all the others either, however long that one is away. Such a partition has the leader -1: nobody
+ * asks for it, and the metadata is asked for again soon.
+ */
+function mendLeaderlessPartitions(): void {
+  const { createErrorFromCode } = require("kafkajs/src/protocol/error.js");
+  const name = "kafkajs/src/protocol/requests/metadata/v0/response.js";
+  const { decode } = require(name);
+  const parse = (metadata: Metadata) => {
+    const failed = metadata.topicMetadata.find(({ topicErrorCode }) => topicErrorCode !== 0);
+    if (failed) return Promise.reject(createErrorFromCode(failed.topicErrorCode));
+    return Promise.resolve(metadata);
+  };
+  replaceModule(name, { decode, parse });
+
+  const { prototype } = require("kafkajs/src/cluster/brokerPool.js") as { prototype: BrokerPool };
+  const { refreshMetadata } = prototype;
+  prototype.refreshMetadata = async function (topics) {
+    await refreshMetadata.call(this, topics);
+    const leaderless = this.metadata?.topicMetadata.some(({ partitionMetadata }) =>
+      partitionMetadata.some(({ leader }) => leader < 0)
+    );
+    if (leaderless) this.metadataExpireAt = Date.now() + LEADERLESS_METADATA_AGE_MS;
+  };
 }
 
 /** Replaces what a module of kafkajs exports, for those that load it from now on. */
@@ -145,8 +186,7 @@ function replaceModule(name: string, exports: unknown): void {
   module.exports = exports;
 }
 
+mendLeaderlessPartitions();
 mendReadCommitted();
-mendGrouping();
-mendEncoding();
-mendCoordinatorLookups();
+mendConnections();
 mendIdleRequestQueue();

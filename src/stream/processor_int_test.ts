@@ -313,6 +313,5 @@ function sizeOfBatch(messages: { key: Uint8Array; value: Buffer }[]): number {
     producerEpoch: 0,
     firstSequence: 0,
     transactional: true,
-    crc32c: () => 0,
   }).length;
 }

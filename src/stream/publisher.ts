@@ -1,10 +1,11 @@
 /**
- * Publishes messages to one topic: idempotent, acks all, batches one after the other. Two sends at
- * once on one idempotent producer would reuse sequence numbers, hence a single file of batches; and
- * hence what is acknowledged is always a prefix of what was handed in.
+ * Publishes messages to one topic: idempotent, acks all, batches one after the other, so that what is
+ * acknowledged is always a prefix of what was handed in.
  */
-import type { Kafka, Message, Producer } from "kafkajs";
+import type { Kafka, Message } from "kafkajs";
 import { bytes } from "./dead_letters.ts";
+import { partitionOf } from "./partition_of.ts";
+import { Producer } from "./producer/producer.ts";
 
 export interface Publication {
   readonly key: string | null;
@@ -24,27 +25,33 @@ export interface Publisher {
   close(): Promise<void>;
 }
 
+/** A caller learns of an outage; what was handed in goes on being tried until then. */
+const DELIVERY_TIMEOUT_MS = 10_000;
+
 export async function openPublisher(kafka: Kafka, topic: string): Promise<Publisher> {
-  const producer: Producer = kafka.producer({
-    idempotent: true,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
-    // Finite, unlike kafkajs's default for idempotent producers, so that a caller learns of an outage.
-    retry: { retries: 8 },
-  });
-  await producer.connect();
+  const producer = await Producer.open(kafka, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS });
+  let partitions: number;
+  try {
+    partitions = await producer.partitionsOf(topic);
+  } catch (error) {
+    await producer.close();
+    throw error;
+  }
   let last: Promise<unknown> = Promise.resolve();
+  /** Messages without a key go round. */
+  let keyless = 0;
   return {
     publish(batch) {
       const messages = batch.map(({ key, value, headers }): Message => ({
         key,
         value: bytes(value),
         headers: { ...headers },
+        partition: key === null ? keyless++ % partitions : partitionOf(key, partitions),
       }));
-      const sent = last.then(() => producer.send({ topic, acks: -1, messages }));
+      const sent = last.then(() => producer.send([{ topic, messages }]));
       last = sent.catch(() => {});
-      return sent.then(() => {});
+      return sent;
     },
-    close: () => producer.disconnect(),
+    close: () => producer.close(),
   };
 }

@@ -5,10 +5,11 @@
  *
  * Format: https://kafka.apache.org/documentation/#recordbatch
  */
+import crc32c from "kafkajs/src/protocol/recordBatch/crc32C/index.js";
 
 type Bytes = Uint8Array | string | null | undefined;
 
-/** A record as kafkajs hands it to its encoder. */
+/** A record, and its place in its batch. */
 export interface PlainRecord {
   readonly offsetDelta: number;
   /** Milliseconds after the batch's first timestamp. */
@@ -28,8 +29,6 @@ export interface BatchOptions {
   readonly producerEpoch: number;
   readonly firstSequence: number;
   readonly transactional: boolean;
-  /** CRC-32C (Castagnoli). */
-  readonly crc32c: (bytes: Uint8Array) => number;
 }
 
 const MAGIC = 2;
@@ -59,7 +58,7 @@ export function encodeRecordBatch(options: BatchOptions): Buffer {
     at = writeBody(buffer, at, records[i]!);
   }
   if (at !== size) throw new TypeError(`a batch of ${size} bytes took ${at}`);
-  buffer.writeUInt32BE(options.crc32c(buffer.subarray(CRC_STARTS_AT)) >>> 0, CRC_AT);
+  buffer.writeUInt32BE(crc32c(buffer.subarray(CRC_STARTS_AT)) >>> 0, CRC_AT);
   return buffer;
 }
 

@@ -46,7 +46,6 @@ Deno.test("encodeRecordBatch: kafkajs's decoder reads back what was written", as
       producerEpoch: 3,
       firstSequence: 17,
       transactional,
-      crc32c,
     });
     assertEquals(encoded.readUInt32BE(17), crc32c(encoded.subarray(21)));
     const decoded = await decodeWithKafkajs(encoded);

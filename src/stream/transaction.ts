@@ -5,9 +5,11 @@
  * The transactional.id is the lock: opening takes it, which fences whoever had it before and ends
  * what it left open. So read what you decide on after opening, never before.
  */
-import type { Kafka, TopicMessages, Transaction } from "kafkajs";
+import type { Kafka, TopicMessages } from "kafkajs";
 import { bytes } from "./dead_letters.ts";
 import { inParts } from "./in_parts.ts";
+import { ProducerError, type ProducerErrorType } from "./producer/errors.ts";
+import { Producer } from "./producer/producer.ts";
 
 /** A message that says where it goes: nothing is left to a partitioner. */
 export interface Addressed {
@@ -35,8 +37,7 @@ export class Fenced extends Error {
   override readonly name = "Fenced";
 }
 
-/** Kafka's INVALID_PRODUCER_EPOCH and PRODUCER_FENCED; kafkajs has no name for the latter. */
-const FENCED_CODES = [47, 90];
+const FENCED: readonly ProducerErrorType[] = ["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED"];
 
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
@@ -45,41 +46,22 @@ export async function openTransactionalSender(
   kafka: Kafka,
   transactionalId: string,
 ): Promise<TransactionalSender> {
-  // Without `idempotent` kafkajs allows finite retries; transactions are idempotent all the same.
-  const producer = kafka.producer({
+  const producer = await Producer.open(kafka, {
     transactionalId,
-    transactionTimeout: TRANSACTION_TIMEOUT_MS,
-    maxInFlightRequests: 1,
-    allowAutoTopicCreation: false,
+    transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    deliveryTimeoutMs: TRANSACTION_TIMEOUT_MS,
   });
-  await producer.connect();
-  let open: Transaction | undefined;
-  const close = async () => {
-    await open?.abort().catch(() => {});
-    await producer.disconnect();
-  };
-  try {
-    // The first transaction's beginning is what takes the id.
-    open = await producer.transaction();
-  } catch (error) {
-    await close();
-    throw error;
-  }
   return {
     async send(messages) {
-      const transaction = open ?? await producer.transaction();
-      open = undefined;
       try {
-        for (const topicMessages of inParts(byTopic(messages))) {
-          await transaction.sendBatch({ acks: -1, topicMessages });
-        }
-        await transaction.commit();
+        for (const part of inParts(byTopic(messages))) await producer.send(part);
+        await producer.commit();
       } catch (error) {
-        await transaction.abort().catch(() => {});
-        throw isFenced(error) ? new Fenced(`somebody else took ${transactionalId}`) : error;
+        const fenced = error instanceof ProducerError && FENCED.includes(error.type);
+        throw fenced ? new Fenced(`somebody else took ${transactionalId}`) : error;
       }
     },
-    close,
+    close: () => producer.close(),
   };
 }
 
@@ -91,11 +73,4 @@ function byTopic(messages: readonly Addressed[]): TopicMessages[] {
     entry.messages.push({ partition, key: bytes(key), value: bytes(value), headers });
   }
   return [...topics.values()];
-}
-
-function isFenced(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (FENCED_CODES.includes((cause as { code?: number }).code ?? 0)) return true;
-  }
-  return false;
 }

@@ -1,0 +1,62 @@
+/**
+ * The parts of kafkajs's internal Cluster that we use ourselves: it keeps the connections and the
+ * metadata. What is sent, and what an answer means, is decided by those who use it.
+ */
+import "../mends.ts";
+import type { Kafka } from "kafkajs";
+
+export interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  /** False when no broker is known, or none is connected. */
+  isConnected(): boolean;
+  getNodeIds(): string[];
+  refreshMetadata(): Promise<void>;
+  /** Refreshes it when it is too old, or lacks a topic that was added. */
+  refreshMetadataIfNecessary(): Promise<void>;
+  addMultipleTargetTopics(topics: string[]): Promise<void>;
+  /** @throws when there is no metadata yet; a topic that it lacks has no partitions */
+  findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[];
+  findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
+  /** Connects to it, if need be. */
+  findBroker(node: { nodeId: string }): Promise<Broker>;
+  /** @param request.coordinatorType 0: of a group; 1: of a transactional id */
+  findGroupCoordinator(request: { groupId: string; coordinatorType: number }): Promise<Broker>;
+  fetchTopicsOffset(
+    request: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
+  ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
+}
+
+export interface Broker {
+  isConnected(): boolean;
+  readonly connectionPool: {
+    readonly pool: readonly unknown[];
+    send<Answer>(request: WireRequest<Answer>): Promise<Answer>;
+  };
+}
+
+/** A request as kafkajs's connections take it. */
+export interface WireRequest<Answer> {
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiName: string;
+    readonly apiVersion: number;
+    encode(): Promise<unknown>;
+  };
+  readonly response: {
+    decode(payload: Uint8Array): Promise<unknown>;
+    parse(decoded: unknown): Promise<Answer>;
+  };
+}
+
+/**
+ * A Cluster with the client's settings, and connections of its own. kafkajs keeps its way to make one
+ * under a private symbol.
+ */
+export function createCluster<C extends Cluster>(kafka: Kafka): C {
+  const symbol = Object.getOwnPropertySymbols(kafka)
+    .find((candidate) => candidate.description === "private:Kafka:createCluster");
+  if (!symbol) throw new TypeError("kafkajs no longer makes its clusters where 2.2.4 does");
+  const create = (kafka as unknown as Record<symbol, (options: object) => C>)[symbol]!;
+  return create({ metadataMaxAge: 60_000, allowAutoTopicCreation: false, isolationLevel: 0 });
+}

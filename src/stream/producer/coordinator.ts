@@ -1,0 +1,141 @@
+/**
+ * Requests to the one broker that may answer them: the coordinator of a transactional id, or of a
+ * group. Which broker that is changes; so it is looked up when it is not known, is gone, or says that
+ * it is another one now.
+ */
+import { pause, settlesWithin } from "../../runtime/stop.ts";
+import { dropConnections } from "../mends.ts";
+import type { Broker, Cluster, WireRequest } from "./cluster.ts";
+import { errorOf, ERRORS, noAnswer, ProducerError, remedyOf } from "./errors.ts";
+import type { CodeAnswer } from "./requests.ts";
+
+/** Kafka's numbers of the kinds. */
+const COORDINATOR_TYPES = { group: 0, transaction: 1 } as const;
+/** `any`: a request that every broker answers. */
+export type CoordinatorType = keyof typeof COORDINATOR_TYPES | "any";
+
+/** A transaction that follows closely on another waits for the markers of that one: some 10 ms. */
+const RETRY_MS = { first: 10, most: 300 };
+
+const MOVED: readonly number[] = [
+  ERRORS.NOT_COORDINATOR.code,
+  ERRORS.COORDINATOR_NOT_AVAILABLE.code,
+];
+
+export interface Coordinators {
+  /**
+   * Asks the coordinator of `key` until it has done what the request says.
+   *
+   * @param options.limitMs how long it may take
+   * @param options.repeatable whether to ask again when no answer comes. The first request may then be
+   * carried out after the second, and after whatever was asked later: only for one that this does not
+   * harm
+   * @throws {ProducerError} it is refused, or gets no answer
+   */
+  ask<Answer extends CodeAnswer>(
+    type: CoordinatorType,
+    key: string,
+    request: WireRequest<Answer>,
+    options: { limitMs: number; repeatable: boolean },
+  ): Promise<Answer>;
+}
+
+export function createCoordinators(cluster: Cluster): Coordinators {
+  const known = new Map<string, Broker>();
+
+  async function coordinatorOf(type: CoordinatorType, key: string): Promise<Broker> {
+    const name = `${type} ${key}`;
+    const broker = known.get(name);
+    if (broker?.isConnected()) return broker;
+    if (!cluster.isConnected()) {
+      await cluster.connect();
+      await cluster.refreshMetadata();
+    }
+    const found = type === "any"
+      ? await cluster.findBroker({ nodeId: anyOf(cluster.getNodeIds()) })
+      : await cluster.findGroupCoordinator({
+        groupId: key,
+        coordinatorType: COORDINATOR_TYPES[type],
+      });
+    known.set(name, found);
+    return found;
+  }
+
+  return {
+    async ask(type, key, request, { limitMs, repeatable }) {
+      const { apiName } = request.request;
+      const what = type === "any" ? apiName : `${apiName} of ${key}`;
+      const deadline = performance.now() + limitMs;
+      for (let waitMs = RETRY_MS.first;; waitMs = Math.min(RETRY_MS.most, waitMs * 1.5)) {
+        let last: ProducerError;
+        const broker = await coordinatorOf(type, key).catch((error) => noCoordinator(what, error));
+        if (broker instanceof ProducerError) last = broker;
+        else {
+          try {
+            const answer = await answerOf(broker, request, deadline - performance.now());
+            const code = worstOf(answer.codes);
+            if (remedyOf(code) === "success") return answer;
+            if (remedyOf(code) !== "repeat") throw errorOf(code, what);
+            if (MOVED.includes(code)) known.delete(`${type} ${key}`);
+            last = errorOf(code, what);
+          } catch (error) {
+            if (error instanceof ProducerError) throw error;
+            last = noAnswer(what, error);
+            known.delete(`${type} ${key}`);
+            if (!repeatable) throw last;
+          }
+        }
+        if (performance.now() + waitMs >= deadline) throw late(last, limitMs);
+        await pause(waitMs);
+      }
+    },
+  };
+}
+
+/**
+ * One request; an answer that comes after `limitMs` is never heard of, for its connection is closed.
+ *
+ * @throws whatever kept the answer away
+ */
+export async function answerOf<Answer>(
+  broker: Broker,
+  request: WireRequest<Answer>,
+  limitMs: number,
+): Promise<Answer> {
+  const asked = broker.connectionPool.send(request);
+  if (await settlesWithin(asked, limitMs)) return await asked;
+  const error = new Error(`none within ${Math.round(limitMs)} ms`);
+  dropConnections(broker, error);
+  throw error;
+}
+
+function anyOf(nodeIds: readonly string[]): string {
+  return nodeIds[Math.floor(Math.random() * nodeIds.length)] ?? "";
+}
+
+/** Of an answer's codes the one that decides: what ends the transaction before what may be repeated. */
+function worstOf(codes: readonly number[]): number {
+  const failed = codes.filter((code) => remedyOf(code) !== "success");
+  // "Not attempted" is said of every partition beside the one that was the reason.
+  const reasons = failed.filter((code) => code !== ERRORS.OPERATION_NOT_ATTEMPTED.code);
+  return reasons.find((code) => remedyOf(code) !== "repeat") ?? reasons[0] ?? failed[0] ?? 0;
+}
+
+function noCoordinator(what: string, cause: unknown): ProducerError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ProducerError(
+    "COORDINATOR_NOT_AVAILABLE",
+    "repeat",
+    `${what}: no coordinator is found (${why})`,
+    { cause },
+  );
+}
+
+function late(last: ProducerError, limitMs: number): ProducerError {
+  return new ProducerError(
+    "DELIVERY_TIMEOUT",
+    "take over again",
+    `not done within ${limitMs} ms: ${last.message}`,
+    { cause: last },
+  );
+}

@@ -1,0 +1,222 @@
+/**
+ * The six requests of a transaction, as bytes, and their answers as error codes. kafkajs has them, too,
+ * but makes an exception of the first error in an answer, and so tells neither which partition failed
+ * nor which did not.
+ *
+ * Versions that every broker since Kafka 2.1 has: https://kafka.apache.org/protocol
+ */
+import { createRequire } from "node:module";
+import type { WireRequest } from "./cluster.ts";
+
+const require = createRequire(import.meta.url);
+
+/** What is used of kafkajs's Encoder; it grows as it is written to. */
+interface Encoder {
+  writeInt16(value: number): Encoder;
+  writeInt32(value: number): Encoder;
+  writeInt64(value: bigint | number | string): Encoder;
+  writeBoolean(value: boolean): Encoder;
+  writeString(value: string | null): Encoder;
+  writeBufferInternal(value: Uint8Array): void;
+}
+const NewEncoder: new (sizeBytes?: number) => Encoder = require("kafkajs/src/protocol/encoder.js");
+
+interface Decoder {
+  readInt16(): number;
+  readInt32(): number;
+  readInt64(): bigint;
+  readString(): string;
+  readArray<T>(read: (decoder: Decoder) => T): T[];
+}
+const NewDecoder: new (payload: Uint8Array) => Decoder = require("kafkajs/src/protocol/decoder.js");
+
+/** Who writes: what InitProducerId answered. */
+export interface ProducerIdentity {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+export interface TopicPartition {
+  /** The topic's name on the cluster. */
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** A record batch for one partition, encoded once: it is the same bytes whenever it is sent. */
+export interface PartitionBatch extends TopicPartition {
+  readonly bytes: Uint8Array;
+}
+
+/** An error code of one partition; 0 is none. */
+export interface PartitionCode extends TopicPartition {
+  readonly code: number;
+}
+
+/** A request whose answer is a code, or one for each partition. */
+export interface CodeAnswer {
+  readonly codes: readonly number[];
+}
+
+const ACKS_ALL = -1;
+/** What a Produce request needs beside its batches, generously: names and lengths. */
+const PRODUCE_OVERHEAD_BYTES = 512;
+
+/**
+ * @param transactionalId null outside transactions
+ * @param timeoutMs how long the broker waits for its replicas
+ */
+export function produceRequest(
+  transactionalId: string | null,
+  timeoutMs: number,
+  batches: readonly PartitionBatch[],
+): WireRequest<PartitionCode[]> {
+  const size = batches.reduce((sum, { bytes }) => sum + bytes.length, PRODUCE_OVERHEAD_BYTES);
+  return wire("Produce", 0, 7, (encoder) => {
+    encoder.writeString(transactionalId).writeInt16(ACKS_ALL).writeInt32(timeoutMs);
+    writeTopics(encoder, batches, (partition) => {
+      encoder.writeInt32(partition.partition).writeInt32(partition.bytes.length);
+      encoder.writeBufferInternal(partition.bytes);
+    });
+  }, (decoder) => {
+    const answer = readTopics(decoder, () => {
+      const partition = decoder.readInt32();
+      const code = decoder.readInt16();
+      decoder.readInt64(); // base offset
+      decoder.readInt64(); // log append time
+      decoder.readInt64(); // log start offset
+      return { partition, code };
+    });
+    return { answer, clientSideThrottleTime: decoder.readInt32() };
+  }, size);
+}
+
+/** @param transactionalId null: idempotent, without transactions */
+export function initProducerIdRequest(
+  transactionalId: string | null,
+  transactionTimeoutMs: number,
+): WireRequest<CodeAnswer & ProducerIdentity> {
+  return wire("InitProducerId", 22, 1, (encoder) => {
+    encoder.writeString(transactionalId).writeInt32(transactionTimeoutMs);
+  }, (decoder) => {
+    const clientSideThrottleTime = decoder.readInt32();
+    const codes = [decoder.readInt16()];
+    const identity = { producerId: decoder.readInt64(), producerEpoch: decoder.readInt16() };
+    return { answer: { codes, ...identity }, clientSideThrottleTime };
+  });
+}
+
+export function addPartitionsToTxnRequest(
+  transactionalId: string,
+  identity: ProducerIdentity,
+  partitions: readonly TopicPartition[],
+): WireRequest<CodeAnswer> {
+  return wire("AddPartitionsToTxn", 24, 1, (encoder) => {
+    writeIdentity(encoder.writeString(transactionalId), identity);
+    writeTopics(encoder, partitions, ({ partition }) => encoder.writeInt32(partition));
+  }, readPartitionCodes);
+}
+
+export function addOffsetsToTxnRequest(
+  transactionalId: string,
+  identity: ProducerIdentity,
+  group: string,
+): WireRequest<CodeAnswer> {
+  return wire("AddOffsetsToTxn", 25, 1, (encoder) => {
+    writeIdentity(encoder.writeString(transactionalId), identity).writeString(group);
+  }, readCode);
+}
+
+export function txnOffsetCommitRequest(
+  transactionalId: string,
+  identity: ProducerIdentity,
+  group: string,
+  offsets: readonly (TopicPartition & { readonly offset: number })[],
+): WireRequest<CodeAnswer> {
+  return wire("TxnOffsetCommit", 28, 1, (encoder) => {
+    writeIdentity(encoder.writeString(transactionalId).writeString(group), identity);
+    writeTopics(encoder, offsets, ({ partition, offset }) => {
+      encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
+    });
+  }, readPartitionCodes);
+}
+
+export function endTxnRequest(
+  transactionalId: string,
+  identity: ProducerIdentity,
+  commit: boolean,
+): WireRequest<CodeAnswer> {
+  return wire("EndTxn", 26, 1, (encoder) => {
+    writeIdentity(encoder.writeString(transactionalId), identity).writeBoolean(commit);
+  }, readCode);
+}
+
+/** An answer, and how many milliseconds the broker wants us to rest; by this name kafkajs heeds it. */
+interface Decoded<Answer> {
+  readonly answer: Answer;
+  readonly clientSideThrottleTime: number;
+}
+
+function wire<Answer>(
+  apiName: string,
+  apiKey: number,
+  apiVersion: number,
+  write: (encoder: Encoder) => void,
+  read: (decoder: Decoder) => Decoded<Answer>,
+  sizeBytes?: number,
+): WireRequest<Answer> {
+  return {
+    request: {
+      apiName,
+      apiKey,
+      apiVersion,
+      encode() {
+        const encoder = new NewEncoder(sizeBytes);
+        write(encoder);
+        return Promise.resolve(encoder);
+      },
+    },
+    response: {
+      decode: (payload) => Promise.resolve(read(new NewDecoder(payload))),
+      parse: (decoded) => Promise.resolve((decoded as Decoded<Answer>).answer),
+    },
+  };
+}
+
+function writeIdentity(encoder: Encoder, { producerId, producerEpoch }: ProducerIdentity): Encoder {
+  return encoder.writeInt64(producerId).writeInt16(producerEpoch);
+}
+
+/** Topics, each with its partitions. */
+function writeTopics<P extends TopicPartition>(
+  encoder: Encoder,
+  partitions: readonly P[],
+  write: (partition: P) => void,
+): void {
+  const topics = Map.groupBy(partitions, ({ topic }) => topic);
+  encoder.writeInt32(topics.size);
+  for (const [topic, ofTopic] of topics) {
+    encoder.writeString(topic).writeInt32(ofTopic.length);
+    for (const partition of ofTopic) write(partition);
+  }
+}
+
+function readTopics<T>(decoder: Decoder, read: () => T): (T & { topic: string })[] {
+  return decoder.readArray(() => {
+    const topic = decoder.readString();
+    return decoder.readArray(() => ({ ...read(), topic }));
+  }).flat();
+}
+
+function readCode(decoder: Decoder): Decoded<CodeAnswer> {
+  const clientSideThrottleTime = decoder.readInt32();
+  return { answer: { codes: [decoder.readInt16()] }, clientSideThrottleTime };
+}
+
+function readPartitionCodes(decoder: Decoder): Decoded<CodeAnswer> {
+  const clientSideThrottleTime = decoder.readInt32();
+  const partitions = readTopics(decoder, () => {
+    decoder.readInt32(); // partition
+    return { code: decoder.readInt16() };
+  });
+  return { answer: { codes: partitions.map(({ code }) => code) }, clientSideThrottleTime };
+}
