@@ -68,6 +68,7 @@ interface Connection {
 
 /** The bytes of an answer's length. */
 const LENGTH_BYTES = 4;
+const DISCONNECT_LIMIT_MS = 2_000;
 
 /**
  * - A connection that breaks in the middle of an answer keeps that half, and takes what comes from the
@@ -77,10 +78,12 @@ const LENGTH_BYTES = 4;
  * - After a request that timed out the connection stays. Where the network swallows packets, every
  *   request after it times out, too, until the system gives the socket up: 15 minutes. Kafka's own
  *   client closes it at once (NetworkClient.handleTimedOutRequests).
+ * - A connection that is to be closed waits for its answers, however long they take, and takes further
+ *   requests meanwhile; who refreshes the metadata waits with it.
  */
 function mendConnections(): void {
   const { prototype } = require("kafkajs/src/network/connection.js") as { prototype: Connection };
-  const { connect, send } = prototype;
+  const { connect, disconnect, send } = prototype;
   const connecting = new WeakMap<Connection, Promise<unknown>>();
   prototype.connect = function () {
     if (this.isConnected()) return Promise.resolve(true);
@@ -105,6 +108,20 @@ function mendConnections(): void {
       throw error;
     }
   };
+  prototype.disconnect = async function () {
+    const late = () => this.rejectRequests(closedConnection(this, "it is closed by us"));
+    const timer = setTimeout(late, DISCONNECT_LIMIT_MS);
+    try {
+      return await disconnect.call(this);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+function closedConnection({ host, port }: Connection, why: string): Error {
+  const { KafkaJSConnectionClosedError } = require("kafkajs/src/errors.js");
+  return new KafkaJSConnectionClosedError(`Closed connection: ${why}`, { host, port });
 }
 
 function abandonSocket({ socket }: Connection): void {
@@ -115,11 +132,7 @@ function abandonSocket({ socket }: Connection): void {
 
 function dropConnection(connection: Connection, reason: Error): void {
   if (!connection.isConnected()) return;
-  const { KafkaJSConnectionClosedError } = require("kafkajs/src/errors.js");
-  const { host, port } = connection;
-  connection.rejectRequests(
-    new KafkaJSConnectionClosedError(`Closed connection: ${reason.message}`, { host, port }),
-  );
+  connection.rejectRequests(closedConnection(connection, reason.message));
   abandonSocket(connection);
   void connection.disconnect();
 }

@@ -2,7 +2,7 @@
  * One life of a kafkajs consumer, from its start to a stop or a crash: batches go to the lane of their
  * partition, heartbeats go on meanwhile, and partitions are handed over between two transactions.
  */
-import type { Admin, Batch, Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { Batch, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { pause, settlesWithin } from "../runtime/stop.ts";
 import { Unavailable } from "../store/database.ts";
 import type { Topic } from "../topology.ts";
@@ -11,8 +11,8 @@ import { explain, isKafkaError } from "./client.ts";
 import { MAX_PART_BYTES } from "./in_parts.ts";
 import { Lane } from "./lane.ts";
 import { LaneFailures } from "./lane_failures.ts";
-import { committedOffsets } from "./offsets.ts";
 import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
+import { createStableOffsets, type StableOffsets } from "./stable_offsets.ts";
 import type { ProcessorOptions } from "./processor.ts";
 import { transform } from "./transform.ts";
 
@@ -50,7 +50,7 @@ export class Session {
   readonly #topicByName: Map<string, Topic>;
   readonly #group: string;
   readonly #consumer: Consumer;
-  readonly #admin: Admin;
+  readonly #offsets: StableOffsets;
   /** Aborts when the group rebalances or the session ends: batches stop between two transactions. */
   #handover = new AbortController();
   #stopping = false;
@@ -64,7 +64,7 @@ export class Session {
   ) {
     this.#group = options.names.group(options.service);
     this.#topicByName = new Map(topics.map((topic) => [options.names.topic(topic), topic]));
-    this.#admin = kafka.admin();
+    this.#offsets = createStableOffsets(kafka, this.#group);
     this.#consumer = kafka.consumer({
       groupId: this.#group,
       sessionTimeout: options.sessionTimeoutMs,
@@ -102,7 +102,7 @@ export class Session {
     consumer.on(consumer.events.REBALANCING, () => this.options.metrics.rebalances.inc());
     const flushing = setInterval(() => void this.#flush({ force: false }), 500);
     try {
-      await Promise.all([consumer.connect(), this.#admin.connect()]);
+      await consumer.connect();
       await consumer.subscribe({ topics: [...this.#topicByName.keys()], fromBeginning: true });
       await consumer.run({
         autoCommit: false,
@@ -128,7 +128,7 @@ export class Session {
       await this.#flush({ force: true });
       await this.#consumer.stop();
       await this.#closeLanes();
-      await Promise.allSettled([this.#consumer.disconnect(), this.#admin.disconnect()]);
+      await Promise.allSettled([this.#consumer.disconnect(), this.#offsets.close()]);
     })();
     // kafkajs#1074: disconnecting while the group rebalances can hang.
     if (!await settlesWithin(drained, this.options.drainTimeoutMs)) {
@@ -204,8 +204,7 @@ export class Session {
   #openWriter(topicName: string, partition: number) {
     const { guarantee, names, service, transactionTimeoutMs } = this.options;
     const input = { topic: topicName, partition, group: this.#group };
-    const committedOffset = async () =>
-      (await committedOffsets(this.#admin, this.#group, topicName)).get(partition);
+    const committedOffset = () => this.#offsets.committed({ topic: topicName, partition });
     if (guarantee === "at_least_once") {
       return openAtLeastOnceWriter(this.kafka, input, {
         consumer: this.#consumer,

@@ -4,6 +4,11 @@ import { answerOf } from "./coordinator.ts";
 import type { Leaders } from "./delivery.ts";
 import { produceRequest } from "./requests.ts";
 
+/** How long a broker may wait for its replicas: less than we wait for the broker. */
+function replicasLimitMs(limitMs: number): number {
+  return Math.ceil(Math.min(10_000, 0.8 * limitMs));
+}
+
 /**
  * @param transactionalId null outside transactions
  * @param onUnanswered told of each request that may still be carried out, at any time
@@ -28,7 +33,7 @@ export function createLeaders(
 
     async produce(node, batches, limitMs) {
       const broker = await cluster.findBroker({ nodeId: String(node) });
-      const request = produceRequest(transactionalId, Math.ceil(limitMs), batches);
+      const request = produceRequest(transactionalId, replicasLimitMs(limitMs), batches);
       try {
         return await answerOf(broker, request, limitMs);
       } catch (error) {

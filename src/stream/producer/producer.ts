@@ -17,7 +17,7 @@
  * It knows nothing of what it writes for: one input partition, or a whole member.
  */
 import type { Kafka, Message, TopicMessages } from "kafkajs";
-import { pause } from "../../runtime/stop.ts";
+import { pause, settlesWithin } from "../../runtime/stop.ts";
 import { encodeRecordBatch } from "../record_batch.ts";
 import { type Cluster, createCluster } from "./cluster.ts";
 import { type Coordinators, createCoordinators } from "./coordinator.ts";
@@ -52,6 +52,7 @@ export type GroupOffsets = readonly (TopicPartition & { readonly offset: number 
 
 /** For people's patience only: what is not aborted ends with its time-out, or the next owner. */
 const ABORT_LIMIT_MS = 1_000;
+const CLOSE_LIMIT_MS = 3_000;
 
 export class Producer {
   #state: "ready" | "in transaction" | "spent" = "ready";
@@ -173,7 +174,7 @@ export class Producer {
     }
     this.#state = "spent";
     this.#failure ??= new TypeError("the producer is closed");
-    await this.cluster.disconnect().catch(() => {});
+    await settlesWithin(this.cluster.disconnect(), CLOSE_LIMIT_MS);
   }
 
   async #endTransaction(commit: boolean, limitMs: number): Promise<void> {

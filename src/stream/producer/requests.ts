@@ -1,5 +1,5 @@
 /**
- * The six requests of a transaction, as bytes, and their answers as error codes. kafkajs has them, too,
+ * The requests of a transaction, as bytes, and their answers as error codes. kafkajs has them, too,
  * but makes an exception of the first error in an answer, and so tells neither which partition failed
  * nor which did not.
  *
@@ -18,6 +18,9 @@ interface Encoder {
   writeBoolean(value: boolean): Encoder;
   writeString(value: string | null): Encoder;
   writeBufferInternal(value: Uint8Array): void;
+  /** The compact forms of newer versions: lengths as varints, tagged fields at the end of all. */
+  writeUVarInt(value: number): Encoder;
+  writeUVarIntString(value: string | null): Encoder;
 }
 const NewEncoder: new (sizeBytes?: number) => Encoder = require("kafkajs/src/protocol/encoder.js");
 
@@ -27,6 +30,9 @@ interface Decoder {
   readInt64(): bigint;
   readString(): string;
   readArray<T>(read: (decoder: Decoder) => T): T[];
+  readUVarIntString(): string | null;
+  readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
+  readTaggedFields(): unknown;
 }
 const NewDecoder: new (payload: Uint8Array) => Decoder = require("kafkajs/src/protocol/decoder.js");
 
@@ -113,7 +119,7 @@ export function addPartitionsToTxnRequest(
   return wire("AddPartitionsToTxn", 24, 1, (encoder) => {
     writeIdentity(encoder.writeString(transactionalId), identity);
     writeTopics(encoder, partitions, ({ partition }) => encoder.writeInt32(partition));
-  }, readPartitionCodes);
+  }, (decoder) => readPartitionCodes(decoder, partitions.length));
 }
 
 export function addOffsetsToTxnRequest(
@@ -137,7 +143,7 @@ export function txnOffsetCommitRequest(
     writeTopics(encoder, offsets, ({ partition, offset }) => {
       encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
     });
-  }, readPartitionCodes);
+  }, (decoder) => readPartitionCodes(decoder, offsets.length));
 }
 
 export function endTxnRequest(
@@ -148,6 +154,49 @@ export function endTxnRequest(
   return wire("EndTxn", 26, 1, (encoder) => {
     writeIdentity(encoder.writeString(transactionalId), identity).writeBoolean(commit);
   }, readCode);
+}
+
+const NO_TAGS = 0;
+
+/**
+ * A group's committed offset of one partition; -1 when there is none.
+ *
+ * It is `require_stable` (KIP-447), for two reasons: an offset whose transaction is still being ended
+ * is not passed over; and a coordinator that has just moved answers when it is sure, not with what it
+ * knew a moment ago.
+ */
+export function offsetFetchRequest(
+  group: string,
+  { topic, partition }: TopicPartition,
+): WireRequest<CodeAnswer & { readonly offset: number }> {
+  return wire("OffsetFetch", 9, 7, (encoder) => {
+    encoder.writeUVarInt(NO_TAGS).writeUVarIntString(group);
+    encoder.writeUVarInt(1 + 1).writeUVarIntString(topic);
+    encoder.writeUVarInt(1 + 1).writeInt32(partition).writeUVarInt(NO_TAGS);
+    encoder.writeBoolean(true).writeUVarInt(NO_TAGS);
+  }, (decoder) => {
+    decoder.readTaggedFields();
+    const clientSideThrottleTime = decoder.readInt32();
+    const topics = decoder.readUVarIntArray(() => {
+      decoder.readUVarIntString(); // topic
+      const partitions = decoder.readUVarIntArray(() => {
+        decoder.readInt32(); // partition
+        const offset = Number(decoder.readInt64());
+        decoder.readInt32(); // leader epoch
+        decoder.readUVarIntString(); // metadata
+        const code = decoder.readInt16();
+        decoder.readTaggedFields();
+        return { offset, code };
+      });
+      decoder.readTaggedFields();
+      return partitions ?? [];
+    });
+    const codeOfGroup = decoder.readInt16();
+    const [found] = topics?.flat() ?? [];
+    if (codeOfGroup === 0 && !found) throw new Error("the answer lacks the partition");
+    const codes = [codeOfGroup, found?.code ?? 0];
+    return { answer: { codes, offset: found?.offset ?? -1 }, clientSideThrottleTime };
+  });
 }
 
 /** An answer, and how many milliseconds the broker wants us to rest; by this name kafkajs heeds it. */
@@ -212,11 +261,13 @@ function readCode(decoder: Decoder): Decoded<CodeAnswer> {
   return { answer: { codes: [decoder.readInt16()] }, clientSideThrottleTime };
 }
 
-function readPartitionCodes(decoder: Decoder): Decoded<CodeAnswer> {
+/** @throws when not all of the `expected` partitions were answered */
+function readPartitionCodes(decoder: Decoder, expected: number): Decoded<CodeAnswer> {
   const clientSideThrottleTime = decoder.readInt32();
   const partitions = readTopics(decoder, () => {
     decoder.readInt32(); // partition
     return { code: decoder.readInt16() };
   });
+  if (partitions.length < expected) throw new Error("the answer lacks a partition");
   return { answer: { codes: partitions.map(({ code }) => code) }, clientSideThrottleTime };
 }
