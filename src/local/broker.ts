@@ -1,7 +1,7 @@
 /**
- * The embedded Kafka: a real broker, one KRaft node on the loopback interface, with data in a
- * directory of its own. In: where, on which port. Out: a broker that answers, and the means to stop,
- * kill and start it again on the same port and data, and to run Kafka's own tools.
+ * One node of the embedded Kafka: a real broker and controller on the loopback interface, with data in
+ * a directory of its own. It can be stopped, killed and started again on the same ports and data.
+ * `cluster.ts` says how many there are, and where.
  *
  * It ends when this process does, however that ends, and not before: see `kafka/owned_process.ts`.
  */
@@ -11,27 +11,30 @@ import { settlesWithin } from "../runtime/stop.ts";
 import { chooseRuntime } from "./kafka/choose_runtime.ts";
 import { recordRunning, stopLeftover } from "./kafka/leftover.ts";
 import type { OwnedProcess } from "./kafka/owned_process.ts";
-import { freePort, isFree, LOOPBACK } from "./kafka/ports.ts";
-import type { Runtime } from "./kafka/runtime.ts";
-import type { ServerSettings } from "./kafka/server_settings.ts";
+import { checkFree, LOOPBACK } from "./kafka/ports.ts";
+import type { NodePorts, ServerSettings } from "./kafka/server_settings.ts";
 import { lastLines, run, type RunOptions } from "./kafka/shell.ts";
 
-export interface BrokerOptions {
+export interface NodeOptions {
   /** The data's own directory; made when it is not there. */
   readonly directory: string;
-  /** 0 is any free port. */
-  readonly port: number;
-  /** When the port is taken: `exact` fails, `prefer` takes another and says so. `exact` unless said. */
-  readonly portPolicy?: "exact" | "prefer";
-  /** The most that the JVM's heap grows to; 512 unless said. */
-  readonly heapMb?: number;
-  /** Settings of the server that are added, or that replace those of `kafka/server_settings.ts`. */
-  readonly overrides?: ServerSettings;
-  /** Told in one line what a person wants to know: another port, something to wait for. */
-  readonly onNotice?: (line: string) => void;
+  /** 1 is the first of the cluster's nodes. */
+  readonly nodeId: number;
+  /** The most that the JVM's heap grows to. */
+  readonly heapMb: number;
+  readonly overrides: ServerSettings;
+  readonly onNotice: (line: string) => void;
+}
+
+/** A cluster as each of its nodes has to know it. */
+export interface ClusterPlace {
+  readonly nodes: readonly NodePorts[];
+  readonly id: string;
 }
 
 export interface Broker {
+  /** Its id in the cluster; 1 is the first. */
+  readonly nodeId: number;
   /** `127.0.0.1:PORT`. */
   readonly bootstrap: string;
   readonly port: number;
@@ -69,116 +72,105 @@ export interface Broker {
   remove(): Promise<void>;
 }
 
-export const DEFAULT_HEAP_MB = 512;
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 20_000;
 const POLL_MS = 25;
-/** Kafka's own word for: all listeners take requests. */
+/** Kafka's own word for: all listeners take requests, and the controller has unfenced the broker. */
 const READY = "Kafka Server started";
 
 /**
- * Starts a broker; resolves when it answers.
+ * Prepares a node: what runs it is found, and what a killed owner left on its directory is stopped.
  *
- * @throws {Failure} nothing is there to run it with, the port is taken, another one runs on the
- * directory, or it does not start within 60 s
+ * @returns starts it; resolves when it answers, which takes more than half of the cluster's nodes; ends
+ * it and rejects when the signal aborts meanwhile
+ * @throws {Failure} nothing is there to run it with, or another one runs on the directory
  */
-export async function startBroker(options: BrokerOptions): Promise<Broker> {
-  const { portPolicy = "exact", heapMb = DEFAULT_HEAP_MB, overrides = {} } = options;
-  const onNotice = options.onNotice ?? (() => {});
+export async function prepareNode(
+  { nodeId, heapMb, overrides, onNotice, ...options }: NodeOptions,
+): Promise<(cluster: ClusterPlace, signal: AbortSignal) => Promise<Broker>> {
   await Deno.mkdir(resolve(options.directory), { recursive: true });
   const directory = await Deno.realPath(resolve(options.directory));
   const logFile = join(directory, "broker.log");
-
-  const runtime = await chooseRuntime({ directory, heapMb, overrides }, onNotice);
+  const runtime = await chooseRuntime({ directory, nodeId, heapMb, overrides }, onNotice);
   await stopLeftover(directory, runtime.isBroker, onNotice);
-  const port = await choosePort(options.port, portPolicy, onNotice);
-  let process = await launch(runtime, { directory, logFile, port });
 
-  async function kill(): Promise<void> {
-    if (process.running) await runtime.kill(process);
-    await process.exited;
-  }
+  return async (cluster, signal) => {
+    const port = cluster.nodes[nodeId - 1]!.client;
+    const launch = async (signal?: AbortSignal) => {
+      // Of the last run there is one log left, as the log's own configuration has it.
+      await Deno.rename(logFile, `${logFile}.1`).catch(() => {});
+      await Deno.writeTextFile(logFile, "");
+      const process = await runtime.start(cluster, logFile);
+      await recordRunning(directory, process.pid);
+      await ready(process, logFile, () => runtime.kill(process), signal);
+      return process;
+    };
+    let process = await launch(signal);
 
-  async function stop(limitMs = STOP_LIMIT_MS): Promise<void> {
-    if (process.running) await runtime.terminate(process);
-    if (!await settlesWithin(process.exited, limitMs)) await kill();
-  }
+    async function kill(): Promise<void> {
+      if (process.running) await runtime.kill(process);
+      await process.exited;
+    }
 
-  return {
-    bootstrap: `${LOOPBACK}:${port}`,
-    port,
-    directory,
-    get pid() {
-      return process.pid;
-    },
-    get exited() {
-      return process.exited;
-    },
-    get running() {
-      return process.running;
-    },
-    kill,
-    stop,
+    async function stop(limitMs = STOP_LIMIT_MS): Promise<void> {
+      if (process.running) await runtime.terminate(process);
+      if (!await settlesWithin(process.exited, limitMs)) await kill();
+    }
 
-    async start() {
-      if (process.running) throw new Failure(`the broker on ${directory} runs already`);
-      await choosePort(port, "exact", onNotice);
-      process = await launch(runtime, { directory, logFile, port });
-    },
+    return {
+      nodeId,
+      bootstrap: `${LOOPBACK}:${port}`,
+      port,
+      directory,
+      get pid() {
+        return process.pid;
+      },
+      get exited() {
+        return process.exited;
+      },
+      get running() {
+        return process.running;
+      },
+      kill,
+      stop,
 
-    async runTool(className, args, options) {
-      const { code, stdout, stderr } = await run(runtime.tool(className, args), options);
-      if (code === 0) return stdout;
-      throw new Failure(
-        `${className} ended with exit code ${code}:\n${lastLines(stdout + stderr, 20)}`,
-      );
-    },
+      async start() {
+        if (process.running) throw new Failure(`the broker on ${directory} runs already`);
+        await checkFree(port);
+        process = await launch();
+      },
 
-    async lastLogLines(count = 20) {
-      return lastLines(await readLog(logFile), count);
-    },
+      async runTool(className, args, options) {
+        const { code, stdout, stderr } = await run(runtime.tool(className, args), options);
+        if (code === 0) return stdout;
+        throw new Failure(
+          `${className} ended with exit code ${code}:\n${lastLines(stdout + stderr, 20)}`,
+        );
+      },
 
-    async remove() {
-      await stop();
-      await runtime.removeData();
-    },
+      async lastLogLines(count = 20) {
+        return lastLines(await readLog(logFile), count);
+      },
+
+      async remove() {
+        await stop();
+        await runtime.removeData();
+      },
+    };
   };
 }
 
-async function choosePort(
-  port: number,
-  policy: "exact" | "prefer",
-  onNotice: (line: string) => void,
-): Promise<number> {
-  if (port !== 0) {
-    if (await isFree(port)) return port;
-    if (policy === "exact") {
-      throw new Failure(
-        `port ${port} is taken: stop what listens there (another broker?), or set another port, ` +
-          `such as KAFKA_BROKERS=${LOOPBACK}:${await freePort()}`,
-      );
-    }
-  }
-  const free = await freePort();
-  if (port !== 0) onNotice(`port ${port} is taken; using ${free} instead`);
-  return free;
-}
-
-/** Starts a process and waits until it answers. */
-async function launch(
-  runtime: Runtime,
-  { directory, logFile, port }: { directory: string; logFile: string; port: number },
-): Promise<OwnedProcess> {
-  // Of the last run there is one log left, as the log's own configuration has it.
-  await Deno.rename(logFile, `${logFile}.1`).catch(() => {});
-  await Deno.writeTextFile(logFile, "");
-  const process = await runtime.start(port, logFile);
-  await recordRunning(directory, process.pid);
-
+/** Waits until a process that was started answers. */
+async function ready(
+  process: OwnedProcess,
+  logFile: string,
+  kill: () => Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const deadline = performance.now() + START_LIMIT_MS;
   while (!(await readLog(logFile)).includes(READY)) {
-    const late = performance.now() > deadline;
-    if (late) await runtime.kill(process);
+    const late = performance.now() > deadline || signal?.aborted === true;
+    if (late) await kill();
     if (late || !process.running) {
       const { code } = await process.exited;
       const what = late
@@ -190,7 +182,6 @@ async function launch(
     }
     await settlesWithin(process.exited, POLL_MS);
   }
-  return process;
 }
 
 async function readLog(file: string): Promise<string> {

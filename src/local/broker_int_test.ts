@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Failure } from "../runtime/program.ts";
-import { type Broker, startBroker } from "./broker.ts";
+import type { Broker } from "./broker.ts";
+import { startBroker } from "./cluster.ts";
 import { isAlive } from "./kafka/testing.ts";
 import { startColdTestBroker } from "./testing.ts";
 

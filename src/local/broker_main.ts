@@ -6,7 +6,7 @@ import { type Config, integer } from "../runtime/config.ts";
 import { Failure, runProgram } from "../runtime/program.ts";
 import { kafkaSettings, serviceSettings, storeSettings } from "../runtime/settings.ts";
 import { aborted } from "../runtime/stop.ts";
-import { DEFAULT_HEAP_MB, startBroker } from "./broker.ts";
+import { defaultHeapMb, startBroker } from "./cluster.ts";
 import { KAFKA_VERSION } from "./kafka_jars.ts";
 
 export const settings = {
@@ -14,7 +14,7 @@ export const settings = {
   dataDir: storeSettings.dataDir,
   heapMb: integer({
     env: "BROKER_HEAP_MB",
-    fallback: String(DEFAULT_HEAP_MB),
+    fallback: String(defaultHeapMb(1)),
     min: 128,
     max: 65_536,
     help: "the most memory that the embedded Kafka's heap grows to, in MiB",

@@ -3,7 +3,7 @@
  * Each part runs as the process that its own task would start; this one only starts, watches and
  * stops them.
  */
-import { type Config, flag, hosts, integer, type Setting } from "../runtime/config.ts";
+import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/config.ts";
 import { Failure, runProgram } from "../runtime/program.ts";
 import { aborted } from "../runtime/stop.ts";
 import { processorSettings, topicSettings } from "../runtime/settings.ts";
@@ -52,11 +52,11 @@ const settings = {
     fallback: "",
     help: "copies of services, such as validator=2,payment=3; one of each unless said",
   }),
-  external: existingCluster({
+  external: optional(hosts({
     option: "brokers",
     fallback: "",
     help: "a cluster to use instead of starting one, host:port; several separated by commas",
-  }),
+  })),
   keep: flag({
     option: "keep",
     fallback: "false",
@@ -88,13 +88,6 @@ function replicas(
       return copies;
     },
   };
-}
-
-function existingCluster(
-  source: { option: string; fallback: string; help: string },
-): Setting<string[] | undefined> {
-  const { read } = hosts(source);
-  return { ...source, read: (text, file) => text === "" ? undefined : read(text, file) };
 }
 
 async function demo(

@@ -14,7 +14,8 @@ import { createClient } from "../stream/client.ts";
 import { follow } from "../stream/follow.ts";
 import { createTopics } from "../stream/topics.ts";
 import { Names, type Service } from "../topology.ts";
-import { type Broker, startBroker } from "./broker.ts";
+import type { Broker } from "./broker.ts";
+import { startBroker } from "./cluster.ts";
 import { type ClaimedFolder, claimFolder } from "./claim_folder.ts";
 import type { Placing } from "./figures.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -120,7 +121,7 @@ async function prepareRun(
   // A cluster that others use gets topics of this run's own.
   const names = new Names(external ? `demo-${Date.now().toString(36)}.` : "");
   const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
-  const { created } = await createTopics(kafka, names, { partitions, replicationFactor: 1 });
+  const { created, replicationFactor } = await createTopics(kafka, names, { partitions });
 
   const place = { url: databaseUrl, directory };
   const catalog = await openCatalog(place);
@@ -129,8 +130,8 @@ async function prepareRun(
   await seed({ catalog, inventory, data });
   await Promise.all([catalog.close(), inventory.close()]);
   onNotice(
-    `${created.length} topics created; ${data.customers.length} customers and ` +
-      `${data.products.length} products loaded`,
+    `${created.length} topics created, replication factor ${replicationFactor}; ` +
+      `${data.customers.length} customers and ${data.products.length} products loaded`,
   );
 
   const env: Record<string, string> = {

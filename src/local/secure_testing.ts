@@ -3,7 +3,7 @@
  * standard authorizer, which denies what no ACL allows. Beside it the plain listener of the tests,
  * whose nameless user may do everything.
  */
-import { startBroker } from "./broker.ts";
+import { startBroker } from "./cluster.ts";
 import { freePort, LOOPBACK } from "./kafka/ports.ts";
 import { lastLines, run } from "./kafka/shell.ts";
 import type { TestBroker } from "./testing.ts";

@@ -1,11 +1,13 @@
-/** A broker for integration tests: in a temporary directory, on a free port, gone after the test. */
+/** Brokers for integration tests: in a temporary directory, on free ports, gone after the test. */
 import { pause } from "../runtime/stop.ts";
 import { createClient, isKafkaError } from "../stream/client.ts";
-import { type Broker, startBroker } from "./broker.ts";
+import type { Broker } from "./broker.ts";
+import { type Cluster, type ClusterOptions, startBroker, startCluster } from "./cluster.ts";
 import type { ServerSettings } from "./kafka/server_settings.ts";
 
 /** `await using broker = await startTestBroker()` removes it at the end of the block. */
 export type TestBroker = Broker & AsyncDisposable;
+export type TestCluster = Cluster & AsyncDisposable;
 
 /**
  * Starts a broker with the jars of this checkout. End it with `remove()`. After `stop()` or `kill()`
@@ -22,19 +24,39 @@ export async function startTestBroker(overrides: ServerSettings = {}): Promise<T
 
 /** The same as users meet it: a group or a transaction may have to wait for its coordinator. */
 export async function startColdTestBroker(overrides: ServerSettings = {}): Promise<TestBroker> {
+  return removedAtEnd(await startBroker({ directory: await testDirectory(), port: 0, overrides }));
+}
+
+/**
+ * Starts three nodes, with a copy of every partition on each: the same as `startTestBroker` otherwise.
+ * The coordinators are asked where clients are told that they are: proxies have to be there already.
+ */
+export async function startTestCluster(
+  options: Partial<Omit<ClusterOptions, "directory">> = {},
+): Promise<TestCluster> {
+  const directory = await testDirectory();
+  const cluster = removedAtEnd(await startCluster({ ports: [0, 0, 0], ...options, directory }));
+  await untilCoordinatorsAnswer(cluster.bootstrap);
+  return cluster;
+}
+
+async function testDirectory(): Promise<string> {
   const directory = await Deno.makeTempDir({ prefix: "orderflow-kafka-" });
   globalThis.addEventListener("unload", () => removeNow(directory));
-  const broker = await startBroker({ directory, port: 0, overrides });
-  return Object.defineProperty(broker, Symbol.asyncDispose, {
-    value: () => broker.remove(),
-  }) as TestBroker;
+  return directory;
+}
+
+function removedAtEnd<T extends { remove(): Promise<void> }>(kafka: T): T & AsyncDisposable {
+  return Object.defineProperty(kafka, Symbol.asyncDispose, {
+    value: () => kafka.remove(),
+  }) as T & AsyncDisposable;
 }
 
 const COORDINATORS_LIMIT_MS = 60_000;
 
 /** Kafka makes the topics of its coordinators when the first group and the first transaction come. */
 async function untilCoordinatorsAnswer(bootstrap: string): Promise<void> {
-  const kafka = createClient({ brokers: [bootstrap] }, "test");
+  const kafka = createClient({ brokers: bootstrap.split(",") }, "test");
   const deadline = performance.now() + COORDINATORS_LIMIT_MS;
   for (;;) {
     const admin = kafka.admin();

@@ -18,7 +18,7 @@ Deno.exit(
     settings: { ...kafkaSettings, ...logSettings, ...topicSettings },
     checks: [loginIsWhole],
     async run({ config, signal }) {
-      const { partitions, replicationFactor } = config;
+      const { partitions } = config;
       const access = kafkaAccess(config);
       const kafka = createClient(access, `topics-${Deno.pid}`);
       await clusterReady(kafka, {
@@ -29,11 +29,11 @@ Deno.exit(
       });
       if (signal.aborted) return 1;
       try {
-        const { created, existing } = await createTopics(kafka, new Names(config.topicPrefix), {
-          partitions,
-          replicationFactor,
-        });
-        if (created.length > 0) console.log(`created ${created.join(", ")}`);
+        const names = new Names(config.topicPrefix);
+        const { created, existing, replicationFactor } = await createTopics(kafka, names, config);
+        if (created.length > 0) {
+          console.log(`created ${created.join(", ")}: replication factor ${replicationFactor}`);
+        }
         console.log(
           `${created.length + existing.length} topics are there; ` +
             `each order topic has ${partitions} partitions`,

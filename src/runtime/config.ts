@@ -155,6 +155,14 @@ export function flag(source: Source): Setting<boolean> {
   };
 }
 
+/** What may be left out: undefined for no text. */
+export function optional<T>(setting: Setting<T>): Setting<T | undefined> {
+  return {
+    ...setting,
+    read: (text, readFile) => text === "" ? undefined : setting.read(text, readFile),
+  };
+}
+
 export type Settings = Record<string, Setting<unknown>>;
 export type Config<S extends Settings> = { readonly [K in keyof S]: ReturnType<S[K]["read"]> };
 

@@ -8,6 +8,7 @@ import {
   hosts,
   integer,
   number,
+  optional,
   readConfig,
   type Sources,
   string,
@@ -88,6 +89,14 @@ Deno.test("readConfig: names every fault at once, with value and expectation", (
     ]
   ) assertStringIncludes(error.message, part);
   assertEquals(error.faults.length, 8);
+});
+
+Deno.test("optional: undefined for nothing, and otherwise as strict as without", () => {
+  const copies = optional(integer({ env: "COPIES", fallback: "", min: 1, max: 3, help: "" }));
+  const read = (text: string) =>
+    readConfig({ copies }, { sources: sources({ env: { COPIES: text } }) }).config.copies;
+  assertEquals(["", "2"].map(read), [undefined, 2]);
+  assertThrows(() => read("4"), ConfigError, "COPIES: expected a whole number from 1 to 3");
 });
 
 Deno.test("readConfig: a check sees sound values and names a contradiction", () => {

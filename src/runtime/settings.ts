@@ -1,5 +1,15 @@
 /** The settings that several processes share; each process adds its own. `.env.example` lists them. */
-import { choice, type Config, flag, folder, hosts, integer, string, textFile } from "./config.ts";
+import {
+  choice,
+  type Config,
+  flag,
+  folder,
+  hosts,
+  integer,
+  optional,
+  string,
+  textFile,
+} from "./config.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_PARTITIONS } from "../topology.ts";
 
@@ -82,13 +92,13 @@ export const topicSettings = {
     max: 1_000,
     help: "partitions of each order topic, when it is created",
   }),
-  replicationFactor: integer({
+  replicationFactor: optional(integer({
     env: "REPLICATION_FACTOR",
-    fallback: "1",
+    fallback: "",
     min: 1,
     max: 10,
-    help: "copies of each partition, when a topic is created",
-  }),
+    help: "copies of each partition, when a topic is created; empty: one on each broker, at most 3",
+  })),
 };
 
 /** Where the tables are. */

@@ -18,7 +18,7 @@ import { createTopics } from "./topics.ts";
 export async function freshTopics(bootstrap: string, partitions = 4) {
   const names = new Names(`t${crypto.randomUUID().slice(0, 8)}.`);
   const kafka = createClient({ brokers: [bootstrap] }, "test");
-  await createTopics(kafka, names, { partitions, replicationFactor: 1 });
+  await createTopics(kafka, names, { partitions });
   return { kafka, names };
 }
 

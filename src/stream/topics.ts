@@ -8,6 +8,13 @@ export interface TopicSize {
   readonly replicationFactor: number;
 }
 
+/** A copy more than this costs more than it saves. */
+const MAX_DEFAULT_COPIES = 3;
+/**
+ * With three copies a write counts when two have it: one broker may be away, and another then be lost.
+ * The cluster's default is often one.
+ */
+const MIN_IN_SYNC = { copies: 3, value: "2" };
 /** Dead letters wait for a person: they are kept until somebody removes them. */
 const DEAD_LETTER_RETENTION_MS = "-1";
 /** A dead letter is a message of any size, by default up to 1 MiB, and its headers. */
@@ -23,17 +30,22 @@ export function topicConfigs(
   names: Names,
   { partitions, replicationFactor }: TopicSize,
 ): ITopicConfig[] {
+  const durability = replicationFactor >= MIN_IN_SYNC.copies
+    ? [{ name: "min.insync.replicas", value: MIN_IN_SYNC.value }]
+    : undefined;
   return [
     ...TOPIC_NAMES.map((topic) => ({
       topic: names.topic(topic),
       numPartitions: partitions,
       replicationFactor,
+      ...durability && { configEntries: durability },
     })),
     ...PROCESSORS.map((service) => ({
       topic: names.topic(deadLetterTopicOf(service)),
       numPartitions: 1,
       replicationFactor,
       configEntries: [
+        ...durability ?? [],
         { name: "retention.ms", value: DEAD_LETTER_RETENTION_MS },
         { name: "max.message.bytes", value: DEAD_LETTER_MAX_BYTES },
       ],
@@ -44,24 +56,28 @@ export function topicConfigs(
 /**
  * Creates what is missing; several may do so at once.
  *
- * @returns the names of the topics that were created, and of those that were there
+ * @param size its replication factor is, unless said, the number of brokers, at most 3
+ * @returns the names of the topics that were created, with that replication factor, and of those that
+ * were there
  * @throws {PartitionsDiffer} an order topic has another number of partitions than asked for
  */
 export async function createTopics(
   kafka: Kafka,
   names: Names,
-  size: TopicSize,
-): Promise<{ created: string[]; existing: string[] }> {
+  size: Pick<TopicSize, "partitions"> & { replicationFactor?: number | undefined },
+): Promise<{ created: string[]; existing: string[]; replicationFactor: number }> {
   const admin = kafka.admin();
   await admin.connect();
   try {
-    const wanted = topicConfigs(names, size);
+    const { partitions } = size;
+    const replicationFactor = size.replicationFactor ??
+      Math.min(MAX_DEFAULT_COPIES, (await admin.describeCluster()).brokers.length);
+    const wanted = topicConfigs(names, { partitions, replicationFactor });
     const before = new Set(await admin.listTopics());
     const existing = wanted.filter(({ topic }) => before.has(topic));
     const missing = wanted.filter(({ topic }) => !before.has(topic));
     await admin.createTopics({ waitForLeaders: true, topics: missing });
     const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
-    const { partitions } = size;
     const { topics } = await admin.fetchTopicMetadata({ topics: orderTopics });
     const odd = topics.filter((topic) => topic.partitions.length !== partitions);
     if (odd.length > 0) {
@@ -72,7 +88,7 @@ export async function createTopics(
       );
     }
     const nameOf = ({ topic }: ITopicConfig) => topic;
-    return { created: missing.map(nameOf), existing: existing.map(nameOf) };
+    return { created: missing.map(nameOf), existing: existing.map(nameOf), replicationFactor };
   } finally {
     await admin.disconnect();
   }

@@ -5,6 +5,7 @@
  * Not run where this was written, which has no Docker engine: the arguments are tested, the container
  * is not.
  */
+import { Failure } from "../../runtime/program.ts";
 import { KAFKA_VERSION } from "../kafka_jars.ts";
 import { startOwned } from "./owned_process.ts";
 import type { Runtime, RuntimeOptions } from "./runtime.ts";
@@ -32,7 +33,11 @@ export async function dockerRuntime(
   return {
     isBroker: (commandLine) => commandLine.startsWith(`docker run --rm --name ${name} `),
 
-    async start(port, logFile) {
+    async start({ nodes }, logFile) {
+      const port = nodes[0]!.client;
+      if (nodes.length > 1) {
+        throw new Failure("several nodes need Java and Maven: with Docker there is only one");
+      }
       // What an owner that was killed left behind would hold the name and the port.
       await docker("rm", "--force", name);
       return startOwned({
@@ -68,8 +73,8 @@ export function dockerRunArguments(options: {
 }): string[] {
   const { name, port, heapMb, overrides } = options;
   const settings = serverSettings({
-    port,
-    controllerPort: CONTROLLER_PORT,
+    nodeId: 1,
+    nodes: [{ client: port, advertised: port, controller: CONTROLLER_PORT, replication: 0 }],
     listenAddress: "0.0.0.0",
     logDirectory: DATA,
     overrides,

@@ -6,8 +6,9 @@ import { dirname, join, resolve } from "node:path";
 import { Failure } from "../../runtime/program.ts";
 import { findJava, kafkaClasspath } from "../kafka_jars.ts";
 import { classArchive } from "./class_archive.ts";
+import { readClusterId } from "./cluster_id.ts";
 import { startOwned } from "./owned_process.ts";
-import { freePort, LOOPBACK } from "./ports.ts";
+import { LOOPBACK } from "./ports.ts";
 import type { Runtime, RuntimeOptions } from "./runtime.ts";
 import { serverSettings, toProperties } from "./server_settings.ts";
 import { lastLines, run } from "./shell.ts";
@@ -15,14 +16,14 @@ import { lastLines, run } from "./shell.ts";
 const DEPLOY = resolve(import.meta.dirname!, "../../../deploy/local");
 
 /** Relative to the data directory: a path in this setting must not have a comma. */
-const LOG_DIRECTORY = "log";
+export const LOG_DIRECTORY = "log";
 
 /** ProducerPerformance and its like buffer 32 MB and more. */
 const TOOL_HEAP_MB = 512;
 
 /** @throws {MissingTool} Java or Maven is missing */
 export async function javaRuntime(
-  { directory, heapMb, overrides }: RuntimeOptions,
+  { directory, nodeId, heapMb, overrides }: RuntimeOptions,
   onNotice: (line: string) => void,
 ): Promise<Runtime> {
   const java = await findJava();
@@ -48,9 +49,9 @@ export async function javaRuntime(
     jvm([`-Xmx${TOOL_HEAP_MB}m`, ...archive.use(), logging("tools")], className, args);
 
   /** Gives an empty directory its cluster id; that takes a JVM, so only where it is needed. */
-  async function formatOnce(): Promise<void> {
-    if (await isFormatted(directory)) return;
-    const args = ["format", `--cluster-id=${randomClusterId()}`, "--config", properties];
+  async function formatOnce(clusterId: string): Promise<void> {
+    if (await readClusterId(join(directory, LOG_DIRECTORY))) return;
+    const args = ["format", `--cluster-id=${clusterId}`, "--config", properties];
     const command = tool("kafka.tools.StorageTool", args);
     const { code, stdout, stderr } = await run(command, { cwd: directory });
     if (code !== 0) {
@@ -64,16 +65,16 @@ export async function javaRuntime(
   return {
     isBroker: (commandLine) => commandLine.endsWith(` kafka.Kafka ${properties}`),
 
-    async start(port, logFile) {
+    async start({ nodes, id }, logFile) {
       const settings = serverSettings({
-        port,
-        controllerPort: await freePort(port),
+        nodeId,
+        nodes,
         listenAddress: LOOPBACK,
         logDirectory: LOG_DIRECTORY,
         overrides,
       });
       await Deno.writeTextFile(properties, toProperties(settings));
-      await formatOnce();
+      await formatOnce(id);
       const options = [
         `-Xms${Math.min(heapMb, 256)}m`,
         `-Xmx${heapMb}m`,
@@ -116,19 +117,4 @@ export async function javaRuntime(
 
 function logging(whose: "broker" | "tools"): string {
   return `-Dlog4j2.configurationFile=${join(DEPLOY, `log4j2-${whose}.properties`)}`;
-}
-
-async function isFormatted(directory: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(join(directory, LOG_DIRECTORY, "meta.properties"))).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-/** 16 random bytes in base64url without padding: how Kafka writes its ids. */
-function randomClusterId(): string {
-  return crypto.getRandomValues(new Uint8Array(16))
-    .toBase64({ alphabet: "base64url", omitPadding: true });
 }

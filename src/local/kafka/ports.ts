@@ -39,3 +39,12 @@ export async function freePort(...except: readonly number[]): Promise<number> {
   }
   throw new Failure(`no free port was found between ${LOWEST} and ${HIGHEST}`);
 }
+
+/** @throws {Failure} somebody listens on `port`; with a way out */
+export async function checkFree(port: number): Promise<void> {
+  if (await isFree(port)) return;
+  throw new Failure(
+    `port ${port} is taken: stop what listens there (another broker?), or set another port, ` +
+      `such as KAFKA_BROKERS=${LOOPBACK}:${await freePort()}`,
+  );
+}

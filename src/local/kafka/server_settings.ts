@@ -1,14 +1,25 @@
 /**
- * The settings of the embedded broker: one node that is broker and controller, on the loopback
- * interface, without replication. Everything that is not here has Kafka's default.
+ * The settings of a node of the embedded Kafka: broker and controller, on the loopback interface.
+ * Everything that is not here has Kafka's default.
  */
 
 export type ServerSettings = Readonly<Record<string, string>>;
 
+/** Where a node listens. */
+export interface NodePorts {
+  readonly client: number;
+  /** Where clients are told that it listens: `client`, or that of a proxy before it. */
+  readonly advertised: number;
+  readonly controller: number;
+  /** For the other brokers, past any proxy; not used by a lone node. */
+  readonly replication: number;
+}
+
 export interface ServerOptions {
-  /** Where clients connect, as they are told: 127.0.0.1. */
-  readonly port: number;
-  readonly controllerPort: number;
+  /** 1 is the first of `nodes`. */
+  readonly nodeId: number;
+  /** All nodes of the cluster, this one among them. */
+  readonly nodes: readonly NodePorts[];
   /** The address to listen on; in a container that is all of them. */
   readonly listenAddress: string;
   /** Where the logs of the partitions are; relative to the working directory. */
@@ -19,31 +30,44 @@ export interface ServerOptions {
 
 /** Settings in the order in which they are written. */
 export function serverSettings(options: ServerOptions): ServerSettings {
-  const { port, controllerPort, listenAddress, logDirectory, overrides } = options;
+  const { nodeId, nodes, listenAddress, logDirectory, overrides } = options;
+  const { client, advertised, controller, replication } = nodes[nodeId - 1]!;
+  const several = nodes.length > 1;
+  const toBrokers = several ? `,REPLICATION://127.0.0.1:${replication}` : "";
+  const copies = String(nodes.length);
+  // One of them may be away.
+  const inSync = several ? String(nodes.length - 1) : "1";
   return {
     "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
+    "node.id": String(nodeId),
+    "controller.quorum.voters": nodes.map((node, index) =>
+      `${index + 1}@127.0.0.1:${node.controller}`
+    ).join(),
     "controller.listener.names": "CONTROLLER",
-    "listeners": `PLAINTEXT://${listenAddress}:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listeners": `PLAINTEXT://${listenAddress}:${client}${toBrokers},` +
+      `CONTROLLER://127.0.0.1:${controller}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertised}${toBrokers}`,
+    "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,${
+      several ? "REPLICATION:PLAINTEXT," : ""
+    }CONTROLLER:PLAINTEXT`,
+    ...several && { "inter.broker.listener.name": "REPLICATION" },
     "log.dirs": logDirectory,
 
     // A mistyped topic name is an error, not a new topic.
     "auto.create.topics.enable": "false",
     "delete.topic.enable": "true",
 
-    // One node cannot hold three copies. Few partitions: each costs files and start-up time.
-    "default.replication.factor": "1",
-    "min.insync.replicas": "1",
-    "offsets.topic.replication.factor": "1",
+    // A copy on every node. Few partitions: each costs files and start-up time.
+    "default.replication.factor": copies,
+    "min.insync.replicas": inSync,
+    "unclean.leader.election.enable": "false",
+    "offsets.topic.replication.factor": copies,
     "offsets.topic.num.partitions": "8",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.replication.factor": copies,
+    "transaction.state.log.min.isr": inSync,
     "transaction.state.log.num.partitions": "8",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
+    "share.coordinator.state.topic.replication.factor": copies,
+    "share.coordinator.state.topic.min.isr": inSync,
     "share.coordinator.state.topic.num.partitions": "1",
 
     // By default a new group waits 3 s for more members, which spares a large cluster rebalances;
@@ -56,6 +80,9 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     // let it register again before that: every start after a kill waits for it.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
+
+    // A node that came back leads its partitions again this soon (by default after up to 5 minutes).
+    "leader.imbalance.check.interval.seconds": "5",
 
     // On a laptop's few cores more threads only wake each other up (by default 3 and 8).
     "num.network.threads": "2",
