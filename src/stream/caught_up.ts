@@ -2,7 +2,9 @@
 import type { Kafka } from "kafkajs";
 import { pause } from "../runtime/stop.ts";
 import { isKafkaError } from "./client.ts";
-import { committedOffsets, logEnds } from "./offsets.ts";
+import { logEnds } from "./log_ends.ts";
+import { committedOffsets } from "./offsets.ts";
+import { createCluster } from "./producer/cluster.ts";
 
 const POLL_MS = 500;
 
@@ -19,6 +21,7 @@ export async function untilCaughtUp(
   signal: AbortSignal,
 ): Promise<void> {
   const admin = kafka.admin();
+  const cluster = createCluster(kafka);
   const patiently = async <T>(ask: () => Promise<T>): Promise<T | undefined> => {
     while (!signal.aborted) {
       try {
@@ -30,9 +33,9 @@ export async function untilCaughtUp(
     }
   };
   try {
-    await patiently(() => admin.connect());
+    await patiently(() => Promise.all([admin.connect(), cluster.connect()]));
     for (const topic of topics) {
-      const ends = await patiently(() => logEnds(admin, topic));
+      const ends = await patiently(() => logEnds(cluster, topic));
       if (ends === undefined) return;
       const isBehind = async () => {
         const committed = await committedOffsets(admin, group, topic);
@@ -43,6 +46,6 @@ export async function untilCaughtUp(
       while (await patiently(isBehind)) await pause(POLL_MS, signal);
     }
   } finally {
-    await admin.disconnect().catch(() => {});
+    await Promise.allSettled([admin.disconnect(), cluster.disconnect()]);
   }
 }

@@ -8,7 +8,8 @@
  */
 import { type Admin, AssignerProtocol, type GroupDescription, type Kafka } from "kafkajs";
 import { type Names, type Service, type Topic, TOPIC_NAMES, TOPICS } from "../topology.ts";
-import { logEnds } from "./offsets.ts";
+import { logEnds } from "./log_ends.ts";
+import { type Cluster, createCluster } from "./producer/cluster.ts";
 
 export interface GroupLag {
   readonly service: Service;
@@ -57,6 +58,12 @@ export interface GroupLagReader {
   close(): Promise<void>;
 }
 
+interface Connections {
+  readonly admin: Admin;
+  /** For where the logs end: kafkajs's admin fails when it is asked that twice at once. */
+  readonly cluster: Cluster;
+}
+
 interface Group {
   readonly service: Service;
   readonly name: string;
@@ -79,25 +86,29 @@ export function createGroupLagReader(kafka: Kafka, names: Names): GroupLagReader
   const topics = TOPIC_NAMES.filter((topic) =>
     groups.some((group) => group.topics.includes(topic))
   );
-  let connected: Promise<Admin> | undefined;
-  const connect = async () => {
+  let connected: Promise<Connections> | undefined;
+  const connect = async (): Promise<Connections> => {
     const admin = kafka.admin({ retry: { retries: 1 } });
-    await admin.connect();
-    return admin;
+    const cluster = createCluster(kafka);
+    await Promise.all([admin.connect(), cluster.connect()]);
+    return { admin, cluster };
   };
   const close = async () => {
-    const admin = await connected?.catch(() => undefined);
+    const connections = await connected?.catch(() => undefined);
     connected = undefined;
-    await admin?.disconnect().catch(() => {});
+    await connections?.admin.disconnect().catch(() => {});
+    await connections?.cluster.disconnect().catch(() => {});
   };
   return {
     async read() {
       try {
-        const admin = await (connected ??= connect());
+        const { admin, cluster } = await (connected ??= connect());
         const [described, ends, committed] = await Promise.all([
           admin.describeGroups(groups.map(({ name }) => name)),
           Promise.all(
-            topics.map(async (topic) => [topic, await logEnds(admin, names.topic(topic))] as const),
+            topics.map(async (topic) =>
+              [topic, await logEnds(cluster, names.topic(topic))] as const
+            ),
           ),
           Promise.all(groups.map((group) => committedBy(admin, group, names))),
         ]);

@@ -1,10 +1,12 @@
 /**
  * Which partitions do not get on, why, and how long each is to rest before it is tried again. The first
  * failures in a row are no news: an owner changed, or a broker was restarted. One that goes on failing
- * (a missing right, a topic that is gone) is told, and tried less and less often.
+ * (a topic that is gone) is told, and tried less and less often; what only a person can cure (a missing
+ * right, a batch that is too large) is told at once.
  */
 import { Unavailable } from "../store/database.ts";
 import { explain } from "./client.ts";
+import { ProducerError } from "./producer/errors.ts";
 
 const QUIET_FAILURES = 4;
 /** After a failed transaction; each time twice as long as the time before. */
@@ -32,8 +34,12 @@ export class LaneFailures {
       this.#byLane.set(lane, { count, why: error.message });
       return UNAVAILABLE_REST_MS;
     }
-    const why = count > QUIET_FAILURES ? `${lane} does not get on: ${explain(error)}` : undefined;
+    const hopeless = error instanceof ProducerError && error.remedy === "end";
+    const why = hopeless || count > QUIET_FAILURES
+      ? `${lane} does not get on: ${explain(error)}`
+      : undefined;
     this.#byLane.set(lane, { count, why });
+    if (hopeless) return REST_MS.most;
     return Math.min(REST_MS.most, REST_MS.first * 2 ** (count - 1));
   }
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Unavailable } from "../store/database.ts";
 import { LaneFailures } from "./lane_failures.ts";
+import { errorOf, ERRORS } from "./producer/errors.ts";
 
 const denied = new Error("Not authorized to access topics");
 
@@ -17,6 +18,17 @@ Deno.test("LaneFailures: what fails once or twice is no news; what goes on is to
     [3_000, why],
     [3_000, why],
   ]);
+});
+
+Deno.test("LaneFailures: what only a person can cure is told at once", () => {
+  const failures = new LaneFailures();
+  const error = errorOf(ERRORS.TOPIC_AUTHORIZATION_FAILED.code, "writing to orders.outcomes/1");
+  assertEquals(failures.add("raw/1", error), 3_000);
+  assertEquals(
+    failures.why,
+    "raw/1 does not get on: writing to orders.outcomes/1: TOPIC_AUTHORIZATION_FAILED (no right to " +
+      "write to the topic)",
+  );
 });
 
 Deno.test("LaneFailures: a lane that works does not hide one that does not", () => {

@@ -8,7 +8,7 @@
 import "./mends.ts";
 import type { Kafka } from "kafkajs";
 import KafkaBatch from "kafkajs/src/consumer/batch.js";
-import { pause } from "../runtime/stop.ts";
+import { LeaderUnknown, logEnds, partitionsOf, withLeaders } from "./log_ends.ts";
 import type { RawMessage } from "./message.ts";
 import { type Broker, type Cluster, createCluster } from "./producer/cluster.ts";
 
@@ -54,10 +54,6 @@ const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 const FETCH_WAIT_MS = 100;
 const READ_COMMITTED = 1;
 
-const LEADER_CHANGES = new Set(["NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE"]);
-const LEADER_ATTEMPTS = 30;
-const LEADER_RETRY_MS = 100;
-
 /** With what is used of kafkajs's brokers here. */
 interface FetchCluster extends Cluster {
   findBroker(node: { nodeId: string }): Promise<FetchBroker>;
@@ -98,51 +94,9 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   const cluster: FetchCluster = createCluster(kafka);
   await cluster.connect();
 
-  const partitionsOf = async (topic: string) => {
-    try {
-      await cluster.addMultipleTargetTopics([topic]);
-      // kafkajs remembers what it was told about a topic; a new one may have got its leaders since.
-      await cluster.refreshMetadata();
-    } catch (error) {
-      if ((error as { type?: string }).type === "UNKNOWN_TOPIC_OR_PARTITION") return undefined;
-      throw error;
-    }
-    return cluster.findTopicPartitionMetadata(topic).map((p) => p.partitionId).sort((a, b) =>
-      a - b
-    );
-  };
-
-  /** Asks again when a leader has just changed, or does not know yet that it is one. */
-  async function withLeaders<T>(ask: () => Promise<T>): Promise<T> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await ask();
-      } catch (error) {
-        const { type } = error as { type?: string };
-        if (!LEADER_CHANGES.has(type ?? "") || attempt === LEADER_ATTEMPTS) throw error;
-        await pause(LEADER_RETRY_MS);
-        await cluster.refreshMetadata();
-      }
-    }
-  }
-
-  const ends = async (topic: string) => {
-    const partitions = (await partitionsOf(topic) ?? []).map((partition) => ({ partition }));
-    const offsets = async (fromBeginning: boolean) => {
-      const [answer] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
-      return new Map(answer?.partitions.map((p) => [p.partition, Number(p.offset)]));
-    };
-    const [first, end] = await withLeaders(() => Promise.all([offsets(true), offsets(false)]));
-    return new Map(
-      partitions.map(({ partition }) =>
-        [partition, { first: first.get(partition) ?? 0, end: end.get(partition) ?? 0 }] as const
-      ),
-    );
-  };
-
   async function* read(topic: string, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
     const { from, follow = false, onPosition, signal } = options;
-    const limits = await ends(topic);
+    const limits = await logEnds(cluster, topic);
     const next = new Map<number, number>();
     for (const partition of options.partitions ?? limits.keys()) {
       const first = limits.get(partition)?.first ?? 0;
@@ -154,8 +108,9 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
       );
     for (let rest = open(); rest.length > 0 && !signal?.aborted; rest = open()) {
       for (
-        const data of await withLeaders(() =>
-          fetchRound(topic, new Map(rest), options.fetchBytes ?? FETCH_BYTES)
+        const data of await withLeaders(
+          cluster,
+          () => fetchRound(topic, new Map(rest), options.fetchBytes ?? FETCH_BYTES),
         )
       ) {
         const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(data.partition)), data);
@@ -173,6 +128,10 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     fetchBytes: number,
   ): Promise<PartitionData[]> {
     const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
+    const led = new Set(Object.values(leaders).flat());
+    for (const partition of positions.keys()) {
+      if (!led.has(partition)) throw new LeaderUnknown(topic, partition);
+    }
     const answers = await Promise.all(
       Object.entries(leaders).map(async ([nodeId, partitions]) => {
         const broker = await cluster.findBroker({ nodeId });
@@ -196,7 +155,12 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     return answers.flat();
   }
 
-  return { partitionsOf, ends, read, close: () => cluster.disconnect() };
+  return {
+    partitionsOf: (topic) => partitionsOf(cluster, topic),
+    ends: (topic) => logEnds(cluster, topic),
+    read,
+    close: () => cluster.disconnect(),
+  };
 }
 
 function toRecords(topic: string, partition: number, batch: KafkaBatch): LogRecord[] {

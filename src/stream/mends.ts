@@ -47,6 +47,7 @@ function mendReadCommitted(): void {
 }
 
 interface Socket {
+  readonly destroyed: boolean;
   removeAllListeners(): void;
   on(event: "error", listener: () => void): void;
   destroy(): void;
@@ -55,7 +56,7 @@ interface Socket {
 interface Connection {
   host: string;
   port: number;
-  socket?: Socket;
+  socket: Socket | undefined;
   chunks: Uint8Array[];
   bytesBuffered: number;
   bytesNeeded: number;
@@ -109,6 +110,8 @@ function mendConnections(): void {
     }
   };
   prototype.disconnect = async function () {
+    // kafkajs would add a listener to it each time.
+    if (this.socket?.destroyed) this.socket = undefined;
     const late = () => this.rejectRequests(closedConnection(this, "it is closed by us"));
     const timer = setTimeout(late, DISCONNECT_LIMIT_MS);
     try {
@@ -190,6 +193,31 @@ function mendLeaderlessPartitions(): void {
   };
 }
 
+interface ClusterPrototype {
+  brokerPool: { metadata: { topicMetadata: { topic: string }[] } | null };
+  addMultipleTargetTopics(topics: string[]): Promise<void>;
+  refreshMetadata(): Promise<void>;
+}
+
+/**
+ * Who asks for metadata while somebody else's answer is awaited gets that one, which may lack the topic
+ * that was just added. So a topic had no partitions, and no end: `fetchTopicOffsets` failed with a
+ * TypeError, and whoever counted messages found none.
+ */
+function mendSharedMetadata(): void {
+  const { prototype } = require("kafkajs/src/cluster/index.js") as { prototype: ClusterPrototype };
+  const { addMultipleTargetTopics } = prototype;
+  prototype.addMultipleTargetTopics = async function (topics) {
+    await addMultipleTargetTopics.call(this, topics);
+    const lacksOne = () =>
+      topics.some((name) =>
+        !this.brokerPool.metadata?.topicMetadata.some(({ topic }) => topic === name)
+      );
+    // The second answer may be one that somebody else had asked for before; the third is not.
+    for (let attempt = 1; attempt <= 2 && lacksOne(); attempt++) await this.refreshMetadata();
+  };
+}
+
 /** Replaces what a module of kafkajs exports, for those that load it from now on. */
 function replaceModule(name: string, exports: unknown): void {
   const path = require.resolve(name);
@@ -200,6 +228,7 @@ function replaceModule(name: string, exports: unknown): void {
 }
 
 mendLeaderlessPartitions();
+mendSharedMetadata();
 mendReadCommitted();
 mendConnections();
 mendIdleRequestQueue();

@@ -1,4 +1,4 @@
-/** Committed offsets and ends of logs, as plain numbers. Offsets are safe integers. */
+/** Committed offsets as plain numbers. Offsets are safe integers. */
 import type { Admin } from "kafkajs";
 
 /** A group's committed offsets of a topic by partition; a partition without one is left out. */
@@ -13,17 +13,4 @@ export async function committedOffsets(
     if (Number(offset) >= 0) offsets.set(partition, Number(offset));
   }
   return offsets;
-}
-
-/** First offset and the offset after the last one, by partition. */
-export async function logEnds(
-  admin: Admin,
-  topic: string,
-): Promise<Map<number, { first: number; end: number }>> {
-  const offsets = await admin.fetchTopicOffsets(topic);
-  return new Map(
-    offsets.map((
-      { partition, low, high },
-    ) => [partition, { first: Number(low), end: Number(high) }]),
-  );
 }

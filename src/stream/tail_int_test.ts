@@ -7,7 +7,8 @@ import { untilCaughtUp } from "./caught_up.ts";
 import { createClient } from "./client.ts";
 import { createEventLog } from "./event_log.ts";
 import { createGroupLagReader } from "./group_lag.ts";
-import { committedOffsets, logEnds } from "./offsets.ts";
+import { openLogReader } from "./log_reader.ts";
+import { committedOffsets } from "./offsets.ts";
 import { createTail } from "./tail.ts";
 import { freshTopics, placed, publication, publishAll, until } from "./testing.ts";
 
@@ -75,17 +76,18 @@ function openEventLog(names: Names) {
 async function progress(kafka: ReturnType<typeof createClient>, names: Names) {
   const admin = kafka.admin();
   await admin.connect();
+  const reader = await openLogReader(kafka);
   try {
     const topic = names.topic("orders.raw");
     const committed = await committedOffsets(admin, names.group("validator"), topic);
-    const ends = await logEnds(admin, topic);
+    const ends = await reader.ends(topic);
     return {
       committed: [...committed].toSorted(([a], [b]) => a - b),
       ends: [...ends].map(([partition, { end }]) => [partition, end] as const)
         .toSorted(([a], [b]) => a - b),
     };
   } finally {
-    await admin.disconnect();
+    await Promise.all([admin.disconnect(), reader.close()]);
   }
 }
 

@@ -1,6 +1,8 @@
 /** Creates the topics of the topology, and finds those that are not as it says. */
-import type { ITopicConfig, Kafka } from "kafkajs";
+import type { Admin, ITopicConfig, ITopicMetadata, Kafka } from "kafkajs";
+import { pause } from "../runtime/stop.ts";
 import { deadLetterTopicOf, type Names, PROCESSORS, TOPIC_NAMES } from "../topology.ts";
+import { isKafkaError } from "./client.ts";
 
 export interface TopicSize {
   /** Partitions of each order topic; a dead-letter topic has one. */
@@ -76,10 +78,12 @@ export async function createTopics(
     const before = new Set(await admin.listTopics());
     const existing = wanted.filter(({ topic }) => before.has(topic));
     const missing = wanted.filter(({ topic }) => !before.has(topic));
-    await admin.createTopics({ waitForLeaders: true, topics: missing });
+    await admin.createTopics({ waitForLeaders: false, topics: missing });
+    const topics = await untilKnown(admin, wanted.map(({ topic }) => topic));
     const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
-    const { topics } = await admin.fetchTopicMetadata({ topics: orderTopics });
-    const odd = topics.filter((topic) => topic.partitions.length !== partitions);
+    const odd = topics.filter(({ name, partitions: { length } }) =>
+      orderTopics.includes(name) && length !== partitions
+    );
     if (odd.length > 0) {
       const found = odd.map((topic) => `${topic.name} has ${topic.partitions.length}`).join(", ");
       throw new PartitionsDiffer(
@@ -91,5 +95,21 @@ export async function createTopics(
     return { created: missing.map(nameOf), existing: existing.map(nameOf), replicationFactor };
   } finally {
     await admin.disconnect();
+  }
+}
+
+const KNOWN_LIMIT_MS = 30_000;
+const POLL_MS = 100;
+
+/** What a broker knows of new topics: each learns of them a moment after they were made. */
+async function untilKnown(admin: Admin, topics: string[]): Promise<ITopicMetadata[]> {
+  const deadline = performance.now() + KNOWN_LIMIT_MS;
+  for (;;) {
+    try {
+      return (await admin.fetchTopicMetadata({ topics })).topics;
+    } catch (error) {
+      if (!isKafkaError(error) || performance.now() > deadline) throw error;
+      await pause(POLL_MS);
+    }
   }
 }

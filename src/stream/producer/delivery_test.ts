@@ -237,6 +237,22 @@ for (const [type, { code, remedy }] of Object.entries(ERRORS)) {
   });
 }
 
+Deno.test("deliver: only what is not acknowledged is sent again", async () => {
+  const { leaders } = brokers((batch, attempt) =>
+    batch.partition === 1 && attempt <= 2 ? ERRORS.NOT_ENOUGH_REPLICAS.code : 0
+  );
+  const sent: number[] = [];
+  const counting: Leaders = {
+    ...leaders,
+    produce(node, batches, limitMs) {
+      sent.push(batches.length);
+      return leaders.produce(node, batches, limitMs);
+    },
+  };
+  await deliver(batchesOf(0), counting, virtualClock(1_000));
+  assertEquals(sent, [2, 2, 1, 1]);
+});
+
 Deno.test("deliver: a partition that nobody knows is an error in time, and says which", async () => {
   const { leaders } = brokers(() => 0);
   const unknown: Leaders = {

@@ -1,0 +1,105 @@
+/** Where the logs of a topic begin and end, asked of whoever leads its partitions now. */
+import { pause } from "../runtime/stop.ts";
+import { isKafkaError } from "./client.ts";
+import type { Cluster } from "./producer/cluster.ts";
+
+/** As long as it takes to notice that a broker is gone, and to let another one lead. */
+const LIMIT_MS = 15_000;
+const RETRY_MS = 200;
+/** Look-ups in a row that fail: it is not a leader that is away then, it is the cluster. */
+const MAX_FAILED_LOOKUPS = 2;
+
+/** What no other attempt would change. */
+const FINAL = new Set([
+  "TOPIC_AUTHORIZATION_FAILED",
+  "INVALID_TOPIC_EXCEPTION",
+  "OFFSET_OUT_OF_RANGE",
+  "UNSUPPORTED_VERSION",
+]);
+
+function isFinal(error: unknown): boolean {
+  const { name, type = "" } = error as { name?: string; type?: string };
+  return !isKafkaError(error) || name === "KafkaJSSASLAuthenticationError" || FINAL.has(type) ||
+    name === "KafkaJSNotImplemented";
+}
+
+/**
+ * Asks again, for some 15 s, while leaders change or one of the brokers is away.
+ *
+ * @throws what `ask` throws: at once when that will not pass, or when no broker answers at all
+ */
+export async function withLeaders<T>(cluster: Cluster, ask: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + LIMIT_MS;
+  for (let failedLookups = 0;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (isFinal(error) || performance.now() > deadline) throw error;
+      await pause(RETRY_MS);
+      const found = await cluster.refreshMetadata().then(() => true, () => false);
+      failedLookups = found ? 0 : failedLookups + 1;
+      if (failedLookups === MAX_FAILED_LOOKUPS) throw error;
+    }
+  }
+}
+
+/** A topic's partitions in their order, or undefined when there is no such topic. */
+export async function partitionsOf(
+  cluster: Cluster,
+  topic: string,
+): Promise<number[] | undefined> {
+  try {
+    await cluster.addMultipleTargetTopics([topic]);
+    // kafkajs remembers what it was told about a topic; a new one may have got its leaders since.
+    await cluster.refreshMetadata();
+  } catch (error) {
+    if ((error as { type?: string }).type === "UNKNOWN_TOPIC_OR_PARTITION") return undefined;
+    throw error;
+  }
+  return cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId)
+    .sort((a, b) => a - b);
+}
+
+/** First offset and the offset after the last one, by partition; empty without such a topic. */
+export async function logEnds(
+  cluster: Cluster,
+  topic: string,
+): Promise<Map<number, { first: number; end: number }>> {
+  return await withLeaders(cluster, async () => {
+    const partitions = await partitionsOf(cluster, topic) ?? [];
+    if (partitions.length === 0) return new Map();
+    const [first, end] = await Promise.all([
+      offsetsOf(cluster, topic, partitions, { fromBeginning: true }),
+      offsetsOf(cluster, topic, partitions, { fromBeginning: false }),
+    ]);
+    return new Map(
+      partitions.map((partition) =>
+        [partition, { first: first.get(partition)!, end: end.get(partition)! }] as const
+      ),
+    );
+  });
+}
+
+async function offsetsOf(
+  cluster: Cluster,
+  topic: string,
+  partitions: readonly number[],
+  which: { fromBeginning: boolean },
+): Promise<Map<number, number>> {
+  const request = { topic, partitions: partitions.map((partition) => ({ partition })), ...which };
+  const [answer] = await cluster.fetchTopicsOffset([request]);
+  const offsets = new Map(answer?.partitions.map((p) => [p.partition, Number(p.offset)]));
+  for (const partition of partitions) {
+    // kafkajs leaves out a partition that its metadata has lost meanwhile.
+    if (!offsets.has(partition)) throw new LeaderUnknown(topic, partition);
+  }
+  return offsets;
+}
+
+/** Who leads a partition is not known at the moment. */
+export class LeaderUnknown extends Error {
+  override readonly name = "KafkaJSLeaderUnknown";
+  constructor(topic: string, partition: number) {
+    super(`who leads ${topic}/${partition} is not known`);
+  }
+}
