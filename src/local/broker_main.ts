@@ -7,7 +7,7 @@ import { type Config, integer, optional } from "../runtime/config.ts";
 import { runProgram } from "../runtime/program.ts";
 import { kafkaSettings, serviceSettings, storeSettings } from "../runtime/settings.ts";
 import { aborted } from "../runtime/stop.ts";
-import { defaultHeapMb, nodesSetting, startCluster } from "./cluster.ts";
+import { defaultHeapMb, nodeLines, nodesSetting, startCluster } from "./cluster.ts";
 import { KAFKA_VERSION } from "./kafka_jars.ts";
 import { superviseNodes } from "./supervise.ts";
 
@@ -65,11 +65,7 @@ if (import.meta.main) {
       const cluster = await Promise.race([starting, stopRequested]);
       // Asked to stop before it was up: it ends with this process.
       if (!cluster) return 0;
-      if (cluster.nodes.length > 1) {
-        for (const { nodeId, bootstrap, pid } of cluster.nodes) {
-          console.log(`node ${nodeId} at ${bootstrap}, process ${pid}`);
-        }
-      }
+      for (const line of nodeLines(cluster)) console.log(line);
       console.log(
         `Kafka ${KAFKA_VERSION} is ready at ${cluster.bootstrap}, data in ${directory}; Ctrl-C stops it`,
       );

@@ -115,6 +115,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return toCluster(nodes);
 }
 
+/** For people: what can be killed. Nothing of a lone node. */
+export function nodeLines({ nodes }: Cluster): string[] {
+  if (nodes.length === 1) return [];
+  return nodes.map(({ nodeId, bootstrap, pid }) =>
+    `node ${nodeId} at ${bootstrap}, process ${pid}`
+  );
+}
+
 function toCluster(nodes: readonly Broker[]): Cluster {
   return {
     bootstrap: nodes.map(({ bootstrap }) => bootstrap).join(),
