@@ -145,7 +145,8 @@ async function demo(
     share = 1;
     await watched.orFailure(watched.disturbed);
     if (signal.aborted) return stopped(line);
-    notice("All orders are settled; checking them all against the log and the databases.");
+    const settled = run.tally().settled < placing.acknowledged ? "Not all" : "All";
+    notice(`${settled} orders are settled; checking them all against the log and the databases.`);
     if (!config.keep) await run.pipeline.stop();
     const passed = await run.audit();
     console.log();

@@ -3,8 +3,9 @@
 export interface Stall {
   /** Told now and then how things stand; `nowMs` is a time that only grows. */
   look(counts: { settled: number; acknowledged: number }, nowMs: number): void;
-  /** The present one, up to the last look; 0 while orders are settled, or none is open. */
+  /** The one that lasts, up to the last look; 0 while orders are settled, or none is open. */
   readonly presentMs: number;
+  /** Of those that have ended. */
   readonly longestMs: number;
 }
 
@@ -15,10 +16,12 @@ export function createStall(): Stall {
   let longestMs = 0;
   return {
     look({ settled, acknowledged }, nowMs) {
-      if (settled !== lastSettled || settled >= acknowledged) sinceMs = nowMs;
+      const elapsedMs = nowMs - (sinceMs ??= nowMs);
+      const ended = settled !== lastSettled;
+      if (ended) longestMs = Math.max(longestMs, elapsedMs);
+      if (ended || settled >= acknowledged) sinceMs = nowMs;
+      presentMs = nowMs - sinceMs;
       lastSettled = settled;
-      presentMs = nowMs - (sinceMs ??= nowMs);
-      longestMs = Math.max(longestMs, presentMs);
     },
     get presentMs() {
       return presentMs;
