@@ -46,5 +46,7 @@ test("deploy/strimzi: the cluster, listener and copies are those that the chart 
     const [image] = foreignImages({ strimzi: "operator" })
       .filter((name) => name.startsWith("quay.io/strimzi/kafka:"));
     assertStringIncludes(image!, `-kafka-${spec.kafka.version}`);
+    const [release] = spec.kafka.metadataVersion.split("-");
+    assertStringIncludes(spec.kafka.version, `${release}.`);
   }
 });

@@ -59,7 +59,7 @@ interface FlatOut {
 async function flatOut(run: Run, orders: number, signal: AbortSignal): Promise<FlatOut> {
   const pids = new Map<string, number>([
     ...MEMBERS.map((service) => [service, run.pipeline.members(service)[0]!.pid] as const),
-    ["Kafka", run.broker!.pid],
+    ["Kafka", run.cluster!.nodes[0]!.pid],
   ]);
   const all = () =>
     Promise.all([...pids].map(async ([process, pid]) => ({ process, ...await usageOf(pid) })));
@@ -122,7 +122,7 @@ Deno.exit(
           const { latency } = run.tally();
           await run.pipeline.stop();
           say("Kafka's own tools on the same broker");
-          const tools = await kafkaTools(run.broker!);
+          const tools = await kafkaTools(run.cluster!);
           return { ...fast, p50: latency.quantile(0.5), p99: latency.quantile(0.99), tools };
         },
       );

@@ -1,5 +1,5 @@
 /** Kafka's own tools as a yardstick: how fast the same broker is for its own clients. */
-import type { Broker } from "../local/broker.ts";
+import type { Cluster } from "../local/cluster.ts";
 
 export interface ToolFigure {
   readonly tool: string;
@@ -17,30 +17,30 @@ const MESSAGE_BYTES = 350;
 const COPIED = 30_000;
 
 /** Produces, consumes and copies in transactions; takes some seconds each. */
-export async function kafkaTools(broker: Broker): Promise<ToolFigure[]> {
-  const { bootstrap } = broker;
+export async function kafkaTools(cluster: Cluster): Promise<ToolFigure[]> {
+  const { bootstrap } = cluster;
   for (const [topic, partitions] of [[TOPIC, 12], [COPY_TOPIC, 1]] as const) {
-    await broker.runTool("org.apache.kafka.tools.TopicCommand", [
+    await cluster.runTool("org.apache.kafka.tools.TopicCommand", [
       ...["--bootstrap-server", bootstrap, "--create", "--topic", topic],
       ...["--partitions", String(partitions), "--replication-factor", "1"],
     ]);
   }
   const produce = (topic: string, count: number) =>
-    broker.runTool("org.apache.kafka.tools.ProducerPerformance", [
+    cluster.runTool("org.apache.kafka.tools.ProducerPerformance", [
       ...["--topic", topic, "--num-records", String(count), "--record-size", String(MESSAGE_BYTES)],
       ...["--throughput", "-1", "--producer-props", `bootstrap.servers=${bootstrap}`, "acks=all"],
       ...["linger.ms=5", "batch.size=131072"],
     ]);
   const produced = await produce(TOPIC, MESSAGES);
 
-  const consumed = await broker.runTool("org.apache.kafka.tools.ConsumerPerformance", [
+  const consumed = await cluster.runTool("org.apache.kafka.tools.ConsumerPerformance", [
     ...["--bootstrap-server", bootstrap, "--topic", TOPIC, "--num-records", String(MESSAGES)],
     "--hide-header",
   ]);
 
   await produce(COPY_TOPIC, COPIED);
   const copyStart = performance.now();
-  const copied = await broker.runTool("org.apache.kafka.tools.TransactionalMessageCopier", [
+  const copied = await cluster.runTool("org.apache.kafka.tools.TransactionalMessageCopier", [
     ...["--broker-list", bootstrap, "--input-topic", COPY_TOPIC, "--input-partition", "0"],
     ...["--output-topic", TOPIC, "--consumer-group", GROUP, "--transactional-id", GROUP],
     ...["--max-messages", String(COPIED), "--transaction-size", "1000"],

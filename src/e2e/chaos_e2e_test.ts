@@ -72,7 +72,7 @@ async function scenario(
     const { OrderPlaced: _, ...published } = events;
     const expected = Object.values(published).reduce((sum, count) => sum + count, 0);
     assertEquals(
-      Object.entries(await countEvents(run.broker!, run.names, expected)).toSorted(),
+      Object.entries(await countEvents(run.cluster!, run.names, expected)).toSorted(),
       Object.entries(published).toSorted(),
     );
   } catch (error) {
@@ -113,10 +113,11 @@ Deno.test("pipeline: every service scaled 1 → 3 → 1 in mid-stream", () =>
 // Here Kafka itself is tested, too: see KAFKA_VERSION in src/local/kafka_jars.ts.
 Deno.test("pipeline: the broker stopped and started in mid-stream", () =>
   scenario(async (run, settled) => {
+    const [broker] = run.cluster!.nodes;
     for (const share of [0.3, 0.6]) {
       await settled(share);
-      await run.broker!.stop();
-      await run.broker!.start();
+      await broker!.stop();
+      await broker!.start();
     }
   }));
 

@@ -2,7 +2,7 @@
  * The independent reader: Kafka's own console consumer, from the broker's jars, counts the committed
  * events by type. It knows nothing of our client, our reader and our audit.
  */
-import type { Broker } from "../local/broker.ts";
+import type { Cluster } from "../local/cluster.ts";
 import { type Names, TOPIC_NAMES } from "../topology.ts";
 
 /**
@@ -19,24 +19,24 @@ const IDLE_MS = { short: 4_000, long: 30_000 };
  * with more patience, and that count holds
  */
 export async function countEvents(
-  broker: Broker,
+  cluster: Cluster,
   names: Names,
   expected: number,
 ): Promise<Record<string, number>> {
-  const counts = await countOnce(broker, names, IDLE_MS.short);
+  const counts = await countOnce(cluster, names, IDLE_MS.short);
   const found = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  return found < expected ? await countOnce(broker, names, IDLE_MS.long) : counts;
+  return found < expected ? await countOnce(cluster, names, IDLE_MS.long) : counts;
 }
 
 async function countOnce(
-  broker: Broker,
+  cluster: Cluster,
   names: Names,
   idleMs: number,
 ): Promise<Record<string, number>> {
   const topics = TOPIC_NAMES.filter((topic) => topic !== "orders.raw")
     .map((topic) => names.topic(topic).replaceAll(".", "\\.")).join("|");
-  const printed = await broker.runTool("org.apache.kafka.tools.consumer.ConsoleConsumer", [
-    ...["--bootstrap-server", broker.bootstrap],
+  const printed = await cluster.runTool("org.apache.kafka.tools.consumer.ConsoleConsumer", [
+    ...["--bootstrap-server", cluster.bootstrap],
     ...["--include", topics],
     ...["--isolation-level", "read_committed"],
     ...["--timeout-ms", String(idleMs)],

@@ -1,37 +1,49 @@
 /**
- * `deno task broker`: the embedded Kafka at the address that KAFKA_BROKERS names, until Ctrl-C or
- * SIGTERM. Exit code 0 when it was asked to stop, 1 when it could not start or ended by itself.
+ * `deno task broker`: the embedded Kafka at the addresses that KAFKA_BROKERS names, until Ctrl-C or
+ * SIGTERM. One of several nodes that ends is started again; a lone one is not. Exit code 0 when it was
+ * asked to stop, 1 when it could not start or ended by itself.
  */
-import { type Config, integer } from "../runtime/config.ts";
-import { Failure, runProgram } from "../runtime/program.ts";
+import { type Config, integer, optional } from "../runtime/config.ts";
+import { runProgram } from "../runtime/program.ts";
 import { kafkaSettings, serviceSettings, storeSettings } from "../runtime/settings.ts";
 import { aborted } from "../runtime/stop.ts";
-import { defaultHeapMb, startBroker } from "./cluster.ts";
+import { defaultHeapMb, nodeLines, nodesSetting, startCluster } from "./cluster.ts";
 import { KAFKA_VERSION } from "./kafka_jars.ts";
+import { superviseNodes } from "./supervise.ts";
 
 export const settings = {
+  nodes: nodesSetting,
   brokers: kafkaSettings.brokers,
   dataDir: storeSettings.dataDir,
-  heapMb: integer({
+  heapMb: optional(integer({
     env: "BROKER_HEAP_MB",
-    fallback: String(defaultHeapMb(1)),
+    fallback: "",
     min: 128,
     max: 65_536,
-    help: "the most memory that the embedded Kafka's heap grows to, in MiB",
-  }),
+    help: "the most memory that the heap of the embedded Kafka grows to, in MiB; empty: " +
+      `${defaultHeapMb(1)}, or ${defaultHeapMb(3)} for each of three nodes`,
+  })),
   stopWithStdin: serviceSettings.stopWithStdin,
 };
 
-/** The one port of this machine that KAFKA_BROKERS names. */
-function portOf(brokers: readonly string[]): number | undefined {
-  const port = brokers.length === 1 && /^(?:127\.0\.0\.1|localhost):(\d+)$/.exec(brokers[0]!)?.[1];
-  return port ? Number(port) : undefined;
+/** The ports of this machine that KAFKA_BROKERS names: one for each node, or the first of them. */
+function portsOf({ brokers, nodes }: Config<typeof settings>): number[] | undefined {
+  const count = Number(nodes);
+  const named = brokers.map((host) => Number(/^(?:127\.0\.0\.1|localhost):(\d+)$/.exec(host)?.[1]));
+  const ports = named.length === 1 ? Array.from({ length: count }, (_, n) => named[0]! + n) : named;
+  const sound = ports.length === count && new Set(ports).size === count &&
+    ports.every((port) => port < 65_536);
+  return sound ? ports : undefined;
 }
 
-function checkAddress({ brokers }: Config<typeof settings>): string | undefined {
-  if (portOf(brokers) !== undefined) return undefined;
-  return `KAFKA_BROKERS: the embedded Kafka is one broker on this machine: expected ` +
-    `127.0.0.1:PORT, found "${brokers.join(",")}"; with a Kafka elsewhere there is none to start`;
+function checkAddress(config: Config<typeof settings>): string | undefined {
+  if (portsOf(config)) return undefined;
+  const expected = config.nodes === "1"
+    ? "one node on this machine: expected 127.0.0.1:PORT"
+    : `${config.nodes} nodes on this machine: expected as many different 127.0.0.1:PORT, or the ` +
+      "first one, which the others follow";
+  return `KAFKA_BROKERS: the embedded Kafka is ${expected}, found "${config.brokers.join()}" ` +
+    `(--nodes is ${config.nodes}); with a Kafka elsewhere there is none to start`;
 }
 
 if (import.meta.main) {
@@ -42,30 +54,25 @@ if (import.meta.main) {
     async run({ config, signal }) {
       const stopRequested = aborted(signal);
       const directory = `${config.dataDir}/kafka`;
-      const starting = startBroker({
+      const onNotice = (line: string) => console.error(`broker: ${line}`);
+      const starting = startCluster({
         directory,
-        port: portOf(config.brokers)!,
+        ports: portsOf(config)!,
         portPolicy: "exact",
         heapMb: config.heapMb,
-        onNotice: (line) => console.error(`broker: ${line}`),
+        onNotice,
       });
-      const broker = await Promise.race([starting, stopRequested]);
+      const cluster = await Promise.race([starting, stopRequested]);
       // Asked to stop before it was up: it ends with this process.
-      if (!broker) return 0;
+      if (!cluster) return 0;
+      for (const line of nodeLines(cluster)) console.log(line);
       console.log(
-        `Kafka ${KAFKA_VERSION} is ready at ${broker.bootstrap}, data in ${directory}; Ctrl-C stops it`,
+        `Kafka ${KAFKA_VERSION} is ready at ${cluster.bootstrap}, data in ${directory}; Ctrl-C stops it`,
       );
 
-      await Promise.race([stopRequested, broker.exited]);
-      if (signal.aborted) {
-        await broker.stop();
-        return 0;
-      }
-      const { code } = await broker.exited;
-      throw new Failure(
-        `Kafka ended by itself (exit code ${code}); the last lines of its log:\n` +
-          await broker.lastLogLines(),
-      );
+      await Promise.race([stopRequested, superviseNodes(cluster, { signal, onNotice })]);
+      await cluster.stop();
+      return 0;
     },
   });
   Deno.exit(code);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { freePort } from "./kafka/ports.ts";
+import { readMetadata } from "./kafka/metadata.ts";
+import { freePort, isFree } from "./kafka/ports.ts";
 import { runScript } from "./kafka/shell.ts";
 import { eventually, isAlive } from "./kafka/testing.ts";
 import { KAFKA_VERSION, kafkaClasspath } from "./kafka_jars.ts";
@@ -10,16 +11,17 @@ import { PROJECT } from "./task_process.ts";
 class BrokerTask {
   readonly #child: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;
-  readonly #errors: Promise<string>;
+  readonly #stderrEnded: Promise<void>;
+  #errors = "";
 
-  constructor(dataDir: string, env: Record<string, string>) {
+  constructor(dataDir: string, env: Record<string, string>, args: readonly string[]) {
     const files = `.env,.data,deploy/local/pom.xml,${dataDir}`;
     const names = "KAFKA_BROKERS,DATA_DIR,BROKER_HEAP_MB,STOP_WITH_STDIN,JAVA_HOME";
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "--no-prompt", "--allow-run=sh", "--allow-net=127.0.0.1"],
         ...[`--allow-read=${files}`, `--allow-write=.data,${dataDir}`, `--allow-env=${names}`],
-        "src/local/broker_main.ts",
+        ...["src/local/broker_main.ts", ...args],
       ],
       cwd: PROJECT,
       env: { DATA_DIR: dataDir, ...env },
@@ -29,7 +31,15 @@ class BrokerTask {
       detached: true,
     }).spawn();
     this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    this.#errors = new Response(this.#child.stderr).text();
+    const errors = this.#child.stderr.pipeThrough(new TextDecoderStream());
+    this.#stderrEnded = (async () => {
+      for await (const text of errors) this.#errors += text;
+    })();
+  }
+
+  /** Resolves when it has said `text` on stderr. */
+  async said(text: string): Promise<void> {
+    await eventually(text, () => Promise.resolve(this.#errors.includes(text)));
   }
 
   /** The next thing that it prints. */
@@ -45,17 +55,21 @@ class BrokerTask {
   async end(): Promise<{ code: number; errors: string }> {
     const { code } = await this.#child.status;
     await this.#lines.cancel();
-    return { code, errors: await this.#errors };
+    await this.#stderrEnded;
+    return { code, errors: this.#errors };
   }
 }
 
 async function withDataDir(
-  test: (dataDir: string, start: (env?: Record<string, string>) => BrokerTask) => Promise<void>,
+  test: (
+    dataDir: string,
+    start: (env?: Record<string, string>, ...args: string[]) => BrokerTask,
+  ) => Promise<void>,
 ): Promise<void> {
   const dataDir = await Deno.makeTempDir();
   const tasks: BrokerTask[] = [];
-  const start = (env: Record<string, string> = {}) => {
-    tasks.push(new BrokerTask(dataDir, env));
+  const start = (env: Record<string, string> = {}, ...args: string[]) => {
+    tasks.push(new BrokerTask(dataDir, env, args));
     return tasks.at(-1)!;
   };
   try {
@@ -66,8 +80,8 @@ async function withDataDir(
   }
 }
 
-async function brokerPid(dataDir: string): Promise<number> {
-  return parseInt(await Deno.readTextFile(join(dataDir, "kafka/broker.pid")));
+async function brokerPid(dataDir: string, node = "."): Promise<number> {
+  return parseInt(await Deno.readTextFile(join(dataDir, "kafka", node, "broker.pid")));
 }
 
 // Where they were never fetched, the first broker would say so on stderr.
@@ -131,12 +145,57 @@ Deno.test("broker: a port that is taken is named, exit code 1", () =>
     assertMatch(errors, new RegExp(`^broker: port ${port} is taken`));
   }));
 
-const notOurs = ["kafka.example.org:9092", "127.0.0.1:9092,127.0.0.1:9093", "192.0.2.1:9092"];
-for (const brokers of notOurs) {
-  Deno.test(`broker: KAFKA_BROKERS=${brokers} is no broker to start here, exit code 2`, () =>
+Deno.test("broker --nodes 3: a node that was killed is started again; Ctrl-C stops all", () =>
+  withDataDir(async (dataDir, start) => {
+    const ports = await threePorts();
+    const brokers = ports.map((port) => `127.0.0.1:${port}`).join();
+    const task = start({ KAFKA_BROKERS: `127.0.0.1:${ports[0]}` }, "--nodes", "3");
+    let printed = "";
+    while (!printed.includes("is ready")) printed += await task.line();
+    assertStringIncludes(printed, `is ready at ${brokers}, data in ${dataDir}/kafka`);
+    const pid = await brokerPid(dataDir, "node-2");
+    assertStringIncludes(printed, `node 2 at 127.0.0.1:${ports[1]}, process ${pid}\n`);
+
+    Deno.kill(pid, "SIGKILL");
+    await task.said("node 2 was ended by SIGKILL; starting it again\n");
+    await task.said("node 2 started, process ");
+    const again = await brokerPid(dataDir, "node-2");
+    assert(again !== pid);
+    assertEquals((await readMetadata(ports[1]!)).brokers.toSorted(), [1, 2, 3]);
+
+    await task.signalGroup("INT");
+    assertEquals((await task.end()).code, 0);
+    assertEquals(await isAlive(again), false);
+  }));
+
+/** Free ones in a row. */
+async function threePorts(): Promise<number[]> {
+  const first = await freePort();
+  const ports = [first, first + 1, first + 2];
+  for (const port of ports) if (!await isFree(port)) return threePorts();
+  return ports;
+}
+
+const ONE = "expected 127.0.0.1:PORT";
+const THREE = "expected as many different 127.0.0.1:PORT, or the first one";
+const NOT_OURS = [
+  ["1", "kafka.example.org:9092", ONE],
+  ["1", "127.0.0.1:9092,127.0.0.1:9093", ONE],
+  ["1", "192.0.2.1:9092", ONE],
+  ["3", "kafka.example.org:9092", THREE],
+  ["3", "127.0.0.1:9092,127.0.0.1:9093", THREE],
+  ["3", "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9092", THREE],
+  ["3", "127.0.0.1:9092,127.0.0.1:9093,192.0.2.1:9092", THREE],
+  ["3", "127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094,127.0.0.1:9095", THREE],
+  // There is no third port after it.
+  ["3", "127.0.0.1:65534", THREE],
+] as const;
+for (const [nodes, brokers, expected] of NOT_OURS) {
+  Deno.test(`broker --nodes ${nodes}: KAFKA_BROKERS=${brokers} is nothing to start here, exit code 2`, () =>
     withDataDir(async (_, start) => {
-      const { code, errors } = await start({ KAFKA_BROKERS: brokers }).end();
+      const { code, errors } = await start({ KAFKA_BROKERS: brokers }, "--nodes", nodes).end();
       assertEquals(code, 2);
-      assertStringIncludes(errors, `expected 127.0.0.1:PORT, found "${brokers}"`);
+      assertStringIncludes(errors, expected);
+      assertStringIncludes(errors, `found "${brokers}" (--nodes is ${nodes})`);
     }));
 }

@@ -3,6 +3,7 @@
  * ports. Out: nodes that answer, each of which can be stopped, killed and started again by itself.
  */
 import { join } from "node:path";
+import { choice } from "../runtime/config.ts";
 import { Failure } from "../runtime/program.ts";
 import { pause } from "../runtime/stop.ts";
 import { type Broker, type ClusterPlace, prepareNode } from "./broker.ts";
@@ -20,7 +21,7 @@ export interface ClusterOptions {
   /** When a port is taken: `exact` fails, `prefer` takes another and says so. `exact` unless said. */
   readonly portPolicy?: "exact" | "prefer";
   /** The most that each JVM's heap grows to; `defaultHeapMb` unless said. */
-  readonly heapMb?: number;
+  readonly heapMb?: number | undefined;
   /** Settings of the servers that are added, or that replace those of `kafka/server_settings.ts`. */
   readonly overrides?: ServerSettings;
   /**
@@ -51,6 +52,14 @@ export interface Cluster {
   /** Ends all nodes and deletes their data. */
   remove(): Promise<void>;
 }
+
+/** Three, because a majority of two is both of them. */
+export const nodesSetting = choice({
+  option: "nodes",
+  fallback: "1",
+  words: ["1", "3"],
+  help: "how many nodes the embedded Kafka has; with 3 a copy of every partition is on each",
+});
 
 const READY_LIMIT_MS = 60_000;
 const POLL_MS = 50;
@@ -104,6 +113,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     throw error;
   }
   return toCluster(nodes);
+}
+
+/** For people: what can be killed. Nothing of a lone node. */
+export function nodeLines({ nodes }: Cluster): string[] {
+  if (nodes.length === 1) return [];
+  return nodes.map(({ nodeId, bootstrap, pid }) =>
+    `node ${nodeId} at ${bootstrap}, process ${pid}`
+  );
 }
 
 function toCluster(nodes: readonly Broker[]): Cluster {

@@ -12,10 +12,13 @@ import { clusterReady } from "../stream/cluster_ready.ts";
 import { PROCESSORS, type Service } from "../topology.ts";
 import { settings as analyticsSettings } from "../services/analytics/config.ts";
 import { bundlePage } from "./bundle_page.ts";
+import { nodesSetting } from "./cluster.ts";
+import { disturbNodes } from "./disturb.ts";
 import { figures } from "./figures.ts";
 import { freePort, isFree, LOOPBACK } from "./kafka/ports.ts";
 import { createProgressLine } from "./progress_line.ts";
 import { openRun, type Run } from "./run.ts";
+import { superviseNodes } from "./supervise.ts";
 
 const SCALABLE: readonly Service[] = [...PROCESSORS, "analytics"];
 
@@ -57,6 +60,12 @@ const settings = {
     fallback: "",
     help: "a cluster to use instead of starting one, host:port; several separated by commas",
   })),
+  nodes: nodesSetting,
+  disturb: flag({
+    option: "disturb",
+    fallback: "false",
+    help: "with --nodes 3: each node is restarted, and then each is killed, while orders flow",
+  }),
   keep: flag({
     option: "keep",
     fallback: "false",
@@ -90,6 +99,18 @@ function replicas(
   };
 }
 
+function checkNodes(
+  { nodes, disturb, external }: Config<typeof settings>,
+): string | undefined {
+  if (disturb && nodes === "1") {
+    return "--disturb: restarts and kills one node after another, and needs --nodes 3";
+  }
+  if (external && nodes !== "1") {
+    return "--nodes: with --brokers there is no Kafka to start; leave out one of the two";
+  }
+  return undefined;
+}
+
 async function demo(
   config: Config<typeof settings>,
   signal: AbortSignal,
@@ -103,17 +124,29 @@ async function demo(
   const initialStock = Math.max(20_000, config.orders);
   if (config.external) await reachable(config.external, signal, notice);
   const { dashboardPort, env } = await dashboard(notice);
-  const run = await openRun({ ...config, initialStock, env, onNotice: notice });
+  const nodes = Number(config.nodes);
+  const run = await openRun({ ...config, nodes, initialStock, env, onNotice: notice });
+  const closing = new AbortController();
   try {
     for (const [service, copies] of config.replicas) await run.pipeline.scale(service, copies);
     notice(`Watch it at http://${LOOPBACK}:${dashboardPort}/`);
-    const placing = await run.place(
-      { orders: config.orders, rate: config.rate, seed: config.seed },
-      signal,
-      (progress) => line.show(progress),
-    );
+    const { orders, disturb } = config;
+    let share = 0;
+    const watched = watchNodes(run, {
+      disturb,
+      share: () => share,
+      signal: AbortSignal.any([signal, closing.signal]),
+      onNotice: notice,
+    });
+    const placing = await watched.orFailure(run.place(config, signal, (progress) => {
+      share = progress.settled / orders;
+      line.show(progress);
+    }));
+    share = 1;
+    await watched.orFailure(watched.disturbed);
     if (signal.aborted) return stopped(line);
-    notice("All orders are settled; checking them all against the log and the databases.");
+    const settled = run.tally().settled < placing.acknowledged ? "Not all" : "All";
+    notice(`${settled} orders are settled; checking them all against the log and the databases.`);
     if (!config.keep) await run.pipeline.stop();
     const passed = await run.audit();
     console.log();
@@ -124,9 +157,29 @@ async function demo(
       );}
     return passed ? 0 : 1;
   } finally {
+    closing.abort();
     line.clear();
     await run.close();
   }
+}
+
+/**
+ * Disturbs the nodes if that is wanted, and sees to it that they run: one of several that somebody
+ * killed is started again.
+ */
+function watchNodes(
+  { cluster }: Run,
+  options: { disturb: boolean } & Parameters<typeof disturbNodes>[1],
+) {
+  const disturbed = cluster && options.disturb ? disturbNodes(cluster, options) : Promise.resolve();
+  const failing = disturbed.then(() => cluster && superviseNodes(cluster, options));
+  failing.catch(() => {});
+  return {
+    /** Resolves when nobody disturbs them any more. */
+    disturbed,
+    /** What `work` resolves to; rejects when the nodes fail meanwhile. */
+    orFailure: <T>(work: Promise<T>) => Promise.race([work, failing.then(() => work)]),
+  };
 }
 
 /** Waits for a cluster that is not ours to start. */
@@ -174,6 +227,7 @@ Deno.exit(
   await runProgram({
     name: "demo",
     settings,
+    checks: [checkNodes],
     run: ({ config, signal }) => demo(config, signal),
   }),
 );

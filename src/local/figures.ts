@@ -4,6 +4,8 @@ import type { Tally } from "./tally.ts";
 export interface Placing {
   readonly acknowledged: number;
   readonly seconds: number;
+  /** In which no order was settled although some were open. */
+  readonly longestStallMs: number;
 }
 
 const KINDS = [
@@ -21,6 +23,8 @@ export function figures(placing: Placing, tally: Tally): string[] {
     rate("placed", placing.acknowledged, placing.seconds),
     rate("settled", tally.settled, seconds),
     `${"latency".padEnd(13)}from placed to outcome: ${[0.5, 0.95, 0.99].map(quantile).join(", ")}`,
+    `${"stall".padEnd(13)}at most ${(placing.longestStallMs / 1_000).toFixed(1)} s without an ` +
+    "outcome while orders were open",
   ];
   for (const [kind, name] of KINDS) {
     const reasons = [...tally.kinds.get(kind) ?? []].toSorted((a, b) => b[1] - a[1]);

@@ -4,8 +4,8 @@
  * have in common.
  */
 import { Failure } from "../runtime/program.ts";
-import { pause } from "../runtime/stop.ts";
 import type { Service } from "../topology.ts";
+import { MAX_SHORT_LIVES, supervise } from "./supervise.ts";
 import { startTask, type TaskProcess } from "./task_process.ts";
 
 export interface PipelineOptions {
@@ -20,9 +20,6 @@ export interface PipelineOptions {
 /** How long a member may take to drain, before it is killed. */
 const STOP_LIMIT_MS = 20_000;
 const RESTART_PAUSE_MS = 500;
-/** A member that dies this often within a short life each time will not get well by itself. */
-const MAX_SHORT_LIVES = 5;
-const SHORT_LIFE_MS = 5_000;
 
 interface Member {
   readonly service: Service;
@@ -84,18 +81,14 @@ export class Pipeline {
   }
 
   async #supervise(member: Member): Promise<void> {
-    for (let shortLives = 0; shortLives < MAX_SHORT_LIVES;) {
-      const startedAt = performance.now();
-      const status = await member.process.status;
-      if (member.stopping || this.#stopping) return;
-      const how = status.signal ? `was ended by ${status.signal}` : `exited with ${status.code}`;
-      this.options.onNotice(`${member.name} ${how}; starting it again`);
-      shortLives = performance.now() - startedAt < SHORT_LIFE_MS ? shortLives + 1 : 0;
-      await pause(RESTART_PAUSE_MS);
-      if (member.stopping || this.#stopping) return;
-      member.process = this.#spawn(member.service, member.name);
-      this.options.onNotice(`${member.name} started, process ${member.process.pid}`);
-    }
+    const stopping = () => member.stopping || this.#stopping;
+    await supervise({
+      name: member.name,
+      ended: () => member.process.status,
+      start: () => (member.process = this.#spawn(member.service, member.name)).pid,
+      stopping,
+    }, { pauseMs: RESTART_PAUSE_MS, onNotice: this.options.onNotice });
+    if (stopping()) return;
     this.#failure = new Failure(
       `${member.name} ended ${MAX_SHORT_LIVES} times right after its start; the last lines of ` +
         `${this.logFile(member.name)}:\n${lastLines(this.logFile(member.name), 10)}`,

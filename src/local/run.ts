@@ -3,25 +3,23 @@
  * services, orders, audit. What `deno task demo`, the end-to-end tests and the bench are made of.
  */
 import { Failure } from "../runtime/program.ts";
-import { pause } from "../runtime/stop.ts";
 import { makeCatalog } from "../ops/catalog_data.ts";
 import { seed } from "../ops/seed.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../store/catalog.ts";
 import { openDatabase } from "../store/open.ts";
-import { allCaughtUp } from "../stream/all_caught_up.ts";
 import { createClient } from "../stream/client.ts";
 import { follow } from "../stream/follow.ts";
 import { createTopics } from "../stream/topics.ts";
 import { Names, type Service } from "../topology.ts";
-import type { Broker } from "./broker.ts";
-import { startBroker } from "./cluster.ts";
 import { type ClaimedFolder, claimFolder } from "./claim_folder.ts";
+import { type Cluster, nodeLines, startCluster } from "./cluster.ts";
 import type { Placing } from "./figures.ts";
 import { Pipeline } from "./pipeline.ts";
+import { type Orders, placeOrders } from "./place_orders.ts";
 import type { Progress } from "./progress_line.ts";
 import { createTally, type Tally } from "./tally.ts";
-import { argumentsOf, PROJECT, startTask } from "./task_process.ts";
+import { argumentsOf, PROJECT } from "./task_process.ts";
 
 export interface RunOptions {
   /** Its data goes to a new folder in `<dataDir>/demo`, or `demo-2` … while another run uses that. */
@@ -32,7 +30,9 @@ export interface RunOptions {
   readonly databaseUrl: string;
   /** An existing cluster; otherwise one is started. */
   readonly external?: readonly string[] | undefined;
-  /** Where Kafka should listen; another port is taken if this one is. 0: any free one. */
+  /** How many nodes that one has; 1 unless said. */
+  readonly nodes?: number;
+  /** Where they should listen, the first of them; other ports are taken if these are. 0: any free ones. */
   readonly port?: number;
   /** Pieces of each product, give or take a quarter: about as many as there will be orders. */
   readonly initialStock?: number;
@@ -41,23 +41,16 @@ export interface RunOptions {
   readonly onNotice: (line: string) => void;
 }
 
-export interface Orders {
-  readonly orders: number;
-  /** Orders a second; 0 as fast as it can. */
-  readonly rate: number;
-  readonly seed: number;
-}
-
 export interface Run {
   readonly pipeline: Pipeline;
   /** undefined with an existing cluster. */
-  readonly broker: Broker | undefined;
+  readonly cluster: Cluster | undefined;
   readonly names: Names;
   readonly brokers: readonly string[];
   readonly directory: string;
   /** A file with the settings of this run, for commands by hand: `--env FILE`. */
   readonly envFile: string;
-  /** Places orders and waits until each has its outcome and no service has anything left to read. */
+  /** Places orders and waits for what becomes of them: see `placeOrders`. */
   place(
     orders: Orders,
     signal: AbortSignal,
@@ -85,24 +78,24 @@ export interface Run {
 
 /** Not 9092: services that were started by hand wait there for a broker of their own. */
 const DEFAULT_PORT = 19_092;
-const POLL_MS = 200;
 
 export async function openRun(options: RunOptions): Promise<Run> {
   const folder = await claimFolder(options.dataDir, "demo");
-  let broker: Broker | undefined;
+  let cluster: Cluster | undefined;
   try {
     const directory = await freshFolder(folder.directory);
     if (!options.external) {
-      broker = await startBroker({
+      const { port = DEFAULT_PORT, nodes = 1 } = options;
+      cluster = await startCluster({
         directory: `${directory}/kafka`,
-        port: options.port ?? DEFAULT_PORT,
+        ports: Array.from({ length: nodes }, (_, n) => port === 0 ? 0 : port + n),
         portPolicy: "prefer",
         onNotice: options.onNotice,
       });
     }
-    return await prepareRun(options, folder, directory, broker);
+    return await prepareRun(options, folder, directory, cluster);
   } catch (error) {
-    await broker?.stop();
+    await cluster?.stop();
     folder.release();
     throw error;
   }
@@ -113,10 +106,11 @@ async function prepareRun(
   options: RunOptions,
   folder: ClaimedFolder,
   directory: string,
-  broker: Broker | undefined,
+  cluster: Cluster | undefined,
 ): Promise<Run> {
   const { partitions, guarantee, databaseUrl, external, onNotice } = options;
-  const brokers = external ?? [broker!.bootstrap];
+  const brokers = external ?? cluster!.nodes.map(({ bootstrap }) => bootstrap);
+  for (const line of cluster ? nodeLines(cluster) : []) onNotice(line);
   onNotice(`Kafka is ready at ${brokers.join(",")}`);
   // A cluster that others use gets topics of this run's own.
   const names = new Names(external ? `demo-${Date.now().toString(36)}.` : "");
@@ -175,7 +169,7 @@ async function prepareRun(
 
   return {
     pipeline,
-    broker,
+    cluster,
     names,
     brokers,
     directory,
@@ -186,51 +180,11 @@ async function prepareRun(
       return examples.get("OrderCancelled") ?? examples.get("OrderConfirmed") ?? "ORDER_ID";
     },
 
-    async place({ orders, rate, seed }, signal, onProgress) {
-      const simulator = startTask({
-        task: "simulator",
-        name: "simulator",
-        args: ["--orders", `${orders}`, "--rate", `${rate}`, "--seed", `${seed}`],
-        env: { ...env, PROGRESS: "json" },
-        logFile: pipeline.logFile("simulator"),
-        stdout: "piped",
-      });
+    place(orders, signal, onProgress) {
       counter = createTally();
-      let placed = 0;
-      let acknowledged = 0;
-      const startedAt = performance.now();
-      let seconds = 0;
-      const reading = (async () => {
-        for await (const text of simulator.lines) {
-          ({ placed, acknowledged } = JSON.parse(text));
-          seconds = (performance.now() - startedAt) / 1_000;
-        }
-      })();
-      const progress = () => ({ placed, settled: counter.tally.settled, total: orders });
-      const goOn = () => !signal.aborted;
-      while (simulator.running && goOn()) {
-        onProgress(progress());
-        await pause(POLL_MS, signal);
-        pipeline.throwIfFailed();
-      }
-      if (!goOn()) await simulator.stop(5_000);
-      const { code } = await simulator.status;
-      await reading;
-      if (goOn() && code !== 0) {
-        throw new Error(`the simulator exited with ${code}: see ${pipeline.logFile("simulator")}`);
-      }
-      while (goOn() && counter.tally.settled < acknowledged) {
-        onProgress(progress());
-        await pause(POLL_MS, signal);
-        pipeline.throwIfFailed();
-      }
-      onProgress(progress());
-      // Cancelled orders still have their stock released and their payment refunded.
-      while (goOn() && !await allCaughtUp(kafka, names)) {
-        await pause(POLL_MS, signal);
-        pipeline.throwIfFailed();
-      }
-      return { acknowledged, seconds };
+      const tally = () => counter.tally;
+      const watch = { tally, signal, onProgress, onNotice };
+      return placeOrders(orders, { kafka, names, env, pipeline, ...watch });
     },
 
     async audit() {
@@ -262,7 +216,7 @@ async function prepareRun(
       await pipeline.stop();
       following.abort();
       await Promise.allSettled([outcomes, deadLetters]);
-      await broker?.stop();
+      await cluster?.stop();
       folder.release();
     },
   };

@@ -13,7 +13,7 @@ export function foreignImages({ strimzi }: Pick<KindConfig, "strimzi">): string[
   return strimzi === "stand-in" ? [database, STAND_IN_KAFKA] : [
     database,
     `quay.io/strimzi/operator:${STRIMZI_VERSION}`,
-    `quay.io/strimzi/kafka:${STRIMZI_VERSION}-kafka-4.3.1`,
+    `quay.io/strimzi/kafka:${STRIMZI_VERSION}-kafka-4.2.1`,
   ];
 }
 
