@@ -55,7 +55,7 @@ function removedAtEnd<T extends { remove(): Promise<void> }>(kafka: T): T & Asyn
 const COORDINATORS_LIMIT_MS = 60_000;
 
 /** Kafka makes the topics of its coordinators when the first group and the first transaction come. */
-async function untilCoordinatorsAnswer(bootstrap: string): Promise<void> {
+export async function untilCoordinatorsAnswer(bootstrap: string): Promise<void> {
   const kafka = createClient({ brokers: bootstrap.split(",") }, "test");
   const deadline = performance.now() + COORDINATORS_LIMIT_MS;
   for (;;) {
