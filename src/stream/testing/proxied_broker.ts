@@ -3,7 +3,7 @@
  * tells its clients is the proxy's address; the plain one is for Kafka itself (a broker sends its
  * transaction markers to itself over the network) and for its tools, whom no fault is to strike.
  */
-import { startBroker } from "../../local/broker.ts";
+import { startBroker } from "../../local/cluster.ts";
 import { freePort, LOOPBACK } from "../../local/kafka/ports.ts";
 import { type TestBroker, untilCoordinatorsAnswer } from "../../local/testing.ts";
 import { KafkaProxy } from "./kafka_proxy.ts";
