@@ -13,7 +13,7 @@ import { follow } from "../stream/follow.ts";
 import { createTopics } from "../stream/topics.ts";
 import { Names, type Service } from "../topology.ts";
 import { type ClaimedFolder, claimFolder } from "./claim_folder.ts";
-import { type Cluster, nodeLines, startCluster } from "./cluster.ts";
+import { type Cluster, type ClusterOptions, nodeLines, startCluster } from "./cluster.ts";
 import type { Placing } from "./figures.ts";
 import { Pipeline } from "./pipeline.ts";
 import { type Orders, placeOrders } from "./place_orders.ts";
@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly nodes?: number;
   /** Where they should listen, the first of them; other ports are taken if these are. 0: any free ones. */
   readonly port?: number;
+  /** For tests with proxies before the nodes: the nodes' own ports, and those that clients are told. */
+  readonly proxied?: Pick<ClusterOptions, "ports" | "advertisedPort">;
   /** Pieces of each product, give or take a quarter: about as many as there will be orders. */
   readonly initialStock?: number;
   /** Further settings of the services. */
@@ -89,6 +91,7 @@ export async function openRun(options: RunOptions): Promise<Run> {
       cluster = await startCluster({
         directory: `${directory}/kafka`,
         ports: Array.from({ length: nodes }, (_, n) => port === 0 ? 0 : port + n),
+        ...options.proxied,
         portPolicy: "prefer",
         onNotice: options.onNotice,
       });

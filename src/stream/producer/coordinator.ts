@@ -22,21 +22,29 @@ const MOVED: readonly number[] = [
   ERRORS.COORDINATOR_NOT_AVAILABLE.code,
 ];
 
+export interface AskOptions {
+  /** How long it may take. */
+  readonly limitMs: number;
+  /**
+   * Whether to ask again when no answer comes. The first request may then be carried out after the
+   * second, and after whatever was asked later: only for one that this does not harm.
+   */
+  readonly repeatable: boolean;
+  /** Gives up before the next attempt when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
 export interface Coordinators {
   /**
    * Asks the coordinator of `key` until it has done what the request says.
    *
-   * @param options.limitMs how long it may take
-   * @param options.repeatable whether to ask again when no answer comes. The first request may then be
-   * carried out after the second, and after whatever was asked later: only for one that this does not
-   * harm
    * @throws {ProducerError} it is refused, or gets no answer
    */
   ask<Answer extends CodeAnswer>(
     type: CoordinatorType,
     key: string,
     request: WireRequest<Answer>,
-    options: { limitMs: number; repeatable: boolean },
+    options: AskOptions,
   ): Promise<Answer>;
 }
 
@@ -62,7 +70,7 @@ export function createCoordinators(cluster: Cluster): Coordinators {
   }
 
   return {
-    async ask(type, key, request, { limitMs, repeatable }) {
+    async ask(type, key, request, { limitMs, repeatable, signal }) {
       const { apiName } = request.request;
       const what = type === "any" ? apiName : `${apiName} of ${key}`;
       const deadline = performance.now() + limitMs;
@@ -85,8 +93,8 @@ export function createCoordinators(cluster: Cluster): Coordinators {
             if (!repeatable) throw last;
           }
         }
-        if (performance.now() + waitMs >= deadline) throw late(last, limitMs);
-        await pause(waitMs);
+        if (signal?.aborted || performance.now() + waitMs >= deadline) throw late(last, limitMs);
+        await pause(waitMs, signal);
       }
     },
   };

@@ -34,6 +34,8 @@ export interface DeliveryLimits {
   /** Milliseconds of a clock that only goes forward. */
   readonly now: () => number;
   readonly pause: (ms: number) => Promise<void>;
+  /** Gives up before the next attempt when it aborts. */
+  readonly signal?: AbortSignal | undefined;
   /** Told once when a partition has to be tried again, and why. */
   readonly onRetry?: ((error: ProducerError) => void) | undefined;
 }
@@ -62,7 +64,9 @@ export async function deliver(
     const [first] = failures.values();
     if (attempt === 1) limits.onRetry?.(first!);
     rest = [...failures.keys()];
-    if (limits.now() + waitMs >= deadline) throw late(rest, first!, limits.deliveryTimeoutMs);
+    if (limits.signal?.aborted || limits.now() + waitMs >= deadline) {
+      throw late(rest, first!, limits.deliveryTimeoutMs);
+    }
     await limits.pause(waitMs);
     waitMs = Math.min(RETRY_MS.most, waitMs * 2);
     // Without an answer we go by what we knew, until the time is up.

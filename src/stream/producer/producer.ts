@@ -60,6 +60,7 @@ export class Producer {
   #busy = false;
   /** Some request got no answer, and may be carried out at any time. */
   #unanswered = false;
+  readonly #closing = new AbortController();
   readonly #inTransaction = new Set<string>();
   readonly #sequences = createSequences();
   readonly #leaders: Leaders;
@@ -117,7 +118,8 @@ export class Producer {
       await deliver(groups.map((group) => this.#encode(group)), this.#leaders, {
         deliveryTimeoutMs: this.options.deliveryTimeoutMs,
         now: () => performance.now(),
-        pause,
+        pause: (ms) => pause(ms, this.#closing.signal),
+        signal: this.#closing.signal,
         onRetry: this.options.onRetry,
       });
     });
@@ -164,11 +166,12 @@ export class Producer {
   }
 
   /**
-   * Lets go of the connections. An open transaction is aborted, if nothing of it may still be on its
+   * Lets go of the connections; what is at work gives up. An open transaction is aborted, if nothing of it may still be on its
    * way: a batch that comes after the abort would hang in the log. Else its time-out ends it, or the
    * next owner of the transactional id.
    */
   async close(): Promise<void> {
+    this.#closing.abort();
     if (this.#inTransaction.size > 0 && !this.#unanswered && !this.#busy) {
       await this.#endTransaction(false, ABORT_LIMIT_MS).catch(() => {});
     }
@@ -211,7 +214,8 @@ export class Producer {
     limitMs = this.options.deliveryTimeoutMs,
   ): Promise<void> {
     try {
-      await this.coordinators.ask(type, key, request, { limitMs, repeatable: false });
+      const { signal } = this.#closing;
+      await this.coordinators.ask(type, key, request, { limitMs, repeatable: false, signal });
     } catch (error) {
       if ((error as ProducerError).type === "NO_ANSWER") this.#unanswered = true;
       throw error;

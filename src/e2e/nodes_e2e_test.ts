@@ -1,0 +1,178 @@
+/**
+ * The whole pipeline on three Kafka nodes, replication factor 3 and min.insync.replicas 2, two members
+ * a service, while nodes are restarted, killed and cut off, and leaders and coordinators move. Nobody
+ * restarts a member by hand. SEEDS=1,2,3 runs the first scenario with each of them.
+ */
+import { assert } from "@std/assert";
+import type { Broker } from "../local/broker.ts";
+import type { Cluster } from "../local/cluster.ts";
+import { disturbNodes } from "../local/disturb.ts";
+import { freePort } from "../local/kafka/ports.ts";
+import { readMetadata } from "../local/kafka/metadata.ts";
+import type { Run } from "../local/run.ts";
+import { pause } from "../runtime/stop.ts";
+import { createClient } from "../stream/client.ts";
+import { createCluster } from "../stream/producer/cluster.ts";
+import { KafkaProxy } from "../stream/testing/kafka_proxy.ts";
+import { until } from "../stream/testing.ts";
+import { TOPIC_NAMES } from "../topology.ts";
+import { scenario, type ScenarioOptions } from "./scenario.ts";
+
+const ORDERS = 9_000;
+/** How long a node is cut off, and two of them are gone: longer than a transaction may stay open. */
+const FAULT_MS = 12_000;
+const SEEDS = (Deno.env.get("SEEDS") ?? "1").split(",").map(Number);
+
+const onThreeNodes: ScenarioOptions = {
+  nodes: 3,
+  orders: ORDERS,
+  rate: 400,
+  replicas: { validator: 2, inventory: 2, payment: 2, fulfillment: 2 },
+};
+
+function restartAndKillEach(run: Run): Promise<void> {
+  return disturbNodes(run.cluster!, {
+    share: () => run.tally().settled / ORDERS,
+    signal: new AbortController().signal,
+    onNotice: (line) => console.log(line),
+  });
+}
+
+for (const seed of SEEDS) {
+  Deno.test(`three nodes, seed ${seed}: each restarted in order, then each killed`, () =>
+    scenario(restartAndKillEach, { ...onThreeNodes, seed }));
+}
+
+Deno.test("three nodes, at_least_once: each restarted in order, then each killed: nothing is lost", () =>
+  scenario(restartAndKillEach, {
+    ...onThreeNodes,
+    guarantee: "at_least_once",
+    // What is repeated is what this guarantee allows: events, and whatever is added up from them.
+    mayFail: [
+      "no event twice",
+      "per product: initial + changes = on hand, never below zero",
+      "per currency: processed - refunded = confirmed",
+    ],
+  }));
+
+Deno.test("three nodes: leaders moved by a reassignment and by an election, coordinators killed", () =>
+  scenario(async (run, settled) => {
+    const cluster = run.cluster!;
+    await settled(0.1);
+    const before = await leadersOf(cluster);
+    // Away from where they are, and back in another order; then whoever comes first is to lead.
+    await reassign(cluster, before, (leader) => others(leader));
+    await until("all leaders have moved", async () => {
+      const now = await leadersOf(cluster);
+      return [...before].every(([name, leader]) => now.get(name) !== leader);
+    });
+    await reassign(cluster, before, (leader) => [...others(leader), leader]);
+    await cluster.inSync();
+    await settled(0.3);
+    await cluster.runTool("org.apache.kafka.tools.LeaderElectionCommand", [
+      ...["--bootstrap-server", cluster.bootstrap],
+      ...["--election-type", "preferred", "--all-topic-partitions"],
+    ]).catch(() => {}); // Says of those that lead already that no election was needed.
+    for (const [share, type] of [[0.4, "group"], [0.6, "transaction"]] as const) {
+      await settled(share);
+      const node = await coordinatorOf(run, type);
+      await node.kill();
+      await node.start();
+      await cluster.inSync();
+    }
+  }, onThreeNodes));
+
+Deno.test("three nodes: one cut off from the clients alone, then two of three gone and back", async () => {
+  const ports: number[] = [];
+  while (ports.length < 3) ports.push(await freePort(...ports));
+  const proxies: KafkaProxy[] = [];
+  try {
+    for (const port of ports) {
+      const proxy = await KafkaProxy.open();
+      proxy.forwardTo(port);
+      proxies.push(proxy);
+    }
+    await scenario((run, settled) => cutOff(run, proxies, settled), {
+      ...onThreeNodes,
+      proxied: { ports, advertisedPort: (nodeId) => proxies[nodeId - 1]!.port },
+      env: { KAFKA_BROKERS: proxies.map(({ bootstrap }) => bootstrap).join() },
+    });
+  } finally {
+    for (const proxy of proxies) await proxy[Symbol.asyncDispose]();
+  }
+});
+
+async function cutOff(
+  run: Run,
+  proxies: readonly KafkaProxy[],
+  settled: (share: number) => Promise<void>,
+): Promise<void> {
+  for (const [index, how] of (["close", "silence"] as const).entries()) {
+    await settled(0.1 + 0.2 * index);
+    const proxy = proxies[index]!;
+    await proxy.cut(how);
+    await pause(FAULT_MS);
+    proxy.restore();
+  }
+  await settled(0.6);
+  const [, second, third] = run.cluster!.nodes;
+  await Promise.all([second!.kill(), third!.kill()]);
+  await pause(FAULT_MS);
+  await Promise.all([second!.start(), third!.start()]);
+  await run.cluster!.inSync();
+}
+
+/** Leaders of the order topics' partitions, by `topic/partition`. */
+async function leadersOf(cluster: Cluster): Promise<Map<string, number>> {
+  const { partitions } = await readMetadata(cluster.nodes[0]!.port);
+  const ours = partitions.filter(({ topic }) => TOPIC_NAMES.some((name) => name === topic));
+  return new Map(ours.map(({ topic, partition, leader }) => [`${topic}/${partition}`, leader]));
+}
+
+function others(leader: number): number[] {
+  return [1, 2, 3].filter((node) => node !== leader);
+}
+
+/** Gives each partition the replicas that `choose` says for its leader. */
+async function reassign(
+  cluster: Cluster,
+  leaders: ReadonlyMap<string, number>,
+  choose: (leader: number) => number[],
+): Promise<void> {
+  const partitions = [...leaders].map(([name, leader]) => {
+    const [topic, partition] = name.split("/");
+    return { topic, partition: Number(partition), replicas: choose(leader) };
+  });
+  const file = await Deno.makeTempFile({ suffix: ".json" });
+  await Deno.writeTextFile(file, JSON.stringify({ version: 1, partitions }));
+  try {
+    await cluster.runTool("org.apache.kafka.tools.reassign.ReassignPartitionsCommand", [
+      ...["--bootstrap-server", cluster.bootstrap],
+      ...["--reassignment-json-file", file, "--execute"],
+    ]);
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+/** The node that coordinates the validator's group, or one of its transactional ids. */
+async function coordinatorOf(run: Run, type: "group" | "transaction"): Promise<Broker> {
+  const kafka = createClient({ brokers: run.brokers }, "test");
+  const cluster = createCluster(kafka);
+  try {
+    await cluster.connect();
+    await cluster.refreshMetadata();
+    const found = await cluster.findGroupCoordinator({
+      groupId: type === "group"
+        ? run.names.group("validator")
+        : run.names.transactionalId("validator", "orders.raw", 0),
+      coordinatorType: type === "group" ? 0 : 1,
+    });
+    const { nodeId } = found as unknown as { nodeId: string };
+    const node = run.cluster!.nodes.find((node) => node.nodeId === Number(nodeId));
+    assert(node);
+    return node;
+  } finally {
+    await cluster.disconnect();
+  }
+}
