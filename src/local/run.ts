@@ -68,7 +68,7 @@ export interface Run {
   auditAsJson(): Promise<{
     passed: boolean;
     events: Record<string, number>;
-    checks: { passed: boolean }[];
+    checks: { title: string; passed: boolean }[];
   }>;
   /** The members of a service's consumer group right now. */
   groupSize(service: Service): Promise<number>;
