@@ -8,6 +8,7 @@ import { Unavailable } from "../store/database.ts";
 import type { Topic } from "../topology.ts";
 import { isBug } from "./attempt.ts";
 import { explain, isKafkaError } from "./client.ts";
+import { watchHeartbeats } from "./heartbeats.ts";
 import { MAX_PART_BYTES } from "./in_parts.ts";
 import { Lane } from "./lane.ts";
 import { LaneFailures } from "./lane_failures.ts";
@@ -51,6 +52,7 @@ export class Session {
   readonly #group: string;
   readonly #consumer: Consumer;
   readonly #offsets: StableOffsets;
+  readonly #heartbeatMs: number;
   /** Aborts when the group rebalances or the session ends: batches stop between two transactions. */
   #handover = new AbortController();
   #stopping = false;
@@ -65,10 +67,11 @@ export class Session {
     this.#group = options.names.group(options.service);
     this.#topicByName = new Map(topics.map((topic) => [options.names.topic(topic), topic]));
     this.#offsets = createStableOffsets(kafka, this.#group);
+    this.#heartbeatMs = Math.floor(options.sessionTimeoutMs / 5);
     this.#consumer = kafka.consumer({
       groupId: this.#group,
       sessionTimeout: options.sessionTimeoutMs,
-      heartbeatInterval: Math.floor(options.sessionTimeoutMs / 5),
+      heartbeatInterval: this.#heartbeatMs,
       rebalanceTimeout: options.sessionTimeoutMs,
       maxBytes: FETCH_BYTES,
       maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
@@ -100,6 +103,10 @@ export class Session {
       ({ payload }) => this.#onAssignment(payload.memberAssignment),
     );
     consumer.on(consumer.events.REBALANCING, () => this.options.metrics.rebalances.inc());
+    const stopWatching = watchHeartbeats(consumer, this.#heartbeatMs, {
+      onSilence: this.setState,
+      onHeard: () => this.setState(this.#failures.why),
+    });
     const flushing = setInterval(() => void this.#flush({ force: false }), 500);
     try {
       await consumer.connect();
@@ -116,6 +123,7 @@ export class Session {
       return { error, fatal: isBug(error) };
     } finally {
       clearInterval(flushing);
+      stopWatching();
       await this.#stop();
     }
   }

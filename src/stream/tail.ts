@@ -17,6 +17,7 @@ import { isBug } from "./attempt.ts";
 import { createClient, explain } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
+import { watchHeartbeats } from "./heartbeats.ts";
 import { createPositions, type Positions } from "./positions.ts";
 
 export interface TailOptions {
@@ -111,7 +112,15 @@ export function createTail(options: TailOptions): Tail {
           onWait: setState,
         });
         if (signal.aborted) break;
-        const session = { ...options, kafka, topicByName, positions, onBatch, onAssignment };
+        const session = {
+          ...options,
+          kafka,
+          topicByName,
+          positions,
+          onBatch,
+          onAssignment,
+          setState,
+        };
         const crash = await runSession(session, signal);
         if (crash?.fatal) throw crash.error;
         if (crash) {
@@ -131,6 +140,7 @@ interface Session extends TailOptions {
   readonly positions: Positions;
   readonly onBatch: (payload: EachBatchPayload) => void;
   readonly onAssignment: (assignment: Record<string, number[]>) => void;
+  readonly setState: (state: string | undefined) => void;
 }
 
 interface Crash {
@@ -177,6 +187,10 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     const { topic, partition, batchSize, lastOffset } = payload;
     if (batchSize === 0) session.positions.advance(topic, partition, Number(lastOffset) + 1);
   });
+  const stopWatching = watchHeartbeats(consumer, HEARTBEAT_MS, {
+    onSilence: session.setState,
+    onHeard: () => session.setState(undefined),
+  });
   const committing = setInterval(() => void commit(), COMMIT_EVERY_MS);
   try {
     await consumer.connect();
@@ -200,6 +214,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
   } finally {
     signal.removeEventListener("abort", onAbort);
     clearInterval(committing);
+    stopWatching();
     const drained = (async () => {
       await commit();
       await consumer.disconnect();

@@ -4,7 +4,7 @@
  * it is another one now.
  */
 import { pause, settlesWithin } from "../../runtime/stop.ts";
-import { dropConnections } from "../mends.ts";
+import { dropConnections } from "../mends/connection.ts";
 import type { Broker, Cluster, WireRequest } from "./cluster.ts";
 import { errorOf, ERRORS, noAnswer, ProducerError, remedyOf } from "./errors.ts";
 import type { CodeAnswer } from "./requests.ts";
@@ -14,6 +14,8 @@ const COORDINATOR_TYPES = { group: 0, transaction: 1 } as const;
 /** `any`: a request that every broker answers. */
 export type CoordinatorType = keyof typeof COORDINATOR_TYPES | "any";
 
+/** A broker that does not answer may be frozen, or cut off, and another one be asked meanwhile. */
+const MAX_ATTEMPT_MS = 15_000;
 /** A transaction that follows closely on another waits for the markers of that one: some 10 ms. */
 const RETRY_MS = { first: 10, most: 300 };
 
@@ -30,6 +32,8 @@ export interface AskOptions {
    * second, and after whatever was asked later: only for one that this does not harm.
    */
   readonly repeatable: boolean;
+  /** Looks the coordinator up, however well it is known: one of yesterday may not know that it is. */
+  readonly fresh?: boolean;
   /** Gives up before the next attempt when it aborts. */
   readonly signal?: AbortSignal;
 }
@@ -70,17 +74,22 @@ export function createCoordinators(cluster: Cluster): Coordinators {
   }
 
   return {
-    async ask(type, key, request, { limitMs, repeatable, signal }) {
+    async ask(type, key, request, { limitMs, repeatable, fresh, signal }) {
       const { apiName } = request.request;
       const what = type === "any" ? apiName : `${apiName} of ${key}`;
       const deadline = performance.now() + limitMs;
+      const attemptMs = repeatable ? Math.min(MAX_ATTEMPT_MS, limitMs / 2) : limitMs;
       for (let waitMs = RETRY_MS.first;; waitMs = Math.min(RETRY_MS.most, waitMs * 1.5)) {
         let last: ProducerError;
+        if (fresh) known.delete(`${type} ${key}`);
         const broker = await coordinatorOf(type, key).catch((error) => noCoordinator(what, error));
-        if (broker instanceof ProducerError) last = broker;
-        else {
+        if (broker instanceof ProducerError) {
+          last = broker;
+          if (last.remedy === "end") throw last;
+        } else {
           try {
-            const answer = await answerOf(broker, request, deadline - performance.now());
+            const leftMs = deadline - performance.now();
+            const answer = await answerOf(broker, request, Math.min(attemptMs, leftMs));
             const code = worstOf(answer.codes);
             if (remedyOf(code) === "success") return answer;
             if (remedyOf(code) !== "repeat") throw errorOf(code, what);
@@ -129,7 +138,13 @@ function worstOf(codes: readonly number[]): number {
   return reasons.find((code) => remedyOf(code) !== "repeat") ?? reasons[0] ?? failed[0] ?? 0;
 }
 
-function noCoordinator(what: string, cause: unknown): ProducerError {
+function noCoordinator(what: string, error: unknown): ProducerError {
+  const cause = rootOf(error);
+  // kafkajs and Kafka have the same names for missing rights.
+  const { type = "" } = cause as { type?: string };
+  if (type.endsWith("AUTHORIZATION_FAILED") && type in ERRORS) {
+    return errorOf(ERRORS[type as keyof typeof ERRORS].code, what);
+  }
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ProducerError(
     "COORDINATOR_NOT_AVAILABLE",
@@ -137,6 +152,10 @@ function noCoordinator(what: string, cause: unknown): ProducerError {
     `${what}: no coordinator is found (${why})`,
     { cause },
   );
+}
+
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : error;
 }
 
 function late(last: ProducerError, limitMs: number): ProducerError {

@@ -40,6 +40,8 @@ export interface DeliveryLimits {
   readonly onRetry?: ((error: ProducerError) => void) | undefined;
 }
 
+/** A leader that does not answer may be frozen, or cut off, and another one lead by now. */
+const MAX_ATTEMPT_MS = 15_000;
 /** The first attempt after a failure is nearly at once: a moved leader is known at once. */
 const RETRY_MS = { first: 10, most: 500 };
 
@@ -57,8 +59,10 @@ export async function deliver(
   const deadline = limits.now() + limits.deliveryTimeoutMs;
   let rest = batches;
   let waitMs = RETRY_MS.first;
+  const attemptMs = Math.min(MAX_ATTEMPT_MS, limits.deliveryTimeoutMs / 2);
   for (let attempt = 1;; attempt++) {
-    const failures = await attemptAll(rest, leaders, deadline - limits.now());
+    const leftMs = deadline - limits.now();
+    const failures = await attemptAll(rest, leaders, Math.min(attemptMs, leftMs));
     if (failures.size === 0) return;
     for (const error of failures.values()) if (error.remedy !== "repeat") throw error;
     const [first] = failures.values();
