@@ -74,7 +74,8 @@ function findUnaccounted(
   for (const service of services) {
     const committed = before.get(service, topic, record.partition) ?? 0;
     if (record.offset >= committed) continue;
-    findings.add("ahead", who, `${service} has committed ${committed}, past ${place}`);
+    const skipped = `${service} has committed ${committed}, past ${place}, and did not answer it`;
+    findings.add("ahead", who, skipped);
   }
 }
 

@@ -86,7 +86,12 @@ export function appendCopy(world: World, record: LogRecord): LogRecord {
   return append(world, record.topic, record.partition, record);
 }
 
-function append(
+/**
+ * Appends any message to any topic.
+ *
+ * @param topic its name on the cluster
+ */
+export function append(
   world: World,
   topic: string,
   partition: number,
