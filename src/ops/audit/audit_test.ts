@@ -179,7 +179,7 @@ Deno.test("audit: looks again, for a while, where an offset seems to be behind",
   const world = createWorld(["confirmed"]);
   const [early, late] = [createWorld([]).committed, world.committed];
   const committed = (time: number) => time === 1 ? early : late;
-  assert(passed(await auditWorld(world, { committed, patienceMs: 60_000 })));
+  assert(passed(await auditWorld(world, { committed, patienceMs: 5_000 })));
   assert(!passed(await auditWorld(world, { committed, patienceMs: 0 })));
 });
 
