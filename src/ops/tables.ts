@@ -73,7 +73,7 @@ export const charges = {
   }),
 };
 
-/** What fulfillment knows of an order. */
+/** What fulfillment knows of an order, and which message of which order topic completed it. */
 export const joins = {
   owner: "fulfillment",
   table: table("joins", "order_id", {
@@ -81,6 +81,8 @@ export const joins = {
     stock: "text",
     payment: "text",
     outcome: "text",
+    decided_by_topic: "text",
+    decided_by_offset: "integer",
   }),
 };
 

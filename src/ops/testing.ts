@@ -10,6 +10,7 @@ import { openDatabase } from "../store/open.ts";
 import { createClient } from "../stream/client.ts";
 import { createTopics } from "../stream/topics.ts";
 import { openTransactionalSender } from "../stream/transaction.ts";
+import { PROCESSORS } from "../topology.ts";
 import { PARTITIONS, type TableName, type World } from "./audit/testing/world.ts";
 
 /** The services' tables, as they declare them. */
@@ -22,8 +23,9 @@ const TABLES: readonly { owner: string; tables: readonly Table[] }[] = [
   { owner: "fulfillment", tables: [joins] },
 ];
 
-/** Creates a world's topics and writes its records, at the offsets that they say. */
-export async function publishWorld(bootstrap: string, { names, records }: World): Promise<void> {
+/** Creates a world's topics, writes its records, at the offsets that they say, and commits its offsets. */
+export async function publishWorld(bootstrap: string, world: World): Promise<void> {
+  const { names, records, committed } = world;
   const kafka = createClient({ brokers: [bootstrap] }, "test");
   await createTopics(kafka, names, { partitions: PARTITIONS, replicationFactor: 1 });
   const sender = await openTransactionalSender(kafka, `${names.prefix}test`);
@@ -32,6 +34,31 @@ export async function publishWorld(bootstrap: string, { names, records }: World)
     await sender.send(records);
   } finally {
     await sender.close();
+  }
+  for (const service of PROCESSORS) {
+    await commitOffsets(kafka, names.group(service), committed[service]);
+  }
+}
+
+/** Commits a group's offsets, by `topic partition`, without being a member of it. */
+async function commitOffsets(
+  kafka: ReturnType<typeof createClient>,
+  group: string,
+  offsets: ReadonlyMap<string, number>,
+): Promise<void> {
+  if (offsets.size === 0) return;
+  const topics = [...offsets].map(([place, offset]) => {
+    const [topic, partition] = place.split(" ");
+    return { topic: topic!, partitions: [{ partition: Number(partition), offset: `${offset}` }] };
+  });
+  const producer = kafka.producer({ transactionalId: `${group}-test`, maxInFlightRequests: 1 });
+  await producer.connect();
+  try {
+    const transaction = await producer.transaction();
+    await transaction.sendOffsets({ consumerGroupId: group, topics });
+    await transaction.commit();
+  } finally {
+    await producer.disconnect();
   }
 }
 

@@ -1,7 +1,7 @@
-/** Whether the whole pipeline is at rest: nothing is waiting for any service, and nothing came. */
+/** Whether the whole pipeline is at rest: nothing is waiting for any service, and nothing came; or what is. */
 import type { Kafka } from "kafkajs";
 import { type Names, PROCESSORS, TOPIC_NAMES, topicsReadBy } from "../topology.ts";
-import { hasCaughtUp } from "./backlog.ts";
+import { backlogOf, hasCaughtUp } from "./backlog.ts";
 import { isKafkaError } from "./client.ts";
 import { type LogReader, openLogReader } from "./log_reader.ts";
 
@@ -29,6 +29,44 @@ export async function allCaughtUp(kafka: Kafka, names: Names): Promise<boolean> 
     return false;
   } finally {
     await Promise.allSettled([admin.disconnect(), reader?.close()]);
+  }
+}
+
+/** Messages that wait for a service in one partition. */
+export interface Waiting {
+  /** The consumer group's and the topic's name on the cluster. */
+  readonly group: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly messages: number;
+}
+
+/**
+ * What waits for the services: takes as long as it takes to read all that.
+ *
+ * @throws when Kafka does not answer
+ */
+export async function whatWaits(
+  kafka: Kafka,
+  reader: LogReader,
+  names: Names,
+): Promise<Waiting[]> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const waiting: Waiting[] = [];
+    for (const service of PROCESSORS) {
+      for (const topic of topicsReadBy(service).map((name) => names.topic(name))) {
+        if (!await reader.partitionsOf(topic)) continue;
+        const group = names.group(service);
+        for (const [partition, messages] of await backlogOf(admin, reader, group, topic)) {
+          waiting.push({ group, topic, partition, messages });
+        }
+      }
+    }
+    return waiting;
+  } finally {
+    await admin.disconnect();
   }
 }
 

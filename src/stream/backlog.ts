@@ -1,6 +1,6 @@
 /** Whether consumer groups have read all there is: the question that lag by offset cannot answer. */
 import type { Admin } from "kafkajs";
-import type { LogReader } from "./log_reader.ts";
+import type { LogReader, LogRecord } from "./log_reader.ts";
 import { committedOffsets } from "./offsets.ts";
 
 /**
@@ -14,6 +14,33 @@ export async function hasCaughtUp(
   group: string,
   topic: string,
 ): Promise<boolean> {
+  for await (const records of unread(admin, reader, group, topic)) {
+    if (records.length > 0) return false;
+  }
+  return true;
+}
+
+/** How many committed records of `topic` the group has not processed, by partition; only where any. */
+export async function backlogOf(
+  admin: Admin,
+  reader: LogReader,
+  group: string,
+  topic: string,
+): Promise<Map<number, number>> {
+  const counts = new Map<number, number>();
+  for await (const records of unread(admin, reader, group, topic)) {
+    for (const { partition } of records) counts.set(partition, (counts.get(partition) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** The committed records between what the group has committed and the end of the log. */
+async function* unread(
+  admin: Admin,
+  reader: LogReader,
+  group: string,
+  topic: string,
+): AsyncGenerator<LogRecord[]> {
   const [committed, ends] = await Promise.all([
     committedOffsets(admin, group, topic),
     reader.ends(topic),
@@ -23,8 +50,5 @@ export async function hasCaughtUp(
     const position = committed.get(partition) ?? first;
     if (position < end) behind.set(partition, position);
   }
-  if (behind.size === 0) return true;
-  const rest = reader.read(topic, { partitions: [...behind.keys()], from: behind });
-  for await (const records of rest) if (records.length > 0) return false;
-  return true;
+  if (behind.size > 0) yield* reader.read(topic, { partitions: [...behind.keys()], from: behind });
 }

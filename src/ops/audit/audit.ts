@@ -1,26 +1,51 @@
 /**
- * The audit: reads the log (committed records) and the tables, and says whether every order is
- * accounted for. It shares no code with the services whose work it checks: only the events' schemas,
+ * The audit: reads the log (committed records), the tables and the groups' committed offsets, and says
+ * whether every order is accounted for. It shares no code with the services whose work it checks: only the events' schemas,
  * the topology, and the readers.
  *
  * It reads against the flow, effects before causes, so that of whatever it meets the cause is there to
  * be met, even while the services work: an order on its way is then unfinished, and never an event
  * from nowhere.
+ *
+ * Committed offsets are read twice. Those that were there before the first record was read must not be
+ * ahead of any answer: an answer is published at the latest with its offset, and so is met. Those that
+ * are there after the last record was read must not be behind any answer that was met. At rest both
+ * are the same, and both verdicts exact.
  */
+import type { Waiting } from "../../stream/all_caught_up.ts";
 import type { LogReader, LogRecord } from "../../stream/log_reader.ts";
-import { deadLetterTopicOf, type Names, PROCESSORS, TOPIC_NAMES } from "../../topology.ts";
-import { charges, payments, reservations, runs, stock, type Tables } from "../tables.ts";
+import { pause } from "../../runtime/stop.ts";
+import {
+  deadLetterTopicOf,
+  type Names,
+  PROCESSORS,
+  type Topic,
+  TOPIC_NAMES,
+} from "../../topology.ts";
+import { charges, joins, payments, reservations, runs, stock, type Tables } from "../tables.ts";
 import { type Books, count, type LetterCounts, openBooks } from "./books/books.ts";
 import { type Check, closeBooks } from "./checks.ts";
 import type { Run } from "./books/ledger.ts";
+import { Committed, openLogs, READINGS } from "./books/positions.ts";
+import { offsetsBehind } from "./judge_offsets.ts";
 import { observe } from "./observe/record.ts";
 import { observeLetter, observeVerdict } from "./observe/letters.ts";
-import { observeCharge, observePayment, observeReservation, observeStock } from "./observe/rows.ts";
+import {
+  observeCharge,
+  observeJoin,
+  observePayment,
+  observeReservation,
+  observeStock,
+} from "./observe/rows.ts";
 
 export interface AuditOptions {
   readonly reader: Pick<LogReader, "ends" | "partitionsOf" | "read">;
+  /** A group's committed offsets of a topic by partition; both names as on the cluster. */
+  readonly committedOffsets: (group: string, topic: string) => Promise<ReadonlyMap<number, number>>;
   readonly names: Names;
   readonly tables: Pick<Tables, "scan">;
+  /** How long an offset may be seen later than what it belongs to; a few seconds unless said. */
+  readonly patienceMs?: number;
   readonly signal?: AbortSignal;
   /** Told now and then: what is being read, and how many records and rows were read so far. */
   readonly onProgress?: (what: string, count: number) => void;
@@ -35,7 +60,19 @@ export interface AuditReport {
   readonly deadLetters: Readonly<Record<string, Readonly<Record<string, LetterCounts>>>>;
   /** What a reader of the verdict should know. */
   readonly notes: readonly string[];
+  /** There when the services were given time to read everything, and it was not enough. */
+  readonly notAtRest?: NotAtRest;
 }
+
+export interface NotAtRest {
+  /** The time that they were given, seconds. */
+  readonly afterS: number;
+  /** What they had to read then; nothing when just then nothing was left, and more kept coming. */
+  readonly waiting: readonly Waiting[];
+}
+
+const OFFSET_PATIENCE_MS = 5_000;
+const OFFSET_POLL_MS = 500;
 
 /** @throws {Unavailable} a database does not answer; and what kafkajs throws when the cluster does not */
 export async function audit(options: AuditOptions): Promise<AuditReport> {
@@ -48,36 +85,50 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     options.onProgress?.(what, read);
   };
 
-  const inspect = async (topic: string) => {
+  const inspect = async (name: string, topic?: Topic) => {
     count(books.rows, "topics");
-    const ends = await reader.partitionsOf(topic) && await reader.ends(topic);
-    if (!ends) return books.findings.add("whole", topic, "there is no such topic");
+    const ends = await reader.partitionsOf(name) && await reader.ends(name);
+    if (!ends) return books.findings.add("whole", name, "there is no such topic");
     for (const [partition, { first }] of ends) {
       if (first === 0) continue;
       const what = `its first ${first} offsets are gone: the older messages cannot be audited`;
-      books.findings.add("whole", `${topic} ${partition}`, what);
+      books.findings.add("whole", `${name} ${partition}`, what);
     }
-    return ends;
+    if (topic) books.logs.set(topic, openLogs(name, ends));
+    return [...ends.keys()];
   };
-  const readTopic = async (topic: string, onRecord: (record: LogRecord) => void) => {
-    for await (const records of reader.read(topic, { signal })) {
+  const readTopic = async (
+    name: string,
+    partitions: readonly number[],
+    onRecord: (record: LogRecord) => void,
+  ) => {
+    for await (const records of reader.read(name, { partitions, signal })) {
       for (const record of records) onRecord(record);
-      progress(topic, records.length);
+      progress(name, records.length);
     }
   };
 
   const orderTopicOf = (name: string) => TOPIC_NAMES.find((topic) => names.topic(topic) === name);
+  books.committed.before = await readOffsets(options);
   for (const service of PROCESSORS) {
-    const topic = names.topic(deadLetterTopicOf(service));
-    if (!await inspect(topic)) continue;
-    await readTopic(topic, (record) => observeVerdict(books, record));
-    await readTopic(topic, (record) => observeLetter(books, service, record, orderTopicOf));
+    const name = names.topic(deadLetterTopicOf(service));
+    const partitions = await inspect(name);
+    if (!partitions) continue;
+    await readTopic(name, partitions, (record) => observeVerdict(books, record));
+    await readTopic(
+      name,
+      partitions,
+      (record) => observeLetter(books, service, record, orderTopicOf),
+    );
   }
   for (const topic of TOPIC_NAMES.toReversed()) {
-    if (!await inspect(names.topic(topic))) continue;
-    await readTopic(names.topic(topic), (record) => observe(books, topic, record));
+    const name = names.topic(topic);
+    const partitions = await inspect(name, topic);
+    if (!partitions) continue;
+    await readTopic(name, partitions, (record) => observe(books, topic, record));
   }
   await readTables(books, tables, progress);
+  await readOffsetsAfter(books, options);
 
   const stopped = signal?.aborted ?? false;
   const nothing = books.messages.size === 0 &&
@@ -92,6 +143,33 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     ),
     notes,
   };
+}
+
+/** What the groups have committed now. */
+async function readOffsets(
+  { reader, names, committedOffsets }: AuditOptions,
+): Promise<Committed> {
+  const committed = new Committed();
+  for (const { service, topic } of READINGS) {
+    const name = names.topic(topic);
+    if (!await reader.partitionsOf(name)) continue;
+    committed.set({ service, topic }, await committedOffsets(names.group(service), name));
+  }
+  return committed;
+}
+
+/**
+ * The same when all is read. Kafka ends a transaction partition by partition: its outputs may be there
+ * a moment before its offset is. So what seems to be behind is looked at again.
+ */
+async function readOffsetsAfter(books: Books, options: AuditOptions): Promise<void> {
+  const { signal, patienceMs = OFFSET_PATIENCE_MS } = options;
+  const deadline = performance.now() + patienceMs;
+  while (!signal?.aborted) {
+    books.committed.after = await readOffsets(options);
+    if (offsetsBehind(books).next().done || performance.now() >= deadline) return;
+    await pause(OFFSET_POLL_MS, signal);
+  }
 }
 
 async function readRuns(tables: Pick<Tables, "scan">, notes: string[]): Promise<Run[]> {
@@ -124,6 +202,7 @@ async function readTables(
       progress(name, page.length);
     }
   };
+  await readTable("joins", tables.scan(joins), observeJoin);
   await readTable("stock", tables.scan(stock), observeStock);
   await readTable("reservations", tables.scan(reservations), observeReservation);
   await readTable("payments", tables.scan(payments), observePayment);

@@ -3,8 +3,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { startTestBroker } from "../../local/testing.ts";
 import { createClient } from "../../stream/client.ts";
 import { bytes } from "../../stream/dead_letters.ts";
+import type { Processor, Topic } from "../../topology.ts";
 import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing.ts";
-import { appendCopy, eventsOf, orderId, type World } from "./testing/world.ts";
+import { appendCopy, eventsOf, orderId, placeIn, rewrite, type World } from "./testing/world.ts";
 import { createWorld, FATES } from "./testing/orders.ts";
 
 const CONFIRMED = FATES.indexOf("confirmed");
@@ -77,10 +78,33 @@ Deno.test("audit: over a real log and real tables", async (t) => {
     return world;
   };
 
+  /** Moves what a group has committed in a partition; what it committed is known from the world. */
+  const moveOffset = async (
+    { names, committed }: World,
+    service: Processor,
+    topic: Topic,
+    by: number,
+    partition = 0,
+  ) => {
+    const admin = createClient({ brokers: [bootstrap] }, "test").admin();
+    await admin.connect();
+    try {
+      const name = names.topic(topic);
+      const offset = committed[service].get(placeIn(name, partition))! + by;
+      await admin.setOffsets({
+        groupId: names.group(service),
+        topic: name,
+        partitions: [{ partition, offset: String(offset) }],
+      });
+    } finally {
+      await admin.disconnect();
+    }
+  };
+
   await t.step("passes a sound one, and exits with 0", async () => {
     const { code, stdout, stderr } = await auditWorld(await nextWorld());
     assertEquals([code, stderr], [0, ""]);
-    assertMatch(stdout, /\nAUDIT PASSED: all 23 checks hold\n$/);
+    assertMatch(stdout, /\nAUDIT PASSED: all 26 checks hold\n$/);
     assert(!stdout.includes("FAIL"), stdout);
   });
 
@@ -88,10 +112,65 @@ Deno.test("audit: over a real log and real tables", async (t) => {
     await t.step(`fails, names it, and exits with 1: ${name}`, async () => {
       const { code, stdout } = await auditWorld(await nextWorld(spoil));
       assertMatch(stdout, says);
-      assertMatch(stdout, /\nAUDIT FAILED: \d+ of 23 checks\n$/);
+      assertMatch(stdout, /\nAUDIT FAILED: \d+ of 26 checks\n$/);
       assertEquals(code, 1);
     });
   }
+
+  await t.step("fails, and names whose committed offset somebody has moved: one back", async () => {
+    const world = await nextWorld();
+    await moveOffset(world, "validator", "orders.raw", -1);
+    const { code, stdout } = await auditWorld(world);
+    assertMatch(
+      stdout,
+      /FAIL G2 no committed offset is before.*; 1 wrong\n +r1-000015: validator answered \S+orders\.raw 0@(\d+), but has committed \1:/,
+    );
+    assertEquals(code, 1);
+  });
+
+  await t.step(
+    "fails, and names whose committed offset somebody has moved: one ahead",
+    async () => {
+      // An order that the validator has not read yet.
+      const unread = (world: World) => {
+        const copy = appendCopy(world, eventsOf(world, CONFIRMED, "OrderPlaced")[0]!);
+        rewrite(world, copy, { orderId: orderId(FATES.length) });
+        const place = placeIn(copy.topic, copy.partition);
+        world.committed.validator.set(place, world.ends.get(place)! - 1);
+      };
+      const world = await nextWorld(unread);
+      const before = await auditWorld(world);
+      assertMatch(before.stdout, /r1-000016: no outcome; seen: nothing/);
+      assertMatch(before.stdout, /PASS G1 no committed offset is past/);
+      await moveOffset(world, "validator", "orders.raw", 1);
+      const { code, stdout } = await auditWorld(world);
+      assertMatch(
+        stdout,
+        /FAIL G1 no committed offset is past.*; 1 wrong\n +r1-000016: validator has committed \d+, past \S+orders\.raw 0@\d+, and did not answer it/,
+      );
+      assertEquals(code, 1);
+    },
+  );
+
+  await t.step("--wait: fails when the time is up, and says who had how much to read", async () => {
+    const world = await nextWorld();
+    const place = placeIn(world.names.topic("payment.events"), 1);
+    const messages = world.ends.get(place)!;
+    await moveOffset(world, "fulfillment", "payment.events", -messages, 1);
+    const [group, topic] = [world.names.group("fulfillment"), world.names.topic("payment.events")];
+    const output = await auditWorld(world, ["--wait", "1", "--json"]);
+    const says = `audit: not at rest after 1 s: ${group}: in ${topic} ${messages} to read: ` +
+      `${messages} in partition 1\n`;
+    assertEquals([output.code, output.stderr], [1, says]);
+    const { passed, notAtRest } = jsonOf(output);
+    const waiting = [{ group, topic, partition: 1, messages }];
+    assertEquals([passed, notAtRest], [false, { afterS: 1, waiting }]);
+  });
+
+  await t.step("--wait: does not wait for what is at rest", async () => {
+    const { code, stdout, stderr } = await auditWorld(await nextWorld(), ["--wait", "3600"]);
+    assertEquals([code, stderr], [0, ""], stdout);
+  });
 
   await t.step("--json says the same to machines", async () => {
     const world = await nextWorld((w) => drop(w, eventsOf(w, CONFIRMED, "PaymentProcessed")));
@@ -100,7 +179,7 @@ Deno.test("audit: over a real log and real tables", async (t) => {
     assertEquals([output.code, passed], [1, false]);
     const failed = checks.filter((check: { passed: boolean }) => !check.passed);
     assertEquals(failed[0].offenders[0].who, orderId(CONFIRMED));
-    assertEquals(events.OrderConfirmed, 4);
+    assertEquals(events.OrderConfirmed, 5);
   });
 
   await t.step("does not see what was never committed", async () => {

@@ -3,11 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { LogRecord } from "../../stream/log_reader.ts";
+import { type Processor, PROCESSORS, type Topic } from "../../topology.ts";
+import { type Reading, READINGS } from "./books/positions.ts";
 import { passed, reportLines } from "./report.ts";
 import {
   appendCopy,
   auditWorld,
   eventIn,
+  placeIn,
   rewrite,
   type TableName,
   type TestRow,
@@ -98,6 +101,8 @@ function alteredRow(row: TestRow): TestRow[] {
       case "run_id":
       case "finished_at":
         return [];
+      case "outcome":
+        return [{ ...row, outcome: null }];
       case "acknowledged":
         return [{ ...row, acknowledged: Number(value) + 1 }];
       case "state":
@@ -115,7 +120,54 @@ function spoils(world: World): Spoil[] {
   return [
     ...world.records.flatMap((record) => spoilsOfRecord(world, record)),
     ...Object.keys(world.tables).flatMap((name) => spoilsOfTable(world, name as TableName)),
+    ...READINGS.flatMap((reading) => spoilsOfOffsets(world, reading)),
   ];
+}
+
+function spoilsOfOffsets(world: World, { service, topic }: Reading): Spoil[] {
+  return [...world.committed[service].keys()]
+    .filter((place) => place.startsWith(`t.${topic} `))
+    .flatMap((place) => {
+      const spoil = (name: string, apply: (offsets: Map<string, number>) => void): Spoil => ({
+        name: `${name} the offset of ${service} in ${place}`,
+        apply: (w) => apply(w.committed[service]),
+      });
+      const answered = lastAnswered(world, service, topic, place);
+      return [
+        spoil("drop", (offsets) => offsets.delete(place)),
+        spoil("raise", (offsets) => offsets.set(place, offsets.get(place)! + 1)),
+        // What asks nothing of the service may be read again.
+        ...answered < 0 ? [] : [spoil("lower", (offsets) => offsets.set(place, answered))],
+      ];
+    });
+}
+
+/** The highest offset of a message that a service has answered; -1 where there is none. */
+function lastAnswered(world: World, service: Processor, topic: Topic, place: string): number {
+  const records = world.records.filter((r) => placeIn(r.topic, r.partition) === place);
+  const isAnswered = (record: LogRecord) => {
+    if (isBuriedBy(world, record, service)) return true;
+    const event = eventIn(record);
+    const replay = record.headers["replayed-from"];
+    if (!event || (replay !== undefined && !replay.startsWith(`t.dlq.${service} `))) return false;
+    const has = (type: OrderEvent["type"], change: object = {}) =>
+      world.records.map(eventIn).some((other) =>
+        other?.type === type && other.orderId === event.orderId &&
+        Object.entries(change).every(([name, value]) =>
+          (other as unknown as Record<string, unknown>)[name] === value
+        )
+      );
+    if (topic === "orders.raw" || topic === "orders.validated") return true;
+    if (service === "inventory") {
+      return event.type === "OrderCancelled" && has("InventoryUpdated", { action: "released" });
+    }
+    if (service === "payment") return event.type === "OrderCancelled" && has("PaymentRefunded");
+    return world.tables.joins.some((row) =>
+      row.order_id === event.orderId && row.decided_by_topic === topic &&
+      row.decided_by_offset === record.offset
+    );
+  };
+  return records.findLast(isAnswered)?.offset ?? -1;
 }
 
 function spoilsOfRecord(world: World, record: LogRecord): Spoil[] {
@@ -145,6 +197,8 @@ function spoilsOfTable(world: World, name: TableName): Spoil[] {
     ),
   );
   return world.tables[name].flatMap((row, index): Spoil[] => {
+    // A join that lacks its other half says nothing yet.
+    if (row.outcome === null) return [];
     const unused = name === "stock" && !used.has(String(row.product_id));
     // Without its run, an order is one made by hand; a product that nobody ordered is not missed.
     const mayGo = name === "runs" || unused;
@@ -163,11 +217,16 @@ function spoilsOfTable(world: World, name: TableName): Spoil[] {
 }
 
 /** Whether there is a dead letter for a record. */
-function isBuried(world: World, { topic, partition, offset }: LogRecord): boolean {
-  return world.records.some(({ headers }) =>
-    headers["dlq-source-topic"] === topic &&
-    headers["dlq-source-partition"] === String(partition) &&
-    headers["dlq-source-offset"] === String(offset)
+function isBuried(world: World, record: LogRecord): boolean {
+  return PROCESSORS.some((service) => isBuriedBy(world, record, service));
+}
+
+function isBuriedBy(world: World, record: LogRecord, service: Processor): boolean {
+  return world.records.some(({ topic, headers }) =>
+    topic === `t.dlq.${service}` &&
+    headers["dlq-source-topic"] === record.topic &&
+    headers["dlq-source-partition"] === String(record.partition) &&
+    headers["dlq-source-offset"] === String(record.offset)
   );
 }
 

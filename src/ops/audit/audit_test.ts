@@ -1,9 +1,16 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CHECKS } from "./books/findings.ts";
+import type { AuditReport } from "./audit.ts";
+import { type CheckName, CHECKS } from "./books/findings.ts";
 import { passed, reportJson, reportLines } from "./report.ts";
-import { CASES, drop } from "./testing/cases.ts";
+import { drop } from "./testing/case.ts";
+import { CASES } from "./testing/cases.ts";
 import { createWorld, FATES } from "./testing/orders.ts";
-import { auditWorld, eventIn, eventsOf, orderId } from "./testing/world.ts";
+import { auditWorld, eventIn, eventsOf, orderId, placeIn } from "./testing/world.ts";
+
+function checkOf({ checks }: AuditReport, name: CheckName) {
+  const [guarantee, title] = CHECKS[name];
+  return checks!.find((check) => check.guarantee === guarantee && check.title === title)!;
+}
 
 Deno.test("audit: a world in which all is well passes, whatever became of its orders", async () => {
   const report = await auditWorld(createWorld(FATES));
@@ -11,29 +18,38 @@ Deno.test("audit: a world in which all is well passes, whatever became of its or
   assert(passed(report));
 });
 
-for (const { name, spoil, fails, who } of CASES) {
+for (const { name, spoil, fails, who, says = /^/ } of CASES) {
   Deno.test(`audit: fails and names it: ${name}`, async () => {
     const world = createWorld(FATES);
     spoil(world);
     const report = await auditWorld(world);
     assert(!passed(report));
-    for (const check of fails) {
-      const [guarantee, title] = CHECKS[check];
-      const found = report.checks?.find((c) => c.guarantee === guarantee && c.title === title);
-      assertEquals(found?.passed, false, `${check} must fail`);
-    }
-    const named = report.checks!.flatMap(({ offenders }) => offenders.map((o) => o.who));
-    assert(named.some((name) => name.startsWith(who)), `nothing names ${who}, but ${named}`);
+    const offenders = fails.flatMap((name) => {
+      const check = checkOf(report, name);
+      assert(!check.passed, `${name} must fail`);
+      return check.offenders;
+    });
+    assert(
+      offenders.some((one) => one.who.startsWith(who) && says.test(one.what)),
+      `none names ${who} and says ${says}, but ${JSON.stringify(offenders)}`,
+    );
     assert(reportLines(report).some((line) => line.includes(who)));
   });
 }
 
 Deno.test("audit: fails without a topic, or with one that has lost its beginning", async () => {
-  const world = createWorld(["rejected"]);
+  const cut = createWorld(["rejected"]);
+  const first = 7;
+  const place = placeIn("t.orders.raw", 0);
+  cut.records = cut.records.map((record) =>
+    record.topic === "t.orders.raw" ? { ...record, offset: record.offset + first } : record
+  );
+  cut.ends.set(place, first + 1);
+  cut.committed.validator.set(place, first + 1);
   for (
-    const [what, log] of [
-      ["t.payment.events", { missing: "t.payment.events" }],
-      ["t.orders.raw 1", { first: new Map([["t.orders.raw", 7]]) }],
+    const [what, world, log] of [
+      ["t.payment.events", createWorld(["rejected"]), { missing: "t.payment.events" }],
+      [place, cut, { first: new Map([["t.orders.raw", first]]) }],
     ] as const
   ) {
     const { checks } = await auditWorld(world, log);
@@ -58,15 +74,15 @@ Deno.test("audit: proves nothing where nothing was placed", async () => {
 Deno.test("audit: a wiped log does not hide that orders were acknowledged", async () => {
   const world = createWorld(["confirmed"]);
   world.records = [];
-  const { checks } = await auditWorld(world);
-  assertEquals(checks?.find(({ title }) => title === CHECKS.acknowledged[1])?.passed, false);
+  const report = await auditWorld(world);
+  assert(!checkOf(report, "acknowledged").passed);
 });
 
 Deno.test("audit: says of a thousand failures the first five, and how many there are", async () => {
   const world = createWorld(Array.from({ length: 1_000 }, () => "confirmed" as const));
   world.records = world.records.filter((record) => eventIn(record)?.type !== "OrderConfirmed");
   const report = await auditWorld(world);
-  const check = report.checks!.find(({ title }) => title === CHECKS.outcome[1])!;
+  const check = checkOf(report, "outcome");
   assertEquals(check.failures, 1_000);
   assertEquals(check.offenders.length, 5);
   const first = check.offenders[0]!;
@@ -86,11 +102,14 @@ Deno.test("audit: reports dead letters by service, reason and state, and events 
       invalid_json: { open: 2, replayed: 1, discarded: 1 },
       processing_failed: { open: 0, replayed: 1, discarded: 0 },
     },
-    inventory: { processing_failed: { open: 1, replayed: 1, discarded: 0 } },
-    payment: {},
-    fulfillment: {},
+    inventory: {
+      processing_failed: { open: 2, replayed: 2, discarded: 0 },
+      invalid_json: { open: 1, replayed: 0, discarded: 0 },
+    },
+    payment: { invalid_json: { open: 1, replayed: 1, discarded: 0 } },
+    fulfillment: { processing_failed: { open: 0, replayed: 1, discarded: 0 } },
   });
-  assertEquals(report.events.OrderConfirmed, 4);
+  assertEquals(report.events.OrderConfirmed, 5);
   assertEquals(JSON.parse(reportJson(report)).passed, true);
 });
 
@@ -102,4 +121,89 @@ Deno.test("audit: an order that a run did not record is audited like any other",
   assertMatch(reportLines(report).join("\n"), /no run of the simulator is recorded/);
   drop(world, eventsOf(world, 1, "OrderRejected")[0]);
   assert(!passed(await auditWorld(world)));
+});
+
+Deno.test("audit: what asks nothing of a service may lie above its committed offset", async () => {
+  for (
+    const [fate, service, topic, offset] of [
+      // Nothing was taken, or it is kept.
+      ["confirmed", "inventory", "orders.outcomes", 0],
+      ["confirmed", "payment", "orders.outcomes", 0],
+      ["rejected", "inventory", "orders.outcomes", 0],
+      ["both_refused", "inventory", "orders.outcomes", 0],
+      ["both_refused", "payment", "orders.outcomes", 0],
+      // The half of a join that came first, and what follows an outcome.
+      ["confirmed", "fulfillment", "payment.events", 0],
+      ["out_of_stock", "fulfillment", "payment.events", 1],
+      // A replay for another service.
+      ["parked_then_replayed", "payment", "orders.validated", 1],
+      ["broken_inside", "inventory", "orders.validated", 1],
+    ] as const
+  ) {
+    const world = createWorld([fate]);
+    world.committed[service].set(placeIn(`t.${topic}`, 0), offset);
+    assert(passed(await auditWorld(world)), `${fate}: ${service} at ${offset} of ${topic}`);
+  }
+});
+
+Deno.test("audit: what a service has not read is unfinished, and nothing is ahead", async () => {
+  for (
+    const [service, topic, fate, answer] of [
+      ["validator", "orders.raw", "rejected", "OrderRejected"],
+      ["fulfillment", "payment.events", "confirmed", "OrderConfirmed"],
+      ["fulfillment", "inventory.events", "confirmed", "OrderConfirmed"],
+      ["payment", "orders.outcomes", "out_of_stock", "PaymentRefunded"],
+    ] as const
+  ) {
+    const world = createWorld([fate]);
+    drop(world, eventsOf(world, 0, answer)[0]);
+    world.committed[service].set(placeIn(`t.${topic}`, 0), 0);
+    const report = await auditWorld(world);
+    assert(!passed(report));
+    assert(checkOf(report, "ahead").passed, `${service} at 0 of ${topic}`);
+  }
+});
+
+Deno.test("audit: offsets that are committed while it reads are neither ahead nor behind", async () => {
+  const world = createWorld(["confirmed"]);
+  const [early, late] = [createWorld([]).committed, world.committed];
+  const none = await auditWorld(world, { committed: (time) => time === 0 ? early : late });
+  assert(passed(none));
+  // What was answered after its topic was read is unfinished.
+  drop(world, eventsOf(world, 0, "OrderConfirmed")[0]);
+  const some = await auditWorld(world, { committed: (time) => time === 0 ? early : late });
+  assert(checkOf(some, "ahead").passed && checkOf(some, "behind").passed);
+});
+
+Deno.test("audit: looks again, for a while, where an offset seems to be behind", async () => {
+  const world = createWorld(["confirmed"]);
+  const [early, late] = [createWorld([]).committed, world.committed];
+  const committed = (time: number) => time === 1 ? early : late;
+  assert(passed(await auditWorld(world, { committed, patienceMs: 5_000 })));
+  assert(!passed(await auditWorld(world, { committed, patienceMs: 0 })));
+});
+
+Deno.test("audit: fails where services had still to read when their time was up", async () => {
+  const sound = await auditWorld(createWorld(FATES));
+  const broken = await auditWorld(createWorld([]));
+  const topics = { group: "t.payment", topic: "t.orders.validated" };
+  const waiting = [
+    { ...topics, partition: 0, messages: 1_200 },
+    { ...topics, partition: 2, messages: 3 },
+    { ...topics, topic: "t.orders.outcomes", partition: 1, messages: 1 },
+  ];
+  const report = { ...sound, notAtRest: { afterS: 30, waiting } };
+  assert(!passed(report));
+  assertEquals(reportLines(report).slice(-3), [
+    "     not at rest after 30 s: t.payment: in t.orders.validated 1,203 to read: 1,200 in " +
+    "partition 0, 3 in partition 2",
+    "     not at rest after 30 s: t.payment: in t.orders.outcomes 1 to read: 1 in partition 1",
+    "AUDIT FAILED: all checks hold; not everything was read in time",
+  ]);
+  assertEquals(JSON.parse(reportJson(report)).passed, false);
+  const moving = { ...broken, notAtRest: { afterS: 1, waiting: [] } };
+  assertMatch(
+    reportLines(moving).join("\n"),
+    /not at rest after 1 s: .* more keeps coming\nAUDIT F/,
+  );
 });

@@ -4,6 +4,7 @@
 import { money } from "../money.ts";
 import { type Books, currencyBook } from "./books/books.ts";
 import { CHECK_NAMES, type CheckName, CHECKS, type Offender } from "./books/findings.ts";
+import { offsetsAhead, offsetsBehind } from "./judge_offsets.ts";
 import { judgeOrder } from "./judge_order.ts";
 import { FIRST_SEQUENCE, Mark, orderIdOf } from "./books/ledger.ts";
 import { closeLetters } from "./observe/letters.ts";
@@ -53,6 +54,8 @@ export function closeBooks(books: Books): Check[] {
   judgeProducts(books);
   judgeCurrencies(books, tally);
   closeLetters(books);
+  for (const { who, what } of offsetsAhead(books)) books.findings.add("ahead", who, what);
+  for (const { who, what } of offsetsBehind(books)) books.findings.add("behind", who, what);
   const counts = countsOf(books, tally);
   return CHECK_NAMES.map((name) => {
     const [guarantee, title] = CHECKS[name];
@@ -172,8 +175,10 @@ function countsOf(books: Books, tally: Tally): Record<CheckName, Counts> {
       rejected: orders(Mark.REJECTED),
       "waiting for a dead letter": tally.parked,
     },
+    ahead: { "committed offsets": books.committed.before.size },
     orderless: { events },
     twice: { events },
+    behind: { "committed offsets": books.committed.after.size },
     readable: { messages: events, "dead letters": books.unreadable },
     partition: { orders: tally.orders },
     validated: { validated: orders(Mark.VALIDATED), rejected: orders(Mark.REJECTED) },
@@ -185,6 +190,7 @@ function countsOf(books: Books, tally: Tally): Record<CheckName, Counts> {
     },
     confirmed: { confirmed },
     cancelled: { cancelled },
+    joins: { rows: rows("joins") },
     stock: { products: books.products.size },
     items: { reserved: orders(Mark.RESERVED), released: orders(Mark.RELEASED) },
     released: { cancelled, released: orders(Mark.RELEASED) },

@@ -35,9 +35,12 @@ const ROW_NAMES: readonly (readonly [mark: number, name: string])[] = [
   [Mark.GATEWAY_CHARGED, "charged"],
   [Mark.GATEWAY_DECLINED, "declined"],
   [Mark.GATEWAY_REFUNDED, "given back"],
+  [Mark.ROW_JOINED_BY_STOCK, "completed by the stock's answer"],
+  [Mark.ROW_JOINED_BY_PAYMENT, "completed by the payment's answer"],
 ];
 const RESERVATION_ROW = Mark.ROW_RESERVED | Mark.ROW_REJECTED | Mark.ROW_RELEASED;
 const PAYMENT_ROW = Mark.ROW_PROCESSED | Mark.ROW_FAILED | Mark.ROW_REFUNDED;
+const JOIN_ROW = Mark.ROW_JOINED_BY_STOCK | Mark.ROW_JOINED_BY_PAYMENT;
 const GATEWAY_ROW = Mark.GATEWAY_CHARGED | Mark.GATEWAY_DECLINED | Mark.GATEWAY_REFUNDED;
 
 /**
@@ -106,6 +109,13 @@ export function judgeOrder(flags: number, fail: (check: CheckName, what: string)
   rowIs("reservations", flags & RESERVATION_ROW, reservationRow(has));
   rowIs("payments", flags & PAYMENT_ROW, paymentRow(has));
   rowIs("gateway", flags & GATEWAY_ROW, gatewayRow(has));
+
+  if (has(JOIN_ROW) !== has(Mark.CONFIRMED | Mark.CANCELLED)) {
+    fail(
+      "joins",
+      `its row: ${rowText(flags & JOIN_ROW)}; its events: ${eventsIn(flags & OUTCOMES)}`,
+    );
+  }
 
   function rowIs(check: CheckName, found: number, expected: number): void {
     if (found !== expected) {

@@ -3,11 +3,12 @@ import { flag, integer } from "../../runtime/config.ts";
 import { runProgram } from "../../runtime/program.ts";
 import { kafkaSettings, loginIsWhole, storeSettings } from "../../runtime/settings.ts";
 import { pause } from "../../runtime/stop.ts";
-import { allCaughtUp } from "../../stream/all_caught_up.ts";
+import { allCaughtUp, whatWaits } from "../../stream/all_caught_up.ts";
+import { committedOffsets } from "../../stream/offsets.ts";
 import { type OpenLog, withLog } from "../open_log.ts";
-import { openTables } from "../tables.ts";
-import { audit } from "./audit.ts";
-import { passed, reportJson, reportLines } from "./report.ts";
+import { openTables, type Tables } from "../tables.ts";
+import { audit, type AuditReport, type NotAtRest } from "./audit.ts";
+import { notAtRestLines, passed, reportJson, reportLines } from "./report.ts";
 
 const PROGRESS_MS = 2_000;
 const POLL_MS = 500;
@@ -22,11 +23,47 @@ function tellProgress(): (what: string, count: number) => void {
   };
 }
 
-/** Orders on their way are unfinished, and so a failure: gives them `limitS` seconds to arrive. */
-async function untilAtRest({ kafka, names }: OpenLog, limitS: number, signal: AbortSignal) {
+/**
+ * Orders on their way are unfinished, and so a failure: gives them `limitS` seconds to arrive.
+ *
+ * @returns what was still to be read when the time was up; undefined when it was all read
+ */
+async function untilAtRest(
+  { kafka, reader, names }: OpenLog,
+  limitS: number,
+  signal: AbortSignal,
+): Promise<NotAtRest | undefined> {
   const deadline = performance.now() + limitS * 1_000;
-  while (performance.now() < deadline && !signal.aborted && !await allCaughtUp(kafka, names)) {
+  while (!signal.aborted && !await allCaughtUp(kafka, names)) {
+    if (performance.now() >= deadline) {
+      const notAtRest = { afterS: limitS, waiting: await whatWaits(kafka, reader, names) };
+      for (const line of notAtRestLines(notAtRest)) console.error(`audit: ${line}`);
+      return notAtRest;
+    }
     await pause(POLL_MS, signal);
+  }
+}
+
+async function auditLog(
+  log: OpenLog,
+  tables: Tables,
+  waitS: number,
+  signal: AbortSignal,
+): Promise<AuditReport> {
+  const notAtRest = waitS > 0 ? await untilAtRest(log, waitS, signal) : undefined;
+  const admin = log.kafka.admin();
+  await admin.connect();
+  try {
+    const report = await audit({
+      ...log,
+      committedOffsets: (group, topic) => committedOffsets(admin, group, topic),
+      tables,
+      signal,
+      onProgress: tellProgress(),
+    });
+    return notAtRest ? { ...report, notAtRest } : report;
+  } finally {
+    await admin.disconnect();
   }
 }
 
@@ -53,10 +90,7 @@ Deno.exit(
           config,
           "audit",
           signal,
-          async (log) => {
-            if (config.waitS > 0) await untilAtRest(log, config.waitS, signal);
-            return audit({ ...log, tables, signal, onProgress: tellProgress() });
-          },
+          (log) => auditLog(log, tables, config.waitS, signal),
         );
         console.log(config.json ? reportJson(report) : reportLines(report).join("\n"));
         return passed(report) ? 0 : 1;

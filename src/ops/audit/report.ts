@@ -1,16 +1,16 @@
 /** The audit's report: lines for people, or one JSON object for machines. Pure. */
 import { printable } from "../printable.ts";
-import type { AuditReport } from "./audit.ts";
+import type { AuditReport, NotAtRest } from "./audit.ts";
 import type { Check } from "./checks.ts";
 
-/** Whether everything that was checked holds, and something was checked. */
-export function passed({ checks }: AuditReport): boolean {
-  return checks !== undefined && checks.every((check) => check.passed);
+/** Whether everything that was checked holds, something was checked, and nothing was on its way. */
+export function passed({ checks, notAtRest }: AuditReport): boolean {
+  return checks !== undefined && !notAtRest && checks.every((check) => check.passed);
 }
 
 export function reportLines(report: AuditReport): string[] {
-  const { checks, deadLetters, notes } = report;
-  const lines = (checks ?? []).flatMap(checkLines);
+  const { deadLetters, notes, notAtRest } = report;
+  const lines = (report.checks ?? []).flatMap(checkLines);
   for (const [service, reasons] of Object.entries(deadLetters)) {
     for (const [reason, { open, replayed, discarded }] of Object.entries(reasons)) {
       lines.push(
@@ -20,7 +20,20 @@ export function reportLines(report: AuditReport): string[] {
     }
   }
   for (const note of notes) lines.push(`     note: ${printable(note)}`);
-  return [...lines, verdictLine(checks, passed(report))];
+  if (notAtRest) lines.push(...notAtRestLines(notAtRest).map((line) => `     ${line}`));
+  return [...lines, verdictLine(report)];
+}
+
+/** What was still to be read when the time was up: a line for each group and topic. */
+export function notAtRestLines({ afterS, waiting }: NotAtRest): string[] {
+  const head = `not at rest after ${number(afterS)} s: `;
+  if (waiting.length === 0) return [`${head}all was read just now, but more keeps coming`];
+  const partitions = Map.groupBy(waiting, ({ group, topic }) => `${group}: in ${topic} `);
+  return [...partitions].map(([where, list]) => {
+    const messages = list.reduce((sum, one) => sum + one.messages, 0);
+    const each = list.map((one) => `${number(one.messages)} in partition ${one.partition}`);
+    return `${head}${where}${number(messages)} to read: ${each.join(", ")}`;
+  });
 }
 
 export function reportJson(report: AuditReport): string {
@@ -44,12 +57,13 @@ function checkLines(check: Check): string[] {
   ];
 }
 
-function verdictLine(checks: AuditReport["checks"], holds: boolean): string {
+function verdictLine(report: AuditReport): string {
+  const { checks, notAtRest } = report;
   if (checks === undefined) return "AUDIT FAILED: nothing is proven";
+  if (passed(report)) return `AUDIT PASSED: all ${checks.length} checks hold`;
   const failed = checks.filter((check) => !check.passed).length;
-  return holds
-    ? `AUDIT PASSED: all ${checks.length} checks hold`
-    : `AUDIT FAILED: ${failed} of ${checks.length} checks`;
+  const verdict = failed > 0 ? `${failed} of ${checks.length} checks` : "all checks hold";
+  return `AUDIT FAILED: ${verdict}${notAtRest ? "; not everything was read in time" : ""}`;
 }
 
 function number(value: number): string {

@@ -40,6 +40,11 @@ const CONCLUSIONS: Record<Fate, RegExp> = {
   broken_replayed: /^not finished: .*; a dead letter is open \(invalid_json\): .* validator 0@2\.$/,
   failed_then_replayed: /^confirmed after .*$/,
   parked_then_replayed: /^confirmed after .*; the stock was taken, 7\.00 EUR were charged\.$/,
+  half_replayed: /^confirmed after .*; the stock was taken, 7\.00 EUR were charged\.$/,
+  release_parked:
+    /^cancelled .*; the stock is NOT released, nothing was charged; a dead letter is open/,
+  release_replayed: /^cancelled .*; the stock was released, nothing was charged\.$/,
+  broken_inside: /^rejected .*; a dead letter is open \(invalid_json\): .* show payment 0@2\.$/,
   parked: /^not finished: inventory has not answered; .*: deno task dlq show inventory 0@0\.$/,
 };
 

@@ -1,8 +1,10 @@
 /** All that the audit keeps while it reads: the orders, the sums, the dead letters, what is wrong. */
-import { type Processor, PROCESSORS } from "../../../topology.ts";
+import { type Processor, PROCESSORS, type Topic } from "../../../topology.ts";
+import { type Ask, Asked } from "./duties.ts";
 import { Findings } from "./findings.ts";
 import { Ledger, type Run } from "./ledger.ts";
 import { Places } from "./places.ts";
+import { Committed, type PartitionLog } from "./positions.ts";
 
 /** Pieces of one product, by the events and by its row. */
 export interface ProductBook {
@@ -31,6 +33,12 @@ export interface Books {
   readonly findings: Findings;
   readonly ledger: Ledger;
   readonly runs: readonly Run[];
+  /** By order topic, then partition. */
+  readonly logs: Map<Topic, Map<number, PartitionLog>>;
+  /** Where the messages are that ask something of a service. */
+  readonly asked: Asked;
+  /** What the groups had committed before the first record was read, and after the last one. */
+  readonly committed: { before: Committed; after: Committed };
   /** Messages read, by topic of the topology. */
   readonly messages: Map<string, number>;
   /** Those that are events of their topic, by type. */
@@ -60,6 +68,9 @@ export function openBooks(runs: readonly Run[]): Books {
     findings: new Findings(),
     ledger: new Ledger(runs),
     runs,
+    logs: new Map(),
+    asked: new Asked(),
+    committed: { before: new Committed(), after: new Committed() },
     messages: new Map(),
     events: new Map(),
     dead: 0,
@@ -94,4 +105,19 @@ export function currencyBook({ currencies }: Books, currency: string): CurrencyB
     currencies.set(currency, book);
   }
   return book;
+}
+
+/**
+ * The message of an order that asks for something: where it is, in which partition by name; undefined
+ * where there is none.
+ */
+export function messageOf(
+  { asked, ledger, logs }: Books,
+  ask: Ask,
+  slot: number,
+): { partition: string; offset: number } | undefined {
+  const offset = asked.offsetOf(ask, slot);
+  if (offset === undefined) return undefined;
+  const { first, name } = logs.get(ask.topic)!.get(ledger.partitionOf(slot))!;
+  return { partition: name, offset: first + offset };
 }

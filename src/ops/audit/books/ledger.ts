@@ -46,6 +46,9 @@ export const Mark = {
   HAS_AMOUNT: 1 << 24,
   HAS_PAYMENT: 1 << 25,
   HAS_PARTITION: 1 << 26,
+  // Its row in `joins` has an outcome, and says that this half of it came last.
+  ROW_JOINED_BY_STOCK: 1 << 27,
+  ROW_JOINED_BY_PAYMENT: 1 << 28,
 } as const;
 
 /** A run that the simulator recorded. */
@@ -173,6 +176,11 @@ export class Ledger {
   agreeOnPartition(slot: number, partition: number): boolean {
     if (this.mark(slot, Mark.HAS_PARTITION)) this.#partitions[slot] = partition;
     return this.#partitions[slot] === partition;
+  }
+
+  /** Where its events are; 0 unless `agreeOnPartition` was asked. */
+  partitionOf(slot: number): number {
+    return this.#partitions[slot]!;
   }
 
   /** What was first said of the order's amount. */

@@ -9,6 +9,7 @@ import type { OrderEvent } from "../../../events/schemas.ts";
 import { REPLAYED_FROM } from "../../../stream/dead_letters.ts";
 import type { LogRecord } from "../../../stream/log_reader.ts";
 import {
+  deadLetterTopicOf,
   type Processor,
   PROCESSORS,
   type Topic,
@@ -17,6 +18,7 @@ import {
   topicsReadBy,
 } from "../../../topology.ts";
 import { type Books, count, currencyBook, productBook } from "../books/books.ts";
+import { askOf } from "../books/duties.ts";
 import { hashItems, hashText } from "../books/hash.ts";
 import { Mark } from "../books/ledger.ts";
 import { namesIn } from "./names_in.ts";
@@ -25,9 +27,13 @@ import { namesIn } from "./names_in.ts";
 export function observe(books: Books, topic: Topic, record: LogRecord): void {
   const { partition, offset, key, value } = record;
   const isReplay = takeReplay(books, record);
-  const withoutLetter = PROCESSORS_OF.get(topic)!.filter((service) =>
-    !books.deadMessages.get(service)!.take(record.topic, partition, offset)
-  );
+  const log = books.logs.get(topic)!.get(partition)!;
+  log.messages++;
+  const withoutLetter = PROCESSORS_OF.get(topic)!.filter((service) => {
+    const hasLetter = books.deadMessages.get(service)!.take(record.topic, partition, offset);
+    if (hasLetter) log.lettered.set(service, offset);
+    return !hasLetter;
+  });
   const decoded = decode(topic, key, value);
   count(books.messages, topic);
   if (decoded.ok) count(books.events, decoded.event.type);
@@ -36,33 +42,41 @@ export function observe(books: Books, topic: Topic, record: LogRecord): void {
     for (const name of decoded.ok ? [decoded.event.orderId] : namesIn(key, value)) {
       books.ledger.mark(books.ledger.slotOf(name), Mark.NAMED);
     }
-    if (withoutLetter.length === 0) books.dead++;
-    else if (decoded.ok) observeEvent(books, decoded.event, record, { isCopy: false });
-    else findUnaccounted(books, "messages", topic, record, decoded.fault, withoutLetter);
-    return;
-  }
-  if (!decoded.ok) {
-    books.unreadable++;
-    if (withoutLetter.length === 0) return;
-    findUnaccounted(books, "readable", topic, record, decoded.fault, withoutLetter);
-  } else {
-    // A replay is of an event that is in the topic already: it only shows it once more.
-    observeEvent(books, decoded.event, record, { isCopy: isReplay });
+    if (withoutLetter.length === 0) {
+      books.dead++;
+      return;
+    }
+  } else if (!decoded.ok) books.unreadable++;
+
+  const asked = withoutLetter.filter((service) => !isReplayForAnother(service, topic, record));
+  if (decoded.ok) {
+    // Behind the validator a replay is of an event that is there already: it only shows it once more.
+    const isCopy = isReplay && topic !== "orders.raw";
+    observeEvent(books, topic, decoded.event, record, { isCopy, asked });
+  } else if (asked.length > 0) {
+    findUnaccounted(books, topic, record, decoded.fault, asked);
   }
 }
 
+/** A message that is no event, and that some service should have written a dead letter for. */
 function findUnaccounted(
-  { findings }: Books,
-  check: "messages" | "readable",
+  { findings, committed: { before } }: Books,
   topic: Topic,
   record: LogRecord,
   { reason, detail }: Fault,
   services: readonly Processor[],
 ): void {
-  const [name] = namesIn(record.key, record.value);
-  const what = `${placeOf(record)} is no ${TOPICS[topic].events.join(" or ")} (${reason}: ` +
-    `${detail}), and ${services.join(", ")} has no dead letter for it`;
-  findings.add(check, name ?? placeOf(record), what);
+  const place = placeOf(record);
+  const who = [...namesIn(record.key, record.value)][0] ?? place;
+  const what = `${place} is no ${TOPICS[topic].events.join(" or ")} (${reason}: ${detail}), and ` +
+    `${services.join(", ")} has no dead letter for it`;
+  findings.add(topic === "orders.raw" ? "messages" : "readable", who, what);
+  for (const service of services) {
+    const committed = before.get(service, topic, record.partition) ?? 0;
+    if (record.offset >= committed) continue;
+    const skipped = `${service} has committed ${committed}, past ${place}, and did not answer it`;
+    findings.add("ahead", who, skipped);
+  }
 }
 
 /** The services that read a topic and have dead letters. */
@@ -72,6 +86,16 @@ const PROCESSORS_OF = new Map<Topic, readonly Processor[]>(
     PROCESSORS.filter((service) => topicsReadBy(service).includes(topic)),
   ]),
 );
+
+/** A replay is for the service whose letter it was; the topic's other readers step over it. */
+function isReplayForAnother(service: Processor, topic: Topic, record: LogRecord): boolean {
+  const claim = record.headers[REPLAYED_FROM];
+  if (claim === undefined) return false;
+  const prefix = record.topic.slice(0, record.topic.length - topic.length);
+  return PROCESSORS_OF.get(topic)!.some((other) =>
+    other !== service && claim.startsWith(`${prefix}${deadLetterTopicOf(other)} `)
+  );
+}
 
 /** Whether the record is the replay of a letter, as it claims. */
 function takeReplay({ findings, replayed }: Books, record: LogRecord): boolean {
@@ -92,9 +116,10 @@ function placeOf({ topic, partition, offset }: LogRecord): string {
 
 function observeEvent(
   books: Books,
+  topic: Topic,
   event: OrderEvent,
   record: LogRecord,
-  { isCopy }: { isCopy: boolean },
+  { isCopy, asked }: { isCopy: boolean; asked: readonly Processor[] },
 ): void {
   const { ledger, findings } = books;
   const { orderId, type } = event;
@@ -116,6 +141,11 @@ function observeEvent(
   if (!ledger.agreeOnPartition(slot, record.partition)) {
     const what = `${labelOf(event)} is at ${placeOf(record)}, its other events are elsewhere`;
     findings.add("partition", orderId, what);
+  } else {
+    const { first } = books.logs.get(topic)!.get(record.partition)!;
+    for (const ask of asked.map((service) => askOf(service, topic))) {
+      if (ask.events & markOf(event)) books.asked.note(ask, slot, record.offset - first);
+    }
   }
   const amountIs = (cents: number, currency: string) => {
     if (ledger.agreeOnAmount(slot, cents, currency)) return;

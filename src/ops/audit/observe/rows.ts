@@ -1,7 +1,8 @@
 /** What the rows of the services' tables say, marked beside what the events say. Pure. */
 import type { Row } from "../../../store/database.ts";
-import type { charges, payments, reservations, stock } from "../../tables.ts";
-import { type Books, currencyBook, productBook } from "../books/books.ts";
+import type { charges, joins, payments, reservations, stock } from "../../tables.ts";
+import { type Books, currencyBook, messageOf, productBook } from "../books/books.ts";
+import { DUTIES } from "../books/duties.ts";
 import { hashText } from "../books/hash.ts";
 import { Mark } from "../books/ledger.ts";
 
@@ -76,5 +77,23 @@ export function observeCharge(books: Books, row: Row<typeof charges.table>): voi
       break;
     default:
       findings.add("gateway", orderId, `the gateway's ledger has it as ${row.status}`);
+  }
+}
+
+const HALVES = DUTIES.filter(({ service }) => service === "fulfillment").flatMap(({ asks }) =>
+  asks
+);
+
+/** Which of its halves an order waited for: that message is what its outcome answers. */
+export function observeJoin(books: Books, row: Row<typeof joins.table>): void {
+  const { order_id: orderId, outcome, decided_by_topic: topic, decided_by_offset: offset } = row;
+  if (outcome === null) return;
+  const slot = books.ledger.slotOf(orderId);
+  const half = HALVES.find((ask) => ask.topic === topic);
+  if (half?.last && messageOf(books, half, slot)?.offset === offset) {
+    books.ledger.mark(slot, half.last);
+  } else {
+    const what = `its row says that ${topic} @${offset} completed it, where no half of it is`;
+    books.findings.add("joins", orderId, what);
   }
 }

@@ -15,17 +15,22 @@ import {
   type Topic,
   TOPIC_NAMES,
   topicOf,
+  topicsReadBy,
 } from "../../../topology.ts";
 import type { Tables } from "../../tables.ts";
 import { audit, type AuditReport } from "../audit.ts";
 
 export type TestRow = Record<string, string | number | null>;
-export type TableName = "runs" | "stock" | "reservations" | "payments" | "charges";
+export type TableName = "runs" | "stock" | "reservations" | "payments" | "charges" | "joins";
 
 export interface World {
   readonly names: Names;
   /** In the order of writing; spoil it as you like. */
   records: LogRecord[];
+  /** The offset after the last record that there ever was, by topic and partition: see `placeIn`. */
+  readonly ends: Map<string, number>;
+  /** What the groups have committed, by service and `placeIn`: everything, as it is appended. */
+  readonly committed: Record<Processor, Map<string, number>>;
   readonly tables: Record<TableName, TestRow[]>;
 }
 
@@ -40,6 +45,11 @@ export function orderId(n: number): string {
 
 export function partitionOf(n: number): number {
   return n % PARTITIONS;
+}
+
+/** @param topic its name on the cluster */
+export function placeIn(topic: string, partition: number): string {
+  return `${topic} ${partition}`;
 }
 
 /** When everything in a world happens. */
@@ -76,14 +86,24 @@ export function appendCopy(world: World, record: LogRecord): LogRecord {
   return append(world, record.topic, record.partition, record);
 }
 
-function append(
+/**
+ * Appends any message to any topic.
+ *
+ * @param topic its name on the cluster
+ */
+export function append(
   world: World,
   topic: string,
   partition: number,
   { key, value, headers }: Pick<LogRecord, "key" | "value" | "headers">,
 ): LogRecord {
-  const last = world.records.findLast((r) => r.topic === topic && r.partition === partition);
-  const offset = last ? last.offset + 1 : 0;
+  const place = placeIn(topic, partition);
+  const offset = world.ends.get(place) ?? 0;
+  world.ends.set(place, offset + 1);
+  for (const service of PROCESSORS) {
+    const reads = topicsReadBy(service).some((name) => world.names.topic(name) === topic);
+    if (reads) world.committed[service].set(place, offset + 1);
+  }
   const record = { topic, partition, offset, timestamp: Date.parse(AT), key, value, headers };
   world.records.push(record);
   return record;
@@ -164,34 +184,54 @@ export function rewrite(world: World, record: LogRecord, change: object): void {
 /**
  * Runs the audit over a world.
  *
- * @param log.missing a topic that is not there
- * @param log.first the first offset of topics, 0 unless said
+ * @param options.missing a topic that is not there
+ * @param options.first the first offset of topics, 0 unless said
+ * @param options.committed what the groups have committed when they are asked for the nth time; what
+ * the world says unless said
  */
-export function auditWorld(
-  world: World,
-  log: { missing?: string; first?: ReadonlyMap<string, number> } = {},
-): Promise<AuditReport> {
+export function auditWorld(world: World, options: {
+  missing?: string;
+  first?: ReadonlyMap<string, number>;
+  committed?: (time: number) => World["committed"];
+  patienceMs?: number;
+} = {}): Promise<AuditReport> {
   const { names } = world;
   const topics = [...TOPIC_NAMES, ...PROCESSORS.map(deadLetterTopicOf)]
     .map((topic) => names.topic(topic))
-    .filter((topic) => topic !== log.missing);
+    .filter((topic) => topic !== options.missing);
   const partitions = (topic: string) =>
     isDeadLetterTopic(topic) ? [0] : Array.from({ length: PARTITIONS }, (_, p) => p);
+  const byPartition = <T>(topic: string, of: (place: string) => T | undefined) =>
+    new Map(
+      partitions(topic).flatMap((p) => {
+        const value = of(placeIn(topic, p));
+        return value === undefined ? [] : [[p, value] as const];
+      }),
+    );
   const reader: Pick<LogReader, "ends" | "partitionsOf" | "read"> = {
     partitionsOf: (topic) =>
       Promise.resolve(topics.includes(topic) ? partitions(topic) : undefined),
-    ends: (topic) =>
-      Promise.resolve(
-        new Map(partitions(topic).map((p) => [p, { first: log.first?.get(topic) ?? 0, end: 0 }])),
-      ),
+    ends(topic) {
+      const first = options.first?.get(topic) ?? 0;
+      return Promise.resolve(byPartition(topic, (p) => ({ first, end: world.ends.get(p) ?? 0 })));
+    },
     async *read(topic) {
       yield await Promise.resolve(world.records.filter((record) => record.topic === topic));
     },
+  };
+  const asked: string[] = [];
+  const committedOffsets = (group: string, topic: string) => {
+    const service = PROCESSORS.find((service) => names.group(service) === group)!;
+    const question = `${group} ${topic}`;
+    const time = asked.filter((earlier) => earlier === question).length;
+    asked.push(question);
+    const offsets = (options.committed?.(time) ?? world.committed)[service];
+    return Promise.resolve(byPartition(topic, (place) => offsets.get(place)));
   };
   const tables: Pick<Tables, "scan"> = {
     async *scan({ table }) {
       yield await Promise.resolve(world.tables[table.name as TableName]) as never;
     },
   };
-  return audit({ reader, names, tables });
+  return audit({ reader, committedOffsets, names, tables, patienceMs: options.patienceMs ?? 0 });
 }
