@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import fc from "fast-check";
 import { Lane } from "./lane.ts";
 import type { PartitionWriter } from "./partition_writer.ts";
 
@@ -102,6 +103,43 @@ Deno.test("Lane: after a failed commit nothing that waited commits its offset", 
   await flushing;
   assertEquals(calls, ["open", "commit 5"]);
   assertEquals(await lane.position(3), 0);
+});
+
+Deno.test("Lane: whichever commits fail, before or after they took effect, each message has its output once", async () => {
+  const ends = fc.array(fc.constantFrom("done", "failed", "done, but nobody knows"), {
+    maxLength: 12,
+  });
+  const silent = fc.array(fc.boolean(), { minLength: 12, maxLength: 12 });
+  await fc.assert(fc.asyncProperty(ends, silent, async (ends, silent) => {
+    let group: number | undefined;
+    const published: number[] = [];
+    const lane = new Lane(() =>
+      Promise.resolve<PartitionWriter>({
+        start: group,
+        commit: (outputs, nextOffset) => {
+          const end = ends.shift() ?? "done";
+          if (end !== "failed") {
+            group = nextOffset;
+            published.push(...outputs.flatMap((o) => o.messages.map(({ value }) => Number(value))));
+          }
+          return end === "done" ? Promise.resolve() : Promise.reject(new Error("no answer"));
+        },
+        close: () => Promise.resolve(),
+      })
+    );
+    // A consumer that goes on only behind what was done, in batches of two.
+    let fetched = 0;
+    while (fetched < silent.length) {
+      fetched = await lane.position(fetched);
+      const batch = [fetched, fetched + 1].filter((offset) => silent[offset] === false);
+      const outputs = batch.map((offset) => ({
+        topic: "orders.validated",
+        messages: [{ value: String(offset) }],
+      }));
+      await lane.advance(outputs, fetched + 2).then(() => fetched += 2, () => {});
+    }
+    assertEquals(published, [...silent.keys()].filter((offset) => !silent[offset]));
+  }));
 });
 
 Deno.test("Lane.committed: where the group is, through a failed flush and the next takeover", async () => {

@@ -2,10 +2,9 @@
 import { runProgram } from "../../runtime/program.ts";
 import { loginIsWhole, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
-import type { Handler } from "../../stream/message.ts";
 import { runService } from "../service.ts";
-import type { HalfEvent } from "./join.ts";
-import { joinHalves, joins } from "./store.ts";
+import { createFulfillmentHandlers } from "./handle.ts";
+import { joins } from "./store.ts";
 
 Deno.exit(
   await runProgram({
@@ -20,21 +19,9 @@ Deno.exit(
         (reason) => log.warn(reason),
       );
       if (!database) return;
-      const handler: Handler<HalfEvent> = async (batch) => ({
-        events: await joinHalves(
-          database,
-          batch.map(({ event, topic, raw }) => ({ event, topic, offset: raw.offset })),
-          new Date().toISOString(),
-        ),
-      });
+      const handlers = createFulfillmentHandlers({ database, now: Date.now });
       try {
-        await runService({
-          service: "fulfillment",
-          config,
-          handlers: { "inventory.events": handler, "payment.events": handler },
-          log,
-          signal,
-        });
+        await runService({ service: "fulfillment", config, handlers, log, signal });
       } finally {
         await database.close();
       }

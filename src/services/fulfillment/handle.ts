@@ -1,0 +1,29 @@
+/**
+ * Fulfillment's work on a batch: joins the halves, and returns the outcomes of those that are complete.
+ * Database first: what is returned is committed, and the same batch again gives the same events.
+ */
+import type { Database } from "../../store/database.ts";
+import type { Handler } from "../../stream/message.ts";
+import type { HalfEvent } from "./join.ts";
+import { joinHalves } from "./store.ts";
+
+export interface FulfillmentHandlers {
+  readonly "inventory.events": Handler<HalfEvent>;
+  readonly "payment.events": Handler<HalfEvent>;
+}
+
+/** @param options.now the clock, epoch milliseconds */
+export function createFulfillmentHandlers(options: {
+  database: Database;
+  now: () => number;
+}): FulfillmentHandlers {
+  const { database, now } = options;
+  const join: Handler<HalfEvent> = async (batch) => ({
+    events: await joinHalves(
+      database,
+      batch.map(({ event, topic, raw }) => ({ event, topic, offset: raw.offset })),
+      new Date(now()).toISOString(),
+    ),
+  });
+  return { "inventory.events": join, "payment.events": join };
+}
