@@ -18,6 +18,7 @@ import {
   orderId,
   partitionOf,
   rewrite,
+  RUN,
   type World,
 } from "./world.ts";
 
@@ -37,6 +38,12 @@ function row(world: World, table: keyof World["tables"], key: string) {
   const found = world.tables[table].find((row) => Object.values(row)[0] === key);
   assert(found, `the fixture has no ${key} in ${table}`);
   return found;
+}
+
+/** What the simulator's ledger says of the run. */
+function setRun(world: World, { acknowledged, placed }: { acknowledged: number; placed: number }) {
+  row(world, "runs", RUN).acknowledged = acknowledged;
+  row(world, "placements", RUN).placed = placed;
 }
 
 function dropRow(world: World, table: keyof World["tables"], key: string): void {
@@ -60,9 +67,30 @@ const declined = orderId(N.card_declined);
 export const CASES: readonly Case[] = [
   {
     name: "an acknowledged order is lost",
-    spoil: (world) => world.tables.runs[0]!.acknowledged = FATES.length + 1,
+    spoil: (world) => setRun(world, { acknowledged: FATES.length + 1, placed: FATES.length + 1 }),
     fails: ["acknowledged"],
     who: orderId(FATES.length),
+  },
+  {
+    name: "an order that nobody placed",
+    spoil: (world) => setRun(world, { acknowledged: 0, placed: N.parked }),
+    fails: ["acknowledged"],
+    who: orderId(N.parked),
+  },
+  {
+    name: "an order far beyond those that anybody placed",
+    spoil: (world) => {
+      const raw = appendRecord(world, "orders.raw", 0, orderId(5_000_000), null);
+      bury(world, "validator", raw, "empty_value");
+    },
+    fails: ["acknowledged"],
+    who: orderId(5_000_000),
+  },
+  {
+    name: "a run that is finished, and has orders that are not acknowledged",
+    spoil: (world) => setRun(world, { acknowledged: FATES.length, placed: FATES.length + 1 }),
+    fails: ["acknowledged"],
+    who: "run r1",
   },
   {
     name: "a confirmed order's message is gone",

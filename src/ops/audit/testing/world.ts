@@ -20,7 +20,13 @@ import type { Tables } from "../../tables.ts";
 import { audit, type AuditReport } from "../audit.ts";
 
 export type TestRow = Record<string, string | number | null>;
-export type TableName = "runs" | "stock" | "reservations" | "payments" | "charges";
+export type TableName =
+  | "runs"
+  | "placements"
+  | "stock"
+  | "reservations"
+  | "payments"
+  | "charges";
 
 export interface World {
   readonly names: Names;
