@@ -22,6 +22,12 @@ export const runs = {
   }),
 };
 
+/** No order of a run with the sequence number `placed` or a higher one was ever handed to Kafka. */
+export const placements = {
+  owner: "simulator",
+  table: table("placements", "run_id", { run_id: "text", placed: "integer" }),
+};
+
 /** Which message brought an order first. */
 export const seenOrders = {
   owner: "validator",

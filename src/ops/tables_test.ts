@@ -4,13 +4,14 @@ import { joins as ownJoins } from "../services/fulfillment/store.ts";
 import { reservations as ownReservations, stock as ownStock } from "../services/inventory/store.ts";
 import { charges as ownCharges } from "../services/payment/ledger.ts";
 import { payments as ownPayments } from "../services/payment/store.ts";
-import { runs as ownRuns } from "../services/simulator/runs.ts";
+import { placements as ownPlacements, runs as ownRuns } from "../services/simulator/runs.ts";
 import { seenOrders as ownSeenOrders } from "../services/validator/seen.ts";
 import type { Table } from "../store/database.ts";
 import * as read from "./tables.ts";
 
 const PAIRS: readonly (readonly [read.Owned, Table])[] = [
   [read.runs, ownRuns],
+  [read.placements, ownPlacements],
   [read.seenOrders, ownSeenOrders],
   [read.stock, ownStock],
   [read.reservations, ownReservations],

@@ -3,7 +3,7 @@ import { joins } from "../services/fulfillment/store.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { charges } from "../services/payment/ledger.ts";
 import { payments } from "../services/payment/store.ts";
-import { runs } from "../services/simulator/runs.ts";
+import { simulatorTables } from "../services/simulator/runs.ts";
 import { seenOrders } from "../services/validator/seen.ts";
 import type { Row, Table } from "../store/database.ts";
 import { openDatabase } from "../store/open.ts";
@@ -15,7 +15,7 @@ import { PARTITIONS, type TableName, type World } from "./audit/testing/world.ts
 
 /** The services' tables, as they declare them. */
 const TABLES: readonly { owner: string; tables: readonly Table[] }[] = [
-  { owner: "simulator", tables: [runs] },
+  { owner: "simulator", tables: simulatorTables },
   { owner: "validator", tables: [seenOrders] },
   { owner: "inventory", tables: inventoryTables },
   { owner: "payment", tables: [payments] },

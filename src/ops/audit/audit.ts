@@ -22,10 +22,9 @@ import {
   type Topic,
   TOPIC_NAMES,
 } from "../../topology.ts";
-import { charges, joins, payments, reservations, runs, stock, type Tables } from "../tables.ts";
+import { charges, joins, payments, reservations, stock, type Tables } from "../tables.ts";
 import { type Books, count, type LetterCounts, openBooks } from "./books/books.ts";
 import { type Check, closeBooks } from "./checks.ts";
-import type { Run } from "./books/ledger.ts";
 import { Committed, openLogs, READINGS } from "./books/positions.ts";
 import { offsetsBehind } from "./judge_offsets.ts";
 import { observe } from "./observe/record.ts";
@@ -37,6 +36,7 @@ import {
   observeReservation,
   observeStock,
 } from "./observe/rows.ts";
+import { judgeRuns, readRuns } from "./runs.ts";
 
 export interface AuditOptions {
   readonly reader: Pick<LogReader, "ends" | "partitionsOf" | "read">;
@@ -78,7 +78,7 @@ const OFFSET_POLL_MS = 500;
 export async function audit(options: AuditOptions): Promise<AuditReport> {
   const { reader, names, tables, signal } = options;
   const notes: string[] = [];
-  const books = openBooks(await readRuns(tables, notes));
+  const books = openBooks(await readRuns(tables));
   let read = 0;
   const progress = (what: string, by: number) => {
     read += by;
@@ -131,6 +131,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
   await readOffsetsAfter(books, options);
 
   const stopped = signal?.aborted ?? false;
+  if (!stopped) notes.push(...judgeRuns(books, await readRuns(tables)));
   const nothing = books.messages.size === 0 &&
     books.runs.every(({ acknowledged }) => acknowledged === 0);
   if (nothing) notes.push("there is nothing to audit: no order was ever placed");
@@ -170,20 +171,6 @@ async function readOffsetsAfter(books: Books, options: AuditOptions): Promise<vo
     if (offsetsBehind(books).next().done || performance.now() >= deadline) return;
     await pause(OFFSET_POLL_MS, signal);
   }
-}
-
-async function readRuns(tables: Pick<Tables, "scan">, notes: string[]): Promise<Run[]> {
-  const found: Run[] = [];
-  for await (const rows of tables.scan(runs)) {
-    for (const { run_id: runId, acknowledged, finished_at: finishedAt } of rows) {
-      found.push({ runId, acknowledged: acknowledged ?? 0 });
-      if (finishedAt === null) notes.push(`run ${runId} of the simulator did not finish`);
-    }
-  }
-  if (found.length === 0) {
-    notes.push("no run of the simulator is recorded: lost orders could not be looked for");
-  }
-  return found;
 }
 
 async function readTables(

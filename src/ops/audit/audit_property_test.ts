@@ -97,14 +97,15 @@ function isRejected(world: World, orderId: string): boolean {
 function alteredRow(row: TestRow): TestRow[] {
   return Object.entries(row).flatMap(([column, value]): TestRow[] => {
     switch (column) {
-      // What a run acknowledged is all that the audit reads of it.
+      // How far a run came is all that the audit holds against it.
       case "run_id":
       case "finished_at":
         return [];
       case "outcome":
         return [{ ...row, outcome: null }];
       case "acknowledged":
-        return [{ ...row, acknowledged: Number(value) + 1 }];
+      case "placed":
+        return [1, -1].map((change) => ({ ...row, [column]: Number(value) + change }));
       case "state":
         return ["reserved", "released", "rejected", "processed", "failed", "refunded", null]
           .filter((state) => state !== value).map((state) => ({ ...row, state }));
@@ -200,8 +201,8 @@ function spoilsOfTable(world: World, name: TableName): Spoil[] {
     // A join that lacks its other half says nothing yet.
     if (row.outcome === null) return [];
     const unused = name === "stock" && !used.has(String(row.product_id));
-    // Without its run, an order is one made by hand; a product that nobody ordered is not missed.
-    const mayGo = name === "runs" || unused;
+    // Without its run, an order is one made by hand, and older simulators had no placements; a product that nobody ordered is not missed.
+    const mayGo = name === "runs" || name === "placements" || unused;
     const drop = {
       name: `drop ${JSON.stringify(row)} of ${name}`,
       apply: (w: World) => void w.tables[name].splice(index, 1),

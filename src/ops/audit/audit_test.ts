@@ -207,3 +207,37 @@ Deno.test("audit: fails where services had still to read when their time was up"
     /not at rest after 1 s: .* more keeps coming\nAUDIT F/,
   );
 });
+
+Deno.test("audit: says of a run that was cut off what was on its way, and what of it arrived", async () => {
+  const world = createWorld(["confirmed", "broken", "rejected"]);
+  world.tables.runs[0] = { run_id: "r1", acknowledged: 1, finished_at: null };
+  const notesOf = async () => {
+    const report = await auditWorld(world);
+    assert(passed(report), reportLines(report).join("\n"));
+    return report.notes;
+  };
+  world.tables.placements[0]!.placed = 1_501;
+  assertEquals(await notesOf(), [
+    "run r1 has not finished: 1 acknowledged, 1,500 more on their way, of which 2 arrived",
+  ]);
+  // As an older simulator left it.
+  world.tables.placements = [];
+  assertEquals(await notesOf(), [
+    "run r1 has not finished: 1 acknowledged; how many more were on their way is not recorded",
+  ]);
+});
+
+Deno.test("audit: orders that are placed while it reads are no fault", async () => {
+  const world = createWorld(["confirmed", "confirmed"]);
+  world.tables.runs[0] = { run_id: "r1", acknowledged: 1, finished_at: null };
+  world.tables.placements[0]!.placed = 1;
+  const { records } = world;
+  Object.defineProperty(world, "records", {
+    get() {
+      world.tables.placements[0]!.placed = 2;
+      return records;
+    },
+  });
+  const report = await auditWorld(world);
+  assert(passed(report), reportLines(report).join("\n"));
+});

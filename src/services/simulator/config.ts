@@ -1,5 +1,12 @@
 /** The simulator's settings. */
-import { choice, type Config, integer, number, string } from "../../runtime/config.ts";
+import {
+  choice,
+  type Config,
+  integer,
+  number,
+  type Setting,
+  string,
+} from "../../runtime/config.ts";
 import {
   kafkaSettings,
   logSettings,
@@ -52,7 +59,9 @@ export const settings = {
     fallback: "",
     pattern: new RegExp(`${RUN_ID_PATTERN.source}|^$`),
     expected: "at most 32 letters and digits",
-    help: "what its order ids begin with; unless said, made from the time",
+    help:
+      "what its order ids begin with; unless said, made from the time. The name of a run that " +
+      "was cut off goes on with it",
   }),
   refusedShare: number({
     env: "SIMULATOR_REFUSED_SHARE",
@@ -102,4 +111,32 @@ export function sharesFit(
     ? undefined
     : `--refused-share, --broken-share: ${refusedShare} and ${brokenShare} are more than 1 ` +
       "together: lower one of them";
+}
+
+/** What the orders of a run follow from, beside its name and the catalog. */
+const ORDER_SETTINGS = ["seed", "refusedShare", "brokenShare", "zipfExponent"] as const;
+export type OrderSettings = Pick<Config<typeof settings>, typeof ORDER_SETTINGS[number]>;
+
+export function orderSettingsOf(config: OrderSettings): OrderSettings {
+  const { seed, refusedShare, brokenShare, zipfExponent } = config;
+  return { seed, refusedShare, brokenShare, zipfExponent };
+}
+
+/** Settings as a person says them on the command line: `--seed 7 --zipf 1.5`. */
+export function asOptions<Name extends keyof typeof settings>(
+  config: Pick<Config<typeof settings>, Name>,
+  names: readonly Name[],
+): string {
+  return names.map((name) => {
+    const { option }: Setting<unknown> = settings[name];
+    return `--${option} ${config[name]}`;
+  }).join(" ");
+}
+
+/** The command that goes on with a run as it was begun. */
+export function commandToGoOn(runId: string, config: Config<typeof settings>): string {
+  const names = ["orders", "ratePerS", ...ORDER_SETTINGS] as const;
+  const said = names.filter((name) => config[name] !== Number(settings[name].fallback));
+  return ["deno task simulator --run", runId, ...said.map((name) => asOptions(config, [name]))]
+    .join(" ");
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigError, readConfig } from "../../runtime/config.ts";
-import { settings, sharesFit } from "./config.ts";
+import { asOptions, commandToGoOn, settings, sharesFit } from "./config.ts";
 
 function read(...args: string[]) {
   const sources = {
@@ -40,3 +40,19 @@ for (const [what, args, message] of faults) {
     assertStringIncludes(assertThrows(() => read(...args), ConfigError).message, message);
   });
 }
+
+Deno.test("asOptions: settings as they are said on the command line", () => {
+  assertEquals(
+    asOptions({ seed: 7, zipfExponent: 1.5 }, ["seed", "zipfExponent"]),
+    "--seed 7 --zipf 1.5",
+  );
+});
+
+Deno.test("commandToGoOn: says the same orders and rate, and nothing that needs no saying", () => {
+  assertEquals(commandToGoOn("r1", read()), "deno task simulator --run r1");
+  const said = "--orders 20000 --rate 0 --seed 7 --refused-share 0 --broken-share 0.1 --zipf 0.5";
+  const config = read(...said.split(" "), "--duration", "5");
+  assertEquals(commandToGoOn("r1", config), `deno task simulator --run r1 ${said}`);
+  // And the command means what it says.
+  assertEquals(read(...said.split(" ")), { ...config, durationS: 0 });
+});

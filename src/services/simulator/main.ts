@@ -9,18 +9,60 @@ import { createClient } from "../../stream/client.ts";
 import { clusterReady } from "../../stream/cluster_ready.ts";
 import { openPublisher } from "../../stream/publisher.ts";
 import { Names } from "../../topology.ts";
-import { settings, sharesFit } from "./config.ts";
+import { findArrived } from "./arrived.ts";
+import { commandToGoOn, orderSettingsOf, settings, sharesFit } from "./config.ts";
 import { loadCatalog } from "./load_catalog.ts";
 import { createOrderMaker, orderIdOf, type OrderMaker } from "./make_order.ts";
 import { createPace } from "./pace.ts";
 import { placeOrders } from "./place.ts";
 import { count, displayProgress } from "./progress.ts";
-import { beginRun, runs } from "./runs.ts";
+import { beginRun, type RunRecord, simulatorTables } from "./runs.ts";
 
-type SimulatorConfig = Config<typeof settings>;
+/** What the whole of a run works with. */
+interface Context {
+  readonly config: Config<typeof settings>;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly kafka: ReturnType<typeof createClient>;
+  /** The name on the cluster of orders.raw. */
+  readonly topic: string;
+  readonly runId: string;
+}
+
+async function simulate({ config, log, signal }: Pick<Context, "config" | "log" | "signal">) {
+  const runId = config.runId || `r${Date.now().toString(36)}`;
+  const topic = new Names(config.topicPrefix).topic("orders.raw");
+  const access = kafkaAccess(config);
+  const kafka = createClient(access, `simulator-${Deno.pid}`);
+  const context: Context = { config, log, signal, kafka, topic, runId };
+  await clusterReady(kafka, { access, topics: [topic], signal, onWait: (why) => log.warn(why) });
+  const catalog = await readCatalog(context);
+  if (!catalog) return;
+  let makeOrder: OrderMaker;
+  try {
+    makeOrder = createOrderMaker({ ...config, runId, catalog });
+  } catch (error) {
+    throw error instanceof RangeError ? new Failure(error.message) : error;
+  }
+
+  const place = { url: config.databaseUrl, directory: config.dataDir };
+  const database = await whenAvailable(
+    () => openDatabase({ ...place, owner: "simulator", tables: simulatorTables }),
+    signal,
+    (reason) => log.warn(reason),
+  );
+  if (!database) return;
+  try {
+    const run = await beginRun(database, { runId, orders: orderSettingsOf(config) }, Date.now());
+    const arrived = await findArrivedBefore(context, run);
+    if (arrived) await placeRun(context, run, { makeOrder, arrived });
+  } finally {
+    await database.close();
+  }
+}
 
 /** Waits for the catalog, and reads it; undefined when we were to stop before. */
-async function readCatalog(config: SimulatorConfig, log: Logger, signal: AbortSignal) {
+async function readCatalog({ config, log, signal }: Context) {
   const database = await whenAvailable(
     () => openCatalog({ url: config.databaseUrl, directory: config.dataDir }),
     signal,
@@ -35,74 +77,76 @@ async function readCatalog(config: SimulatorConfig, log: Logger, signal: AbortSi
   }
 }
 
-async function simulate(
-  config: SimulatorConfig,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const { orders, ratePerS, durationS, databaseUrl, dataDir } = config;
-  const runId = config.runId || `r${Date.now().toString(36)}`;
-  const topic = new Names(config.topicPrefix).topic("orders.raw");
-  const access = kafkaAccess(config);
-  const kafka = createClient(access, `simulator-${Deno.pid}`);
-  await clusterReady(kafka, { access, topics: [topic], signal, onWait: (why) => log.warn(why) });
-  const catalog = await readCatalog(config, log, signal);
-  if (!catalog) return;
-  let makeOrder: OrderMaker;
-  try {
-    makeOrder = createOrderMaker({ ...config, runId, catalog });
-  } catch (error) {
-    throw error instanceof RangeError ? new Failure(error.message) : error;
-  }
-
-  const place = { url: databaseUrl, directory: dataDir };
-  const database = await whenAvailable(
-    () => openDatabase({ ...place, owner: "simulator", tables: [runs] }),
-    signal,
-    (reason) => log.warn(reason),
-  );
-  if (!database) return;
-  try {
-    const startedAt = new Date().toISOString();
-    const record = await beginRun(database, { runId, seed: config.seed, startedAt });
-    const pace = createPace({ orders, ratePerS, durationMs: durationS * 1_000 });
-    log.info(`run ${runId}, seed ${config.seed}: ${describe(pace.total, ratePerS)}`);
-    const placing = { placed: 0, acknowledged: 0 };
-    const start = performance.now();
-    const elapsedMs = () => performance.now() - start;
-    const display = displayProgress(
-      config.progress,
-      () => ({ ...placing, total: pace.total, elapsedMs: elapsedMs() }),
-    );
-    try {
-      await placeOrders({
-        pace,
-        makeOrder,
-        openPublisher: () => openPublisher(kafka, topic),
-        acknowledge: (acknowledged) => record.acknowledge(acknowledged),
-        maxBatch: config.maxBatch,
-        signal,
-        drainTimeoutMs: config.drainTimeoutMs,
-        onTrouble(reason) {
-          display.clear();
-          if (reason === undefined) log.info("placing orders again");
-          else log.warn(`${reason}; keeping what is not acknowledged, and trying again`);
-        },
-      }, placing);
-      await record.finish(new Date().toISOString());
-    } finally {
-      display.stop();
-    }
-    const { placed, acknowledged } = placing;
-    const seconds = elapsedMs() / 1_000;
+/** What arrived of that which an earlier simulator of the run had on its way; undefined when stopped. */
+async function findArrivedBefore(
+  { kafka, topic, runId, log, signal }: Context,
+  { before, unknownSinceMs: sinceMs }: RunRecord,
+): Promise<Set<number> | undefined> {
+  const { acknowledged: from, placed: end } = before;
+  if (end === 0) return new Set();
+  const onWait = (reason: string) => log.warn(reason);
+  const unknown = { runId, from, end, sinceMs };
+  const arrived = await findArrived(kafka, topic, unknown, { signal, onWait });
+  if (arrived) {
     log.info(
-      `placed ${count(placed)} orders, ${count(acknowledged)} acknowledged, in ` +
-        `${seconds.toFixed(1)} s: ${count(Math.round(acknowledged / seconds))}/s` +
-        (acknowledged > 0 ? `; one of them: ${orderIdOf(runId, acknowledged >> 1)}` : ""),
+      `run ${runId} was cut off: ${count(from)} orders acknowledged, ${count(end - from)} more ` +
+        `were on their way, of which ${count(arrived.size)} arrived`,
     );
-  } finally {
-    await database.close();
   }
+  return arrived;
+}
+
+/** Places the orders of a run, from where it is, and says what came of it. */
+async function placeRun(
+  { config, log, signal, kafka, topic, runId }: Context,
+  run: RunRecord,
+  orders: { makeOrder: OrderMaker; arrived: ReadonlySet<number> },
+): Promise<void> {
+  const { ratePerS, durationS } = config;
+  const first = run.before.acknowledged;
+  const durationMs = durationS * 1_000;
+  const pace = createPace({ first, orders: config.orders, ratePerS, durationMs });
+  log.info(`run ${runId}, seed ${config.seed}: ${describe(pace.total, ratePerS)}`);
+  const placing = { placed: first, acknowledged: first };
+  const start = performance.now();
+  const elapsedMs = () => performance.now() - start;
+  const display = displayProgress(
+    config.progress,
+    () => ({ first, ...placing, total: pace.total, elapsedMs: elapsedMs() }),
+  );
+  try {
+    await placeOrders({
+      ...orders,
+      pace,
+      openPublisher: () => openPublisher(kafka, topic),
+      record: (reach) => run.save(reach, Date.now()),
+      maxBatch: config.maxBatch,
+      signal,
+      drainTimeoutMs: config.drainTimeoutMs,
+      onTrouble(reason) {
+        display.clear();
+        if (reason === undefined) log.info("placing orders again");
+        else log.warn(`${reason}; keeping what is not acknowledged, and trying again`);
+      },
+    }, placing);
+  } finally {
+    display.stop();
+  }
+  const acknowledged = placing.acknowledged - first;
+  const seconds = elapsedMs() / 1_000;
+  log.info(
+    `placed ${count(placing.placed - first)} orders, ${count(acknowledged)} acknowledged, in ` +
+      `${seconds.toFixed(1)} s: ${count(Math.round(acknowledged / seconds))}/s` +
+      (acknowledged > 0 ? `; one of them: ${orderIdOf(runId, first + (acknowledged >> 1))}` : ""),
+  );
+  const unknown = run.unknownAt(placing);
+  if (unknown > 0) {
+    log.warn(
+      `run ${runId}: ${count(unknown)} orders on their way: unknown; ` +
+        `\`${commandToGoOn(runId, config)}\` goes on`,
+    );
+  }
+  await run.end(placing, Date.now());
 }
 
 function describe(total: number, ratePerS: number): string {
@@ -115,6 +159,6 @@ Deno.exit(
     name: "simulator",
     settings,
     checks: [loginIsWhole, sharesFit],
-    run: ({ config, log, signal }) => simulate(config, log, signal),
+    run: simulate,
   }),
 );

@@ -70,6 +70,13 @@ export function orderIdOf(runId: string, sequence: number): string {
   return `${runId}-${String(sequence).padStart(6, "0")}`;
 }
 
+/** The sequence number of an order of a run; undefined when the id is none of the run's. */
+export function sequenceOf(runId: string, orderId: string): number | undefined {
+  const sequence = Number(orderId.slice(runId.length + 1));
+  // Another spelling of the number is another order.
+  return orderIdOf(runId, sequence) === orderId ? sequence : undefined;
+}
+
 /** ISO 8601 of epoch milliseconds; many orders in a row are of the same millisecond. */
 function createTimeFormat(): (ms: number) => string {
   let lastMs: number | undefined;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { decode } from "../../events/codec.ts";
 import type { Publication } from "../../stream/publisher.ts";
-import { createOrderMaker, orderIdOf, type OrderMakerOptions } from "./make_order.ts";
+import { createOrderMaker, orderIdOf, type OrderMakerOptions, sequenceOf } from "./make_order.ts";
 import { SMALL_CATALOG } from "./orders/testing.ts";
 
 const placedAtMs = Date.parse("2026-01-02T03:04:05.678Z");
@@ -102,4 +102,17 @@ Deno.test("createOrderMaker: a catalog without buyers is a fault", () => {
 Deno.test("orderIdOf: the run, a dash, the sequence number with at least six digits", () => {
   const ids = [0, 42, 999_999, 1_000_000].map((n) => orderIdOf("r1", n));
   assertEquals(ids, ["r1-000000", "r1-000042", "r1-999999", "r1-1000000"]);
+});
+
+Deno.test("sequenceOf: the number in an id of the run, and none in any other", () => {
+  fc.assert(fc.property(fc.nat(2_000_000), (n) => {
+    assertEquals(sequenceOf("r1", orderIdOf("r1", n)), n);
+    assertEquals(sequenceOf("r1", orderIdOf("r11", n)), undefined);
+    assertEquals(sequenceOf("r1", orderIdOf("r2", n)), undefined);
+  }));
+  for (
+    const other of ["", "r1", "r1-", "r1-7", "r1-0000007", "r1-1e0005", "r1-000007x", "r1_000007"]
+  ) {
+    assertEquals(sequenceOf("r1", other), undefined, other);
+  }
 });

@@ -8,7 +8,9 @@
  */
 
 export interface PaceOptions {
-  /** How many in all; 0 until stopped. */
+  /** The first sequence number: those below it were placed before. */
+  readonly first: number;
+  /** How many in all, those placed before included; 0 until stopped. */
   readonly orders: number;
   /** Orders a second; 0 as fast as can be. */
   readonly ratePerS: number;
@@ -17,9 +19,9 @@ export interface PaceOptions {
 }
 
 export interface Pace {
-  /** How many orders there will be in all; Infinity when that is open. */
+  /** How many orders there will be in all, those placed before included; Infinity when open. */
   readonly total: number;
-  /** How many are due at a time, milliseconds since the start. Never less than before. */
+  /** How many are due at a time, milliseconds since the start, those before included. Never less. */
   due(elapsedMs: number): number;
   /** When an order is due, milliseconds since the start; undefined without a rate. */
   dueAtMs(sequence: number): number | undefined;
@@ -27,7 +29,7 @@ export interface Pace {
   over(elapsedMs: number): boolean;
 }
 
-export function createPace({ orders, ratePerS, durationMs }: PaceOptions): Pace {
+export function createPace({ first, orders, ratePerS, durationMs }: PaceOptions): Pace {
   const most = orders > 0 ? orders : Infinity;
   if (ratePerS === 0) {
     return {
@@ -38,11 +40,12 @@ export function createPace({ orders, ratePerS, durationMs }: PaceOptions): Pace 
     };
   }
   const dueBefore = (ms: number) => Math.max(0, Math.ceil(ms * ratePerS / 1_000));
-  const total = Math.min(most, durationMs > 0 ? dueBefore(durationMs) : Infinity);
+  const total = Math.min(most, durationMs > 0 ? first + dueBefore(durationMs) : Infinity);
+  const dueAt = (ms: number) => Math.max(0, Math.floor(ms * ratePerS / 1_000) + 1);
   return {
     total,
-    due: (elapsedMs) => Math.min(total, Math.max(0, Math.floor(elapsedMs * ratePerS / 1_000) + 1)),
-    dueAtMs: (sequence) => sequence * 1_000 / ratePerS,
+    due: (elapsedMs) => Math.min(total, first + dueAt(elapsedMs)),
+    dueAtMs: (sequence) => (sequence - first) * 1_000 / ratePerS,
     over: () => false,
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Places orders: makes those that are due, publishes them in batches, one after the other, and records
- * after each how many are acknowledged; that is always a prefix of the run.
+ * Places orders: makes those that are due, and publishes them in batches, one after the other, so that
+ * what is acknowledged is always a prefix of the run. Before each it records how far it is.
  *
  * A batch that is not acknowledged is kept and sent again through a new publisher, until it is, or
  * until we are to stop. The cluster may then hold some of its orders twice; the validator sorts that
@@ -12,13 +12,21 @@ import { explain, isKafkaError } from "../../stream/client.ts";
 import type { Publication, Publisher } from "../../stream/publisher.ts";
 import type { OrderMaker } from "./make_order.ts";
 import type { Pace } from "./pace.ts";
+import type { Reach } from "./runs.ts";
 
 export interface PlaceOptions {
   readonly pace: Pace;
   readonly makeOrder: OrderMaker;
   readonly openPublisher: () => Promise<Publisher>;
-  /** Called after each acknowledged batch. @throws {Unavailable} is tried again */
-  readonly acknowledge: (count: number) => Promise<void>;
+  /** Sequence numbers of orders that are in the log already: they are left out. */
+  readonly arrived: ReadonlySet<number>;
+  /**
+   * Called before a batch is handed to the publisher, and when no other follows soon after it was
+   * acknowledged; not at the end.
+   *
+   * @throws {Unavailable} is tried again
+   */
+  readonly record: (reach: Reach) => Promise<void>;
   /** Most orders in a batch. */
   readonly maxBatch: number;
   readonly signal: AbortSignal;
@@ -28,15 +36,18 @@ export interface PlaceOptions {
   readonly onTrouble: (reason: string | undefined) => void;
 }
 
+/** How far the run is, as sequence numbers: all orders below have come as far. */
 export interface Placing {
-  /** Orders that were made and handed to the publisher. */
+  /** Orders that were handed to the publisher. */
   placed: number;
-  /** Of these, how many the cluster has acknowledged, and it is recorded. */
+  /** Of these, those that the cluster has acknowledged. */
   acknowledged: number;
 }
 
 /** Orders that are due within this time go together. */
 const LINGER_MS = 10;
+/** What is acknowledged is recorded with the next batch, unless that is due later than this. */
+const IDLE_MS = 100;
 /** Pause before a batch is sent, or a count recorded, again. */
 const RETRY_MS = 500;
 const CLOSE_LIMIT_MS = 2_000;
@@ -54,40 +65,45 @@ interface Batch {
 /**
  * Places all orders of `pace`, or until `signal` aborts.
  *
- * @param progress is kept up to date
+ * @param progress where to begin; is kept up to date
  */
 export async function placeOrders(options: PlaceOptions, progress: Placing): Promise<void> {
-  const { pace, makeOrder, maxBatch, signal, drainTimeoutMs } = options;
+  const { pace, makeOrder, arrived, maxBatch, signal, drainTimeoutMs } = options;
   const startedAtMs = Date.now();
   const startedAt = performance.now();
   const elapsedMs = () => performance.now() - startedAt;
+  let made = progress.placed;
   const outbox = createOutbox(options, progress);
 
   function makeBatch(first: number, end: number): Batch {
     const publications: Publication[] = [];
     let bytes = 0;
-    for (let n = first; n < end && bytes < MAX_BATCH_BYTES; n++) {
+    let n = first;
+    for (; n < end && bytes < MAX_BATCH_BYTES; n++) {
+      if (arrived.has(n)) continue;
       const order = makeOrder(n, startedAtMs + (pace.dueAtMs(n) ?? elapsedMs()));
       bytes += (order.value?.length ?? 0) + (order.key?.length ?? 0) + RECORD_OVERHEAD_BYTES;
       publications.push(order);
     }
-    return { publications, end: first + publications.length };
+    return { publications, end: n };
   }
 
   let onItsWay: Promise<void> = Promise.resolve();
   try {
-    while (!signal.aborted && progress.placed < pace.total && !pace.over(elapsedMs())) {
-      const first = progress.placed;
-      const due = Math.min(pace.due(elapsedMs()), first + maxBatch);
-      if (due <= first) {
-        const waitMs = pace.dueAtMs(first)! - elapsedMs();
-        await pause(Math.max(waitMs, LINGER_MS), signal);
+    while (!signal.aborted && made < pace.total && !pace.over(elapsedMs())) {
+      const due = Math.min(pace.due(elapsedMs()), made + maxBatch);
+      if (due <= made) {
+        const waitMs = () => pace.dueAtMs(made)! - elapsedMs();
+        if (waitMs() > IDLE_MS) {
+          await untilStopped(onItsWay.then(outbox.record), signal, drainTimeoutMs);
+        }
+        await pause(Math.max(waitMs(), LINGER_MS), signal);
         continue;
       }
-      const batch = makeBatch(first, due);
+      const batch = makeBatch(made, due);
+      made = batch.end;
       await untilStopped(onItsWay, signal, drainTimeoutMs);
       if (signal.aborted) break;
-      progress.placed = batch.end;
       onItsWay = outbox.send(batch);
       // Whoever awaits it next gets the error; until then nobody misses it.
       onItsWay.catch(() => {});
@@ -98,10 +114,12 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
   }
 }
 
-/** Sends batches, each until it is acknowledged and that is recorded, or until we are to stop. */
+/** Sends batches, each until it is acknowledged, or until we are to stop. */
 function createOutbox(options: PlaceOptions, progress: Placing) {
-  const { openPublisher, acknowledge, onTrouble, signal } = options;
+  const { openPublisher, onTrouble, signal } = options;
   let publisher: Publisher | undefined;
+  let recorded: Reach = { ...progress };
+  let closed = false;
   let trouble: string | undefined;
 
   /** Does `work` until it succeeds; @returns false if we were to stop before */
@@ -124,34 +142,52 @@ function createOutbox(options: PlaceOptions, progress: Placing) {
     }
   }
 
-  async function close(): Promise<void> {
+  const record = (reach: Reach) =>
+    persist(
+      async () => {
+        await options.record(reach);
+        recorded = reach;
+      },
+      (error) => error instanceof Unavailable ? error.message : undefined,
+    );
+
+  async function discardPublisher(): Promise<void> {
     const last = publisher;
     publisher = undefined;
     if (last) await settlesWithin(last.close(), CLOSE_LIMIT_MS);
   }
 
+  const publish = (publications: readonly Publication[]) =>
+    persist(
+      async () => {
+        try {
+          publisher ??= await openPublisher();
+          await publisher.publish(publications);
+        } catch (error) {
+          await discardPublisher();
+          throw error;
+        }
+      },
+      (error) => isKafkaError(error) ? `Kafka: ${explain(error)}` : undefined,
+    );
+
   return {
     async send({ publications, end }: Batch): Promise<void> {
-      const sent = await persist(
-        async () => {
-          try {
-            publisher ??= await openPublisher();
-            await publisher.publish(publications);
-          } catch (error) {
-            await close();
-            throw error;
-          }
-        },
-        (error) => isKafkaError(error) ? `Kafka: ${explain(error)}` : undefined,
-      );
-      if (!sent) return;
-      const recorded = await persist(
-        () => acknowledge(end),
-        (error) => error instanceof Unavailable ? error.message : undefined,
-      );
-      if (recorded) progress.acknowledged = end;
+      if (!await record({ ...progress, placed: end })) return;
+      // Once closed, the end has been recorded: nothing may be placed or acknowledged after it.
+      if (closed) return;
+      progress.placed = end;
+      if (publications.length > 0 && !await publish(publications)) return;
+      if (!closed) progress.acknowledged = end;
     },
-    close,
+    /** Records what is acknowledged, if that has not been done. */
+    async record(): Promise<void> {
+      if (recorded.acknowledged < progress.acknowledged) await record({ ...progress });
+    },
+    close() {
+      closed = true;
+      return discardPublisher();
+    },
   };
 }
 

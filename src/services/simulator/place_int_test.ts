@@ -12,7 +12,7 @@ import { createOrderMaker, orderIdOf } from "./make_order.ts";
 import { SMALL_CATALOG } from "./orders/testing.ts";
 import { createPace } from "./pace.ts";
 import { placeOrders, type Placing } from "./place.ts";
-import { beginRun, runs } from "./runs.ts";
+import { beginRun, runs, simulatorTables } from "./runs.ts";
 
 async function readAll(kafka: Kafka, topic: string): Promise<LogRecord[]> {
   const reader = await openLogReader(kafka);
@@ -42,28 +42,22 @@ async function run(options: {
 }) {
   await using broker = await startTestBroker();
   const directory = await Deno.makeTempDir({ prefix: "orderflow-simulator-" });
-  const database = await openDatabase({ directory, owner: "simulator", tables: [runs] });
+  const database = await openDatabase({ directory, owner: "simulator", tables: simulatorTables });
   try {
     const kafka = createClient({ brokers: [broker.bootstrap] }, "simulator-test");
     const names = new Names("place-test.");
     await createTopics(kafka, names, { partitions: 3, replicationFactor: 1 });
     const topic = names.topic("orders.raw");
-    const startedAt = new Date().toISOString();
-    const record = await beginRun(database, { runId: "r1", seed: 1, startedAt });
+    const orders = { seed: 1, zipfExponent: 1, refusedShare: 0.04, brokenShare: 0.02 };
+    const record = await beginRun(database, { runId: "r1", orders }, Date.now());
     const progress: Placing = { placed: 0, acknowledged: 0 };
     const troubles: (string | undefined)[] = [];
     const placing = placeOrders({
-      pace: createPace({ ...options, durationMs: 0 }),
-      makeOrder: createOrderMaker({
-        catalog: SMALL_CATALOG,
-        runId: "r1",
-        seed: 1,
-        zipfExponent: 1,
-        refusedShare: 0.04,
-        brokenShare: 0.02,
-      }),
+      pace: createPace({ ...options, first: 0, durationMs: 0 }),
+      makeOrder: createOrderMaker({ catalog: SMALL_CATALOG, runId: "r1", ...orders }),
       openPublisher: () => openPublisher(kafka, topic),
-      acknowledge: (count) => record.acknowledge(count),
+      arrived: new Set(),
+      record: (reach) => record.save(reach, Date.now()),
       maxBatch: 1_000,
       signal: new AbortController().signal,
       drainTimeoutMs: 5_000,

@@ -3,6 +3,7 @@ import { Unavailable } from "../../store/database.ts";
 import type { Publication } from "../../stream/publisher.ts";
 import { createPace } from "./pace.ts";
 import { type PlaceOptions, placeOrders, type Placing } from "./place.ts";
+import type { Reach } from "./runs.ts";
 
 const makeOrder = (n: number): Publication => ({ key: `r1-${n}`, value: new Uint8Array(300) });
 
@@ -35,16 +36,17 @@ function createCluster(fails: (publish: number) => Error | undefined = () => und
   return cluster;
 }
 
-/** Places ten orders in batches of four, with `change`. */
-async function place(change: Partial<PlaceOptions>) {
-  const progress: Placing = { placed: 0, acknowledged: 0 };
-  const recorded: number[] = [];
+/** Places orders `first` to nine in batches of four, with `change`. */
+async function place(change: Partial<PlaceOptions>, first = 0) {
+  const progress: Placing = { placed: first, acknowledged: first };
+  const recorded: Reach[] = [];
   const troubles: (string | undefined)[] = [];
   await placeOrders({
-    pace: createPace({ orders: 10, ratePerS: 0, durationMs: 0 }),
+    pace: createPace({ first, orders: 10, ratePerS: 0, durationMs: 0 }),
     makeOrder,
     openPublisher: createCluster().openPublisher,
-    acknowledge: (count) => Promise.resolve(void recorded.push(count)),
+    arrived: new Set(),
+    record: (reach) => Promise.resolve(void recorded.push(reach)),
     maxBatch: 4,
     signal: new AbortController().signal,
     drainTimeoutMs: 1_000,
@@ -57,28 +59,86 @@ async function place(change: Partial<PlaceOptions>) {
 const keys = (first: number, end: number) =>
   Array.from({ length: end - first }, (_, i) => `r1-${first + i}`);
 
-Deno.test("placeOrders: publishes all in order, and records each batch after its acknowledgement", async () => {
+/** What is recorded when all goes well. */
+const ALL_WELL: readonly Reach[] = [
+  { placed: 4, acknowledged: 0 },
+  { placed: 8, acknowledged: 4 },
+  { placed: 10, acknowledged: 8 },
+];
+
+Deno.test("placeOrders: publishes all in order, and records before each batch how far it is", async () => {
   const cluster = createCluster();
   const published: number[] = [];
+  const recorded: Reach[] = [];
   const { progress } = await place({
     openPublisher: cluster.openPublisher,
-    acknowledge(count) {
+    record(reach) {
       published.push(cluster.batches.flat().length);
-      assert(count <= cluster.batches.flat().length, "recorded before it was acknowledged");
+      recorded.push(reach);
       return Promise.resolve();
     },
   });
   assertEquals(cluster.batches, [keys(0, 4), keys(4, 8), keys(8, 10)]);
-  assertEquals(published, [4, 8, 10]);
+  assertEquals(published, [0, 4, 8]);
+  assertEquals(recorded, ALL_WELL);
   assertEquals(progress, { placed: 10, acknowledged: 10 });
   assertEquals([cluster.opened, cluster.closed], [1, 1]);
+});
+
+Deno.test("placeOrders: whenever it dies, what the cluster has is between acknowledged and placed", async () => {
+  let reach: Reach = { placed: 0, acknowledged: 0 };
+  let handedOut = 0;
+  let acknowledged = 0;
+  const check = () => assert(reach.acknowledged <= acknowledged && handedOut <= reach.placed);
+  await place({
+    pace: createPace({ first: 0, orders: 300, ratePerS: 3_000, durationMs: 0 }),
+    openPublisher: () =>
+      Promise.resolve({
+        async publish(batch) {
+          handedOut += batch.length;
+          check();
+          await new Promise((resolve) => setTimeout(resolve, 3));
+          acknowledged += batch.length;
+          check();
+        },
+        close: () => Promise.resolve(),
+      }),
+    record(next) {
+      reach = next;
+      check();
+      return Promise.resolve();
+    },
+  });
+  assertEquals(reach.placed, 300);
+});
+
+Deno.test("placeOrders: what is acknowledged is recorded at once when nothing is due soon", async () => {
+  const { recorded } = await place({
+    pace: createPace({ first: 0, orders: 3, ratePerS: 5, durationMs: 0 }),
+  });
+  assertEquals(recorded, [
+    { placed: 1, acknowledged: 0 },
+    { placed: 1, acknowledged: 1 },
+    { placed: 2, acknowledged: 1 },
+    { placed: 2, acknowledged: 2 },
+    { placed: 3, acknowledged: 2 },
+  ]);
+});
+
+Deno.test("placeOrders: goes on where a run was, without the orders that arrived", async () => {
+  const cluster = createCluster();
+  const arrived = new Set([3, 4, 6, 7, 8, 9]);
+  const { progress, recorded } = await place({ openPublisher: cluster.openPublisher, arrived }, 2);
+  assertEquals(cluster.batches, [["r1-2", "r1-5"]]);
+  assertEquals(recorded, [{ placed: 6, acknowledged: 2 }, { placed: 10, acknowledged: 6 }]);
+  assertEquals(progress, { placed: 10, acknowledged: 10 });
 });
 
 Deno.test("placeOrders: a batch that fails is sent again by a new publisher before any other", async () => {
   const cluster = createCluster((n) => n === 2 || n === 3 ? kafkaError() : undefined);
   const { progress, recorded, troubles } = await place({ openPublisher: cluster.openPublisher });
   assertEquals(cluster.batches, [keys(0, 4), keys(4, 8), keys(4, 8), keys(4, 8), keys(8, 10)]);
-  assertEquals(recorded, [4, 8, 10]);
+  assertEquals(recorded, ALL_WELL);
   assertEquals(progress, { placed: 10, acknowledged: 10 });
   assertEquals([cluster.opened, cluster.closed], [3, 3]);
   assertEquals(troubles, ["Kafka: no answer", undefined]);
@@ -96,19 +156,23 @@ Deno.test("placeOrders: a publisher that cannot be opened is tried again", async
 
 Deno.test("placeOrders: a record that fails is written again, and nothing published twice", async () => {
   const cluster = createCluster();
-  const recorded: number[] = [];
+  const recorded: Reach[] = [];
+  const failing = [1, 3];
   let attempts = 0;
   const { troubles } = await place({
     openPublisher: cluster.openPublisher,
-    acknowledge(count) {
-      if (++attempts === 2) return Promise.reject(new Unavailable("locked"));
-      recorded.push(count);
+    record(reach) {
+      if (failing.includes(++attempts)) {
+        assertEquals(cluster.batches.length, failing.indexOf(attempts));
+        return Promise.reject(new Unavailable("locked"));
+      }
+      recorded.push(reach);
       return Promise.resolve();
     },
   });
   assertEquals(cluster.batches, [keys(0, 4), keys(4, 8), keys(8, 10)]);
-  assertEquals(recorded, [4, 8, 10]);
-  assertEquals(troubles, ["locked", undefined]);
+  assertEquals(recorded, ALL_WELL);
+  assertEquals(troubles, ["locked", undefined, "locked", undefined]);
 });
 
 Deno.test("placeOrders: a bug is passed on, and the publisher closed", async () => {
@@ -128,7 +192,7 @@ Deno.test("placeOrders: once stopped, it waits for the batch on its way, and mak
     signal: stop.signal,
   });
   assertEquals(progress, { placed: 8, acknowledged: 8 });
-  assertEquals(recorded, [4, 8]);
+  assertEquals(recorded, ALL_WELL.slice(0, 2));
   assertEquals(cluster.closed, 1);
 });
 
@@ -147,7 +211,46 @@ Deno.test("placeOrders: once stopped, it does not wait for ever for an acknowled
     drainTimeoutMs: 20,
   });
   assertEquals(progress, { placed: 4, acknowledged: 0 });
-  assertEquals(recorded, []);
+  assertEquals(recorded, ALL_WELL.slice(0, 1));
+});
+
+Deno.test("placeOrders: once stopped, an answer that comes too late changes nothing", async () => {
+  const cases = [
+    { late: "record", progress: { placed: 0, acknowledged: 0 }, published: 0 },
+    { late: "publish", progress: { placed: 4, acknowledged: 0 }, published: 1 },
+  ];
+  for (const { late, progress: expected, published } of cases) {
+    const stop = new AbortController();
+    const answer = Promise.withResolvers<void>();
+    const slowly = (what: string) => {
+      if (what !== late) return Promise.resolve();
+      stop.abort();
+      return answer.promise;
+    };
+    const recorded: Reach[] = [];
+    const batches: number[] = [];
+    const { progress } = await place({
+      openPublisher: () =>
+        Promise.resolve({
+          publish(batch) {
+            batches.push(batch.length);
+            return slowly("publish");
+          },
+          close: () => Promise.resolve(),
+        }),
+      record(reach) {
+        recorded.push(reach);
+        return slowly("record");
+      },
+      signal: stop.signal,
+      drainTimeoutMs: 20,
+    });
+    assertEquals(progress, expected);
+    answer.resolve();
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals(progress, expected, late);
+    assertEquals([recorded.length, batches.length], [1, published], late);
+  }
 });
 
 Deno.test("placeOrders: once stopped, it does not send a failed batch again", async () => {
@@ -164,7 +267,7 @@ Deno.test("placeOrders: once stopped, it does not send a failed batch again", as
 Deno.test("placeOrders: a batch of large messages is cut before the cluster would refuse it", async () => {
   const sizes: number[] = [];
   const { progress } = await place({
-    pace: createPace({ orders: 100, ratePerS: 0, durationMs: 0 }),
+    pace: createPace({ first: 0, orders: 100, ratePerS: 0, durationMs: 0 }),
     maxBatch: 100,
     makeOrder: (n) => ({ key: `r1-${n}`, value: new Uint8Array(66_000) }),
     openPublisher: () =>
@@ -186,7 +289,7 @@ Deno.test("placeOrders: at a rate, an order is placed when it is due, whenever i
   const start = Date.now();
   const cluster = createCluster();
   await place({
-    pace: createPace({ orders: 20, ratePerS: 200, durationMs: 0 }),
+    pace: createPace({ first: 0, orders: 20, ratePerS: 200, durationMs: 0 }),
     makeOrder(n, placedAtMs) {
       times.push(placedAtMs);
       sentAt.push(Date.now());
@@ -202,7 +305,7 @@ Deno.test("placeOrders: at a rate, an order is placed when it is due, whenever i
 });
 
 Deno.test("placeOrders: without a rate, it ends when its time is over", async () => {
-  const pace = createPace({ orders: 0, ratePerS: 0, durationMs: 30 });
+  const pace = createPace({ first: 0, orders: 0, ratePerS: 0, durationMs: 30 });
   let asked = 0;
   const { progress } = await place({
     // Not before the first batch, should the machine stall for as long.

@@ -4,6 +4,8 @@
  */
 
 export interface Progress {
+  /** How many orders of the run were acknowledged before; the counts below include them. */
+  readonly first: number;
   readonly placed: number;
   readonly acknowledged: number;
   /** Infinity when it is open. */
@@ -62,9 +64,9 @@ export function jsonLine({ placed, acknowledged, total }: Progress): string {
   return JSON.stringify({ placed, acknowledged, total: Number.isFinite(total) ? total : 0 });
 }
 
-export function textLine({ placed, acknowledged, total, elapsedMs }: Progress): string {
+export function textLine({ first, placed, acknowledged, total, elapsedMs }: Progress): string {
   const goal = Number.isFinite(total) ? ` of ${count(total)}` : "";
-  const perS = elapsedMs > 0 ? Math.round(acknowledged * 1_000 / elapsedMs) : 0;
+  const perS = elapsedMs > 0 ? Math.round((acknowledged - first) * 1_000 / elapsedMs) : 0;
   return `placed ${count(placed)}${goal} orders, ${count(acknowledged)} acknowledged, ` +
     `${count(perS)}/s`;
 }

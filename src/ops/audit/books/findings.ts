@@ -6,7 +6,7 @@
 /** By guarantee of the design, in the order of the report. */
 export const CHECKS = {
   whole: ["G1", "the topics are there from their first message on"],
-  acknowledged: ["G1", "every acknowledged order is in orders.raw"],
+  acknowledged: ["G1", "every acknowledged order is in orders.raw, and none that was not placed"],
   messages: ["G1", "every message of orders.raw is an order once, or a dead letter once"],
   outcome: ["G1", "every order has exactly one outcome"],
   ahead: ["G1", "no committed offset is past a message without its answer, or past the log's end"],

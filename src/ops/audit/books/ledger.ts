@@ -139,6 +139,20 @@ export class Ledger {
     return this.#others.get(orderId) ?? this.#addOther(orderId);
   }
 
+  /** The orders of a run from a sequence number on, as far as they have slots. */
+  *ordersFrom(runId: string, first: number): Generator<{ sequence: number; slot: number }> {
+    for (const [number, base] of this.#runs.get(runId)?.blocks ?? []) {
+      for (let n = Math.max(first - number * BLOCK, 0); n < BLOCK; n++) {
+        yield { sequence: number * BLOCK + n, slot: base + n };
+      }
+    }
+    for (const [orderId, slot] of this.#others) {
+      if (!orderId.startsWith(`${runId}-`)) continue;
+      const sequence = Number(orderId.slice(runId.length + 1));
+      if (sequence >= first && orderIdOf(runId, sequence) === orderId) yield { sequence, slot };
+    }
+  }
+
   /** The id of the order that a slot belongs to. */
   idOf(slot: number): string {
     const block = this.#blocks[slot >>> BLOCK_BITS]!;

@@ -33,6 +33,31 @@ Deno.test("Ledger.slotOf: every id has a slot of its own, and the slot has the i
   }));
 });
 
+Deno.test("Ledger.ordersFrom: the orders of a run that have a slot, from a number on", () => {
+  const numbers = fc.uniqueArray(fc.oneof(fc.nat(6_000), fc.nat(2_000_000)), { maxLength: 100 });
+  fc.assert(fc.property(numbers, fc.nat(6_000), (sequences, first) => {
+    const ledger = new Ledger(RUNS);
+    for (const n of sequences) {
+      ledger.mark(ledger.slotOf(orderIdOf("r1", n)), Mark.NAMED);
+      // Neither a run's that begins as this one does, nor another spelling.
+      for (const other of ["r11", "r2", "r"]) {
+        ledger.mark(ledger.slotOf(orderIdOf(other, n)), Mark.NAMED);
+      }
+      ledger.mark(ledger.slotOf(`r1-+${n}`), Mark.NAMED);
+    }
+    const found = [...ledger.ordersFrom("r1", first)].filter(({ slot }) =>
+      ledger.flags[slot] !== 0
+    );
+    for (const { sequence, slot } of found) {
+      assertEquals(ledger.idOf(slot), orderIdOf("r1", sequence));
+    }
+    assertEquals(
+      found.map(({ sequence }) => sequence).toSorted((a, b) => a - b),
+      sequences.filter((n) => n >= first).toSorted((a, b) => a - b),
+    );
+  }));
+});
+
 Deno.test("Ledger: what is remembered survives the growth of the ledger", () => {
   const ledger = new Ledger(RUNS);
   const slot = ledger.slotOf("r1-000007");

@@ -1,7 +1,6 @@
 /** What can go wrong with the events of an order. */
 import { eventId } from "../../../events/schemas.ts";
 import { after, type Case, confirmed, declined, drop, N, outOfStock, row } from "./case.ts";
-import { FATES } from "./orders.ts";
 import {
   appendCopy,
   appendEvent,
@@ -13,12 +12,6 @@ import {
 } from "./world.ts";
 
 export const ORDER_CASES: readonly Case[] = [
-  {
-    name: "an acknowledged order is lost",
-    spoil: (world) => world.tables.runs[0]!.acknowledged = FATES.length + 1,
-    fails: ["acknowledged"],
-    who: orderId(FATES.length),
-  },
   {
     name: "a confirmed order's message is gone",
     spoil: (world) => drop(world, ...eventsOf(world, N.confirmed, "OrderPlaced")),

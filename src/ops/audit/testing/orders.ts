@@ -45,6 +45,7 @@ export function createWorld(fates: readonly Fate[], prefix = "t."): World {
     },
     tables: {
       runs: [{ run_id: RUN, acknowledged: fates.length, finished_at: "2026-01-01T00:00:00.000Z" }],
+      placements: [{ run_id: RUN, placed: fates.length }],
       stock: PRODUCTS.map((product_id) => ({ product_id, initial: INITIAL, on_hand: INITIAL })),
       reservations: [],
       payments: [],

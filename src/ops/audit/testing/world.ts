@@ -21,7 +21,14 @@ import type { Tables } from "../../tables.ts";
 import { audit, type AuditReport } from "../audit.ts";
 
 export type TestRow = Record<string, string | number | null>;
-export type TableName = "runs" | "stock" | "reservations" | "payments" | "charges" | "joins";
+export type TableName =
+  | "runs"
+  | "placements"
+  | "stock"
+  | "reservations"
+  | "payments"
+  | "charges"
+  | "joins";
 
 export interface World {
   readonly names: Names;
