@@ -25,11 +25,16 @@ export interface Publisher {
   close(): Promise<void>;
 }
 
-/** A caller learns of an outage; what was handed in goes on being tried until then. */
-const DELIVERY_TIMEOUT_MS = 10_000;
+/** As Kafka's own client: what is given up may be there, and is there twice when it is sent anew. */
+const DELIVERY_TIMEOUT_MS = 120_000;
 
-export async function openPublisher(kafka: Kafka, topic: string): Promise<Publisher> {
-  const producer = await Producer.open(kafka, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS });
+/** @param onDelay told once for each batch that takes some seconds, and why */
+export async function openPublisher(
+  kafka: Kafka,
+  topic: string,
+  onDelay?: (error: Error) => void,
+): Promise<Publisher> {
+  const producer = await Producer.open(kafka, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS, onDelay });
   let partitions: number;
   try {
     partitions = await producer.partitionsOf(topic);

@@ -118,7 +118,7 @@ async function placeRun(
     await placeOrders({
       ...orders,
       pace,
-      openPublisher: () => openPublisher(kafka, topic),
+      openPublisher: (onDelay) => openPublisher(kafka, topic, onDelay),
       record: (reach) => run.save(reach, Date.now()),
       maxBatch: config.maxBatch,
       signal,

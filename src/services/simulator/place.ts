@@ -17,7 +17,8 @@ import type { Reach } from "./runs.ts";
 export interface PlaceOptions {
   readonly pace: Pace;
   readonly makeOrder: OrderMaker;
-  readonly openPublisher: () => Promise<Publisher>;
+  /** @param onDelay told when a batch takes long to be acknowledged, and why */
+  readonly openPublisher: (onDelay: (error: Error) => void) => Promise<Publisher>;
   /** Sequence numbers of orders that are in the log already: they are left out. */
   readonly arrived: ReadonlySet<number>;
   /**
@@ -122,6 +123,10 @@ function createOutbox(options: PlaceOptions, progress: Placing) {
   let closed = false;
   let trouble: string | undefined;
 
+  const tell = (reason: string) => {
+    if (trouble === undefined) onTrouble(trouble = reason);
+  };
+
   /** Does `work` until it succeeds; @returns false if we were to stop before */
   async function persist(
     work: () => Promise<void>,
@@ -135,7 +140,7 @@ function createOutbox(options: PlaceOptions, progress: Placing) {
       } catch (error) {
         const reason = troubleOf(error);
         if (reason === undefined) throw error;
-        if (trouble === undefined) onTrouble(trouble = reason);
+        tell(reason);
       }
       if (signal.aborted) return false;
       await pause(RETRY_MS, signal);
@@ -161,14 +166,14 @@ function createOutbox(options: PlaceOptions, progress: Placing) {
     persist(
       async () => {
         try {
-          publisher ??= await openPublisher();
+          publisher ??= await openPublisher((error) => tell(kafkaSays(error)));
           await publisher.publish(publications);
         } catch (error) {
           await discardPublisher();
           throw error;
         }
       },
-      (error) => isKafkaError(error) ? `Kafka: ${explain(error)}` : undefined,
+      (error) => isKafkaError(error) ? kafkaSays(error) : undefined,
     );
 
   return {
@@ -189,6 +194,10 @@ function createOutbox(options: PlaceOptions, progress: Placing) {
       return discardPublisher();
     },
   };
+}
+
+function kafkaSays(error: unknown): string {
+  return `Kafka: ${explain(error)}`;
 }
 
 /** Waits for `work`; once `signal` has aborted, for `limitMs` at most. */

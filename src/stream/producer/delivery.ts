@@ -36,12 +36,14 @@ export interface DeliveryLimits {
   readonly pause: (ms: number) => Promise<void>;
   /** Gives up before the next attempt when it aborts. */
   readonly signal?: AbortSignal | undefined;
-  /** Told once when a partition has to be tried again, and why. */
-  readonly onRetry?: ((error: ProducerError) => void) | undefined;
+  /** Told once when not all is acknowledged after some seconds, and why. */
+  readonly onDelay?: ((error: ProducerError) => void) | undefined;
 }
 
 /** A leader that does not answer may be frozen, or cut off, and another one lead by now. */
 const MAX_ATTEMPT_MS = 15_000;
+/** A leader moves in less; after that somebody may want to know. */
+const DELAY_MS = 3_000;
 /** The first attempt after a failure is nearly at once: a moved leader is known at once. */
 const RETRY_MS = { first: 10, most: 500 };
 
@@ -56,17 +58,22 @@ export async function deliver(
   leaders: Leaders,
   limits: DeliveryLimits,
 ): Promise<void> {
-  const deadline = limits.now() + limits.deliveryTimeoutMs;
+  const startedAt = limits.now();
+  const deadline = startedAt + limits.deliveryTimeoutMs;
+  let told = false;
   let rest = batches;
   let waitMs = RETRY_MS.first;
   const attemptMs = Math.min(MAX_ATTEMPT_MS, limits.deliveryTimeoutMs / 2);
-  for (let attempt = 1;; attempt++) {
+  for (;;) {
     const leftMs = deadline - limits.now();
     const failures = await attemptAll(rest, leaders, Math.min(attemptMs, leftMs));
     if (failures.size === 0) return;
     for (const error of failures.values()) if (error.remedy !== "repeat") throw error;
     const [first] = failures.values();
-    if (attempt === 1) limits.onRetry?.(first!);
+    if (!told && limits.now() - startedAt >= DELAY_MS) {
+      told = true;
+      limits.onDelay?.(first!);
+    }
     rest = [...failures.keys()];
     if (limits.signal?.aborted || limits.now() + waitMs >= deadline) {
       throw late(rest, first!, limits.deliveryTimeoutMs);

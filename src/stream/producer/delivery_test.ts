@@ -288,12 +288,13 @@ Deno.test("deliver: a refusal waits for the other answers before it is told", as
   assertEquals(answered, [1, 2]);
 });
 
-Deno.test("deliver: tells once that it tries again, and why", async () => {
+Deno.test("deliver: tells once that it takes long, and why", async () => {
   const told: string[] = [];
-  const { leaders } = brokers((_, attempt) => attempt < 4 ? ERRORS.NOT_ENOUGH_REPLICAS.code : 0);
-  await deliver(only, leaders, {
-    ...virtualClock(1_000_000),
-    onRetry: (error) => told.push(error.type),
-  });
-  assertEquals(told, ["NOT_ENOUGH_REPLICAS"]);
+  const { leaders, requests } = brokers((_, attempt) =>
+    attempt < 30 ? ERRORS.NOT_ENOUGH_REPLICAS.code : 0
+  );
+  const onDelay = (error: ProducerError) => told.push(`${error.type} after ${requests()} requests`);
+  await deliver(only, leaders, { ...virtualClock(1_000_000), onDelay });
+  // 10 ms, twice as long each time, at most 500.
+  assertEquals(told, ["NOT_ENOUGH_REPLICAS after 12 requests"]);
 });

@@ -43,8 +43,8 @@ export interface ProducerOptions {
   readonly transactionTimeoutMs?: number;
   /** How long a request may take with all its repetitions, milliseconds. */
   readonly deliveryTimeoutMs: number;
-  /** Told once for each `send` that has to be tried again, and why. */
-  readonly onRetry?: (error: ProducerError) => void;
+  /** Told once for each `send` that takes some seconds, and why. */
+  readonly onDelay?: ((error: ProducerError) => void) | undefined;
 }
 
 /** Of each input partition the next offset to process. */
@@ -120,7 +120,7 @@ export class Producer {
         now: () => performance.now(),
         pause: (ms) => pause(ms, this.#closing.signal),
         signal: this.#closing.signal,
-        onRetry: this.options.onRetry,
+        onDelay: this.options.onDelay,
       });
     });
   }
