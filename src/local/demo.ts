@@ -22,7 +22,7 @@ import { superviseNodes } from "./supervise.ts";
 
 const SCALABLE: readonly Service[] = [...PROCESSORS, "analytics"];
 
-const { partitions } = topicSettings;
+const { partitions, replicationFactor } = topicSettings;
 const { guarantee, databaseUrl, dataDir, logLevel, logFormat } = processorSettings;
 
 const settings = {
@@ -72,6 +72,7 @@ const settings = {
     help: "leave everything running after the audit, until Ctrl-C",
   }),
   partitions,
+  replicationFactor,
   guarantee,
   databaseUrl,
   dataDir,

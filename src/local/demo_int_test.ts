@@ -15,6 +15,8 @@ for (const [args, fault] of FAULTS) {
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [...argumentsOf("demo"), ...args],
       cwd: PROJECT,
+      // Started in spite of the fault, it would wait for a Kafka.
+      signal: AbortSignal.timeout(60_000),
     }).output();
     assertEquals(code, 2);
     assertStringIncludes(new TextDecoder().decode(stderr), fault);

@@ -25,6 +25,8 @@ export interface RunOptions {
   /** Its data goes to a new folder in `<dataDir>/demo`, or `demo-2` … while another run uses that. */
   readonly dataDir: string;
   readonly partitions: number;
+  /** As many as the cluster allows, at most 3, unless said. */
+  readonly replicationFactor?: number | undefined;
   readonly guarantee: string;
   /** A PostgreSQL, or "" for SQLite in the run's folder. */
   readonly databaseUrl: string;
@@ -118,7 +120,7 @@ async function prepareRun(
   // A cluster that others use gets topics of this run's own.
   const names = new Names(external ? `demo-${Date.now().toString(36)}.` : "");
   const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
-  const { created, replicationFactor } = await createTopics(kafka, names, { partitions });
+  const { created, replicationFactor } = await createTopics(kafka, names, options);
 
   const place = { url: databaseUrl, directory };
   const catalog = await openCatalog(place);

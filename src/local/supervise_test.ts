@@ -14,7 +14,10 @@ async function lives(
   await supervise({
     name: "it",
     ended: () => Promise.resolve(KILLED),
-    start: () => start(++starts),
+    start() {
+      if (starts === 10 * MAX_SHORT_LIVES) throw new Error("it is started without end");
+      return start(++starts);
+    },
     stopping: () => stopping(starts),
   }, { pauseMs: 0, onNotice: (line) => notices.push(line) });
   return { starts, notices };
