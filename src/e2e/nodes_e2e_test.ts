@@ -18,7 +18,7 @@ import { until } from "../stream/testing.ts";
 import { TOPIC_NAMES } from "../topology.ts";
 import { scenario, type ScenarioOptions } from "./scenario.ts";
 
-const ORDERS = 9_000;
+const ORDERS = Number(Deno.env.get("ORDERS") ?? 9_000);
 /** How long a node is cut off, and two of them are gone: longer than a transaction may stay open. */
 const FAULT_MS = 12_000;
 const SEEDS = (Deno.env.get("SEEDS") ?? "1").split(",").map(Number);

@@ -22,7 +22,7 @@ import { encodeRecordBatch } from "../record_batch.ts";
 import { type Cluster, createCluster } from "./cluster.ts";
 import { type Coordinators, createCoordinators } from "./coordinator.ts";
 import { deliver, type Leaders } from "./delivery.ts";
-import { ProducerError } from "./errors.ts";
+import { noAnswer, type ProducerError } from "./errors.ts";
 import { createLeaders } from "./leaders.ts";
 import {
   addOffsetsToTxnRequest,
@@ -55,7 +55,9 @@ const ABORT_LIMIT_MS = 1_000;
 const CLOSE_LIMIT_MS = 3_000;
 
 export class Producer {
-  #state: "ready" | "in transaction" | "spent" = "ready";
+  /** Whether a transaction has begun, as far as we know. */
+  #open = false;
+  /** What made this producer spent. */
   #failure: unknown;
   #busy = false;
   /** Some request got no answer, and may be carried out at any time. */
@@ -79,15 +81,14 @@ export class Producer {
    * Takes the transactional id, if there is one: whoever had it before is fenced, and what was left
    * open is ended, when this resolves.
    *
-   * @throws {ProducerError}; and what kafkajs throws when no broker answers
+   * @throws {ProducerError} no broker answers, or they refuse
    */
   static async open(kafka: Kafka, options: ProducerOptions): Promise<Producer> {
     const { transactionalId, transactionTimeoutMs = 0, deliveryTimeoutMs } = options;
     const cluster: Cluster = createCluster(kafka);
     const coordinators = createCoordinators(cluster);
     try {
-      await cluster.connect();
-      await cluster.refreshMetadata();
+      await connect(cluster);
       const identity = await coordinators.ask(
         transactionalId === undefined ? "any" : "transaction",
         transactionalId ?? "",
@@ -133,7 +134,7 @@ export class Producer {
   sendOffsets(group: string, offsets: GroupOffsets): Promise<void> {
     return this.#exclusive(async () => {
       const id = this.#transactionalId;
-      this.#state = "in transaction";
+      this.#open = true;
       await this.#ask("transaction", id, addOffsetsToTxnRequest(id, this.identity, group));
       await this.#ask("group", group, txnOffsetCommitRequest(id, this.identity, group, offsets));
     });
@@ -147,10 +148,10 @@ export class Producer {
    */
   commit(): Promise<void> {
     return this.#exclusive(async () => {
-      if (this.#state === "ready") return;
+      if (!this.#open) return;
       await this.#endTransaction(true, this.options.deliveryTimeoutMs);
       this.#inTransaction.clear();
-      this.#state = "ready";
+      this.#open = false;
     });
   }
 
@@ -172,10 +173,9 @@ export class Producer {
    */
   async close(): Promise<void> {
     this.#closing.abort();
-    if (this.#inTransaction.size > 0 && !this.#unanswered && !this.#busy) {
+    if (this.#open && !this.#unanswered && !this.#busy) {
       await this.#endTransaction(false, ABORT_LIMIT_MS).catch(() => {});
     }
-    this.#state = "spent";
     this.#failure ??= new TypeError("the producer is closed");
     await settlesWithin(this.cluster.disconnect(), CLOSE_LIMIT_MS);
   }
@@ -188,12 +188,11 @@ export class Producer {
   /** One thing at a time, and nothing more after a failure. */
   async #exclusive(work: () => Promise<void>): Promise<void> {
     if (this.#busy) throw new TypeError("a producer does one thing at a time");
-    if (this.#state === "spent") throw this.#failure;
+    if (this.#failure !== undefined) throw this.#failure;
     this.#busy = true;
     try {
       await work();
     } catch (error) {
-      this.#state = "spent";
       this.#failure = error;
       throw error;
     } finally {
@@ -227,7 +226,7 @@ export class Producer {
     const id = this.options.transactionalId;
     const added = groups.filter((group) => !this.#inTransaction.has(keyOf(group)));
     if (id === undefined || added.length === 0) return;
-    this.#state = "in transaction";
+    this.#open = true;
     for (const partition of added) this.#inTransaction.add(keyOf(partition));
     await this.#ask("transaction", id, addPartitionsToTxnRequest(id, this.identity, added));
   }
@@ -258,19 +257,30 @@ interface PartitionMessages extends TopicPartition {
   readonly messages: Message[];
 }
 
+/** What kafkajs makes of a cluster that is away, a TypeError now and then, is no bug of ours. */
+async function connect(cluster: Cluster): Promise<void> {
+  try {
+    await cluster.connect();
+    await cluster.refreshMetadata();
+  } catch (error) {
+    throw noAnswer("connecting to Kafka", error);
+  }
+}
+
 function byPartition(topics: readonly TopicMessages[]): PartitionMessages[] {
-  const groups = new Map<string, PartitionMessages>();
+  const groups = new Map<string, Map<number, PartitionMessages>>();
   for (const { topic, messages } of topics) {
+    const ofTopic = groups.get(topic) ?? new Map<number, PartitionMessages>();
+    groups.set(topic, ofTopic);
     for (const message of messages) {
       const { partition } = message;
       if (partition === undefined) throw new TypeError(`a message for ${topic} names no partition`);
-      const key = keyOf({ topic, partition });
-      let group = groups.get(key);
-      if (!group) groups.set(key, group = { topic, partition, messages: [] });
-      group.messages.push(message);
+      const group = ofTopic.get(partition);
+      if (group) group.messages.push(message);
+      else ofTopic.set(partition, { topic, partition, messages: [message] });
     }
   }
-  return [...groups.values()];
+  return [...groups.values()].flatMap((ofTopic) => [...ofTopic.values()]);
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {
