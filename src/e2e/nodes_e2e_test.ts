@@ -1,7 +1,8 @@
 /**
  * The whole pipeline on three Kafka nodes, replication factor 3 and min.insync.replicas 2, two members
  * a service, while nodes are restarted, killed and cut off, and leaders and coordinators move. Nobody
- * restarts a member by hand. SEEDS=1,2,3 runs the first scenario with each of them.
+ * restarts a member by hand. SEEDS=1,2,3 runs the first scenario with each of them,
+ * ORDERS=50000 every one with so many orders.
  */
 import { assert } from "@std/assert";
 import type { Broker } from "../local/broker.ts";
