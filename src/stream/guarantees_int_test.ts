@@ -95,8 +95,8 @@ Deno.test("openTransactionalWriter: the committed offset that it reads is the pr
 });
 
 Deno.test("processor: takes partitions over from owners in the middle of their work, each message once", async () => {
-  const PARTITIONS = 12;
-  const orders = Array.from({ length: 480 }, (_, sequence) => placed(sequence));
+  const PARTITIONS = 6;
+  const orders = Array.from({ length: 240 }, (_, sequence) => placed(sequence));
   await using pipeline = await setUp(PARTITIONS);
   const owners = await Promise.all(
     Array.from({ length: PARTITIONS }, (_, partition) => pipeline.takeOver(partition)),
