@@ -63,6 +63,31 @@ export async function readAll(kafka: Kafka, topic: string): Promise<LogRecord[]>
   }
 }
 
+/** ConfigResourceTypes.TOPIC, without loading kafkajs before its defects are mended. */
+const TOPIC_RESOURCE = 2;
+
+/** The key of messages that only ask whether a topic takes any. */
+export const PROBE = "probe";
+
+/** Lets a topic refuse every message, or no more; some with the key PROBE may be in it afterwards. */
+export async function setRefusing(kafka: Kafka, topic: string, refusing: boolean): Promise<void> {
+  // The markers of transactions (78 bytes) still fit.
+  const value = String(refusing ? 100 : 1_048_588);
+  const configEntries = [{ name: "max.message.bytes", value }];
+  const resources = [{ type: TOPIC_RESOURCE, name: topic, configEntries }];
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.alterConfigs({ validateOnly: false, resources });
+  await admin.disconnect();
+  if (!refusing) return;
+  // It takes effect a moment later.
+  const probe = [{ key: PROBE, value: new Uint8Array(1_000) }];
+  await until(
+    `${topic} refuses`,
+    () => publishAll(kafka, topic, probe).then(() => false, () => true),
+  );
+}
+
 /** A handler that refuses every order: the smallest whole transformation. */
 export const refuse: Handler<OrderPlaced> = (batch) =>
   Promise.resolve({
