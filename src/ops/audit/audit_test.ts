@@ -1,11 +1,20 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { AuditReport } from "./audit.ts";
-import { type CheckName, CHECKS } from "./books/findings.ts";
+import { CHECK_NAMES, type CheckName, CHECKS } from "./books/findings.ts";
 import { passed, reportJson, reportLines } from "./report.ts";
 import { drop } from "./testing/case.ts";
 import { CASES } from "./testing/cases.ts";
 import { createWorld, FATES } from "./testing/orders.ts";
-import { auditWorld, eventIn, eventsOf, orderId, placeIn } from "./testing/world.ts";
+import {
+  appendRecord,
+  auditWorld,
+  bury,
+  eventIn,
+  eventsOf,
+  orderId,
+  partitionOf,
+  placeIn,
+} from "./testing/world.ts";
 
 function checkOf({ checks }: AuditReport, name: CheckName) {
   const [guarantee, title] = CHECKS[name];
@@ -206,4 +215,60 @@ Deno.test("audit: fails where services had still to read when their time was up"
     reportLines(moving).join("\n"),
     /not at rest after 1 s: .* more keeps coming\nAUDIT F/,
   );
+});
+
+Deno.test("audit: says of each check how much it has looked at", async () => {
+  const report = await auditWorld(createWorld(FATES));
+  const counts = CHECK_NAMES.map((name) => [name, checkOf(report, name).counts]);
+  assertEquals(Object.fromEntries(counts), {
+    whole: { topics: 9 },
+    acknowledged: { runs: 1, acknowledged: 16 },
+    messages: { messages: 19, orders: 13, "dead letters": 6 },
+    outcome: {
+      orders: 13,
+      confirmed: 5,
+      cancelled: 5,
+      rejected: 2,
+      "waiting for a dead letter": 3,
+    },
+    ahead: { "committed offsets": 21 },
+    orderless: { events: 52 },
+    twice: { events: 52 },
+    behind: { "committed offsets": 21 },
+    readable: { messages: 52, "dead letters": 2 },
+    partition: { orders: 13 },
+    validated: { validated: 11, rejected: 2 },
+    answers: { reserved: 8, refused: 2, paid: 7, failed: 4 },
+    confirmed: { confirmed: 5 },
+    cancelled: { cancelled: 5 },
+    joins: { rows: 11 },
+    stock: { products: 3 },
+    items: { reserved: 8, released: 2 },
+    released: { cancelled: 5, released: 2 },
+    reservations: { rows: 10 },
+    amounts: { payments: 11, confirmed: 5 },
+    refunded: { cancelled: 5, refunded: 1 },
+    balance: { "EUR cents": 1_424, "USD cents": 3_400 },
+    payments: { rows: 11 },
+    gateway: { rows: 11 },
+    letters: { open: 7, replayed: 6, discarded: 1 },
+    replays: { replayed: 6 },
+  });
+});
+
+Deno.test("audit: money paid for an order that waits for a dead letter is held, not missing", async () => {
+  const world = createWorld(["confirmed", "parked", "parked", "out_of_stock"]);
+  // Confirmed and refunded orders hold nothing, whatever letters there are about them.
+  for (const n of [0, 3]) {
+    const broken = new TextEncoder().encode("{");
+    const raw = appendRecord(world, "payment.events", partitionOf(n), orderId(n), broken);
+    bury(world, "fulfillment", raw, "invalid_json");
+  }
+  assert(passed(await auditWorld(world)));
+  world.tables.charges[0]!.refunded_cents = 1;
+  const said = checkOf(await auditWorld(world), "gateway").offenders.map(({ what }) => what);
+  const charged =
+    "the gateway charged 19.04 EUR and gave back 0.01 EUR: confirmed 7.00 EUR, held by " +
+    "dead letters 12.04 EUR";
+  assert(said.includes(charged), said.join("\n"));
 });
