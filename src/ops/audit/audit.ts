@@ -1,7 +1,7 @@
 /**
  * The audit: reads the log (committed records), the tables and the groups' committed offsets, and says
- * whether every order is accounted for. It shares no code with the services whose work it checks: only the events' schemas,
- * the topology, and the readers.
+ * whether every order is accounted for. It shares no code with the services whose work it checks:
+ * only the events' schemas, the topology, and the readers.
  *
  * It reads against the flow, effects before causes, so that of whatever it meets the cause is there to
  * be met, even while the services work: an order on its way is then unfinished, and never an event
@@ -12,9 +12,9 @@
  * are there after the last record was read must not be behind any answer that was met. At rest both
  * are the same, and both verdicts exact.
  */
+import { pause } from "../../runtime/stop.ts";
 import type { Waiting } from "../../stream/all_caught_up.ts";
 import type { LogReader, LogRecord } from "../../stream/log_reader.ts";
-import { pause } from "../../runtime/stop.ts";
 import {
   deadLetterTopicOf,
   type Names,

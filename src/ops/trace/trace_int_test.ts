@@ -6,21 +6,23 @@ import { orderId, PARTITIONS } from "../audit/testing/world.ts";
 import { createWorld, type Fate, FATES } from "../audit/testing/orders.ts";
 import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing.ts";
 
+/** Every fate often enough that some order of it is where its key belongs, and some is not. */
+const COPIES = 12;
+
 Deno.test("trace: over a real log and real tables", async (t) => {
   await using broker = await startTestBroker();
   const { bootstrap } = broker;
   const directory = await Deno.makeTempDir({ prefix: "orderflow-trace-" });
   try {
     const prefix = "trace-test.";
-    // Every fate often enough that some order of it is where its key belongs, and some is not.
-    const world = createWorld(Array.from({ length: 8 }, () => FATES).flat(), prefix);
+    const world = createWorld(Array.from({ length: COPIES }, () => FATES).flat(), prefix);
     await publishWorld(bootstrap, world);
     await storeWorld(directory, world);
 
     const trace = (...args: string[]) =>
       runCommand("trace/main.ts", args, { bootstrap, prefix, directory });
     const orderWith = (fate: Fate, home: boolean) => {
-      for (let n = FATES.indexOf(fate); n < 8 * FATES.length; n += FATES.length) {
+      for (let n = FATES.indexOf(fate); n < COPIES * FATES.length; n += FATES.length) {
         if ((partitionOfKey(orderId(n), PARTITIONS) === n % PARTITIONS) === home) return orderId(n);
       }
       throw new Error(`the fixture has no such order: ${fate}`);
@@ -60,7 +62,7 @@ Deno.test("trace: over a real log and real tables", async (t) => {
         "PaymentProcessed",
         "OrderConfirmed",
       ]);
-      assertEquals(story.rows.length, 3);
+      assertEquals(story.rows.length, 4);
     });
 
     await t.step("a misrouted order is found in all partitions, and marked", async () => {

@@ -13,7 +13,8 @@ Deno.test("namesIn: finds what a broken message is about, and nothing that is no
     ["null", null, "null", []],
     ["a number for an id", null, '{"orderId":7}', []],
     ["no id", "two words", '{"orderId":"\\u001b[31m"}', []],
-    ["a long key", "x".repeat(65), null, []],
+    ["the longest key", "x".repeat(64), null, ["x".repeat(64)]],
+    ["a longer key", "x".repeat(65), null, []],
     ["too large to be read", null, `{"orderId":"o-1","pad":"${"x".repeat(70_000)}"}`, []],
     ["nothing", null, null, []],
   ];

@@ -17,6 +17,7 @@ export const ORDER_CASES: readonly Case[] = [
     spoil: (world) => drop(world, ...eventsOf(world, N.confirmed, "OrderPlaced")),
     fails: ["acknowledged", "orderless"],
     who: confirmed,
+    says: /^was acknowledged, but is not in orders\.raw$/,
   },
   {
     name: "an outcome is missing",
@@ -61,24 +62,28 @@ export const ORDER_CASES: readonly Case[] = [
       }, 0),
     fails: ["orderless"],
     who: "nobody",
+    says: /^OrderRejected, but orders\.raw does not place it$/,
   },
   {
     name: "an order placed twice, the second message no dead letter",
     spoil: (world) => appendCopy(world, eventsOf(world, N.confirmed, "OrderPlaced")[0]!),
     fails: ["messages"],
     who: confirmed,
+    says: /^is placed again by t\.orders\.raw \d@\d+, which is no dead letter$/,
   },
   {
     name: "an event twice",
     spoil: (world) => appendCopy(world, eventsOf(world, N.confirmed, "OrderConfirmed")[0]!),
     fails: ["twice", "balance"],
     who: confirmed,
+    says: /^OrderConfirmed again, at t\.orders\.outcomes \d@\d+$/,
   },
   {
     name: "a reservation twice, in the log alone",
     spoil: (world) => appendCopy(world, eventsOf(world, N.card_declined, "InventoryUpdated")[0]!),
     fails: ["twice", "stock"],
     who: declined,
+    says: /^InventoryUpdated \(reserved\) again, at t\.inventory\.events \d@\d+$/,
   },
   {
     name: "pieces left below zero",
@@ -99,6 +104,7 @@ export const ORDER_CASES: readonly Case[] = [
     },
     fails: ["partition"],
     who: confirmed,
+    says: /^\w+ is at t\.\S+ \d@\d+, its other events are elsewhere$/,
   },
   {
     name: "an order that was never validated goes on",
@@ -170,6 +176,7 @@ export const ORDER_CASES: readonly Case[] = [
     },
     fails: ["items"],
     who: confirmed,
+    says: /^\w+.* has other pieces than the order's other events$/,
   },
   {
     name: "the wrong amount charged",
@@ -177,6 +184,7 @@ export const ORDER_CASES: readonly Case[] = [
       rewrite(world, eventsOf(world, N.confirmed, "PaymentProcessed")[0]!, { amountCents: 1 }),
     fails: ["amounts", "balance"],
     who: confirmed,
+    says: /^\w+ says \d+ EUR cents, another event \d+ EUR$/,
   },
   {
     name: "the wrong currency charged",
@@ -184,6 +192,7 @@ export const ORDER_CASES: readonly Case[] = [
       rewrite(world, eventsOf(world, N.confirmed, "PaymentProcessed")[0]!, { currency: "JPY" }),
     fails: ["amounts"],
     who: confirmed,
+    says: /^\w+ says \d+ \w{3} cents, another event \d+ \w{3}$/,
   },
   {
     name: "charged twice",
@@ -196,5 +205,15 @@ export const ORDER_CASES: readonly Case[] = [
     spoil: (world) => drop(world, ...eventsOf(world, N.out_of_stock, "PaymentRefunded")),
     fails: ["refunded", "payments", "gateway"],
     who: outOfStock,
+  },
+  {
+    name: "charged under another name than it failed or was refunded",
+    spoil: (world) =>
+      rewrite(world, eventsOf(world, N.out_of_stock, "PaymentRefunded")[0]!, {
+        paymentId: "pay-x",
+      }),
+    fails: ["amounts"],
+    who: outOfStock,
+    says: /^Payment\w+ is of another payment, pay-/,
   },
 ];

@@ -204,4 +204,11 @@ export const ROW_CASES: readonly Case[] = [
     who: "EUR",
     says: /^the gateway charged .* and gave back 7\.00 EUR: confirmed /,
   },
+  {
+    name: "money that the gateway gave back unasked, where none is held",
+    spoil: (world) => row(world, "charges", outOfStock).refunded_cents = 0,
+    fails: ["gateway"],
+    who: "USD",
+    says: /^the gateway charged .* USD and gave back 0\.00 USD: confirmed 34\.00 USD$/,
+  },
 ];

@@ -15,6 +15,7 @@ export const RUN_CASES: readonly Case[] = [
     spoil: (world) => setRun(world, { acknowledged: FATES.length + 1, placed: FATES.length + 1 }),
     fails: ["acknowledged"],
     who: orderId(FATES.length),
+    says: /^was acknowledged, but is not in orders\.raw$/,
   },
   {
     name: "an order that nobody placed",

@@ -19,6 +19,8 @@ import {
 } from "../../../topology.ts";
 import type { Tables } from "../../tables.ts";
 import { audit, type AuditReport } from "../audit.ts";
+import { type CheckName, CHECKS } from "../books/findings.ts";
+import type { Check } from "../checks.ts";
 
 export type TestRow = Record<string, string | number | null>;
 export type TableName =
@@ -201,6 +203,7 @@ export function auditWorld(world: World, options: {
   first?: ReadonlyMap<string, number>;
   committed?: (time: number) => World["committed"];
   patienceMs?: number;
+  signal?: AbortSignal;
 } = {}): Promise<AuditReport> {
   const { names } = world;
   const topics = [...TOPIC_NAMES, ...PROCESSORS.map(deadLetterTopicOf)]
@@ -228,6 +231,7 @@ export function auditWorld(world: World, options: {
   };
   const asked: string[] = [];
   const committedOffsets = (group: string, topic: string) => {
+    if (!topics.includes(topic)) return Promise.reject(new Error(`there is no topic ${topic}`));
     const service = PROCESSORS.find((service) => names.group(service) === group)!;
     const question = `${group} ${topic}`;
     const time = asked.filter((earlier) => earlier === question).length;
@@ -240,5 +244,19 @@ export function auditWorld(world: World, options: {
       yield await Promise.resolve(world.tables[table.name as TableName]) as never;
     },
   };
-  return audit({ reader, committedOffsets, names, tables, patienceMs: options.patienceMs ?? 0 });
+  const { patienceMs = 0, signal } = options;
+  return audit({
+    reader,
+    committedOffsets,
+    names,
+    tables,
+    patienceMs,
+    ...signal && { signal },
+  });
+}
+
+/** One check of a report. */
+export function checkOf({ checks }: AuditReport, name: CheckName): Check {
+  const [guarantee, title] = CHECKS[name];
+  return checks!.find((check) => check.guarantee === guarantee && check.title === title)!;
 }
