@@ -9,6 +9,7 @@ import {
   TOPIC_NAMES,
   TOPICS,
   topicsReadBy,
+  topicsWrittenBy,
 } from "../../src/topology.ts";
 import { type Case, hasHelm, render, type Resource } from "./helm.ts";
 
@@ -56,6 +57,9 @@ const groups = (names: Names) => [...PROCESSORS, "analytics" as const].map((s) =
 /** Of those who look at the work of others. */
 function extraRights(user: string, names: Names): string[] {
   switch (user) {
+    case "simulator":
+      // Which orders of a run that was cut off have arrived.
+      return topicsWrittenBy("simulator").map((topic) => read(`topic ${names.topic(topic)}`));
     case "analytics":
       // How far every group is behind, dead letters, and the story of an order.
       return [
