@@ -64,6 +64,7 @@ async function run(options: {
       onTrouble: (reason) => troubles.push(reason),
     }, progress);
     await Promise.all([placing, options.during?.(progress, broker)]);
+    await record.end(progress, Date.now());
     const rows = await database.transaction((tx) => tx.select(runs, ["r1"]));
     return {
       acknowledged: rows[0]!.acknowledged!,
