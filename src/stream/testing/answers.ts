@@ -1,4 +1,5 @@
 /** Answers of Kafka as bytes, in the versions that kafkajs asks for, for servers that a test scripts. */
+import { Buffer } from "node:buffer";
 import { createRequire } from "node:module";
 import { LOOPBACK } from "../../local/kafka/ports.ts";
 import { API_KEYS } from "./kafka_frames.ts";
@@ -88,6 +89,6 @@ export function coordinatorAnswer(
 
 /** The names of the topics that a Metadata request asks for, versions 4 to 6. */
 export function topicsAskedFor(body: Uint8Array): string[] {
-  const decoder = new (require("kafkajs/src/protocol/decoder.js"))(body);
+  const decoder = new (require("kafkajs/src/protocol/decoder.js"))(Buffer.from(body));
   return decoder.readArray((item: { readString(): string }) => item.readString());
 }
