@@ -14,10 +14,14 @@ import { createProcessor, type ProcessorOptions } from "./processor.ts";
 import { openPublisher, type Publication } from "./publisher.ts";
 import { createTopics } from "./topics.ts";
 
-/** A client, and fresh topics under a prefix that no other test has. */
+/**
+ * A client, and fresh topics under a prefix that no other test has.
+ *
+ * @param bootstrap addresses, separated by commas; on three nodes each partition has three copies
+ */
 export async function freshTopics(bootstrap: string, partitions = 4) {
   const names = new Names(`t${crypto.randomUUID().slice(0, 8)}.`);
-  const kafka = createClient({ brokers: [bootstrap] }, "test");
+  const kafka = createClient({ brokers: bootstrap.split(",") }, "test");
   await createTopics(kafka, names, { partitions });
   return { kafka, names };
 }
@@ -112,7 +116,7 @@ export function startValidator(
 ) {
   const controller = new AbortController();
   const processor = createProcessor({
-    access: { brokers: [bootstrap] },
+    access: { brokers: bootstrap.split(",") },
     clientId: "test-validator",
     service: "validator",
     names,

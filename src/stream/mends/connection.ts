@@ -37,6 +37,9 @@ interface Connection {
   chunks: Uint8Array[];
   bytesBuffered: number;
   bytesNeeded: number;
+  connectionStatus: "connected" | "disconnecting" | "disconnected";
+  authenticatedAt: unknown;
+  requestQueue: { destroy(): void };
   isConnected(): boolean;
   connect(): Promise<unknown>;
   disconnect(): Promise<unknown>;
@@ -57,7 +60,8 @@ const DISCONNECT_LIMIT_MS = 2_000;
  *   request after it times out, too, until the system gives the socket up: 15 minutes. Kafka's own
  *   client closes it at once (NetworkClient.handleTimedOutRequests).
  * - A connection that is to be closed waits for its answers, however long they take, and takes further
- *   requests meanwhile; who refreshes the metadata waits with it.
+ *   requests meanwhile; who refreshes the metadata waits with it. What it takes in the moment in which
+ *   it closes is never answered, nor timed out.
  */
 export function mendConnections(): void {
   const { prototype } = require("kafkajs/src/network/connection.js") as { prototype: Connection };
@@ -87,16 +91,26 @@ export function mendConnections(): void {
     }
   };
   prototype.disconnect = async function () {
-    // kafkajs would add a listener to it each time.
-    if (this.socket?.destroyed) this.socket = undefined;
-    const late = () => this.rejectRequests(closedConnection(this, "it is closed by us"));
-    const timer = setTimeout(late, DISCONNECT_LIMIT_MS);
+    if (this.socket?.destroyed) return closeNow(this);
+    const close = () => this.rejectRequests(closedConnection(this, "it is closed by us"));
+    const timer = setTimeout(close, DISCONNECT_LIMIT_MS);
     try {
       return await disconnect.call(this);
     } finally {
       clearTimeout(timer);
+      close();
     }
   };
+}
+
+/** Without a moment in which a request could still be sent: there is nothing to send it on. */
+function closeNow(connection: Connection): true {
+  connection.socket = undefined;
+  connection.connectionStatus = "disconnected";
+  connection.authenticatedAt = null;
+  connection.requestQueue.destroy();
+  connection.rejectRequests(closedConnection(connection, "its socket is gone"));
+  return true;
 }
 
 function closedConnection({ host, port }: Connection, why: string): Error {
@@ -114,7 +128,7 @@ function dropConnection(connection: Connection, reason: Error): void {
   if (!connection.isConnected()) return;
   connection.rejectRequests(closedConnection(connection, reason.message));
   abandonSocket(connection);
-  void connection.disconnect();
+  closeNow(connection);
 }
 
 /** Closes the connections to a broker; the next request makes new ones. */

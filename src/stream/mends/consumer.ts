@@ -78,6 +78,8 @@ function wordsOf(error: unknown): { name: string; type: string } {
 
 const isAbout = (types: ReadonlySet<string>, error: unknown) => types.has(wordsOf(error).type);
 const isUnanswered = (error: unknown) => NO_ANSWER.has(wordsOf(error).name);
+const willPass = (error: unknown) =>
+  isAbout(MOVED_LEADER, error) || isAbout(MOVED_COORDINATOR, error) || isUnanswered(error);
 
 /**
  * A leader that has moved makes kafkajs join its group anew, which stops all members; a broker that is
@@ -90,13 +92,20 @@ export function mendFetchRecovery(): void {
   };
   const { recoverFromFetch } = prototype;
   prototype.recoverFromFetch = async function (error) {
-    if (isForgotten(this)) throw error;
-    if (isAbout(MOVED_COORDINATOR, error)) return await findCoordinator(this);
-    if (!isAbout(MOVED_LEADER, error) && !isUnanswered(error)) {
-      return await recoverFromFetch.call(this, error);
+    let reason = error;
+    if (!willPass(reason)) {
+      try {
+        return await recoverFromFetch.call(this, reason);
+      } catch (failure) {
+        // What it asked on the way, such as where a log begins, may have moved as well.
+        if (!willPass(failure)) throw failure;
+        reason = failure;
+      }
     }
+    if (isForgotten(this)) throw reason;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    await this.cluster.refreshMetadata().catch(() => {});
+    if (isAbout(MOVED_COORDINATOR, reason)) await findCoordinator(this);
+    else await this.cluster.refreshMetadata().catch(() => {});
   };
 }
 

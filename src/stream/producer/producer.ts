@@ -149,9 +149,10 @@ export class Producer {
   commit(): Promise<void> {
     return this.#exclusive(async () => {
       if (!this.#open) return;
+      // First: what was told to commit is never told to abort, whatever comes of it.
+      this.#open = false;
       await this.#endTransaction(true, this.options.deliveryTimeoutMs);
       this.#inTransaction.clear();
-      this.#open = false;
     });
   }
 
@@ -167,9 +168,9 @@ export class Producer {
   }
 
   /**
-   * Lets go of the connections; what is at work gives up. An open transaction is aborted, if nothing of it may still be on its
-   * way: a batch that comes after the abort would hang in the log. Else its time-out ends it, or the
-   * next owner of the transactional id.
+   * Lets go of the connections; what is at work gives up. An open transaction is aborted, if nothing of
+   * it may still be on its way: a batch that comes after the abort would hang in the log. Else its
+   * time-out ends it, or the next owner of the transactional id.
    */
   async close(): Promise<void> {
     this.#closing.abort();

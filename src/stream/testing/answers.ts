@@ -1,0 +1,94 @@
+/** Answers of Kafka as bytes, in the versions that kafkajs asks for, for servers that a test scripts. */
+import { Buffer } from "node:buffer";
+import { createRequire } from "node:module";
+import { LOOPBACK } from "../../local/kafka/ports.ts";
+import { API_KEYS } from "./kafka_frames.ts";
+
+const require = createRequire(import.meta.url);
+
+/** What is used of kafkajs's Encoder. */
+export interface Encoder {
+  readonly buffer: Uint8Array;
+  writeInt16(value: number): Encoder;
+  writeInt32(value: number): Encoder;
+  writeInt64(value: bigint | number): Encoder;
+  writeBoolean(value: boolean): Encoder;
+  writeString(value: string | null): Encoder;
+  writeUVarInt(value: number): Encoder;
+  writeUVarIntString(value: string | null): Encoder;
+}
+const NewEncoder: new () => Encoder = require("kafkajs/src/protocol/encoder.js");
+
+export function encoded(write: (encoder: Encoder) => unknown): Uint8Array {
+  const encoder = new NewEncoder();
+  write(encoder);
+  return encoder.buffer;
+}
+
+function array<T>(encoder: Encoder, items: readonly T[], write: (item: T) => unknown): void {
+  encoder.writeInt32(items.length);
+  for (const item of items) write(item);
+}
+
+/** ApiVersions, version 2: a broker that knows every version of what is named in kafka_frames.ts. */
+export function apiVersionsAnswer(): Uint8Array {
+  return encoded((encoder) => {
+    encoder.writeInt16(0);
+    array(
+      encoder,
+      Object.values(API_KEYS),
+      (key) => encoder.writeInt16(key).writeInt16(0).writeInt16(20),
+    );
+    encoder.writeInt32(0);
+  });
+}
+
+export interface ScriptedTopic {
+  readonly topic: string;
+  /** 0 unless said. */
+  readonly code?: number;
+  /** Of each partition; -1: nobody. */
+  readonly leaders: readonly number[];
+}
+
+/** Metadata, version 6. Brokers by their ids. */
+export function metadataAnswer(
+  brokers: Readonly<Record<number, { readonly port: number }>>,
+  topics: readonly ScriptedTopic[],
+): Uint8Array {
+  const LEADER_NOT_AVAILABLE = 5;
+  return encoded((encoder) => {
+    encoder.writeInt32(0);
+    array(
+      encoder,
+      Object.entries(brokers),
+      ([id, { port }]) =>
+        encoder.writeInt32(Number(id)).writeString(LOOPBACK).writeInt32(port).writeString(null),
+    );
+    encoder.writeString("cluster").writeInt32(1);
+    array(encoder, topics, ({ topic, code = 0, leaders }) => {
+      encoder.writeInt16(code).writeString(topic).writeBoolean(false);
+      array(encoder, [...leaders.entries()], ([partition, leader]) => {
+        encoder.writeInt16(leader < 0 ? LEADER_NOT_AVAILABLE : 0);
+        encoder.writeInt32(partition).writeInt32(leader);
+        for (const _of of ["replicas", "in sync", "offline"]) encoder.writeInt32(0);
+      });
+    });
+  });
+}
+
+/** FindCoordinator, versions 1 and 2. */
+export function coordinatorAnswer(
+  { code = 0, nodeId = -1, port = -1 }: { code?: number; nodeId?: number; port?: number },
+): Uint8Array {
+  return encoded((encoder) => {
+    encoder.writeInt32(0).writeInt16(code).writeString(null);
+    encoder.writeInt32(nodeId).writeString(LOOPBACK).writeInt32(port);
+  });
+}
+
+/** The names of the topics that a Metadata request asks for, versions 4 to 6. */
+export function topicsAskedFor(body: Uint8Array): string[] {
+  const decoder = new (require("kafkajs/src/protocol/decoder.js"))(Buffer.from(body));
+  return decoder.readArray((item: { readString(): string }) => item.readString());
+}
