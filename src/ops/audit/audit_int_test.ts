@@ -159,8 +159,8 @@ Deno.test("audit: over a real log and real tables", async (t) => {
     await moveOffset(world, "fulfillment", "payment.events", -messages, 1);
     const [group, topic] = [world.names.group("fulfillment"), world.names.topic("payment.events")];
     const output = await auditWorld(world, ["--wait", "1", "--json"]);
-    const says = `audit: not at rest after 1 s: ${group}: in ${topic} ${messages} to read: ` +
-      `${messages} in partition 1\n`;
+    const says = `audit: not at rest after 1 s: ${group} has ${messages} of ${topic} to read: ` +
+      `${messages} in 1\n`;
     assertEquals([output.code, output.stderr], [1, says]);
     const { passed, notAtRest } = jsonOf(output);
     const waiting = [{ group, topic, partition: 1, messages }];

@@ -24,15 +24,17 @@ export function reportLines(report: AuditReport): string[] {
   return [...lines, verdictLine(report)];
 }
 
-/** What was still to be read when the time was up: a line for each group and topic. */
+/** What was still to be read when the time was up: a line for each group and topic, by partition. */
 export function notAtRestLines({ afterS, waiting }: NotAtRest): string[] {
   const head = `not at rest after ${number(afterS)} s: `;
   if (waiting.length === 0) return [`${head}all was read just now, but more keeps coming`];
-  const partitions = Map.groupBy(waiting, ({ group, topic }) => `${group}: in ${topic} `);
-  return [...partitions].map(([where, list]) => {
+  const byTopic = Map.groupBy(waiting, ({ group, topic }) => `${group} ${topic}`);
+  return [...byTopic.values()].map((list) => {
+    const { group, topic } = list[0]!;
     const messages = list.reduce((sum, one) => sum + one.messages, 0);
-    const each = list.map((one) => `${number(one.messages)} in partition ${one.partition}`);
-    return `${head}${where}${number(messages)} to read: ${each.join(", ")}`;
+    const each = list.toSorted((a, b) => a.partition - b.partition)
+      .map((one) => `${number(one.messages)} in ${one.partition}`);
+    return `${head}${group} has ${number(messages)} of ${topic} to read: ${each.join(", ")}`;
   });
 }
 
