@@ -60,8 +60,8 @@ export const settings = {
     pattern: new RegExp(`${RUN_ID_PATTERN.source}|^$`),
     expected: "at most 32 letters and digits",
     help:
-      "what its order ids begin with; unless said, made from the time. The name of a run that " +
-      "was cut off goes on with it",
+      "what its order ids begin with, made from the time unless said; the name of a run that was " +
+      "cut off goes on with it",
   }),
   refusedShare: number({
     env: "SIMULATOR_REFUSED_SHARE",
