@@ -69,7 +69,13 @@ Deno.test("audit: offsets that are committed while it reads are neither ahead no
 Deno.test("audit: looks again, for a while, where an offset seems to be behind", async () => {
   const world = createWorld(["confirmed"]);
   const [early, late] = [createWorld([]).committed, world.committed];
-  const committed = (time: number) => time === 1 ? early : late;
+  let times = 0;
+  const committed = (time: number) => {
+    times = time + 1;
+    return time === 1 ? early : late;
+  };
   assert(passed(await auditWorld(world, { committed, patienceMs: 5_000 })));
+  assertEquals(times, 3, "before, after, and once more");
   assert(!passed(await auditWorld(world, { committed, patienceMs: 0 })));
+  assertEquals(times, 2);
 });

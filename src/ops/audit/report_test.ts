@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { CHECK_NAMES } from "./books/findings.ts";
+import type { Check } from "./checks.ts";
 import { passed, reportJson, reportLines } from "./report.ts";
 import { createWorld, FATES } from "./testing/orders.ts";
 import { auditWorld, checkOf, eventIn, orderId } from "./testing/world.ts";
@@ -100,4 +101,47 @@ Deno.test("audit: says of each check how much it has looked at", async () => {
     letters: { open: 7, replayed: 6, discarded: 1 },
     replays: { replayed: 6 },
   });
+});
+
+Deno.test("audit: notes a run that the simulator did not finish", async () => {
+  const world = createWorld(["confirmed"]);
+  world.tables.runs[0]!.finished_at = null;
+  const report = await auditWorld(world);
+  assert(passed(report));
+  assertEquals(reportLines(report).slice(-2), [
+    "     note: run r1 of the simulator did not finish",
+    "AUDIT PASSED: all 26 checks hold",
+  ]);
+});
+
+Deno.test("reportLines: a line a check, its first failures below it, then what else there is to say", () => {
+  const offenders = [{ who: "o-1", what: "no outcome" }, { who: "o\u001b-2", what: "twice" }];
+  const check = (guarantee: string, title: string, counts: Check["counts"], failures: number) => ({
+    ...{ guarantee, title, counts, failures },
+    passed: failures === 0,
+    offenders: failures === 0 ? [] : offenders,
+  });
+  const report = {
+    checks: [
+      check("G1", "all is there", { orders: 1_200, letters: 2 }, 0),
+      check("G2", "nothing twice", {}, 1_007),
+      check("G3", "no more", { rows: 1 }, 2),
+    ],
+    events: {},
+    deadLetters: { payment: { invalid_json: { open: 3, replayed: 2, discarded: 1 } } },
+    notes: ["a note"],
+  };
+  assertEquals(reportLines(report), [
+    "PASS G1 all is there: orders 1,200, letters 2",
+    "FAIL G2 nothing twice: none; 1,007 wrong",
+    "       o-1: no outcome",
+    "       o\\u{1b}-2: twice",
+    "       and 1,005 more",
+    "FAIL G3 no more: rows 1; 2 wrong",
+    "       o-1: no outcome",
+    "       o\\u{1b}-2: twice",
+    "     dlq.payment invalid_json: 3 open, 2 replayed, 1 discarded",
+    "     note: a note",
+    "AUDIT FAILED: 2 of 3 checks",
+  ]);
 });
