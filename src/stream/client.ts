@@ -8,6 +8,13 @@ import { Kafka, logLevel } from "kafkajs";
 import type { KafkaAccess } from "../runtime/settings.ts";
 import { ProducerError } from "./producer/errors.ts";
 
+export interface ClientOptions {
+  /** How long an answer may take: 15,000 unless said. */
+  readonly requestTimeoutMs?: number;
+}
+
+const REQUEST_TIMEOUT_MS = 15_000;
+
 /**
  * A client with settings of our own:
  * - the first retry after 20 ms, not 300: a coordinator or a leader that moves is back in a moment;
@@ -16,14 +23,18 @@ import { ProducerError } from "./producer/errors.ts";
  *
  * @param clientId what the broker's logs and metrics call this process
  */
-export function createClient({ brokers, caPem, login }: KafkaAccess, clientId: string): Kafka {
+export function createClient(
+  { brokers, caPem, login }: KafkaAccess,
+  clientId: string,
+  { requestTimeoutMs = REQUEST_TIMEOUT_MS }: ClientOptions = {},
+): Kafka {
   return new Kafka({
     brokers: [...brokers],
     clientId,
     ...caPem && { ssl: { ca: [caPem] } },
     ...login && { sasl: { mechanism: "scram-sha-512", ...login } },
     connectionTimeout: 3_000,
-    requestTimeout: 15_000,
+    requestTimeout: requestTimeoutMs,
     retry: { initialRetryTime: 20, maxRetryTime: 1_000, multiplier: 1.6, retries: 8 },
     logLevel: logLevel.NOTHING,
     logCreator: () => () => {},

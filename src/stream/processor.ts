@@ -43,6 +43,8 @@ export interface ProcessorOptions {
   readonly maxBatch: number;
   /** How long a stop may take before it is given up. */
   readonly drainTimeoutMs: number;
+  /** How long the cluster may take for an answer; as createClient has it unless said. */
+  readonly requestTimeoutMs?: number;
   readonly log: Logger;
   readonly metrics: ProcessorMetrics;
 }
@@ -76,7 +78,7 @@ export function createProcessor(options: ProcessorOptions): Processor {
   return {
     notReady: () => state,
     async run(signal) {
-      const kafka = createClient(options.access, options.clientId);
+      const kafka = createClient(options.access, options.clientId, options);
       const topics = topicsReadBy(service);
       const needed = [...topics, ...topicsWrittenBy(service), deadLetterTopicOf(service)]
         .map((topic) => options.names.topic(topic));

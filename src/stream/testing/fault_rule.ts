@@ -20,11 +20,14 @@ export interface RuleOptions {
   readonly times?: number;
   /** Which requests of the API: all unless said. */
   readonly match?: (request: Request) => boolean;
+  /** For the faults of an answer, which answers of those requests; the others pass. All unless said. */
+  readonly matchAnswer?: (answer: Uint8Array, request: Request) => boolean;
   /** How long something is held; until `release` unless said. */
   readonly holdMs?: number;
 }
 
 export class FaultRule {
+  readonly #times: number;
   #left: number;
   #fired = 0;
   #held = 0;
@@ -35,10 +38,10 @@ export class FaultRule {
     readonly fault: Fault,
     private readonly options: RuleOptions = {},
   ) {
-    this.#left = options.times ?? 1;
+    this.#left = this.#times = options.times ?? 1;
   }
 
-  /** How many requests it has struck: an answer counts when the broker has given it. */
+  /** How many requests it has struck: those that the broker executes count when it has done so. */
   get fired(): number {
     return this.#fired;
   }
@@ -48,9 +51,20 @@ export class FaultRule {
     return this.#held;
   }
 
+  /** Whether all that it is to strike has come; what it holds may still be on its way. */
+  get struckAll(): boolean {
+    const waiting = this.fault === "request held" ? this.#held : 0;
+    return this.#fired + waiting >= this.#times;
+  }
+
+  /** Whether all that it is to strike is through. */
+  get done(): boolean {
+    return this.#fired >= this.#times && this.#held === 0;
+  }
+
   /** Strikes no more requests; what is held stays so. */
   clear(): void {
-    this.#left = 0;
+    this.#left = -Infinity;
   }
 
   /** Lets go on what it holds now. */
@@ -65,6 +79,18 @@ export class FaultRule {
     if (!(this.options.match?.(request) ?? true)) return false;
     this.#left--;
     return true;
+  }
+
+  /** Whether it is to strike this answer to a request that it claimed. */
+  claimsAnswer(answer: Uint8Array, request: Request): boolean {
+    if (this.options.matchAnswer?.(answer, request) ?? true) return true;
+    this.giveBack();
+    return false;
+  }
+
+  /** A request that it claimed has come to nothing: it may strike another. */
+  giveBack(): void {
+    this.#left++;
   }
 
   fire(): void {

@@ -40,6 +40,8 @@ async function* chunksOf(conn: Deno.Conn): AsyncGenerator<Uint8Array> {
 /** Answers each request with its correlation id, and remembers which it executed. */
 class FakeBroker implements AsyncDisposable {
   readonly executed: number[] = [];
+  /** Executes without an answer. */
+  mute = false;
   readonly port: number;
   readonly #listener = Deno.listen({ hostname: LOOPBACK, port: 0 });
   readonly #work: Promise<void>;
@@ -59,6 +61,7 @@ class FakeBroker implements AsyncDisposable {
     for await (const frame of readFrames(chunksOf(conn))) {
       const { correlationId } = parseRequest(frame);
       this.executed.push(correlationId);
+      if (this.mute) continue;
       const answer = new Uint8Array(8);
       new DataView(answer.buffer).setInt32(0, 4);
       new DataView(answer.buffer).setInt32(4, correlationId);
@@ -180,6 +183,19 @@ Deno.test("KafkaProxy: a rule strikes its API and what it matches, until it is c
   assertEquals(rule.fired, 1);
 });
 
+Deno.test("KafkaProxy: a rule strikes the answers that it matches; another answer costs it no time", async () => {
+  await using test = await setUp();
+  const rule = test.proxy.strike("EndTxn", "answer swallowed", {
+    matchAnswer: (answer) => correlationIdOf(answer) > 1,
+  });
+  for (const id of [1, 2, 3]) {
+    await test.client.endTxn(id);
+    await test.executed(...test.broker.executed, id);
+  }
+  await test.answers(1, 3);
+  assertEquals(rule.fired, 1);
+});
+
 Deno.test("KafkaProxy: an answer is held until it is released, and later ones pass it", async () => {
   await using test = await setUp();
   const rule = test.proxy.strike("EndTxn", "answer held");
@@ -219,16 +235,30 @@ Deno.test("KafkaProxy: the connection closes before the request: not executed", 
   assertEquals([test.broker.executed, test.client.answered, rule.fired], [[2], [], 1]);
 });
 
+Deno.test("KafkaProxy: an answer that a closed connection takes along costs a rule no time", async () => {
+  await using test = await setUp();
+  const rule = test.proxy.strike("EndTxn", "answer swallowed");
+  test.broker.mute = true;
+  await test.client.endTxn(1);
+  await test.executed(1);
+  await test.proxy.cut("close");
+  test.broker.mute = false;
+  test.proxy.restore();
+  await using other = await FakeClient.open(test.proxy);
+  await other.endTxn(2);
+  await until("the other is struck", () => rule.fired === 1);
+});
+
 Deno.test("KafkaProxy: a held request is executed late, behind those that came after it", async () => {
   await using test = await setUp();
   const rule = test.proxy.strike("EndTxn", "request held");
   await test.client.endTxn(1);
   await test.client.endTxn(2);
   await test.answers(2);
-  assertEquals([rule.held, rule.fired], [1, 0]);
+  assertEquals([rule.held, rule.fired, rule.struckAll, rule.done], [1, 0, true, false]);
   rule.release();
   await test.answers(2, 1);
-  assertEquals([test.broker.executed, rule.fired], [[2, 1], 1]);
+  assertEquals([test.broker.executed, rule.fired, rule.done], [[2, 1], 1, true]);
 });
 
 Deno.test("KafkaProxy: a held request is executed even when its client is gone", async () => {

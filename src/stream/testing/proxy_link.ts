@@ -2,6 +2,7 @@
  * One client's connection through a proxy, and the proxy's own to the broker. Frames keep their order,
  * but pass one that a rule holds, as if that had gone another way.
  */
+import { isBug } from "../attempt.ts";
 import type { FaultRule } from "./fault_rule.ts";
 import { correlationIdOf, parseRequest, readFrames, type Request } from "./kafka_frames.ts";
 
@@ -19,9 +20,9 @@ export class ProxyLink {
   readonly #client: Socket;
   readonly #broker: Socket;
   /** The rules for answers that have not come yet, by correlation id. */
-  readonly #rules = new Map<number, FaultRule>();
+  readonly #rules = new Map<number, { rule: FaultRule; request: Request }>();
   /** Requests that are held, until they are answered. */
-  readonly #late = new Map<number, PromiseWithResolvers<void>>();
+  readonly #late = new Map<number, { rule: FaultRule; answered: PromiseWithResolvers<void> }>();
   #closed = false;
 
   constructor(client: Deno.Conn, broker: Deno.Conn, private readonly road: Road) {
@@ -29,21 +30,32 @@ export class ProxyLink {
     this.#broker = new Socket(broker);
   }
 
-  /** Resolves when both connections are closed; never rejects. */
+  /**
+   * Resolves when both connections are closed.
+   *
+   * @throws a bug of the test's, such as in its rule, or what is not Kafka's protocol
+   */
   async run(): Promise<void> {
     const pass = async (work: Promise<void>) => {
-      // One of the two is gone, or what came is not Kafka: nothing goes on after either.
-      await work.catch(() => this.close());
+      try {
+        await work;
+      } catch (error) {
+        // One of the two is gone: nothing goes on without it.
+        if (isBug(error)) throw error;
+      } finally {
+        this.close();
+      }
     };
     await Promise.all([pass(this.#passRequests()), pass(this.#passAnswers())]);
-    this.close();
   }
 
   close(): void {
     this.#closed = true;
     this.#client.close();
     this.#broker.close();
-    for (const { resolve } of this.#late.values()) resolve();
+    for (const { answered } of this.#late.values()) answered.resolve();
+    for (const { rule } of this.#rules.values()) rule.giveBack();
+    this.#rules.clear();
   }
 
   async #passRequests(): Promise<void> {
@@ -58,23 +70,21 @@ export class ProxyLink {
       }
       if (rule?.fault === "request held") void this.#passLate(frame, request, rule);
       else {
-        if (rule) this.#rules.set(request.correlationId, rule);
+        if (rule) this.#rules.set(request.correlationId, { rule, request });
         await this.#broker.write(frame);
       }
     }
     await this.road.open();
     // The client is gone. What is held is executed all the same.
-    await Promise.all([...this.#late.values()].map(({ promise }) => promise));
-    this.close();
+    await Promise.all([...this.#late.values()].map(({ answered }) => answered.promise));
   }
 
   async #passLate(frame: Uint8Array, { correlationId }: Request, rule: FaultRule): Promise<void> {
     const answered = Promise.withResolvers<void>();
-    this.#late.set(correlationId, answered);
+    this.#late.set(correlationId, { rule, answered });
     await Promise.race([rule.hold(), answered.promise]);
     await this.road.open();
     if (this.#closed) return;
-    rule.fire();
     await this.#broker.write(frame).catch(() => this.close());
   }
 
@@ -83,15 +93,19 @@ export class ProxyLink {
       await this.road.open();
       if (this.#closed) return;
       const correlationId = correlationIdOf(frame);
-      const rule = this.#rules.get(correlationId);
-      this.#rules.delete(correlationId);
+      const rule = this.#ruleFor(frame, correlationId);
       rule?.fire();
       if (rule?.fault === "closed instead of the answer") return this.close();
       if (rule?.fault === "answer held") void this.#deliverLate(frame, rule);
       else if (!rule) await this.#deliver(frame, correlationId);
     }
     await this.road.open();
-    this.close();
+  }
+
+  #ruleFor(answer: Uint8Array, correlationId: number): FaultRule | undefined {
+    const claim = this.#rules.get(correlationId);
+    this.#rules.delete(correlationId);
+    return claim?.rule.claimsAnswer(answer, claim.request) ? claim.rule : undefined;
   }
 
   async #deliverLate(frame: Uint8Array, rule: FaultRule): Promise<void> {
@@ -102,12 +116,11 @@ export class ProxyLink {
 
   async #deliver(frame: Uint8Array, correlationId: number): Promise<void> {
     const late = this.#late.get(correlationId);
+    late?.rule.fire();
+    // A client that is gone waits for no answer; it may have left a late request for the broker.
+    await this.#client.write(frame).catch(() => {});
     this.#late.delete(correlationId);
-    // A client that is gone waits for no answer, but the broker may have more late requests to get.
-    await this.#client.write(frame).catch((error) => {
-      if (!late) throw error;
-    });
-    late?.resolve();
+    late?.answered.resolve();
   }
 }
 
