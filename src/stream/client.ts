@@ -29,7 +29,7 @@ export function createClient(
   { requestTimeoutMs = REQUEST_TIMEOUT_MS }: ClientOptions = {},
 ): Kafka {
   return new Kafka({
-    brokers: [...brokers],
+    brokers: fromAnyOf(brokers),
     clientId,
     ...caPem && { ssl: { ca: [caPem] } },
     ...login && { sasl: { mechanism: "scram-sha-512", ...login } },
@@ -39,6 +39,15 @@ export function createClient(
     logLevel: logLevel.NOTHING,
     logCreator: () => () => {},
   });
+}
+
+/**
+ * The same in turn, begun anywhere: kafkajs begins with the first, and all processes would wait for the
+ * same broker when that one does not answer.
+ */
+function fromAnyOf(brokers: readonly string[]): string[] {
+  const first = Math.floor(Math.random() * brokers.length);
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
 /** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
