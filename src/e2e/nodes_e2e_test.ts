@@ -31,12 +31,14 @@ const onThreeNodes: ScenarioOptions = {
   replicas: { validator: 2, inventory: 2, payment: 2, fulfillment: 2 },
 };
 
-function restartAndKillEach(run: Run): Promise<void> {
-  return disturbNodes(run.cluster!, {
-    share: () => run.tally().settled / ORDERS,
-    signal: new AbortController().signal,
-    onNotice: (line) => console.log(line),
-  });
+/** For six nodes that come back, while orders get on; else the test would never end. */
+const DISTURB_LIMIT_MS = 600_000;
+
+async function restartAndKillEach(run: Run): Promise<void> {
+  const signal = AbortSignal.timeout(DISTURB_LIMIT_MS);
+  const share = () => run.tally().settled / ORDERS;
+  await disturbNodes(run.cluster!, { share, signal, onNotice: (line) => console.log(line) });
+  assert(!signal.aborted, `only ${share()} of the orders settled in ${DISTURB_LIMIT_MS} ms`);
 }
 
 for (const seed of SEEDS) {

@@ -90,7 +90,14 @@ export function createGroupLagReader(kafka: Kafka, names: Names): GroupLagReader
   const connect = async (): Promise<Connections> => {
     const admin = kafka.admin({ retry: { retries: 1 } });
     const cluster = createCluster(kafka);
-    await Promise.all([admin.connect(), cluster.connect()]);
+    // Not at once: what connects after the other has failed would stay connected.
+    await admin.connect();
+    try {
+      await cluster.connect();
+    } catch (error) {
+      await admin.disconnect().catch(() => {});
+      throw error;
+    }
     return { admin, cluster };
   };
   const close = async () => {
@@ -103,14 +110,14 @@ export function createGroupLagReader(kafka: Kafka, names: Names): GroupLagReader
     async read() {
       try {
         const { admin, cluster } = await (connected ??= connect());
-        const [described, ends, committed] = await Promise.all([
+        const [described, ends, committed] = await allOf([
           admin.describeGroups(groups.map(({ name }) => name)),
-          Promise.all(
+          allOf(
             topics.map(async (topic) =>
               [topic, await logEnds(cluster, names.topic(topic))] as const
             ),
           ),
-          Promise.all(groups.map((group) => committedBy(admin, group, names))),
+          allOf(groups.map((group) => committedBy(admin, group, names))),
         ]);
         const endsByTopic = new Map(ends);
         return groups.map((group, index) =>
@@ -135,6 +142,14 @@ export function createGroupLagReader(kafka: Kafka, names: Names): GroupLagReader
     },
     close,
   };
+}
+
+/** As `Promise.all`, but settles last of all: what still asked would connect again behind a close. */
+async function allOf<T extends readonly unknown[] | []>(
+  work: T,
+): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
 }
 
 /** A group's committed offsets by topic (name on the cluster) and partition, in one request. */

@@ -1,5 +1,9 @@
-import { assertEquals } from "@std/assert";
-import { lagMessagesOf, positionsIn } from "./group_lag.ts";
+import { assertEquals, assertRejects } from "@std/assert";
+import type { Kafka } from "kafkajs";
+import { pause } from "../runtime/stop.ts";
+import { Names } from "../topology.ts";
+import { createGroupLagReader, lagMessagesOf, positionsIn } from "./group_lag.ts";
+import { FakeCluster } from "./producer/testing.ts";
 
 Deno.test("lagMessagesOf: from the committed offset, or the beginning, to the end", () => {
   const log = (first: number, end: number) => new Map([[0, { first, end }]]);
@@ -21,4 +25,45 @@ Deno.test("lagMessagesOf: adds up the partitions", () => {
   const ends = new Map([[0, { first: 0, end: 5 }], [1, { first: 0, end: 7 }]]);
   const committed = new Map([[0, 5], [1, 4]]);
   assertEquals(lagMessagesOf(positionsIn("orders.raw", ends, committed)), 3);
+});
+
+/** A client whose clusters are `cluster`, and whose admin is asked in vain. */
+function clientOf(cluster: FakeCluster, admin: { connect: () => Promise<void> }): Kafka {
+  const away = () => Promise.reject(new Error("the coordinator is away"));
+  return Object.assign(cluster.kafka, {
+    admin: () => ({
+      describeGroups: away,
+      fetchOffsets: away,
+      disconnect: () => Promise.resolve(),
+      ...admin,
+    }),
+  }) as unknown as Kafka;
+}
+
+Deno.test("read: when it cannot connect, nothing stays connected", async () => {
+  const cluster = new FakeCluster();
+  cluster.connected = false;
+  const connect = () => Promise.reject(new Error("no broker answers"));
+  const reader = createGroupLagReader(clientOf(cluster, { connect }), new Names(""));
+  await assertRejects(() => reader.read(), Error, "no broker answers");
+  assertEquals(cluster.connected, false);
+});
+
+Deno.test("read: closes after a failure when nothing of it asks any more", async () => {
+  const events: string[] = [];
+  const cluster = Object.assign(new FakeCluster(), {
+    async fetchTopicsOffset() {
+      await pause(10);
+      events.push("answered");
+      throw new TypeError("it does not matter");
+    },
+    disconnect() {
+      events.push("closed");
+      return Promise.resolve();
+    },
+  });
+  const connect = () => Promise.resolve();
+  const reader = createGroupLagReader(clientOf(cluster, { connect }), new Names(""));
+  await assertRejects(() => reader.read(), Error, "the coordinator is away");
+  assertEquals([events[0], events.at(-1)], ["answered", "closed"]);
 });

@@ -1,8 +1,8 @@
 /**
  * Which partitions do not get on, why, and how long each is to rest before it is tried again. The first
  * failures in a row are no news: an owner changed, or a broker was restarted. One that goes on failing
- * (a topic that is gone) is told, and tried less and less often; what only a person can cure (a missing
- * right, a batch that is too large) is told at once.
+ * (a topic that is gone) is told, and tried less and less often. Told at once is what only a person can
+ * cure (a missing right, a batch that is too large), and what was repeated until its time was over.
  */
 import { Unavailable } from "../store/database.ts";
 import { explain } from "./client.ts";
@@ -35,7 +35,8 @@ export class LaneFailures {
       return UNAVAILABLE_REST_MS;
     }
     const hopeless = error instanceof ProducerError && error.remedy === "end";
-    const why = hopeless || count > QUIET_FAILURES
+    const isLate = error instanceof ProducerError && error.type === "DELIVERY_TIMEOUT";
+    const why = hopeless || isLate || count > QUIET_FAILURES
       ? `${lane} does not get on: ${explain(error)}`
       : undefined;
     this.#byLane.set(lane, { count, why });

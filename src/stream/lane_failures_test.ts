@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Unavailable } from "../store/database.ts";
 import { LaneFailures } from "./lane_failures.ts";
-import { errorOf, ERRORS } from "./producer/errors.ts";
+import { errorOf, ERRORS, ProducerError } from "./producer/errors.ts";
 
 const denied = new Error("Not authorized to access topics");
 
@@ -29,6 +29,17 @@ Deno.test("LaneFailures: what only a person can cure is told at once", () => {
     "raw/1 does not get on: writing to orders.outcomes/1: TOPIC_AUTHORIZATION_FAILED (no right to " +
       "write to the topic)",
   );
+});
+
+Deno.test("LaneFailures: what was repeated until its time was over is told at once", () => {
+  const failures = new LaneFailures();
+  const error = new ProducerError(
+    "DELIVERY_TIMEOUT",
+    "take over again",
+    "not done within 10000 ms",
+  );
+  assertEquals(failures.add("raw/1", error), 100);
+  assertEquals(failures.why, "raw/1 does not get on: not done within 10000 ms");
 });
 
 Deno.test("LaneFailures: a lane that works does not hide one that does not", () => {

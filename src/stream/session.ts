@@ -53,6 +53,8 @@ export class Session {
   readonly #consumer: Consumer;
   readonly #offsets: StableOffsets;
   readonly #heartbeatMs: number;
+  /** That the group's coordinator does not answer; undefined while it does. */
+  #silence: string | undefined;
   /** Aborts when the group rebalances or the session ends: batches stop between two transactions. */
   #handover = new AbortController();
   #stopping = false;
@@ -104,8 +106,14 @@ export class Session {
     );
     consumer.on(consumer.events.REBALANCING, () => this.options.metrics.rebalances.inc());
     const stopWatching = watchHeartbeats(consumer, this.#heartbeatMs, {
-      onSilence: this.setState,
-      onHeard: () => this.setState(this.#failures.why),
+      onSilence: (reason) => {
+        this.#silence = reason;
+        this.#report();
+      },
+      onHeard: () => {
+        this.#silence = undefined;
+        this.#report();
+      },
     });
     const flushing = setInterval(() => void this.#flush({ force: false }), 500);
     try {
@@ -167,7 +175,7 @@ export class Session {
     this.options.log.info(
       `assigned ${mine.size} partitions${mine.size ? `: ${list.join("; ")}` : ""}`,
     );
-    this.setState(this.#failures.why);
+    this.#report();
   }
 
   async #onBatch(payload: EachBatchPayload): Promise<void> {
@@ -271,7 +279,7 @@ export class Session {
       metrics.messages.inc({ topic: this.#topicOf(batch.topic) }, chunk.length);
       resolveOffset(lastOffset);
       this.#failures.clear(nameOf(batch));
-      this.setState(this.#failures.why);
+      this.#report();
     }
   }
 
@@ -290,11 +298,16 @@ export class Session {
     if (handover.aborted) return;
     const name = nameOf(batch);
     const restMs = this.#failures.add(name, error);
-    if (this.#failures.why) this.setState(this.#failures.why);
+    if (this.#failures.why) this.#report();
     log.debug(`${name}: ${explain(error)}; taking it over again`);
     // It alone rests; the other lanes go on.
     const resume = pausePartition();
     void pause(restMs, handover).then(resume);
+  }
+
+  /** A lane that commits nothing gets on without the coordinator; the service does not. */
+  #report(): void {
+    this.setState(this.#silence ?? this.#failures.why);
   }
 
   async #flush(options: { force: boolean }): Promise<void> {

@@ -26,7 +26,8 @@ export interface TransactionalSender {
    * Sends all of `messages` in one transaction; one call at a time.
    *
    * @throws {Fenced} somebody else has opened this transactional.id since
-   * @throws when the cluster does not take it: nothing of it is visible then, and the sender is spent
+   * @throws when the cluster does not take it: the sender is spent then. Nothing of it is visible, or,
+   * where the commit got no answer, all of it: whoever opens the id next sees which
    */
   send(messages: readonly Addressed[]): Promise<void>;
   close(): Promise<void>;

@@ -102,8 +102,10 @@ export function createCoordinators(cluster: Cluster): Coordinators {
             if (!repeatable) throw last;
           }
         }
-        if (signal?.aborted || performance.now() + waitMs >= deadline) throw late(last, limitMs);
-        await pause(waitMs, signal);
+        const isLate = performance.now() + waitMs >= deadline;
+        if (!isLate) await pause(waitMs, signal);
+        // The pause is where it is most often told to give up.
+        if (isLate || signal?.aborted) throw late(last, limitMs);
       }
     },
   };

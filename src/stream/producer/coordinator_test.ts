@@ -131,15 +131,18 @@ Deno.test("ask: a coordinator that is known is not looked up, unless it has to b
   }
 });
 
-Deno.test("ask: gives up before the next attempt when its signal aborts", async () => {
-  const controller = new AbortController();
-  const cluster = new FakeCluster(() => {
-    controller.abort();
-    return { codes: [codeOf("CONCURRENT_TRANSACTIONS")] };
+for (const when of ["during an attempt", "during the pause after it"]) {
+  Deno.test(`ask: gives up before the next attempt when its signal aborts ${when}`, async () => {
+    const controller = new AbortController();
+    const cluster = new FakeCluster(() => {
+      if (when === "during an attempt") controller.abort();
+      else setTimeout(() => controller.abort());
+      return { codes: [codeOf("CONCURRENT_TRANSACTIONS")] };
+    });
+    await assertRejects(() => ask(cluster, { signal: controller.signal }), ProducerError);
+    assertEquals(cluster.sent.length, 1);
   });
-  await assertRejects(() => ask(cluster, { signal: controller.signal }), ProducerError);
-  assertEquals(cluster.sent.length, 1);
-});
+}
 
 Deno.test("ask: connects first, where no broker is connected", async () => {
   const cluster = new FakeCluster();

@@ -75,10 +75,10 @@ export async function deliver(
       limits.onDelay?.(first!);
     }
     rest = [...failures.keys()];
-    if (limits.signal?.aborted || limits.now() + waitMs >= deadline) {
-      throw late(rest, first!, limits.deliveryTimeoutMs);
-    }
-    await limits.pause(waitMs);
+    const isLate = limits.now() + waitMs >= deadline;
+    if (!isLate) await limits.pause(waitMs);
+    // The pause is where it is most often told to give up.
+    if (isLate || limits.signal?.aborted) throw late(rest, first!, limits.deliveryTimeoutMs);
     waitMs = Math.min(RETRY_MS.most, waitMs * 2);
     // Without an answer we go by what we knew, until the time is up.
     await leaders.refresh([...new Set(rest.map(({ topic }) => topic))]).catch(() => {});

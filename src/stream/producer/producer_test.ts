@@ -164,10 +164,11 @@ for (
     ["AddOffsetsToTxn", () => ({ codes: [51] }), (p) => p.sendOffsets("a-group", INPUT)],
   ] satisfies [string, () => unknown, Work][]
 ) {
-  Deno.test(`Producer.close: ${apiName}, at work, gives up`, async () => {
+  Deno.test(`Producer.close: ${apiName}, at work, gives up, and nothing connects again`, async () => {
     const again = Promise.withResolvers<void>();
     const cluster = new FakeCluster(but(apiName, (_, count) => {
-      if (count === 3) again.resolve();
+      // In the pause after it.
+      if (count === 3) setTimeout(again.resolve);
       return answer();
     }));
     const producer = await open(cluster);
@@ -178,6 +179,8 @@ for (
     assert(await settlesWithin(rejected, LIMIT_MS), "it goes on");
     await rejected;
     assertEquals(cluster.sent.includes("EndTxn"), false);
+    assertEquals(cluster.sent.filter((name) => name === apiName).length, 3);
+    assertEquals(cluster.connected, false);
   });
 }
 
