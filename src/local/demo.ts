@@ -132,6 +132,10 @@ async function demo(
     for (const [service, copies] of config.replicas) await run.pipeline.scale(service, copies);
     notice(`Watch it at http://${LOOPBACK}:${dashboardPort}/`);
     const { orders, disturb } = config;
+    const rate = rateOf(config);
+    if (rate !== config.rate) {
+      notice(`Placing ${rate} orders a second, so that they flow meanwhile`);
+    }
     let share = 0;
     const watched = watchNodes(run, {
       disturb,
@@ -139,7 +143,7 @@ async function demo(
       signal: AbortSignal.any([signal, closing.signal]),
       onNotice: notice,
     });
-    const placing = await watched.orFailure(run.place(config, signal, (progress) => {
+    const placing = await watched.orFailure(run.place({ ...config, rate }, signal, (progress) => {
       share = progress.settled / orders;
       line.show(progress);
     }));
@@ -162,6 +166,13 @@ async function demo(
     line.clear();
     await run.close();
   }
+}
+
+/** Nodes take some 10 s each, twice: without a rate all would be settled before the first is back. */
+const DISTURBED_S = 90;
+
+function rateOf({ disturb, rate, orders }: Config<typeof settings>): number {
+  return disturb && rate === 0 ? Math.ceil(orders / DISTURBED_S) : rate;
 }
 
 /**

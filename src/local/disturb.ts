@@ -31,7 +31,8 @@ export async function disturbNodes(
 ): Promise<void> {
   const steps = WAYS.flatMap((way) => cluster.nodes.map((node) => ({ ...way, node })));
   for (const [index, { what, end, node }] of steps.entries()) {
-    while (share() <= index / steps.length) {
+    let done = share();
+    for (; done <= index / steps.length; done = share()) {
       if (signal.aborted) return;
       await pause(POLL_MS, signal);
     }
@@ -42,7 +43,9 @@ export async function disturbNodes(
     const away = seconds();
     await cluster.inSync();
     onNotice(
-      `node ${node.nodeId} ${what}: back after ${away} s, in sync after ${seconds()} s, ` +
+      `node ${node.nodeId} ${what} at ${
+        Math.floor(100 * done)
+      } %: back after ${away} s, in sync after ${seconds()} s, ` +
         `process ${node.pid}`,
     );
   }

@@ -41,7 +41,7 @@ Deno.test("disturbNodes: each is stopped, then each is killed, in turn, spread o
     }),
   );
   assertEquals(notices.length, 6);
-  assertMatch(notices[5]!, /^node 3 killed \(SIGKILL\): back after /);
+  assertMatch(notices[5]!, /^node 3 killed \(SIGKILL\) at 91 %: back after /);
 });
 
 Deno.test("disturbNodes: ends when the run is broken off before its next step", async () => {

@@ -28,12 +28,21 @@ const REQUEST = new Uint8Array([
   ...[255, 255, 255, 255],
 ]);
 
+const ANSWER_LIMIT_MS = 5_000;
+
 /** Asks the broker that listens on `port` of the loopback interface. @throws nobody answers there */
 export async function readMetadata(port: number): Promise<Metadata> {
   using connection = await Deno.connect({ hostname: LOOPBACK, port });
+  // One that is frozen accepts connections, and does not answer.
+  using _limit = closedAfter(connection, ANSWER_LIMIT_MS);
   await connection.write(REQUEST);
   const size = new DataView((await readExactly(connection, 4)).buffer).getInt32(0);
   return decode(await readExactly(connection, size));
+}
+
+function closedAfter(connection: Deno.Conn, limitMs: number): Disposable {
+  const timer = setTimeout(() => connection.close(), limitMs);
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 async function readExactly(

@@ -50,6 +50,8 @@ export interface ProducerOptions {
 /** Of each input partition the next offset to process. */
 export type GroupOffsets = readonly (TopicPartition & { readonly offset: number })[];
 
+/** Nothing was handed in yet that would be given up. */
+const OPEN_LIMIT_MS = 15_000;
 /** For people's patience only: what is not aborted ends with its time-out, or the next owner. */
 const ABORT_LIMIT_MS = 1_000;
 const CLOSE_LIMIT_MS = 3_000;
@@ -94,7 +96,7 @@ export class Producer {
         transactionalId ?? "",
         initProducerIdRequest(transactionalId ?? null, transactionTimeoutMs),
         // A late one raises the epoch once more, which fences us: that costs time alone.
-        { limitMs: deliveryTimeoutMs, repeatable: true },
+        { limitMs: Math.min(deliveryTimeoutMs, OPEN_LIMIT_MS), repeatable: true },
       );
       return new Producer(cluster, coordinators, identity, options);
     } catch (error) {
