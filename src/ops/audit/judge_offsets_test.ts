@@ -1,10 +1,19 @@
 /** Committed offsets in sound worlds; what can be wrong with them is among the cases of the audit. */
 import { assert, assertEquals } from "@std/assert";
+import type { LogRecord } from "../../stream/log_reader.ts";
 import { CHECKS } from "./books/findings.ts";
 import { passed } from "./report.ts";
 import { drop } from "./testing/case.ts";
 import { createWorld } from "./testing/orders.ts";
-import { appendRecord, auditWorld, checkOf, eventsOf, placeIn } from "./testing/world.ts";
+import {
+  appendCopy,
+  appendRecord,
+  auditWorld,
+  checkOf,
+  eventsOf,
+  placeIn,
+  type World,
+} from "./testing/world.ts";
 
 Deno.test("audit: what asks nothing of a service may lie above its committed offset", async () => {
   for (
@@ -45,14 +54,25 @@ Deno.test("audit: what a service has not read is unfinished, and nothing is ahea
     assert(!passed(report));
     assert(checkOf(report, "ahead").passed, `${service} at 0 of ${topic}`);
   }
-  const world = createWorld(["confirmed"]);
-  const { offset } = appendRecord(world, "orders.raw", 0, "o-1", new Uint8Array([0xff]));
-  world.committed.validator.set(placeIn("t.orders.raw", 0), offset);
-  const report = await auditWorld(world);
-  assertEquals(
-    report.checks!.filter((check) => !check.passed).map(({ title }) => title),
-    [CHECKS.messages[1]],
-  );
+  // Neither broken messages nor orders that were placed before.
+  const unread: ((world: World) => LogRecord)[] = [
+    (world) => appendRecord(world, "orders.raw", 0, "o-1", new Uint8Array([0xff])),
+    (world) => appendCopy(world, eventsOf(world, 0, "OrderPlaced")[0]!),
+  ];
+  for (const append of unread) {
+    const world = createWorld(["confirmed"]);
+    world.committed.validator.set(placeIn("t.orders.raw", 0), append(world).offset);
+    const { checks } = await auditWorld(world);
+    const failed = checks!.filter((check) => !check.passed).map(({ title }) => title);
+    assertEquals(failed, [CHECKS.messages[1]]);
+  }
+});
+
+Deno.test("audit: remembers where the messages of more orders are than there was room for", async () => {
+  const world = createWorld(Array.from({ length: 1_100 }, () => "confirmed" as const));
+  assert(passed(await auditWorld(world)));
+  world.committed.validator.set(placeIn("t.orders.raw", 1), 0);
+  assertEquals(checkOf(await auditWorld(world), "behind").failures, 367);
 });
 
 Deno.test("audit: offsets that are committed while it reads are neither ahead nor behind", async () => {
