@@ -61,9 +61,9 @@ export function judgeRuns({ ledger, findings }: Books, states: readonly RunState
     }
     const unknown = placed - acknowledged;
     if (!isFinished) {
-      const onTheirWay = `${number(unknown)} more on their way, of which ${
-        number(arrived)
-      } arrived`;
+      const onTheirWay = unknown === 0
+        ? "none on their way"
+        : `${number(unknown)} more on their way, of which ${number(arrived)} arrived`;
       notes.push(`${unfinished}, ${onTheirWay}`);
     } else if (unknown !== 0) {
       const what = `is finished, but placed ${number(placed)} orders and acknowledged ` +
