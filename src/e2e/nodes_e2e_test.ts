@@ -17,7 +17,7 @@ import { createCluster } from "../stream/producer/cluster.ts";
 import { KafkaProxy } from "../stream/testing/kafka_proxy.ts";
 import { until } from "../stream/testing.ts";
 import { TOPIC_NAMES } from "../topology.ts";
-import { scenario, type ScenarioOptions } from "./scenario.ts";
+import { type FailedCheck, scenario, type ScenarioOptions } from "./scenario.ts";
 
 const ORDERS = Number(Deno.env.get("ORDERS") ?? 9_000);
 /** How long a node is cut off, and two of them are gone: longer than a transaction may stay open. */
@@ -53,16 +53,24 @@ for (const seed of SEEDS) {
     scenario(restartAndKillEach, { ...onThreeNodes, seed }));
 }
 
+/** What at_least_once allows: events and dead letters twice, and what is added up from them. */
+function isRepetition({ title, offenders }: FailedCheck): boolean {
+  return [
+    "no event twice",
+    "every dead letter is about a message that is there, and is true",
+    "per product: initial + changes = on hand, never below zero",
+    "per currency: processed - refunded = confirmed",
+  ].includes(title) ||
+    // A sum by currency; of no order does the gateway's ledger say anything else.
+    title.startsWith("the gateway's own ledger") &&
+      offenders.every(({ who }) => /^[A-Z]{3}$/.test(who));
+}
+
 Deno.test("three nodes, at_least_once: each restarted in order, then each killed: nothing is lost", () =>
   scenario(restartAndKillEach, {
     ...onThreeNodes,
     guarantee: "at_least_once",
-    // What is repeated is what this guarantee allows: events, and whatever is added up from them.
-    mayFail: [
-      "no event twice",
-      "per product: initial + changes = on hand, never below zero",
-      "per currency: processed - refunded = confirmed",
-    ],
+    mayFail: isRepetition,
   }));
 
 Deno.test("three nodes: leaders moved by a reassignment and by an election, coordinators killed", () =>

@@ -70,7 +70,7 @@ export interface Run {
   auditAsJson(): Promise<{
     passed: boolean;
     events: Record<string, number>;
-    checks: { title: string; passed: boolean }[];
+    checks: { title: string; passed: boolean; offenders: { who: string; what: string }[] }[];
   }>;
   /** The members of a service's consumer group right now. */
   groupSize(service: Service): Promise<number>;
