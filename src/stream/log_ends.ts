@@ -43,15 +43,20 @@ export async function withLeaders<T>(cluster: Cluster, ask: () => Promise<T>): P
   }
 }
 
-/** A topic's partitions in their order, or undefined when there is no such topic. */
+/**
+ * A topic's partitions in their order, or undefined when there is no such topic.
+ *
+ * @param options.fresh asks now; else what was heard within a minute will do
+ */
 export async function partitionsOf(
   cluster: Cluster,
   topic: string,
+  { fresh }: { fresh: boolean },
 ): Promise<number[] | undefined> {
   try {
     await cluster.addMultipleTargetTopics([topic]);
-    // kafkajs remembers what it was told about a topic; a new one may have got its leaders since.
-    await cluster.refreshMetadata();
+    if (fresh) await cluster.refreshMetadata();
+    else await cluster.refreshMetadataIfNecessary();
   } catch (error) {
     if ((error as { type?: string }).type === "UNKNOWN_TOPIC_OR_PARTITION") return undefined;
     throw error;
@@ -66,7 +71,7 @@ export async function logEnds(
   topic: string,
 ): Promise<Map<number, { first: number; end: number }>> {
   return await withLeaders(cluster, async () => {
-    const partitions = await partitionsOf(cluster, topic) ?? [];
+    const partitions = await partitionsOf(cluster, topic, { fresh: false }) ?? [];
     if (partitions.length === 0) return new Map();
     const [first, end] = await Promise.all([
       offsetsOf(cluster, topic, partitions, { fromBeginning: true }),

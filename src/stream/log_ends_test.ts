@@ -77,12 +77,10 @@ for (
 }
 
 Deno.test("logEnds: when no broker answers at all, that is told after two attempts", async () => {
-  const logs = new Logs();
-  let attempts = 0;
-  logs.addMultipleTargetTopics = () => Promise.resolve(void attempts++);
+  const logs = new Logs(() => closed());
   logs.refreshMetadata = () => Promise.resolve().then(closed);
   await assertRejects(() => logEnds(logs, TOPIC), Error, "Closed connection");
-  assertEquals(attempts, 2);
+  assertEquals(logs.attempts, 2);
 });
 
 Deno.test("logEnds: a topic that does not exist has no partitions; one without a leader is asked for again", async () => {

@@ -156,7 +156,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   }
 
   return {
-    partitionsOf: (topic) => partitionsOf(cluster, topic),
+    partitionsOf: (topic) => partitionsOf(cluster, topic, { fresh: true }),
     ends: (topic) => logEnds(cluster, topic),
     read,
     close: () => cluster.disconnect(),

@@ -16,8 +16,8 @@ export type CoordinatorType = keyof typeof COORDINATOR_TYPES | "any";
 
 /** A broker that does not answer may be frozen, or cut off, and another one be asked meanwhile. */
 const MAX_ATTEMPT_MS = 15_000;
-/** A transaction that follows closely on another waits for the markers of that one: some 10 ms. */
-const RETRY_MS = { first: 10, most: 300 };
+/** A transaction that follows closely on another waits for the markers of that one: as Kafka's client. */
+const RETRY_MS = { first: 20, most: 300 };
 
 const MOVED: readonly number[] = [
   ERRORS.NOT_COORDINATOR.code,
@@ -88,7 +88,7 @@ export function createCoordinators(cluster: Cluster): Coordinators {
           if (last.remedy === "end") throw last;
         } else {
           try {
-            const leftMs = deadline - performance.now();
+            const leftMs = Math.max(1, deadline - performance.now());
             const answer = await answerOf(broker, request, Math.min(attemptMs, leftMs));
             const code = worstOf(answer.codes);
             if (remedyOf(code) === "success") return answer;

@@ -65,7 +65,7 @@ export async function deliver(
   let waitMs = RETRY_MS.first;
   const attemptMs = Math.min(MAX_ATTEMPT_MS, limits.deliveryTimeoutMs / 2);
   for (;;) {
-    const leftMs = deadline - limits.now();
+    const leftMs = Math.max(1, deadline - limits.now());
     const failures = await attemptAll(rest, leaders, Math.min(attemptMs, leftMs));
     if (failures.size === 0) return;
     for (const error of failures.values()) if (error.remedy !== "repeat") throw error;
