@@ -84,6 +84,21 @@ Deno.test("audit: proves nothing when it is stopped", async () => {
   assertMatch(reportLines(report).join("\n"), /AUDIT FAILED: nothing is proven$/);
 });
 
+Deno.test("audit: tells what it reads, and how many records and rows it has read", async () => {
+  const world = createWorld(FATES);
+  const told: [string, number][] = [];
+  await auditWorld(world, { onProgress: (what, count) => told.push([what, count]) });
+  // Dead letters are read twice.
+  const records = world.records.reduce(
+    (sum, { topic }) => sum + (topic.includes("dlq") ? 2 : 1),
+    0,
+  );
+  const { runs: _, ...tables } = world.tables;
+  const rows = Object.values(tables).reduce((sum, table) => sum + table.length, 0);
+  assertEquals(told.at(-1), ["charges", records + rows]);
+  assertEquals(told[0]?.[0], "t.dlq.validator");
+});
+
 Deno.test("audit: a wiped log does not hide that orders were acknowledged", async () => {
   const world = createWorld(["confirmed"]);
   world.records = [];

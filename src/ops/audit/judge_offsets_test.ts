@@ -1,7 +1,9 @@
 /** Committed offsets in sound worlds; what can be wrong with them is among the cases of the audit. */
 import { assert, assertEquals } from "@std/assert";
 import type { LogRecord } from "../../stream/log_reader.ts";
+import { askOf } from "./books/duties.ts";
 import { CHECKS } from "./books/findings.ts";
+import { READINGS } from "./books/positions.ts";
 import { passed } from "./report.ts";
 import { drop } from "./testing/case.ts";
 import { createWorld } from "./testing/orders.ts";
@@ -14,6 +16,12 @@ import {
   placeIn,
   type World,
 } from "./testing/world.ts";
+
+Deno.test("askOf: knows what each topic asks of each service that reads it", () => {
+  for (const { service, topic } of READINGS) {
+    assertEquals(askOf(service, topic)?.topic, topic, `${service} reads ${topic}`);
+  }
+});
 
 Deno.test("audit: what asks nothing of a service may lie above its committed offset", async () => {
   for (

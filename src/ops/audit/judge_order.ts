@@ -40,8 +40,10 @@ const ROW_NAMES: readonly (readonly [mark: number, name: string])[] = [
 ];
 const RESERVATION_ROW = Mark.ROW_RESERVED | Mark.ROW_REJECTED | Mark.ROW_RELEASED;
 const PAYMENT_ROW = Mark.ROW_PROCESSED | Mark.ROW_FAILED | Mark.ROW_REFUNDED;
-const JOIN_ROW = Mark.ROW_JOINED_BY_STOCK | Mark.ROW_JOINED_BY_PAYMENT;
 const GATEWAY_ROW = Mark.GATEWAY_CHARGED | Mark.GATEWAY_DECLINED | Mark.GATEWAY_REFUNDED;
+const JOIN_ROW = Mark.ROW_JOINED_BY_STOCK | Mark.ROW_JOINED_BY_PAYMENT;
+/** Outcomes that end a join. */
+const JOINED = Mark.CONFIRMED | Mark.CANCELLED;
 
 /**
  * @param flags the order's marks, see `Mark`
@@ -105,22 +107,25 @@ export function judgeOrder(flags: number, fail: (check: CheckName, what: string)
     }
   }
 
-  // The tables say the same as the events.
+  judgeRows(flags, fail);
+}
+
+/** Whether the order's rows in the tables say the same as its events. */
+function judgeRows(flags: number, fail: (check: CheckName, what: string) => void): void {
+  const has = (marks: number) => (flags & marks) !== 0;
   rowIs("reservations", flags & RESERVATION_ROW, reservationRow(has));
   rowIs("payments", flags & PAYMENT_ROW, paymentRow(has));
   rowIs("gateway", flags & GATEWAY_ROW, gatewayRow(has));
-
-  if (has(JOIN_ROW) !== has(Mark.CONFIRMED | Mark.CANCELLED)) {
-    fail(
-      "joins",
-      `its row: ${rowText(flags & JOIN_ROW)}; its events: ${eventsIn(flags & OUTCOMES)}`,
-    );
-  }
 
   function rowIs(check: CheckName, found: number, expected: number): void {
     if (found !== expected) {
       fail(check, `its row: ${rowText(found)}; its events say: ${rowText(expected)}`);
     }
+  }
+
+  if (has(JOIN_ROW) !== has(JOINED)) {
+    const [row, events] = [rowText(flags & JOIN_ROW), eventsIn(flags & OUTCOMES)];
+    fail("joins", `its row: ${row}; its events: ${events}`);
   }
 }
 

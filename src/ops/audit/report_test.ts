@@ -101,6 +101,7 @@ Deno.test("audit: says of each check how much it has looked at", async () => {
     letters: { open: 7, replayed: 6, discarded: 1 },
     replays: { replayed: 6 },
   });
+  assertEquals(Object.keys(checkOf(report, "balance").counts), ["EUR cents", "USD cents"]);
 });
 
 Deno.test("audit: notes a run that the simulator did not finish", async () => {

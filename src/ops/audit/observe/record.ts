@@ -147,6 +147,13 @@ function observeEvent(
       if (ask.events & markOf(event)) books.asked.note(ask, slot, record.offset - first);
     }
   }
+  compareContents(books, slot, event);
+  if (!isCopy) addUp(books, event);
+}
+
+/** Whether an event says the same of its order's pieces and money as the order's other events. */
+function compareContents({ ledger, findings }: Books, slot: number, event: OrderEvent): void {
+  const { orderId, type } = event;
   const amountIs = (cents: number, currency: string) => {
     if (ledger.agreeOnAmount(slot, cents, currency)) return;
     const other = ledger.amountOf(slot);
@@ -196,7 +203,6 @@ function observeEvent(
     default:
       event satisfies never;
   }
-  if (!isCopy) addUp(books, event);
 }
 
 /** Adds an event to the sums, however often it is there: a second one must not go unnoticed. */

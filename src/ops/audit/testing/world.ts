@@ -18,7 +18,7 @@ import {
   topicsReadBy,
 } from "../../../topology.ts";
 import type { Tables } from "../../tables.ts";
-import { audit, type AuditReport } from "../audit.ts";
+import { audit, type AuditOptions, type AuditReport } from "../audit.ts";
 import { type CheckName, CHECKS } from "../books/findings.ts";
 import type { Check } from "../checks.ts";
 
@@ -204,6 +204,7 @@ export function auditWorld(world: World, options: {
   committed?: (time: number) => World["committed"];
   patienceMs?: number;
   signal?: AbortSignal;
+  onProgress?: AuditOptions["onProgress"];
 } = {}): Promise<AuditReport> {
   const { names } = world;
   const topics = [...TOPIC_NAMES, ...PROCESSORS.map(deadLetterTopicOf)]
@@ -244,7 +245,7 @@ export function auditWorld(world: World, options: {
       yield await Promise.resolve(world.tables[table.name as TableName]) as never;
     },
   };
-  const { patienceMs = 0, signal } = options;
+  const { patienceMs = 0, signal, onProgress } = options;
   return audit({
     reader,
     committedOffsets,
@@ -252,6 +253,7 @@ export function auditWorld(world: World, options: {
     tables,
     patienceMs,
     ...signal && { signal },
+    ...onProgress && { onProgress },
   });
 }
 
