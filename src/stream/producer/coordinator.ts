@@ -16,8 +16,12 @@ export type CoordinatorType = keyof typeof COORDINATOR_TYPES | "any";
 
 /** A broker that does not answer may be frozen, or cut off, and another one be asked meanwhile. */
 const MAX_ATTEMPT_MS = 15_000;
-/** A transaction that follows closely on another waits for the markers of that one: as Kafka's client. */
-const RETRY_MS = { first: 20, most: 300 };
+/**
+ * A transaction that follows closely on another waits for the markers of that one. Asking sooner makes
+ * transactions smaller: measured flat out, with 20 ms an order costs a tenth more CPU than with 35 ms,
+ * and at 1,000 orders/s it is settled no sooner.
+ */
+const RETRY_MS = { first: 35, most: 300 };
 
 const MOVED: readonly number[] = [
   ERRORS.NOT_COORDINATOR.code,
