@@ -93,7 +93,7 @@ Deno.test("audit: tells what it reads, and how many records and rows it has read
     (sum, { topic }) => sum + (topic.includes("dlq") ? 2 : 1),
     0,
   );
-  const { runs: _, ...tables } = world.tables;
+  const { runs: _runs, placements: _placements, ...tables } = world.tables;
   const rows = Object.values(tables).reduce((sum, table) => sum + table.length, 0);
   assertEquals(told.at(-1), ["charges", records + rows]);
   assertEquals(told[0]?.[0], "t.dlq.validator");
