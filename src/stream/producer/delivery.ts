@@ -6,7 +6,7 @@
  * The brokers are behind an interface: what is promised here is tested against leaders that move and
  * answers that are lost, by the thousand.
  */
-import { errorOf, ProducerError, remedyOf } from "./errors.ts";
+import { errorOf, noAnswer, ProducerError, remedyOf } from "./errors.ts";
 import type { PartitionBatch, PartitionCode } from "./requests.ts";
 
 /** Who leads, and how to reach them. */
@@ -141,10 +141,7 @@ function leaderless(batch: PartitionBatch): ProducerError {
 
 /** It may be there: the same bytes again, and a broker that has them says so. */
 function unanswered(batch: PartitionBatch, cause: unknown): ProducerError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new ProducerError("NO_ANSWER", "repeat", `${describe(batch)}: no answer (${why})`, {
-    cause,
-  });
+  return noAnswer(describe(batch), cause, "repeat");
 }
 
 function late(

@@ -150,10 +150,16 @@ export function errorOf(code: number, what: string): ProducerError {
   );
 }
 
-/** The request may have been carried out, or may still be, at any time. */
-export function noAnswer(what: string, cause: unknown): ProducerError {
+/**
+ * The request may have been carried out, or may still be, at any time.
+ *
+ * @param remedy `repeat` only where that does no harm
+ */
+export function noAnswer(
+  what: string,
+  cause: unknown,
+  remedy: "repeat" | "take over again" = "take over again",
+): ProducerError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new ProducerError("NO_ANSWER", "take over again", `${what}: no answer (${why})`, {
-    cause,
-  });
+  return new ProducerError("NO_ANSWER", remedy, `${what}: no answer (${why})`, { cause });
 }
