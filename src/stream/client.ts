@@ -88,7 +88,7 @@ export function refusal(error: unknown): string | undefined {
 }
 
 /** The first cause of an error; of several at once the first. */
-function causeOf(error: unknown): unknown {
+export function causeOf(error: unknown): unknown {
   let cause = error;
   // Ours say all that there is to say.
   while (cause instanceof Error && !(cause instanceof ProducerError)) {

@@ -4,6 +4,7 @@
  * it is another one now.
  */
 import { pause, settlesWithin } from "../../runtime/stop.ts";
+import { causeOf } from "../client.ts";
 import { dropConnections } from "../mends/connection.ts";
 import type { Broker, Cluster, WireRequest } from "./cluster.ts";
 import { errorOf, ERRORS, noAnswer, ProducerError, remedyOf } from "./errors.ts";
@@ -145,7 +146,7 @@ function worstOf(codes: readonly number[]): number {
 }
 
 function noCoordinator(what: string, error: unknown): ProducerError {
-  const cause = rootOf(error);
+  const cause = causeOf(error);
   // kafkajs and Kafka have the same names for missing rights.
   const { type = "" } = cause as { type?: string };
   if (type.endsWith("AUTHORIZATION_FAILED") && type in ERRORS) {
@@ -158,10 +159,6 @@ function noCoordinator(what: string, error: unknown): ProducerError {
     `${what}: no coordinator is found (${why})`,
     { cause },
   );
-}
-
-function rootOf(error: unknown): unknown {
-  return error instanceof Error && error.cause instanceof Error ? rootOf(error.cause) : error;
 }
 
 function late(last: ProducerError, limitMs: number): ProducerError {
