@@ -1,6 +1,6 @@
 /**
  * How far each consumer group of the topology is behind, who its members are and what each owns. About
- * twenty small requests: one offset request a group, two a topic, one for all members.
+ * ten small requests: one offset request a group, two a leader, one for all members.
  *
  * Lag is counted in offsets. A transactional topic ends in a control record that no consumer sees: one
  * who does not step over it stays 1 behind, in each partition, for ever. Nothing is subtracted for
@@ -8,7 +8,7 @@
  */
 import { type Admin, AssignerProtocol, type GroupDescription, type Kafka } from "kafkajs";
 import { type Names, type Service, type Topic, TOPIC_NAMES, TOPICS } from "../topology.ts";
-import { logEnds } from "./log_ends.ts";
+import { type LogEnd, logEndsByTopic } from "./log_ends.ts";
 import { type Cluster, createCluster } from "./producer/cluster.ts";
 
 export interface GroupLag {
@@ -112,14 +112,9 @@ export function createGroupLagReader(kafka: Kafka, names: Names): GroupLagReader
         const { admin, cluster } = await (connected ??= connect());
         const [described, ends, committed] = await allOf([
           admin.describeGroups(groups.map(({ name }) => name)),
-          allOf(
-            topics.map(async (topic) =>
-              [topic, await logEnds(cluster, names.topic(topic))] as const
-            ),
-          ),
+          logEndsByTopic(cluster, topics.map((topic) => names.topic(topic))),
           allOf(groups.map((group) => committedBy(admin, group, names))),
         ]);
-        const endsByTopic = new Map(ends);
         return groups.map((group, index) =>
           stateOf(
             group,
@@ -127,7 +122,7 @@ export function createGroupLagReader(kafka: Kafka, names: Names): GroupLagReader
             group.topics.flatMap((topic) =>
               positionsIn(
                 topic,
-                endsByTopic.get(topic)!,
+                ends.get(names.topic(topic))!,
                 committed[index]!.get(names.topic(topic)),
               )
             ),
@@ -172,7 +167,7 @@ async function committedBy(admin: Admin, group: Group, names: Names) {
  */
 export function positionsIn(
   topic: Topic,
-  ends: ReadonlyMap<number, { readonly first: number; readonly end: number }>,
+  ends: ReadonlyMap<number, LogEnd>,
   committed: ReadonlyMap<number, number> = new Map(),
 ): GroupPosition[] {
   return [...ends].toSorted(([a], [b]) => a - b).map(([partition, { first, end }]) => ({

@@ -65,21 +65,42 @@ export async function partitionsOf(
     .sort((a, b) => a - b);
 }
 
-/** First offset and the offset after the last one, by partition; empty without such a topic. */
-export async function logEnds(
+export interface LogEnd {
+  /** The first offset that is still there. */
+  readonly first: number;
+  /** The offset after the last record. */
+  readonly end: number;
+}
+
+/** By partition; empty without such a topic. */
+export async function logEnds(cluster: Cluster, topic: string): Promise<Map<number, LogEnd>> {
+  return (await logEndsByTopic(cluster, [topic])).get(topic)!;
+}
+
+/** By topic and partition; a topic that is not there has no partitions. Two requests a leader. */
+export async function logEndsByTopic(
   cluster: Cluster,
-  topic: string,
-): Promise<Map<number, { first: number; end: number }>> {
+  topics: readonly string[],
+): Promise<Map<string, Map<number, LogEnd>>> {
   return await withLeaders(cluster, async () => {
-    const partitions = await partitionsOf(cluster, topic, { fresh: false }) ?? [];
-    if (partitions.length === 0) return new Map();
+    const asked = new Map<string, number[]>();
+    for (const topic of topics) {
+      asked.set(topic, await partitionsOf(cluster, topic, { fresh: false }) ?? []);
+    }
     const [first, end] = await Promise.all([
-      offsetsOf(cluster, topic, partitions, { fromBeginning: true }),
-      offsetsOf(cluster, topic, partitions, { fromBeginning: false }),
+      offsetsOf(cluster, asked, { fromBeginning: true }),
+      offsetsOf(cluster, asked, { fromBeginning: false }),
     ]);
+    const endOf = (topic: string, partition: number): LogEnd => ({
+      first: first(topic, partition),
+      end: end(topic, partition),
+    });
     return new Map(
-      partitions.map((partition) =>
-        [partition, { first: first.get(partition)!, end: end.get(partition)! }] as const
+      [...asked].map(([topic, partitions]) =>
+        [
+          topic,
+          new Map(partitions.map((partition) => [partition, endOf(topic, partition)])),
+        ] as const
       ),
     );
   });
@@ -87,18 +108,27 @@ export async function logEnds(
 
 async function offsetsOf(
   cluster: Cluster,
-  topic: string,
-  partitions: readonly number[],
+  asked: ReadonlyMap<string, readonly number[]>,
   which: { fromBeginning: boolean },
-): Promise<Map<number, number>> {
-  const request = { topic, partitions: partitions.map((partition) => ({ partition })), ...which };
-  const [answer] = await cluster.fetchTopicsOffset([request]);
-  const offsets = new Map(answer?.partitions.map((p) => [p.partition, Number(p.offset)]));
-  for (const partition of partitions) {
+): Promise<(topic: string, partition: number) => number> {
+  const requests = [...asked].filter(([, partitions]) => partitions.length > 0)
+    .map(([topic, partitions]) => ({
+      topic,
+      partitions: partitions.map((partition) => ({ partition })),
+      ...which,
+    }));
+  const answers = requests.length > 0 ? await cluster.fetchTopicsOffset(requests) : [];
+  const offsets = new Map(
+    answers.map(({ topic, partitions }) =>
+      [topic, new Map(partitions.map((p) => [p.partition, Number(p.offset)]))] as const
+    ),
+  );
+  return (topic, partition) => {
+    const offset = offsets.get(topic)?.get(partition);
     // kafkajs leaves out a partition that its metadata has lost meanwhile.
-    if (!offsets.has(partition)) throw new LeaderUnknown(topic, partition);
-  }
-  return offsets;
+    if (offset === undefined) throw new LeaderUnknown(topic, partition);
+    return offset;
+  };
 }
 
 /** Who leads a partition is not known at the moment. */

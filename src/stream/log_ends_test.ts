@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { logEnds } from "./log_ends.ts";
+import { logEnds, logEndsByTopic } from "./log_ends.ts";
 import { closed, FakeCluster } from "./producer/testing.ts";
 
 const TOPIC = "orders.raw";
@@ -20,19 +20,19 @@ class Logs extends FakeCluster {
   }
 
   override async fetchTopicsOffset(
-    [request]: Parameters<FakeCluster["fetchTopicsOffset"]>[0],
+    requests: Parameters<FakeCluster["fetchTopicsOffset"]>[0],
   ): ReturnType<FakeCluster["fetchTopicsOffset"]> {
-    const { topic, partitions, fromBeginning } = request!;
+    const { fromBeginning } = requests[0]!;
     // Where it begins is asked first.
     if (fromBeginning) this.attempts++;
     const lacking = this.lacks(this.attempts);
     const offset = String(fromBeginning ? FIRST : END);
     await Promise.resolve();
-    return [{
+    return requests.map(({ topic, partitions }) => ({
       topic,
       partitions: partitions.filter(({ partition }) => !lacking.includes(partition))
         .map(({ partition }) => ({ partition, offset })),
-    }];
+    }));
   }
 }
 
@@ -40,6 +40,21 @@ const both = new Map([0, 1].map((partition) => [partition, { first: FIRST, end: 
 
 Deno.test("logEnds: first offset and end of every partition", async () => {
   assertEquals(await logEnds(new Logs(), TOPIC), both);
+});
+
+Deno.test("logEndsByTopic: all topics with one question for each end of the log", async () => {
+  const logs = new Logs();
+  let questions = 0;
+  const ask = logs.fetchTopicsOffset.bind(logs);
+  logs.fetchTopicsOffset = (requests) => {
+    questions++;
+    return ask(requests);
+  };
+  assertEquals(
+    await logEndsByTopic(logs, [TOPIC, "payments.charged"]),
+    new Map([[TOPIC, both], ["payments.charged", both]]),
+  );
+  assertEquals(questions, 2);
 });
 
 for (

@@ -1,9 +1,11 @@
 import { assertEquals } from "@std/assert";
 import type { Kafka } from "kafkajs";
-import { readMetadata } from "../local/kafka/metadata.ts";
+import type { Cluster } from "../local/cluster.ts";
+import { type PartitionState, readMetadata } from "../local/kafka/metadata.ts";
 import { startTestCluster } from "../local/testing.ts";
 import { Names } from "../topology.ts";
 import { createClient } from "./client.ts";
+import { until } from "./testing.ts";
 import { createTopics } from "./topics.ts";
 
 /** In the protocol's numbers: a topic as a resource, and as the source of a setting. */
@@ -27,6 +29,20 @@ async function settingsOf(kafka: Kafka, topic: string): Promise<Record<string, s
   }
 }
 
+/** The topic's partitions, once every node knows them: each does a moment after they were made. */
+async function partitionsOf(cluster: Cluster, topic: string): Promise<readonly PartitionState[]> {
+  let found: readonly PartitionState[] = [];
+  await until(`every node knows ${topic}`, async () => {
+    const known = await Promise.all(cluster.nodes.map(async ({ port }) => {
+      const { partitions } = await readMetadata(port);
+      return partitions.filter((partition) => partition.topic === topic);
+    }));
+    found = known[0]!;
+    return known.every(({ length }) => length > 0);
+  });
+  return found;
+}
+
 const CLUSTERS = [
   // Nodes, and by what is asked for: copies, and how many of them a write needs.
   [1, [[undefined, 1, undefined]]],
@@ -40,10 +56,8 @@ for (const [nodes, cases] of CLUSTERS) {
       const names = new Names(`asked-for-${replicationFactor}.`);
       const result = await createTopics(kafka, names, { partitions: 2, replicationFactor });
       assertEquals(result.replicationFactor, copies);
-      await cluster.inSync();
-      const { partitions } = await readMetadata(cluster.nodes[0]!.port);
       for (const topic of ["orders.raw", "dlq.validator"] as const) {
-        const found = partitions.filter((partition) => partition.topic === names.topic(topic));
+        const found = await partitionsOf(cluster, names.topic(topic));
         assertEquals(found.length, topic === "orders.raw" ? 2 : 1);
         assertEquals(found.map(({ replicas }) => replicas.length), found.map(() => copies));
         const settings = await settingsOf(kafka, names.topic(topic));
