@@ -58,7 +58,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   /** By topic: the next offset of each partition. */
   const positions = new Map(topics.map((topic) => [topic, new Map<number, number>()]));
   /** By topic: first offset and end of each partition. */
-  const ends = new Map<Topic, ReadonlyMap<number, { first: number; end: number }>>();
+  const ends = new Map<Topic, Map<number, { first: number; end: number }>>();
   const allEnds = () =>
     [...ends].flatMap(([topic, partitions]) => {
       const next = positions.get(topic)!;
@@ -81,8 +81,13 @@ export function createEventLog(options: EventLogOptions): EventLog {
     const next = positions.get(topic)!;
     const reader = await openLogReader(kafka);
     try {
-      ends.set(topic, await reader.ends(names.topic(topic)));
-      const onPosition = (partition: number, offset: number) => void next.set(partition, offset);
+      const known = await reader.ends(names.topic(topic));
+      ends.set(topic, known);
+      const onPosition = (partition: number, offset: number) => {
+        next.set(partition, offset);
+        // A new one: nothing was there to pass when the following began.
+        if (!known.has(partition)) known.set(partition, { first: offset, end: offset });
+      };
       const batches = reader.read(names.topic(topic), {
         from: next,
         follow,

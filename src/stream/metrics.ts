@@ -35,6 +35,12 @@ export function createProcessorMetrics(registry: Registry) {
       help: "Input partitions assigned to this member",
       registers,
     }),
+    topicPartitions: new Gauge({
+      name: "orderflow_topic_partitions",
+      help: "Partitions of a topic; order topics must have the same number; 0: it is gone",
+      labelNames: ["topic"],
+      registers,
+    }),
     rebalances: new Counter({
       name: "orderflow_rebalances_total",
       help: "Rebalances of the group that this member took part in",

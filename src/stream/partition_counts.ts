@@ -11,15 +11,10 @@ import type { Logger } from "../runtime/log.ts";
 import { pause } from "../runtime/stop.ts";
 import { type DeadLetterTopic, type Names, TOPIC_NAMES } from "../topology.ts";
 import { explain } from "./client.ts";
-import { type Cluster, createCluster } from "./producer/cluster.ts";
+import { type Cluster, createCluster, METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
 import { answerOf } from "./producer/coordinator.ts";
 import { ERRORS } from "./producer/errors.ts";
 
-/**
- * How old the counts, and what a consumer knows of its topics, may become: new partitions are worked on
- * within 30 s, and their group has to be assigned meanwhile.
- */
-export const COUNTS_MAX_AGE_MS = 10_000;
 /** A broker learns of a change a moment after another: what is only seen once is not told. */
 const CONFIRM_MS = 1_000;
 const ANSWER_LIMIT_MS = 5_000;
@@ -84,8 +79,10 @@ export function faultOf(
     return count === undefined ? [] : [{ topic, count }];
   });
   const there = seen.filter(({ count }) => count > 0);
+  // Whoever needs them waits for them, and says so.
+  if (there.length === 0) return undefined;
   const most = Math.max(...there.map(({ count }) => count));
-  const command = `\`deno task topics${there.length > 0 ? ` --partitions ${most}` : ""}\``;
+  const command = `\`deno task topics --partitions ${most}\``;
   if (there.some(({ count }) => count < most)) {
     const list = seen.map(({ topic, count }) => `${topic} ${count || "gone"}`).join(", ");
     return `the order topics have different numbers of partitions (${list}): ` +
@@ -94,7 +91,7 @@ export function faultOf(
   const gone = [...orderTopics, ...others].filter((topic) => counts.get(topic) === 0);
   if (gone.length === 0) return undefined;
   const [topics, them] = gone.length > 1 ? ["topics", "them"] : ["topic", "it"];
-  return `no ${topics} ${gone.join(", ")} any more: ${command} creates ${them} again`;
+  return `there is no ${topics} ${gone.join(", ")} any more: ${command} creates ${them} again`;
 }
 
 export interface PartitionWatch {
@@ -109,7 +106,7 @@ export interface PartitionWatchOptions {
   readonly names: Names;
   /** The dead-letter topic that has to be there, too. */
   readonly deadLetters?: DeadLetterTopic;
-  /** How often to look, milliseconds: COUNTS_MAX_AGE_MS unless said. */
+  /** How often to look, milliseconds: METADATA_MAX_AGE_MS unless said. */
   readonly everyMs?: number | undefined;
   readonly onCounts?: (counts: PartitionCounts) => void;
   /** Gets one line for each change of what is wrong, and one when all is well again. */
@@ -117,7 +114,7 @@ export interface PartitionWatchOptions {
 }
 
 export function watchPartitions(kafka: Kafka, options: PartitionWatchOptions): PartitionWatch {
-  const { names, deadLetters, everyMs = COUNTS_MAX_AGE_MS, onCounts, log } = options;
+  const { names, deadLetters, everyMs = METADATA_MAX_AGE_MS, onCounts, log } = options;
   const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
   const others = deadLetters ? [names.topic(deadLetters)] : [];
   const closing = new AbortController();

@@ -13,6 +13,7 @@ import { MAX_PART_BYTES } from "./in_parts.ts";
 import { Lane } from "./lane.ts";
 import { LaneFailures } from "./lane_failures.ts";
 import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
+import { METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
 import { createStableOffsets, type StableOffsets } from "./stable_offsets.ts";
 import type { ProcessorOptions } from "./processor.ts";
 import { transform } from "./transform.ts";
@@ -79,6 +80,7 @@ export class Session {
       maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
       minBytes: FETCH_MIN_BYTES,
       maxWaitTimeInMs: FETCH_WAIT_MS,
+      metadataMaxAge: options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS,
       allowAutoTopicCreation: false,
       retry: {
         // Enough for the second or so in which a new cluster's coordinator is still loading.

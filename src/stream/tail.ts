@@ -19,6 +19,7 @@ import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
 import { watchHeartbeats } from "./heartbeats.ts";
 import { createPositions, type Positions } from "./positions.ts";
+import { METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
 
 export interface TailOptions {
   readonly access: KafkaAccess;
@@ -30,6 +31,8 @@ export interface TailOptions {
   readonly onEvents: (events: readonly OrderEvent[]) => void;
   /** How long a stop may take before it is given up. */
   readonly drainTimeoutMs: number;
+  /** How old what is known of the topics may become; METADATA_MAX_AGE_MS unless said. */
+  readonly metadataMaxAgeMs?: number;
   readonly log: Logger;
 }
 
@@ -160,6 +163,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
     minBytes: FETCH_MIN_BYTES,
     maxWaitTimeInMs: FETCH_WAIT_MS,
+    metadataMaxAge: session.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
     retry: {
       // Enough for the second or so in which a new cluster's coordinator is still loading.

@@ -7,6 +7,7 @@ import { catalogReady, openCatalog } from "../../store/catalog.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { createClient } from "../../stream/client.ts";
 import { clusterReady } from "../../stream/cluster_ready.ts";
+import { watchPartitions } from "../../stream/partition_counts.ts";
 import { openPublisher } from "../../stream/publisher.ts";
 import { Names } from "../../topology.ts";
 import { findArrived } from "./arrived.ts";
@@ -31,11 +32,23 @@ interface Context {
 
 async function simulate({ config, log, signal }: Pick<Context, "config" | "log" | "signal">) {
   const runId = config.runId || `r${Date.now().toString(36)}`;
-  const topic = new Names(config.topicPrefix).topic("orders.raw");
+  const names = new Names(config.topicPrefix);
+  const topic = names.topic("orders.raw");
   const access = kafkaAccess(config);
   const kafka = createClient(access, `simulator-${Deno.pid}`);
   const context: Context = { config, log, signal, kafka, topic, runId };
   await clusterReady(kafka, { access, topics: [topic], signal, onWait: (why) => log.warn(why) });
+  const watch = watchPartitions(kafka, { names, log });
+  try {
+    await watch.look();
+    await simulateRun(context);
+  } finally {
+    await watch.close();
+  }
+}
+
+async function simulateRun(context: Context): Promise<void> {
+  const { config, log, signal, runId } = context;
   const catalog = await readCatalog(context);
   if (!catalog) return;
   let makeOrder: OrderMaker;

@@ -64,6 +64,8 @@ const NO_ANSWER = new Set([
   "KafkaJSLockTimeout",
 ]);
 const RETRY_MS = 100;
+/** Kafka's code. */
+const REBALANCE_IN_PROGRESS = 27;
 
 /** An error's own words, or those of what it wraps. */
 function wordsOf(error: unknown): { name: string; type: string } {
@@ -77,6 +79,8 @@ function wordsOf(error: unknown): { name: string; type: string } {
 }
 
 const isAbout = (types: ReadonlySet<string>, error: unknown) => types.has(wordsOf(error).type);
+const isNewPartition = (error: unknown) =>
+  wordsOf(error).name === "KafkaJSStaleTopicMetadataAssignment";
 const isUnanswered = (error: unknown) => NO_ANSWER.has(wordsOf(error).name);
 const willPass = (error: unknown) =>
   isAbout(MOVED_LEADER, error) || isAbout(MOVED_COORDINATOR, error) || isUnanswered(error);
@@ -90,8 +94,12 @@ export function mendFetchRecovery(): void {
   const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as {
     prototype: ConsumerGroup;
   };
+  const { createErrorFromCode } = require("kafkajs/src/protocol/error.js");
   const { recoverFromFetch } = prototype;
   prototype.recoverFromFetch = async function (error) {
+    // A topic has new partitions: the group is assigned anew, when what is at work has been finished.
+    // kafkajs joins in the middle of it, and once for each broker.
+    if (isNewPartition(error)) throw createErrorFromCode(REBALANCE_IN_PROGRESS);
     let reason = error;
     if (!willPass(reason)) {
       try {
