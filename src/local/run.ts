@@ -24,7 +24,8 @@ import { argumentsOf, PROJECT } from "./task_process.ts";
 export interface RunOptions {
   /** Its data goes to a new folder in `<dataDir>/demo`, or `demo-2` … while another run uses that. */
   readonly dataDir: string;
-  readonly partitions: number;
+  /** Of each order topic; DEFAULT_PARTITIONS unless said. */
+  readonly partitions?: number | undefined;
   /** As many as the cluster allows, at most 3, unless said. */
   readonly replicationFactor?: number | undefined;
   readonly guarantee: string;
@@ -113,14 +114,14 @@ async function prepareRun(
   directory: string,
   cluster: Cluster | undefined,
 ): Promise<Run> {
-  const { partitions, guarantee, databaseUrl, external, onNotice } = options;
+  const { guarantee, databaseUrl, external, onNotice } = options;
   const brokers = external ?? cluster!.nodes.map(({ bootstrap }) => bootstrap);
   for (const line of cluster ? nodeLines(cluster) : []) onNotice(line);
   onNotice(`Kafka is ready at ${brokers.join(",")}`);
   // A cluster that others use gets topics of this run's own.
   const names = new Names(external ? `demo-${Date.now().toString(36)}.` : "");
   const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
-  const { created, replicationFactor } = await createTopics(kafka, names, options);
+  const { created, partitions, replicationFactor } = await createTopics(kafka, names, options);
 
   const place = { url: databaseUrl, directory };
   const catalog = await openCatalog(place);

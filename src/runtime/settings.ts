@@ -84,14 +84,16 @@ export function loginIsWhole(
 }
 
 export const topicSettings = {
-  partitions: integer({
+  partitions: optional(integer({
     env: "PARTITIONS",
     option: "partitions",
-    fallback: String(DEFAULT_PARTITIONS),
+    fallback: "",
     min: 1,
     max: 1_000,
-    help: "partitions of each order topic, when it is created",
-  }),
+    help:
+      "partitions of each order topic; those with fewer get more; empty: as many as the largest " +
+      `has, or ${DEFAULT_PARTITIONS}`,
+  })),
   replicationFactor: optional(integer({
     env: "REPLICATION_FACTOR",
     fallback: "",
