@@ -270,13 +270,14 @@ export class Session {
       // After the last message may come a control record, which nobody sees: step over it, too.
       const nextOffset = Number(isLast ? batch.lastOffset() : lastOffset) + 1;
       const stopTimer = metrics.batchSeconds.startTimer();
-      const outputs = await transform(this.options, {
+      const { outputs, count } = await transform(this.options, {
         topic: this.#topicOf(batch.topic),
         topicName: batch.topic,
         partition: batch.partition,
         messages: chunk,
       }, handover);
       await lane.advance(outputs, nextOffset);
+      count();
       stopTimer();
       metrics.messages.inc({ topic: this.#topicOf(batch.topic) }, chunk.length);
       resolveOffset(lastOffset);
