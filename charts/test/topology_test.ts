@@ -7,7 +7,6 @@ import {
   PROCESSORS,
   type Service,
   TOPIC_NAMES,
-  TOPICS,
   topicsReadBy,
   topicsWrittenBy,
 } from "../../src/topology.ts";
@@ -32,12 +31,16 @@ function rulesOf(user: Resource): string[] {
 /** The least that a service can do its work with, from the topology. */
 function leastRights(service: Service, names: Names): string[] {
   const reads = topicsReadBy(service);
+  const writes = topicsWrittenBy(service);
   const group = names.group(service);
   const isProcessor = (PROCESSORS as readonly string[]).includes(service);
   return [
     ...reads.map((topic) => read(`topic ${names.topic(topic)}`)),
-    ...TOPIC_NAMES.filter((t) => (TOPICS[t].writers as readonly string[]).includes(service))
-      .map((topic) => write(`topic ${names.topic(topic)}`)),
+    ...writes.map((topic) => write(`topic ${names.topic(topic)}`)),
+    // Whether all topics have as many partitions; analytics may read them anyway.
+    ...TOPIC_NAMES
+      .filter((topic) => service !== "analytics" && ![...reads, ...writes].includes(topic))
+      .map((topic) => see(`topic ${names.topic(topic)}`)),
     ...reads.length > 0 ? [read(`group ${group}`)] : [],
     ...isProcessor
       ? [

@@ -8,7 +8,7 @@ import type { Kafka } from "kafkajs";
 import metadataRequest from "kafkajs/src/protocol/requests/metadata/v4/request.js";
 import metadataResponse from "kafkajs/src/protocol/requests/metadata/v4/response.js";
 import type { Logger } from "../runtime/log.ts";
-import { pause } from "../runtime/stop.ts";
+import { pause, settlesWithin } from "../runtime/stop.ts";
 import { type DeadLetterTopic, type Names, TOPIC_NAMES } from "../topology.ts";
 import { explain } from "./client.ts";
 import { type Cluster, createCluster, METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
@@ -18,6 +18,7 @@ import { ERRORS } from "./producer/errors.ts";
 /** A broker learns of a change a moment after another: what is only seen once is not told. */
 const CONFIRM_MS = 1_000;
 const ANSWER_LIMIT_MS = 5_000;
+const CLOSE_LIMIT_MS = 2_000;
 
 /** By topic (its name on the cluster); 0: there is no such topic. What may not be seen is missing. */
 export type PartitionCounts = ReadonlyMap<string, number>;
@@ -90,8 +91,10 @@ export function faultOf(
   }
   const gone = [...orderTopics, ...others].filter((topic) => counts.get(topic) === 0);
   if (gone.length === 0) return undefined;
-  const [topics, them] = gone.length > 1 ? ["topics", "them"] : ["topic", "it"];
-  return `there is no ${topics} ${gone.join(", ")} any more: ${command} creates ${them} again`;
+  const list = gone.join(", ");
+  return gone.length > 1
+    ? `the topics ${list} are gone: ${command} creates them again`
+    : `the topic ${list} is gone: ${command} creates it again`;
 }
 
 export interface PartitionWatch {
@@ -163,8 +166,11 @@ export function watchPartitions(kafka: Kafka, options: PartitionWatchOptions): P
     async close() {
       clearInterval(timer);
       closing.abort();
-      await looking;
-      await cluster?.disconnect().catch(() => {});
+      const closed = (async () => {
+        await looking;
+        await cluster?.disconnect().catch(() => {});
+      })();
+      await settlesWithin(closed, CLOSE_LIMIT_MS);
     },
   };
 }

@@ -191,15 +191,15 @@ for (const [what, error] of Object.entries(PASSING)) {
   });
 }
 
-Deno.test("mendFetchRecovery: a topic that has got partitions is a reason to join anew", async () => {
+Deno.test("mendFetchRecovery: a topic that has got partitions is a rebalance: nobody joins before what is at work is done", async () => {
   const { group, seen } = member(new Coordinator());
-  await group.recoverFromFetch(
-    new errors.KafkaJSStaleTopicMetadataAssignment("Topic has been updated", {
-      topic: "orders.raw",
-      unknownPartitions: [4],
-    }),
-  );
-  assertEquals(seen.joins, 1);
+  const error = new errors.KafkaJSStaleTopicMetadataAssignment("Topic has been updated", {
+    topic: "orders.raw",
+    unknownPartitions: [4],
+  });
+  const thrown = await assertRejects(() => group.recoverFromFetch(error), Error);
+  assertEquals((thrown as Error & { type: string }).type, "REBALANCE_IN_PROGRESS");
+  assertEquals(seen.joins, 0);
 });
 
 const MOVED = [14, 15, 16].map((code) => createErrorFromCode(code) as Error & { type: string });
