@@ -31,7 +31,7 @@ export function byPartition(topics: readonly TopicMessages[]): PartitionMessages
 }
 
 /** A broker learns of a new partition a moment after another one. */
-const LEARN_LIMIT_MS = 2_000;
+const LEARN_LIMIT_MS = 500;
 const RETRY_MS = 100;
 
 /**
