@@ -3,6 +3,7 @@
  * nothing of the code whose work they check. Reading creates no table and changes none.
  */
 import { Failure } from "../runtime/program.ts";
+import { isMissingTable } from "../store/blame.ts";
 import { type Database, type Row, type Table, table, Unavailable } from "../store/database.ts";
 import { openDatabase } from "../store/open.ts";
 
@@ -142,8 +143,6 @@ export function openTables(place: { databaseUrl: string; dataDir: string }): Tab
 
 /** Returns where a table is missing: nobody wrote anything yet. Throws in all other cases. */
 function explainUnlessMissing(error: unknown): undefined {
-  if (error instanceof Unavailable) throw new Failure(error.message);
-  const { code, message } = error as { code?: string; message?: string };
-  // PostgreSQL's SQLSTATE for it, or what SQLite says.
-  if (code !== "42P01" && !/^no such table: /.test(message ?? "")) throw error;
+  if (isMissingTable(error)) return;
+  throw error instanceof Unavailable ? new Failure(error.message) : error;
 }
