@@ -119,7 +119,10 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
     inFlight.clear();
   }
 
-  const client = clientOf(url, () => lose(new ConnectionLost("the connection was closed")));
+  const client = clientOf(
+    url,
+    () => lose(new ConnectionLost("the connection was closed; its log says why")),
+  );
   return {
     lost: () => lost !== undefined,
     end: () => client.end({ timeout: 0 }),
