@@ -17,6 +17,8 @@ export interface Cause {
   readonly wayOut?: string;
   /** A new connection may be better off. */
   readonly reconnect?: boolean;
+  /** Waiting does not help: a program that finds it at its start ends. */
+  readonly lasting?: boolean;
 }
 
 const RECORD: Cause = { blame: "record" };
@@ -89,8 +91,9 @@ export function causeInPostgres(code: string): Cause {
   return POSTGRES[code] ?? POSTGRES[code.slice(0, 3)] ?? POSTGRES[code.slice(0, 2)] ?? store();
 }
 
-const NOT_WRITABLE = session("check the owner and the rights of the file and of its folder");
-const NO_DATABASE = session(
+const lasting = (wayOut: string): Cause => ({ ...session(wayOut), lasting: true });
+const NOT_WRITABLE = lasting("check the owner and the rights of the file and of its folder");
+const NO_DATABASE = lasting(
   `the file is damaged, or no SQLite database: stop the services, restore it from a backup, ` +
     `without its -wal and -shm, ${THEN_AUDIT}`,
 );

@@ -12,7 +12,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Failure } from "../runtime/program.ts";
 import { type Database, type Row, type Table, Unavailable } from "./database.ts";
 import { keyOf, pushValues } from "./rows.ts";
-import { connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
+import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
 import { runTransaction, type Session } from "./transaction.ts";
 
 /** Rows in one INSERT: more than twice as fast as row by row. */
@@ -22,8 +22,8 @@ const INSERT_ROWS = 50;
  * Opens the file, creating it, its directory and the tables where they are not there yet. Later on
  * nothing is created: a file or a table that is gone then is not replaced by an empty one.
  *
- * @throws {Unavailable} other processes keep it locked; or it is damaged, or no database
- * @throws {Failure} it can't be opened
+ * @throws {Unavailable} other processes keep it locked, or the disk is full
+ * @throws {Failure} it can't be opened, is damaged, or is no database
  */
 export async function openSqlite(path: string, tables: readonly Table[]): Promise<Database> {
   await create(path, tables);
@@ -107,6 +107,9 @@ async function create(path: string, tables: readonly Table[]): Promise<void> {
       translated(path, () => {
         for (const table of tables) run(createTable(table));
       }));
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw causeOf(cause)?.lasting ? new Failure(message, { cause: error }) : error;
   } finally {
     connection.close();
   }

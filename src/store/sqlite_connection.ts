@@ -88,7 +88,8 @@ function codeOf(error: unknown): number | undefined {
   return errcode ?? (code === "ERR_SQLITE_ERROR" ? CANTOPEN : undefined);
 }
 
-function causeOf(error: unknown): Cause | undefined {
+/** Undefined for what is no error of SQLite. */
+export function causeOf(error: unknown): Cause | undefined {
   const code = codeOf(error);
   return code === undefined ? undefined : causeInSqlite(code, (error as Error).message);
 }
