@@ -64,7 +64,7 @@ const POSTGRES: Readonly<Record<string, Cause>> = {
   "42501": store("grant the right to the user in DATABASE_URL"),
   "28": session(LOGIN),
   "3D000": session("create it, or name another one in DATABASE_URL"),
-  "53100": store("the disk of the server is full: free space there"),
+  "53100": store("free space on the disk of the server"),
   "53200": session("the memory of the server is full"),
   "53300": session(
     "raise max_connections, or run fewer processes: each takes up to 4 connections for a schema",
@@ -110,7 +110,7 @@ const SQLITE: Readonly<Record<number, Cause>> = {
   5: store("another process holds it"), // BUSY
   6: store("another process holds it"), // LOCKED
   7: store("the memory is full"), // NOMEM
-  13: store("the disk is full: free space there"), // FULL
+  13: store("free space on its disk"), // FULL
   15: store("another process holds it"), // PROTOCOL
 
   3: NOT_WRITABLE, // PERM

@@ -26,7 +26,7 @@ const SQLSTATES: Readonly<Record<string, Expected>> = {
   "40P01": ["store"],
   "42601": ["bug"],
   "42P01": ["store", "DATABASE_URL names another database"],
-  "53100": ["store", "the disk of the server is full"],
+  "53100": ["store", "free space on the disk of the server"],
   "53200": ["store", "memory", "reconnect"],
   "53300": ["store", "max_connections", "reconnect"],
   "53400": ["store"],
@@ -64,7 +64,7 @@ const RESULT_CODES: readonly [code: number, message: string, Expected][] = [
   [778, "disk I/O error", ["store", "the disk fails", "reconnect"]],
   [11, "database disk image is malformed", ["store", "from a backup", "reconnect"]],
   [267, "database disk image is malformed", ["store", "from a backup", "reconnect"]],
-  [13, "database or disk is full", ["store", "the disk is full"]],
+  [13, "database or disk is full", ["store", "free space on its disk"]],
   [14, "unable to open database file", ["store", "rights of the file", "reconnect"]],
   [18, "string or blob too big", ["record"]],
   [1555, "UNIQUE constraint failed: payments.order_id", ["record"]],
@@ -88,7 +88,7 @@ Deno.test("blamed: names the place, what was said and the way out; a record's er
   assert(full instanceof Unavailable);
   assertEquals(
     full.message,
-    "SQLite at .data/payment.db: database or disk is full; the disk is full: free space there",
+    "SQLite at .data/payment.db: database or disk is full; free space on its disk",
   );
   assert(blamed(error, { blame: "bug" }, "SQLite") instanceof TypeError);
   assert(blamed(error, { blame: "record" }, "SQLite") === error);

@@ -89,7 +89,7 @@ const POSTGRES: readonly {
   raising(
     "53100",
     "could not extend file: No space left on device",
-    "the disk of the server is full",
+    "free space on the disk of the server",
   ),
   raising("53200", "out of memory", "the memory of the server is full"),
   raising("57014", "canceling statement due to statement timeout", "it took too long"),
