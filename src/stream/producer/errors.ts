@@ -83,13 +83,13 @@ export const ERRORS = {
   MESSAGE_TOO_LARGE: entry(
     10,
     "end",
-    "a batch is larger than the topic's max.message.bytes: raise it, or lower MAX_BATCH",
+    "a batch is larger than the topic's max.message.bytes: raise it, or lower a service's MAX_BATCH",
   ),
   INVALID_TOPIC_EXCEPTION: entry(17, "end", "the topic may not be written to"),
   RECORD_LIST_TOO_LARGE: entry(
     18,
     "end",
-    "a batch is larger than the topic's segment.bytes: raise it, or lower MAX_BATCH",
+    "a batch is larger than the topic's segment.bytes: raise it, or lower a service's MAX_BATCH",
   ),
   INVALID_REQUIRED_ACKS: entry(21, "end", "the broker does not know acks=all"),
   TOPIC_AUTHORIZATION_FAILED: entry(29, "end", "no right to write to the topic"),
