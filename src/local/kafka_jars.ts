@@ -5,7 +5,8 @@
  * it; the first one wins, and what is found under the final name is always complete. That name holds
  * a digest of the pom, so that a changed pom does not meet yesterday's jars.
  */
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { writableFolder } from "../runtime/folder.ts";
 import { Failure } from "../runtime/program.ts";
 import { lastLines, run } from "./kafka/shell.ts";
 
@@ -82,8 +83,9 @@ export async function kafkaClasspath(options: {
 }
 
 async function fetchJars(directory: string, maven: string): Promise<void> {
+  await writableFolder(dirname(directory), "for Kafka's jars");
   const temporary = `${directory}.${crypto.randomUUID()}`;
-  await Deno.mkdir(temporary, { recursive: true });
+  await Deno.mkdir(temporary);
   try {
     const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${temporary}`];
     const command = [maven, "-q", "-B", "-Dstyle.color=never", "-f", POM, ...goal];
