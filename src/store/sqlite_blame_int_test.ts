@@ -1,7 +1,8 @@
 /** An SQLite file that is broken in every way that can be had: the same as for PostgreSQL. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { Failure } from "../runtime/program.ts";
 import { until } from "../stream/testing.ts";
 import { type Database, Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
@@ -121,4 +122,15 @@ Deno.test("sqlite: what a row's values cause is passed on as it is", () =>
     assert(!(error instanceof Unavailable), String(error));
     assertStringIncludes(error.message, "UNIQUE constraint failed: notes.size");
     assertEquals(await database.count(notes), 1);
+  }));
+
+Deno.test("sqlite: a damaged file is a failure at the start, in one line that names it", () =>
+  withFile(async (file, database) => {
+    await database.close();
+    for (const damage of [spoilt(0), spoilt(18)]) {
+      await Deno.writeFile(file, damage(new Uint8Array(8_192).fill(1)));
+      const again = () => openDatabase({ directory: dirname(file), owner: "own", tables });
+      const { message } = await assertRejects(again, Failure, `SQLite at ${file}: `);
+      assertEquals(message.includes("\n"), false);
+    }
   }));
