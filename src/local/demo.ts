@@ -3,7 +3,9 @@
  * Each part runs as the process that its own task would start; this one only starts, watches and
  * stops them.
  */
+import { isAbsolute, relative } from "node:path";
 import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/config.ts";
+import { writableFolder } from "../runtime/folder.ts";
 import { Failure, runProgram } from "../runtime/program.ts";
 import { aborted } from "../runtime/stop.ts";
 import { processorSettings, topicSettings } from "../runtime/settings.ts";
@@ -112,6 +114,15 @@ function checkNodes(
   return undefined;
 }
 
+/** The demo may write anywhere; the services that it starts may not, and would refuse one by one. */
+function checkFolder(config: Config<typeof settings>): string | undefined {
+  const within = relative(".data", config.dataDir);
+  return within.startsWith("..") || isAbsolute(within)
+    ? `DATA_DIR: expected .data, or a folder below it (the services may write to no other), found ` +
+      `"${config.dataDir}"`
+    : undefined;
+}
+
 async function demo(
   config: Config<typeof settings>,
   signal: AbortSignal,
@@ -123,6 +134,7 @@ async function demo(
   };
   // As many pieces as orders: then a few percent of them find something sold out.
   const initialStock = Math.max(20_000, config.orders);
+  await writableFolder(config.dataDir);
   if (config.external) await reachable(config.external, signal, notice);
   const { dashboardPort, env } = await dashboard(notice);
   const nodes = Number(config.nodes);
@@ -239,7 +251,7 @@ Deno.exit(
   await runProgram({
     name: "demo",
     settings,
-    checks: [checkNodes],
+    checks: [checkNodes, checkFolder],
     run: ({ config, signal }) => demo(config, signal),
   }),
 );

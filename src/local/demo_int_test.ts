@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { basename } from "node:path";
 import { argumentsOf, PROJECT } from "./task_process.ts";
 
 const FAULTS = [
@@ -10,15 +11,42 @@ const FAULTS = [
   ],
   [["--disturb", "--brokers", "127.0.0.1:9"], "--disturb: "],
 ] as const;
+/** Runs the demo to its end. */
+async function demo(args: readonly string[], env: Record<string, string> = {}) {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...argumentsOf("demo"), ...args],
+    cwd: PROJECT,
+    env,
+    // Started in spite of the fault, it would wait for a Kafka.
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  return { code, said: new TextDecoder().decode(stderr) };
+}
+
 for (const [args, fault] of FAULTS) {
   Deno.test(`demo ${args.join(" ")}: nothing is started, exit code 2`, async () => {
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [...argumentsOf("demo"), ...args],
-      cwd: PROJECT,
-      // Started in spite of the fault, it would wait for a Kafka.
-      signal: AbortSignal.timeout(60_000),
-    }).output();
+    const { code, said } = await demo(args);
     assertEquals(code, 2);
-    assertStringIncludes(new TextDecoder().decode(stderr), fault);
+    assertStringIncludes(said, fault);
   });
 }
+
+Deno.test("demo: a DATA_DIR where its services may not write is a fault, exit code 2", async () => {
+  const elsewhere = "../elsewhere";
+  const { code, said } = await demo([], { DATA_DIR: elsewhere });
+  assertEquals(code, 2);
+  assertStringIncludes(said, "DATA_DIR: expected .data, or a folder below it");
+});
+
+Deno.test("demo: a folder that cannot be written to is one line that names it, exit code 1", async () => {
+  await Deno.mkdir(".data", { recursive: true });
+  const file = await Deno.makeTempFile({ dir: ".data", prefix: "no-folder-" });
+  try {
+    const { code, said } = await demo([], { DATA_DIR: file });
+    assertEquals(code, 1);
+    assertEquals(said.trim().split("\n").length, 1, said);
+    assertStringIncludes(said, `${basename(file)} (DATA_DIR) cannot be written to`);
+  } finally {
+    await Deno.remove(file);
+  }
+});

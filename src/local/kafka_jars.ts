@@ -5,7 +5,8 @@
  * it; the first one wins, and what is found under the final name is always complete. That name holds
  * a digest of the pom, so that a changed pom does not meet yesterday's jars.
  */
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { writableFolder } from "../runtime/folder.ts";
 import { Failure } from "../runtime/program.ts";
 import { lastLines, run } from "./kafka/shell.ts";
 
@@ -19,6 +20,12 @@ import { lastLines, run } from "./kafka/shell.ts";
 export const KAFKA_VERSION = "4.2.2";
 
 const MIN_JAVA = 17;
+
+/**
+ * Before a command of Java: with LC_ALL=C, or a locale that is not installed, it finds no file in a
+ * folder whose name has letters beyond ASCII, by no path and with no property.
+ */
+export const IN_UTF8 = ["env", "LC_ALL=C.UTF-8"];
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
 const POM = join(PROJECT, "deploy/local/pom.xml");
@@ -40,7 +47,7 @@ export interface Java {
  */
 export async function findJava(javaHome = Deno.env.get("JAVA_HOME")): Promise<Java> {
   const command = javaHome ? join(javaHome, "bin/java") : "java";
-  const { code, stderr } = await run([command, "-version"]);
+  const { code, stderr } = await run([...IN_UTF8, command, "-version"]);
   const version = /version "([^"]+)"/.exec(stderr)?.[1];
   const where = javaHome ? ` in JAVA_HOME=${javaHome}` : "";
   if (code !== 0 || version === undefined) {
@@ -82,11 +89,12 @@ export async function kafkaClasspath(options: {
 }
 
 async function fetchJars(directory: string, maven: string): Promise<void> {
+  await writableFolder(dirname(directory), "for Kafka's jars");
   const temporary = `${directory}.${crypto.randomUUID()}`;
-  await Deno.mkdir(temporary, { recursive: true });
+  await Deno.mkdir(temporary);
   try {
     const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${temporary}`];
-    const command = [maven, "-q", "-B", "-Dstyle.color=never", "-f", POM, ...goal];
+    const command = [...IN_UTF8, maven, "-q", "-B", "-Dstyle.color=never", "-f", POM, ...goal];
     const { code, stdout, stderr } = await run(command);
     if (code === 127) {
       throw new MissingTool(

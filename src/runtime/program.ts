@@ -61,9 +61,14 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
       console.error(`${program.name}: ${error.message}`);
       return EXIT_CONFIG;
     }
-    if (error instanceof Failure || error instanceof Unavailable) {
+    if (error instanceof Failure || error instanceof Unavailable || isFromSystem(error)) {
       console.error(`${program.name}: ${error.message}`);
     } else console.error(`${program.name}:`, error);
     return 1;
   }
+}
+
+/** What the operating system refuses (a file, a full disk, a port): no bug, and it is named. */
+function isFromSystem(error: unknown): error is Error {
+  return error instanceof Error && /^E[A-Z0-9]+$/.test((error as { code?: string }).code ?? "");
 }

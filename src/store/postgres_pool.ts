@@ -8,6 +8,7 @@
  */
 import postgres from "postgres";
 import { Failure } from "../runtime/program.ts";
+import { blamed, causeInPostgres } from "./blame.ts";
 import { Unavailable } from "./database.ts";
 
 export type Parameter = string | number | null;
@@ -15,7 +16,9 @@ export type Parameter = string | number | null;
 export interface Connection {
   /**
    * @param parameters `$1`, `$2`, …; arrays as array literals
-   * @throws {Unavailable} see `translate`; everything else is PostgreSQL's own error
+   * @throws {Unavailable} the database is at fault, see blame.ts
+   * @throws {Error} PostgreSQL's own: a value is
+   * @throws {TypeError} the statement is
    */
   query<R>(sql: string, parameters?: Parameter[]): Promise<R[]>;
 }
@@ -73,7 +76,7 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
 
   return {
     async use(work) {
-      if (closed) throw new Error(`${label} is closed`);
+      if (closed) throw new Unavailable(`${label} is closed`);
       while (inUse >= MAX_CONNECTIONS) await new Promise<void>((resolve) => waiting.push(resolve));
       inUse++;
       let connection: PooledConnection | undefined;
@@ -81,8 +84,11 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
         connection = take();
         return await work(connection);
       } finally {
-        if (connection?.lost()) discard(connection);
-        else if (connection) idle.push(connection);
+        if (connection?.lost()) {
+          discard(connection);
+          // What ended one of them (a failover, a shutdown) befell the others as well.
+          idle.splice(0).forEach(discard);
+        } else if (connection) idle.push(connection);
         inUse--;
         waiting.shift()?.();
       }
@@ -113,18 +119,10 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
     inFlight.clear();
   }
 
-  const client = postgres(url, {
-    max: 1,
-    connect_timeout: CONNECT_TIMEOUT_S,
-    max_lifetime: null,
-    fetch_types: false,
-    onnotice: () => {},
-    onclose: () => lose(new ConnectionLost("the connection was closed")),
-    connection: { application_name: "orderflow", ...SERVER_LIMITS },
-    // bigint: the columns hold safe integers only.
-    types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
-  });
-
+  const client = clientOf(
+    url,
+    () => lose(new ConnectionLost("the connection was closed; its log says why")),
+  );
   return {
     lost: () => lost !== undefined,
     end: () => client.end({ timeout: 0 }),
@@ -149,31 +147,47 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
           }, fail);
         });
       } catch (error) {
-        if (!(error instanceof postgres.PostgresError)) lose(error);
-        throw translate(error, label);
+        // Neither a statement nor its values: the connection, or the package's own.
+        if (!(error instanceof postgres.PostgresError)) {
+          lose(error);
+          throw new Unavailable(`${label}: ${(error as Error).message}`, { cause: error });
+        }
+        const cause = causeInPostgres(error.code);
+        if (cause.reconnect) lose(error);
+        throw blamed(error, cause, placeOf(label, sql, error.message));
       }
     },
   };
 }
 
+/** @throws {Failure} the url has an option that cannot be */
+function clientOf(url: string, onclose: () => void) {
+  try {
+    return postgres(url, {
+      max: 1,
+      connect_timeout: CONNECT_TIMEOUT_S,
+      max_lifetime: null,
+      fetch_types: false,
+      onnotice: () => {},
+      onclose,
+      connection: { application_name: "orderflow", ...SERVER_LIMITS },
+      // bigint: the columns hold safe integers only.
+      types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
+    });
+  } catch (error) {
+    throw new Failure(`DATABASE_URL: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 class ConnectionLost extends Error {}
 
-/**
- * SQLSTATE classes of errors that the statement or its values are to blame for: passed through. All
- * else (connections, resources, locks, deadlocks, failover, shutdown, rights) is no row's fault.
- */
-const BLAMEABLE_CLASSES = ["0A", "21", "22", "23", "42", "54"];
-const INSUFFICIENT_PRIVILEGE = "42501";
+const TABLE_OF = /"(\w+)"\."(\w+)"/;
 
-function translate(error: unknown, label: string): unknown {
-  if (error instanceof postgres.PostgresError) {
-    const { code } = error;
-    const blameable = BLAMEABLE_CLASSES.includes(code.slice(0, 2));
-    if (blameable && code !== INSUFFICIENT_PRIVILEGE) return error;
-  } else if (!(error instanceof ConnectionLost) && !(error as { code?: string }).code) {
-    return error;
-  }
-  return new Unavailable(`${label}: ${(error as Error).message}`, { cause: error });
+/** What is named to people: the database, and the table unless PostgreSQL names it itself. */
+function placeOf(label: string, sql: string, said: string): string {
+  const [, schema, name] = TABLE_OF.exec(sql) ?? [];
+  if (name === undefined || said.includes(`"${schema}.${name}"`)) return label;
+  return `${label}, table ${schema}.${name}`;
 }
 
 /** What people may see of a url: everything but user, password and options. */

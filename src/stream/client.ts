@@ -50,10 +50,18 @@ function fromAnyOf(brokers: readonly string[]): string[] {
   return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
+/** Of what the cluster refuses, the setting of ours that would change it; for ours see errors.ts. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  INVALID_SESSION_TIMEOUT: "SESSION_TIMEOUT_MS",
+};
+
 /** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
 export function explain(error: unknown): string {
   const cause = causeOf(error);
-  return cause instanceof Error ? cause.message : String(cause);
+  if (!(cause instanceof Error)) return String(cause);
+  const { type = "" } = cause as { type?: string };
+  const setting = cause instanceof ProducerError ? undefined : SETTINGS[type];
+  return setting ? `${cause.message}; see ${setting}` : cause.message;
 }
 
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */

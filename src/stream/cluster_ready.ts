@@ -32,7 +32,8 @@ export async function clusterReady(kafka: Kafka, options: {
       if (missing.length === 0) return;
       tell(
         `waiting for the topic${missing.length > 1 ? "s" : ""} ${missing.join(", ")}: ` +
-          "`deno task topics` creates them",
+          "`deno task topics` creates them" +
+          (options.access.login ? ", or the user has no right to see them" : ""),
       );
     } catch (error) {
       const why = refusal(error) ?? "`deno task broker` starts one";

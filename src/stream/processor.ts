@@ -109,7 +109,11 @@ export function createProcessor(options: ProcessorOptions): Processor {
       if (end?.fatal) throw end.error;
       if (end) {
         if (!isCoordinatorMoving(end.error) || ++quietRestarts > QUIET_RESTARTS) {
-          setState(`the consumer stopped (${explain(end.error)}); starting it again`);
+          const inputs = topics.map((topic) => names.topic(topic)).join(", ");
+          setState(
+            `the consumer stopped (${inputs} as group ${names.group(service)}: ` +
+              `${explain(end.error)}); starting it again`,
+          );
         }
         await pause(RESTART_PAUSE_MS, signal);
       }

@@ -14,8 +14,13 @@ import { clusterReady } from "./cluster_ready.ts";
 import { freshTopics, placed, publication, publishAll, readAll, refuse } from "./testing.ts";
 import { startValidator, until } from "./testing.ts";
 
-/** Allows a user everything below a prefix. */
-async function allow(admin: Kafka, username: string, { prefix }: Names): Promise<void> {
+/** Allows a user everything below a prefix; but for one thing with one topic, if that is said. */
+async function allow(
+  admin: Kafka,
+  username: string,
+  { prefix }: Names,
+  denied?: { topic: string; operation: AclOperationTypes },
+): Promise<void> {
   const client = admin.admin();
   await client.connect();
   try {
@@ -30,6 +35,18 @@ async function allow(admin: Kafka, username: string, { prefix }: Names): Promise
         operation: AclOperationTypes.ALL,
         permissionType: AclPermissionTypes.ALLOW,
       })),
+    });
+    if (!denied) return;
+    await client.createAcls({
+      acl: [{
+        resourceType: TOPIC,
+        resourceName: denied.topic,
+        resourcePatternType: ResourcePatternTypes.LITERAL,
+        principal: `User:${username}`,
+        host: "*",
+        operation: denied.operation,
+        permissionType: AclPermissionTypes.DENY,
+      }],
     });
   } finally {
     await client.disconnect();
@@ -82,6 +99,25 @@ Deno.test("createClient: TLS and SCRAM, with the whole transactional loop behind
     await validator.stop();
     assertEquals(await outcomes(), 3);
   });
+
+  const { READ, WRITE } = AclOperationTypes;
+  for (
+    const { topic, operation, says } of [
+      { topic: "orders.raw", operation: READ, says: "Not authorized to access topics" },
+      { topic: "orders.outcomes", operation: WRITE, says: "no right to write to the topic" },
+    ] as const
+  ) {
+    await t.step(`a missing right is said, with the topic that it is for: ${topic}`, async () => {
+      const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+      const denied = { topic: names.topic(topic), operation };
+      await allow(kafka, username, names, denied);
+      await publishAll(kafka, names.topic("orders.raw"), [publication(placed(1))]);
+      const validator = startValidator("", names, refuse, { access });
+      const said = () => validator.processor.notReady() ?? "";
+      await until(says, () => said().includes(denied.topic) && said().includes(says));
+      await validator.stop();
+    });
+  }
 
   await t.step("a broker that does not let us in says why, in one line", async () => {
     const directory = await Deno.makeTempDir();

@@ -54,13 +54,16 @@ async function auditLog(
   const admin = log.kafka.admin();
   await admin.connect();
   try {
-    const report = await audit({
+    const judged = await audit({
       ...log,
       committedOffsets: (group, topic) => committedOffsets(admin, group, topic),
       tables,
       signal,
       onProgress: tellProgress(),
     });
+    // Before the first order nothing has made them yet.
+    const missing = passed(judged) ? [] : tables.missing();
+    const report = { ...judged, notes: [...judged.notes, ...missing] };
     return notAtRest ? { ...report, notAtRest } : report;
   } finally {
     await admin.disconnect();

@@ -25,10 +25,10 @@ Deno.exit(
           const gateway = createGatewayClient(
             createSimulatedGateway(ledger, config),
             config,
-            (available) =>
-              available
+            (failure) =>
+              failure === undefined
                 ? log.info("the payment gateway answers again")
-                : log.warn("the payment gateway does not answer; trying again every now and then"),
+                : log.warn(`${failure}; trying again every now and then`),
           );
           const handlers = createPaymentHandlers({ database, gateway, now: Date.now });
           await runService({ service: "payment", config, handlers, log, signal });

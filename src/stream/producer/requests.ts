@@ -61,6 +61,8 @@ export interface PartitionCode extends TopicPartition {
 /** A request whose answer is a code, or one for each partition. */
 export interface CodeAnswer {
   readonly codes: readonly number[];
+  /** The same with their partitions, where the request is about partitions. */
+  readonly partitions?: readonly PartitionCode[];
 }
 
 const ACKS_ALL = -1;
@@ -265,9 +267,10 @@ function readCode(decoder: Decoder): Decoded<CodeAnswer> {
 function readPartitionCodes(decoder: Decoder, expected: number): Decoded<CodeAnswer> {
   const clientSideThrottleTime = decoder.readInt32();
   const partitions = readTopics(decoder, () => {
-    decoder.readInt32(); // partition
-    return { code: decoder.readInt16() };
+    const partition = decoder.readInt32();
+    return { partition, code: decoder.readInt16() };
   });
   if (partitions.length < expected) throw new Error("the answer lacks a partition");
-  return { answer: { codes: partitions.map(({ code }) => code) }, clientSideThrottleTime };
+  const codes = partitions.map(({ code }) => code);
+  return { answer: { codes, partitions }, clientSideThrottleTime };
 }
