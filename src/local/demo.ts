@@ -3,9 +3,19 @@
  * Each part runs as the process that its own task would start; this one only starts, watches and
  * stops them.
  */
+import { relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/config.ts";
+import type { Logger } from "../runtime/log.ts";
 import { Failure, runProgram } from "../runtime/program.ts";
 import { aborted } from "../runtime/stop.ts";
+import {
+  accessChecks,
+  type AccessConfig,
+  accessSettings,
+  kafkaAccess,
+  prepareAccess,
+} from "../runtime/kafka_access.ts";
 import { processorSettings, topicSettings } from "../runtime/settings.ts";
 import { createClient } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
@@ -18,12 +28,15 @@ import { figures } from "./figures.ts";
 import { freePort, isFree, LOOPBACK } from "./kafka/ports.ts";
 import { createProgressLine } from "./progress_line.ts";
 import { openRun, type Run } from "./run.ts";
+import { PROJECT } from "./task_process.ts";
 import { superviseNodes } from "./supervise.ts";
 
 const SCALABLE: readonly Service[] = [...PROCESSORS, "analytics"];
 
 const { partitions, replicationFactor } = topicSettings;
 const { guarantee, databaseUrl, dataDir, logLevel, logFormat } = processorSettings;
+
+const { brokers: _, ...secrecySettings } = accessSettings;
 
 const settings = {
   orders: integer({
@@ -58,8 +71,11 @@ const settings = {
   external: optional(hosts({
     option: "brokers",
     fallback: "",
-    help: "a cluster to use instead of starting one, host:port; several separated by commas",
+    help:
+      "a cluster to use instead of starting one, host:port; several separated by commas; it is " +
+      "reached with the settings KAFKA_SSL… and KAFKA_SASL…",
   })),
+  ...secrecySettings,
   nodes: nodesSetting,
   disturb: flag({
     option: "disturb",
@@ -112,8 +128,23 @@ function checkNodes(
   return undefined;
 }
 
+/** The services may read files of this project and below /etc/kafka, and no others. */
+const checkFiles = (["caFile", "passwordFile", "tokenFile"] as const).map(
+  (name) => (config: Config<typeof settings>): string | undefined => {
+    const path = config.external && config[name]?.path;
+    if (!path || isBelow(fileURLToPath(PROJECT), path) || isBelow("/etc/kafka", path)) return;
+    return `${settings[name].env}: expected a file of this project, or below /etc/kafka: the ` +
+      `services may read no others; found "${path}"`;
+  },
+);
+
+function isBelow(folder: string, path: string): boolean {
+  return !relative(folder, resolve(path)).startsWith("..");
+}
+
 async function demo(
   config: Config<typeof settings>,
+  log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
   const line = createProgressLine(Deno.stderr.isTerminal());
@@ -123,10 +154,18 @@ async function demo(
   };
   // As many pieces as orders: then a few percent of them find something sold out.
   const initialStock = Math.max(20_000, config.orders);
-  if (config.external) await reachable(config.external, signal, notice);
+  const { external } = config;
+  if (external) await reachable({ ...config, brokers: external }, log, signal, notice);
   const { dashboardPort, env } = await dashboard(notice);
   const nodes = Number(config.nodes);
-  const run = await openRun({ ...config, nodes, initialStock, env, onNotice: notice });
+  const run = await openRun({
+    ...config,
+    secrecy: config,
+    nodes,
+    initialStock,
+    env,
+    onNotice: notice,
+  });
   const closing = new AbortController();
   try {
     for (const [service, copies] of config.replicas) await run.pipeline.scale(service, copies);
@@ -196,12 +235,19 @@ function watchNodes(
 
 /** Waits for a cluster that is not ours to start. */
 async function reachable(
-  brokers: readonly string[],
+  config: AccessConfig,
+  log: Logger,
   signal: AbortSignal,
   onWait: (reason: string) => void,
 ): Promise<void> {
-  const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
-  await clusterReady(kafka, { access: { brokers }, topics: [], signal, onWait });
+  prepareAccess(config, log);
+  const access = kafkaAccess(config);
+  await clusterReady(createClient(access, `demo-${Deno.pid}`), {
+    access,
+    topics: [],
+    signal,
+    onWait,
+  });
   if (signal.aborted) throw new Failure("stopped before Kafka answered");
 }
 
@@ -239,7 +285,7 @@ Deno.exit(
   await runProgram({
     name: "demo",
     settings,
-    checks: [checkNodes],
-    run: ({ config, signal }) => demo(config, signal),
+    checks: [checkNodes, ...checkFiles, ...accessChecks],
+    run: ({ config, log, signal }) => demo(config, log, signal),
   }),
 );

@@ -2,6 +2,12 @@
  * One run of the whole pipeline on this machine: a Kafka of its own (or a given one), topics, catalog,
  * services, orders, audit. What `deno task demo`, the end-to-end tests and the bench are made of.
  */
+import {
+  accessVariables,
+  type KafkaAccess,
+  kafkaAccess,
+  type SecrecyConfig,
+} from "../runtime/kafka_access.ts";
 import { Failure } from "../runtime/program.ts";
 import { makeCatalog } from "../ops/catalog_data.ts";
 import { seed } from "../ops/seed.ts";
@@ -32,6 +38,8 @@ export interface RunOptions {
   readonly databaseUrl: string;
   /** An existing cluster; otherwise one is started. */
   readonly external?: readonly string[] | undefined;
+  /** How to reach that one; otherwise without TLS or login. */
+  readonly secrecy?: SecrecyConfig;
   /** How many nodes that one has; 1 unless said. */
   readonly nodes?: number;
   /** Where they should listen, the first of them; other ports are taken if these are. 0: any free ones. */
@@ -115,11 +123,15 @@ async function prepareRun(
 ): Promise<Run> {
   const { partitions, guarantee, databaseUrl, external, onNotice } = options;
   const brokers = external ?? cluster!.nodes.map(({ bootstrap }) => bootstrap);
+  const secrecy = external && options.secrecy;
   for (const line of cluster ? nodeLines(cluster) : []) onNotice(line);
   onNotice(`Kafka is ready at ${brokers.join(",")}`);
   // A cluster that others use gets topics of this run's own.
   const names = new Names(external ? `demo-${Date.now().toString(36)}.` : "");
-  const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
+  const access: KafkaAccess = secrecy
+    ? kafkaAccess({ brokers: [...brokers], ...secrecy })
+    : { brokers };
+  const kafka = createClient(access, `demo-${Deno.pid}`);
   const { created, replicationFactor } = await createTopics(kafka, names, options);
 
   const place = { url: databaseUrl, directory };
@@ -134,7 +146,7 @@ async function prepareRun(
   );
 
   const env: Record<string, string> = {
-    KAFKA_BROKERS: brokers.join(","),
+    ...accessVariables(brokers, secrecy),
     TOPIC_PREFIX: names.prefix,
     PARTITIONS: String(partitions),
     DATA_DIR: directory,
@@ -145,7 +157,7 @@ async function prepareRun(
   const envFile = `${folder.directory}/.env`;
   Deno.writeTextFileSync(
     envFile,
-    Object.entries(env).map(([name, value]) => `${name}=${value}\n`).join(""),
+    Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}\n`).join(""),
   );
 
   const pipeline = new Pipeline({ directory, env, onNotice });
@@ -225,6 +237,11 @@ async function prepareRun(
       folder.release();
     },
   };
+}
+
+/** In a `.env` file a `$` names a variable, and a `#` begins a comment. */
+function quoted(value: string): string {
+  return /[$#\s]/.test(value) ? `'${value}'` : value;
 }
 
 /** A new folder for this run's data; what earlier runs left beside it goes. */

@@ -1,9 +1,9 @@
 /** `deno task topics`: waits for Kafka, creates the topics that are missing, and says which. */
 import { Failure, runProgram } from "../runtime/program.ts";
 import {
+  accessChecks,
   kafkaAccess,
   kafkaSettings,
-  loginIsWhole,
   logSettings,
   topicSettings,
 } from "../runtime/settings.ts";
@@ -16,7 +16,7 @@ Deno.exit(
   await runProgram({
     name: "topics",
     settings: { ...kafkaSettings, ...logSettings, ...topicSettings },
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     async run({ config, signal }) {
       const { partitions } = config;
       const access = kafkaAccess(config);

@@ -1,7 +1,7 @@
 /** `deno task trace ORDER_ID`: everything that happened to one order, as a story. */
 import { flag } from "../../runtime/config.ts";
 import { runProgram } from "../../runtime/program.ts";
-import { kafkaSettings, loginIsWhole, storeSettings } from "../../runtime/settings.ts";
+import { accessChecks, kafkaSettings, storeSettings } from "../../runtime/settings.ts";
 import { withLog } from "../open_log.ts";
 import { printable } from "../printable.ts";
 import {
@@ -57,7 +57,7 @@ Deno.exit(
       }),
       json: flag({ option: "json", fallback: "false", help: "for machines" }),
     },
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     positionals: { usage: "ORDER_ID", min: 1, max: 1 },
     async run({ config, positionals, signal }) {
       const orderId = positionals[0]!;

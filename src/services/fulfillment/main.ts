@@ -1,6 +1,6 @@
 /** Fulfillment: joins what stock and payment said of an order; exactly one outcome an order. */
 import { runProgram } from "../../runtime/program.ts";
-import { loginIsWhole, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
+import { accessChecks, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { runService } from "../service.ts";
 import { createFulfillmentHandlers } from "./handle.ts";
@@ -10,7 +10,7 @@ Deno.exit(
   await runProgram({
     name: "fulfillment",
     settings: processorSettings,
-    checks: [loginIsWhole, transactionFitsSession],
+    checks: [...accessChecks, transactionFitsSession],
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
       const database = await whenAvailable(

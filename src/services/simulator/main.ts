@@ -2,7 +2,7 @@
 import type { Config } from "../../runtime/config.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { Failure, runProgram } from "../../runtime/program.ts";
-import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
+import { accessChecks, kafkaAccess } from "../../runtime/settings.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { createClient } from "../../stream/client.ts";
@@ -158,7 +158,7 @@ Deno.exit(
   await runProgram({
     name: "simulator",
     settings,
-    checks: [loginIsWhole, sharesFit],
+    checks: [...accessChecks, sharesFit],
     run: simulate,
   }),
 );
