@@ -55,15 +55,24 @@ export const accessSettings = {
     env: "KAFKA_SASL_PASSWORD_FILE",
     fallback: "",
     isSound: (text) => /^.+$/.test(text),
-    expected: "a file of one line, the password,",
+    expected: "a file of one line with the password",
     help: "the file with the password of KAFKA_SASL_USERNAME, read again for each login",
   }),
   tokenFile: textFile({
     env: "KAFKA_SASL_TOKEN_FILE",
     fallback: "",
     isSound: (text) => /^[\x21-\x7e]+$/.test(text),
-    expected: "a file of one line, the token,",
+    expected: "a file of one line with the token",
     help: "with oauthbearer the file with the token, read again for each login",
+  }),
+  saslExtensions: string({
+    env: "KAFKA_SASL_EXTENSIONS",
+    fallback: "",
+    pattern: /^([A-Za-z]+=[\x21-\x2b\x2d-\x7e]+(,[A-Za-z]+=[\x21-\x2b\x2d-\x7e]+)*)?$/,
+    expected: "name=value, several separated by commas",
+    help:
+      "with oauthbearer what the broker wants beside the token: name=value, several separated " +
+      "by commas",
   }),
 };
 
@@ -99,16 +108,19 @@ export interface Login {
   readonly username: string;
   /** The password, or the token. */
   readonly secret: TextFile;
+  /** With `oauthbearer`: `name=value`, several separated by commas. */
+  readonly extensions?: string;
 }
 
 /** The access that the settings describe, once `accessChecks` have found nothing. */
 export function kafkaAccess(config: AccessConfig): KafkaAccess {
   const { brokers, ssl, caFile, saslMechanism: mechanism, saslUsername: username } = config;
+  const { saslExtensions: extensions } = config;
   const secret = mechanism === "oauthbearer" ? config.tokenFile : config.passwordFile;
   return {
     brokers,
     tls: ssl || caFile ? { caFile } : undefined,
-    login: secret && { mechanism, username, secret },
+    login: secret && { mechanism, username, secret, extensions },
   };
 }
 
@@ -125,6 +137,7 @@ export function accessVariables(
     KAFKA_SASL_USERNAME: config?.saslUsername ?? "",
     KAFKA_SASL_PASSWORD_FILE: config?.passwordFile?.path ?? "",
     KAFKA_SASL_TOKEN_FILE: config?.tokenFile?.path ?? "",
+    KAFKA_SASL_EXTENSIONS: config?.saslExtensions ?? "",
   };
 }
 
@@ -151,6 +164,10 @@ export const accessChecks: readonly ((config: SecrecyConfig) => string | undefin
   ({ saslMechanism, tokenFile }) =>
     saslMechanism !== "oauthbearer" && tokenFile
       ? `KAFKA_SASL_TOKEN_FILE: a token needs KAFKA_SASL_MECHANISM=oauthbearer, found ${saslMechanism}`
+      : undefined,
+  ({ saslMechanism, saslExtensions }) =>
+    saslMechanism !== "oauthbearer" && saslExtensions !== ""
+      ? `KAFKA_SASL_EXTENSIONS: belong to KAFKA_SASL_MECHANISM=oauthbearer, found ${saslMechanism}`
       : undefined,
   ({ saslMechanism, saslUsername }) =>
     saslMechanism === "oauthbearer" && saslUsername !== ""

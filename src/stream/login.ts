@@ -26,11 +26,11 @@ export function saslOf(login: Login): Mechanism {
 }
 
 async function authenticate(
-  { mechanism, username, secret }: Login,
+  { mechanism, username, secret, extensions }: Login,
   args: AuthenticationProviderArgs,
 ): Promise<void> {
   const text = readSecret(secret);
-  if (mechanism === "oauthbearer") return await presentToken(text, args);
+  if (mechanism === "oauthbearer") return await presentToken(text, extensions, args);
   const module = `kafkajs/src/broker/saslAuthenticator/${BY_PASSWORD[mechanism]}.js`;
   const provider = require(module) as PasswordProvider;
   await provider({ username, password: text })(args).authenticate();
@@ -51,6 +51,7 @@ function readSecret(secret: Login["secret"]): string {
  */
 async function presentToken(
   token: string,
+  extensions: string | undefined,
   { saslAuthenticate }: AuthenticationProviderArgs,
 ): Promise<void> {
   const say = async (message: string) =>
@@ -59,7 +60,8 @@ async function presentToken(
       response: { decode: (bytes) => bytes, parse: (bytes) => bytes.subarray(4).toString() },
     });
   try {
-    const reason = await say(`n,,\x01auth=Bearer ${token}\x01\x01`);
+    const pairs = [`auth=Bearer ${token}`, ...extensions ? extensions.split(",") : []];
+    const reason = await say(`n,,\x01${pairs.join("\x01")}\x01\x01`);
     if (!reason) return;
     await say("\x01");
     throw new Error(reason);

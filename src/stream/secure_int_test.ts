@@ -95,6 +95,15 @@ function waysIn(secure: SecureTestBroker): Record<string, KafkaAccess> {
       ...plain,
       login: { mechanism: "oauthbearer", username: "", secret: token },
     },
+    "TLS and OAUTHBEARER with extensions": {
+      ...plain,
+      login: {
+        mechanism: "oauthbearer",
+        username: "",
+        secret: token,
+        extensions: "logicalCluster=lkc-1,identityPoolId=pool-1",
+      },
+    },
     "TLS alone": { brokers: [secure.tlsAlone], tls },
     "PLAIN without TLS": { brokers: [secure.clear], login: plain.login },
     ...secure.ipv6 && { "IPv6": { brokers: [secure.ipv6] } },

@@ -8,7 +8,7 @@ export function whyUnreachable(error: unknown, access: KafkaAccess): string {
   const cause = causeOf(error);
   const why = explain(cause);
   const { name, type } = cause as { name?: string; type?: string };
-  if (name === "KafkaJSSASLAuthenticationError" && login) return refusedLogin(why, login);
+  if (isRefusedLogin(cause) && login) return refusedLogin(why, login);
   if (name === "KafkaJSConnectionClosedError") {
     const wants = [
       ...tls ? [] : ["TLS (KAFKA_SSL, KAFKA_SSL_CA_FILE)"],
@@ -32,6 +32,12 @@ export function whyUnreachable(error: unknown, access: KafkaAccess): string {
   // The embedded Kafka has neither.
   if (name === "KafkaJSConnectionError" && !tls && !login) return "`deno task broker` starts one";
   return why;
+}
+
+/** Whether a broker does not let us in by the name and password, or the token, that we have. */
+export function isRefusedLogin(error: unknown): boolean {
+  const cause = causeOf(error);
+  return cause instanceof Error && cause.name === "KafkaJSSASLAuthenticationError";
 }
 
 function refusedLogin(why: string, login: NonNullable<KafkaAccess["login"]>): string {
