@@ -34,7 +34,8 @@ import { superviseNodes } from "./supervise.ts";
 const SCALABLE: readonly Service[] = [...PROCESSORS, "analytics"];
 
 const { partitions, replicationFactor } = topicSettings;
-const { guarantee, databaseUrl, dataDir, logLevel, logFormat } = processorSettings;
+const { guarantee, databaseUrl, databasePassword, dataDir, logLevel, logFormat } =
+  processorSettings;
 
 const { brokers: _, ...secrecySettings } = accessSettings;
 
@@ -91,6 +92,7 @@ const settings = {
   replicationFactor,
   guarantee,
   databaseUrl,
+  databasePassword,
   dataDir,
   logLevel,
   logFormat,

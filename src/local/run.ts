@@ -2,6 +2,7 @@
  * One run of the whole pipeline on this machine: a Kafka of its own (or a given one), topics, catalog,
  * services, orders, audit. What `deno task demo`, the end-to-end tests and the bench are made of.
  */
+import type { TextFile } from "../runtime/config.ts";
 import {
   accessVariables,
   type KafkaAccess,
@@ -36,6 +37,7 @@ export interface RunOptions {
   readonly guarantee: string;
   /** A PostgreSQL, or "" for SQLite in the run's folder. */
   readonly databaseUrl: string;
+  readonly databasePassword?: TextFile | undefined;
   /** An existing cluster; otherwise one is started. */
   readonly external?: readonly string[] | undefined;
   /** How to reach that one; otherwise without TLS or login. */
@@ -121,7 +123,7 @@ async function prepareRun(
   directory: string,
   cluster: Cluster | undefined,
 ): Promise<Run> {
-  const { partitions, guarantee, databaseUrl, external, onNotice } = options;
+  const { partitions, guarantee, databaseUrl, databasePassword, external, onNotice } = options;
   const brokers = external ?? cluster!.nodes.map(({ bootstrap }) => bootstrap);
   const secrecy = external && options.secrecy;
   for (const line of cluster ? nodeLines(cluster) : []) onNotice(line);
@@ -134,7 +136,7 @@ async function prepareRun(
   const kafka = createClient(access, `demo-${Deno.pid}`);
   const { created, replicationFactor } = await createTopics(kafka, names, options);
 
-  const place = { url: databaseUrl, directory };
+  const place = { url: databaseUrl, password: databasePassword, directory };
   const catalog = await openCatalog(place);
   const inventory = await openDatabase({ ...place, owner: "inventory", tables: inventoryTables });
   const data = makeCatalog({ seed: 1, initialStock: options.initialStock ?? 20_000 });
@@ -151,6 +153,7 @@ async function prepareRun(
     PARTITIONS: String(partitions),
     DATA_DIR: directory,
     DATABASE_URL: databaseUrl,
+    DATABASE_PASSWORD_FILE: databasePassword?.path ?? "",
     PROCESSING_GUARANTEE: guarantee,
     ...options.env,
   };

@@ -1,5 +1,15 @@
 /** The settings that several processes share; each process adds its own. `.env.example` lists them. */
-import { choice, type Config, flag, folder, integer, optional, string } from "./config.ts";
+import {
+  choice,
+  type Config,
+  flag,
+  folder,
+  integer,
+  optional,
+  string,
+  type TextFile,
+  textFile,
+} from "./config.ts";
 import { accessSettings } from "./kafka_access.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_PARTITIONS } from "../topology.ts";
@@ -51,7 +61,29 @@ export const storeSettings = {
     expected: "postgres://…, or nothing for SQLite in DATA_DIR",
     help: "a PostgreSQL for the tables, for services on several machines; empty: SQLite",
   }),
+  databasePassword: textFile({
+    env: "DATABASE_PASSWORD_FILE",
+    fallback: "",
+    isSound: (text) => /^.+$/.test(text),
+    expected: "a file of one line with the password",
+    help: "the file with the password for DATABASE_URL, read again for each connection",
+  }),
 };
+
+/** Where tables are, by the settings. */
+export interface TablesConfig {
+  readonly databaseUrl: string;
+  readonly databasePassword?: TextFile | undefined;
+  readonly dataDir: string;
+}
+
+/** The same as `openDatabase` takes it. */
+export function placeOf(
+  config: TablesConfig,
+): { url: string; password: TextFile | undefined; directory: string } {
+  const { databaseUrl: url, databasePassword: password, dataDir: directory } = config;
+  return { url, password, directory };
+}
 
 export const logSettings = {
   logLevel: choice({

@@ -2,7 +2,7 @@
 import type { Config } from "../../runtime/config.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { Failure, runProgram } from "../../runtime/program.ts";
-import { accessChecks, kafkaAccess } from "../../runtime/settings.ts";
+import { accessChecks, kafkaAccess, placeOf } from "../../runtime/settings.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { createClient } from "../../stream/client.ts";
@@ -45,7 +45,7 @@ async function simulate({ config, log, signal }: Pick<Context, "config" | "log" 
     throw error instanceof RangeError ? new Failure(error.message) : error;
   }
 
-  const place = { url: config.databaseUrl, directory: config.dataDir };
+  const place = placeOf(config);
   const database = await whenAvailable(
     () => openDatabase({ ...place, owner: "simulator", tables: simulatorTables }),
     signal,
@@ -64,7 +64,7 @@ async function simulate({ config, log, signal }: Pick<Context, "config" | "log" 
 /** Waits for the catalog, and reads it; undefined when we were to stop before. */
 async function readCatalog({ config, log, signal }: Context) {
   const database = await whenAvailable(
-    () => openCatalog({ url: config.databaseUrl, directory: config.dataDir }),
+    () => openCatalog(placeOf(config)),
     signal,
     (reason) => log.warn(reason),
   );
