@@ -5,6 +5,7 @@
  */
 import { relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatAddress } from "../runtime/address.ts";
 import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/config.ts";
 import type { Logger } from "../runtime/log.ts";
 import { Failure, runProgram } from "../runtime/program.ts";
@@ -25,7 +26,7 @@ import { bundlePage } from "./bundle_page.ts";
 import { nodesSetting } from "./cluster.ts";
 import { disturbNodes } from "./disturb.ts";
 import { figures } from "./figures.ts";
-import { freePort, isFree, LOOPBACK } from "./kafka/ports.ts";
+import { freePort, isFree } from "./kafka/ports.ts";
 import { createProgressLine } from "./progress_line.ts";
 import { openRun, type Run } from "./run.ts";
 import { PROJECT } from "./task_process.ts";
@@ -34,7 +35,7 @@ import { superviseNodes } from "./supervise.ts";
 const SCALABLE: readonly Service[] = [...PROCESSORS, "analytics"];
 
 const { partitions, replicationFactor } = topicSettings;
-const { guarantee, databaseUrl, databasePassword, dataDir, logLevel, logFormat } =
+const { guarantee, databaseUrl, databasePassword, dataDir, httpHost, logLevel, logFormat } =
   processorSettings;
 
 const { brokers: _, ...secrecySettings } = accessSettings;
@@ -94,6 +95,7 @@ const settings = {
   databaseUrl,
   databasePassword,
   dataDir,
+  httpHost,
   logLevel,
   logFormat,
 };
@@ -158,7 +160,8 @@ async function demo(
   const initialStock = Math.max(20_000, config.orders);
   const { external } = config;
   if (external) await reachable({ ...config, brokers: external }, log, signal, notice);
-  const { dashboardPort, env } = await dashboard(notice);
+  const { dashboardPort, env } = await dashboard(config.httpHost, notice);
+  const page = `http://${formatAddress({ host: config.httpHost, port: dashboardPort })}/`;
   const nodes = Number(config.nodes);
   const run = await openRun({
     ...config,
@@ -171,7 +174,7 @@ async function demo(
   const closing = new AbortController();
   try {
     for (const [service, copies] of config.replicas) await run.pipeline.scale(service, copies);
-    notice(`Watch it at http://${LOOPBACK}:${dashboardPort}/`);
+    notice(`Watch it at ${page}`);
     const { orders, disturb } = config;
     const rate = rateOf(config);
     if (rate !== config.rate) {
@@ -197,7 +200,7 @@ async function demo(
     const passed = await run.audit();
     console.log();
     for (const text of figures(placing, run.tally())) console.log(text);
-    if (config.keep) await keep(run, dashboardPort, signal);
+    if (config.keep) await keep(run, page, signal);
     else {console.log(
         "\nWith --keep it all stays up afterwards: to scale, to kill, to trace an order.",
       );}
@@ -260,21 +263,21 @@ function stopped(line: ReturnType<typeof createProgressLine>): number {
 }
 
 /** Where the page will be, and the settings of analytics for it: everything in the log is counted. */
-async function dashboard(notice: (text: string) => void) {
+async function dashboard(httpHost: string, notice: (text: string) => void) {
   const fault = await bundlePage();
   if (fault) notice(`The dashboard has no page, because it could not be bundled:\n${fault}`);
   const preferred = Number(analyticsSettings.dashboardPort.fallback);
   const dashboardPort = await isFree(preferred) ? preferred : await freePort();
   if (dashboardPort !== preferred) notice(`port ${preferred} is taken; the dashboard uses another`);
-  const env = { DASHBOARD_PORT: String(dashboardPort), ANALYTICS_FROM_BEGINNING: "true" };
-  return { dashboardPort, env };
+  const own = { DASHBOARD_PORT: String(dashboardPort), ANALYTICS_FROM_BEGINNING: "true" };
+  return { dashboardPort, env: { ...own, HTTP_HOST: httpHost } };
 }
 
-async function keep(run: Run, dashboardPort: number, signal: AbortSignal): Promise<void> {
+async function keep(run: Run, page: string, signal: AbortSignal): Promise<void> {
   const { envFile } = run;
   console.log(`
 Everything is still running; Ctrl-C stops it. Meanwhile:
-  watch           http://${LOOPBACK}:${dashboardPort}/ in a browser
+  watch           ${page} in a browser
   more orders     deno task simulator --env ${envFile} --orders 10000 --rate 500
   scale           deno task validator --env ${envFile}
   look at one     deno task trace --env ${envFile} ${run.exampleOrder()}

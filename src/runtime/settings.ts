@@ -107,8 +107,8 @@ export const serviceSettings = {
   httpHost: string({
     env: "HTTP_HOST",
     fallback: "127.0.0.1",
-    pattern: /./,
-    expected: "an address",
+    pattern: /^[^[\]\s]+$/,
+    expected: "an address without brackets, such as 127.0.0.1 or ::1",
     help: "where /livez, /readyz and /metrics are served",
   }),
   httpPort: integer({

@@ -16,6 +16,7 @@ import {
   startSecureTestBroker,
   unsignedToken,
 } from "../local/secure_testing.ts";
+import { argumentsOf, PROJECT } from "../local/task_process.ts";
 import type { Login } from "../runtime/kafka_access.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { KafkaAccess } from "../runtime/settings.ts";
@@ -207,6 +208,25 @@ Deno.test("createClient: every way in, with the whole transactional loop behind 
       assert(!/\n|deno task broker|secret|wrong/.test(line), line);
     });
   }
+
+  await t.step("KAFKA_SSL=true: the authorities of the system are trusted", async () => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: argumentsOf("topics"),
+      cwd: PROJECT,
+      env: {
+        KAFKA_BROKERS: secure.tlsAlone,
+        KAFKA_SSL: "true",
+        SSL_CERT_FILE: secure.caFile,
+        DENO_TLS_CA_STORE: "",
+        NODE_EXTRA_CA_CERTS: "",
+        TOPIC_PREFIX: `t${crypto.randomUUID().slice(0, 8)}.`,
+      },
+      // With others it would wait for a certificate that it knows.
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    const output = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+    assertEquals(code, 0, output);
+  });
 
   await t.step("a file of authorities that changes is used by the next connection", async () => {
     const other = Deno.readTextFileSync(`${directory}/other.crt`);
