@@ -167,7 +167,7 @@ Deno.test("pool: a password that is rotated is read again for the next connectio
     // What comes first is that the old connection is gone.
     const failsWith = (part: string) =>
       until(part, async () => (await assertRejects(works, Unavailable)).message.includes(part));
-    await failsWith('password authentication failed for user "app"');
+    await failsWith('password authentication failed for user "app" (DATABASE_URL, DATABASE_P');
     content = new Error("DATABASE_PASSWORD_FILE: gone");
     await failsWith("DATABASE_PASSWORD_FILE: gone");
     content = "two";

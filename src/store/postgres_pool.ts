@@ -193,6 +193,8 @@ class ConnectionLost extends Error {}
  */
 const BLAMEABLE_CLASSES = ["0A", "21", "22", "23", "42", "54"];
 const INSUFFICIENT_PRIVILEGE = "42501";
+/** The class of a login that was refused. */
+const REFUSED_LOGIN_CLASS = "28";
 
 function translate(error: unknown, label: string): unknown {
   if (error instanceof postgres.PostgresError) {
@@ -202,7 +204,11 @@ function translate(error: unknown, label: string): unknown {
   } else if (!(error instanceof ConnectionLost) && !(error as { code?: string }).code) {
     return error;
   }
-  return new Unavailable(`${label}: ${(error as Error).message}`, { cause: error });
+  const { code, message } = error as Error & { code?: string };
+  const hint = code?.startsWith(REFUSED_LOGIN_CLASS)
+    ? " (DATABASE_URL, DATABASE_PASSWORD_FILE)"
+    : "";
+  return new Unavailable(`${label}: ${message}${hint}`, { cause: error });
 }
 
 /** What people may see of a url: everything but user, password and options. */
