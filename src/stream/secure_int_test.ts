@@ -2,13 +2,6 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 // First: it mends kafkajs.
 import { createClient } from "./client.ts";
 import {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  type Kafka,
-  ResourcePatternTypes,
-} from "kafkajs";
-import {
   ADMIN,
   fileAt,
   makeAuthority,
@@ -18,38 +11,13 @@ import {
 } from "../local/secure_testing.ts";
 import { argumentsOf, PROJECT } from "../local/task_process.ts";
 import type { Login } from "../runtime/kafka_access.ts";
-import type { Logger } from "../runtime/log.ts";
 import type { KafkaAccess } from "../runtime/settings.ts";
 import { Names } from "../topology.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import { freshTopics, placed, publication, publishAll, readAll, refuse } from "./testing.ts";
 import { startValidator, until } from "./testing.ts";
+import { allow, secretFile } from "./testing/secure.ts";
 import { createTopics } from "./topics.ts";
-
-/** A login has to be repeated after that. */
-const SESSION_MS = 3_000;
-
-/** Allows a user everything below a prefix. */
-async function allow(admin: Kafka, username: string, { prefix }: Names): Promise<void> {
-  const client = admin.admin();
-  await client.connect();
-  try {
-    const { TOPIC, GROUP, TRANSACTIONAL_ID } = AclResourceTypes;
-    await client.createAcls({
-      acl: [TOPIC, GROUP, TRANSACTIONAL_ID].map((resourceType) => ({
-        resourceType,
-        resourceName: prefix,
-        resourcePatternType: ResourcePatternTypes.PREFIXED,
-        principal: `User:${username}`,
-        host: "*",
-        operation: AclOperationTypes.ALL,
-        permissionType: AclPermissionTypes.ALLOW,
-      })),
-    });
-  } finally {
-    await client.disconnect();
-  }
-}
 
 /** What is said while waiting for a cluster that does not let us in. */
 async function waitingLine(access: KafkaAccess): Promise<string> {
@@ -65,14 +33,6 @@ async function waitingLine(access: KafkaAccess): Promise<string> {
     },
   });
   return said;
-}
-
-/** A file that nothing else reads; `write` changes it. */
-function secretFile(directory: string, text: string) {
-  const path = `${directory}/${crypto.randomUUID()}`;
-  const write = (text: string) => Deno.writeTextFileSync(path, text);
-  write(text);
-  return { ...fileAt(path), write };
 }
 
 const holds = (text: string) => ({ path: "FILE", read: () => text });
@@ -163,7 +123,7 @@ function refusals(secure: SecureTestBroker, otherCa: string): [string, KafkaAcce
 }
 
 Deno.test("createClient: every way in, with the whole transactional loop behind them", async (t) => {
-  const secure = await startSecureTestBroker(undefined, SESSION_MS);
+  const secure = await startSecureTestBroker();
   await using broker = secure.broker;
   const directory = await Deno.makeTempDir();
   const { kafka, names } = await freshTopics(broker.bootstrap, 2);
@@ -241,57 +201,5 @@ Deno.test("createClient: every way in, with the whole transactional loop behind 
     await admin.disconnect();
   });
 
-  const password = secretFile(directory, passwordFile.read());
-  const token = secretFile(directory, unsignedToken(username, 600_000));
-  const rotations = {
-    "password": {
-      login: { ...access.login!, secret: password },
-      expire: () => secure.addUser(username, { password: "rotated" }),
-      renew: () => password.write("rotated"),
-      refused: `refuses "${username}" by SCRAM-SHA-512 (${password.path}): `,
-    },
-    "token": {
-      login: { mechanism: "oauthbearer", username: "", secret: token } as const,
-      expire: () => Promise.resolve(token.write(unsignedToken(username, -1_000))),
-      renew: () => token.write(unsignedToken(username, 600_000)),
-      refused: `refuses the token by OAUTHBEARER (${token.path}): `,
-    },
-  };
-  for (const [what, { login, expire, renew, refused }] of Object.entries(rotations)) {
-    await t.step(`a ${what} that is rotated: running services go on with the new one`, async () => {
-      const { names } = await freshTopics(broker.bootstrap, 1);
-      await allow(kafka, username, names);
-      let logins = 0;
-      const secret = { path: login.secret.path, read: () => (logins++, login.secret.read()) };
-      const said: string[] = [];
-      const log = { warn: (line: string) => said.push(line), info() {}, debug() {} };
-      const validator = startValidator("", names, refuse, {
-        access: { ...access, login: { ...login, secret } },
-        log: log as unknown as Logger,
-      });
-      const answers = async (sequence: number) => {
-        const order = publication(placed(sequence));
-        await publishAll(kafka, names.topic("orders.raw"), [order]);
-        const outcomes = async () => (await readAll(kafka, names.topic("orders.outcomes"))).length;
-        await until(`${sequence} outcomes`, async () => await outcomes() === sequence);
-      };
-      await answers(1);
-      // What it waited for until the rights were known everywhere.
-      said.length = 0;
-      const before = logins;
-      await until("its connections have logged in again", () => logins >= before + 3);
-      assertEquals(said, []);
-      await expire();
-      await until(
-        "it says why it is not ready",
-        () => validator.processor.notReady()?.includes(refused) === true,
-      );
-      renew();
-      await answers(2);
-      await until("it is ready", () => validator.processor.notReady() === undefined);
-      assert(said.every((line) => !line.includes("deno task broker")), said.join("\n"));
-      await validator.stop();
-    });
-  }
   await Deno.remove(directory, { recursive: true });
 });

@@ -29,9 +29,10 @@ export function whyUnreachable(error: unknown, access: KafkaAccess): string {
   if (/before secure TLS connection/.test(why)) {
     return `${why}: does it speak TLS at that port (KAFKA_SSL, KAFKA_SSL_CA_FILE)?`;
   }
-  // The embedded Kafka has neither.
-  if (name === "KafkaJSConnectionError" && !tls && !login) return "`deno task broker` starts one";
-  return why;
+  // The embedded Kafka has neither, and is here.
+  const embedded = !tls && !login &&
+    access.brokers.every((at) => /^(127\.0\.0\.1|localhost):/.test(at));
+  return embedded && name === "KafkaJSConnectionError" ? "`deno task broker` starts one" : why;
 }
 
 /** Whether a broker does not let us in by the name and password, or the token, that we have. */
