@@ -197,6 +197,25 @@ test("a process's login is that of its KafkaUser, its files are those of Strimzi
   }
 });
 
+test("another mechanism, and IPv6, reach the processes and KEDA", async () => {
+  const values = "kafka.saslMechanism=plain,kafka.bootstrapServers=[fd00::1]:9096";
+  const rendered = await render("keda", ["--set", values]);
+  for (const { name, pod } of podsOf(rendered)) {
+    const env: { name: string; value: string }[] = pod.containers[0].env ?? [];
+    if (!env.some(({ name }) => name === "KAFKA_BROKERS")) continue;
+    for (const pair of ["KAFKA_SASL_MECHANISM=plain", "KAFKA_BROKERS=[fd00::1]:9096"]) {
+      assert(env.some(({ name, value }) => `${name}=${value}` === pair), `${name}: ${pair}`);
+    }
+  }
+  const triggers = rendered.filter(({ kind }) => kind === "ScaledObject")
+    // deno-lint-ignore no-explicit-any
+    .flatMap(({ spec }) => (spec as any).triggers);
+  // deno-lint-ignore no-explicit-any
+  const logins = triggers.map(({ metadata }: any) => [metadata.sasl, metadata.bootstrapServers]);
+  assert(logins.length > 0);
+  for (const login of logins) assertEquals(login, ["plaintext", "[fd00::1]:9096"]);
+});
+
 test("another image, or another number of orders, is another Job; the same is the same", async () => {
   const jobs = async (...args: string[]) =>
     (await render("three-brokers", args)).filter(({ kind }) => kind === "Job")

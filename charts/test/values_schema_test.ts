@@ -15,6 +15,11 @@ const REFUSED: Record<string, [string[], string]> = {
   "a word for a number": [["--set", "topics.partitions=many"], "partitions"],
   "a pull policy that there is not": [["--set", "image.pullPolicy=Sometimes"], "pullPolicy"],
   "an address without a port": [["--set", "kafka.bootstrapServers=kafka"], "bootstrapServers"],
+  "an IPv6 address without brackets": [
+    ["--set", "kafka.bootstrapServers=::1:9092"],
+    "bootstrapServers",
+  ],
+  "a mechanism that there is not": [["--set", "kafka.saslMechanism=gssapi"], "saslMechanism"],
   "a prefix that is no resource's name": [["--set", "kafka.topicPrefix=EU_"], "topicPrefix"],
   "a node port out of range": [["--set", "service.nodePort=8080"], "nodePort"],
   "the database as a setting": [["--set", "env.DATABASE_URL=postgres://x"], "DATABASE_URL"],

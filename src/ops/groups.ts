@@ -2,7 +2,7 @@
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { ConfigError, flag } from "../runtime/config.ts";
 import { runProgram } from "../runtime/program.ts";
-import { kafkaSettings, loginIsWhole } from "../runtime/settings.ts";
+import { accessChecks, kafkaSettings } from "../runtime/settings.ts";
 import { isCoordinatorMoving } from "../stream/client.ts";
 import { createGroupLagReader } from "../stream/group_lag.ts";
 import { type GroupMembers, groupMembers } from "../stream/group_members.ts";
@@ -38,7 +38,7 @@ Deno.exit(
       ...kafkaSettings,
       json: flag({ option: "json", fallback: "false", help: "for machines" }),
     },
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     positionals: { usage: "[SERVICE]", min: 0, max: 1 },
     async run({ config, positionals: [wanted], signal }) {
       const groups = await withLog(config, "groups", signal, async ({ kafka, names }) => {

@@ -4,9 +4,9 @@
  */
 import { Failure, runProgram } from "../runtime/program.ts";
 import {
+  accessChecks,
   kafkaAccess,
   kafkaSettings,
-  loginIsWhole,
   logSettings,
   topicSettings,
 } from "../runtime/settings.ts";
@@ -37,7 +37,7 @@ Deno.exit(
   await runProgram({
     name: "topics",
     settings: { ...kafkaSettings, ...logSettings, ...topicSettings },
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     async run({ config, signal }) {
       const access = kafkaAccess(config);
       const kafka = createClient(access, `topics-${Deno.pid}`);

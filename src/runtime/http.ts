@@ -3,6 +3,7 @@
  * people with curl; a service may add routes of its own.
  */
 import type { Registry } from "prom-client";
+import { formatAddress } from "./address.ts";
 import { Failure } from "./program.ts";
 
 export interface HttpServer {
@@ -48,7 +49,7 @@ export function startHttp(options: {
   };
   const server = listen({ hostname, port }, answer, options);
   return {
-    url: `http://${hostname}:${server.addr.port}`,
+    url: `http://${formatAddress({ host: hostname, port: server.addr.port })}`,
     close: () => server.shutdown(),
   };
 }
@@ -69,8 +70,7 @@ function listen(
       return listen({ ...at, port: 0 }, answer, {});
     }
     const { message } = error as Error;
-    throw new Failure(
-      `HTTP_HOST, HTTP_PORT: cannot listen at ${at.hostname}:${at.port}: ${message}`,
-    );
+    const address = formatAddress({ host: at.hostname, port: at.port });
+    throw new Failure(`HTTP_HOST, HTTP_PORT: cannot listen at ${address}: ${message}`);
   }
 }

@@ -7,6 +7,7 @@ import {
   readConfig,
   type Settings,
 } from "./config.ts";
+import { type AccessConfig, prepareAccess } from "./kafka_access.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./log.ts";
 import { stopSignal } from "./stop.ts";
 import { Unavailable } from "../store/database.ts";
@@ -50,6 +51,9 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
       (values.logLevel ?? "info") as LogLevel,
       (values.logFormat ?? "text") as LogFormat,
     );
+    if ("brokers" in values && "ssl" in values) {
+      prepareAccess(config as unknown as AccessConfig, log);
+    }
     const signal = stopSignal({ stdin: values.stopWithStdin === true });
     return await program.run({ config, positionals, log, signal }) ?? 0;
   } catch (error) {

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { type Database, table, Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
+import { until } from "../stream/testing.ts";
 import { createPool } from "./postgres_pool.ts";
 import { type PostgresServer, startPostgres } from "./testing.ts";
 
@@ -132,6 +133,57 @@ Deno.test("postgres: a transaction that its owner left idle is ended, its locks 
     await db.close();
     await pool.close();
   }));
+
+Deno.test("pool: a password that is rotated is read again for the next connection", () =>
+  withServer(async (server) => {
+    const admin = createPool(server.url);
+    const say = (sql: string) => admin.use((connection) => connection.query(sql));
+    await say("create role app login password 'one'");
+    const [hba] = await admin.use((connection) =>
+      connection.query<{ file: string }>("select current_setting('hba_file') as file")
+    );
+    const rules = ["host all app samehost scram-sha-256", "host all all samehost trust"];
+    const rows = rules.map((rule) => `select '${rule}'`).join(" union all ");
+    await say(`copy (${rows}) to '${hba!.file}'`);
+    await say("select pg_reload_conf()");
+
+    let content: string | Error = "one";
+    const password = {
+      path: "FILE",
+      read() {
+        if (content instanceof Error) throw content;
+        return content;
+      },
+    };
+    const url = server.url.replace("postgres@", "app:out-of-date@");
+    const pool = createPool(url, undefined, password);
+    const works = () => pool.use((connection) => connection.query("select 1"));
+    const cut = () =>
+      say("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'");
+    await works();
+    await say("alter role app password 'two'");
+    await works();
+    await cut();
+    // What comes first is that the old connection is gone.
+    const failsWith = (part: string) =>
+      until(part, async () => (await assertRejects(works, Unavailable)).message.includes(part));
+    await failsWith('password authentication failed for user "app" (DATABASE_URL, DATABASE_P');
+    content = new Error("DATABASE_PASSWORD_FILE: gone");
+    await failsWith("DATABASE_PASSWORD_FILE: gone");
+    content = "two";
+    await until("it works", () => works().then(() => true, () => false));
+    await pool.close();
+    await admin.close();
+  }));
+
+Deno.test("pool: an IPv6 address is reached as such, and named in brackets", async () => {
+  const pool = createPool("postgres://x:s3cret@[::1]:1/orders");
+  const error = await assertRejects(() => pool.use((c) => c.query("select 1")), Unavailable);
+  assertStringIncludes(error.message, "PostgreSQL at [::1]:1/orders: ");
+  assertStringIncludes(error.message, "::1");
+  assert(!/ENOTFOUND|s3cret/.test(error.message), error.message);
+  await pool.close();
+});
 
 Deno.test("pool: lends at most four connections at once, to everyone in turn", () =>
   withServer(async (server) => {

@@ -7,6 +7,7 @@
  * `sql.begin`, and it has no limit for how long an answer may take.
  */
 import postgres from "postgres";
+import type { TextFile } from "../runtime/config.ts";
 import { Failure } from "../runtime/program.ts";
 import { blamed, causeInPostgres } from "./blame.ts";
 import { Unavailable } from "./database.ts";
@@ -49,9 +50,14 @@ const SERVER_LIMITS = {
  *
  * @param url `postgres://user:password@host:port/database`
  * @param answerTimeoutMs after how long without an answer a connection is given up
+ * @param password read for each new connection; wins over the one in the url
  * @throws {Failure} the url is not of that form; the message does not show it, it holds a password
  */
-export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Pool {
+export function createPool(
+  url: string,
+  answerTimeoutMs = ANSWER_TIMEOUT_MS,
+  password?: TextFile,
+): Pool {
   const label = labelOf(url);
   const idle: PooledConnection[] = [];
   const waiting: (() => void)[] = [];
@@ -71,7 +77,7 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
       discard(connection);
       connection = idle.pop();
     }
-    return connection ?? connect(url, label, answerTimeoutMs);
+    return connection ?? connect(url, label, answerTimeoutMs, password);
   }
 
   return {
@@ -109,7 +115,12 @@ interface PooledConnection extends Connection {
   end(): Promise<void>;
 }
 
-function connect(url: string, label: string, answerTimeoutMs: number): PooledConnection {
+function connect(
+  url: string,
+  label: string,
+  answerTimeoutMs: number,
+  password: TextFile | undefined,
+): PooledConnection {
   let lost: unknown;
   const inFlight = new Set<(error: unknown) => void>();
 
@@ -121,6 +132,7 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
 
   const client = clientOf(
     url,
+    password === undefined ? {} : { password: readPassword(password, label) },
     () => lose(new ConnectionLost("the connection was closed; its log says why")),
   );
   return {
@@ -161,9 +173,11 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
 }
 
 /** @throws {Failure} the url has an option that cannot be */
-function clientOf(url: string, onclose: () => void) {
+function clientOf(url: string, login: { password?: string }, onclose: () => void) {
   try {
     return postgres(url, {
+      ...ipv6Of(url),
+      ...login,
       max: 1,
       connect_timeout: CONNECT_TIMEOUT_S,
       max_lifetime: null,
@@ -176,6 +190,22 @@ function clientOf(url: string, onclose: () => void) {
     });
   } catch (error) {
     throw new Failure(`DATABASE_URL: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The package cuts an IPv6 address at its first colon, unless it gets it in a list. */
+function ipv6Of(url: string): { host?: string; port?: number } {
+  const { hostname, port } = new URL(url);
+  if (!hostname.startsWith("[")) return {};
+  // Its types know no lists.
+  return { host: [hostname.slice(1, -1)], port: [Number(port || 5432)] } as never;
+}
+
+function readPassword(password: TextFile, label: string): string {
+  try {
+    return password.read();
+  } catch (error) {
+    throw new Unavailable(`${label}: ${(error as Error).message}`, { cause: error });
   }
 }
 

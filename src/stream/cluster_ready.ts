@@ -2,7 +2,7 @@
 import type { Kafka } from "kafkajs";
 import type { KafkaAccess } from "../runtime/settings.ts";
 import { pause } from "../runtime/stop.ts";
-import { refusal } from "./client.ts";
+import { whyUnreachable } from "./why_unreachable.ts";
 
 const RETRY_MS = 1_000;
 
@@ -36,7 +36,7 @@ export async function clusterReady(kafka: Kafka, options: {
           (options.access.login ? ", or the user has no right to see them" : ""),
       );
     } catch (error) {
-      const why = refusal(error) ?? "`deno task broker` starts one";
+      const why = whyUnreachable(error, options.access);
       tell(`waiting for Kafka at ${options.access.brokers.join(", ")}: ${why}`);
     } finally {
       await admin.disconnect().catch(() => {});

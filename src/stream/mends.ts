@@ -12,7 +12,9 @@ import {
   mendOffsetReset,
   mendReadCommitted,
 } from "./mends/consumer.ts";
+import { mendHandshake, mendSessionLifetime } from "./mends/login.ts";
 import {
+  mendAddresses,
   mendLeaderlessPartitions,
   mendLookups,
   mendSeedBroker,
@@ -20,6 +22,9 @@ import {
 } from "./mends/metadata.ts";
 
 mendReadCommitted();
+mendAddresses();
+mendHandshake();
+mendSessionLifetime();
 mendLeaderlessPartitions();
 mendFetchVersion();
 mendConnections();

@@ -17,6 +17,7 @@ import { METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
 import { createStableOffsets, type StableOffsets } from "./stable_offsets.ts";
 import type { ProcessorOptions } from "./processor.ts";
 import { transform } from "./transform.ts";
+import { isRefusedLogin, whyUnreachable } from "./why_unreachable.ts";
 
 /** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
 const FETCH_BYTES = 3 * 1024 * 1024;
@@ -54,7 +55,7 @@ export class Session {
   readonly #consumer: Consumer;
   readonly #offsets: StableOffsets;
   readonly #heartbeatMs: number;
-  /** That the group's coordinator does not answer; undefined while it does. */
+  /** That the group's coordinator does not answer, or refuses the login; undefined while it answers. */
   #silence: string | undefined;
   /** Aborts when the group rebalances or the session ends: batches stop between two transactions. */
   #handover = new AbortController();
@@ -109,7 +110,7 @@ export class Session {
     consumer.on(consumer.events.REBALANCING, () => this.options.metrics.rebalances.inc());
     const stopWatching = watchHeartbeats(consumer, this.#heartbeatMs, {
       onSilence: (reason) => {
-        this.#silence = reason;
+        this.#silence ??= reason;
         this.#report();
       },
       onHeard: () => {
@@ -207,6 +208,11 @@ export class Session {
   #onHeartbeatError(error: unknown): void {
     const { type } = error as { type?: string };
     if (type !== undefined && LOST_MEMBERSHIP.has(type)) this.#handover.abort(error);
+    if (!isRefusedLogin(error)) return;
+    // Its batch keeps the consumer from finding out by itself.
+    const { access } = this.options;
+    this.#silence = `Kafka at ${access.brokers.join(", ")}: ${whyUnreachable(error, access)}`;
+    this.#report();
   }
 
   #laneOf(topicName: string, partition: number): Lane {

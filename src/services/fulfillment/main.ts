@@ -1,6 +1,11 @@
 /** Fulfillment: joins what stock and payment said of an order; exactly one outcome an order. */
 import { runProgram } from "../../runtime/program.ts";
-import { loginIsWhole, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
+import {
+  accessChecks,
+  placeOf,
+  processorSettings,
+  transactionFitsSession,
+} from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { runService } from "../service.ts";
 import { createFulfillmentHandlers } from "./handle.ts";
@@ -10,9 +15,9 @@ Deno.exit(
   await runProgram({
     name: "fulfillment",
     settings: processorSettings,
-    checks: [loginIsWhole, transactionFitsSession],
+    checks: [...accessChecks, transactionFitsSession],
     async run({ config, log, signal }) {
-      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const place = placeOf(config);
       const database = await whenAvailable(
         () => openDatabase({ ...place, owner: "fulfillment", tables: [joins] }),
         signal,

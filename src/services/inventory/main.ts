@@ -1,6 +1,11 @@
 /** The inventory: reserves stock for validated orders, and gives back that of cancelled ones. */
 import { runProgram } from "../../runtime/program.ts";
-import { loginIsWhole, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
+import {
+  accessChecks,
+  placeOf,
+  processorSettings,
+  transactionFitsSession,
+} from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { runService } from "../service.ts";
 import { createInventoryHandlers } from "./handle.ts";
@@ -10,9 +15,9 @@ Deno.exit(
   await runProgram({
     name: "inventory",
     settings: processorSettings,
-    checks: [loginIsWhole, transactionFitsSession],
+    checks: [...accessChecks, transactionFitsSession],
     async run({ config, log, signal }) {
-      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const place = placeOf(config);
       const database = await whenAvailable(
         () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
         signal,

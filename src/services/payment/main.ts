@@ -1,6 +1,6 @@
 /** The payment service: charges validated orders, and refunds those that are cancelled. */
 import { runProgram } from "../../runtime/program.ts";
-import { loginIsWhole, transactionFitsSession } from "../../runtime/settings.ts";
+import { accessChecks, placeOf, transactionFitsSession } from "../../runtime/settings.ts";
 import { openDatabase, withBoth } from "../../store/open.ts";
 import { runService } from "../service.ts";
 import { createGatewayClient } from "./client.ts";
@@ -14,9 +14,9 @@ Deno.exit(
   await runProgram({
     name: "payment",
     settings,
-    checks: [loginIsWhole, transactionFitsSession, timeoutFitsLatency],
+    checks: [...accessChecks, transactionFitsSession, timeoutFitsLatency],
     async run({ config, log, signal }) {
-      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const place = placeOf(config);
       await withBoth(
         () => openDatabase({ ...place, owner: "payment", tables: [payments] }),
         () => openDatabase({ ...place, owner: "gateway", tables: [charges, refunds] }),

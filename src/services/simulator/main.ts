@@ -2,7 +2,7 @@
 import type { Config } from "../../runtime/config.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { Failure, runProgram } from "../../runtime/program.ts";
-import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
+import { accessChecks, kafkaAccess, placeOf } from "../../runtime/settings.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { createClient } from "../../stream/client.ts";
@@ -58,7 +58,7 @@ async function simulateRun(context: Context): Promise<void> {
     throw error instanceof RangeError ? new Failure(error.message) : error;
   }
 
-  const place = { url: config.databaseUrl, directory: config.dataDir };
+  const place = placeOf(config);
   const database = await whenAvailable(
     () => openDatabase({ ...place, owner: "simulator", tables: simulatorTables }),
     signal,
@@ -77,7 +77,7 @@ async function simulateRun(context: Context): Promise<void> {
 /** Waits for the catalog, and reads it; undefined when we were to stop before. */
 async function readCatalog({ config, log, signal }: Context) {
   const database = await whenAvailable(
-    () => openCatalog({ url: config.databaseUrl, directory: config.dataDir }),
+    () => openCatalog(placeOf(config)),
     signal,
     (reason) => log.warn(reason),
   );
@@ -171,7 +171,7 @@ Deno.exit(
   await runProgram({
     name: "simulator",
     settings,
-    checks: [loginIsWhole, sharesFit],
+    checks: [...accessChecks, sharesFit],
     run: simulate,
   }),
 );

@@ -1,6 +1,6 @@
 /** The validator: checks every order against the catalog, and sends it on or refuses it. */
 import { runProgram } from "../../runtime/program.ts";
-import { loginIsWhole, transactionFitsSession } from "../../runtime/settings.ts";
+import { accessChecks, placeOf, transactionFitsSession } from "../../runtime/settings.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
 import { openDatabase, withBoth } from "../../store/open.ts";
 import { runService } from "../service.ts";
@@ -13,9 +13,9 @@ Deno.exit(
   await runProgram({
     name: "validator",
     settings,
-    checks: [loginIsWhole, transactionFitsSession],
+    checks: [...accessChecks, transactionFitsSession],
     async run({ config, log, signal }) {
-      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const place = placeOf(config);
       const onWait = (reason: string) => log.warn(reason);
       await withBoth(
         () => openDatabase({ ...place, owner: "validator", tables: [seenOrders] }),
