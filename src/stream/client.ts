@@ -6,6 +6,7 @@
 import "./mends.ts";
 import { Kafka, logLevel } from "kafkajs";
 import type { KafkaAccess } from "../runtime/settings.ts";
+import { isThrownByKafkajs } from "./client_errors.ts";
 import { ProducerError } from "./producer/errors.ts";
 
 export interface ClientOptions {
@@ -53,13 +54,16 @@ function fromAnyOf(brokers: readonly string[]): string[] {
 /** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
 export function explain(error: unknown): string {
   const cause = causeOf(error);
+  if (isThrownByKafkajs(cause) && !(cause as Error).name.startsWith("KafkaJS")) {
+    return `the Kafka client cannot make anything of an answer (${cause})`;
+  }
   return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */
 export function isKafkaError(error: unknown): boolean {
   return error instanceof ProducerError ||
-    error instanceof Error && error.name.startsWith("KafkaJS");
+    error instanceof Error && error.name.startsWith("KafkaJS") || isThrownByKafkajs(error);
 }
 
 /**
