@@ -9,7 +9,9 @@ import {
 } from "./config.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./log.ts";
 import { stopSignal } from "./stop.ts";
+import { tellSilences } from "./waits.ts";
 import { Unavailable } from "../store/database.ts";
+import { outliveKafkajs } from "../stream/client_errors.ts";
 
 /** A failure that people can do something about: its message says what; no stack trace. */
 export class Failure extends Error {
@@ -50,6 +52,8 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
       (values.logLevel ?? "info") as LogLevel,
       (values.logFormat ?? "text") as LogFormat,
     );
+    tellSilences(log);
+    outliveKafkajs((error) => log.warn(`the Kafka client failed by itself: ${error.message}`));
     const signal = stopSignal({ stdin: values.stopWithStdin === true });
     return await program.run({ config, positionals, log, signal }) ?? 0;
   } catch (error) {

@@ -8,6 +8,7 @@
  */
 import postgres from "postgres";
 import { Failure } from "../runtime/program.ts";
+import { waits } from "../runtime/waits.ts";
 import { Unavailable } from "./database.ts";
 
 export type Parameter = string | number | null;
@@ -106,6 +107,11 @@ interface PooledConnection extends Connection {
 function connect(url: string, label: string, answerTimeoutMs: number): PooledConnection {
   let lost: unknown;
   const inFlight = new Set<(error: unknown) => void>();
+  const peer = {
+    id: label,
+    name: label,
+    until: "until it answers: is it up, and reachable from here?",
+  };
 
   function lose(error: unknown): void {
     lost ??= error;
@@ -129,10 +135,11 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
     lost: () => lost !== undefined,
     end: () => client.end({ timeout: 0 }),
     async query<R>(sql: string, parameters: Parameter[] = []) {
+      const question = waits.ask(peer, "a statement");
       try {
-        return await new Promise<R[]>((resolve, reject) => {
+        const rows = await new Promise<R[]>((resolve, reject) => {
           if (lost !== undefined) return reject(lost);
-          const late = () => lose(new ConnectionLost(`no answer within ${answerTimeoutMs} ms`));
+          const late = () => lose(new NoAnswer(`no answer within ${answerTimeoutMs} ms`));
           const timer = setTimeout(late, answerTimeoutMs);
           const settle = () => {
             clearTimeout(timer);
@@ -148,7 +155,12 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
             resolve(Array.from(rows as unknown as R[]));
           }, fail);
         });
+        question.answered();
+        return rows;
       } catch (error) {
+        // Whoever refuses, or closes the connection, is not silent.
+        if (isSilence(error)) question.givenUp();
+        else question.answered();
         if (!(error instanceof postgres.PostgresError)) lose(error);
         throw translate(error, label);
       }
@@ -157,6 +169,13 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
 }
 
 class ConnectionLost extends Error {}
+class NoAnswer extends ConnectionLost {}
+
+function isSilence(error: unknown): boolean {
+  const { code = "" } = error as { code?: string };
+  return error instanceof NoAnswer ||
+    ["CONNECT_TIMEOUT", "ETIMEDOUT", "EHOSTUNREACH"].includes(code);
+}
 
 /**
  * SQLSTATE classes of errors that the statement or its values are to blame for: passed through. All

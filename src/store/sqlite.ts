@@ -11,6 +11,7 @@ import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Failure } from "../runtime/program.ts";
 import { pause } from "../runtime/stop.ts";
+import { waits } from "../runtime/waits.ts";
 import { type Database, type Row, type Table, Unavailable } from "./database.ts";
 import { keyOf, pushValues } from "./rows.ts";
 import { runTransaction, type Session } from "./transaction.ts";
@@ -220,11 +221,19 @@ function translated<T>(path: string, step: () => T): Promise<T> {
 /** Does one synchronous step as soon as no other process is in its way, within LOCK_WAIT_MS. */
 async function whenFree<T>(path: string, step: () => T): Promise<T> {
   const giveUpAt = performance.now() + LOCK_WAIT_MS;
+  const question = waits.ask(
+    { id: path, name: `SQLite at ${path}`, until: "until the process that has locked it lets go" },
+    "its lock",
+  );
   while (true) {
     try {
-      return step();
+      const result = step();
+      question.answered();
+      return result;
     } catch (error) {
       const locked = LOCK_CODES.includes(primaryCode(error) ?? 0);
+      if (!locked) question.answered();
+      else if (performance.now() > giveUpAt) question.givenUp();
       if (!locked || performance.now() > giveUpAt) throw translate(path, error);
     }
     // Uneven, so that several waiters do not meet again and again.

@@ -18,6 +18,7 @@ import {
   mendSeedBroker,
   mendSharedMetadata,
 } from "./mends/metadata.ts";
+import { watchSilence } from "./mends/silence.ts";
 
 mendReadCommitted();
 mendLeaderlessPartitions();
@@ -30,3 +31,4 @@ mendSharedMetadata();
 mendFetchRecovery();
 mendLostCoordinator();
 mendOffsetReset();
+watchSilence();
