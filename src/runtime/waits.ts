@@ -47,7 +47,7 @@ export interface Waits {
 
 export const SILENCE_AFTER_MS = 5_000;
 /** What was given up and is not asked any more is nobody's concern: longer than any pause of ours. */
-const FORGET_MS = 10_000;
+const FORGET_MS = 5_000;
 
 interface Asked {
   /** Questions without an answer: since when one would have been due. */

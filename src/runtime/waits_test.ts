@@ -61,7 +61,7 @@ Deno.test("waits: what nobody asks for any more grows no older, and is forgotten
   pass(6_000);
   long.givenUp();
   assertEquals(silent(), [["d", "a statement", 6_000]]);
-  pass(10_001);
+  pass(5_001);
   assertEquals(silent(), []);
   // Asked again much later, it is a new wait.
   waits.ask(DATABASE, "a statement");

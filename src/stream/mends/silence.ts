@@ -28,16 +28,15 @@ export function watchSilence(): void {
   const { connect, send } = prototype;
   prototype.connect = async function () {
     if (this.isConnected()) return true;
-    const broker = brokerAt(this);
-    const question = waits.ask(broker, "connection");
+    const question = waits.ask(brokerAt(this), "connection");
     try {
       const connected = await connect.call(this);
       question.answered();
       return connected;
     } catch (error) {
-      // Of one that the cluster still names it is not enough that it refuses.
-      if (nodeIds.has(broker.id) || !isRefusal(error)) question.givenUp();
-      else question.answered();
+      // Who refuses is not there, and nobody waits for it: the cluster names another.
+      if (isRefusal(error)) question.answered();
+      else question.givenUp();
       throw error;
     }
   };
