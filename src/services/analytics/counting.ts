@@ -3,12 +3,15 @@
  * log, in no group; whatever was read as a member of the group before ends with it.
  */
 import { add, type Aggregate, createAggregate } from "./aggregate.ts";
+import { type Clocks, createClocks } from "./clocks.ts";
 import type { Reading } from "./figures.ts";
 import { groupSource, logSource, type Source, type SourceOptions } from "./source.ts";
 
 export interface Counting {
   readonly aggregate: Aggregate;
   readonly positions: Source["positions"];
+  /** Whose clock is off: see clocks.ts. */
+  readonly clocks: Pick<Clocks, "off">;
   reading(): Reading;
   /** Counts anew, from the beginning of the log; while it is still doing so, goes on with it. */
   replay(): void;
@@ -19,11 +22,13 @@ export interface Counting {
 export function createCounting(
   options: Omit<SourceOptions, "onEvents" | "onCaughtUp"> & { readonly fromBeginning: boolean },
 ): Counting {
+  const clocks = createClocks(options.log);
   const begin = (createSource: typeof logSource) => {
     const aggregate = createAggregate();
     const source = createSource({
       ...options,
       onEvents: (events) => {
+        clocks.note(events, Date.now());
         for (const event of events) add(aggregate, event);
       },
       // Topics and partitions of a log are read at their own pace, which makes nothing late.
@@ -37,6 +42,7 @@ export function createCounting(
     get aggregate() {
       return current.aggregate;
     },
+    clocks,
     get positions() {
       return current.source.positions;
     },

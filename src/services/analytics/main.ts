@@ -60,7 +60,7 @@ Deno.exit(
       }
 
       const registry = new Registry();
-      registerMetrics(registry, figures);
+      registerMetrics(registry, figures, () => counting.clocks.off(Date.now()));
       const http = startHttp({
         hostname: config.httpHost,
         port: config.httpPort || config.dashboardPort,
