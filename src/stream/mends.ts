@@ -4,6 +4,7 @@
  *
  * Loaded for its effect, before any client is made (client.ts imports it).
  */
+import { mendFetchAnswers } from "./mends/answers.ts";
 import { mendConnections, mendIdleRequestQueue } from "./mends/connection.ts";
 import {
   mendFetchRecovery,
@@ -23,6 +24,7 @@ import { watchSilence } from "./mends/silence.ts";
 mendReadCommitted();
 mendLeaderlessPartitions();
 mendFetchVersion();
+mendFetchAnswers();
 mendConnections();
 mendIdleRequestQueue();
 mendSeedBroker();

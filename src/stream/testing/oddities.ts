@@ -64,6 +64,11 @@ export const ODD_ANSWERS: readonly Oddity[] = [
     alter: (frame) => cut(frame, HEADER_BYTES + 10),
   },
   {
+    what: "a fetch that is answered for no partition",
+    apis: ["Fetch"],
+    alter: (frame) => withBody(frame, new Uint8Array(frame.length - HEADER_BYTES)),
+  },
+  {
     what: "a frame too short for a correlation id",
     apis: WORK,
     alter: (frame) => cut(frame, LENGTH_BYTES + 2),
