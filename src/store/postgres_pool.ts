@@ -9,6 +9,7 @@
 import postgres from "postgres";
 import type { TextFile } from "../runtime/config.ts";
 import { Failure } from "../runtime/program.ts";
+import { waits } from "../runtime/waits.ts";
 import { blamed, causeInPostgres } from "./blame.ts";
 import { Unavailable } from "./database.ts";
 
@@ -123,6 +124,11 @@ function connect(
 ): PooledConnection {
   let lost: unknown;
   const inFlight = new Set<(error: unknown) => void>();
+  const peer = {
+    id: label,
+    name: label,
+    until: "until it answers: is it up, and reachable from here?",
+  };
 
   function lose(error: unknown): void {
     lost ??= error;
@@ -139,10 +145,11 @@ function connect(
     lost: () => lost !== undefined,
     end: () => client.end({ timeout: 0 }),
     async query<R>(sql: string, parameters: Parameter[] = []) {
+      const question = waits.ask(peer, "a statement");
       try {
-        return await new Promise<R[]>((resolve, reject) => {
+        const rows = await new Promise<R[]>((resolve, reject) => {
           if (lost !== undefined) return reject(lost);
-          const late = () => lose(new ConnectionLost(`no answer within ${answerTimeoutMs} ms`));
+          const late = () => lose(new NoAnswer(`no answer within ${answerTimeoutMs} ms`));
           const timer = setTimeout(late, answerTimeoutMs);
           const settle = () => {
             clearTimeout(timer);
@@ -158,7 +165,12 @@ function connect(
             resolve(Array.from(rows as unknown as R[]));
           }, fail);
         });
+        question.answered();
+        return rows;
       } catch (error) {
+        // Whoever refuses, or closes the connection, is not silent.
+        if (isSilence(error)) question.givenUp();
+        else question.answered();
         // Neither a statement nor its values: the connection, or the package's own.
         if (!(error instanceof postgres.PostgresError)) {
           lose(error);
@@ -210,6 +222,13 @@ function readPassword(password: TextFile, label: string): string {
 }
 
 class ConnectionLost extends Error {}
+class NoAnswer extends ConnectionLost {}
+
+function isSilence(error: unknown): boolean {
+  const { code = "" } = error as { code?: string };
+  return error instanceof NoAnswer ||
+    ["CONNECT_TIMEOUT", "ETIMEDOUT", "EHOSTUNREACH"].includes(code);
+}
 
 const TABLE_OF = /"(\w+)"\."(\w+)"/;
 

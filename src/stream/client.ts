@@ -6,6 +6,7 @@
 import "./mends.ts";
 import { Kafka, logLevel } from "kafkajs";
 import type { KafkaAccess } from "../runtime/settings.ts";
+import { isThrownByKafkajs } from "./client_errors.ts";
 import { saslOf } from "./login.ts";
 import { ProducerError } from "./producer/errors.ts";
 
@@ -70,6 +71,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
 export function explain(error: unknown): string {
   const cause = causeOf(error);
   if (!(cause instanceof Error)) return String(cause);
+  if (isThrownByKafkajs(cause) && !cause.name.startsWith("KafkaJS")) {
+    return `the Kafka client cannot make anything of an answer (${cause})`;
+  }
   const { type = "" } = cause as { type?: string };
   const setting = cause instanceof ProducerError ? undefined : SETTINGS[type];
   return setting ? `${cause.message}; see ${setting}` : cause.message;
@@ -78,7 +82,7 @@ export function explain(error: unknown): string {
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */
 export function isKafkaError(error: unknown): boolean {
   return error instanceof ProducerError ||
-    error instanceof Error && error.name.startsWith("KafkaJS");
+    error instanceof Error && error.name.startsWith("KafkaJS") || isThrownByKafkajs(error);
 }
 
 /**

@@ -8,7 +8,7 @@
  */
 import { type Admin, AssignerProtocol, type GroupDescription, type Kafka } from "kafkajs";
 import { type Names, type Service, type Topic, TOPIC_NAMES, TOPICS } from "../topology.ts";
-import { type LogEnd, logEndsByTopic } from "./log_ends.ts";
+import { LeaderUnknown, type LogEnd, logEndsByTopic } from "./log_ends.ts";
 import { type Cluster, createCluster } from "./producer/cluster.ts";
 
 export interface GroupLag {
@@ -122,7 +122,7 @@ export function createGroupLagReader(kafka: Kafka, names: Names): GroupLagReader
             group.topics.flatMap((topic) =>
               positionsIn(
                 topic,
-                ends.get(names.topic(topic))!,
+                endsIn(ends, names.topic(topic)),
                 committed[index]!.get(names.topic(topic)),
               )
             ),
@@ -145,6 +145,13 @@ async function allOf<T extends readonly unknown[] | []>(
 ): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }> {
   await Promise.allSettled(work);
   return await Promise.all(work);
+}
+
+/** @throws {LeaderUnknown} there is no such topic: nobody is 0 behind in it */
+function endsIn(ends: ReadonlyMap<string, Map<number, LogEnd>>, topic: string) {
+  const partitions = ends.get(topic);
+  if (!partitions?.size) throw new LeaderUnknown(topic);
+  return partitions;
 }
 
 /** A group's committed offsets by topic (name on the cluster) and partition, in one request. */

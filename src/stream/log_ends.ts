@@ -131,10 +131,14 @@ async function offsetsOf(
   };
 }
 
-/** Who leads a partition is not known at the moment. */
+/** Who leads a partition, or any partition of a topic, is not known at the moment. */
 export class LeaderUnknown extends Error {
   override readonly name = "KafkaJSLeaderUnknown";
-  constructor(topic: string, partition: number) {
-    super(`who leads ${topic}/${partition} is not known`);
+  constructor(topic: string, partition?: number) {
+    super(
+      partition === undefined
+        ? `the cluster names no partition of ${topic}`
+        : `who leads ${topic}/${partition} is not known`,
+    );
   }
 }

@@ -100,6 +100,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   async function* read(topic: string, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
     const { from, follow = false, onPosition, signal } = options;
     const limits = await logEnds(cluster, topic);
+    if (follow && limits.size === 0) throw new LeaderUnknown(topic);
     const next = new Map<number, number>();
     for (const partition of options.partitions ?? limits.keys()) {
       const first = limits.get(partition)?.first ?? 0;

@@ -4,6 +4,7 @@
  *
  * Loaded for its effect, before any client is made (client.ts imports it).
  */
+import { mendFetchAnswers } from "./mends/answers.ts";
 import { mendConnections, mendIdleRequestQueue } from "./mends/connection.ts";
 import {
   mendFetchRecovery,
@@ -20,6 +21,7 @@ import {
   mendSeedBroker,
   mendSharedMetadata,
 } from "./mends/metadata.ts";
+import { watchSilence } from "./mends/silence.ts";
 
 mendReadCommitted();
 mendAddresses();
@@ -27,6 +29,7 @@ mendHandshake();
 mendSessionLifetime();
 mendLeaderlessPartitions();
 mendFetchVersion();
+mendFetchAnswers();
 mendConnections();
 mendIdleRequestQueue();
 mendSeedBroker();
@@ -35,3 +38,4 @@ mendSharedMetadata();
 mendFetchRecovery();
 mendLostCoordinator();
 mendOffsetReset();
+watchSilence();

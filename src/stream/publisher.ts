@@ -4,6 +4,7 @@
  */
 import type { Kafka, Message } from "kafkajs";
 import { bytes } from "./dead_letters.ts";
+import { LeaderUnknown } from "./log_ends.ts";
 import { partitionOf } from "./partition_of.ts";
 import { Producer } from "./producer/producer.ts";
 
@@ -38,6 +39,8 @@ export async function openPublisher(
   let partitions: number;
   try {
     partitions = await producer.partitionsOf(topic);
+    // Metadata that lacks the topic for a moment: no key would have a partition.
+    if (partitions === 0) throw new LeaderUnknown(topic);
   } catch (error) {
     await producer.close();
     throw error;

@@ -3,6 +3,7 @@
  * log, in no group; whatever was read as a member of the group before ends with it.
  */
 import { add, type Aggregate, createAggregate } from "./aggregate.ts";
+import { type Clocks, createClocks } from "./clocks.ts";
 import type { Reading } from "./figures.ts";
 import { createClient } from "../../stream/client.ts";
 import { watchPartitions } from "../../stream/partition_counts.ts";
@@ -11,6 +12,8 @@ import { groupSource, logSource, type Source, type SourceOptions } from "./sourc
 export interface Counting {
   readonly aggregate: Aggregate;
   readonly positions: Source["positions"];
+  /** Whose clock is off: see clocks.ts. */
+  readonly clocks: Pick<Clocks, "off">;
   reading(): Reading;
   /** Counts anew, from the beginning of the log; while it is still doing so, goes on with it. */
   replay(): void;
@@ -21,11 +24,13 @@ export interface Counting {
 export function createCounting(
   options: Omit<SourceOptions, "onEvents" | "onCaughtUp"> & { readonly fromBeginning: boolean },
 ): Counting {
+  const clocks = createClocks(options.log);
   const begin = (createSource: typeof logSource) => {
     const aggregate = createAggregate();
     const source = createSource({
       ...options,
       onEvents: (events) => {
+        clocks.note(events, Date.now());
         for (const event of events) add(aggregate, event);
       },
       // Topics and partitions of a log are read at their own pace, which makes nothing late.
@@ -50,6 +55,7 @@ export function createCounting(
     get aggregate() {
       return current.aggregate;
     },
+    clocks,
     get positions() {
       return current.source.positions;
     },

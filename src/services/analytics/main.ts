@@ -36,7 +36,7 @@ Deno.exit(
         names: new Names(config.topicPrefix),
       };
       const counting = createCounting({ ...cluster, ...config, log });
-      const dashboard = createDashboard(cluster, counting);
+      const dashboard = createDashboard(cluster, counting, log);
       const { watch } = dashboard;
       let finished = false;
       const figures = (): Figures => {
@@ -60,7 +60,7 @@ Deno.exit(
       }
 
       const registry = new Registry();
-      registerMetrics(registry, figures);
+      registerMetrics(registry, figures, () => counting.clocks.off(Date.now()));
       const http = startHttp({
         hostname: config.httpHost,
         port: config.httpPort || config.dashboardPort,
