@@ -8,6 +8,8 @@ import { Unavailable } from "../store/database.ts";
 import type { Topic } from "../topology.ts";
 import { isBug } from "./attempt.ts";
 import { explain, isKafkaError } from "./client.ts";
+import { createAssigner } from "./group/assigner.ts";
+import { watchForeignMembers } from "./group/foreign_members.ts";
 import { watchHeartbeats } from "./heartbeats.ts";
 import { MAX_PART_BYTES } from "./in_parts.ts";
 import { Lane } from "./lane.ts";
@@ -53,6 +55,9 @@ export class Session {
   readonly #consumer: Consumer;
   readonly #offsets: StableOffsets;
   readonly #heartbeatMs: number;
+  readonly #assigner = createAssigner();
+  /** That another application leads the group; undefined while none does. */
+  #led: string | undefined;
   /** That the group's coordinator does not answer; undefined while it does. */
   #silence: string | undefined;
   /** Aborts when the group rebalances or the session ends: batches stop between two transactions. */
@@ -72,6 +77,7 @@ export class Session {
     this.#heartbeatMs = Math.floor(options.sessionTimeoutMs / 5);
     this.#consumer = kafka.consumer({
       groupId: this.#group,
+      partitionAssigners: [this.#assigner.create],
       sessionTimeout: options.sessionTimeoutMs,
       heartbeatInterval: this.#heartbeatMs,
       rebalanceTimeout: options.sessionTimeoutMs,
@@ -115,6 +121,15 @@ export class Session {
         this.#report();
       },
     });
+    const stopLooking = watchForeignMembers(consumer, {
+      group: this.#group,
+      topics: [...this.#topicByName.keys()],
+      onLed: (reason) => {
+        this.#led = reason;
+        this.#report();
+      },
+      log: this.options.log,
+    });
     const flushing = setInterval(() => void this.#flush({ force: false }), 500);
     try {
       await consumer.connect();
@@ -132,6 +147,7 @@ export class Session {
     } finally {
       clearInterval(flushing);
       stopWatching();
+      stopLooking();
       await this.#stop();
     }
   }
@@ -155,6 +171,7 @@ export class Session {
   }
 
   #onAssignment(assignment: Record<string, number[]>): void {
+    this.#assigner.owns(assignment);
     this.#handover = new AbortController();
     if (this.#stopping) this.#handover.abort();
     const mine = new Set(
@@ -307,7 +324,7 @@ export class Session {
 
   /** A lane that commits nothing gets on without the coordinator; the service does not. */
   #report(): void {
-    this.setState(this.#silence ?? this.#failures.why);
+    this.setState(this.#silence ?? this.#led ?? this.#failures.why);
   }
 
   async #flush(options: { force: boolean }): Promise<void> {
