@@ -15,8 +15,11 @@ export const positions = table("positions", "input", {
   /** Null where the brokers tell none. */
   cluster_id: "text",
   topic_id: "text",
+  /** -1: the group had committed nothing yet. */
   work_from: "integer",
   work_to: "integer",
+  /** The leader's epoch of the last record below `work_to`; null where it is not known. */
+  leader_epoch: "integer",
   /** Whoever took the partition over last; nobody else may move its position. */
   owner: "text",
 });
@@ -27,10 +30,16 @@ export interface TablePosition {
   /** Null where the brokers tell none. */
   readonly clusterId: string | null;
   readonly topicId: string | null;
+  /** -1: the group had committed nothing yet. */
   readonly workFrom: number;
   readonly workTo: number;
+  /** The leader's epoch of the last record below `workTo`; null where it is not known. */
+  readonly leaderEpoch: number | null;
   readonly owner: string;
 }
+
+/** Kafka's word for an offset that was never committed. */
+export const NOTHING_COMMITTED = -1;
 
 /** @param topic its name on the cluster */
 export function inputOf(topic: string, partition: number): string {
@@ -40,6 +49,17 @@ export function inputOf(topic: string, partition: number): string {
 /** A new owner's token. */
 export function newOwner(): string {
   return crypto.randomUUID();
+}
+
+/** The same tables, moved to an offset that the group has committed, by a new owner. */
+export function movedTo(position: TablePosition, offset: number): TablePosition {
+  return {
+    ...position,
+    workFrom: offset,
+    workTo: offset,
+    leaderEpoch: null,
+    owner: newOwner(),
+  };
 }
 
 /** @throws {Unavailable} the database does not answer */
@@ -55,7 +75,27 @@ export async function findPosition(
 export async function allPositions(database: Database): Promise<TablePosition[]> {
   const all: TablePosition[] = [];
   for await (const rows of database.scan(positions)) all.push(...rows.map(toPosition));
-  return all;
+  return all.filter(({ input }) => input !== EVERY_INPUT);
+}
+
+/** The key of a row that no input has: see `adoptInputs`. */
+const EVERY_INPUT = "*";
+
+/**
+ * These tables are older than the positions: an input without one is where its group is, whichever
+ * member looks at it first.
+ *
+ * @throws {Unavailable} the database does not answer; it may be written
+ */
+export async function adoptInputs(database: Database): Promise<void> {
+  const ids = { clusterId: null, topicId: null, leaderEpoch: null };
+  const row = toRow({ input: EVERY_INPUT, ...ids, workFrom: 0, workTo: 0, owner: "" });
+  await database.transaction((tx) => tx.insert(positions, [row]));
+}
+
+/** Whether `adoptInputs` was called. */
+export async function adoptsInputs(database: Database): Promise<boolean> {
+  return await findPosition(database, EVERY_INPUT) !== undefined;
 }
 
 /**
@@ -110,6 +150,7 @@ function toRow(position: TablePosition): Row<typeof positions> {
     topic_id: position.topicId,
     work_from: position.workFrom,
     work_to: position.workTo,
+    leader_epoch: position.leaderEpoch,
     owner: position.owner,
   };
 }
@@ -121,6 +162,7 @@ function toPosition(row: Row<typeof positions>): TablePosition {
     topicId: row.topic_id,
     workFrom: row.work_from!,
     workTo: row.work_to!,
+    leaderEpoch: row.leader_epoch,
     owner: row.owner!,
   };
 }

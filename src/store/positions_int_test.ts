@@ -1,10 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { table } from "./database.ts";
 import {
+  adoptInputs,
+  adoptsInputs,
   allPositions,
   findPosition,
   holdsRows,
   inputOf,
+  movedTo,
   positions,
   savePosition,
   type TablePosition,
@@ -19,13 +22,14 @@ const at = (workFrom: number, workTo: number, owner: string): TablePosition => (
   topicId: "topic",
   workFrom,
   workTo,
+  leaderEpoch: 4,
   owner,
 });
 
 eachStore("takePosition: the first owner writes it, and it is found again", async (place) => {
   const database = await place.open("validator", [positions]);
   assertEquals(await findPosition(database, input), undefined);
-  const first = { ...at(0, 0, "a"), clusterId: null, topicId: null };
+  const first = { ...at(0, 0, "a"), clusterId: null, topicId: null, leaderEpoch: null };
   assertEquals(await takePosition(database, first, undefined), true);
   assertEquals(await findPosition(database, input), first);
   const other = { ...at(7, 9, "b"), input: inputOf("orders.raw", 10) };
@@ -77,4 +81,22 @@ eachStore("holdsRows: whether any of the tables has a row", async (place) => {
   await database.transaction((tx) => tx.insert(work, [{ id: "a" }]));
   assertEquals(await holdsRows(database, [positions]), false);
   assertEquals(await holdsRows(database, [positions, work]), true);
+});
+
+eachStore("adoptInputs: noted once, and no input of that name", async (place) => {
+  const database = await place.open("validator", [positions]);
+  assertEquals(await adoptsInputs(database), false);
+  await adoptInputs(database);
+  await adoptInputs(database);
+  assertEquals(await adoptsInputs(database), true);
+  assertEquals(await allPositions(database), []);
+});
+
+eachStore("movedTo: what a reset writes, and the owner of before may not go on", async (place) => {
+  const database = await place.open("validator", [positions]);
+  await takePosition(database, at(5, 8, "a"), undefined);
+  const moved = movedTo(at(5, 8, "a"), 3);
+  assertEquals({ ...moved, owner: "" }, { ...at(3, 3, ""), leaderEpoch: null });
+  assertEquals(await takePosition(database, moved, "a"), true);
+  assertEquals(await savePosition(database, at(8, 9, "a")), false);
 });
