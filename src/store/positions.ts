@@ -12,7 +12,7 @@ import { type Database, type Row, type Table, table } from "./database.ts";
 export const positions = table("positions", "input", {
   /** `TOPIC/PARTITION`, the topic's name on the cluster. */
   input: "text",
-  /** Null where the brokers tell none. */
+  /** Null where it is not known. */
   cluster_id: "text",
   topic_id: "text",
   /** -1: the group had committed nothing yet. */
@@ -27,7 +27,7 @@ export const positions = table("positions", "input", {
 export interface TablePosition {
   /** See `inputOf`. */
   readonly input: string;
-  /** Null where the brokers tell none. */
+  /** Null where it is not known. */
   readonly clusterId: string | null;
   readonly topicId: string | null;
   /** -1: the group had committed nothing yet. */
@@ -51,10 +51,13 @@ export function newOwner(): string {
   return crypto.randomUUID();
 }
 
-/** The same tables, moved to an offset that the group has committed, by a new owner. */
-export function movedTo(position: TablePosition, offset: number): TablePosition {
+/** What a reset writes: the tables belong to `offset`, which the group has committed; by a new owner. */
+export function positionAt(input: string, offset: number): TablePosition {
   return {
-    ...position,
+    input,
+    // Those of now are written by whoever takes the partition over.
+    clusterId: null,
+    topicId: null,
     workFrom: offset,
     workTo: offset,
     leaderEpoch: null,

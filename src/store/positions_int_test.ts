@@ -7,7 +7,7 @@ import {
   findPosition,
   holdsRows,
   inputOf,
-  movedTo,
+  positionAt,
   positions,
   savePosition,
   type TablePosition,
@@ -92,11 +92,15 @@ eachStore("adoptInputs: noted once, and no input of that name", async (place) =>
   assertEquals(await allPositions(database), []);
 });
 
-eachStore("movedTo: what a reset writes, and the owner of before may not go on", async (place) => {
-  const database = await place.open("validator", [positions]);
-  await takePosition(database, at(5, 8, "a"), undefined);
-  const moved = movedTo(at(5, 8, "a"), 3);
-  assertEquals({ ...moved, owner: "" }, { ...at(3, 3, ""), leaderEpoch: null });
-  assertEquals(await takePosition(database, moved, "a"), true);
-  assertEquals(await savePosition(database, at(8, 9, "a")), false);
-});
+eachStore(
+  "positionAt: what a reset writes, and the owner of before may not go on",
+  async (place) => {
+    const database = await place.open("validator", [positions]);
+    await takePosition(database, at(5, 8, "a"), undefined);
+    const reset = positionAt(input, 3);
+    const { clusterId, topicId, workFrom, workTo, leaderEpoch } = reset;
+    assertEquals([clusterId, topicId, workFrom, workTo, leaderEpoch], [null, null, 3, 3, null]);
+    assertEquals(await takePosition(database, reset, "a"), true);
+    assertEquals(await savePosition(database, at(8, 9, "a")), false);
+  },
+);
