@@ -23,6 +23,7 @@ import type { EventOf, Handler } from "./message.ts";
 import type { ProcessorMetrics } from "./metrics.ts";
 import { watchPartitions } from "./partition_counts.ts";
 import { Session } from "./session.ts";
+import type { ServiceTables } from "./takeover/takeover.ts";
 
 export const GUARANTEES = ["exactly_once", "at_least_once"] as const;
 export type Guarantee = typeof GUARANTEES[number];
@@ -35,6 +36,8 @@ export interface ProcessorOptions {
   readonly names: Names;
   /** One for each topic that the topology says the service reads. */
   readonly handlers: { readonly [T in Topic]?: Handler<EventOf<T>> };
+  /** Absent: the service keeps none, and goes where its group is. */
+  readonly tables?: ServiceTables;
   readonly guarantee: Guarantee;
   /** How long the group waits for a member that says nothing. */
   readonly sessionTimeoutMs: number;
@@ -48,6 +51,8 @@ export interface ProcessorOptions {
   readonly requestTimeoutMs?: number;
   /** How old what is known of the topics may become; METADATA_MAX_AGE_MS unless said. */
   readonly metadataMaxAgeMs?: number;
+  /** How often the topics' ids are compared while nothing gives a reason to: 30,000 unless said. */
+  readonly topicCheckMs?: number;
   readonly log: Logger;
   readonly metrics: ProcessorMetrics;
 }

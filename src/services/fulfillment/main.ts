@@ -7,6 +7,7 @@ import {
   transactionFitsSession,
 } from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
+import { positions } from "../../store/positions.ts";
 import { runService } from "../service.ts";
 import { createFulfillmentHandlers } from "./handle.ts";
 import { joins } from "./store.ts";
@@ -19,14 +20,15 @@ Deno.exit(
     async run({ config, log, signal }) {
       const place = placeOf(config);
       const database = await whenAvailable(
-        () => openDatabase({ ...place, owner: "fulfillment", tables: [joins] }),
+        () => openDatabase({ ...place, owner: "fulfillment", tables: [joins, positions] }),
         signal,
         (reason) => log.warn(reason),
       );
       if (!database) return;
       const handlers = createFulfillmentHandlers({ database, now: Date.now });
+      const tables = { database, work: [joins] };
       try {
-        await runService({ service: "fulfillment", config, handlers, log, signal });
+        await runService({ service: "fulfillment", config, handlers, tables, log, signal });
       } finally {
         await database.close();
       }

@@ -7,9 +7,10 @@ import {
   transactionFitsSession,
 } from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
+import { positions } from "../../store/positions.ts";
 import { runService } from "../service.ts";
 import { createInventoryHandlers } from "./handle.ts";
-import { inventoryTables } from "./store.ts";
+import { inventoryTables, reservations } from "./store.ts";
 
 Deno.exit(
   await runProgram({
@@ -19,14 +20,16 @@ Deno.exit(
     async run({ config, log, signal }) {
       const place = placeOf(config);
       const database = await whenAvailable(
-        () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
+        () =>
+          openDatabase({ ...place, owner: "inventory", tables: [...inventoryTables, positions] }),
         signal,
         (reason) => log.warn(reason),
       );
       if (!database) return;
       const handlers = createInventoryHandlers({ database, now: Date.now });
+      const tables = { database, work: [reservations] };
       try {
-        await runService({ service: "inventory", config, handlers, log, signal });
+        await runService({ service: "inventory", config, handlers, tables, log, signal });
       } finally {
         await database.close();
       }
