@@ -18,8 +18,7 @@ export const BROWSER: Need = {
   tested: "the dashboard in a browser",
   missing() {
     if (onSystem() || PLATFORM === IN_NPM) return undefined;
-    return `there is no Chromium or Chrome, and npm has none for ${PLATFORM} ` +
-      `(install one; looked at ${PLACES.join(", ")})`;
+    return `there is no Chromium or Chrome, and npm has none for ${PLATFORM} (install one)`;
   },
 };
 
