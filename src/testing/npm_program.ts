@@ -2,8 +2,9 @@
  * Programs that tests need, from npm, for systems that have none: fetched when first needed, once.
  *
  * Each has a Deno project of its own in deploy/local, whose `deno.json` names the package and whose
- * `deno.lock` pins it. In ours they would be fetched for everybody who runs the demo or builds the image.
- * npm's own configuration says where packages come from; Deno's cache keeps them.
+ * `deno.lock` pins it (`deno install --lockfile-only` there renews it): in ours they would be fetched
+ * for everybody who runs the demo or builds the image. npm's own configuration says where packages
+ * come from; Deno's cache keeps them.
  */
 import { join, resolve } from "node:path";
 import process from "node:process";
