@@ -47,16 +47,23 @@ export function skippedLine(lines: string): string | undefined {
   return `SKIPPED ${skips.length} ${skips.length === 1 ? "test" : "tests"}: ${groups.join("; ")}`;
 }
 
-/** A need of a program on the PATH. */
+/** A need of a program on the PATH, which is looked for once. */
 export function program(name: string, tested: string, remedy: string): Need {
+  let found: boolean | undefined;
   return {
     tested,
     missing() {
-      try {
-        new Deno.Command(name, { args: ["--help"], stdout: "null", stderr: "null" }).outputSync();
-      } catch {
-        return `there is no ${name} (${remedy})`;
-      }
+      found ??= starts(name);
+      return found ? undefined : `there is no ${name} (${remedy})`;
     },
   };
+}
+
+function starts(name: string): boolean {
+  try {
+    new Deno.Command(name, { args: ["--help"], stdout: "null", stderr: "null" }).outputSync();
+    return true;
+  } catch {
+    return false;
+  }
 }
