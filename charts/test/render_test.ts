@@ -1,13 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse as parseDotenv } from "@std/dotenv";
 import { PROCESSORS } from "../../src/topology.ts";
-import { type Case, CASES, CHART, find, hasHelm, podsOf, render } from "./helm.ts";
+import { lacks } from "../../src/testing/skips.ts";
+import { type Case, CASES, CHART, find, HELM, podsOf, render } from "./helm.ts";
 
 const CONSUMERS = [...PROCESSORS, "analytics"];
 const project = (file: string) => Deno.readTextFileSync(`${CHART}../../${file}`);
 
 function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: `chart: ${name}`, ignore: !hasHelm, fn });
+  Deno.test({ name: `chart: ${name}`, ignore: lacks(HELM), fn });
 }
 
 /** Kinds and names; of Jobs without the digest of their pod; without topics and users. */

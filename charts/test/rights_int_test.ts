@@ -44,7 +44,8 @@ import {
   TOPICS,
   topicsReadBy,
 } from "../../src/topology.ts";
-import { hasHelm, render, type Resource } from "./helm.ts";
+import { lacks } from "../../src/testing/skips.ts";
+import { HELM, render, type Resource } from "./helm.ts";
 
 const ORDERS = 300;
 const TASK_LIMIT_MS = 90_000;
@@ -131,7 +132,7 @@ async function runTask(task: string, args: string[], env: Record<string, string>
 }
 
 Deno.test(
-  { name: "KafkaUsers: their rights are enough, and no more", ignore: !hasHelm },
+  { name: "KafkaUsers: their rights are enough, and no more", ignore: lacks(HELM) },
   async (t) => {
     const data = new URL(".data/", PROJECT).pathname;
     await Deno.mkdir(data, { recursive: true });

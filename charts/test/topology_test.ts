@@ -10,7 +10,8 @@ import {
   topicsReadBy,
   topicsWrittenBy,
 } from "../../src/topology.ts";
-import { type Case, hasHelm, render, type Resource } from "./helm.ts";
+import { lacks } from "../../src/testing/skips.ts";
+import { type Case, HELM, render, type Resource } from "./helm.ts";
 
 const SERVICES: Service[] = ["simulator", ...PROCESSORS, "analytics"];
 
@@ -121,7 +122,7 @@ for (const { name, prefix, namespace, cluster, users } of cases) {
 
   Deno.test({
     name: `KafkaUsers, ${name}: each service may do what the topology needs, and nothing else`,
-    ignore: !hasHelm,
+    ignore: lacks(HELM),
     async fn() {
       const rendered = (await render(name)).filter(({ kind }) => kind === "KafkaUser");
       const expected = [...SERVICES, ...users].map((user) => [
@@ -146,7 +147,7 @@ for (const { name, prefix, namespace, cluster, users } of cases) {
 
   Deno.test({
     name: `KafkaTopics, ${name}: as \`deno task topics\` creates them`,
-    ignore: !hasHelm,
+    ignore: lacks(HELM),
     async fn() {
       const partitions = 24;
       const rendered = (await render(name, ["--set", `topics.partitions=${partitions}`]))

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { CHART, hasHelm, helmTemplate, parseAll, run, valuesOf } from "./helm.ts";
+import { lacks } from "../../src/testing/skips.ts";
+import { CHART, HELM, helmTemplate, parseAll, run, valuesOf } from "./helm.ts";
 
 /** What must be refused: options of helm, and what its message has to name. */
 const REFUSED: Record<string, [string[], string]> = {
@@ -41,7 +42,7 @@ const REFUSED: Record<string, [string[], string]> = {
 for (const [what, [options, name]] of Object.entries(REFUSED)) {
   Deno.test({
     name: `values: refuses ${what}`,
-    ignore: !hasHelm,
+    ignore: lacks(HELM),
     async fn() {
       const { code, stderr } = await helmTemplate(options);
       assertEquals(code, 1);
@@ -95,7 +96,7 @@ Deno.test("values.yaml: has every value of the schema but the counts of replicas
   assertEquals(left, []);
 });
 
-Deno.test({ name: "helm lint --strict: nothing to say", ignore: !hasHelm }, async () => {
+Deno.test({ name: "helm lint --strict: nothing to say", ignore: lacks(HELM) }, async () => {
   for (const name of ["default", "keda"] as const) {
     const { code, stdout } = await run(["helm", "lint", "--strict", CHART, ...valuesOf(name)]);
     assertEquals(code, 0, stdout);
