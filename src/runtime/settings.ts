@@ -48,6 +48,20 @@ export const kafkaSettings = {
   }),
 };
 
+/** Kafka's codecs, in the order of their numbers. */
+export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+export type Compression = typeof COMPRESSIONS[number];
+
+/** What every process has that writes messages. */
+export const compressionSettings = {
+  compression: choice({
+    env: "COMPRESSION",
+    fallback: "none",
+    words: COMPRESSIONS,
+    help: `how messages are written: ${COMPRESSIONS.join(", ")}; all of them are read`,
+  }),
+};
+
 /** Where Kafka is, and who we are there. */
 export interface KafkaAccess {
   /** `host:port` of some brokers of the cluster. */
@@ -56,17 +70,19 @@ export interface KafkaAccess {
   readonly caPem?: string | undefined;
   /** Absent: no authentication. */
   readonly login?: { readonly username: string; readonly password: string } | undefined;
+  /** How what is written is compressed; absent: not at all. */
+  readonly compression?: Compression | undefined;
 }
 
 /** The access that the settings describe, once `loginIsWhole` has found nothing. */
 export function kafkaAccess(
-  config: Pick<
-    Config<typeof kafkaSettings>,
-    "brokers" | "caPem" | "saslUsername" | "saslPassword"
-  >,
+  config:
+    & Pick<Config<typeof kafkaSettings>, "brokers" | "caPem" | "saslUsername" | "saslPassword">
+    & Partial<Config<typeof compressionSettings>>,
 ): KafkaAccess {
-  const { brokers, caPem, saslUsername: username, saslPassword: password } = config;
-  return { brokers, caPem, login: password === undefined ? undefined : { username, password } };
+  const { brokers, caPem, saslUsername: username, saslPassword: password, compression } = config;
+  const login = password === undefined ? undefined : { username, password };
+  return { brokers, caPem, login, compression };
 }
 
 /** A name without a password, or the other way round, is half a login. */
@@ -175,6 +191,7 @@ export const serviceSettings = {
 /** What the four services have that consume, transform and produce. */
 export const processorSettings = {
   ...serviceSettings,
+  ...compressionSettings,
   ...storeSettings,
   guarantee: choice({
     env: "PROCESSING_GUARANTEE",

@@ -5,8 +5,9 @@
 // First: it mends modules before kafkajs loads them.
 import "./mends.ts";
 import { Kafka, logLevel } from "kafkajs";
-import type { KafkaAccess } from "../runtime/settings.ts";
+import type { Compression, KafkaAccess } from "../runtime/settings.ts";
 import { ProducerError } from "./producer/errors.ts";
+import { UnreadableBatch } from "./unreadable.ts";
 
 export interface ClientOptions {
   /** How long an answer may take: 15,000 unless said. */
@@ -24,11 +25,11 @@ const REQUEST_TIMEOUT_MS = 15_000;
  * @param clientId what the broker's logs and metrics call this process
  */
 export function createClient(
-  { brokers, caPem, login }: KafkaAccess,
+  { brokers, caPem, login, compression = "none" }: KafkaAccess,
   clientId: string,
   { requestTimeoutMs = REQUEST_TIMEOUT_MS }: ClientOptions = {},
 ): Kafka {
-  return new Kafka({
+  const kafka = new Kafka({
     brokers: fromAnyOf(brokers),
     clientId,
     ...caPem && { ssl: { ca: [caPem] } },
@@ -39,6 +40,15 @@ export function createClient(
     logLevel: logLevel.NOTHING,
     logCreator: () => () => {},
   });
+  compressions.set(kafka, compression);
+  return kafka;
+}
+
+const compressions = new WeakMap<Kafka, Compression>();
+
+/** How what a client writes is compressed. */
+export function compressionOf(kafka: Kafka): Compression {
+  return compressions.get(kafka) ?? "none";
 }
 
 /**
@@ -58,7 +68,7 @@ export function explain(error: unknown): string {
 
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */
 export function isKafkaError(error: unknown): boolean {
-  return error instanceof ProducerError ||
+  return error instanceof ProducerError || error instanceof UnreadableBatch ||
     error instanceof Error && error.name.startsWith("KafkaJS");
 }
 

@@ -11,6 +11,7 @@ import { createClient, isKafkaError } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
 import { openLogReader } from "./log_reader.ts";
+import { sentenceOf, UnreadableBatch } from "./unreadable.ts";
 
 export interface EventLogOptions {
   readonly access: KafkaAccess;
@@ -48,6 +49,8 @@ export interface EventLog {
 }
 
 const RETRY_MS = 500;
+/** A batch of which nobody knows where it ends. */
+const UNREADABLE_RETRY_MS = 5_000;
 /** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
 const FETCH_BYTES = 1024 * 1024;
 
@@ -88,6 +91,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
         follow,
         fetchBytes: FETCH_BYTES,
         onPosition,
+        onUnreadable: (batch) => log.warn(`${sentenceOf(batch, batch)}; left out`),
         signal,
       });
       for await (const batch of batches) {
@@ -116,7 +120,9 @@ export function createEventLog(options: EventLogOptions): EventLog {
         return await readTopic(topic, follow, signal);
       } catch (error) {
         if (!isKafkaError(error)) throw error;
-        await pause(RETRY_MS, signal);
+        const unreadable = error instanceof UnreadableBatch;
+        if (unreadable) setState(error.message);
+        await pause(unreadable ? UNREADABLE_RETRY_MS : RETRY_MS, signal);
       }
     }
   }

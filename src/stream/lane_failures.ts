@@ -7,12 +7,15 @@
 import { Unavailable } from "../store/database.ts";
 import { explain } from "./client.ts";
 import { ProducerError } from "./producer/errors.ts";
+import { UnreadableBatch } from "./unreadable.ts";
 
 const QUIET_FAILURES = 4;
 /** After a failed transaction; each time twice as long as the time before. */
 const REST_MS = { first: 100, most: 3_000 };
 /** After a handler stayed Unavailable, which took its own attempts already. */
 const UNAVAILABLE_REST_MS = 3_000;
+/** A batch that cannot be read: until another replica leads, or a person decides. */
+const UNREADABLE_REST_MS = 3_000;
 
 interface Failures {
   /** In a row. */
@@ -33,6 +36,10 @@ export class LaneFailures {
     if (error instanceof Unavailable) {
       this.#byLane.set(lane, { count, why: error.message });
       return UNAVAILABLE_REST_MS;
+    }
+    if (error instanceof UnreadableBatch) {
+      this.#byLane.set(lane, { count, why: error.message });
+      return UNREADABLE_REST_MS;
     }
     const hopeless = error instanceof ProducerError && error.remedy === "end";
     const isLate = error instanceof ProducerError && error.type === "DELIVERY_TIMEOUT";

@@ -12,6 +12,7 @@ import {
   mendOffsetReset,
   mendReadCommitted,
 } from "./mends/consumer.ts";
+import { mendCodecs, mendRecordBatches } from "./mends/record_batches.ts";
 import {
   mendLeaderlessPartitions,
   mendLookups,
@@ -20,6 +21,8 @@ import {
 } from "./mends/metadata.ts";
 
 mendReadCommitted();
+mendRecordBatches();
+mendCodecs();
 mendLeaderlessPartitions();
 mendFetchVersion();
 mendConnections();

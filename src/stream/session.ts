@@ -15,7 +15,9 @@ import { LaneFailures } from "./lane_failures.ts";
 import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
 import { createStableOffsets, type StableOffsets } from "./stable_offsets.ts";
 import type { ProcessorOptions } from "./processor.ts";
+import { Skips } from "./skips.ts";
 import { transform } from "./transform.ts";
+import { sentenceOf, type Unreadable, UnreadableBatch, unreadableOf } from "./unreadable.ts";
 
 /** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
 const FETCH_BYTES = 3 * 1024 * 1024;
@@ -52,6 +54,7 @@ export class Session {
   readonly #group: string;
   readonly #consumer: Consumer;
   readonly #offsets: StableOffsets;
+  readonly #skips: Skips;
   readonly #heartbeatMs: number;
   /** That the group's coordinator does not answer; undefined while it does. */
   #silence: string | undefined;
@@ -69,6 +72,7 @@ export class Session {
     this.#group = options.names.group(options.service);
     this.#topicByName = new Map(topics.map((topic) => [options.names.topic(topic), topic]));
     this.#offsets = createStableOffsets(kafka, this.#group);
+    this.#skips = new Skips(kafka, options.service, options.names);
     this.#heartbeatMs = Math.floor(options.sessionTimeoutMs / 5);
     this.#consumer = kafka.consumer({
       groupId: this.#group,
@@ -259,16 +263,18 @@ export class Session {
       });
       return;
     }
-    const messages = batch.messages.filter(({ offset }) => Number(offset) >= position);
-    if (messages.length === 0) return resolveOffset(batch.lastOffset());
+    const fetched = batch.messages.filter(({ offset }) => Number(offset) >= position);
+    if (fetched.length === 0) return resolveOffset(batch.lastOffset());
+    const stop = fetched.findIndex((message) => unreadableOf(message));
+    const messages = stop < 0 ? fetched : fetched.slice(0, stop);
     for (let from = 0; from < messages.length && goOn(); from += maxBatch) {
       const chunk = messages.slice(from, from + maxBatch);
-      const isLast = from + maxBatch >= messages.length;
+      const isLast = stop < 0 && from + maxBatch >= messages.length;
       const lastOffset = chunk.at(-1)!.offset;
       // After the last message may come a control record, which nobody sees: step over it, too.
       const nextOffset = Number(isLast ? batch.lastOffset() : lastOffset) + 1;
       const stopTimer = metrics.batchSeconds.startTimer();
-      const outputs = await transform(this.options, {
+      const { outputs, report } = await transform(this.options, {
         topic: this.#topicOf(batch.topic),
         topicName: batch.topic,
         partition: batch.partition,
@@ -276,11 +282,31 @@ export class Session {
       }, handover);
       await lane.advance(outputs, nextOffset);
       stopTimer();
+      report();
       metrics.messages.inc({ topic: this.#topicOf(batch.topic) }, chunk.length);
       resolveOffset(lastOffset);
       this.#failures.clear(nameOf(batch));
       this.#report();
     }
+    if (stop >= 0 && goOn()) await this.#stepOver(lane, payload, unreadableOf(fetched[stop]!)!);
+  }
+
+  /**
+   * A batch that cannot be read is left behind when a person has decided so, and no earlier.
+   *
+   * @throws {UnreadableBatch} nobody has
+   */
+  async #stepOver(lane: Lane, payload: EachBatchPayload, unreadable: Unreadable): Promise<void> {
+    const { batch, resolveOffset } = payload;
+    const { log, metrics } = this.options;
+    const next = await this.#skips.nextAfter(batch, unreadable);
+    await lane.advance([], next);
+    await lane.flush({ force: true });
+    log.warn(`${sentenceOf(batch, unreadable)}: left behind, as \`deno task dlq skip\` told`);
+    metrics.deadLetters.inc({ reason: "unreadable" });
+    resolveOffset(String(next - 1));
+    this.#failures.clear(nameOf(batch));
+    this.#report();
   }
 
   #onFailure(
@@ -294,12 +320,13 @@ export class Session {
       this.#crash({ error, fatal: true });
       return;
     }
-    if (!unavailable) metrics.laneRestarts.inc();
+    const isUnreadable = error instanceof UnreadableBatch;
+    if (!unavailable && !isUnreadable) metrics.laneRestarts.inc();
     if (handover.aborted) return;
     const name = nameOf(batch);
     const restMs = this.#failures.add(name, error);
     if (this.#failures.why) this.#report();
-    log.debug(`${name}: ${explain(error)}; taking it over again`);
+    if (!isUnreadable) log.debug(`${name}: ${explain(error)}; taking it over again`);
     // It alone rests; the other lanes go on.
     const resume = pausePartition();
     void pause(restMs, handover).then(resume);

@@ -21,6 +21,12 @@ export interface Chunk {
   readonly messages: readonly KafkaMessage[];
 }
 
+export interface Transformed {
+  readonly outputs: TopicMessages[];
+  /** Counts and logs what was published: for when it is committed, however often it was tried. */
+  readonly report: () => void;
+}
+
 /**
  * @param signal gives up between two attempts when it aborts
  * @throws {Unavailable} something that the handler depends on does not answer; and whatever is a bug
@@ -29,7 +35,7 @@ export async function transform(
   options: Options,
   { topic, topicName, partition, messages }: Chunk,
   signal: AbortSignal,
-): Promise<TopicMessages[]> {
+): Promise<Transformed> {
   const { handlers, names, service } = options;
   const received: Received[] = [];
   const faulty: DeadLetter[] = [];
@@ -52,14 +58,21 @@ export async function transform(
     ? { events: [] }
     : await attempt(handler, received, signal);
 
+  const letters = [...faulty, ...handled.deadLetters ?? []];
   const outputs = new Outputs();
   publishEvents(options, outputs, handled, received, partition);
-  publishLetters(options, outputs, [...faulty, ...handled.deadLetters ?? []], topicName);
-  return outputs.byTopic();
+  publishLetters(options, outputs, letters, topicName);
+  return {
+    outputs: outputs.byTopic(),
+    report: () => report(options, handled.events, letters, topicName),
+  };
 }
 
+/** A trace's id has 55 characters; what is much longer is none, and may not fit the output topic. */
+const MAX_TRACE = 256;
+
 function publishEvents(
-  { names, metrics }: Options,
+  { names }: Options,
   outputs: Outputs,
   handled: Handled,
   received: readonly Received[],
@@ -68,7 +81,7 @@ function publishEvents(
   const traces = new Map<string, string>();
   for (const { event, raw } of received) {
     const trace = raw.headers.traceparent;
-    if (trace) traces.set(event.orderId, trace);
+    if (trace && trace.length <= MAX_TRACE) traces.set(event.orderId, trace);
   }
   for (const event of handled.events) {
     const traceparent = traces.get(event.orderId);
@@ -78,22 +91,32 @@ function publishEvents(
       partition,
       headers: traceparent ? { traceparent } : {},
     });
-    metrics.events.inc({ event: event.type });
   }
 }
 
 function publishLetters(
-  { names, service, metrics, log }: Options,
+  { names, service }: Options,
   outputs: Outputs,
   letters: readonly DeadLetter[],
   topicName: string,
 ): void {
   const time = new Date().toISOString();
   for (const letter of letters) {
-    const { partition, raw, fault, attempts = 1 } = letter;
+    const { attempts = 1 } = letter;
     const from = { topic: topicName, group: names.group(service), attempts, time };
     outputs.to(names.topic(deadLetterTopicOf(service)))
       .push({ ...toDeadLetterMessage(letter, from), partition: 0 });
+  }
+}
+
+function report(
+  { metrics, log }: Options,
+  events: Handled["events"],
+  letters: readonly DeadLetter[],
+  topicName: string,
+): void {
+  for (const { type } of events) metrics.events.inc({ event: type });
+  for (const { partition, raw, fault } of letters) {
     metrics.deadLetters.inc({ reason: fault.reason });
     log.warn(
       `dead letter: ${topicName} partition ${partition} offset ${raw.offset}: ` +

@@ -34,8 +34,9 @@ Deno.exit(
         access: kafkaAccess(config),
         clientId: config.memberName || `analytics-${Deno.pid}`,
         names: new Names(config.topicPrefix),
+        log,
       };
-      const counting = createCounting({ ...cluster, ...config, log });
+      const counting = createCounting({ ...cluster, ...config });
       const dashboard = createDashboard(cluster, counting);
       const { watch } = dashboard;
       let finished = false;

@@ -1,5 +1,6 @@
 /** The dashboard's server side as one: what it watches while it runs, and its routes. */
 import { pause } from "../../../runtime/stop.ts";
+import type { Logger } from "../../../runtime/log.ts";
 import type { KafkaAccess } from "../../../runtime/settings.ts";
 import type { Names } from "../../../topology.ts";
 import type { Counting } from "../counting.ts";
@@ -19,7 +20,7 @@ export interface Dashboard {
 }
 
 export function createDashboard(
-  cluster: { access: KafkaAccess; clientId: string; names: Names },
+  cluster: { access: KafkaAccess; clientId: string; names: Names; log: Logger },
   counting: Counting,
 ): Dashboard {
   const flows = new Flows();
