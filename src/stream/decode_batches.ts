@@ -48,9 +48,6 @@ const CONTROL = 0x20;
 /** Of a batch whose end is not known: a reader must not step over it, wherever it is. */
 const NO_END = "9223372036854775807";
 
-/** Where such a batch ends, nothing behind it can tell. */
-export const WRONG_LENGTH = "its length is wrong";
-
 /** @param bytes whole batches, of which the last may be cut off by the size of the fetch */
 export function decodeBatches(bytes: Buffer): DecodedRecord[] {
   const records: DecodedRecord[] = [];
@@ -59,7 +56,7 @@ export function decodeBatches(bytes: Buffer): DecodedRecord[] {
     // A broker never cuts off the first.
     if (end > bytes.length && at > 0) break;
     if (end > bytes.length || end < at + HEADER_BYTES) {
-      records.push(standIn(bytes.subarray(at, at + HEADER_BYTES), undefined, WRONG_LENGTH));
+      records.push(endless(bytes.subarray(at, at + HEADER_BYTES), "its length is wrong"));
       break;
     }
     const batch = bytes.subarray(at, end);
@@ -106,8 +103,27 @@ function standIn(
     headers: {},
     isControlRecord: false,
     batchContext,
-    unreadable: { offset: Number(batch.readBigInt64BE(0)), next, why, bytes: batch },
+    unreadable: {
+      offset: Number(batch.readBigInt64BE(0)),
+      next,
+      endless: false,
+      why,
+      bytes: batch,
+    },
   };
+}
+
+/** What stands for a batch of which nobody knows where it ends. */
+function endless(header: Buffer, why: string): DecodedRecord {
+  const record = standIn(header, undefined, why);
+  return { ...record, unreadable: { ...record.unreadable!, endless: true } };
+}
+
+/** What stands for all that the broker itself cannot read, and does not send. */
+export function unsent(why: string): DecodedRecord {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeBigInt64BE(-1n, 0);
+  return endless(header, why);
 }
 
 function contextOf(batch: Buffer): BatchContext {

@@ -8,11 +8,11 @@
 import "./mends.ts";
 import type { Kafka } from "kafkajs";
 import KafkaBatch from "kafkajs/src/consumer/batch.js";
-import { WRONG_LENGTH } from "./decode_batches.ts";
 import { LeaderUnknown, logEnds, partitionsOf, withLeaders } from "./log_ends.ts";
 import type { RawMessage } from "./message.ts";
 import { type Broker, type Cluster, createCluster } from "./producer/cluster.ts";
 import {
+  ENDLESS,
   type LocatedUnreadable,
   sentenceOf,
   type Unreadable,
@@ -162,11 +162,9 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     batch: Unreadable,
   ): Promise<LocatedUnreadable> {
     if (batch.next !== undefined) return { ...batch, topic, partition, next: batch.next };
-    const found = await unreadableAt(topic, partition, batch.offset);
+    const found = batch.endless ? undefined : await unreadableAt(topic, partition, batch.offset);
     if (found?.offset === batch.offset) return found;
-    throw new UnreadableBatch(
-      `${sentenceOf({ topic, partition }, batch)}; where it ends is not known`,
-    );
+    throw new UnreadableBatch(`${sentenceOf({ topic, partition }, batch)}; ${ENDLESS}`);
   }
 
   async function unreadableAt(
@@ -183,13 +181,8 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     const [first] = (new KafkaBatch(topic, String(offset), data) as KafkaBatch).messages;
     const batch = first && unreadableOf(first);
     if (!batch) return undefined;
-    if (batch.why === WRONG_LENGTH) {
-      throw new UnreadableBatch(
-        `${
-          sentenceOf({ topic, partition }, batch)
-        }, so that where it ends is not known: let another ` +
-          "replica lead, or delete the records up to one that can be read (kafka-delete-records.sh)",
-      );
+    if (batch.endless) {
+      throw new UnreadableBatch(`${sentenceOf({ topic, partition }, batch)}; ${ENDLESS}`);
     }
     // Nothing is behind it that could be read.
     const next = batch.next ?? Number(data.lastStableOffset);

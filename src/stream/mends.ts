@@ -12,7 +12,7 @@ import {
   mendOffsetReset,
   mendReadCommitted,
 } from "./mends/consumer.ts";
-import { mendCodecs, mendRecordBatches } from "./mends/record_batches.ts";
+import { mendCodecs, mendFetchErrors, mendRecordBatches } from "./mends/record_batches.ts";
 import {
   mendLeaderlessPartitions,
   mendLookups,
@@ -22,6 +22,7 @@ import {
 
 mendReadCommitted();
 mendRecordBatches();
+mendFetchErrors();
 mendCodecs();
 mendLeaderlessPartitions();
 mendFetchVersion();

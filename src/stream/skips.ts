@@ -9,7 +9,7 @@ import { DEAD_LETTER_HEADERS, sha256 } from "./dead_letters.ts";
 import { deadLetterTopicOf, type Names, type Processor } from "../topology.ts";
 import { explain, isKafkaError } from "./client.ts";
 import { openLogReader } from "./log_reader.ts";
-import { sentenceOf, type Unreadable, UnreadableBatch } from "./unreadable.ts";
+import { ENDLESS, sentenceOf, type Unreadable, UnreadableBatch } from "./unreadable.ts";
 
 const UNREADABLE: DeadLetterReason = "unreadable";
 
@@ -35,6 +35,8 @@ export class Skips {
     { topic, partition }: { topic: string; partition: number },
     batch: Unreadable,
   ): Promise<number> {
+    const what = sentenceOf({ topic, partition }, batch);
+    if (batch.endless) throw new UnreadableBatch(`${what}; the partition rests: ${ENDLESS}`);
     const reading = this.#last.then(() => this.#readOn());
     this.#last = reading.catch(() => {});
     const failure = await reading.then(() => undefined, (error) => ({ error }));
@@ -47,7 +49,7 @@ export class Skips {
       ? ` (whether that was done is not known: ${explain(failure.error)})`
       : "";
     throw new UnreadableBatch(
-      `${sentenceOf({ topic, partition }, batch)}; the partition rests. \`deno task dlq skip ` +
+      `${what}; the partition rests. \`deno task dlq skip ` +
         `${this.service} ${topic} ${partition}@${batch.offset}\` goes past it and keeps its bytes` +
         unknown,
     );

@@ -5,13 +5,15 @@
  */
 
 export interface Unreadable {
-  /** The first offset that it takes. */
+  /** The first offset that it takes; -1: where the broker was asked to read on. */
   readonly offset: number;
   /**
    * The offset after its last: of the batch behind it, or what it says itself when its checksum is
    * right. Undefined: only more of the log can tell.
    */
   readonly next: number | undefined;
+  /** Nothing in the log tells where it ends. */
+  readonly endless: boolean;
   /** What is wrong, for people: `its checksum is wrong`. */
   readonly why: string;
   /** The whole batch, as it is in the log. */
@@ -37,12 +39,17 @@ export function sentenceOf(
   { offset, next, why }: Unreadable,
 ): string {
   const offsets = next === undefined
-    ? `from offset ${offset}`
+    ? offset < 0 ? "" : ` from offset ${offset}`
     : next === offset + 1
-    ? `offset ${offset}`
-    : `offsets ${offset} to ${next - 1}`;
-  return `${topic}/${partition} ${offsets} cannot be read: ${why}`;
+    ? ` offset ${offset}`
+    : ` offsets ${offset} to ${next - 1}`;
+  return `${topic}/${partition}${offsets} cannot be read: ${why}`;
 }
+
+/** The way past a batch of which nobody knows where it ends. */
+export const ENDLESS =
+  "where it ends is not known. Let another replica lead, or delete the records " +
+  "up to one that can be read (kafka-delete-records.sh)";
 
 /** What stands for an unreadable batch among the records of a fetch, and undefined of a record. */
 export function unreadableOf(record: object): Unreadable | undefined {

@@ -126,7 +126,13 @@ Deno.test("a batch that cannot be read", async (t) => {
   const worlds = await Promise.all(
     CASES.map(async (situation) => ({ ...situation, ...await publishOrders(bootstrap) })),
   );
+  const unsent = await publishOrders(bootstrap);
   await broker.stop();
+  await damageLog(`${broker.directory}/log/${unsent.topic}-0`, {
+    batch: 1,
+    // The format of 2014: the broker wants to convert it, and fails.
+    damage: (batch) => void batch.writeInt8(1, 16),
+  });
   for (const { topic, ...situation } of worlds) {
     await damageLog(`${broker.directory}/log/${topic}-0`, situation);
   }
@@ -194,6 +200,31 @@ Deno.test("a batch that cannot be read", async (t) => {
       },
     );
   }
+
+  await t.step(
+    "what the broker itself cannot read: its partition rests, and nobody can skip it",
+    async () => {
+      const lines: string[] = [];
+      const note = (line: unknown) => void lines.push(String(line));
+      const validator = startValidator(bootstrap, unsent.names, refuse, {
+        log: { debug: note, info: note, warn: note } as unknown as Logger,
+      });
+      const reason = () => validator.processor.notReady() ?? "";
+      await until("it rests", () => reason().includes("UNKNOWN_SERVER_ERROR"), LIMIT_MS);
+      assertStringIncludes(reason(), "kafka-delete-records.sh");
+      const outcomes = async () =>
+        (await readAll(unsent.kafka, unsent.names.topic("orders.outcomes"))).length;
+      await until("the others go on", async () => await outcomes() >= SIZE + 1);
+      await validator.stop();
+      assertEquals(lines.filter((line) => line.startsWith("assigned")).length, 1, lines.join("\n"));
+      const skipped = await runCommand("dlq/main.ts", ["skip", "validator", "orders.raw", "0@3"], {
+        bootstrap,
+        prefix: unsent.names.prefix,
+      });
+      assertEquals(skipped.code, 1);
+      assertMatch(skipped.stderr, /where it ends is not known/);
+    },
+  );
 
   await t.step(
     "its letter is listed and discarded, not replayed; trace says what it left out",

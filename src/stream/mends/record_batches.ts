@@ -1,7 +1,7 @@
 /** What kafkajs makes of the bytes that a fetch brings. */
 import { COMPRESSIONS } from "../../runtime/settings.ts";
 import { compress, decompress, idOf } from "../compression.ts";
-import { decodeBatches, MAGIC, MAGIC_AT } from "../decode_batches.ts";
+import { decodeBatches, MAGIC, MAGIC_AT, unsent } from "../decode_batches.ts";
 import { replaceModule, require } from "./modules.ts";
 
 interface Decoder {
@@ -28,6 +28,35 @@ export function mendRecordBatches(): void {
       return decodeBatches(bytes);
     },
   );
+}
+
+/** By Kafka's numbers, what a broker answers that cannot read its own log. */
+const BROKEN_LOG = new Map([
+  [-1, "the broker fails at it (UNKNOWN_SERVER_ERROR)"],
+  [2, "the broker finds it damaged (CORRUPT_MESSAGE)"],
+]);
+
+interface FetchAnswer {
+  readonly responses: readonly {
+    readonly partitions: { errorCode: number; messages: unknown[] }[];
+  }[];
+}
+
+/** One partition that its broker cannot read fails the fetch of all partitions. */
+export function mendFetchErrors(): void {
+  const response = require("kafkajs/src/protocol/requests/fetch/v1/response.js") as {
+    parse: (answer: FetchAnswer) => Promise<unknown>;
+  };
+  const { parse } = response;
+  response.parse = (answer) => {
+    for (const partition of answer.responses.flatMap(({ partitions }) => partitions)) {
+      const why = BROKEN_LOG.get(partition.errorCode);
+      if (why === undefined) continue;
+      partition.errorCode = 0;
+      partition.messages = [unsent(why)];
+    }
+    return parse(answer);
+  };
 }
 
 /** For the old message format: it has gzip alone. */
