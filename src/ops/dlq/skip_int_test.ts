@@ -2,40 +2,21 @@
  * Batches that cannot be read. A broker takes none, so they are damaged in its log, as a failing disk
  * does it; then every reader meets them.
  */
-import {
-  assert,
-  assertEquals,
-  assertMatch,
-  assertRejects,
-  assertStringIncludes,
-} from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
 import { startTestBroker } from "../../local/testing.ts";
 import type { Logger } from "../../runtime/log.ts";
-import { createClient } from "../../stream/client.ts";
-import { crc32c } from "../../stream/compression.ts";
+import type { createClient } from "../../stream/client.ts";
 import { DEAD_LETTER_HEADERS } from "../../stream/dead_letters.ts";
-import { createEventLog } from "../../stream/event_log.ts";
 import { createProcessorMetrics } from "../../stream/metrics.ts";
 import { committedOffsets } from "../../stream/offsets.ts";
-import { type Guarantee } from "../../stream/processor.ts";
-import { Producer } from "../../stream/producer/producer.ts";
-import { createTail } from "../../stream/tail.ts";
-import {
-  freshTopics,
-  placed,
-  publication,
-  readAll,
-  refuse,
-  startValidator,
-  until,
-} from "../../stream/testing.ts";
-import { UnreadableBatch } from "../../stream/unreadable.ts";
+import type { Guarantee } from "../../stream/processor.ts";
+import { placed, readAll, refuse, startValidator, until } from "../../stream/testing.ts";
+import { damageLog, withChecksum } from "../../stream/testing/damaged_log.ts";
 import type { Names } from "../../topology.ts";
 import { runCommand } from "../testing.ts";
+import { BATCHES, publishOrders, readersSay, SIZE } from "./testing.ts";
 
-const BATCHES = 3;
-const SIZE = 3;
 const LIMIT_MS = 60_000;
 
 interface Case {
@@ -46,8 +27,6 @@ interface Case {
   readonly damage: (batch: Buffer) => void;
   readonly why: string;
 }
-
-const withChecksum = (batch: Buffer) => batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
 
 const CASES: readonly Case[] = [
   {
@@ -85,38 +64,6 @@ const CASES: readonly Case[] = [
     why: "its lz4 data is damaged (it is not valid)",
   },
 ];
-
-/** Changes a batch in a partition's log; the broker must be stopped. */
-async function damageLog(
-  directory: string,
-  { batch: index, damage }: Pick<Case, "batch" | "damage">,
-): Promise<void> {
-  const file = `${directory}/00000000000000000000.log`;
-  const bytes = Buffer.from(await Deno.readFile(file));
-  let at = 0;
-  for (let i = 0; i < index; i++) at += 12 + bytes.readInt32BE(at + 8);
-  damage(bytes.subarray(at, at + 12 + bytes.readInt32BE(at + 8)));
-  await Deno.writeFile(file, bytes);
-}
-
-/** Nine orders in partition 0, in three batches, and one in partition 1. */
-async function publishOrders(bootstrap: string) {
-  const { kafka, names } = await freshTopics(bootstrap, 2);
-  const topic = names.topic("orders.raw");
-  const producer = await Producer.open(kafka, { deliveryTimeoutMs: 30_000 });
-  const send = (partition: number, sequences: readonly number[]) =>
-    producer.send([{
-      topic,
-      messages: sequences.map((sequence) => {
-        const { key, value } = publication(placed(sequence));
-        return { key, value: value && Buffer.from(value), partition };
-      }),
-    }]);
-  for (let i = 0; i < BATCHES; i++) await send(0, [0, 1, 2].map((n) => i * SIZE + n));
-  await send(1, [100]);
-  await producer.close();
-  return { kafka, names, topic };
-}
 
 const idsOf = (sequences: readonly number[]) => sequences.map((n) => placed(n).orderId);
 
@@ -268,51 +215,6 @@ Deno.test("a batch that cannot be read", async (t) => {
     }
   });
 });
-
-/** The readers that look on say what they leave out; the plain log reader refuses. */
-async function readersSay(
-  bootstrap: string,
-  { kafka, names, topic }: { kafka: ReturnType<typeof createClient>; names: Names; topic: string },
-  expected: readonly string[],
-  place: string,
-): Promise<void> {
-  await assertRejects(() => readAll(kafka, topic), UnreadableBatch, "cannot be read");
-  const seen: Record<string, string[]> = { "event log": [], tail: [] };
-  const warned: Record<string, string[]> = { "event log": [], tail: [] };
-  const options = (reader: string) => ({
-    access: { brokers: [bootstrap] },
-    clientId: "test",
-    names,
-    log: {
-      info() {},
-      debug() {},
-      warn: (line: unknown) => void warned[reader]!.push(String(line)),
-    } as unknown as Logger,
-    onEvents: (all: readonly { orderId: string }[]) =>
-      void seen[reader]!.push(...all.map(({ orderId }) => orderId)),
-  });
-  const eventLog = createEventLog({ ...options("event log"), topics: ["orders.raw"] });
-  await eventLog.readToEnd(new AbortController().signal);
-  const stop = new AbortController();
-  const tail = createTail({
-    ...options("tail"),
-    // A group of its own beside the validator's.
-    names: Object.assign(Object.create(names), { group: () => `${names.prefix}tail` }),
-    service: "validator",
-    drainTimeoutMs: 10_000,
-  });
-  const reading = tail.run(stop.signal);
-  await until("the tail has read all", () => seen.tail!.length >= expected.length, LIMIT_MS);
-  await until("the tail has said it", () => warned.tail!.length > 0);
-  stop.abort();
-  await reading;
-  for (const reader of Object.keys(seen)) {
-    assertEquals(seen[reader]!.toSorted(), expected.toSorted(), reader);
-    const lines = warned[reader]!.filter((line) => line.includes("cannot be read"));
-    assertEquals(lines.length, 1, `${reader}: ${warned[reader]}`);
-    assertStringIncludes(lines[0]!, place);
-  }
-}
 
 async function committed(
   kafka: ReturnType<typeof createClient>,
