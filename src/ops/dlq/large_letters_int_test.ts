@@ -17,6 +17,7 @@ import {
   startValidator,
   until,
 } from "../../stream/testing.ts";
+import { openTransactionalSender } from "../../stream/transaction.ts";
 import type { Names } from "../../topology.ts";
 import { runCommand } from "../testing.ts";
 
@@ -177,6 +178,18 @@ Deno.test("dead letters: whatever is too large is cut, its size and checksum are
     assertEquals(Object.keys(copy.headers).toSorted(), ["long", "replayed-from"]);
     assertEquals([keyOf(copy), copy.headers.long], [long, long]);
     assertEquals(Buffer.compare(copy.value!, Buffer.from(long)), 0);
+  });
+
+  await t.step("another message at the place of the source is not taken for it", async () => {
+    const letter = all[largest]!;
+    const sender = await openTransactionalSender(kafka, `${names.prefix}test`);
+    const headers = { ...letter.headers, [h.valueSha256]: sha256(null) };
+    await sender.send([{ ...letter, headers }]);
+    await sender.close();
+    const last = (await letters()).at(-1)!;
+    const { code, stderr } = await dlq("replay", "validator", `0@${last.offset}`);
+    assertEquals(code, 1);
+    assertMatch(stderr, /cannot be replayed: .* is another message: the topic was made anew since/);
   });
 
   await t.step("where the source is gone, show says so, and a replay is refused", async () => {
