@@ -45,7 +45,11 @@ function leastRights(service: Service, names: Names): string[] {
     ...reads.length > 0 ? [read(`group ${group}`)] : [],
     ...isProcessor
       ? [
-        write(`topic ${names.topic(deadLetterTopicOf(service as Processor))}`),
+        // Which batches a person decided to skip, is in there, too.
+        rule(
+          `topic ${names.topic(deadLetterTopicOf(service as Processor))}`,
+          ...["Read", "Write", "Describe"],
+        ),
         write(`transactionalId ${group}-*`),
       ]
       : [],
@@ -83,11 +87,12 @@ function extraRights(user: string, names: Names): string[] {
         ...groups(names).map((group) => see(`group ${group}`)),
       ];
     case "dlq":
-      // A letter is read; it goes back to any topic that its service reads; the verdict goes to where the letter is.
+      // A letter is read, and what was cut of it where it came from; it goes back to any topic that its
+      // service reads; the verdict goes to where the letter is.
       return [
         ...TOPIC_NAMES
           .filter((topic) => PROCESSORS.some((service) => topicsReadBy(service).includes(topic)))
-          .map((topic) => write(`topic ${names.topic(topic)}`)),
+          .map((topic) => rule(`topic ${names.topic(topic)}`, "Read", "Write", "Describe")),
         ...PROCESSORS.flatMap((service) => [
           rule(`topic ${names.topic(deadLetterTopicOf(service))}`, "Read", "Write", "Describe"),
           write(`transactionalId ${names.prefix}dlq-${service}`),

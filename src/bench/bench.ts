@@ -2,13 +2,16 @@
  * `deno task bench`: the pipeline flat out with exactly-once on and off, its latency at a steady rate,
  * and its memory, beside Kafka's own tools on the same broker in the same run. Figures of one machine
  * mean something beside each other, not beside those of another.
+ *
+ * `--compression all` compares the codecs instead: what each costs and saves.
  */
-import { integer } from "../runtime/config.ts";
+import { choice, integer } from "../runtime/config.ts";
 import { runProgram } from "../runtime/program.ts";
-import { storeSettings } from "../runtime/settings.ts";
+import { COMPRESSIONS, storeSettings } from "../runtime/settings.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { PROCESSORS, type Service } from "../topology.ts";
 import { kafkaTools } from "./kafka_tools.ts";
+import { logBytes } from "./log_size.ts";
 import { type Row, table } from "./table.ts";
 import { usageOf } from "./usage.ts";
 
@@ -42,12 +45,20 @@ const settings = {
     max: 3_600,
     help: "how long that run takes",
   }),
+  compression: choice({
+    option: "compression",
+    fallback: "none",
+    words: [...COMPRESSIONS, "all"],
+    help: `how messages are written: ${COMPRESSIONS.join(", ")}; all: these beside each other`,
+  }),
 };
 
 const MEMBERS: readonly Service[] = [...PROCESSORS, "analytics"];
 
 interface FlatOut {
   readonly settledPerSecond: number;
+  /** What an order takes on the broker's disk, in all topics together. */
+  readonly logBytesPerOrder: number;
   readonly usage: readonly {
     readonly process: string;
     readonly peakMiB: number;
@@ -64,11 +75,13 @@ async function flatOut(run: Run, orders: number, signal: AbortSignal): Promise<F
   const all = () =>
     Promise.all([...pids].map(async ([process, pid]) => ({ process, ...await usageOf(pid) })));
   const before = await all();
+  const bytesBefore = await logBytes(run.cluster!.nodes[0]!);
   await run.place({ orders, rate: 0, seed: 2 }, signal, () => {});
   const after = await all();
   const { settled, firstPlacedAtMs, lastOutcomeAtMs } = run.tally();
   return {
     settledPerSecond: 1_000 * settled / (lastOutcomeAtMs - firstPlacedAtMs),
+    logBytesPerOrder: (await logBytes(run.cluster!.nodes[0]!) - bytesBefore) / orders,
     usage: after.map(({ process, peakMiB, cpuSeconds }, i) => ({
       process,
       peakMiB,
@@ -83,6 +96,7 @@ async function withPipeline<T>(
     dataDir: string;
     databaseUrl: string;
     guarantee: string;
+    compression: string;
     orders: number;
     warmUp: number;
   },
@@ -90,7 +104,13 @@ async function withPipeline<T>(
   measure: (run: Run) => Promise<T>,
 ): Promise<T> {
   const initialStock = 10 * (options.orders + options.warmUp);
-  const run = await openRun({ ...options, initialStock, partitions: 12, onNotice: () => {} });
+  const run = await openRun({
+    ...options,
+    initialStock,
+    partitions: 12,
+    env: { COMPRESSION: options.compression },
+    onNotice: () => {},
+  });
   try {
     for (const service of MEMBERS) await run.pipeline.scale(service, 1);
     if (options.warmUp > 0) {
@@ -100,6 +120,34 @@ async function withPipeline<T>(
   } finally {
     await run.close();
   }
+}
+
+/** What each codec costs and saves, one pipeline after the other. */
+async function compareCodecs(
+  config: { dataDir: string; databaseUrl: string; orders: number; warmUp: number },
+  signal: AbortSignal,
+): Promise<Row[]> {
+  const rows: Row[] = [["", "orders settled", "log an order", "CPU an order: ours", "Kafka"]];
+  for (const compression of COMPRESSIONS) {
+    if (signal.aborted) break;
+    console.error(`${compression}: warm-up, then ${whole(config.orders)} orders flat out`);
+    const { settledPerSecond, logBytesPerOrder, usage } = await withPipeline(
+      { ...config, compression, guarantee: "exactly_once" },
+      signal,
+      (run) => flatOut(run, config.orders, signal),
+    );
+    const cpuOf = (isKafka: boolean) =>
+      usage.filter(({ process }) => (process === "Kafka") === isKafka)
+        .reduce((sum, { cpuPerOrder }) => sum + cpuPerOrder, 0);
+    rows.push([
+      compression,
+      `${whole(settledPerSecond)} /s`,
+      `${whole(logBytesPerOrder)} bytes`,
+      `${whole(cpuOf(false))} µs`,
+      `${whole(cpuOf(true))} µs`,
+    ]);
+  }
+  return rows;
 }
 
 const whole = (value: number) => Math.round(value).toLocaleString("en");
@@ -112,6 +160,11 @@ Deno.exit(
     async run({ config, signal }) {
       const { orders, rate } = config;
       const say = (line: string) => console.error(line);
+      if (config.compression === "all") {
+        const rows = await compareCodecs(config, signal);
+        if (signal.aborted) return 1;
+        return console.log(table(rows));
+      }
       say(`exactly_once: warm-up, then ${whole(orders)} orders flat out, then ${rate} orders/s`);
       const exactly = await withPipeline(
         { ...config, guarantee: "exactly_once" },
@@ -147,6 +200,7 @@ Deno.exit(
         ["exactly once of at least once", "", (base / atLeast.settledPerSecond).toFixed(2)],
         [`latency p50 at ${whole(rate)} orders/s`, seconds(exactly.p50), ""],
         [`latency p99 at ${whole(rate)} orders/s`, seconds(exactly.p99), ""],
+        ["log on disk an order", `${whole(exactly.logBytesPerOrder)} bytes`, ""],
         ...exactly.usage.map(({ process, peakMiB, cpuPerOrder }): Row => [
           `${process}: CPU an order, peak memory`,
           `${whole(cpuPerOrder)} µs`,

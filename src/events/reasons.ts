@@ -45,5 +45,7 @@ export const DEAD_LETTER_REASONS = [
   "key_mismatch",
   "duplicate_order",
   "processing_failed",
+  // A whole batch that a person decided to go past; the others are of one message each.
+  "unreadable",
 ] as const;
 export type DeadLetterReason = typeof DEAD_LETTER_REASONS[number];

@@ -17,6 +17,7 @@ import { openCatalog } from "../store/catalog.ts";
 import { openDatabase } from "../store/open.ts";
 import { createClient } from "../stream/client.ts";
 import { follow } from "../stream/follow.ts";
+import { type LocatedUnreadable, sentenceOf } from "../stream/unreadable.ts";
 import { createTopics } from "../stream/topics.ts";
 import { Names, type Service } from "../topology.ts";
 import { type ClaimedFolder, claimFolder } from "./claim_folder.ts";
@@ -167,16 +168,19 @@ async function prepareRun(
   const pipeline = new Pipeline({ directory, env, onNotice });
   let counter = createTally();
   const following = new AbortController();
+  const onUnreadable = (batch: LocatedUnreadable) => onNotice(sentenceOf(batch, batch));
   const outcomes = follow(
     kafka,
     [names.topic("orders.outcomes")],
     (records) => counter.addOutcomes(records),
+    onUnreadable,
     following.signal,
   );
   const deadLetters = follow(
     kafka,
     [names.topic("dlq.validator")],
     (records) => counter.addDeadLetters(records),
+    onUnreadable,
     following.signal,
   );
 

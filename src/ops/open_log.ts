@@ -1,7 +1,7 @@
 /** What a person's command starts with: waiting for Kafka, and a reader of the log. */
 import type { Config } from "../runtime/config.ts";
 import { Failure } from "../runtime/program.ts";
-import { kafkaAccess, type kafkaSettings } from "../runtime/settings.ts";
+import { type compressionSettings, kafkaAccess, type kafkaSettings } from "../runtime/settings.ts";
 import { createClient, explain, isKafkaError } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
 import { type LogReader, openLogReader } from "../stream/log_reader.ts";
@@ -20,7 +20,7 @@ export interface OpenLog {
  * @throws {Failure} it was stopped before Kafka answered, or Kafka failed in the middle
  */
 export async function withLog<T>(
-  config: Config<typeof kafkaSettings>,
+  config: Config<typeof kafkaSettings> & Partial<Config<typeof compressionSettings>>,
   command: string,
   signal: AbortSignal,
   work: (log: OpenLog) => Promise<T>,

@@ -98,7 +98,7 @@ export async function runCommand(main: string, args: readonly string[], options:
   directory?: string;
 }): Promise<Output> {
   const { bootstrap, prefix, directory } = options;
-  const settings = "KAFKA_*,TOPIC_PREFIX,NODE_ENV,KAFKAJS_*";
+  const settings = "KAFKA_*,TOPIC_PREFIX,COMPRESSION,NODE_ENV,KAFKAJS_*";
   const tables = directory === undefined ? [] : [
     "--allow-env=DATA_DIR,DATABASE_URL,PG*,USER,USERNAME",
     `--allow-read=${directory}`,

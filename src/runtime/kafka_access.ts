@@ -1,6 +1,7 @@
 /** Where Kafka is, how the way to it is encrypted, and who we are there. */
 import { X509Certificate } from "node:crypto";
 import {
+  choice,
   type Config,
   flag,
   hosts,
@@ -92,6 +93,20 @@ function areCertificates(text: string): boolean {
   }
 }
 
+/** Kafka's codecs, in the order of their numbers. */
+export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
+export type Compression = typeof COMPRESSIONS[number];
+
+/** What every process has that writes messages. */
+export const compressionSettings = {
+  compression: choice({
+    env: "COMPRESSION",
+    fallback: "none",
+    words: COMPRESSIONS,
+    help: `how messages are written: ${COMPRESSIONS.join(", ")}; all of them are read`,
+  }),
+};
+
 /** How to reach a cluster. Files are read again for each connection, so that they may change. */
 export interface KafkaAccess {
   /** `host:port` of some brokers of the cluster. */
@@ -100,6 +115,8 @@ export interface KafkaAccess {
   readonly tls?: { readonly caFile?: TextFile | undefined } | undefined;
   /** Absent: no login. */
   readonly login?: Login | undefined;
+  /** How what is written is compressed; absent: not at all. */
+  readonly compression?: Compression | undefined;
 }
 
 export interface Login {
@@ -113,7 +130,9 @@ export interface Login {
 }
 
 /** The access that the settings describe, once `accessChecks` have found nothing. */
-export function kafkaAccess(config: AccessConfig): KafkaAccess {
+export function kafkaAccess(
+  config: AccessConfig & Partial<Config<typeof compressionSettings>>,
+): KafkaAccess {
   const { brokers, ssl, caFile, saslMechanism: mechanism, saslUsername: username } = config;
   const { saslExtensions: extensions } = config;
   const secret = mechanism === "oauthbearer" ? config.tokenFile : config.passwordFile;
@@ -121,6 +140,7 @@ export function kafkaAccess(config: AccessConfig): KafkaAccess {
     brokers,
     tls: ssl || caFile ? { caFile } : undefined,
     login: secret && { mechanism, username, secret, extensions },
+    compression: config.compression,
   };
 }
 

@@ -10,11 +10,18 @@ import {
   type TextFile,
   textFile,
 } from "./config.ts";
-import { accessSettings } from "./kafka_access.ts";
+import { accessSettings, compressionSettings } from "./kafka_access.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_PARTITIONS } from "../topology.ts";
 
-export { accessChecks, type KafkaAccess, kafkaAccess } from "./kafka_access.ts";
+export {
+  accessChecks,
+  type Compression,
+  COMPRESSIONS,
+  compressionSettings,
+  type KafkaAccess,
+  kafkaAccess,
+} from "./kafka_access.ts";
 
 /** Where Kafka is, who we are there, and what the topics are called. */
 export const kafkaSettings = {
@@ -144,6 +151,7 @@ export const serviceSettings = {
 /** What the four services have that consume, transform and produce. */
 export const processorSettings = {
   ...serviceSettings,
+  ...compressionSettings,
   ...storeSettings,
   guarantee: choice({
     env: "PROCESSING_GUARANTEE",

@@ -5,10 +5,11 @@
 // First: it mends modules before kafkajs loads them.
 import "./mends.ts";
 import { Kafka, logLevel } from "kafkajs";
-import type { KafkaAccess } from "../runtime/settings.ts";
+import type { Compression, KafkaAccess } from "../runtime/settings.ts";
 import { isThrownByKafkajs } from "./client_errors.ts";
 import { saslOf } from "./login.ts";
 import { ProducerError } from "./producer/errors.ts";
+import { UnreadableBatch } from "./unreadable.ts";
 
 export interface ClientOptions {
   /** How long an answer may take: 15,000 unless said. */
@@ -26,11 +27,11 @@ const REQUEST_TIMEOUT_MS = 15_000;
  * @param clientId what the broker's logs and metrics call this process
  */
 export function createClient(
-  { brokers, tls, login }: KafkaAccess,
+  { brokers, tls, login, compression = "none" }: KafkaAccess,
   clientId: string,
   { requestTimeoutMs = REQUEST_TIMEOUT_MS }: ClientOptions = {},
 ): Kafka {
-  return new Kafka({
+  const kafka = new Kafka({
     brokers: fromAnyOf(brokers),
     clientId,
     ...tls && { ssl: tlsOptions(tls) },
@@ -41,6 +42,15 @@ export function createClient(
     logLevel: logLevel.NOTHING,
     logCreator: () => () => {},
   });
+  compressions.set(kafka, compression);
+  return kafka;
+}
+
+const compressions = new WeakMap<Kafka, Compression>();
+
+/** How what a client writes is compressed. */
+export function compressionOf(kafka: Kafka): Compression {
+  return compressions.get(kafka) ?? "none";
 }
 
 /** kafkajs copies them for each connection: the file is read then. */
@@ -81,7 +91,7 @@ export function explain(error: unknown): string {
 
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */
 export function isKafkaError(error: unknown): boolean {
-  return error instanceof ProducerError ||
+  return error instanceof ProducerError || error instanceof UnreadableBatch ||
     error instanceof Error && error.name.startsWith("KafkaJS") || isThrownByKafkajs(error);
 }
 

@@ -5,6 +5,7 @@
  * A dead-letter topic is a log, too: what a person does with a letter is appended to it as a verdict
  * that names the letter's offset. So nothing is lost, and replaying is one transaction.
  */
+import { createHash } from "node:crypto";
 import type { IHeaders, Message } from "kafkajs";
 import type { DeadLetter } from "./message.ts";
 
@@ -17,6 +18,13 @@ export const DEAD_LETTER_HEADERS = {
   detail: "dlq-detail",
   attempts: "dlq-attempts",
   time: "dlq-time",
+  /** What was too large to be kept: some of `value`, `key`, `headers`, with commas between them. */
+  cut: "dlq-cut",
+  /** Of a value that was cut, and of a batch that cannot be read: all of its bytes. */
+  valueBytes: "dlq-value-bytes",
+  valueSha256: "dlq-value-sha256",
+  /** Of a batch that cannot be read: the offset after its last. */
+  nextOffset: "dlq-next-offset",
 } as const;
 
 /** What a person did with a dead letter: a message without value that names the letter's offset. */
@@ -30,7 +38,19 @@ export const VERDICT_HEADERS = {
 /** On a letter that was replayed, where it comes from: `dlq.validator 0@12`. */
 export const REPLAYED_FROM = "replayed-from";
 
-/** The message for a service's dead-letter topic. */
+/**
+ * Together with our own headers less than 1,048,588 bytes, the least that a topic takes by default:
+ * what its own topic let in may be larger, and a dead letter that does not fit would stop its partition.
+ */
+const MAX = { keyBytes: 64 * 1024, headersBytes: 64 * 1024, valueBytes: 800 * 1024 };
+/** Generously, of what a header takes beside its name and its value. */
+const HEADER_OVERHEAD_BYTES = 16;
+const MAX_DETAIL = 1_000;
+
+/**
+ * The message for a service's dead-letter topic: as received, up to a bound. Beyond it the value and
+ * the key are cut and headers are left out, and headers of ours say so; the source has it all.
+ */
 export function toDeadLetterMessage(letter: DeadLetter, from: {
   /** The source topic's name on the cluster. */
   topic: string;
@@ -40,18 +60,62 @@ export function toDeadLetterMessage(letter: DeadLetter, from: {
   /** ISO 8601. */
   time: string;
 }): Message {
+  const { key, value } = letter.raw;
+  const own = keptHeaders(letter.raw.headers);
+  const cut = [
+    ...value !== null && value.length > MAX.valueBytes ? ["value"] : [],
+    ...key !== null && key.length > MAX.keyBytes ? ["key"] : [],
+    ...own.whole ? [] : ["headers"],
+  ];
   const headers: IHeaders = {
-    ...letter.raw.headers,
+    ...own.headers,
     [DEAD_LETTER_HEADERS.topic]: from.topic,
     [DEAD_LETTER_HEADERS.partition]: String(letter.partition),
     [DEAD_LETTER_HEADERS.offset]: String(letter.raw.offset),
     [DEAD_LETTER_HEADERS.group]: from.group,
     [DEAD_LETTER_HEADERS.reason]: letter.fault.reason,
-    [DEAD_LETTER_HEADERS.detail]: letter.fault.detail,
+    [DEAD_LETTER_HEADERS.detail]: letter.fault.detail.slice(0, MAX_DETAIL),
     [DEAD_LETTER_HEADERS.attempts]: String(from.attempts),
     [DEAD_LETTER_HEADERS.time]: from.time,
+    ...cut.length > 0 && {
+      [DEAD_LETTER_HEADERS.cut]: cut.join(),
+      [DEAD_LETTER_HEADERS.valueBytes]: String(value?.length ?? 0),
+      [DEAD_LETTER_HEADERS.valueSha256]: sha256(value),
+    },
   };
-  return { key: bytes(letter.raw.key), value: bytes(letter.raw.value), headers };
+  return {
+    key: bytes(key && key.subarray(0, MAX.keyBytes)),
+    value: bytes(value && value.subarray(0, MAX.valueBytes)),
+    headers,
+  };
+}
+
+const OUR_NAMES: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_HEADERS));
+
+/** As many of a message's headers as there is room for, in their order. */
+function keptHeaders(
+  all: Readonly<Record<string, string>>,
+): { headers: Record<string, string>; whole: boolean } {
+  const headers: Record<string, string> = {};
+  let left = MAX.headersBytes;
+  let whole = true;
+  for (const [name, value] of Object.entries(all)) {
+    // What we say of the letter is not for its message to say.
+    if (OUR_NAMES.has(name)) continue;
+    const size = Buffer.byteLength(name) + Buffer.byteLength(value) + HEADER_OVERHEAD_BYTES;
+    if (size > left) {
+      whole = false;
+      continue;
+    }
+    left -= size;
+    headers[name] = value;
+  }
+  return { headers, whole };
+}
+
+/** Lowercase hexadecimal; of no value as of an empty one. */
+export function sha256(value: Uint8Array | null): string {
+  return createHash("sha256").update(value ?? "").digest("hex");
 }
 
 /** kafkajs wants Buffers; this one shares the bytes. */

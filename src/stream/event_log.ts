@@ -12,6 +12,7 @@ import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
 import { LeaderUnknown } from "./log_ends.ts";
 import { openLogReader } from "./log_reader.ts";
+import { sentenceOf, UnreadableBatch } from "./unreadable.ts";
 
 export interface EventLogOptions {
   readonly access: KafkaAccess;
@@ -49,6 +50,8 @@ export interface EventLog {
 }
 
 const RETRY_MS = 500;
+/** A batch of which nobody knows where it ends. */
+const UNREADABLE_RETRY_MS = 5_000;
 /** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
 const FETCH_BYTES = 1024 * 1024;
 
@@ -103,6 +106,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
         follow,
         fetchBytes: FETCH_BYTES,
         onPosition,
+        onUnreadable: (batch) => log.warn(`${sentenceOf(batch, batch)}; left out`),
         signal,
       });
       for await (const batch of batches) {
@@ -130,8 +134,14 @@ export function createEventLog(options: EventLogOptions): EventLog {
         return await readTopic(topic, follow, signal);
       } catch (error) {
         if (!isKafkaError(error)) throw error;
-        setState(topic, `reading ${names.topic(topic)} fails: ${explain(error)}; trying again`);
-        await pause(RETRY_MS, signal);
+        const unreadable = error instanceof UnreadableBatch;
+        setState(
+          topic,
+          unreadable
+            ? error.message
+            : `reading ${names.topic(topic)} fails: ${explain(error)}; trying again`,
+        );
+        await pause(unreadable ? UNREADABLE_RETRY_MS : RETRY_MS, signal);
       }
     }
   }

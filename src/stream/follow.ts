@@ -3,6 +3,7 @@ import type { Kafka } from "kafkajs";
 import { pause } from "../runtime/stop.ts";
 import { isKafkaError } from "./client.ts";
 import { type LogRecord, openLogReader } from "./log_reader.ts";
+import type { LocatedUnreadable } from "./unreadable.ts";
 
 const RETRY_MS = 500;
 
@@ -11,11 +12,13 @@ const RETRY_MS = 500;
  * until `signal` aborts.
  *
  * @param topics names on the cluster
+ * @param onUnreadable told of a batch that cannot be read, once; it is left out
  */
 export async function follow(
   kafka: Kafka,
   topics: readonly string[],
   onRecords: (records: readonly LogRecord[]) => void,
+  onUnreadable: (batch: LocatedUnreadable) => void,
   signal: AbortSignal,
 ): Promise<void> {
   await Promise.all(topics.map(async (topic) => {
@@ -24,11 +27,11 @@ export async function follow(
       try {
         const reader = await openLogReader(kafka);
         try {
-          for await (const records of reader.read(topic, { from: next, follow: true, signal })) {
-            onRecords(records);
-            const last = records.at(-1)!;
-            next.set(last.partition, last.offset + 1);
-          }
+          const options = {
+            ...{ from: next, follow: true, signal, onUnreadable },
+            onPosition: (partition: number, offset: number) => void next.set(partition, offset),
+          };
+          for await (const records of reader.read(topic, options)) onRecords(records);
         } finally {
           await reader.close().catch(() => {});
         }

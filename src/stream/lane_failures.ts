@@ -8,11 +8,12 @@ import { Unavailable } from "../store/database.ts";
 import { explain } from "./client.ts";
 import { ProducerError } from "./producer/errors.ts";
 import { Resting } from "./takeover/takeover.ts";
+import { UnreadableBatch } from "./unreadable.ts";
 
 const QUIET_FAILURES = 4;
 /** After a failed transaction; each time twice as long as the time before. */
 const REST_MS = { first: 100, most: 3_000 };
-/** After a handler stayed Unavailable, which took its own attempts already; or until a person decides. */
+/** Until somebody else has done something: a store that answers again, another leader, a person. */
 const LONG_REST_MS = 3_000;
 
 interface Failures {
@@ -35,7 +36,9 @@ export class LaneFailures {
   add(lane: string, error: unknown, during: "batch" | "takeover" = "batch"): number {
     const count = (this.#byLane.get(lane)?.count ?? 0) + 1;
     const inTakeover = during === "takeover" || error instanceof Resting;
-    if (error instanceof Unavailable || error instanceof Resting) {
+    const isLong = error instanceof Unavailable || error instanceof Resting ||
+      error instanceof UnreadableBatch;
+    if (isLong) {
       this.#byLane.set(lane, { count, why: error.message, inTakeover });
       return LONG_REST_MS;
     }

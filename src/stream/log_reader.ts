@@ -11,6 +11,14 @@ import KafkaBatch from "kafkajs/src/consumer/batch.js";
 import { LeaderUnknown, logEnds, partitionsOf, withLeaders } from "./log_ends.ts";
 import type { RawMessage } from "./message.ts";
 import { type Broker, type Cluster, createCluster } from "./producer/cluster.ts";
+import {
+  ENDLESS,
+  type LocatedUnreadable,
+  sentenceOf,
+  type Unreadable,
+  UnreadableBatch,
+  unreadableOf,
+} from "./unreadable.ts";
 
 /** A record of the log. */
 export interface LogRecord extends RawMessage {
@@ -35,6 +43,8 @@ export interface ReadOptions {
   readonly fetchBytes?: number;
   /** Told after each fetch where a partition is read on: past control and aborted records, too. */
   readonly onPosition?: (partition: number, next: number) => void;
+  /** Told of each batch that cannot be read, which is left out then; else it ends the reading. */
+  readonly onUnreadable?: ((batch: LocatedUnreadable) => void) | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -46,14 +56,24 @@ export interface LogReader {
   /**
    * The committed records of a topic, in batches, in order within each partition; ends where the log
    * ended when it was called. A transaction that is still open there is waited for.
+   *
+   * @throws {UnreadableBatch} a batch cannot be read, and nobody is told of such
    */
   read(topic: string, options?: ReadOptions): AsyncIterable<LogRecord[]>;
+  /** The batch at this offset, if there is one and it cannot be read. */
+  unreadableAt(
+    topic: string,
+    partition: number,
+    offset: number,
+  ): Promise<LocatedUnreadable | undefined>;
   close(): Promise<void>;
 }
 
 const FETCH_BYTES = 8 * 1024 * 1024;
 /** As large as a batch may be: one that does not fit is read when it is the first. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
+/** More than any batch: where one that cannot be read ends, only what comes behind it may tell. */
+const LOOK_BEHIND_BYTES = 64 * 1024 * 1024;
 const FETCH_WAIT_MS = 100;
 const READ_COMMITTED = 1;
 
@@ -78,6 +98,8 @@ interface FetchBroker extends Broker {
 interface PartitionData {
   partition: number;
   highWatermark: string;
+  /** The broker shows nothing from here on: a transaction is open there, or the log ends. */
+  lastStableOffset: string;
   messages: unknown[];
 }
 
@@ -98,7 +120,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   await cluster.connect();
 
   async function* read(topic: string, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
-    const { from, follow = false, onPosition, signal } = options;
+    const { from, follow = false, onPosition, onUnreadable, signal } = options;
     const limits = await logEnds(cluster, topic);
     if (follow && limits.size === 0) throw new LeaderUnknown(topic);
     const next = new Map<number, number>();
@@ -122,13 +144,59 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
           () => fetchRound(topic, new Map(rest), options.fetchBytes ?? FETCH_BYTES),
         )
       ) {
-        const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(data.partition)), data);
-        if (batch.rawMessages.length > 0) next.set(data.partition, Number(batch.lastOffset()) + 1);
-        if (batch.messages.length > 0) yield toRecords(topic, data.partition, batch);
-        onPosition?.(data.partition, next.get(data.partition)!);
+        const { partition } = data;
+        const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(partition)), data);
+        const stop = batch.messages.findIndex((message) => unreadableOf(message));
+        const messages = stop < 0 ? batch.messages : batch.messages.slice(0, stop);
+        const last = stop < 0 && batch.rawMessages.length > 0
+          ? batch.lastOffset()
+          : messages.at(-1)?.offset;
+        if (last !== undefined) next.set(partition, Number(last) + 1);
+        if (messages.length > 0) yield toRecords(topic, partition, messages);
+        if (stop >= 0) {
+          const unreadable = await locate(topic, partition, unreadableOf(batch.messages[stop]!)!);
+          if (!onUnreadable) throw new UnreadableBatch(sentenceOf(unreadable, unreadable));
+          onUnreadable(unreadable);
+          next.set(partition, unreadable.next);
+        }
+        onPosition?.(partition, next.get(partition)!);
       }
       if (follow && !options.partitions) await withLeaders(cluster, addNew);
     }
+  }
+
+  /** The same batch, and where it ends. */
+  async function locate(
+    topic: string,
+    partition: number,
+    batch: Unreadable,
+  ): Promise<LocatedUnreadable> {
+    if (batch.next !== undefined) return { ...batch, topic, partition, next: batch.next };
+    const found = batch.endless ? undefined : await unreadableAt(topic, partition, batch.offset);
+    if (found?.offset === batch.offset) return found;
+    throw new UnreadableBatch(`${sentenceOf({ topic, partition }, batch)}; ${ENDLESS}`);
+  }
+
+  async function unreadableAt(
+    topic: string,
+    partition: number,
+    offset: number,
+  ): Promise<LocatedUnreadable | undefined> {
+    const positions = new Map([[partition, offset]]);
+    const [data] = await withLeaders(
+      cluster,
+      () => fetchRound(topic, positions, LOOK_BEHIND_BYTES, LOOK_BEHIND_BYTES),
+    );
+    if (!data) return undefined;
+    const [first] = (new KafkaBatch(topic, String(offset), data) as KafkaBatch).messages;
+    const batch = first && unreadableOf(first);
+    if (!batch) return undefined;
+    if (batch.endless) {
+      throw new UnreadableBatch(`${sentenceOf({ topic, partition }, batch)}; ${ENDLESS}`);
+    }
+    // Nothing is behind it that could be read.
+    const next = batch.next ?? Number(data.lastStableOffset);
+    return { ...batch, topic, partition, next };
   }
 
   /** One fetch from each leader; `positions` are the next offsets by partition. */
@@ -136,6 +204,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     topic: string,
     positions: ReadonlyMap<number, number>,
     fetchBytes: number,
+    partitionBytes = FETCH_BYTES_PER_PARTITION,
   ): Promise<PartitionData[]> {
     const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
     const led = new Set(Object.values(leaders).flat());
@@ -155,7 +224,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
             partitions: partitions.map((partition) => ({
               partition,
               fetchOffset: String(positions.get(partition)),
-              maxBytes: Math.min(fetchBytes, FETCH_BYTES_PER_PARTITION),
+              maxBytes: Math.min(fetchBytes, partitionBytes),
             })),
           }],
         });
@@ -169,12 +238,17 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     partitionsOf: (topic) => partitionsOf(cluster, topic, { fresh: true }),
     ends: (topic) => logEnds(cluster, topic),
     read,
+    unreadableAt,
     close: () => cluster.disconnect(),
   };
 }
 
-function toRecords(topic: string, partition: number, batch: KafkaBatch): LogRecord[] {
-  return batch.messages.map((message) => ({
+function toRecords(
+  topic: string,
+  partition: number,
+  messages: KafkaBatch["messages"],
+): LogRecord[] {
+  return messages.map((message) => ({
     topic,
     partition,
     offset: Number(message.offset),

@@ -14,6 +14,7 @@ import {
   mendReadCommitted,
 } from "./mends/consumer.ts";
 import { mendHandshake, mendSessionLifetime } from "./mends/login.ts";
+import { mendCodecs, mendFetchErrors, mendRecordBatches } from "./mends/record_batches.ts";
 import {
   mendAddresses,
   mendLeaderlessPartitions,
@@ -27,6 +28,9 @@ mendReadCommitted();
 mendAddresses();
 mendHandshake();
 mendSessionLifetime();
+mendRecordBatches();
+mendFetchErrors();
+mendCodecs();
 mendLeaderlessPartitions();
 mendFetchVersion();
 mendFetchAnswers();

@@ -5,7 +5,8 @@
  *
  * Format: https://kafka.apache.org/documentation/#recordbatch
  */
-import crc32c from "kafkajs/src/protocol/recordBatch/crc32C/index.js";
+import type { Compression } from "../runtime/settings.ts";
+import { compress, crc32c, idOf } from "./compression.ts";
 
 type Bytes = Uint8Array | string | null | undefined;
 
@@ -29,6 +30,8 @@ export interface BatchOptions {
   readonly producerEpoch: number;
   readonly firstSequence: number;
   readonly transactional: boolean;
+  /** Default: none. What does not become smaller is left as it is. */
+  readonly compression?: Compression | undefined;
 }
 
 const MAGIC = 2;
@@ -40,6 +43,7 @@ const LENGTH_STARTS_AFTER = 12;
 /** What the checksum covers begins with the attributes. */
 const CRC_AT = 17;
 const CRC_STARTS_AT = 21;
+const ATTRIBUTES_AT = 21;
 
 export function encodeRecordBatch(options: BatchOptions): Buffer {
   const { records } = options;
@@ -51,24 +55,37 @@ export function encodeRecordBatch(options: BatchOptions): Buffer {
     size += sizeOfVarint(body) + body;
   }
   const buffer = Buffer.allocUnsafe(size);
-  writeHeader(buffer, options);
   let at = HEADER_BYTES;
   for (let i = 0; i < records.length; i++) {
     at = writeVarint(buffer, at, sizes[i]!);
     at = writeBody(buffer, at, records[i]!);
   }
   if (at !== size) throw new TypeError(`a batch of ${size} bytes took ${at}`);
-  buffer.writeUInt32BE(crc32c(buffer.subarray(CRC_STARTS_AT)) >>> 0, CRC_AT);
+  return finish(buffer, options);
+}
+
+/** @param plain room for the header, and the records behind it */
+function finish(plain: Buffer, options: BatchOptions): Buffer {
+  const { compression = "none" } = options;
+  const records = plain.subarray(HEADER_BYTES);
+  const compressed = compress(compression, records);
+  const pays = compressed.length < records.length;
+  const buffer = pays ? Buffer.concat([plain.subarray(0, HEADER_BYTES), compressed]) : plain;
+  writeHeader(buffer, options, pays ? compression : "none");
+  buffer.writeUInt32BE(crc32c(buffer.subarray(CRC_STARTS_AT)), CRC_AT);
   return buffer;
 }
 
-function writeHeader(buffer: Buffer, options: BatchOptions): void {
+function writeHeader(buffer: Buffer, options: BatchOptions, compression: Compression): void {
   const { records, firstTimestamp, maxTimestamp, producerId, producerEpoch } = options;
   buffer.writeBigInt64BE(0n, 0); // first offset: the broker says it
   buffer.writeInt32BE(buffer.length - LENGTH_STARTS_AFTER, 8);
   buffer.writeInt32BE(0, 12); // partition leader epoch: the broker says it
   buffer.writeInt8(MAGIC, 16);
-  buffer.writeInt16BE(options.transactional ? TRANSACTIONAL : 0, 21);
+  buffer.writeInt16BE(
+    idOf(compression) | (options.transactional ? TRANSACTIONAL : 0),
+    ATTRIBUTES_AT,
+  );
   buffer.writeInt32BE(records.length - 1, 23);
   buffer.writeBigInt64BE(BigInt(firstTimestamp), 27);
   buffer.writeBigInt64BE(BigInt(maxTimestamp), 35);

@@ -20,10 +20,12 @@ import { METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
 import { createStableOffsets, type StableOffsets } from "./stable_offsets.ts";
 import type { ProcessorOptions } from "./processor.ts";
 import type { TopicPartition } from "./producer/requests.ts";
+import { Skips } from "./skips.ts";
 import { createLogStates, type LogStates } from "./takeover/log_states.ts";
 import { NotTaken, Resting, type Taken, takeOver } from "./takeover/takeover.ts";
 import { TopicWatch } from "./takeover/topic_watch.ts";
 import { transform } from "./transform.ts";
+import { sentenceOf, type Unreadable, UnreadableBatch, unreadableOf } from "./unreadable.ts";
 import { isRefusedLogin, whyUnreachable } from "./why_unreachable.ts";
 
 /** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
@@ -70,6 +72,7 @@ export class Session {
   readonly #offsets: StableOffsets;
   readonly #logs: LogStates;
   readonly #watch: TopicWatch;
+  readonly #skips: Skips;
   readonly #heartbeatMs: number;
   readonly #assigner = createAssigner();
   /** That another application leads the group; undefined while none does. */
@@ -92,6 +95,7 @@ export class Session {
     this.#offsets = createStableOffsets(kafka, this.#group);
     this.#logs = createLogStates(kafka);
     this.#watch = new TopicWatch(this.#logs, (inputs) => this.#takeAnew(inputs));
+    this.#skips = new Skips(kafka, options.service, options.names);
     this.#heartbeatMs = Math.floor(options.sessionTimeoutMs / 5);
     this.#consumer = kafka.consumer({
       groupId: this.#group,
@@ -392,19 +396,21 @@ export class Session {
       const { topic, partition } = batch;
       return this.#consumer.seek({ topic, partition, offset: String(position) });
     }
-    const messages = ofLane();
-    if (messages.length === 0) {
+    const fetched = ofLane();
+    if (fetched.length === 0) {
       lane.stepOver(from, Number(batch.lastOffset()) + 1);
       return resolveOffset(batch.lastOffset());
     }
+    const stop = fetched.findIndex((message) => unreadableOf(message));
+    const messages = stop < 0 ? fetched : fetched.slice(0, stop);
     for (let done = 0; done < messages.length && goOn(); done += maxBatch) {
       const chunk = messages.slice(done, done + maxBatch);
-      const isLast = done + maxBatch >= messages.length;
+      const isLast = stop < 0 && done + maxBatch >= messages.length;
       const lastOffset = chunk.at(-1)!.offset;
       // After the last message may come a control record, which nobody sees: step over it, too.
       const nextOffset = Number(isLast ? batch.lastOffset() : lastOffset) + 1;
       const stopTimer = metrics.batchSeconds.startTimer();
-      const { outputs, count } = await transform(this.options, {
+      const { outputs, report } = await transform(this.options, {
         topic: this.#topicOf(batch.topic),
         topicName: batch.topic,
         partition: batch.partition,
@@ -412,13 +418,32 @@ export class Session {
       }, handover);
       const last = isLast ? rawMessages.at(-1) : chunk.at(-1);
       await lane.advance(outputs, nextOffset, epochOf(last));
-      count();
       stopTimer();
+      report();
       metrics.messages.inc({ topic: this.#topicOf(batch.topic) }, chunk.length);
       resolveOffset(lastOffset);
       this.#failures.clear(nameOf(batch));
       this.#report();
     }
+    if (stop >= 0 && goOn()) await this.#stepOver(lane, payload, unreadableOf(fetched[stop]!)!);
+  }
+
+  /**
+   * A batch that cannot be read is left behind when a person has decided so, and no earlier.
+   *
+   * @throws {UnreadableBatch} nobody has
+   */
+  async #stepOver(lane: Lane, payload: EachBatchPayload, unreadable: Unreadable): Promise<void> {
+    const { batch, resolveOffset } = payload;
+    const { log, metrics } = this.options;
+    const next = await this.#skips.nextAfter(batch, unreadable);
+    await lane.advance([], next);
+    await lane.flush({ force: true });
+    log.warn(`${sentenceOf(batch, unreadable)}: left behind, as \`deno task dlq skip\` told`);
+    metrics.deadLetters.inc({ reason: "unreadable" });
+    resolveOffset(String(next - 1));
+    this.#failures.clear(nameOf(batch));
+    this.#report();
   }
 
   #onFailure(
@@ -433,13 +458,14 @@ export class Session {
       this.#crash({ error, fatal: true });
       return;
     }
-    if (!unavailable && !(error instanceof Resting)) metrics.laneRestarts.inc();
+    const rests = error instanceof Resting || error instanceof UnreadableBatch;
+    if (!unavailable && !rests) metrics.laneRestarts.inc();
     if (handover.aborted) return;
     const place = { topic, partition };
     const name = nameOf(place);
     const restMs = this.#failures.add(name, error, during);
     if (this.#failures.why) this.#report();
-    log.debug(`${name}: ${explain(error)}; taking it over again`);
+    if (!rests) log.debug(`${name}: ${explain(error)}; taking it over again`);
     // It alone rests; the other lanes go on.
     this.#pause(place);
     void pause(restMs, handover).then(() => this.#retake(place, handover));

@@ -14,14 +14,16 @@ import type { KafkaAccess } from "../runtime/settings.ts";
 import { pause, settlesWithin } from "../runtime/stop.ts";
 import { type Names, type Service, type Topic, topicsReadBy } from "../topology.ts";
 import { isBug } from "./attempt.ts";
-import { createClient, explain } from "./client.ts";
+import { createClient, explain, isKafkaError } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
 import { createAssigner } from "./group/assigner.ts";
 import { watchForeignMembers } from "./group/foreign_members.ts";
 import { watchHeartbeats } from "./heartbeats.ts";
+import { openLogReader } from "./log_reader.ts";
 import { createPositions, type Positions } from "./positions.ts";
 import { METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
+import { sentenceOf, type Unreadable, unreadableOf } from "./unreadable.ts";
 
 export interface TailOptions {
   readonly access: KafkaAccess;
@@ -79,17 +81,29 @@ export function createTail(options: TailOptions): Tail {
     state = next;
   };
 
-  function onBatch({ batch, isRunning, isStale, resolveOffset }: EachBatchPayload): void {
+  async function onBatch(
+    kafka: Kafka,
+    { batch, isRunning, isStale, resolveOffset }: EachBatchPayload,
+  ): Promise<void> {
     if (!isRunning() || isStale()) return;
     const { topic: name, partition } = batch;
     const topic = topicByName.get(name);
     if (topic === undefined) throw new TypeError(`read from a topic not subscribed to: ${name}`);
     const next = positions.next(name, partition);
-    const messages = batch.messages.filter(({ offset }) => Number(offset) >= next);
+    const fetched = batch.messages.filter(({ offset }) => Number(offset) >= next);
+    const stop = fetched.findIndex((message) => unreadableOf(message));
+    const messages = stop < 0 ? fetched : fetched.slice(0, stop);
     options.onEvents(decoder.decode({ topic, partition }, messages));
     // After the last message may come a control record, which nobody sees: step over it, too.
-    positions.advance(name, partition, Number(batch.lastOffset()) + 1);
-    resolveOffset(batch.lastOffset());
+    let end = Number(batch.lastOffset()) + 1;
+    if (stop >= 0) {
+      const unreadable = unreadableOf(fetched[stop]!)!;
+      end = Math.max(next, await endOf(kafka, batch, unreadable));
+      const lost = end > unreadable.offset;
+      if (lost) log.warn(`${sentenceOf(batch, { ...unreadable, next: end })}; left out`);
+    }
+    positions.advance(name, partition, end);
+    resolveOffset(String(end - 1));
   }
 
   function onAssignment(assignment: Record<string, number[]>): void {
@@ -121,7 +135,7 @@ export function createTail(options: TailOptions): Tail {
           kafka,
           topicByName,
           positions,
-          onBatch,
+          onBatch: (payload: EachBatchPayload) => onBatch(kafka, payload),
           onAssignment,
           setState,
         };
@@ -142,7 +156,7 @@ interface Session extends TailOptions {
   readonly kafka: Kafka;
   readonly topicByName: ReadonlyMap<string, Topic>;
   readonly positions: Positions;
-  readonly onBatch: (payload: EachBatchPayload) => void;
+  readonly onBatch: (payload: EachBatchPayload) => Promise<void>;
   readonly onAssignment: (assignment: Record<string, number[]>) => void;
   readonly setState: (state: string | undefined) => void;
 }
@@ -215,14 +229,13 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      eachBatch: (payload) => {
+      eachBatch: async (payload) => {
         // kafkajs would try again what `onEvents` threw.
         try {
-          if (!signal.aborted) onBatch(payload);
+          if (!signal.aborted) await onBatch(payload);
         } catch (error) {
-          end({ error, fatal: true });
+          end({ error, fatal: !isKafkaError(error) });
         }
-        return Promise.resolve();
       },
     });
     return await ended;
@@ -241,6 +254,23 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     if (!await settlesWithin(drained, drainTimeoutMs)) {
       log.warn(`not stopped within ${drainTimeoutMs} ms: leaving the membership to its timeout`);
     }
+  }
+}
+
+/** The offset after a batch that cannot be read; what is behind it in the log may have to tell. */
+async function endOf(
+  kafka: Kafka,
+  { topic, partition }: { topic: string; partition: number },
+  { offset, next }: Unreadable,
+): Promise<number> {
+  if (next !== undefined) return next;
+  const reader = await openLogReader(kafka);
+  try {
+    const found = await reader.unreadableAt(topic, partition, offset);
+    // It can be read now: another replica leads.
+    return found?.next ?? offset;
+  } finally {
+    await reader.close();
   }
 }
 

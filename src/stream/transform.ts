@@ -23,8 +23,8 @@ export interface Chunk {
 
 export interface Transformed {
   readonly outputs: TopicMessages[];
-  /** For the metrics: to be called once, when they are published. */
-  count(): void;
+  /** Counts and logs what was published: for when it is committed, however often it was tried. */
+  readonly report: () => void;
 }
 
 /**
@@ -36,7 +36,7 @@ export async function transform(
   { topic, topicName, partition, messages }: Chunk,
   signal: AbortSignal,
 ): Promise<Transformed> {
-  const { handlers, names, service, metrics } = options;
+  const { handlers, names, service } = options;
   const received: Received[] = [];
   const faulty: DeadLetter[] = [];
   const othersLetters = PROCESSORS
@@ -58,18 +58,18 @@ export async function transform(
     ? { events: [] }
     : await attempt(handler, received, signal);
 
+  const letters = [...faulty, ...handled.deadLetters ?? []];
   const outputs = new Outputs();
   publishEvents(options, outputs, handled, received, partition);
-  const letters = [...faulty, ...handled.deadLetters ?? []];
   publishLetters(options, outputs, letters, topicName);
   return {
     outputs: outputs.byTopic(),
-    count() {
-      for (const { type } of handled.events) metrics.events.inc({ event: type });
-      for (const { fault } of letters) metrics.deadLetters.inc({ reason: fault.reason });
-    },
+    report: () => report(options, handled.events, letters, topicName),
   };
 }
+
+/** A trace's id has 55 characters; what is much longer is none, and may not fit the output topic. */
+const MAX_TRACE = 256;
 
 function publishEvents(
   { names }: Options,
@@ -81,7 +81,7 @@ function publishEvents(
   const traces = new Map<string, string>();
   for (const { event, raw } of received) {
     const trace = raw.headers.traceparent;
-    if (trace) traces.set(event.orderId, trace);
+    if (trace && trace.length <= MAX_TRACE) traces.set(event.orderId, trace);
   }
   for (const event of handled.events) {
     const traceparent = traces.get(event.orderId);
@@ -95,17 +95,29 @@ function publishEvents(
 }
 
 function publishLetters(
-  { names, service, log }: Options,
+  { names, service }: Options,
   outputs: Outputs,
   letters: readonly DeadLetter[],
   topicName: string,
 ): void {
   const time = new Date().toISOString();
   for (const letter of letters) {
-    const { partition, raw, fault, attempts = 1 } = letter;
+    const { attempts = 1 } = letter;
     const from = { topic: topicName, group: names.group(service), attempts, time };
     outputs.to(names.topic(deadLetterTopicOf(service)))
       .push({ ...toDeadLetterMessage(letter, from), partition: 0 });
+  }
+}
+
+function report(
+  { metrics, log }: Options,
+  events: Handled["events"],
+  letters: readonly DeadLetter[],
+  topicName: string,
+): void {
+  for (const { type } of events) metrics.events.inc({ event: type });
+  for (const { partition, raw, fault } of letters) {
+    metrics.deadLetters.inc({ reason: fault.reason });
     log.warn(
       `dead letter: ${topicName} partition ${partition} offset ${raw.offset}: ` +
         `${fault.reason}: ${fault.detail}`,

@@ -14,6 +14,7 @@
  */
 import { pause } from "../../runtime/stop.ts";
 import type { Waiting } from "../../stream/all_caught_up.ts";
+import type { LocatedUnreadable } from "../../stream/unreadable.ts";
 import type { LogReader, LogRecord } from "../../stream/log_reader.ts";
 import {
   deadLetterTopicOf,
@@ -102,7 +103,11 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     partitions: readonly number[],
     onRecord: (record: LogRecord) => void,
   ) => {
-    for await (const records of reader.read(name, { partitions, signal })) {
+    const onUnreadable = ({ partition, offset, next, why }: LocatedUnreadable) => {
+      const what = `its offsets ${offset} to ${next - 1} cannot be read (${why}) nor audited`;
+      books.findings.add("whole", `${name} ${partition}`, what);
+    };
+    for await (const records of reader.read(name, { partitions, onUnreadable, signal })) {
       for (const record of records) onRecord(record);
       progress(name, records.length);
     }

@@ -1,8 +1,8 @@
 /** Letters as lines for a person. Pure; nothing of what a letter holds reaches the terminal raw. */
 import { DEAD_LETTER_HEADERS } from "../../stream/dead_letters.ts";
-import type { LogRecord } from "../../stream/log_reader.ts";
 import { printable, printableBytes } from "../printable.ts";
 import { countLetters, type Letter, letterId, openLetters, reasonOf } from "./letters.ts";
+import type { WholeLetter } from "./read.ts";
 
 const MAX_DETAIL = 100;
 const MAX_KEY = 64;
@@ -44,7 +44,10 @@ export function listLines(topic: string, letters: Iterable<Letter>, reason?: str
 }
 
 /** All of one letter: where it stands, its headers, and what it holds. */
-export function letterLines(letter: LogRecord, verdict: Letter["verdict"]): string[] {
+export function letterLines(
+  { letter, cut, source, missing }: WholeLetter,
+  verdict: Letter["verdict"],
+): string[] {
   const state = verdict ? `${verdict.what} at ${printable(verdict.time)}` : "open";
   const headers = Object.entries(letter.headers);
   const width = widest(headers.map(([name]) => printable(name)));
@@ -53,6 +56,10 @@ export function letterLines(letter: LogRecord, verdict: Letter["verdict"]): stri
     `key: ${keyText(letter.key)}`,
     "headers:",
     ...headers.map(([name, value]) => `  ${printable(name).padEnd(width)}  ${printable(value)}`),
+    ...cut === undefined ? [] : [
+      `cut in the letter: ${printable(cut)}; ` +
+      (missing ? `this is what was kept, for ${missing}` : `this is the whole, from ${source}`),
+    ],
     `value, ${letter.value?.length ?? 0} bytes:`,
     ...printableBytes(letter.value).map((line) => `  ${line}`),
   ];

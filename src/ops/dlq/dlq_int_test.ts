@@ -155,7 +155,7 @@ Deno.test("dlq: over a real log", async (t) => {
     await t.step("what is not there is named, with the way out", async () => {
       const cases: [string[], number, RegExp][] = [
         [["list", "shipping"], 2, /one of validator, inventory, .*, found "shipping"/],
-        [["eat", "validator"], 2, /one of list, show, replay, discard, found "eat"/],
+        [["eat", "validator"], 2, /one of list, show, replay, discard, skip, found "eat"/],
         [["show", "validator"], 2, /show: which letter\?/],
         [["show", "validator", "12"], 2, /PARTITION@OFFSET, such as 0@12, found "12"/],
         [["replay", "validator"], 2, /which letters\? .*--all/],

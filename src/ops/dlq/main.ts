@@ -1,36 +1,51 @@
-/** `deno task dlq`: lists, shows, replays and discards the dead letters of a service. */
+/** `deno task dlq`: lists, shows, replays and discards the dead letters of a service; skips a batch. */
 import { ConfigError, flag, string } from "../../runtime/config.ts";
 import { runProgram } from "../../runtime/program.ts";
-import { accessChecks, kafkaSettings } from "../../runtime/settings.ts";
+import { accessChecks, compressionSettings, kafkaSettings } from "../../runtime/settings.ts";
 import { DEAD_LETTER_REASONS } from "../../events/reasons.ts";
-import { deadLetterTopicOf, type Processor, PROCESSORS } from "../../topology.ts";
+import { sentenceOf } from "../../stream/unreadable.ts";
+import {
+  deadLetterTopicOf,
+  Names,
+  type Processor,
+  PROCESSORS,
+  TOPIC_NAMES,
+  topicsReadBy,
+} from "../../topology.ts";
 import { type OpenLog, withLog } from "../open_log.ts";
 import { letterLines, listLines } from "./display.ts";
-import { readLetter, readLetters } from "./read.ts";
+import { readLetter, readLetters, wholeOf } from "./read.ts";
 import { type Selection, settleLetters } from "./settle.ts";
+import { type Place, skipBatch } from "./skip.ts";
 
-const USAGE = "list|show|replay|discard SERVICE [PARTITION@OFFSET]";
+const USAGE = "list|show|replay|discard SERVICE [PARTITION@OFFSET], or " +
+  "skip SERVICE TOPIC PARTITION@OFFSET";
 
-const ACTIONS = ["list", "show", "replay", "discard"] as const;
+const ACTIONS = ["list", "show", "replay", "discard", "skip"] as const;
 
 interface Command {
   readonly action: typeof ACTIONS[number];
   readonly service: Processor;
   readonly id: string | undefined;
+  /** Of `skip`. */
+  readonly place: Place | undefined;
   readonly all: boolean;
   readonly reason: string | undefined;
 }
 
 /** @throws {ConfigError} naming every fault */
 function parse(
-  [action, service, id]: readonly string[],
+  [action, service, ...rest]: readonly string[],
   { all, reason }: { all: boolean; reason: string },
+  names: Names,
 ): Command {
   const faults: string[] = [];
-  const command = {
+  const id = rest.at(-1);
+  const command: Command = {
     action: ACTIONS.find((known) => known === action) ?? "list",
     service: PROCESSORS.find((known) => known === service) ?? PROCESSORS[0],
     id,
+    place: undefined,
     all,
     reason: reason || undefined,
   };
@@ -46,6 +61,7 @@ function parse(
   if (id !== undefined && !/^\d{1,9}@\d{1,15}$/.test(id)) {
     faults.push(`expected a letter as PARTITION@OFFSET, such as 0@12, found "${id}"`);
   }
+  if (rest.length > 1 && action !== "skip") faults.push(`found "${rest[0]}" too much`);
   switch (command.action) {
     case "list":
       if (id !== undefined || all) {
@@ -67,11 +83,31 @@ function parse(
         );
       }
       break;
+    case "skip":
+      if (all || reason) faults.push("skip goes past one batch: neither --all nor --reason");
+      faults.push(...placeFaults(command.service, rest, names));
+      break;
     default:
       command.action satisfies never;
   }
   if (faults.length > 0) throw new ConfigError(faults);
-  return command;
+  return command.action === "skip" ? { ...command, place: placeOf(rest, names) } : command;
+}
+
+/** The topic by its name on the cluster, as the services print it, or by the one without prefix. */
+function placeFaults(service: Processor, [topic, id]: readonly string[], names: Names): string[] {
+  if (id === undefined) {
+    return ["skip: which batch? TOPIC PARTITION@OFFSET, as the service says it"];
+  }
+  const read = topicsReadBy(service);
+  if (read.some((known) => topic === known || topic === names.topic(known))) return [];
+  return [`expected a topic that ${service} reads, one of ${read.join(", ")}, found "${topic}"`];
+}
+
+function placeOf([topic, id]: readonly string[], names: Names): Place {
+  const known = TOPIC_NAMES.find((name) => topic === name || topic === names.topic(name))!;
+  const [partition, offset] = id!.split("@").map(Number) as [number, number];
+  return { topic: known, partition, offset };
 }
 
 async function execute(log: OpenLog, command: Command, signal: AbortSignal): Promise<string[]> {
@@ -82,7 +118,8 @@ async function execute(log: OpenLog, command: Command, signal: AbortSignal): Pro
       return listLines(topic, (await readLetters(log, topic)).values(), reason);
     case "show": {
       const letters = await readLetters(log, topic);
-      return letterLines(await readLetter(log, topic, id!), letters.get(id!)?.verdict);
+      const letter = await readLetter(log, topic, id!);
+      return letterLines(await wholeOf(log, service, letter), letters.get(id!)?.verdict);
     }
     case "replay":
     case "discard": {
@@ -92,6 +129,20 @@ async function execute(log: OpenLog, command: Command, signal: AbortSignal): Pro
       const settled = await settleLetters(log, service, { verdict, selection, signal, now });
       if (settled === 0) return [`no open letters in ${topic}${reason ? ` with ${reason}` : ""}`];
       return [`${settled} ${settled === 1 ? "letter" : "letters"} of ${topic} ${verdict}`];
+    }
+    case "skip": {
+      const { batch, letters } = await skipBatch(
+        log,
+        service,
+        command.place!,
+        new Date().toISOString(),
+      );
+      return [
+        `${
+          sentenceOf(batch, batch)
+        }: a letter of ${letters} keeps its ${batch.bytes.length} bytes; ` +
+        `${service} goes on at offset ${batch.next}, some seconds from now if it runs`,
+      ];
     }
     default:
       return action satisfies never;
@@ -103,13 +154,14 @@ Deno.exit(
     name: "dlq",
     settings: {
       ...kafkaSettings,
+      ...compressionSettings,
       all: flag({ option: "all", fallback: "false", help: "all open letters" }),
       reason: string({ option: "reason", fallback: "", help: "only the letters of this reason" }),
     },
     checks: [...accessChecks],
-    positionals: { usage: USAGE, min: 2, max: 3 },
+    positionals: { usage: USAGE, min: 2, max: 4 },
     async run({ config, positionals, signal }) {
-      const command = parse(positionals, config);
+      const command = parse(positionals, config, new Names(config.topicPrefix));
       const lines = await withLog(
         config,
         "dlq",

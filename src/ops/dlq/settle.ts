@@ -6,6 +6,7 @@
  * the same transaction as what it says was done: so nobody replays a letter that somebody else just
  * replayed.
  */
+import type { DeadLetterReason } from "../../events/reasons.ts";
 import { Failure } from "../../runtime/program.ts";
 import { DEAD_LETTER_HEADERS } from "../../stream/dead_letters.ts";
 import type { LogRecord } from "../../stream/log_reader.ts";
@@ -13,12 +14,14 @@ import { type Addressed, Fenced, openTransactionalSender } from "../../stream/tr
 import { deadLetterTopicOf, type Processor, topicsReadBy } from "../../topology.ts";
 import type { OpenLog } from "../open_log.ts";
 import { printable } from "../printable.ts";
-import { type Letter, letterId, openLetters, type Verdict } from "./letters.ts";
+import { type Letter, letterId, openLetters, reasonOf, type Verdict } from "./letters.ts";
 import { replayMessage, verdictMessage } from "./messages.ts";
-import { noSuchLetter, readLetters } from "./read.ts";
+import { noSuchLetter, readLetters, wholeOf } from "./read.ts";
 
 /** One letter, or all that are open (of one reason, if it is given). */
 export type Selection = { readonly id: string } | { readonly reason?: string };
+
+const UNREADABLE: DeadLetterReason = "unreadable";
 
 type Sources = ReadonlyMap<string, number>;
 
@@ -43,14 +46,17 @@ export async function settleLetters(log: OpenLog, service: Processor, options: {
   const sender = await openTransactionalSender(log.kafka, `${log.names.prefix}dlq-${service}`);
   let settled = 0;
   try {
-    const chosen = choose(await readLetters(log, topic), topic, selection);
+    const chosen = choose(await readLetters(log, topic), topic, selection, verdict);
     const sources = await sourcesOf(service, log);
     for await (const letters of inBatches(log, topic, chosen)) {
       if (signal.aborted) throw new Failure(`stopped; ${settled} of ${chosen.length} ${verdict}`);
-      const messages = letters.flatMap((letter) => [
-        ...(verdict === "replayed" ? [replayOf(letter, sources)] : []),
-        verdictMessage(letter, verdict, now()),
-      ]);
+      const messages: Addressed[] = [];
+      for (const letter of letters) {
+        if (verdict === "replayed") {
+          messages.push(replayOf(await wholeLetter(log, service, letter), sources));
+        }
+        messages.push(verdictMessage(letter, verdict, now()));
+      }
       await sender.send(messages);
       settled += letters.length;
     }
@@ -70,15 +76,40 @@ function choose(
   letters: ReadonlyMap<string, Letter>,
   topic: string,
   selection: Selection,
+  verdict: Verdict,
 ): Letter[] {
-  if (!("id" in selection)) return openLetters(letters.values(), selection.reason);
+  const isBatch = (letter: Letter) => verdict === "replayed" && reasonOf(letter) === UNREADABLE;
+  if (!("id" in selection)) {
+    return openLetters(letters.values(), selection.reason).filter((letter) => !isBatch(letter));
+  }
   const letter = letters.get(selection.id);
   if (!letter) throw noSuchLetter(topic, selection.id);
   if (letter.verdict) {
     const { what, time } = letter.verdict;
     throw new Failure(`letter ${letter.id} of ${topic} was already ${what}, at ${printable(time)}`);
   }
+  if (isBatch(letter)) {
+    throw new Failure(
+      `letter ${letter.id} of ${topic} is of a batch that cannot be read: there is no message in it ` +
+        "to replay; `deno task dlq discard` settles it",
+    );
+  }
   return [letter];
+}
+
+/** @throws {Failure} it was cut, and its source is gone */
+async function wholeLetter(
+  log: OpenLog,
+  service: Processor,
+  letter: LogRecord,
+): Promise<LogRecord> {
+  const whole = await wholeOf(log, service, letter);
+  if (whole.missing === undefined) return whole.letter;
+  throw new Failure(
+    `letter ${letterId(letter.partition, letter.offset)} of ${letter.topic} was cut (${
+      printable(whole.cut!)
+    }) and cannot be replayed: ${whole.missing}`,
+  );
 }
 
 /** The chosen letters with what they hold, read again in the order of the log. */
@@ -98,7 +129,8 @@ async function* inBatches(
     for (const record of records) {
       if (!left.delete(letterId(record.partition, record.offset))) continue;
       batch.push(record);
-      length += record.value?.length ?? 0;
+      // Of one that was cut, what a replay will read.
+      length += Number(record.headers[DEAD_LETTER_HEADERS.valueBytes] ?? record.value?.length ?? 0);
       if (batch.length < MAX_LETTERS && length < MAX_BYTES) continue;
       yield batch;
       batch = [];

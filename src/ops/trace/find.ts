@@ -11,6 +11,7 @@ import type { LogRecord } from "../../stream/log_reader.ts";
 import { partitionOf } from "../../stream/partition_of.ts";
 import { isLetter, letterId } from "../dlq/letters.ts";
 import type { OpenLog } from "../open_log.ts";
+import { type LocatedUnreadable, sentenceOf } from "../../stream/unreadable.ts";
 import type { DeadLetterTopic } from "../../topology.ts";
 
 export interface Found {
@@ -23,6 +24,8 @@ export interface Search {
   readonly found: Found[];
   /** The partition that the order's key belongs to, where it has one alone. */
   readonly partition: number | undefined;
+  /** Sentences about what could not be read, and may be of the order. */
+  readonly unread: readonly string[];
 }
 
 /**
@@ -35,6 +38,8 @@ export async function findRecords(
 ): Promise<Search> {
   const found: Found[] = [];
   const isOfOrder = matcher(orderId);
+  const unread: string[] = [];
+  const onUnreadable = (batch: LocatedUnreadable) => void unread.push(sentenceOf(batch, batch));
   let home: number | undefined;
   for (const topic of TOPIC_NAMES) {
     const name = names.topic(topic);
@@ -42,7 +47,7 @@ export async function findRecords(
     if (!partitions) continue;
     home = partitionOf(orderId, partitions.length);
     const where = allPartitions ? partitions : [home];
-    for await (const records of reader.read(name, { partitions: where, signal })) {
+    for await (const records of reader.read(name, { partitions: where, onUnreadable, signal })) {
       for (const record of records) if (isOfOrder(record)) found.push({ topic, record });
     }
   }
@@ -50,7 +55,7 @@ export async function findRecords(
     const name = names.topic(topic);
     if (!await reader.partitionsOf(name)) continue;
     const letters = new Set<string>();
-    for await (const records of reader.read(name, { signal })) {
+    for await (const records of reader.read(name, { onUnreadable, signal })) {
       for (const record of records) {
         if (isLetter(record) ? !isOfOrder(record) : !letters.has(letterNamedBy(record))) continue;
         letters.add(letterId(record.partition, record.offset));
@@ -58,7 +63,7 @@ export async function findRecords(
       }
     }
   }
-  return { found, partition: home };
+  return { found, partition: home, unread };
 }
 
 /** Whether a record's key is the order's id, or its value holds it as a JSON string. */

@@ -75,6 +75,7 @@ Deno.exit(
         (log) => findRecords(log, orderId, { allPartitions, signal }),
       );
       if (signal.aborted) return 1;
+      for (const line of search.unread) console.error(`trace: ${line}: left out`);
       const story = tellStory(orderId, search, await readRows(config, orderId));
       const where = searched(search.partition, allPartitions);
       if (!story) {

@@ -52,7 +52,7 @@ type Moment = Omit<Step, "sinceMs">;
  */
 export function tellStory(
   orderId: string,
-  { found, partition }: Search,
+  { found, partition }: Pick<Search, "found" | "partition">,
   rows: readonly TableRow[],
   say: (event: OrderEvent) => string = sentence,
 ): Story | undefined {

@@ -34,9 +34,10 @@ Deno.exit(
         access: kafkaAccess(config),
         clientId: config.memberName || `analytics-${Deno.pid}`,
         names: new Names(config.topicPrefix),
+        log,
       };
-      const counting = createCounting({ ...cluster, ...config, log });
-      const dashboard = createDashboard(cluster, counting, log);
+      const counting = createCounting({ ...cluster, ...config });
+      const dashboard = createDashboard(cluster, counting);
       const { watch } = dashboard;
       let finished = false;
       const figures = (): Figures => {

@@ -7,6 +7,7 @@
 import { pause } from "../../runtime/stop.ts";
 import { type createClient, explain, isKafkaError } from "../../stream/client.ts";
 import { openLogReader } from "../../stream/log_reader.ts";
+import { type LocatedUnreadable, sentenceOf } from "../../stream/unreadable.ts";
 import { sequenceOf } from "./make_order.ts";
 
 export interface Unknown {
@@ -40,7 +41,7 @@ export async function findArrived(
   let told: string | undefined;
   while (!signal.aborted) {
     try {
-      const arrived = await look(kafka, topic, unknown, signal);
+      const arrived = await look(kafka, topic, unknown, onWait, signal);
       if (!signal.aborted) return arrived;
     } catch (error) {
       if (!isKafkaError(error)) throw error;
@@ -55,13 +56,21 @@ async function look(
   kafka: Kafka,
   topic: string,
   { runId, from, end, sinceMs }: Unknown,
+  onNotice: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Set<number>> {
   const arrived = new Set<number>();
   const offsets = await offsetsSince(kafka, topic, sinceMs - CLOCK_SLACK_MS);
   const reader = await openLogReader(kafka);
   try {
-    for await (const records of reader.read(topic, { from: offsets, signal })) {
+    const options = {
+      from: offsets,
+      // As if they had not arrived: the validator sorts out what is there twice.
+      onUnreadable: (batch: LocatedUnreadable) =>
+        onNotice(`${sentenceOf(batch, batch)}; orders in it are sent again`),
+      signal,
+    };
+    for await (const records of reader.read(topic, options)) {
       for (const { key, value } of records) {
         const sequence = sequenceOf(runId, orderOf(key, value)) ?? -1;
         if (sequence >= from && sequence < end) arrived.add(sequence);

@@ -8,6 +8,7 @@ import {
   string,
 } from "../../runtime/config.ts";
 import {
+  compressionSettings,
   kafkaSettings,
   logSettings,
   serviceSettings,
@@ -17,6 +18,7 @@ import { RUN_ID_PATTERN } from "./make_order.ts";
 
 export const settings = {
   ...kafkaSettings,
+  ...compressionSettings,
   ...storeSettings,
   ...logSettings,
   stopWithStdin: serviceSettings.stopWithStdin,

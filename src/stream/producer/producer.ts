@@ -17,7 +17,9 @@
  * It knows nothing of what it writes for: one input partition, or a whole member.
  */
 import type { Kafka, TopicMessages } from "kafkajs";
+import type { Compression } from "../../runtime/settings.ts";
 import { pause, settlesWithin } from "../../runtime/stop.ts";
+import { compressionOf } from "../client.ts";
 import { encodeRecordBatch } from "../record_batch.ts";
 import { type Cluster, createCluster } from "./cluster.ts";
 import { type Coordinators, createCoordinators } from "./coordinator.ts";
@@ -80,6 +82,7 @@ export class Producer {
     private readonly coordinators: Coordinators,
     private readonly identity: ProducerIdentity,
     private readonly options: ProducerOptions,
+    private readonly compression: Compression,
   ) {
     const { transactionalId = null } = options;
     this.#leaders = createLeaders(cluster, transactionalId, () => this.#unanswered = true);
@@ -104,7 +107,7 @@ export class Producer {
         // A late one raises the epoch once more, which fences us: that costs time alone.
         { limitMs: Math.min(deliveryTimeoutMs, OPEN_LIMIT_MS), repeatable: true },
       );
-      return new Producer(cluster, coordinators, identity, options);
+      return new Producer(cluster, coordinators, identity, options, compressionOf(kafka));
     } catch (error) {
       await cluster.disconnect().catch(() => {});
       throw error;
@@ -271,6 +274,7 @@ export class Producer {
       // Handed out once, whatever becomes of the batch: a gap is noticed, a number used twice is not.
       firstSequence: this.#sequences.next(topic, partition, messages.length),
       transactional: this.options.transactionalId !== undefined,
+      compression: this.compression,
     });
     return { topic, partition, bytes };
   }

@@ -14,6 +14,8 @@ import { namesIn } from "./names_in.ts";
 /** Reasons for which a message that can be read may be a dead letter. */
 const NOT_THE_BYTES: readonly DeadLetterReason[] = ["duplicate_order", "processing_failed"];
 
+const UNREADABLE: DeadLetterReason = "unreadable";
+
 const isLetter = ({ headers }: LogRecord) => DEAD_LETTER_HEADERS.topic in headers;
 
 /** First pass over a dead-letter topic. */
@@ -70,6 +72,8 @@ export function observeLetter(
   if (!sourceTopic || Number.isNaN(sourcePartition) || Number.isNaN(sourceOffset)) {
     return findings.add("letters", id, `says that it came from ${source}`);
   }
+  // A batch, of which no record is known.
+  if (reason === UNREADABLE) return;
   if (!books.deadMessages.get(service)!.add(sourceName, sourcePartition, sourceOffset)) {
     findings.add("letters", id, `is a second dead letter for ${source}`);
   }

@@ -1,9 +1,11 @@
 /** Counts dead letters, and those among them that a person has settled, from the beginning of the log. */
 import { isLetter } from "../../../ops/dlq/letters.ts";
+import type { Logger } from "../../../runtime/log.ts";
 import type { KafkaAccess } from "../../../runtime/settings.ts";
 import { createClient } from "../../../stream/client.ts";
 import { clusterReady } from "../../../stream/cluster_ready.ts";
 import { follow } from "../../../stream/follow.ts";
+import { sentenceOf } from "../../../stream/unreadable.ts";
 import { deadLetterTopicOf, type Names, type Processor, PROCESSORS } from "../../../topology.ts";
 import type { Live } from "./live.ts";
 
@@ -20,7 +22,7 @@ interface Counts {
 }
 
 export function createLetterCounts(
-  options: { access: KafkaAccess; clientId: string; names: Names },
+  options: { access: KafkaAccess; clientId: string; names: Names; log: Logger },
 ): LetterCounts {
   const { access, names } = options;
   const byTopic = new Map<string, Counts>(
@@ -41,13 +43,19 @@ export function createLetterCounts(
       const topics = [...byTopic.keys()];
       await clusterReady(kafka, { access, topics, signal, onWait: () => {} });
       if (signal.aborted) return;
-      await follow(kafka, topics, (records) => {
-        for (const record of records) {
-          const counts = byTopic.get(record.topic)!;
-          if (isLetter(record)) counts.letters++;
-          else counts.verdicts++;
-        }
-      }, signal);
+      await follow(
+        kafka,
+        topics,
+        (records) => {
+          for (const record of records) {
+            const counts = byTopic.get(record.topic)!;
+            if (isLetter(record)) counts.letters++;
+            else counts.verdicts++;
+          }
+        },
+        (batch) => options.log.warn(`${sentenceOf(batch, batch)}; left out`),
+        signal,
+      );
     },
   };
 }

@@ -9,7 +9,10 @@ import { MAX_VALUE_BYTES, type OrderPlaced } from "../../../events/schemas.ts";
 import type { Random } from "./random.ts";
 
 /** What a message can be dead for by itself. */
-export type BrokenReason = Exclude<DeadLetterReason, "duplicate_order" | "processing_failed">;
+export type BrokenReason = Exclude<
+  DeadLetterReason,
+  "duplicate_order" | "processing_failed" | "unreadable"
+>;
 
 export interface KeyAndValue {
   readonly key: string | null;

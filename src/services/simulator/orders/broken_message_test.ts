@@ -35,5 +35,5 @@ for (const reason of BROKEN_REASONS) {
 
 Deno.test("BREAK: has every reason that a message can be dead for by itself", () => {
   const others = DEAD_LETTER_REASONS.filter((r) => !(BROKEN_REASONS as string[]).includes(r));
-  assertEquals(others, ["duplicate_order", "processing_failed"]);
+  assertEquals(others, ["duplicate_order", "processing_failed", "unreadable"]);
 });

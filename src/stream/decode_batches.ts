@@ -1,0 +1,241 @@
+/**
+ * Decodes what a fetch brings of a partition: record batches (magic 2), one behind the other. kafkajs's
+ * own decoder checks no checksum, takes compressed data of an unknown codec for records, and one batch
+ * that it cannot decode fails the whole fetch, for ever.
+ *
+ * Format: https://kafka.apache.org/documentation/#recordbatch
+ */
+import { crc32c, decompress } from "./compression.ts";
+import type { Unreadable } from "./unreadable.ts";
+
+type Headers = Record<string, Uint8Array | (Uint8Array | null)[] | null>;
+
+/** A record as kafkajs has it; one with `unreadable` stands for a whole batch. */
+export interface DecodedRecord {
+  readonly magicByte: number;
+  readonly attributes: number;
+  /** Epoch milliseconds. */
+  readonly timestamp: string;
+  readonly offset: string;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Headers;
+  readonly isControlRecord: boolean;
+  readonly batchContext: BatchContext;
+  readonly unreadable?: Unreadable;
+}
+
+interface BatchContext {
+  readonly producerId: string;
+  readonly inTransaction: boolean;
+  /** The epoch of the leader that wrote it; absent where nothing that the batch says can be trusted. */
+  readonly partitionLeaderEpoch?: number;
+}
+
+export const MAGIC = 2;
+export const MAGIC_AT = 16;
+/** Offset and length, which the length does not count. */
+const PREFIX_BYTES = 12;
+const CRC_AT = 17;
+const CRC_STARTS_AT = 21;
+const HEADER_BYTES = 61;
+
+const CODEC_MASK = 0x07;
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+
+/** Of a batch whose end is not known: a reader must not step over it, wherever it is. */
+const NO_END = "9223372036854775807";
+
+/** @param bytes whole batches, of which the last may be cut off by the size of the fetch */
+export function decodeBatches(bytes: Buffer): DecodedRecord[] {
+  const records: DecodedRecord[] = [];
+  for (let at = 0; bytes.length - at >= HEADER_BYTES;) {
+    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
+    // A broker never cuts off the first.
+    if (end > bytes.length && at > 0) break;
+    if (end > bytes.length || end < at + HEADER_BYTES) {
+      records.push(endless(bytes.subarray(at, at + HEADER_BYTES), "its length is wrong"));
+      break;
+    }
+    const batch = bytes.subarray(at, end);
+    const isSound = batch[MAGIC_AT] === MAGIC &&
+      batch.readUInt32BE(CRC_AT) === crc32c(batch.subarray(CRC_STARTS_AT));
+    if (!isSound) {
+      // What it says of itself is not to be trusted; where the next one begins is.
+      const next = bytes.length - end >= 8 ? Number(bytes.readBigInt64BE(end)) : undefined;
+      records.push(standIn(batch, next, "its checksum is wrong"));
+    } else {
+      const from = records.length;
+      try {
+        decodeBatch(batch, records);
+      } catch (error) {
+        records.length = from;
+        records.push(
+          standIn(batch, nextOf(batch), (error as Error).message, contextOf(batch)),
+        );
+      }
+    }
+    at = end;
+  }
+  return records;
+}
+
+function nextOf(batch: Buffer): number {
+  return Number(batch.readBigInt64BE(0)) + batch.readInt32BE(23) + 1;
+}
+
+/** @param batchContext of a batch that can be trusted: when it was aborted, nobody has to read it */
+function standIn(
+  batch: Buffer,
+  next: number | undefined,
+  why: string,
+  batchContext: BatchContext = { producerId: "-1", inTransaction: false },
+): DecodedRecord {
+  return {
+    magicByte: MAGIC,
+    attributes: 0,
+    timestamp: "-1",
+    offset: next === undefined ? NO_END : String(next - 1),
+    key: null,
+    value: null,
+    headers: {},
+    isControlRecord: false,
+    batchContext,
+    unreadable: {
+      offset: Number(batch.readBigInt64BE(0)),
+      next,
+      endless: false,
+      why,
+      bytes: batch,
+    },
+  };
+}
+
+/** What stands for a batch of which nobody knows where it ends. */
+function endless(header: Buffer, why: string): DecodedRecord {
+  const record = standIn(header, undefined, why);
+  return { ...record, unreadable: { ...record.unreadable!, endless: true } };
+}
+
+/** What stands for all that the broker itself cannot read, and does not send. */
+export function unsent(why: string): DecodedRecord {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.writeBigInt64BE(-1n, 0);
+  return endless(header, why);
+}
+
+function contextOf(batch: Buffer): BatchContext {
+  return {
+    producerId: String(batch.readBigInt64BE(43)),
+    inTransaction: (batch.readInt16BE(21) & TRANSACTIONAL) !== 0,
+    partitionLeaderEpoch: batch.readInt32BE(12),
+  };
+}
+
+/** @throws {Error} it cannot be decoded; `records` may have some of it then */
+function decodeBatch(batch: Buffer, records: DecodedRecord[]): void {
+  const attributes = batch.readInt16BE(21);
+  const count = batch.readInt32BE(57);
+  const plain = decompress(attributes & CODEC_MASK, batch.subarray(HEADER_BYTES));
+  const reader = new RecordReader(bufferOf(plain));
+  const common = {
+    firstOffset: Number(batch.readBigInt64BE(0)),
+    lastOffsetDelta: batch.readInt32BE(23),
+    firstTimestamp: Number(batch.readBigInt64BE(27)),
+    // With log append time, it is that of all of them.
+    appendTime: (attributes & LOG_APPEND_TIME) !== 0 ? String(batch.readBigInt64BE(35)) : undefined,
+    isControlRecord: (attributes & CONTROL) !== 0,
+    batchContext: contextOf(batch),
+  };
+  for (let i = 0; i < count; i++) records.push(reader.record(common));
+  if (reader.left > 0) throw new Error(`${reader.left} bytes are left behind its ${count} records`);
+}
+
+interface Common {
+  readonly firstOffset: number;
+  readonly lastOffsetDelta: number;
+  readonly firstTimestamp: number;
+  readonly appendTime: string | undefined;
+  readonly isControlRecord: boolean;
+  readonly batchContext: BatchContext;
+}
+
+class RecordReader {
+  #at = 0;
+
+  constructor(private readonly bytes: Buffer) {}
+
+  get left(): number {
+    return this.bytes.length - this.#at;
+  }
+
+  record(common: Common): DecodedRecord {
+    const length = this.#varint();
+    const end = this.#at + length;
+    if (length < 0 || end > this.bytes.length) throw new Error("a record is cut off");
+    this.#at++; // attributes: none are defined
+    const timestampDelta = this.#varint();
+    const offsetDelta = this.#varint();
+    if (offsetDelta < 0 || offsetDelta > common.lastOffsetDelta) {
+      throw new Error(`a record has the offset ${offsetDelta} of ${common.lastOffsetDelta}`);
+    }
+    const key = this.#bytes();
+    const value = this.#bytes();
+    const headers = this.#headers();
+    if (this.#at !== end) throw new Error("a record does not have the length that it says");
+    return {
+      magicByte: MAGIC,
+      attributes: 0,
+      timestamp: common.appendTime ?? String(common.firstTimestamp + timestampDelta),
+      offset: String(common.firstOffset + offsetDelta),
+      key,
+      value,
+      headers,
+      isControlRecord: common.isControlRecord,
+      batchContext: common.batchContext,
+    };
+  }
+
+  /** Several of one name become a list. */
+  #headers(): Headers {
+    // Without what every object inherits, which is no header.
+    const headers: Headers = Object.create(null);
+    for (let left = this.#varint(); left > 0; left--) {
+      const name = this.#bytes()?.toString() ?? "";
+      const value = this.#bytes();
+      const before = headers[name];
+      if (before === undefined) headers[name] = value;
+      else if (Array.isArray(before)) before.push(value);
+      else headers[name] = [before, value];
+    }
+    return headers;
+  }
+
+  #bytes(): Buffer | null {
+    const length = this.#varint();
+    if (length < 0) return null;
+    const start = this.#at;
+    this.#at += length;
+    if (this.#at > this.bytes.length) throw new Error("a record is cut off");
+    return this.bytes.subarray(start, this.#at);
+  }
+
+  /** Zigzag; exact for safe integers. */
+  #varint(): number {
+    let value = 0;
+    for (let factor = 1;; factor *= 0x80) {
+      const byte = this.bytes[this.#at++];
+      if (byte === undefined) throw new Error("a record is cut off");
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) break;
+      if (factor > 2 ** 63) throw new Error("a number is too long");
+    }
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
