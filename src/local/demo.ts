@@ -39,7 +39,7 @@ const { partitions, replicationFactor } = topicSettings;
 const { guarantee, databaseUrl, databasePassword, dataDir, httpHost, logLevel, logFormat } =
   processorSettings;
 
-const { brokers: _, ...secrecySettings } = accessSettings;
+const { brokers: _, ...securitySettings } = accessSettings;
 
 const settings = {
   orders: integer({
@@ -78,7 +78,7 @@ const settings = {
       "a cluster to use instead of starting one, host:port; several separated by commas; it is " +
       "reached with the settings KAFKA_SSL… and KAFKA_SASL…",
   })),
-  ...secrecySettings,
+  ...securitySettings,
   nodes: nodesSetting,
   disturb: flag({
     option: "disturb",
@@ -176,7 +176,7 @@ async function demo(
   const nodes = Number(config.nodes);
   const run = await openRun({
     ...config,
-    secrecy: config,
+    security: config,
     nodes,
     initialStock,
     env,

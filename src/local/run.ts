@@ -7,7 +7,7 @@ import {
   accessVariables,
   type KafkaAccess,
   kafkaAccess,
-  type SecrecyConfig,
+  type SecurityConfig,
 } from "../runtime/kafka_access.ts";
 import { Failure } from "../runtime/program.ts";
 import { makeCatalog } from "../ops/catalog_data.ts";
@@ -43,7 +43,7 @@ export interface RunOptions {
   /** An existing cluster; otherwise one is started. */
   readonly external?: readonly string[] | undefined;
   /** How to reach that one; otherwise without TLS or login. */
-  readonly secrecy?: SecrecyConfig;
+  readonly security?: SecurityConfig;
   /** How many nodes that one has; 1 unless said. */
   readonly nodes?: number;
   /** Where they should listen, the first of them; other ports are taken if these are. 0: any free ones. */
@@ -127,13 +127,13 @@ async function prepareRun(
 ): Promise<Run> {
   const { guarantee, databaseUrl, databasePassword, external, onNotice } = options;
   const brokers = external ?? cluster!.nodes.map(({ bootstrap }) => bootstrap);
-  const secrecy = external && options.secrecy;
+  const security = external && options.security;
   for (const line of cluster ? nodeLines(cluster) : []) onNotice(line);
   onNotice(`Kafka is ready at ${brokers.join(",")}`);
   // A cluster that others use gets topics of this run's own.
   const names = new Names(external ? `demo-${Date.now().toString(36)}.` : "");
-  const access: KafkaAccess = secrecy
-    ? kafkaAccess({ brokers: [...brokers], ...secrecy })
+  const access: KafkaAccess = security
+    ? kafkaAccess({ brokers: [...brokers], ...security })
     : { brokers };
   const kafka = createClient(access, `demo-${Deno.pid}`);
   const { created, partitions, replicationFactor } = await createTopics(kafka, names, options);
@@ -150,7 +150,7 @@ async function prepareRun(
   );
 
   const env: Record<string, string> = {
-    ...accessVariables(brokers, secrecy),
+    ...accessVariables(brokers, security),
     TOPIC_PREFIX: names.prefix,
     PARTITIONS: String(partitions),
     DATA_DIR: directory,

@@ -79,7 +79,7 @@ export const accessSettings = {
 
 export type AccessConfig = Config<typeof accessSettings>;
 /** All but where it is. */
-export type SecrecyConfig = Omit<AccessConfig, "brokers">;
+export type SecurityConfig = Omit<AccessConfig, "brokers">;
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -147,7 +147,7 @@ export function kafkaAccess(
 /** The same as environment variables for another process; an empty one hides what `.env` says. */
 export function accessVariables(
   brokers: readonly string[],
-  config?: SecrecyConfig,
+  config?: SecurityConfig,
 ): Record<string, string> {
   return {
     KAFKA_BROKERS: brokers.join(),
@@ -162,7 +162,7 @@ export function accessVariables(
 }
 
 /** What a login lacks, or has too much of: each finds one fault. */
-export const accessChecks: readonly ((config: SecrecyConfig) => string | undefined)[] = [
+export const accessChecks: readonly ((config: SecurityConfig) => string | undefined)[] = [
   ({ saslMechanism, saslUsername, passwordFile }) =>
     saslMechanism !== "oauthbearer" && saslUsername !== "" && !passwordFile
       ? `KAFKA_SASL_USERNAME: "${saslUsername}" needs KAFKA_SASL_PASSWORD_FILE, which is empty`
