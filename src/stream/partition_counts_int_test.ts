@@ -1,5 +1,5 @@
 /** Topics whose partitions are changed from outside, under running processors and readers. */
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Kafka } from "kafkajs";
 import { Registry } from "prom-client";
 import { encode } from "../events/codec.ts";
@@ -8,6 +8,7 @@ import { startTestBroker, type TestBroker } from "../local/testing.ts";
 import type { Logger } from "../runtime/log.ts";
 import { createCounting } from "../services/analytics/counting.ts";
 import { eventsOf } from "../services/analytics/testing.ts";
+import { findOrder } from "../services/analytics/web/order.ts";
 import {
   type Names,
   type Processor,
@@ -20,6 +21,7 @@ import {
 import type { Handler } from "./message.ts";
 import { createProcessorMetrics } from "./metrics.ts";
 import { committedOffsets } from "./offsets.ts";
+import { partitionOf } from "./partition_of.ts";
 import { type Guarantee, GUARANTEES } from "./processor.ts";
 import { ProducerError } from "./producer/errors.ts";
 import { Producer } from "./producer/producer.ts";
@@ -280,6 +282,12 @@ Deno.test("all topics raised while orders flow: two members, publisher and log r
     );
     await until("and reads all", () => counting.reading().partitions === 4 * 3);
   }
+  const { orderId } = Array.from({ length: 20 }, (_, n) => placed(n))
+    .find(({ orderId }) => partitionOf(orderId, 2) !== partitionOf(orderId, 3))!;
+  const cluster = { access: { brokers: [broker.bootstrap] }, clientId: "test", names };
+  const story = await findOrder(cluster, orderId, stop.signal);
+  const events = story?.steps.map(({ event }) => event) ?? [];
+  assert(events.includes("OrderPlaced"), "what began before the raise is found");
   stop.abort();
   await Promise.all([...counted, ...members.map((member) => member.stop())]);
   const found = await placesIn(kafka, outcomes);

@@ -47,7 +47,8 @@ function searched(partition: number | undefined, allPartitions: boolean): string
   if (partition === undefined) return "there are no order topics: `deno task topics` creates them";
   if (allPartitions) return "searched all partitions and the dead letters";
   return `searched partition ${partition}, where its key belongs, and the dead letters; ` +
-    "--all-partitions searches the others, too";
+    "--all-partitions searches the others, too: an order that began when there were fewer partitions " +
+    "is in one of them";
 }
 
 Deno.exit(

@@ -109,7 +109,7 @@ function tellRecord(
   const notes: string[] = [];
   const replayedFrom = record.headers[REPLAYED_FROM];
   if (replayedFrom !== undefined) notes.push(`replayed from ${replayedFrom}`);
-  if (partition !== home) notes.push(`misrouted: its key belongs to partition ${home}`);
+  if (partition !== home) notes.push(`in partition ${partition}; its key belongs to ${home}`);
   const noted = (text: string) => notes.length > 0 ? `${text} (${notes.join("; ")})` : text;
   const place = { topic, partition, offset };
   if (!decoded.ok) {

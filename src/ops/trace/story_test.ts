@@ -91,7 +91,7 @@ Deno.test("tellStory: marks a misrouted message and a second copy", () => {
     const copy = appendCopy(world, world.records[0]!);
     world.records[world.records.indexOf(copy)] = { ...copy, partition: 2, timestamp: Infinity };
   })!;
-  assertMatch(told.steps.at(-1)!.text, /\(misrouted: its key belongs to partition 0; again\)$/);
+  assertMatch(told.steps.at(-1)!.text, /\(in partition \d; its key belongs to 0; again\)$/);
 });
 
 Deno.test("tellStory: without a readable order, times are counted from its first message", () => {

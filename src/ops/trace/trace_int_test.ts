@@ -72,7 +72,7 @@ Deno.test("trace: over a real log and real tables", async (t) => {
       assertStringIncludes(narrow.stderr, "--all-partitions searches the others, too");
       const wide = await trace(id, "--all-partitions");
       assertEquals(wide.code, 0);
-      assertMatch(wide.stdout, /\(misrouted: its key belongs to partition \d+\)/);
+      assertMatch(wide.stdout, /\(in partition \d+; its key belongs to \d+\)/);
     });
 
     await t.step(

@@ -20,6 +20,7 @@ import {
   startValidator,
   until,
 } from "../testing.ts";
+import { createTopics } from "../topics.ts";
 
 const ORDERS = 300;
 const LIMIT_MS = 90_000;
@@ -64,6 +65,39 @@ const victims: { what: string; of: (names: Names) => Promise<number> }[] = [
     },
   },
 ];
+
+Deno.test("two members find new partitions of all topics, led by three nodes: each order has one outcome", async () => {
+  const { kafka, names } = await freshTopics(cluster.bootstrap, 2);
+  const outcomes = names.topic("orders.outcomes");
+  const orders = Array.from({ length: ORDERS }, (_, i) => publication(placed(i)));
+  const members = [0, 1].map(() => {
+    const metrics = createProcessorMetrics(new Registry());
+    const member = startValidator(cluster.bootstrap, names, refuse, {
+      metrics,
+      metadataMaxAgeMs: 300,
+    });
+    return { ...member, metrics };
+  });
+  const owned = async () => {
+    const counts = members.map(async ({ metrics }) => (await metrics.partitions.get()).values);
+    return (await Promise.all(counts)).flat().reduce((sum, { value }) => sum + value, 0);
+  };
+  await until("both have joined", async () => await owned() === 2, LIMIT_MS);
+  await publishAll(kafka, names.topic("orders.raw"), orders.slice(0, ORDERS / 2));
+  await createTopics(kafka, names, { partitions: 6 });
+  await publishAll(kafka, names.topic("orders.raw"), orders.slice(ORDERS / 2));
+  await until("all partitions are owned", async () => await owned() === 6, LIMIT_MS);
+  await until(
+    "all is published",
+    async () => (await readAll(kafka, outcomes)).length >= ORDERS,
+    LIMIT_MS,
+  );
+  await Promise.all(members.map((member) => member.stop()));
+  const found = await readAll(kafka, outcomes);
+  assertEquals(found.length, ORDERS);
+  assertEquals(new Set(found.map(({ key }) => String(key))).size, ORDERS);
+  assertEquals(new Set(found.map(({ partition }) => partition)).size, 6);
+});
 
 for (const { what, of } of victims) {
   Deno.test(`a member outlives the kill of ${what}: it stays in its group, and each order has one outcome`, async () => {
