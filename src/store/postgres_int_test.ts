@@ -158,3 +158,22 @@ Deno.test("pool: a url that can't be used is an error at every use, and closing 
   }
   await pool.close();
 });
+
+Deno.test("pool: what makes one connection useless ends the idle ones as well", () =>
+  withServer(async (server) => {
+    const pool = createPool(server.url);
+    const ids = async () =>
+      new Set(
+        await Promise.all([1, 2, 3, 4].map(() =>
+          pool.use(async (connection) => {
+            const [row] = await connection.query<{ id: number }>("select pg_backend_pid() as id");
+            return row!.id;
+          })
+        )),
+      );
+    const before = await ids();
+    const failover = "do $$ begin raise exception 'a standby' using errcode = '25006'; end $$";
+    await assertRejects(() => pool.use((c) => c.query(failover)), Unavailable, "a standby");
+    assertEquals((await ids()).intersection(before).size, 0);
+    await pool.close();
+  }));
