@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { basename } from "node:path";
 import { argumentsOf, PROJECT } from "./task_process.ts";
 
@@ -48,5 +48,25 @@ Deno.test("demo: a folder that cannot be written to is one line that names it, e
     assertStringIncludes(said, `${basename(file)} (DATA_DIR) cannot be written to`);
   } finally {
     await Deno.remove(file);
+  }
+});
+
+Deno.test("demo --brokers: a file that the services may not read is a fault, and half a login", async () => {
+  const outside = await Deno.makeTempFile();
+  await Deno.writeTextFile(outside, "secret");
+  try {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...argumentsOf("demo"), "--brokers", "127.0.0.1:9"],
+      cwd: PROJECT,
+      env: { KAFKA_SASL_PASSWORD_FILE: outside },
+      signal: AbortSignal.timeout(60_000),
+    }).output();
+    const said = new TextDecoder().decode(stderr);
+    assertEquals(code, 2);
+    assertStringIncludes(said, "- KAFKA_SASL_PASSWORD_FILE: expected a file of this project, or");
+    assertStringIncludes(said, "- KAFKA_SASL_PASSWORD_FILE: a password needs KAFKA_SASL_USERNAME");
+    assert(!said.includes("secret\n"), said);
+  } finally {
+    await Deno.remove(outside);
   }
 });

@@ -3,6 +3,7 @@
  * nothing of the code whose work they check. Reading creates no table and changes none.
  */
 import { Failure } from "../runtime/program.ts";
+import { placeOf, type TablesConfig } from "../runtime/settings.ts";
 import { isMissingTable } from "../store/blame.ts";
 import { type Database, type Row, type Table, table, Unavailable } from "../store/database.ts";
 import { openDatabase } from "../store/open.ts";
@@ -108,14 +109,13 @@ export interface Tables {
  * @param place the settings: a PostgreSQL's url, or the folder of the SQLite files
  * @throws {Failure} (its methods) the database does not answer, or is locked
  */
-export function openTables(place: { databaseUrl: string; dataDir: string }): Tables {
+export function openTables(place: TablesConfig): Tables {
   const open = new Map<string, Promise<Database>>();
   const missing = new Set<string>();
   const databaseOf = (owner: string) => {
     let database = open.get(owner);
     if (!database) {
-      const { databaseUrl: url, dataDir: directory } = place;
-      database = openDatabase({ url, directory, owner, tables: [] });
+      database = openDatabase({ ...placeOf(place), owner, tables: [] });
       open.set(owner, database);
     }
     return database;

@@ -3,7 +3,9 @@
  * people with curl; a service may add routes of its own.
  */
 import type { Registry } from "prom-client";
+import { formatAddress } from "./address.ts";
 import { Failure } from "./program.ts";
+import { describeSilence, registerWaits, waits } from "./waits.ts";
 
 export interface HttpServer {
   readonly url: string;
@@ -14,7 +16,8 @@ export interface HttpServer {
  * @param options.port 0 takes a free one
  * @param options.portPolicy when the port is taken: `exact` fails, `prefer` takes a free one and says
  * so; `exact` unless said
- * @param options.notReady why the service is not ready, or undefined when it is
+ * @param options.notReady why the service is not ready, or undefined when it is; it is not ready either
+ * while it waits for somebody who does not answer
  * @param options.routes further paths
  * @throws {Failure} nobody can listen there: the port is taken, or the address is none of this machine
  */
@@ -34,8 +37,9 @@ export function startHttp(options: {
       case "/livez":
         return new Response("alive\n");
       case "/readyz": {
-        const reason = notReady();
-        return reason === undefined
+        const reasons = [notReady(), ...waits.silent().map(describeSilence)];
+        const reason = reasons.filter((reason) => reason !== undefined).join("; ");
+        return reason === ""
           ? new Response("ready\n")
           : new Response(`not ready: ${reason}\n`, { status: 503 });
       }
@@ -46,9 +50,10 @@ export function startHttp(options: {
     }
     return await routes[pathname]?.(request) ?? new Response("not found\n", { status: 404 });
   };
+  registerWaits(metrics);
   const server = listen({ hostname, port }, answer, options);
   return {
-    url: `http://${hostname}:${server.addr.port}`,
+    url: `http://${formatAddress({ host: hostname, port: server.addr.port })}`,
     close: () => server.shutdown(),
   };
 }
@@ -69,8 +74,7 @@ function listen(
       return listen({ ...at, port: 0 }, answer, {});
     }
     const { message } = error as Error;
-    throw new Failure(
-      `HTTP_HOST, HTTP_PORT: cannot listen at ${at.hostname}:${at.port}: ${message}`,
-    );
+    const address = formatAddress({ host: at.hostname, port: at.port });
+    throw new Failure(`HTTP_HOST, HTTP_PORT: cannot listen at ${address}: ${message}`);
   }
 }

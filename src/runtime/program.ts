@@ -7,9 +7,12 @@ import {
   readConfig,
   type Settings,
 } from "./config.ts";
+import { type AccessConfig, prepareAccess } from "./kafka_access.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./log.ts";
 import { stopSignal } from "./stop.ts";
+import { tellSilences } from "./waits.ts";
 import { Unavailable } from "../store/database.ts";
+import { outliveKafkajs } from "../stream/client_errors.ts";
 
 /** A failure that people can do something about: its message says what; no stack trace. */
 export class Failure extends Error {
@@ -50,6 +53,11 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
       (values.logLevel ?? "info") as LogLevel,
       (values.logFormat ?? "text") as LogFormat,
     );
+    if ("brokers" in values && "ssl" in values) {
+      prepareAccess(config as unknown as AccessConfig, log);
+    }
+    tellSilences(log);
+    outliveKafkajs((error) => log.warn(`the Kafka client failed by itself: ${error.message}`));
     const signal = stopSignal({ stdin: values.stopWithStdin === true });
     return await program.run({ config, positionals, log, signal }) ?? 0;
   } catch (error) {

@@ -32,7 +32,8 @@ const missingTable = (elsewhere: string) =>
 const NO_TABLE = missingTable("DATABASE_URL names another database");
 const CHANGED_TABLE = store("the table was changed: give it back the columns and the primary key");
 const DAMAGED = `restore it from a backup, ${THEN_AUDIT}`;
-const LOGIN = "check the user and the password in DATABASE_URL, and pg_hba.conf";
+const LOGIN =
+  "check the user and the password in DATABASE_URL (or DATABASE_PASSWORD_FILE), and pg_hba.conf";
 
 /** By SQLSTATE, or by its class: the first two characters. What is missing here is the store's. */
 const POSTGRES: Readonly<Record<string, Cause>> = {

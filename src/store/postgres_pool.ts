@@ -7,7 +7,9 @@
  * `sql.begin`, and it has no limit for how long an answer may take.
  */
 import postgres from "postgres";
+import type { TextFile } from "../runtime/config.ts";
 import { Failure } from "../runtime/program.ts";
+import { waits } from "../runtime/waits.ts";
 import { blamed, causeInPostgres } from "./blame.ts";
 import { Unavailable } from "./database.ts";
 
@@ -50,9 +52,14 @@ const SERVER_LIMITS = {
  * @param url `postgres://user:password@host:port/database`; of several hosts, separated by commas, one
  * is taken that answers, and with `?target_session_attrs=read-write` one that may be written to
  * @param answerTimeoutMs after how long without an answer a connection is given up
+ * @param password read for each new connection; wins over the one in the url
  * @throws {Failure} the url is not of that form; the message does not show it, it holds a password
  */
-export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Pool {
+export function createPool(
+  url: string,
+  answerTimeoutMs = ANSWER_TIMEOUT_MS,
+  password?: TextFile,
+): Pool {
   const label = labelOf(url);
   const idle: PooledConnection[] = [];
   const waiting: (() => void)[] = [];
@@ -72,7 +79,7 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
       discard(connection);
       connection = idle.pop();
     }
-    return connection ?? connect(url, label, answerTimeoutMs);
+    return connection ?? connect(url, label, answerTimeoutMs, password);
   }
 
   return {
@@ -110,9 +117,19 @@ interface PooledConnection extends Connection {
   end(): Promise<void>;
 }
 
-function connect(url: string, label: string, answerTimeoutMs: number): PooledConnection {
+function connect(
+  url: string,
+  label: string,
+  answerTimeoutMs: number,
+  password: TextFile | undefined,
+): PooledConnection {
   let lost: unknown;
   const inFlight = new Set<(error: unknown) => void>();
+  const peer = {
+    id: label,
+    name: label,
+    until: "until it answers: is it up, and reachable from here?",
+  };
 
   function lose(error: unknown): void {
     lost ??= error;
@@ -122,16 +139,18 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
 
   const client = clientOf(
     url,
+    password === undefined ? {} : { password: readPassword(password, label) },
     () => lose(new ConnectionLost("the connection was closed; its log says why")),
   );
   return {
     lost: () => lost !== undefined,
     end: () => client.end({ timeout: 0 }),
     async query<R>(sql: string, parameters: Parameter[] = []) {
+      const question = waits.ask(peer, "a statement");
       try {
-        return await new Promise<R[]>((resolve, reject) => {
+        const rows = await new Promise<R[]>((resolve, reject) => {
           if (lost !== undefined) return reject(lost);
-          const late = () => lose(new ConnectionLost(`no answer within ${answerTimeoutMs} ms`));
+          const late = () => lose(new NoAnswer(`no answer within ${answerTimeoutMs} ms`));
           const timer = setTimeout(late, answerTimeoutMs);
           const settle = () => {
             clearTimeout(timer);
@@ -147,7 +166,12 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
             resolve(Array.from(rows as unknown as R[]));
           }, fail);
         });
+        question.answered();
+        return rows;
       } catch (error) {
+        // Whoever refuses, or closes the connection, is not silent.
+        if (isSilence(error)) question.givenUp();
+        else question.answered();
         // Neither a statement nor its values: the connection, or the package's own.
         if (!(error instanceof postgres.PostgresError)) {
           lose(error);
@@ -162,9 +186,11 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
 }
 
 /** @throws {Failure} the url has an option that cannot be */
-function clientOf(url: string, onclose: () => void) {
+function clientOf(url: string, login: { password?: string }, onclose: () => void) {
   try {
     return postgres(url, {
+      ...ipv6Of(url),
+      ...login,
       max: 1,
       connect_timeout: CONNECT_TIMEOUT_S,
       max_lifetime: null,
@@ -180,7 +206,30 @@ function clientOf(url: string, onclose: () => void) {
   }
 }
 
+/** The package cuts an IPv6 address at its first colon, unless it gets it in a list. */
+function ipv6Of(url: string): { host?: string; port?: number } {
+  const { hostname, port } = new URL(url);
+  if (!hostname.startsWith("[")) return {};
+  // Its types know no lists.
+  return { host: [hostname.slice(1, -1)], port: [Number(port || 5432)] } as never;
+}
+
+function readPassword(password: TextFile, label: string): string {
+  try {
+    return password.read();
+  } catch (error) {
+    throw new Unavailable(`${label}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 class ConnectionLost extends Error {}
+class NoAnswer extends ConnectionLost {}
+
+function isSilence(error: unknown): boolean {
+  const { code = "" } = error as { code?: string };
+  return error instanceof NoAnswer ||
+    ["CONNECT_TIMEOUT", "ETIMEDOUT", "EHOSTUNREACH"].includes(code);
+}
 
 const TABLE_OF = /"(\w+)"\."(\w+)"/;
 

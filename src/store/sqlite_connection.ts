@@ -1,6 +1,7 @@
 /** Connections to an SQLite file: opened, given up and opened anew; and what their errors mean. */
 import { DatabaseSync } from "node:sqlite";
 import { pause } from "../runtime/stop.ts";
+import { waits } from "../runtime/waits.ts";
 import { blamed, type Cause, causeInSqlite } from "./blame.ts";
 import { Unavailable } from "./database.ts";
 
@@ -111,11 +112,19 @@ export function translated<T>(path: string, step: () => T): Promise<T> {
 /** Does one synchronous step as soon as no other process is in its way, within LOCK_WAIT_MS. */
 export async function whenFree<T>(path: string, step: () => T): Promise<T> {
   const giveUpAt = performance.now() + LOCK_WAIT_MS;
+  const question = waits.ask(
+    { id: path, name: `SQLite at ${path}`, until: "until the process that has locked it lets go" },
+    "its lock",
+  );
   while (true) {
     try {
-      return step();
+      const result = step();
+      question.answered();
+      return result;
     } catch (error) {
       const locked = LOCK_CODES.includes((codeOf(error) ?? 0) & 0xff);
+      if (!locked) question.answered();
+      else if (performance.now() > giveUpAt) question.givenUp();
       if (!locked || performance.now() > giveUpAt) throw translate(path, error);
     }
     // Uneven, so that several waiters do not meet again and again.

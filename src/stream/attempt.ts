@@ -11,6 +11,7 @@
 import { AssertionError } from "node:assert/strict";
 import { ExponentialBackoff, handleType, type IBackoffFactory, retry } from "cockatiel";
 import { Unavailable } from "../store/database.ts";
+import { isThrownByKafkajs } from "./client_errors.ts";
 import type { DeadLetter, Handled, Handler, Received } from "./message.ts";
 
 /** Attempts for a batch whose handler says Unavailable, before its partition is paused. */
@@ -75,5 +76,6 @@ const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError
 
 /** Whether an error means that the program is wrong, rather than its input or its surroundings. */
 export function isBug(error: unknown): boolean {
+  if (isThrownByKafkajs(error)) return false;
   return !(error instanceof Error) || BUGS.some((bug) => error instanceof bug);
 }

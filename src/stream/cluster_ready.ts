@@ -2,7 +2,7 @@
 import type { Kafka } from "kafkajs";
 import type { KafkaAccess } from "../runtime/settings.ts";
 import { pause } from "../runtime/stop.ts";
-import { refusal } from "./client.ts";
+import { whyUnreachable } from "./why_unreachable.ts";
 
 const RETRY_MS = 1_000;
 
@@ -23,12 +23,18 @@ export async function clusterReady(kafka: Kafka, options: {
     if (reason !== told) options.onWait(reason);
     told = reason;
   };
-  while (!options.signal.aborted) {
+  const { signal } = options;
+  while (!signal.aborted) {
     const admin = kafka.admin({ retry: { retries: 0 } });
-    try {
+    const existing = (async () => {
       await admin.connect();
-      const existing = new Set(await admin.listTopics());
-      const missing = options.topics.filter((topic) => !existing.has(topic));
+      return new Set(await admin.listTopics());
+    })();
+    try {
+      // A broker that does not answer is asked for minutes: nobody who stops waits for that.
+      const found = await orStopped(existing, signal);
+      if (found === undefined) return;
+      const missing = options.topics.filter((topic) => !found.has(topic));
       if (missing.length === 0) return;
       tell(
         `waiting for the topic${missing.length > 1 ? "s" : ""} ${missing.join(", ")}: ` +
@@ -36,11 +42,25 @@ export async function clusterReady(kafka: Kafka, options: {
           (options.access.login ? ", or the user has no right to see them" : ""),
       );
     } catch (error) {
-      const why = refusal(error) ?? "`deno task broker` starts one";
+      const why = whyUnreachable(error, options.access);
       tell(`waiting for Kafka at ${options.access.brokers.join(", ")}: ${why}`);
     } finally {
-      await admin.disconnect().catch(() => {});
+      const closed = existing.catch(() => {}).then(() => admin.disconnect()).catch(() => {});
+      if (!signal.aborted) await closed;
     }
-    await pause(RETRY_MS, options.signal);
+    await pause(RETRY_MS, signal);
+  }
+}
+
+/** What `work` resolves to, or undefined when `signal` aborts before. */
+async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
+  work.then(resolve, reject);
+  const onAbort = () => resolve(undefined);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }

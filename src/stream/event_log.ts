@@ -7,9 +7,10 @@ import type { Logger } from "../runtime/log.ts";
 import type { KafkaAccess } from "../runtime/settings.ts";
 import { pause } from "../runtime/stop.ts";
 import type { Names, Topic } from "../topology.ts";
-import { createClient, isKafkaError } from "./client.ts";
+import { createClient, explain, isKafkaError } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
+import { LeaderUnknown } from "./log_ends.ts";
 import { openLogReader } from "./log_reader.ts";
 
 export interface EventLogOptions {
@@ -58,7 +59,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   /** By topic: the next offset of each partition. */
   const positions = new Map(topics.map((topic) => [topic, new Map<number, number>()]));
   /** By topic: first offset and end of each partition. */
-  const ends = new Map<Topic, ReadonlyMap<number, { first: number; end: number }>>();
+  const ends = new Map<Topic, Map<number, { first: number; end: number }>>();
   const allEnds = () =>
     [...ends].flatMap(([topic, partitions]) => {
       const next = positions.get(topic)!;
@@ -69,20 +70,34 @@ export function createEventLog(options: EventLogOptions): EventLog {
     });
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
   let records = 0;
-  let state: string | undefined = "starting";
-  const setState = (next: string | undefined) => {
-    if (next === state) return;
-    if (next) log.warn(next);
+  /** Why a topic is not being read. */
+  const troubles = new Map<Topic, string>(topics.map((topic) => [topic, "starting"]));
+  const troubled = () => troubles.values().next().value;
+  let told = troubled();
+  const setState = (topic: Topic, next: string | undefined) => {
+    if (next === undefined) troubles.delete(topic);
+    else troubles.set(topic, next);
+    const state = troubled();
+    if (state === told) return;
+    if (state) log.warn(state);
     else log.info("reading the log");
-    state = next;
+    told = state;
   };
 
   async function readTopic(topic: Topic, follow: boolean, signal: AbortSignal): Promise<void> {
     const next = positions.get(topic)!;
     const reader = await openLogReader(kafka);
     try {
-      ends.set(topic, await reader.ends(names.topic(topic)));
-      const onPosition = (partition: number, offset: number) => void next.set(partition, offset);
+      const known = await reader.ends(names.topic(topic));
+      // It was there a moment ago: nothing to read is something else.
+      if (known.size === 0) throw new LeaderUnknown(names.topic(topic));
+      ends.set(topic, known);
+      const onPosition = (partition: number, offset: number) => {
+        next.set(partition, offset);
+        // A new one: nothing was there to pass when the following began.
+        if (!known.has(partition)) known.set(partition, { first: offset, end: offset });
+        setState(topic, undefined);
+      };
       const batches = reader.read(names.topic(topic), {
         from: next,
         follow,
@@ -91,11 +106,11 @@ export function createEventLog(options: EventLogOptions): EventLog {
         signal,
       });
       for await (const batch of batches) {
-        setState(undefined);
         const { partition } = batch[0]!;
         options.onEvents(decoder.decode({ topic, partition }, batch));
         records += batch.length;
       }
+      setState(topic, undefined);
     } finally {
       await reader.close().catch(() => {});
     }
@@ -108,14 +123,14 @@ export function createEventLog(options: EventLogOptions): EventLog {
         access,
         topics: topics.map((topic) => names.topic(topic)),
         signal,
-        onWait: setState,
+        onWait: (reason) => setState(topic, reason),
       });
       if (signal.aborted) return;
-      setState(undefined);
       try {
         return await readTopic(topic, follow, signal);
       } catch (error) {
         if (!isKafkaError(error)) throw error;
+        setState(topic, `reading ${names.topic(topic)} fails: ${explain(error)}; trying again`);
         await pause(RETRY_MS, signal);
       }
     }
@@ -137,7 +152,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   return {
     readToEnd: (signal) => readAll(false, signal),
     follow: (signal) => readAll(true, signal),
-    notReady: () => state,
+    notReady: troubled,
     get records() {
       return records;
     },

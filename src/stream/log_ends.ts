@@ -2,6 +2,7 @@
 import { pause } from "../runtime/stop.ts";
 import { isKafkaError } from "./client.ts";
 import type { Cluster } from "./producer/cluster.ts";
+import type { TopicPartition } from "./producer/requests.ts";
 
 /** As long as it takes to notice that a broker is gone, and to let another one lead. */
 const LIMIT_MS = 15_000;
@@ -106,6 +107,22 @@ export async function logEndsByTopic(
   });
 }
 
+/** Of one partition alone. */
+export async function logEndOf(
+  cluster: Cluster,
+  { topic, partition }: TopicPartition,
+): Promise<LogEnd> {
+  return await withLeaders(cluster, async () => {
+    await partitionsOf(cluster, topic, { fresh: false });
+    const asked = new Map([[topic, [partition]]]);
+    const [first, end] = await Promise.all([
+      offsetsOf(cluster, asked, { fromBeginning: true }),
+      offsetsOf(cluster, asked, { fromBeginning: false }),
+    ]);
+    return { first: first(topic, partition), end: end(topic, partition) };
+  });
+}
+
 async function offsetsOf(
   cluster: Cluster,
   asked: ReadonlyMap<string, readonly number[]>,
@@ -131,10 +148,14 @@ async function offsetsOf(
   };
 }
 
-/** Who leads a partition is not known at the moment. */
+/** Who leads a partition, or any partition of a topic, is not known at the moment. */
 export class LeaderUnknown extends Error {
   override readonly name = "KafkaJSLeaderUnknown";
-  constructor(topic: string, partition: number) {
-    super(`who leads ${topic}/${partition} is not known`);
+  constructor(topic: string, partition?: number) {
+    super(
+      partition === undefined
+        ? `the cluster names no partition of ${topic}`
+        : `who leads ${topic}/${partition} is not known`,
+    );
   }
 }

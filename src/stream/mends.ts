@@ -4,6 +4,7 @@
  *
  * Loaded for its effect, before any client is made (client.ts imports it).
  */
+import { mendFetchAnswers } from "./mends/answers.ts";
 import { mendConnections, mendIdleRequestQueue } from "./mends/connection.ts";
 import {
   mendFetchRecovery,
@@ -12,16 +13,23 @@ import {
   mendOffsetReset,
   mendReadCommitted,
 } from "./mends/consumer.ts";
+import { mendHandshake, mendSessionLifetime } from "./mends/login.ts";
 import {
+  mendAddresses,
   mendLeaderlessPartitions,
   mendLookups,
   mendSeedBroker,
   mendSharedMetadata,
 } from "./mends/metadata.ts";
+import { watchSilence } from "./mends/silence.ts";
 
 mendReadCommitted();
+mendAddresses();
+mendHandshake();
+mendSessionLifetime();
 mendLeaderlessPartitions();
 mendFetchVersion();
+mendFetchAnswers();
 mendConnections();
 mendIdleRequestQueue();
 mendSeedBroker();
@@ -30,3 +38,4 @@ mendSharedMetadata();
 mendFetchRecovery();
 mendLostCoordinator();
 mendOffsetReset();
+watchSilence();

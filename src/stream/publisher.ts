@@ -4,6 +4,7 @@
  */
 import type { Kafka, Message } from "kafkajs";
 import { bytes } from "./dead_letters.ts";
+import { LeaderUnknown } from "./log_ends.ts";
 import { partitionOf } from "./partition_of.ts";
 import { Producer } from "./producer/producer.ts";
 
@@ -38,6 +39,8 @@ export async function openPublisher(
   let partitions: number;
   try {
     partitions = await producer.partitionsOf(topic);
+    // Metadata that lacks the topic for a moment: no key would have a partition.
+    if (partitions === 0) throw new LeaderUnknown(topic);
   } catch (error) {
     await producer.close();
     throw error;
@@ -45,15 +48,20 @@ export async function openPublisher(
   let last: Promise<unknown> = Promise.resolve();
   /** Messages without a key go round. */
   let keyless = 0;
+  const send = async (batch: readonly Publication[]) => {
+    // A topic may get more: what is known of it is refreshed now and then, while a broker answers.
+    partitions = await producer.partitionsOf(topic).catch(() => partitions);
+    const messages = batch.map(({ key, value, headers }): Message => ({
+      key,
+      value: bytes(value),
+      headers: { ...headers },
+      partition: key === null ? keyless++ % partitions : partitionOf(key, partitions),
+    }));
+    await producer.send([{ topic, messages }]);
+  };
   return {
     publish(batch) {
-      const messages = batch.map(({ key, value, headers }): Message => ({
-        key,
-        value: bytes(value),
-        headers: { ...headers },
-        partition: key === null ? keyless++ % partitions : partitionOf(key, partitions),
-      }));
-      const sent = last.then(() => producer.send([{ topic, messages }]));
+      const sent = last.then(() => send(batch));
       last = sent.catch(() => {});
       return sent;
     },

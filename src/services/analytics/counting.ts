@@ -3,12 +3,17 @@
  * log, in no group; whatever was read as a member of the group before ends with it.
  */
 import { add, type Aggregate, createAggregate } from "./aggregate.ts";
+import { type Clocks, createClocks } from "./clocks.ts";
 import type { Reading } from "./figures.ts";
+import { createClient } from "../../stream/client.ts";
+import { watchPartitions } from "../../stream/partition_counts.ts";
 import { groupSource, logSource, type Source, type SourceOptions } from "./source.ts";
 
 export interface Counting {
   readonly aggregate: Aggregate;
   readonly positions: Source["positions"];
+  /** Whose clock is off: see clocks.ts. */
+  readonly clocks: Pick<Clocks, "off">;
   reading(): Reading;
   /** Counts anew, from the beginning of the log; while it is still doing so, goes on with it. */
   replay(): void;
@@ -19,11 +24,13 @@ export interface Counting {
 export function createCounting(
   options: Omit<SourceOptions, "onEvents" | "onCaughtUp"> & { readonly fromBeginning: boolean },
 ): Counting {
+  const clocks = createClocks(options.log);
   const begin = (createSource: typeof logSource) => {
     const aggregate = createAggregate();
     const source = createSource({
       ...options,
       onEvents: (events) => {
+        clocks.note(events, Date.now());
         for (const event of events) add(aggregate, event);
       },
       // Topics and partitions of a log are read at their own pace, which makes nothing late.
@@ -33,25 +40,41 @@ export function createCounting(
   };
   let current = begin(options.fromBeginning ? logSource : groupSource);
   let next: typeof current | undefined;
+  const watch = watchPartitions(createClient(options.access, options.clientId), {
+    ...options,
+    everyMs: options.metadataMaxAgeMs,
+  });
+  async function countAll(signal: AbortSignal): Promise<void> {
+    do {
+      current = next ?? current;
+      next = undefined;
+      await current.source.run(AbortSignal.any([signal, current.ended.signal]));
+    } while (next !== undefined && !signal.aborted);
+  }
   return {
     get aggregate() {
       return current.aggregate;
     },
+    clocks,
     get positions() {
       return current.source.positions;
     },
-    reading: () => ({ ...current.source.reading(), startedAt: current.startedAt }),
+    reading() {
+      const { notReady, ...reading } = current.source.reading();
+      return { ...reading, notReady: watch.fault ?? notReady, startedAt: current.startedAt };
+    },
     replay() {
       if (current.source.reading().progress !== null) return;
       next = begin(logSource);
       current.ended.abort();
     },
     async run(signal) {
-      do {
-        current = next ?? current;
-        next = undefined;
-        await current.source.run(AbortSignal.any([signal, current.ended.signal]));
-      } while (next !== undefined && !signal.aborted);
+      try {
+        void watch.look();
+        await countAll(signal);
+      } finally {
+        await watch.close();
+      }
     },
   };
 }

@@ -9,7 +9,7 @@
 import { Registry } from "prom-client";
 import { startHttp } from "../../runtime/http.ts";
 import { runProgram } from "../../runtime/program.ts";
-import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
+import { accessChecks, kafkaAccess } from "../../runtime/settings.ts";
 import { aborted, settlesWithin } from "../../runtime/stop.ts";
 import { Names } from "../../topology.ts";
 import { settings } from "./config.ts";
@@ -27,7 +27,7 @@ Deno.exit(
   await runProgram({
     name: "analytics",
     settings,
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     async run({ config, log, signal }) {
       const { drainTimeoutMs } = config;
       const cluster = {
@@ -36,7 +36,7 @@ Deno.exit(
         names: new Names(config.topicPrefix),
       };
       const counting = createCounting({ ...cluster, ...config, log });
-      const dashboard = createDashboard(cluster, counting);
+      const dashboard = createDashboard(cluster, counting, log);
       const { watch } = dashboard;
       let finished = false;
       const figures = (): Figures => {
@@ -60,7 +60,7 @@ Deno.exit(
       }
 
       const registry = new Registry();
-      registerMetrics(registry, figures);
+      registerMetrics(registry, figures, () => counting.clocks.off(Date.now()));
       const http = startHttp({
         hostname: config.httpHost,
         port: config.httpPort || config.dashboardPort,

@@ -246,3 +246,18 @@ Deno.test("analytics: started first, it says in one line what it waits for, and 
   assertEquals((await waiting.process.stop(20_000)).code, 0);
   assertEquals(waiting.log().match(/waiting for/g)?.length, 1);
 });
+
+Deno.test("analytics: a clock an hour ahead is named, by how much, in the log and on /metrics", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 2);
+  const live = start(names, "clock", []);
+  try {
+    const events = sampleOrders(5, Date.now() + 3_600_000, 10).flatMap(eventsOf);
+    await publish(kafka, names, events);
+    const line = /WARNING the clock of the simulator is 3[56]\d\d s ahead of this process's/;
+    await until("it is named", () => line.test(live.log()));
+    const metrics = await (await get(live, "/metrics")).text();
+    assertMatch(metrics, /^orderflow_clock_off_seconds\{service="simulator"\} 3[56]\d\d/m);
+  } finally {
+    await live.process.stop(20_000);
+  }
+});

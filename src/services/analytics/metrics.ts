@@ -2,8 +2,16 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Figures } from "./figures.ts";
 
-/** Registers the metrics; `figures` is asked at every scrape. */
-export function registerMetrics(registry: Registry, figures: () => Figures): void {
+/**
+ * Registers the metrics; `figures` is asked at every scrape.
+ *
+ * @param clocksOff milliseconds, by whose clock it is
+ */
+export function registerMetrics(
+  registry: Registry,
+  figures: () => Figures,
+  clocksOff: () => ReadonlyMap<string, number>,
+): void {
   const registers = [registry];
   new Counter({
     name: "orderflow_analytics_orders_total",
@@ -92,6 +100,16 @@ export function registerMetrics(registry: Registry, figures: () => Figures): voi
     collect() {
       this.reset();
       for (const { service, members } of figures().lag ?? []) this.set({ service }, members);
+    },
+  });
+  new Gauge({
+    name: "orderflow_clock_off_seconds",
+    help: "By how much a clock is ahead of analytics', at least; negative: behind the simulator's",
+    labelNames: ["service"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [service, ms] of clocksOff()) this.set({ service }, ms / 1_000);
     },
   });
 }

@@ -28,7 +28,7 @@ Deno.test("registerMetrics: each scrape tells the totals of that moment", async 
       lagMessages,
       topics: [{ topic: "orders.raw", lagMessages }],
     }],
-  }));
+  }), () => new Map([["payment", -3_600_000]]));
   const scrape = async (...names: string[]) => {
     const lines = (await registry.metrics()).split("\n");
     return lines.filter((line) => names.some((name) => line.startsWith(name)));
@@ -68,5 +68,8 @@ Deno.test("registerMetrics: each scrape tells the totals of that moment", async 
     'orderflow_analytics_left_out_total{why="undecodable"} 3',
     'orderflow_group_lag_messages{service="validator",topic="orders.raw"} 0',
     'orderflow_group_members{service="validator"} 2',
+  ]);
+  assertEquals(await scrape("orderflow_clock"), [
+    'orderflow_clock_off_seconds{service="payment"} -3600',
   ]);
 });

@@ -15,6 +15,7 @@ import {
   SamplingBreaker,
   wrap,
 } from "cockatiel";
+import { waits } from "../../runtime/waits.ts";
 import { Unavailable } from "../../store/database.ts";
 import { GatewayTimeout, GatewayUnavailable, type PaymentGateway } from "./gateway.ts";
 
@@ -72,6 +73,25 @@ export function createGatewayClient(
   );
 
   const deadline = sharedDeadlines(limits.timeoutMs);
+  const peer = {
+    id: "gateway",
+    name: "the payment gateway",
+    until: "until it answers: each order is asked for again with the same key",
+  };
+
+  /** One attempt. Whoever refuses is not silent. */
+  async function asked<A>(attempt: () => Promise<A>): Promise<A> {
+    const question = waits.ask(peer, "an answer");
+    try {
+      const answer = await attempt();
+      question.answered();
+      return answer;
+    } catch (error) {
+      if (error instanceof GatewayTimeout) question.givenUp();
+      else question.answered();
+      throw error;
+    }
+  }
 
   async function patiently<A>(
     work: (signal: AbortSignal) => Promise<A>,
@@ -79,7 +99,7 @@ export function createGatewayClient(
   ): Promise<A> {
     const limit = () => signal ? AbortSignal.any([signal, deadline()]) : deadline();
     try {
-      return await policy.execute(() => work(limit()), signal);
+      return await policy.execute(() => asked(() => work(limit())), signal);
     } catch (error) {
       if (error instanceof GatewayTimeout || error instanceof GatewayUnavailable) {
         throw new Unavailable(describe(error), { cause: error });

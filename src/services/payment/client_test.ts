@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { pause } from "../../runtime/stop.ts";
+import { waits } from "../../runtime/waits.ts";
 import { Unavailable } from "../../store/database.ts";
 import { createGatewayClient, type GatewayLimits } from "./client.ts";
 import {
@@ -164,4 +166,29 @@ Deno.test("createGatewayClient: refunds are as patient as charges", async () => 
   }, limits);
   const answer = await client.refund({ ...request("refund-k"), paymentId: "pay-1" });
   assertEquals([answer.refundId, calls], ["refund-1", 2]);
+});
+
+Deno.test("createGatewayClient: a provider that answers nothing is waited for, through all attempts", async () => {
+  let answers = false;
+  const client = createGatewayClient(
+    gatewayThat(({ signal }) =>
+      answers ? Promise.resolve(charged) : new Promise((_, reject) => {
+        const giveUp = () => reject(new GatewayTimeout("no answer"));
+        signal!.addEventListener("abort", giveUp, { once: true });
+      })
+    ),
+    { ...limits, timeoutMs: 300 },
+  );
+  const waitedFor = () => waits.silent().map(({ peer }) => peer.name);
+  const deadline = performance.now() + 60_000;
+  while (waitedFor().length === 0) {
+    assert(performance.now() < deadline, "nobody is said to be silent");
+    await client.charge(request("order-1")).catch(() => {});
+    // An open breaker lets nothing through.
+    await pause(limits.breakerOpenMs);
+  }
+  assertEquals(waitedFor(), ["the payment gateway"]);
+  answers = true;
+  await client.charge(request("order-1"));
+  assertEquals(waitedFor(), []);
 });

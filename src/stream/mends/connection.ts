@@ -45,6 +45,7 @@ interface Connection {
   disconnect(): Promise<unknown>;
   send(request: unknown): Promise<unknown>;
   rejectRequests(error: Error): void;
+  processData(data: Uint8Array): void;
 }
 
 /** The bytes of an answer's length. */
@@ -62,10 +63,12 @@ const DISCONNECT_LIMIT_MS = 2_000;
  * - A connection that is to be closed waits for its answers, however long they take, and takes further
  *   requests meanwhile; who refreshes the metadata waits with it. What it takes in the moment in which
  *   it closes is never answered, nor timed out.
+ * - Bytes that are no answer make it throw in the socket's listener, which ends the process. The
+ *   connection is closed: nobody knows where the next answer begins.
  */
 export function mendConnections(): void {
   const { prototype } = require("kafkajs/src/network/connection.js") as { prototype: Connection };
-  const { connect, disconnect, send } = prototype;
+  const { connect, disconnect, processData, send } = prototype;
   const connecting = new WeakMap<Connection, Promise<unknown>>();
   prototype.connect = function () {
     if (this.isConnected()) return Promise.resolve(true);
@@ -88,6 +91,13 @@ export function mendConnections(): void {
         dropConnection(this, error);
       }
       throw error;
+    }
+  };
+  prototype.processData = function (data) {
+    try {
+      processData.call(this, data);
+    } catch (error) {
+      dropConnection(this, new Error(`no answer of Kafka's (${(error as Error).message})`));
     }
   };
   prototype.disconnect = async function () {

@@ -116,6 +116,8 @@ export type ProducerErrorType =
   | "NO_ANSWER"
   /** Not acknowledged in the time that there was; the error's cause says what was last. */
   | "DELIVERY_TIMEOUT"
+  /** There is no such topic, or it has fewer partitions. */
+  | "NO_SUCH_PARTITION"
   /** A code that the table lacks. */
   | "UNKNOWN_ERROR_CODE";
 

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { createRequire } from "node:module";
 import { LOOPBACK } from "../../local/kafka/ports.ts";
-import { API_KEYS } from "./kafka_frames.ts";
+import { API_KEYS, type ApiName } from "./kafka_frames.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -30,14 +30,16 @@ function array<T>(encoder: Encoder, items: readonly T[], write: (item: T) => unk
   for (const item of items) write(item);
 }
 
-/** ApiVersions, version 2: a broker that knows every version of what is named in kafka_frames.ts. */
-export function apiVersionsAnswer(): Uint8Array {
+/** ApiVersions, version 2: a broker that knows every version of `apis`, by default of all named. */
+export function apiVersionsAnswer(
+  apis: readonly ApiName[] = Object.keys(API_KEYS) as ApiName[],
+): Uint8Array {
   return encoded((encoder) => {
     encoder.writeInt16(0);
     array(
       encoder,
-      Object.values(API_KEYS),
-      (key) => encoder.writeInt16(key).writeInt16(0).writeInt16(20),
+      apis,
+      (api) => encoder.writeInt16(API_KEYS[api]).writeInt16(0).writeInt16(20),
     );
     encoder.writeInt32(0);
   });

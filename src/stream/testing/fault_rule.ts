@@ -13,7 +13,8 @@ export const FAULTS = [
   "closed before the request",
   "request held",
 ] as const;
-export type Fault = typeof FAULTS[number];
+/** Beside what a network does: an answer that is not what the broker said. */
+export type Fault = typeof FAULTS[number] | "answer altered";
 
 export interface RuleOptions {
   /** How many requests it strikes: 1 unless said. */
@@ -22,6 +23,8 @@ export interface RuleOptions {
   readonly match?: (request: Request) => boolean;
   /** For the faults of an answer, which answers of those requests; the others pass. All unless said. */
   readonly matchAnswer?: (answer: Uint8Array, request: Request) => boolean;
+  /** For "answer altered": what comes instead, a whole frame with its length. */
+  readonly alter?: (answer: Uint8Array, request: Request) => Uint8Array;
   /** How long something is held; until `release` unless said. */
   readonly holdMs?: number;
 }
@@ -86,6 +89,11 @@ export class FaultRule {
     if (this.options.matchAnswer?.(answer, request) ?? true) return true;
     this.giveBack();
     return false;
+  }
+
+  /** What comes instead of this answer. */
+  altered(answer: Uint8Array, request: Request): Uint8Array {
+    return this.options.alter?.(answer, request) ?? answer;
   }
 
   /** A request that it claimed has come to nothing: it may strike another. */

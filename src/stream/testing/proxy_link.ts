@@ -93,19 +93,21 @@ export class ProxyLink {
       await this.road.open();
       if (this.#closed) return;
       const correlationId = correlationIdOf(frame);
-      const rule = this.#ruleFor(frame, correlationId);
+      const { rule, request } = this.#claimOn(frame, correlationId) ?? {};
       rule?.fire();
       if (rule?.fault === "closed instead of the answer") return this.close();
       if (rule?.fault === "answer held") void this.#deliverLate(frame, rule);
-      else if (!rule) await this.#deliver(frame, correlationId);
+      else if (rule?.fault === "answer altered") {
+        await this.#deliver(rule.altered(frame, request!), correlationId);
+      } else if (!rule) await this.#deliver(frame, correlationId);
     }
     await this.road.open();
   }
 
-  #ruleFor(answer: Uint8Array, correlationId: number): FaultRule | undefined {
+  #claimOn(answer: Uint8Array, correlationId: number) {
     const claim = this.#rules.get(correlationId);
     this.#rules.delete(correlationId);
-    return claim?.rule.claimsAnswer(answer, claim.request) ? claim.rule : undefined;
+    return claim?.rule.claimsAnswer(answer, claim.request) ? claim : undefined;
   }
 
   async #deliverLate(frame: Uint8Array, rule: FaultRule): Promise<void> {

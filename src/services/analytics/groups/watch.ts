@@ -3,9 +3,10 @@
  * offsets, ends of the logs), so that it is true for whatever runs in them; and remembers what a single
  * look does not tell: rebalances, pauses, waiting times, rates. Bounded, and outside of the groups.
  */
+import type { Logger } from "../../../runtime/log.ts";
 import { pause } from "../../../runtime/stop.ts";
 import type { KafkaAccess } from "../../../runtime/settings.ts";
-import { createClient, isKafkaError } from "../../../stream/client.ts";
+import { createClient, explain, isKafkaError } from "../../../stream/client.ts";
 import { createGroupLagReader, type GroupState } from "../../../stream/group_lag.ts";
 import { createUnread } from "../../../stream/unread.ts";
 import type { Names, Service, Topic } from "../../../topology.ts";
@@ -19,6 +20,8 @@ const EVERY_MS = 500;
 const KEPT_REBALANCES = 40;
 /** A look at what lies behind the committed offsets may wait so long for an open transaction. */
 const UNREAD_LIMIT_MS = 3_000;
+/** Looks in a row that may fail before it is told: a leader moves in less. */
+const QUIET_FAILURES = 6;
 /** How long after a rebalance a pause that it began is still counted to it. */
 const AFTERMATH_MS = 120_000;
 
@@ -41,6 +44,7 @@ export interface GroupWatchOptions {
   readonly access: KafkaAccess;
   readonly clientId: string;
   readonly names: Names;
+  readonly log: Pick<Logger, "info" | "warn">;
   /** How a group that is not one is to be seen: who reads the log itself. */
   readonly instead: (group: GroupState) => GroupState;
   /** The share of a topic's offsets that are events, and not control records. */
@@ -59,6 +63,7 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
   let rebalances: RebalanceView[] = [];
   let latest: readonly GroupState[] | null = null;
   let groups: readonly GroupView[] | null = null;
+  let failures = 0;
 
   function observe(states: readonly GroupState[]): void {
     const atMs = Date.now();
@@ -131,7 +136,7 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
       service,
       group,
       state: state.state,
-      members: memberList.map(({ memberId, clientId, host }) => ({
+      members: memberList.map(({ memberId, clientId, host, subscription = [], isForeign }) => ({
         memberId,
         clientId,
         host,
@@ -141,6 +146,7 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
           : sinceMs.get(memberId) === undefined
           ? atMs
           : sinceMs.get(memberId)!,
+        foreignReads: isForeign ? subscription : null,
       })),
       topics,
       lag: worst(topics.map(({ lag }) => lag)),
@@ -150,10 +156,15 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
   async function ask(): Promise<void> {
     try {
       observe((await reader.read()).map(instead));
+      if (failures > QUIET_FAILURES) options.log.info("the groups are seen again");
+      failures = 0;
     } catch (error) {
       if (!isKafkaError(error)) throw error;
-      // Why the cluster does not answer, the reading of the events says.
       latest = groups = null;
+      // The events may be read all the same: another right, another broker.
+      if (++failures === QUIET_FAILURES + 1) {
+        options.log.warn(`how far the groups are is not known: ${explain(error)}`);
+      }
     }
   }
 

@@ -1,4 +1,5 @@
 /** The dashboard's server side as one: what it watches while it runs, and its routes. */
+import type { Logger } from "../../../runtime/log.ts";
 import { pause } from "../../../runtime/stop.ts";
 import type { KafkaAccess } from "../../../runtime/settings.ts";
 import type { Names } from "../../../topology.ts";
@@ -21,11 +22,13 @@ export interface Dashboard {
 export function createDashboard(
   cluster: { access: KafkaAccess; clientId: string; names: Names },
   counting: Counting,
+  log: Logger,
 ): Dashboard {
   const flows = new Flows();
   const letters = createLetterCounts(cluster);
   const watch: GroupWatch = createGroupWatch({
     ...cluster,
+    log,
     instead: (group) => insteadOfGroup(group, counting.positions, cluster.clientId),
     eventShare: (topic) => eventShare(flows, watch, topic),
   });

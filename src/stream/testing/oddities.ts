@@ -1,0 +1,101 @@
+/** Answers that no broker should give, for a proxy that puts them in the place of the true ones. */
+import { apiVersionsAnswer, metadataAnswer } from "./answers.ts";
+import type { RuleOptions } from "./fault_rule.ts";
+import { API_KEYS, type ApiName, type Request } from "./kafka_frames.ts";
+
+export interface Oddity {
+  readonly what: string;
+  readonly apis: readonly ApiName[];
+  readonly alter: NonNullable<RuleOptions["alter"]>;
+}
+
+/** Length and correlation id. */
+const LENGTH_BYTES = 4;
+const HEADER_BYTES = 8;
+
+/** What readers and writers live on, once they know the cluster. */
+const WORK: readonly ApiName[] = [
+  "Fetch",
+  "ListOffsets",
+  "OffsetFetch",
+  "Produce",
+  "InitProducerId",
+];
+
+/**
+ * What is answered to those who are just getting to know the cluster.
+ *
+ * @param port where clients are told that the broker is
+ * @param topics of the cluster, each with `partitions` partitions
+ */
+export function oddBeginnings(
+  port: number,
+  topics: readonly string[],
+  partitions: number,
+): Oddity[] {
+  const leaders = Array.from({ length: partitions }, () => 1);
+  const all = topics.map((topic) => ({ topic, leaders }));
+  const metadata = (what: string, ...of: Parameters<typeof metadataAnswer>): Oddity => ({
+    what: `metadata without ${what}`,
+    apis: ["Metadata"],
+    alter: (frame) => withBody(frame, metadataAnswer(...of)),
+  });
+  const withoutWork = apiVersionsAnswer(
+    (Object.keys(API_KEYS) as ApiName[]).filter((api) => !WORK.includes(api)),
+  );
+  return [
+    metadata("topics", { 1: { port } }, []),
+    metadata("brokers", {}, all),
+    { what: "half of the metadata", apis: ["Metadata"], alter: half },
+    {
+      what: "ApiVersions without what is needed",
+      apis: ["ApiVersions"],
+      alter: (frame) => withBody(frame, withoutWork),
+    },
+  ];
+}
+
+/** What is answered to those who are at work. */
+export const ODD_ANSWERS: readonly Oddity[] = [
+  // More of a fetch would be a batch that is cut off, which is as it should be.
+  {
+    what: "the beginning of an answer",
+    apis: WORK,
+    alter: (frame) => cut(frame, HEADER_BYTES + 10),
+  },
+  {
+    what: "a fetch that is answered for no partition",
+    apis: ["Fetch"],
+    alter: (frame) => withBody(frame, new Uint8Array(frame.length - HEADER_BYTES)),
+  },
+  {
+    what: "a frame too short for a correlation id",
+    apis: WORK,
+    alter: (frame) => cut(frame, LENGTH_BYTES + 2),
+  },
+];
+
+/** An answer to what nobody asked: it is never heard of. */
+export function strangersAnswer(frame: Uint8Array, { correlationId }: Request): Uint8Array {
+  const copy = frame.slice();
+  new DataView(copy.buffer).setInt32(LENGTH_BYTES, correlationId + 1_000_000);
+  return copy;
+}
+
+function half(frame: Uint8Array): Uint8Array {
+  return cut(frame, HEADER_BYTES + ((frame.length - HEADER_BYTES) >> 1));
+}
+
+/** The first bytes, as a whole frame. */
+function cut(frame: Uint8Array, bytes: number): Uint8Array {
+  const copy = frame.slice(0, bytes);
+  new DataView(copy.buffer).setInt32(0, bytes - LENGTH_BYTES);
+  return copy;
+}
+
+function withBody(frame: Uint8Array, body: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(HEADER_BYTES + body.length);
+  whole.set(frame.subarray(0, HEADER_BYTES));
+  whole.set(body, HEADER_BYTES);
+  return cut(whole, whole.length);
+}
