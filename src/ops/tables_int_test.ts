@@ -40,8 +40,9 @@ eachStore("openTables: a table that nobody made has no rows, and is not made", a
     const tables = openTables({ databaseUrl: place.url ?? "", dataDir: place.directory });
     try {
       assertEquals(await scanAll(tables, runs), []);
-      assertEquals(await tables.row(runs, "r1"), undefined);
       assertEquals(tables.missing(), ["there is no table simulator.runs"]);
+      assertEquals(await tables.row(charges, "r1"), undefined);
+      assertEquals(tables.missing()[1], "there is no table gateway.charges");
     } finally {
       await tables.close();
     }

@@ -49,7 +49,8 @@ const SERVER_LIMITS = {
 /**
  * Makes the pool; connects at the first use.
  *
- * @param url `postgres://user:password@host:port/database`
+ * @param url `postgres://user:password@host:port/database`; of several hosts, separated by commas, one
+ * is taken that answers, and with `?target_session_attrs=read-write` one that may be written to
  * @param answerTimeoutMs after how long without an answer a connection is given up
  * @param password read for each new connection; wins over the one in the url
  * @throws {Failure} the url is not of that form; the message does not show it, it holds a password
@@ -239,11 +240,17 @@ function placeOf(label: string, sql: string, said: string): string {
   return `${label}, table ${schema}.${name}`;
 }
 
+const HOSTS_OF = /^\w+:\/\/(?:[^/?]*@)?([^/?@]+)/;
+
 /** What people may see of a url: everything but user, password and options. */
 function labelOf(url: string): string {
+  const hosts = HOSTS_OF.exec(url)?.[1] ?? "";
   try {
-    const { host, pathname } = new URL(url);
-    return `PostgreSQL at ${host}${pathname}`;
+    // Several hosts at once are no URL.
+    const [{ pathname }] = hosts.split(",").map((host) => new URL(url.replace(hosts, host))) as [
+      URL,
+    ];
+    return `PostgreSQL at ${hosts}${pathname}`;
   } catch {
     throw new Failure(
       "DATABASE_URL can't be read: expected postgres://user:password@host:port/database",
