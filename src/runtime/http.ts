@@ -3,6 +3,7 @@
  * people with curl; a service may add routes of its own.
  */
 import type { Registry } from "prom-client";
+import { ownClock } from "./own_clock.ts";
 import { Failure } from "./program.ts";
 import { describeSilence, registerWaits, waits } from "./waits.ts";
 
@@ -50,6 +51,7 @@ export function startHttp(options: {
     return await routes[pathname]?.(request) ?? new Response("not found\n", { status: 404 });
   };
   registerWaits(metrics);
+  ownClock.register(metrics);
   const server = listen({ hostname, port }, answer, options);
   return {
     url: `http://${hostname}:${server.addr.port}`,

@@ -1,5 +1,6 @@
 /** What only PostgreSQL can do to us: go away, in the middle of anything, and come back. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { ownClock } from "../runtime/own_clock.ts";
 import { type Database, table, Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
 import { createPool } from "./postgres_pool.ts";
@@ -130,6 +131,24 @@ Deno.test("postgres: a transaction that its owner left idle is ended, its locks 
     });
     await assertRejects(() => frozen, Unavailable);
     await db.close();
+    await pool.close();
+  }));
+
+Deno.test("pool: a clock that differs from the database's is told, by how much", () =>
+  withServer(async (server) => {
+    const lines: string[] = [];
+    const note = (line: string) => void lines.push(line);
+    ownClock.tell({ warn: note, info: note });
+    const pool = createPool(server.url);
+    const { now } = Date;
+    Date.now = () => now() + 3_600_000;
+    try {
+      await pool.use((c) => c.query("select 1"));
+    } finally {
+      Date.now = now;
+    }
+    assertEquals(lines.length, 1);
+    assertStringIncludes(lines[0]!, " s ahead of that of PostgreSQL at 127.0.0.1:");
     await pool.close();
   }));
 

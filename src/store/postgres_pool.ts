@@ -8,6 +8,7 @@
  */
 import postgres from "postgres";
 import { Failure } from "../runtime/program.ts";
+import { ownClock } from "../runtime/own_clock.ts";
 import { waits } from "../runtime/waits.ts";
 import { Unavailable } from "./database.ts";
 
@@ -30,6 +31,7 @@ export interface Pool {
 
 const MAX_CONNECTIONS = 4;
 const CONNECT_TIMEOUT_S = 3;
+const COMPARE_CLOCKS_EVERY_MS = 60_000;
 /** Without an answer for so long, the server or the way to it is gone. Above what it is told below. */
 const ANSWER_TIMEOUT_MS = 12_000;
 /** What the server is told; a frozen process's locks end with its idle transaction. */
@@ -55,6 +57,7 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
   const waiting: (() => void)[] = [];
   const ending = new Set<Promise<void>>();
   let inUse = 0;
+  let compareAt = 0;
   let closed = false;
 
   function discard(connection: PooledConnection): void {
@@ -72,6 +75,17 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
     return connection ?? connect(url, label, answerTimeoutMs);
   }
 
+  /** Of the database's machine and of ours; every now and then. */
+  async function compareClocks(connection: PooledConnection): Promise<void> {
+    if (performance.now() < compareAt) return;
+    compareAt = performance.now() + COMPARE_CLOCKS_EVERY_MS;
+    const askedMs = Date.now();
+    const [row] = await connection.query<{ ms: number }>(
+      "select (extract(epoch from clock_timestamp()) * 1000)::bigint as ms",
+    );
+    ownClock.note(label, row!.ms, [askedMs, Date.now()]);
+  }
+
   return {
     async use(work) {
       if (closed) throw new Error(`${label} is closed`);
@@ -80,6 +94,7 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
       let connection: PooledConnection | undefined;
       try {
         connection = take();
+        await compareClocks(connection);
         return await work(connection);
       } finally {
         if (connection?.lost()) discard(connection);
