@@ -20,7 +20,7 @@ export type Service =
 export const PROCESSORS = ["validator", "inventory", "payment", "fulfillment"] as const;
 export type Processor = typeof PROCESSORS[number];
 
-/** Partitions of every order topic, unless `PARTITIONS` says otherwise. */
+/** Partitions of every order topic of an empty cluster, unless `PARTITIONS` says otherwise. */
 export const DEFAULT_PARTITIONS = 12;
 
 interface TopicSpec {

@@ -1,5 +1,6 @@
 /** Renders the chart as `helm install` would, without a cluster. */
 import { parseAllDocuments } from "yaml";
+import { program } from "../../src/testing/skips.ts";
 
 export const CHART = new URL("../orderflow/", import.meta.url).pathname;
 
@@ -52,19 +53,8 @@ export async function run(command: readonly string[], stdin = ""): Promise<Outpu
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
 
-/** Whether a program is there; says loudly what is not tested without it. */
-export function isThere(program: string, untested: string): boolean {
-  try {
-    new Deno.Command(program, { args: ["--help"], stdout: "null", stderr: "null" }).outputSync();
-    return true;
-  } catch {
-    console.error(`SKIPPED, because there is no ${program}: ${untested}`);
-    return false;
-  }
-}
-
-/** Whether the tests that need helm can run. */
-export const hasHelm = isThere("helm", "everything about the chart");
+/** What most tests of the chart need. */
+export const HELM = program("helm", "the Helm chart", "install Helm 4");
 
 /** @param args such as `--set image.tag=x` */
 export function helmTemplate(args: readonly string[]): Promise<Output> {

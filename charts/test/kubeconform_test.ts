@@ -1,13 +1,17 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { CASES, hasHelm, isThere, renderText, run } from "./helm.ts";
+import { lacks, program } from "../../src/testing/skips.ts";
+import { CASES, HELM, renderText, run } from "./helm.ts";
 import { STRIMZI_MANIFESTS, writeSchemas } from "./schemas.ts";
 
-const ready = hasHelm &&
-  isThere("kubeconform", "the manifests against the schemas of Kubernetes, Strimzi and KEDA") &&
-  isThere("go", "the same: Go fetches the schemas");
+const TESTED = "the chart's manifests against the schemas of Kubernetes, Strimzi and KEDA";
+const KUBECONFORM = program("kubeconform", TESTED, "install it");
+const GO = program("go", TESTED, "install Go, which fetches the schemas");
 
 Deno.test(
-  { name: "kubeconform: every manifest keeps to its schema", ignore: !ready },
+  {
+    name: "kubeconform: every manifest keeps to its schema",
+    ignore: lacks(HELM, KUBECONFORM, GO),
+  },
   async (t) => {
     const folder = await Deno.makeTempDir({ prefix: "orderflow-schemas-" });
     try {

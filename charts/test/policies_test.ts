@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { find, hasHelm, podsOf, render } from "./helm.ts";
+import { lacks } from "../../src/testing/skips.ts";
+import { find, HELM, podsOf, render } from "./helm.ts";
 
 /** Who may be reached from a component's pods. */
 const REACHES: Record<string, string[]> = {
@@ -30,7 +31,7 @@ type Labels = Readonly<Record<string, string>>;
 Deno.test({
   name:
     "NetworkPolicies: a pod reaches Kafka, its database and DNS, and nobody but who should reaches it",
-  ignore: !hasHelm,
+  ignore: lacks(HELM),
 }, async () => {
   const rendered = await render("three-brokers");
   const policies = rendered.filter(({ kind }) => kind === "NetworkPolicy");

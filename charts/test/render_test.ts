@@ -1,13 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse as parseDotenv } from "@std/dotenv";
 import { PROCESSORS } from "../../src/topology.ts";
-import { type Case, CASES, CHART, find, hasHelm, podsOf, render } from "./helm.ts";
+import { lacks } from "../../src/testing/skips.ts";
+import { type Case, CASES, CHART, find, HELM, podsOf, render } from "./helm.ts";
 
 const CONSUMERS = [...PROCESSORS, "analytics"];
 const project = (file: string) => Deno.readTextFileSync(`${CHART}../../${file}`);
 
 function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: `chart: ${name}`, ignore: !hasHelm, fn });
+  Deno.test({ name: `chart: ${name}`, ignore: lacks(HELM), fn });
 }
 
 /** Kinds and names; of Jobs without the digest of their pod; without topics and users. */
@@ -195,6 +196,25 @@ test("a process's login is that of its KafkaUser, its files are those of Strimzi
     assertEquals(secretAt("/etc/kafka/user").secretName, user);
     assertEquals(value("KAFKA_BROKERS"), "orderflow-kafka-bootstrap.orderflow.svc:9093");
   }
+});
+
+test("another mechanism, and IPv6, reach the processes and KEDA", async () => {
+  const values = "kafka.saslMechanism=plain,kafka.bootstrapServers=[fd00::1]:9096";
+  const rendered = await render("keda", ["--set", values]);
+  for (const { name, pod } of podsOf(rendered)) {
+    const env: { name: string; value: string }[] = pod.containers[0].env ?? [];
+    if (!env.some(({ name }) => name === "KAFKA_BROKERS")) continue;
+    for (const pair of ["KAFKA_SASL_MECHANISM=plain", "KAFKA_BROKERS=[fd00::1]:9096"]) {
+      assert(env.some(({ name, value }) => `${name}=${value}` === pair), `${name}: ${pair}`);
+    }
+  }
+  const triggers = rendered.filter(({ kind }) => kind === "ScaledObject")
+    // deno-lint-ignore no-explicit-any
+    .flatMap(({ spec }) => (spec as any).triggers);
+  // deno-lint-ignore no-explicit-any
+  const logins = triggers.map(({ metadata }: any) => [metadata.sasl, metadata.bootstrapServers]);
+  assert(logins.length > 0);
+  for (const login of logins) assertEquals(login, ["plaintext", "[fd00::1]:9096"]);
 });
 
 test("another image, or another number of orders, is another Job; the same is the same", async () => {

@@ -18,7 +18,11 @@ import {
   ResourcePatternTypes,
 } from "kafkajs";
 import type { DeadLetterReason } from "../../src/events/reasons.ts";
-import { type SecureTestBroker, startSecureTestBroker } from "../../src/local/secure_testing.ts";
+import {
+  fileAt,
+  type SecureTestBroker,
+  startSecureTestBroker,
+} from "../../src/local/secure_testing.ts";
 import { argumentsOf, PROJECT, startTask } from "../../src/local/task_process.ts";
 import { beginRun, simulatorTables } from "../../src/services/simulator/runs.ts";
 import { openDatabase } from "../../src/store/open.ts";
@@ -40,7 +44,8 @@ import {
   TOPICS,
   topicsReadBy,
 } from "../../src/topology.ts";
-import { hasHelm, render, type Resource } from "./helm.ts";
+import { lacks } from "../../src/testing/skips.ts";
+import { HELM, render, type Resource } from "./helm.ts";
 
 const ORDERS = 300;
 const TASK_LIMIT_MS = 90_000;
@@ -127,7 +132,7 @@ async function runTask(task: string, args: string[], env: Record<string, string>
 }
 
 Deno.test(
-  { name: "KafkaUsers: their rights are enough, and no more", ignore: !hasHelm },
+  { name: "KafkaUsers: their rights are enough, and no more", ignore: lacks(HELM) },
   async (t) => {
     const data = new URL(".data/", PROJECT).pathname;
     await Deno.mkdir(data, { recursive: true });
@@ -199,11 +204,11 @@ Deno.test(
       }
     });
 
-    const clientOf = async (user: string) => {
+    const clientOf = (user: string) => {
       const { KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD_FILE: file } = loginOf(user);
-      const login = { username, password: await Deno.readTextFile(file) };
-      const caPem = await Deno.readTextFile(secure.caFile);
-      return createClient({ brokers: [secure.bootstrap], caPem, login }, "intruder");
+      const login = { mechanism: "scram-sha-512", username, secret: fileAt(file) } as const;
+      const tls = { caFile: fileAt(secure.caFile) };
+      return createClient({ brokers: [secure.bootstrap], tls, login }, "intruder");
     };
 
     await t.step(
@@ -251,7 +256,7 @@ Deno.test(
     await t.step(
       "dlq reads no order, is in no group, and has no service's transactions",
       async () => {
-        const client = await clientOf("dlq");
+        const client = clientOf("dlq");
         const reader = await openLogReader(client);
         for (const topic of TOPIC_NAMES) {
           const read = async () => {
@@ -272,7 +277,7 @@ Deno.test(
         }
         // Nor has anybody else its lock.
         for (const user of [...PROCESSORS, "audit"]) {
-          const other = await clientOf(user);
+          const other = clientOf(user);
           await assertRejects(
             () => openTransactionalSender(other, "dlq-validator"),
             Error,
@@ -285,7 +290,7 @@ Deno.test(
 
     await t.step("nobody writes to a topic that is another's", async () => {
       for (const user of [...SERVICES, "audit"]) {
-        const client = await clientOf(user);
+        const client = clientOf(user);
         for (const topic of TOPIC_NAMES) {
           if ((TOPICS[topic].writers as readonly string[]).includes(user)) continue;
           const write = async () => {
@@ -300,7 +305,7 @@ Deno.test(
 
     await t.step("nobody takes another's group or transactions", async () => {
       for (const user of PROCESSORS) {
-        const client = await clientOf(user);
+        const client = clientOf(user);
         const other = PROCESSORS.find((service) => service !== user)!;
         const admin = client.admin({ retry: { retries: 0 } });
         await admin.connect();

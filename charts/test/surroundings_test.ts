@@ -1,12 +1,13 @@
 /** What stands round the chart: kind's cluster and Strimzi's, which it counts on. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { foreignImages } from "../../src/ops/kind/images.ts";
-import { type Case, CHART, find, hasHelm, parseAll, render } from "./helm.ts";
+import { lacks } from "../../src/testing/skips.ts";
+import { type Case, CHART, find, HELM, parseAll, render } from "./helm.ts";
 
 const project = (file: string) => Deno.readTextFileSync(`${CHART}../../${file}`);
 
 function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, ignore: !hasHelm, fn });
+  Deno.test({ name, ignore: lacks(HELM), fn });
 }
 
 test("kind-config.yaml leads the dashboard's port to 8080 of the host's loopback", async () => {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { CHART, hasHelm, helmTemplate, parseAll, run, valuesOf } from "./helm.ts";
+import { lacks } from "../../src/testing/skips.ts";
+import { CHART, HELM, helmTemplate, parseAll, run, valuesOf } from "./helm.ts";
 
 /** What must be refused: options of helm, and what its message has to name. */
 const REFUSED: Record<string, [string[], string]> = {
@@ -15,6 +16,11 @@ const REFUSED: Record<string, [string[], string]> = {
   "a word for a number": [["--set", "topics.partitions=many"], "partitions"],
   "a pull policy that there is not": [["--set", "image.pullPolicy=Sometimes"], "pullPolicy"],
   "an address without a port": [["--set", "kafka.bootstrapServers=kafka"], "bootstrapServers"],
+  "an IPv6 address without brackets": [
+    ["--set", "kafka.bootstrapServers=::1:9092"],
+    "bootstrapServers",
+  ],
+  "a mechanism that there is not": [["--set", "kafka.saslMechanism=gssapi"], "saslMechanism"],
   "a prefix that is no resource's name": [["--set", "kafka.topicPrefix=EU_"], "topicPrefix"],
   "a node port out of range": [["--set", "service.nodePort=8080"], "nodePort"],
   "the database as a setting": [["--set", "env.DATABASE_URL=postgres://x"], "DATABASE_URL"],
@@ -36,7 +42,7 @@ const REFUSED: Record<string, [string[], string]> = {
 for (const [what, [options, name]] of Object.entries(REFUSED)) {
   Deno.test({
     name: `values: refuses ${what}`,
-    ignore: !hasHelm,
+    ignore: lacks(HELM),
     async fn() {
       const { code, stderr } = await helmTemplate(options);
       assertEquals(code, 1);
@@ -90,7 +96,7 @@ Deno.test("values.yaml: has every value of the schema but the counts of replicas
   assertEquals(left, []);
 });
 
-Deno.test({ name: "helm lint --strict: nothing to say", ignore: !hasHelm }, async () => {
+Deno.test({ name: "helm lint --strict: nothing to say", ignore: lacks(HELM) }, async () => {
   for (const name of ["default", "keda"] as const) {
     const { code, stdout } = await run(["helm", "lint", "--strict", CHART, ...valuesOf(name)]);
     assertEquals(code, 0, stdout);

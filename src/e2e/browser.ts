@@ -1,10 +1,9 @@
 /**
- * The system's Chromium, started without a window and with an empty profile, and one page in it that
- * notes what must not happen: errors in its console, and requests that leave this machine.
+ * A browser, started without a window and with an empty profile, and one page in it that notes what
+ * must not happen: errors in its console, and requests that leave this machine.
  */
-import { type Browser, chromium, type Page } from "playwright-core";
-
-const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+import { chromium, type Page } from "playwright-core";
+import { browserProgram } from "../testing/browser_program.ts";
 
 /** No calls home, and what a container without a graphics card and with root alone needs. */
 const ARGUMENTS = [
@@ -23,10 +22,19 @@ export interface TestPage extends AsyncDisposable {
   readonly faults: readonly string[];
 }
 
-/** @throws with what to install, where there is no Chromium */
+/** @throws {Failure} there is no browser on this system, and npm's cannot be had */
 export async function openPage(url: string): Promise<TestPage> {
-  const browser = await launch();
-  const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+  const { executablePath, env } = await browserProgram();
+  const browser = await chromium.launch({
+    executablePath,
+    env: { ...Deno.env.toObject(), ...env },
+    args: ARGUMENTS,
+  });
+  const page = await browser.newPage({
+    viewport: { width: 1280, height: 720 },
+    // Some browsers make a language that there is not of the locale C.
+    locale: "en-US",
+  });
   const faults: string[] = [];
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) faults.push(message.text());
@@ -37,19 +45,4 @@ export async function openPage(url: string): Promise<TestPage> {
   });
   await page.goto(url);
   return { page, faults, [Symbol.asyncDispose]: () => browser.close() };
-}
-
-async function launch(): Promise<Browser> {
-  for (const executablePath of PLACES) {
-    try {
-      await Deno.stat(executablePath);
-    } catch {
-      continue;
-    }
-    return await chromium.launch({ executablePath, args: ARGUMENTS });
-  }
-  throw new Error(
-    `the page is tested in a real browser, and there is none: install Debian's package chromium ` +
-      `(looked at ${PLACES.join(", ")})`,
-  );
 }

@@ -6,6 +6,8 @@ import { assert } from "@std/assert";
 import type { Run } from "../local/run.ts";
 import { startPostgres } from "../store/testing.ts";
 import { until } from "../stream/testing.ts";
+import { POSTGRES } from "../testing/postgres_binaries.ts";
+import { lacks } from "../testing/skips.ts";
 import type { Processor, Service } from "../topology.ts";
 import { scenario as runScenario, type ScenarioOptions } from "./scenario.ts";
 
@@ -69,7 +71,10 @@ Deno.test("pipeline: a validator frozen past its session timeout, then thawed", 
     await until("it is a member again", async () => await run.groupSize("validator") === 2);
   }, { env: { SESSION_TIMEOUT_MS: "6000", TRANSACTION_TIMEOUT_MS: "6000" } }));
 
-Deno.test("pipeline: on PostgreSQL, members killed and scaled in mid-stream", async () => {
+Deno.test({
+  name: "pipeline: on PostgreSQL, members killed and scaled in mid-stream",
+  ignore: lacks(POSTGRES),
+}, async () => {
   const postgres = await startPostgres();
   try {
     await scenario(async (run, settled) => {

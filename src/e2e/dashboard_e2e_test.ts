@@ -8,6 +8,8 @@ import { bundlePage } from "../local/bundle_page.ts";
 import { freePort } from "../local/kafka/ports.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { until } from "../stream/testing.ts";
+import { BROWSER } from "../testing/browser_program.ts";
+import { lacks } from "../testing/skips.ts";
 import { openPage } from "./browser.ts";
 
 /** How many are placed to look at, and how many more while a member is killed. */
@@ -58,7 +60,7 @@ function rebalances(page: Page, group: string): Promise<string[]> {
 const nameOf = (run: Run, index: number) =>
   `validator-${run.pipeline.members("validator")[index]!.pid}`;
 
-Deno.test("dashboard: what a person sees of a run", async (t) => {
+Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSER) }, async (t) => {
   assertEquals(await bundlePage(), undefined);
   // Inside the project, where the tasks may write.
   await Deno.mkdir(".data", { recursive: true });

@@ -6,6 +6,7 @@
  * It ends when this process does, however that ends, and not before: see `kafka/owned_process.ts`.
  */
 import { join, resolve } from "node:path";
+import { writableFolder } from "../runtime/folder.ts";
 import { Failure } from "../runtime/program.ts";
 import { settlesWithin } from "../runtime/stop.ts";
 import { chooseRuntime } from "./kafka/choose_runtime.ts";
@@ -88,7 +89,7 @@ const READY = "Kafka Server started";
 export async function prepareNode(
   { nodeId, heapMb, overrides, onNotice, ...options }: NodeOptions,
 ): Promise<(cluster: ClusterPlace, signal: AbortSignal) => Promise<Broker>> {
-  await Deno.mkdir(resolve(options.directory), { recursive: true });
+  await writableFolder(options.directory);
   const directory = await Deno.realPath(resolve(options.directory));
   const logFile = join(directory, "broker.log");
   const runtime = await chooseRuntime({ directory, nodeId, heapMb, overrides }, onNotice);

@@ -24,7 +24,8 @@ class BrokerTask {
         ...["src/local/broker_main.ts", ...args],
       ],
       cwd: PROJECT,
-      env: { DATA_DIR: dataDir, ...env },
+      // A locale that does not know the letters of the folder.
+      env: { DATA_DIR: dataDir, LC_ALL: "C", ...env },
       stdout: "piped",
       stderr: "piped",
       // A process group of its own, as a job in a terminal has.
@@ -66,7 +67,7 @@ async function withDataDir(
     start: (env?: Record<string, string>, ...args: string[]) => BrokerTask,
   ) => Promise<void>,
 ): Promise<void> {
-  const dataDir = await Deno.makeTempDir();
+  const dataDir = await Deno.makeTempDir({ prefix: "Bücher-" });
   const tasks: BrokerTask[] = [];
   const start = (env: Record<string, string> = {}, ...args: string[]) => {
     tasks.push(new BrokerTask(dataDir, env, args));

@@ -1,4 +1,6 @@
 /** Makes the dashboard's page ready to be served: `deno task dashboard:bundle`. */
+import { fileURLToPath } from "node:url";
+import { writableFolder } from "../runtime/folder.ts";
 import { lastLines } from "./kafka/shell.ts";
 import { PROJECT } from "./task_process.ts";
 
@@ -8,6 +10,11 @@ import { PROJECT } from "./task_process.ts";
  * @returns undefined, or why there is no page
  */
 export async function bundlePage(): Promise<string | undefined> {
+  try {
+    await writableFolder(fileURLToPath(new URL("dist/dashboard", PROJECT)), "the dashboard's page");
+  } catch (error) {
+    return (error as Error).message;
+  }
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["task", "--quiet", "dashboard:bundle"],
     cwd: PROJECT,
@@ -15,5 +22,7 @@ export async function bundlePage(): Promise<string | undefined> {
     stdout: "null",
     stderr: "piped",
   }).output();
-  return success ? undefined : lastLines(new TextDecoder().decode(stderr), 3);
+  // Behind it Deno prints a backtrace, without a symbol in it.
+  const [said = ""] = new TextDecoder().decode(stderr).split("\nStack backtrace:");
+  return success ? undefined : lastLines(said, 3);
 }

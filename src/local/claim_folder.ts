@@ -2,6 +2,8 @@
  * A folder that one run has for itself. The claim is a lock that the system takes back when its
  * process ends, however it ends; so a run that was killed leaves nothing that needs tidying by hand.
  */
+import { writableFolder } from "../runtime/folder.ts";
+import { Failure } from "../runtime/program.ts";
 
 export interface ClaimedFolder {
   readonly directory: string;
@@ -15,10 +17,10 @@ const MAX_FOLDERS = 20;
  * Claims `<parent>/<name>`, or `<name>-2`, `<name>-3` … while others have it. The folder may hold what
  * an earlier run left.
  *
- * @throws when all are taken
+ * @throws {Failure} all are taken, or the parent cannot be written to
  */
 export async function claimFolder(parent: string, name: string): Promise<ClaimedFolder> {
-  await Deno.mkdir(parent, { recursive: true });
+  await writableFolder(parent);
   for (let n = 1; n <= MAX_FOLDERS; n++) {
     const directory = `${parent}/${n === 1 ? name : `${name}-${n}`}`;
     const lock = await Deno.open(`${directory}.lock`, { create: true, write: true });
@@ -29,5 +31,5 @@ export async function claimFolder(parent: string, name: string): Promise<Claimed
     await Deno.mkdir(directory, { recursive: true });
     return { directory, release: () => lock.close() };
   }
-  throw new Error(`${MAX_FOLDERS} runs are going on in ${parent}: stop one of them first`);
+  throw new Failure(`${MAX_FOLDERS} runs are going on in ${parent}: stop one of them first`);
 }

@@ -3,9 +3,21 @@
  * Each part runs as the process that its own task would start; this one only starts, watches and
  * stops them.
  */
+import { isAbsolute, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { formatAddress } from "../runtime/address.ts";
 import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/config.ts";
+import { writableFolder } from "../runtime/folder.ts";
+import type { Logger } from "../runtime/log.ts";
 import { Failure, runProgram } from "../runtime/program.ts";
 import { aborted } from "../runtime/stop.ts";
+import {
+  accessChecks,
+  type AccessConfig,
+  accessSettings,
+  kafkaAccess,
+  prepareAccess,
+} from "../runtime/kafka_access.ts";
 import { processorSettings, topicSettings } from "../runtime/settings.ts";
 import { createClient } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
@@ -15,15 +27,19 @@ import { bundlePage } from "./bundle_page.ts";
 import { nodesSetting } from "./cluster.ts";
 import { disturbNodes } from "./disturb.ts";
 import { figures } from "./figures.ts";
-import { freePort, isFree, LOOPBACK } from "./kafka/ports.ts";
+import { freePort, isFree } from "./kafka/ports.ts";
 import { createProgressLine } from "./progress_line.ts";
 import { openRun, type Run } from "./run.ts";
+import { PROJECT } from "./task_process.ts";
 import { superviseNodes } from "./supervise.ts";
 
 const SCALABLE: readonly Service[] = [...PROCESSORS, "analytics"];
 
 const { partitions, replicationFactor } = topicSettings;
-const { guarantee, databaseUrl, dataDir, logLevel, logFormat } = processorSettings;
+const { guarantee, databaseUrl, databasePassword, dataDir, httpHost, logLevel, logFormat } =
+  processorSettings;
+
+const { brokers: _, ...secrecySettings } = accessSettings;
 
 const settings = {
   orders: integer({
@@ -58,8 +74,11 @@ const settings = {
   external: optional(hosts({
     option: "brokers",
     fallback: "",
-    help: "a cluster to use instead of starting one, host:port; several separated by commas",
+    help:
+      "a cluster to use instead of starting one, host:port; several separated by commas; it is " +
+      "reached with the settings KAFKA_SSL… and KAFKA_SASL…",
   })),
+  ...secrecySettings,
   nodes: nodesSetting,
   disturb: flag({
     option: "disturb",
@@ -75,7 +94,9 @@ const settings = {
   replicationFactor,
   guarantee,
   databaseUrl,
+  databasePassword,
   dataDir,
+  httpHost,
   logLevel,
   logFormat,
 };
@@ -112,8 +133,32 @@ function checkNodes(
   return undefined;
 }
 
+/** The demo may write anywhere; the services that it starts may not, and would refuse one by one. */
+function checkFolder(config: Config<typeof settings>): string | undefined {
+  const within = relative(".data", config.dataDir);
+  return within.startsWith("..") || isAbsolute(within)
+    ? `DATA_DIR: expected .data, or a folder below it (the services may write to no other), found ` +
+      `"${config.dataDir}"`
+    : undefined;
+}
+
+/** The services may read files of this project and below /etc/kafka, and no others. */
+const checkFiles = (["caFile", "passwordFile", "tokenFile"] as const).map(
+  (name) => (config: Config<typeof settings>): string | undefined => {
+    const path = config.external && config[name]?.path;
+    if (!path || isBelow(fileURLToPath(PROJECT), path) || isBelow("/etc/kafka", path)) return;
+    return `${settings[name].env}: expected a file of this project, or below /etc/kafka: the ` +
+      `services may read no others; found "${path}"`;
+  },
+);
+
+function isBelow(folder: string, path: string): boolean {
+  return !relative(folder, resolve(path)).startsWith("..");
+}
+
 async function demo(
   config: Config<typeof settings>,
+  log: Logger,
   signal: AbortSignal,
 ): Promise<number> {
   const line = createProgressLine(Deno.stderr.isTerminal());
@@ -123,14 +168,24 @@ async function demo(
   };
   // As many pieces as orders: then a few percent of them find something sold out.
   const initialStock = Math.max(20_000, config.orders);
-  if (config.external) await reachable(config.external, signal, notice);
-  const { dashboardPort, env } = await dashboard(notice);
+  await writableFolder(config.dataDir);
+  const { external } = config;
+  if (external) await reachable({ ...config, brokers: external }, log, signal, notice);
+  const { dashboardPort, env } = await dashboard(config.httpHost, notice);
+  const page = `http://${formatAddress({ host: config.httpHost, port: dashboardPort })}/`;
   const nodes = Number(config.nodes);
-  const run = await openRun({ ...config, nodes, initialStock, env, onNotice: notice });
+  const run = await openRun({
+    ...config,
+    secrecy: config,
+    nodes,
+    initialStock,
+    env,
+    onNotice: notice,
+  });
   const closing = new AbortController();
   try {
     for (const [service, copies] of config.replicas) await run.pipeline.scale(service, copies);
-    notice(`Watch it at http://${LOOPBACK}:${dashboardPort}/`);
+    notice(`Watch it at ${page}`);
     const { orders, disturb } = config;
     const rate = rateOf(config);
     if (rate !== config.rate) {
@@ -156,7 +211,7 @@ async function demo(
     const passed = await run.audit();
     console.log();
     for (const text of figures(placing, run.tally())) console.log(text);
-    if (config.keep) await keep(run, dashboardPort, signal);
+    if (config.keep) await keep(run, page, signal);
     else {console.log(
         "\nWith --keep it all stays up afterwards: to scale, to kill, to trace an order.",
       );}
@@ -196,12 +251,19 @@ function watchNodes(
 
 /** Waits for a cluster that is not ours to start. */
 async function reachable(
-  brokers: readonly string[],
+  config: AccessConfig,
+  log: Logger,
   signal: AbortSignal,
   onWait: (reason: string) => void,
 ): Promise<void> {
-  const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
-  await clusterReady(kafka, { access: { brokers }, topics: [], signal, onWait });
+  prepareAccess(config, log);
+  const access = kafkaAccess(config);
+  await clusterReady(createClient(access, `demo-${Deno.pid}`), {
+    access,
+    topics: [],
+    signal,
+    onWait,
+  });
   if (signal.aborted) throw new Failure("stopped before Kafka answered");
 }
 
@@ -212,21 +274,21 @@ function stopped(line: ReturnType<typeof createProgressLine>): number {
 }
 
 /** Where the page will be, and the settings of analytics for it: everything in the log is counted. */
-async function dashboard(notice: (text: string) => void) {
+async function dashboard(httpHost: string, notice: (text: string) => void) {
   const fault = await bundlePage();
   if (fault) notice(`The dashboard has no page, because it could not be bundled:\n${fault}`);
   const preferred = Number(analyticsSettings.dashboardPort.fallback);
   const dashboardPort = await isFree(preferred) ? preferred : await freePort();
   if (dashboardPort !== preferred) notice(`port ${preferred} is taken; the dashboard uses another`);
-  const env = { DASHBOARD_PORT: String(dashboardPort), ANALYTICS_FROM_BEGINNING: "true" };
-  return { dashboardPort, env };
+  const own = { DASHBOARD_PORT: String(dashboardPort), ANALYTICS_FROM_BEGINNING: "true" };
+  return { dashboardPort, env: { ...own, HTTP_HOST: httpHost } };
 }
 
-async function keep(run: Run, dashboardPort: number, signal: AbortSignal): Promise<void> {
+async function keep(run: Run, page: string, signal: AbortSignal): Promise<void> {
   const { envFile } = run;
   console.log(`
 Everything is still running; Ctrl-C stops it. Meanwhile:
-  watch           http://${LOOPBACK}:${dashboardPort}/ in a browser
+  watch           ${page} in a browser
   more orders     deno task simulator --env ${envFile} --orders 10000 --rate 500
   scale           deno task validator --env ${envFile}
   look at one     deno task trace --env ${envFile} ${run.exampleOrder()}
@@ -239,7 +301,7 @@ Deno.exit(
   await runProgram({
     name: "demo",
     settings,
-    checks: [checkNodes],
-    run: ({ config, signal }) => demo(config, signal),
+    checks: [checkNodes, checkFolder, ...checkFiles, ...accessChecks],
+    run: ({ config, log, signal }) => demo(config, log, signal),
   }),
 );

@@ -1,13 +1,11 @@
 /**
- * The jars of Kafka and its tools: fetched once with Maven (45 MB) into a cache directory.
- *
- * Safe when several processes do it at once: each fetches into a directory of its own and renames
- * it; the first one wins, and what is found under the final name is always complete. That name holds
- * a digest of the pom, so that a changed pom does not meet yesterday's jars.
+ * The jars of Kafka and its tools: fetched once with Maven (45 MB) into a cache directory. Its name
+ * holds a digest of the pom, so that a changed pom does not meet yesterday's jars.
  */
 import { join, resolve } from "node:path";
 import { Failure } from "../runtime/program.ts";
 import { lastLines, run } from "./kafka/shell.ts";
+import { digestOf, makeOnce } from "./make_once.ts";
 
 /**
  * Not 4.3.0, 4.3.1 or 4.4.0: they complete a transaction without its markers when its partitions have
@@ -19,6 +17,12 @@ import { lastLines, run } from "./kafka/shell.ts";
 export const KAFKA_VERSION = "4.2.2";
 
 const MIN_JAVA = 17;
+
+/**
+ * Before a command of Java: with LC_ALL=C, or a locale that is not installed, it finds no file in a
+ * folder whose name has letters beyond ASCII, by no path and with no property.
+ */
+export const IN_UTF8 = ["env", "LC_ALL=C.UTF-8"];
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
 const POM = join(PROJECT, "deploy/local/pom.xml");
@@ -40,7 +44,7 @@ export interface Java {
  */
 export async function findJava(javaHome = Deno.env.get("JAVA_HOME")): Promise<Java> {
   const command = javaHome ? join(javaHome, "bin/java") : "java";
-  const { code, stderr } = await run([command, "-version"]);
+  const { code, stderr } = await run([...IN_UTF8, command, "-version"]);
   const version = /version "([^"]+)"/.exec(stderr)?.[1];
   const where = javaHome ? ` in JAVA_HOME=${javaHome}` : "";
   if (code !== 0 || version === undefined) {
@@ -74,51 +78,26 @@ export async function kafkaClasspath(options: {
 } = {}): Promise<string> {
   const { cacheDir = join(PROJECT, `.data/kafka-${KAFKA_VERSION}`), maven = "mvn" } = options;
   const directory = join(cacheDir, await digestOf(POM));
-  if (!await exists(directory)) {
+  await makeOnce(directory, "for Kafka's jars", async (temporary) => {
     options.onProgress?.(`fetching Kafka ${KAFKA_VERSION} with Maven: 45 MB, once`);
-    await fetchJars(directory, maven);
-  }
+    await fetchJars(temporary, maven);
+  });
   return join(directory, "*");
 }
 
 async function fetchJars(directory: string, maven: string): Promise<void> {
-  const temporary = `${directory}.${crypto.randomUUID()}`;
-  await Deno.mkdir(temporary, { recursive: true });
-  try {
-    const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${temporary}`];
-    const command = [maven, "-q", "-B", "-Dstyle.color=never", "-f", POM, ...goal];
-    const { code, stdout, stderr } = await run(command);
-    if (code === 127) {
-      throw new MissingTool(
-        `no Maven was found, which fetches Kafka ${KAFKA_VERSION} once: install Maven (mvn)`,
-      );
-    }
-    if (code !== 0) {
-      throw new Failure(
-        `Maven could not fetch Kafka ${KAFKA_VERSION} (exit code ${code}); its last lines:\n` +
-          lastLines(stdout + stderr, 8),
-      );
-    }
-    await Deno.rename(temporary, directory);
-  } catch (error) {
-    // Another process may have been first: then its jars are as good as ours.
-    if (!await exists(directory)) throw error;
-  } finally {
-    await Deno.remove(temporary, { recursive: true }).catch(() => {});
+  const goal = ["dependency:copy-dependencies", `-DoutputDirectory=${directory}`];
+  const command = [...IN_UTF8, maven, "-q", "-B", "-Dstyle.color=never", "-f", POM, ...goal];
+  const { code, stdout, stderr } = await run(command);
+  if (code === 127) {
+    throw new MissingTool(
+      `no Maven was found, which fetches Kafka ${KAFKA_VERSION} once: install Maven (mvn)`,
+    );
   }
-}
-
-async function digestOf(file: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(file));
-  return new Uint8Array(digest).toHex().slice(0, 8);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+  if (code !== 0) {
+    throw new Failure(
+      `Maven could not fetch Kafka ${KAFKA_VERSION} (exit code ${code}); its last lines:\n` +
+        lastLines(stdout + stderr, 8),
+    );
   }
 }

@@ -1,5 +1,6 @@
 /** Places orders and waits for what becomes of them: the simulator, and the pipeline behind it. */
 import type { Kafka } from "kafkajs";
+import { Failure } from "../runtime/program.ts";
 import { pause } from "../runtime/stop.ts";
 import { allCaughtUp } from "../stream/all_caught_up.ts";
 import type { Names } from "../topology.ts";
@@ -60,7 +61,7 @@ export async function placeOrders(
   if (signal.aborted) await simulator.process.stop(5_000);
   const code = await simulator.ended;
   if (!signal.aborted && code !== 0) {
-    throw new Error(`the simulator exited with ${code}: see ${logFile}`);
+    throw new Failure(`the simulator exited with ${code}: see ${logFile}`);
   }
   while (goOn() && tally().settled < simulator.acknowledged) await next();
   // Cancelled orders still have their stock released and their payment refunded.

@@ -2,6 +2,13 @@
  * One run of the whole pipeline on this machine: a Kafka of its own (or a given one), topics, catalog,
  * services, orders, audit. What `deno task demo`, the end-to-end tests and the bench are made of.
  */
+import type { TextFile } from "../runtime/config.ts";
+import {
+  accessVariables,
+  type KafkaAccess,
+  kafkaAccess,
+  type SecrecyConfig,
+} from "../runtime/kafka_access.ts";
 import { Failure } from "../runtime/program.ts";
 import { makeCatalog } from "../ops/catalog_data.ts";
 import { seed } from "../ops/seed.ts";
@@ -24,14 +31,18 @@ import { argumentsOf, PROJECT } from "./task_process.ts";
 export interface RunOptions {
   /** Its data goes to a new folder in `<dataDir>/demo`, or `demo-2` … while another run uses that. */
   readonly dataDir: string;
-  readonly partitions: number;
+  /** Of each order topic; DEFAULT_PARTITIONS unless said. */
+  readonly partitions?: number | undefined;
   /** As many as the cluster allows, at most 3, unless said. */
   readonly replicationFactor?: number | undefined;
   readonly guarantee: string;
   /** A PostgreSQL, or "" for SQLite in the run's folder. */
   readonly databaseUrl: string;
+  readonly databasePassword?: TextFile | undefined;
   /** An existing cluster; otherwise one is started. */
   readonly external?: readonly string[] | undefined;
+  /** How to reach that one; otherwise without TLS or login. */
+  readonly secrecy?: SecrecyConfig;
   /** How many nodes that one has; 1 unless said. */
   readonly nodes?: number;
   /** Where they should listen, the first of them; other ports are taken if these are. 0: any free ones. */
@@ -113,16 +124,20 @@ async function prepareRun(
   directory: string,
   cluster: Cluster | undefined,
 ): Promise<Run> {
-  const { partitions, guarantee, databaseUrl, external, onNotice } = options;
+  const { guarantee, databaseUrl, databasePassword, external, onNotice } = options;
   const brokers = external ?? cluster!.nodes.map(({ bootstrap }) => bootstrap);
+  const secrecy = external && options.secrecy;
   for (const line of cluster ? nodeLines(cluster) : []) onNotice(line);
   onNotice(`Kafka is ready at ${brokers.join(",")}`);
   // A cluster that others use gets topics of this run's own.
   const names = new Names(external ? `demo-${Date.now().toString(36)}.` : "");
-  const kafka = createClient({ brokers }, `demo-${Deno.pid}`);
-  const { created, replicationFactor } = await createTopics(kafka, names, options);
+  const access: KafkaAccess = secrecy
+    ? kafkaAccess({ brokers: [...brokers], ...secrecy })
+    : { brokers };
+  const kafka = createClient(access, `demo-${Deno.pid}`);
+  const { created, partitions, replicationFactor } = await createTopics(kafka, names, options);
 
-  const place = { url: databaseUrl, directory };
+  const place = { url: databaseUrl, password: databasePassword, directory };
   const catalog = await openCatalog(place);
   const inventory = await openDatabase({ ...place, owner: "inventory", tables: inventoryTables });
   const data = makeCatalog({ seed: 1, initialStock: options.initialStock ?? 20_000 });
@@ -134,18 +149,19 @@ async function prepareRun(
   );
 
   const env: Record<string, string> = {
-    KAFKA_BROKERS: brokers.join(","),
+    ...accessVariables(brokers, secrecy),
     TOPIC_PREFIX: names.prefix,
     PARTITIONS: String(partitions),
     DATA_DIR: directory,
     DATABASE_URL: databaseUrl,
+    DATABASE_PASSWORD_FILE: databasePassword?.path ?? "",
     PROCESSING_GUARANTEE: guarantee,
     ...options.env,
   };
   const envFile = `${folder.directory}/.env`;
   Deno.writeTextFileSync(
     envFile,
-    Object.entries(env).map(([name, value]) => `${name}=${value}\n`).join(""),
+    Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}\n`).join(""),
   );
 
   const pipeline = new Pipeline({ directory, env, onNotice });
@@ -225,6 +241,11 @@ async function prepareRun(
       folder.release();
     },
   };
+}
+
+/** In a `.env` file a `$` names a variable, and a `#` begins a comment. */
+function quoted(value: string): string {
+  return /[$#\s]/.test(value) ? `'${value}'` : value;
 }
 
 /** A new folder for this run's data; what earlier runs left beside it goes. */

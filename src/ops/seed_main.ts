@@ -1,7 +1,7 @@
 /** `deno task seed`: loads the catalog and the stock that it does not find. */
 import { integer } from "../runtime/config.ts";
 import { Failure, runProgram } from "../runtime/program.ts";
-import { logSettings, storeSettings } from "../runtime/settings.ts";
+import { logSettings, placeOf, storeSettings } from "../runtime/settings.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../store/catalog.ts";
 import { openDatabase, withBoth } from "../store/open.ts";
@@ -50,7 +50,7 @@ if (import.meta.main) {
     name: "seed",
     settings,
     async run({ config, log, signal }) {
-      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const place = placeOf(config);
       const done = await withBoth(
         () => openCatalog(place),
         () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),

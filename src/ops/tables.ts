@@ -3,6 +3,8 @@
  * nothing of the code whose work they check. Reading creates no table and changes none.
  */
 import { Failure } from "../runtime/program.ts";
+import { placeOf, type TablesConfig } from "../runtime/settings.ts";
+import { isMissingTable } from "../store/blame.ts";
 import { type Database, type Row, type Table, table, Unavailable } from "../store/database.ts";
 import { openDatabase } from "../store/open.ts";
 
@@ -98,6 +100,8 @@ export interface Tables {
   scan<T extends Table>(owned: Owned<T>): AsyncIterable<Row<T>[]>;
   /** The row of a key, with all of its columns. */
   row<T extends Table>(owned: Owned<T>, key: string): Promise<Row<T> | undefined>;
+  /** One line for each table that was looked for and is not there. */
+  missing(): string[];
   close(): Promise<void>;
 }
 
@@ -105,13 +109,13 @@ export interface Tables {
  * @param place the settings: a PostgreSQL's url, or the folder of the SQLite files
  * @throws {Failure} (its methods) the database does not answer, or is locked
  */
-export function openTables(place: { databaseUrl: string; dataDir: string }): Tables {
+export function openTables(place: TablesConfig): Tables {
   const open = new Map<string, Promise<Database>>();
+  const missing = new Set<string>();
   const databaseOf = (owner: string) => {
     let database = open.get(owner);
     if (!database) {
-      const { databaseUrl: url, dataDir: directory } = place;
-      database = openDatabase({ url, directory, owner, tables: [] });
+      database = openDatabase({ ...placeOf(place), owner, tables: [] });
       open.set(owner, database);
     }
     return database;
@@ -122,6 +126,7 @@ export function openTables(place: { databaseUrl: string; dataDir: string }): Tab
         yield* (await databaseOf(owner)).scan(table);
       } catch (error) {
         explainUnlessMissing(error);
+        missing.add(nameOf(owner, table));
       }
     },
     async row({ owner, table }, key) {
@@ -129,9 +134,11 @@ export function openTables(place: { databaseUrl: string; dataDir: string }): Tab
         const database = await databaseOf(owner);
         return (await database.transaction((tx) => tx.select(table, [key])))[0];
       } catch (error) {
-        return explainUnlessMissing(error);
+        explainUnlessMissing(error);
+        missing.add(nameOf(owner, table));
       }
     },
+    missing: () => [...missing].map((name) => `there is no table ${name}`),
     async close() {
       await Promise.allSettled(
         [...open.values()].map(async (database) => (await database).close()),
@@ -140,10 +147,12 @@ export function openTables(place: { databaseUrl: string; dataDir: string }): Tab
   };
 }
 
+function nameOf(owner: string, { name }: Table): string {
+  return `${owner}.${name}`;
+}
+
 /** Returns where a table is missing: nobody wrote anything yet. Throws in all other cases. */
-function explainUnlessMissing(error: unknown): undefined {
-  if (error instanceof Unavailable) throw new Failure(error.message);
-  const { code, message } = error as { code?: string; message?: string };
-  // PostgreSQL's SQLSTATE for it, or what SQLite says.
-  if (code !== "42P01" && !/^no such table: /.test(message ?? "")) throw error;
+function explainUnlessMissing(error: unknown): void {
+  if (isMissingTable(error)) return;
+  throw error instanceof Unavailable ? new Failure(error.message) : error;
 }

@@ -1,5 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { Failure } from "../runtime/program.ts";
 import { charges as ownCharges } from "../services/payment/ledger.ts";
+import { createPool } from "../store/postgres_pool.ts";
 import { eachStore } from "../store/testing.ts";
 import { charges, openTables, type Owned, runs } from "./tables.ts";
 
@@ -38,8 +41,31 @@ eachStore("openTables: a table that nobody made has no rows, and is not made", a
     try {
       assertEquals(await scanAll(tables, runs), []);
       assertEquals(await tables.row(runs, "r1"), undefined);
+      assertEquals(tables.missing(), ["there is no table simulator.runs"]);
     } finally {
       await tables.close();
     }
+  }
+});
+
+eachStore("openTables: what is broken is a failure in one line that names it", async (place) => {
+  const { url, directory } = place;
+  await (await place.open("gateway", [ownCharges])).close();
+  if (url) {
+    const pool = createPool(url);
+    await pool.use((connection) =>
+      connection.query("alter table gateway.charges rename column idempotency_key to key")
+    );
+    await pool.close();
+  } else {
+    await Deno.writeFile(join(directory, "gateway.db"), new Uint8Array(8_192).fill(7));
+  }
+  const says = url ? "table gateway.charges: column" : "gateway.db: file is not a database";
+  for (const read of ["scan", "row"] as const) {
+    const tables = openTables({ databaseUrl: url ?? "", dataDir: directory });
+    const broken = read === "scan" ? scanAll(tables, charges) : tables.row(charges, "r1");
+    const { message } = await assertRejects(() => broken, Failure, says);
+    assertEquals(message.includes("\n"), false);
+    await tables.close();
   }
 });

@@ -1,24 +1,44 @@
-/** `deno task topics`: waits for Kafka, creates the topics that are missing, and says which. */
+/**
+ * `deno task topics`: waits for Kafka, creates the topics that are missing, gives all order topics the
+ * same number of partitions, and says what it did.
+ */
 import { Failure, runProgram } from "../runtime/program.ts";
 import {
+  accessChecks,
   kafkaAccess,
   kafkaSettings,
-  loginIsWhole,
   logSettings,
   topicSettings,
 } from "../runtime/settings.ts";
 import { createClient, explain, isKafkaError } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
-import { createTopics, PartitionsDiffer } from "../stream/topics.ts";
+import { createTopics, TooFewPartitions, type TopicsResult } from "../stream/topics.ts";
 import { Names } from "../topology.ts";
+
+function report({ created, existing, raised, partitions, replicationFactor }: TopicsResult) {
+  const lines = raised.map(({ topic, from }) => `${topic}: ${from} → ${partitions} partitions`);
+  if (created.length > 0) {
+    lines.push(`created ${created.join(", ")}: replication factor ${replicationFactor}`);
+  }
+  lines.push(
+    `${created.length + existing.length} topics are there; ` +
+      `each order topic has ${partitions} partitions`,
+  );
+  if (raised.length > 0) {
+    lines.push(
+      `new orders go to one of ${partitions} partitions by their key; an order that has begun stays ` +
+        "in its partition",
+    );
+  }
+  return lines;
+}
 
 Deno.exit(
   await runProgram({
     name: "topics",
     settings: { ...kafkaSettings, ...logSettings, ...topicSettings },
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     async run({ config, signal }) {
-      const { partitions } = config;
       const access = kafkaAccess(config);
       const kafka = createClient(access, `topics-${Deno.pid}`);
       await clusterReady(kafka, {
@@ -30,19 +50,12 @@ Deno.exit(
       if (signal.aborted) return 1;
       try {
         const names = new Names(config.topicPrefix);
-        const { created, existing, replicationFactor } = await createTopics(kafka, names, config);
-        if (created.length > 0) {
-          console.log(`created ${created.join(", ")}: replication factor ${replicationFactor}`);
-        }
-        console.log(
-          `${created.length + existing.length} topics are there; ` +
-            `each order topic has ${partitions} partitions`,
-        );
+        for (const line of report(await createTopics(kafka, names, config))) console.log(line);
       } catch (error) {
-        if (error instanceof PartitionsDiffer) throw new Failure(error.message);
+        if (error instanceof TooFewPartitions) throw new Failure(error.message);
         if (!isKafkaError(error)) throw error;
         throw new Failure(
-          `Kafka at ${access.brokers.join(", ")} does not create them: ${explain(error)}`,
+          `Kafka at ${access.brokers.join(", ")} does not do it: ${explain(error)}`,
         );
       }
     },

@@ -5,6 +5,7 @@
  */
 import { parse as parseDotenv } from "@std/dotenv";
 import { parseArgs } from "node:util";
+import { parseAddress } from "./address.ts";
 
 /** One setting: where it comes from, how its text is read, what it is when nobody says. */
 export interface Setting<T> {
@@ -104,41 +105,63 @@ export function folder(source: Source & { expected: string }): Setting<string> {
   };
 }
 
-/** A list of `host:port`, separated by commas. */
+/** A list of `host:port` or `[IPv6]:port`, separated by commas. */
 export function hosts(source: Source): Setting<string[]> {
   return {
     ...source,
     read(text) {
       const list = text.split(",").map((host) => host.trim());
-      const good = list.every((host) => {
-        const port = Number(/^[^\s:]+:(\d{1,5})$/.exec(host)?.[1]);
-        return port > 0 && port < 65_536;
-      });
-      if (!good) throw new Error("host:port, several separated by commas");
+      if (!list.every(parseAddress)) {
+        throw new Error(
+          "host:port, several separated by commas; an IPv6 address in brackets, [::1]:9092",
+        );
+      }
       return list;
     },
   };
 }
 
-/**
- * A text file, read at start: the setting is its path, the value what it holds, without white space
- * around; undefined for no path.
- */
+/** A text file that was in order at start, and may change. */
+export interface TextFile {
+  readonly path: string;
+  /**
+   * What it holds now, without white space around.
+   *
+   * @throws {Error} it is not in order any more; the message names the setting and the path
+   */
+  readonly read: () => string;
+}
+
+/** A text file, looked at when the process starts; undefined for no path. */
 export function textFile(
-  source: Source & { pattern: RegExp; expected: string },
-): Setting<string | undefined> {
+  source: Source & { isSound: (text: string) => boolean; expected: string },
+): Setting<TextFile | undefined> {
   return {
     ...source,
     read(path, readFile) {
       if (path === "") return undefined;
-      let text: string;
-      try {
-        text = readFile(path).trim();
-      } catch (error) {
-        throw new Error(`${source.expected} that can be read (${(error as Error).message})`);
-      }
-      if (!source.pattern.test(text)) throw new Error(source.expected);
-      return text;
+      const read = () => {
+        let text: string;
+        try {
+          text = readFile(path).trim();
+        } catch (error) {
+          throw new Error(`${source.expected} that can be read (${(error as Error).message})`);
+        }
+        if (!source.isSound(text)) throw new Error(source.expected);
+        return text;
+      };
+      read();
+      return {
+        path,
+        read() {
+          try {
+            return read();
+          } catch (error) {
+            const { message } = error as Error;
+            throw new Error(`${source.env}: expected ${message}, found "${path}"`);
+          }
+        },
+      };
     },
   };
 }

@@ -81,7 +81,7 @@ Deno.test("readConfig: names every fault at once, with value and expectation", (
       "--speed: no such option",
       '--rate: expected a whole number from 0 to 100, found "101"',
       '"extra": unexpected',
-      'KAFKA_BROKERS: expected host:port, several separated by commas, found "localhost"',
+      'KAFKA_BROKERS: expected host:port, several separated by commas; an IPv6 address in brackets, [::1]:9092, found "localhost"',
       'SHARE: expected a number from 0 to 1, found "1,5"',
       'MODE: expected one of a, b, found "c"',
       '.env, line 1: expected NAME=value, found "nonsense"',
@@ -142,6 +142,18 @@ Deno.test("readConfig: --help names every setting and its default", () => {
   }
 });
 
+Deno.test("hosts: IPv6 addresses stand in brackets, and a fault says so", () => {
+  const read = (text: string) =>
+    readConfig(settings, { sources: sources({ env: { KAFKA_BROKERS: text } }) }).config.brokers;
+  assertEquals(read("[::1]:9092, kafka:1"), ["[::1]:9092", "kafka:1"]);
+  for (const bare of ["::1:9092", "::1", "[::1]", "[::g]:1", "kafka:1,::1:2"]) {
+    assertEquals(assertThrows(() => read(bare), ConfigError).faults, [
+      "KAFKA_BROKERS: expected host:port, several separated by commas; an IPv6 address in " +
+      `brackets, [::1]:9092, found "${bare}"`,
+    ]);
+  }
+});
+
 Deno.test("readConfig: positionals are counted", () => {
   const positionals = { usage: "ORDER_ID", min: 1, max: 1 };
   const read = (args: string[]) =>
@@ -151,11 +163,11 @@ Deno.test("readConfig: positionals are counted", () => {
   assertThrows(() => read(["a", "b"]), ConfigError, '"b": unexpected; expected ORDER_ID');
 });
 
-Deno.test("textFile: the value is what the file holds; a fault shows the path, never the content", () => {
+Deno.test("textFile: is read whenever it is asked for; a fault shows the path, never the content", () => {
   const secret = textFile({
     env: "SECRET_FILE",
     fallback: "",
-    pattern: /^\w+$/,
+    isSound: (text) => /^\w+$/.test(text),
     expected: "a file of one word",
     help: "",
   });
@@ -171,7 +183,17 @@ Deno.test("textFile: the value is what the file holds; a fault shows the path, n
       },
     }).config.secret;
   assertEquals(read({}, {}), undefined);
-  assertEquals(read({ SECRET_FILE: "/s" }, { "/s": "word\n" }), "word");
+  const files = { "/s": "word\n" };
+  const file = read({ SECRET_FILE: "/s" }, files)!;
+  assertEquals([file.path, file.read()], ["/s", "word"]);
+  files["/s"] = "other";
+  assertEquals(file.read(), "other");
+  files["/s"] = "two words";
+  assertThrows(
+    () => file.read(),
+    Error,
+    'SECRET_FILE: expected a file of one word, found "/s"',
+  );
   const absent = assertThrows(() => read({ SECRET_FILE: "/s" }, {}), ConfigError);
   assertEquals(absent.faults, [
     'SECRET_FILE: expected a file of one word that can be read (no such file), found "/s"',

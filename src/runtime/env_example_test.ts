@@ -25,8 +25,8 @@ const SETTINGS: Record<string, Settings> = {
   analytics: analyticsSettings,
 };
 
-/** What the client of Kafka, that of PostgreSQL and the search for Java look at themselves. */
-const OF_LIBRARIES = ["NODE_ENV", "USER", "USERNAME", "JAVA_HOME"];
+/** What the clients of Kafka and PostgreSQL, the search for Java and Deno's TLS look at themselves. */
+const OF_LIBRARIES = ["NODE_ENV", "USER", "USERNAME", "JAVA_HOME", "DENO_TLS_CA_STORE"];
 
 const project = new URL("../../", import.meta.url);
 const read = (file: string) => Deno.readTextFileSync(new URL(file, project));

@@ -3,6 +3,7 @@
  * people with curl; a service may add routes of its own.
  */
 import type { Registry } from "prom-client";
+import { formatAddress } from "./address.ts";
 import { ownClock } from "./own_clock.ts";
 import { Failure } from "./program.ts";
 import { describeSilence, registerWaits, waits } from "./waits.ts";
@@ -54,7 +55,7 @@ export function startHttp(options: {
   ownClock.register(metrics);
   const server = listen({ hostname, port }, answer, options);
   return {
-    url: `http://${hostname}:${server.addr.port}`,
+    url: `http://${formatAddress({ host: hostname, port: server.addr.port })}`,
     close: () => server.shutdown(),
   };
 }
@@ -75,8 +76,7 @@ function listen(
       return listen({ ...at, port: 0 }, answer, {});
     }
     const { message } = error as Error;
-    throw new Failure(
-      `HTTP_HOST, HTTP_PORT: cannot listen at ${at.hostname}:${at.port}: ${message}`,
-    );
+    const address = formatAddress({ host: at.hostname, port: at.port });
+    throw new Failure(`HTTP_HOST, HTTP_PORT: cannot listen at ${address}: ${message}`);
   }
 }

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { argumentsOf, PROJECT } from "../local/task_process.ts";
 
 /** All tasks that talk to Kafka, with what they need on the command line. */
@@ -44,5 +44,15 @@ for (const task of Object.keys(TASKS)) {
     const half = await start(task, { KAFKA_SASL_USERNAME: "someone" });
     assertEquals(half.code, 2);
     assertStringIncludes(half.stderr, "needs KAFKA_SASL_PASSWORD_FILE, which is empty");
+  });
+
+  Deno.test(`${task}: may read the files, and choose the authorities that TLS trusts`, () => {
+    const args = argumentsOf(task);
+    const allowed = (flag: string) =>
+      args.find((arg) => arg.startsWith(`--allow-${flag}=`))!.split("=")[1]!.split(",");
+    for (const place of [".", "/etc/kafka"]) assert(allowed("read").includes(place), place);
+    for (const name of ["KAFKA_*", "DENO_TLS_CA_STORE"]) {
+      assert(allowed("env").includes(name), name);
+    }
   });
 }

@@ -7,6 +7,7 @@ import {
   readConfig,
   type Settings,
 } from "./config.ts";
+import { type AccessConfig, prepareAccess } from "./kafka_access.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./log.ts";
 import { ownClock } from "./own_clock.ts";
 import { stopSignal } from "./stop.ts";
@@ -53,6 +54,9 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
       (values.logLevel ?? "info") as LogLevel,
       (values.logFormat ?? "text") as LogFormat,
     );
+    if ("brokers" in values && "ssl" in values) {
+      prepareAccess(config as unknown as AccessConfig, log);
+    }
     tellSilences(log);
     ownClock.tell(log);
     outliveKafkajs((error) => log.warn(`the Kafka client failed by itself: ${error.message}`));
@@ -67,9 +71,14 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
       console.error(`${program.name}: ${error.message}`);
       return EXIT_CONFIG;
     }
-    if (error instanceof Failure || error instanceof Unavailable) {
+    if (error instanceof Failure || error instanceof Unavailable || isFromSystem(error)) {
       console.error(`${program.name}: ${error.message}`);
     } else console.error(`${program.name}:`, error);
     return 1;
   }
+}
+
+/** What the operating system refuses (a file, a full disk, a port): no bug, and it is named. */
+function isFromSystem(error: unknown): error is Error {
+  return error instanceof Error && /^E[A-Z0-9]+$/.test((error as { code?: string }).code ?? "");
 }

@@ -4,41 +4,21 @@ import {
   type Config,
   flag,
   folder,
-  hosts,
   integer,
   optional,
   string,
+  type TextFile,
   textFile,
 } from "./config.ts";
+import { accessSettings } from "./kafka_access.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "./log.ts";
 import { DEFAULT_PARTITIONS } from "../topology.ts";
 
+export { accessChecks, type KafkaAccess, kafkaAccess } from "./kafka_access.ts";
+
 /** Where Kafka is, who we are there, and what the topics are called. */
 export const kafkaSettings = {
-  brokers: hosts({
-    env: "KAFKA_BROKERS",
-    fallback: "127.0.0.1:9092",
-    help: "Kafka's address, host:port; several separated by commas",
-  }),
-  caPem: textFile({
-    env: "KAFKA_SSL_CA_FILE",
-    fallback: "",
-    pattern: /-----BEGIN CERTIFICATE-----/,
-    expected: "a file of PEM certificates",
-    help: "the authorities that vouch for Kafka, a PEM file: with it TLS, without it none",
-  }),
-  saslUsername: string({
-    env: "KAFKA_SASL_USERNAME",
-    fallback: "",
-    help: "who we are to Kafka, by SCRAM-SHA-512; empty: nobody asks",
-  }),
-  saslPassword: textFile({
-    env: "KAFKA_SASL_PASSWORD_FILE",
-    fallback: "",
-    pattern: /^.+$/,
-    expected: "a file of one line, the password,",
-    help: "the file with the password of KAFKA_SASL_USERNAME",
-  }),
+  ...accessSettings,
   topicPrefix: string({
     env: "TOPIC_PREFIX",
     fallback: "",
@@ -48,50 +28,17 @@ export const kafkaSettings = {
   }),
 };
 
-/** Where Kafka is, and who we are there. */
-export interface KafkaAccess {
-  /** `host:port` of some brokers of the cluster. */
-  readonly brokers: readonly string[];
-  /** The authorities to trust, PEM; absent: no TLS. */
-  readonly caPem?: string | undefined;
-  /** Absent: no authentication. */
-  readonly login?: { readonly username: string; readonly password: string } | undefined;
-}
-
-/** The access that the settings describe, once `loginIsWhole` has found nothing. */
-export function kafkaAccess(
-  config: Pick<
-    Config<typeof kafkaSettings>,
-    "brokers" | "caPem" | "saslUsername" | "saslPassword"
-  >,
-): KafkaAccess {
-  const { brokers, caPem, saslUsername: username, saslPassword: password } = config;
-  return { brokers, caPem, login: password === undefined ? undefined : { username, password } };
-}
-
-/** A name without a password, or the other way round, is half a login. */
-export function loginIsWhole(
-  config: Pick<Config<typeof kafkaSettings>, "saslUsername" | "saslPassword">,
-): string | undefined {
-  const { saslUsername, saslPassword } = config;
-  if (saslUsername !== "" && saslPassword === undefined) {
-    return `KAFKA_SASL_USERNAME: "${saslUsername}" needs KAFKA_SASL_PASSWORD_FILE, which is empty`;
-  }
-  if (saslUsername === "" && saslPassword !== undefined) {
-    return "KAFKA_SASL_PASSWORD_FILE: a password needs KAFKA_SASL_USERNAME, which is empty";
-  }
-  return undefined;
-}
-
 export const topicSettings = {
-  partitions: integer({
+  partitions: optional(integer({
     env: "PARTITIONS",
     option: "partitions",
-    fallback: String(DEFAULT_PARTITIONS),
+    fallback: "",
     min: 1,
     max: 1_000,
-    help: "partitions of each order topic, when it is created",
-  }),
+    help:
+      "partitions of each order topic; those with fewer get more; empty: as many as the largest " +
+      `has, or ${DEFAULT_PARTITIONS}`,
+  })),
   replicationFactor: optional(integer({
     env: "REPLICATION_FACTOR",
     fallback: "",
@@ -116,7 +63,29 @@ export const storeSettings = {
     expected: "postgres://…, or nothing for SQLite in DATA_DIR",
     help: "a PostgreSQL for the tables, for services on several machines; empty: SQLite",
   }),
+  databasePassword: textFile({
+    env: "DATABASE_PASSWORD_FILE",
+    fallback: "",
+    isSound: (text) => /^.+$/.test(text),
+    expected: "a file of one line with the password",
+    help: "the file with the password for DATABASE_URL, read again for each connection",
+  }),
 };
+
+/** Where tables are, by the settings. */
+export interface TablesConfig {
+  readonly databaseUrl: string;
+  readonly databasePassword?: TextFile | undefined;
+  readonly dataDir: string;
+}
+
+/** The same as `openDatabase` takes it. */
+export function placeOf(
+  config: TablesConfig,
+): { url: string; password: TextFile | undefined; directory: string } {
+  const { databaseUrl: url, databasePassword: password, dataDir: directory } = config;
+  return { url, password, directory };
+}
 
 export const logSettings = {
   logLevel: choice({
@@ -140,8 +109,8 @@ export const serviceSettings = {
   httpHost: string({
     env: "HTTP_HOST",
     fallback: "127.0.0.1",
-    pattern: /./,
-    expected: "an address",
+    pattern: /^[^[\]\s]+$/,
+    expected: "an address without brackets, such as 127.0.0.1 or ::1",
     help: "where /livez, /readyz and /metrics are served",
   }),
   httpPort: integer({

@@ -2,6 +2,7 @@
  * The catalog: who may order, what there is, at which price. Written by `deno task seed`, read by the
  * validator (and by the simulator, which orders from it). Owner `catalog`.
  */
+import type { TextFile } from "../runtime/config.ts";
 import { pause } from "../runtime/stop.ts";
 import { type Database, table, Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
@@ -35,7 +36,9 @@ export const catalogTables = [customers, products];
  * @param place as for `openDatabase`
  * @throws {Unavailable} the database does not answer, or is locked
  */
-export function openCatalog(place: { url?: string; directory: string }): Promise<Database> {
+export function openCatalog(
+  place: { url?: string; password?: TextFile | undefined; directory: string },
+): Promise<Database> {
   return openDatabase({ ...place, owner: "catalog", tables: catalogTables });
 }
 

@@ -79,9 +79,10 @@ export interface Database {
    * `work` should await nothing but its `tx`: others wait for its locks. It may be run again by the
    * caller after Unavailable, also when it was committed and only the answer got lost.
    *
-   * @throws {Unavailable} the database does not answer, is locked, or chose this transaction to
-   * resolve a deadlock; or its disk or memory is full: the same call may succeed later
-   * @throws {Error} any other error: the statement, or a value in it, is to blame
+   * @throws {Unavailable} the database does not answer, is locked, full, damaged or read-only, or
+   * lacks the table: nothing that a row's values can cause (see blame.ts)
+   * @throws {TypeError} a bug: the statement is wrong
+   * @throws {Error} a value of a row is refused
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
 

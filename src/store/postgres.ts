@@ -6,6 +6,7 @@
  * each other in one direction only. READ COMMITTED: every statement sees what is committed when it
  * starts, hence a look-up after a lock sees what the lock's last holder wrote.
  */
+import type { TextFile } from "../runtime/config.ts";
 import type { Database, Row, Table } from "./database.ts";
 import { type Connection, createPool, type Parameter, type Pool } from "./postgres_pool.ts";
 import { keyOf, pushValues } from "./rows.ts";
@@ -20,8 +21,9 @@ export async function openPostgres(
   url: string,
   owner: string,
   tables: readonly Table[],
+  password?: TextFile,
 ): Promise<Database> {
-  const pool = createPool(url);
+  const pool = createPool(url, undefined, password);
   try {
     await createMissing(pool, owner, tables);
   } catch (error) {

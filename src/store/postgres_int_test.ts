@@ -3,7 +3,10 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ownClock } from "../runtime/own_clock.ts";
 import { type Database, table, Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
+import { until } from "../stream/testing.ts";
 import { createPool } from "./postgres_pool.ts";
+import { POSTGRES } from "../testing/postgres_binaries.ts";
+import { lacks } from "../testing/skips.ts";
 import { type PostgresServer, startPostgres } from "./testing.ts";
 
 const notes = table("notes", "id", { id: "text", body: "text" });
@@ -25,7 +28,10 @@ const open = (url: string) =>
 /** The address with a password, which trust authentication ignores and messages must not show. */
 const withPassword = (url: string) => url.replace("postgres@", "postgres:s3cret@");
 
-Deno.test("postgres: stopped, it is Unavailable; started again, the same Database works", () =>
+Deno.test({
+  name: "postgres: stopped, it is Unavailable; started again, the same Database works",
+  ignore: lacks(POSTGRES),
+}, () =>
   withServer(async (server) => {
     const db = await open(withPassword(server.url));
     await Promise.all(["a", "b", "c"].map((id) => write(db, id)));
@@ -44,7 +50,10 @@ Deno.test("postgres: stopped, it is Unavailable; started again, the same Databas
     await db.close();
   }));
 
-Deno.test("postgres: gone in mid-transaction, nothing of it happened, and no other is harmed", () =>
+Deno.test({
+  name: "postgres: gone in mid-transaction, nothing of it happened, and no other is harmed",
+  ignore: lacks(POSTGRES),
+}, () =>
   withServer(async (server) => {
     const db = await open(server.url);
     // Between two statements: nothing waits for an answer when the connection breaks.
@@ -83,15 +92,21 @@ Deno.test("postgres: gone in mid-transaction, nothing of it happened, and no oth
     await db.close();
   }));
 
-Deno.test("postgres: not there when opened, it is Unavailable", () =>
-  withServer(async (server) => {
-    await server.halt();
-    await assertRejects(() => open(server.url), Unavailable, "ECONNREFUSED");
-    await server.resume();
-    await (await open(server.url)).close();
-  }));
+Deno.test(
+  { name: "postgres: not there when opened, it is Unavailable", ignore: lacks(POSTGRES) },
+  () =>
+    withServer(async (server) => {
+      await server.halt();
+      await assertRejects(() => open(server.url), Unavailable, "ECONNREFUSED");
+      await server.resume();
+      await (await open(server.url)).close();
+    }),
+);
 
-Deno.test("postgres: an address of an unknown database or host is Unavailable and says so", () =>
+Deno.test({
+  name: "postgres: an address of an unknown database or host is Unavailable and says so",
+  ignore: lacks(POSTGRES),
+}, () =>
   withServer(async (server) => {
     await assertRejects(() => open(`${server.url}_not_there`), Unavailable, "does not exist");
     const { port } = new URL(server.url);
@@ -100,7 +115,10 @@ Deno.test("postgres: an address of an unknown database or host is Unavailable an
     assert(!error.message.includes("s3cret"), error.message);
   }));
 
-Deno.test("postgres: a connection that gives no answer in time is given up, others are taken", () =>
+Deno.test({
+  name: "postgres: a connection that gives no answer in time is given up, others are taken",
+  ignore: lacks(POSTGRES),
+}, () =>
   withServer(async (server) => {
     // Enough for the second question, which opens a new connection, on a busy machine, too.
     const pool = createPool(server.url, 2_000);
@@ -110,7 +128,10 @@ Deno.test("postgres: a connection that gives no answer in time is given up, othe
     await pool.close();
   }));
 
-Deno.test("postgres: a transaction that its owner left idle is ended, its locks with it", () =>
+Deno.test({
+  name: "postgres: a transaction that its owner left idle is ended, its locks with it",
+  ignore: lacks(POSTGRES),
+}, () =>
   withServer(async (server) => {
     const pool = createPool(server.url);
     const [limit] = await pool.use((connection) =>
@@ -134,7 +155,10 @@ Deno.test("postgres: a transaction that its owner left idle is ended, its locks 
     await pool.close();
   }));
 
-Deno.test("pool: a clock that differs from the database's is told, by how much", () =>
+Deno.test({
+  name: "pool: a clock that differs from the database's is told, by how much",
+  ignore: lacks(POSTGRES),
+}, () =>
   withServer(async (server) => {
     const lines: string[] = [];
     const note = (line: string) => void lines.push(line);
@@ -152,7 +176,65 @@ Deno.test("pool: a clock that differs from the database's is told, by how much",
     await pool.close();
   }));
 
-Deno.test("pool: lends at most four connections at once, to everyone in turn", () =>
+Deno.test({
+  name: "pool: a password that is rotated is read again for the next connection",
+  ignore: lacks(POSTGRES),
+}, () =>
+  withServer(async (server) => {
+    const admin = createPool(server.url);
+    const say = (sql: string) => admin.use((connection) => connection.query(sql));
+    await say("create role app login password 'one'");
+    const [hba] = await admin.use((connection) =>
+      connection.query<{ file: string }>("select current_setting('hba_file') as file")
+    );
+    const rules = ["host all app samehost scram-sha-256", "host all all samehost trust"];
+    const rows = rules.map((rule) => `select '${rule}'`).join(" union all ");
+    await say(`copy (${rows}) to '${hba!.file}'`);
+    await say("select pg_reload_conf()");
+
+    let content: string | Error = "one";
+    const password = {
+      path: "FILE",
+      read() {
+        if (content instanceof Error) throw content;
+        return content;
+      },
+    };
+    const url = server.url.replace("postgres@", "app:out-of-date@");
+    const pool = createPool(url, undefined, password);
+    const works = () => pool.use((connection) => connection.query("select 1"));
+    const cut = () =>
+      say("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'");
+    await works();
+    await say("alter role app password 'two'");
+    await works();
+    await cut();
+    // What comes first is that the old connection is gone.
+    const failsWith = (part: string) =>
+      until(part, async () => (await assertRejects(works, Unavailable)).message.includes(part));
+    await failsWith('password authentication failed for user "app"');
+    await failsWith("(or DATABASE_PASSWORD_FILE)");
+    content = new Error("DATABASE_PASSWORD_FILE: gone");
+    await failsWith("DATABASE_PASSWORD_FILE: gone");
+    content = "two";
+    await until("it works", () => works().then(() => true, () => false));
+    await pool.close();
+    await admin.close();
+  }));
+
+Deno.test("pool: an IPv6 address is reached as such, and named in brackets", async () => {
+  const pool = createPool("postgres://x:s3cret@[::1]:1/orders");
+  const error = await assertRejects(() => pool.use((c) => c.query("select 1")), Unavailable);
+  assertStringIncludes(error.message, "PostgreSQL at [::1]:1/orders: ");
+  assertStringIncludes(error.message, "::1");
+  assert(!/ENOTFOUND|s3cret/.test(error.message), error.message);
+  await pool.close();
+});
+
+Deno.test({
+  name: "pool: lends at most four connections at once, to everyone in turn",
+  ignore: lacks(POSTGRES),
+}, () =>
   withServer(async (server) => {
     const pool = createPool(server.url);
     let atOnce = 0;

@@ -7,9 +7,11 @@
  * `sql.begin`, and it has no limit for how long an answer may take.
  */
 import postgres from "postgres";
+import type { TextFile } from "../runtime/config.ts";
 import { Failure } from "../runtime/program.ts";
 import { ownClock } from "../runtime/own_clock.ts";
 import { waits } from "../runtime/waits.ts";
+import { blamed, causeInPostgres } from "./blame.ts";
 import { Unavailable } from "./database.ts";
 
 export type Parameter = string | number | null;
@@ -17,7 +19,9 @@ export type Parameter = string | number | null;
 export interface Connection {
   /**
    * @param parameters `$1`, `$2`, …; arrays as array literals
-   * @throws {Unavailable} see `translate`; everything else is PostgreSQL's own error
+   * @throws {Unavailable} the database is at fault, see blame.ts
+   * @throws {Error} PostgreSQL's own: a value is
+   * @throws {TypeError} the statement is
    */
   query<R>(sql: string, parameters?: Parameter[]): Promise<R[]>;
 }
@@ -49,9 +53,14 @@ const SERVER_LIMITS = {
  *
  * @param url `postgres://user:password@host:port/database`
  * @param answerTimeoutMs after how long without an answer a connection is given up
+ * @param password read for each new connection; wins over the one in the url
  * @throws {Failure} the url is not of that form; the message does not show it, it holds a password
  */
-export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Pool {
+export function createPool(
+  url: string,
+  answerTimeoutMs = ANSWER_TIMEOUT_MS,
+  password?: TextFile,
+): Pool {
   const label = labelOf(url);
   const idle: PooledConnection[] = [];
   const waiting: (() => void)[] = [];
@@ -72,7 +81,7 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
       discard(connection);
       connection = idle.pop();
     }
-    return connection ?? connect(url, label, answerTimeoutMs);
+    return connection ?? connect(url, label, answerTimeoutMs, password);
   }
 
   /** Of the database's machine and of ours; every now and then. */
@@ -88,7 +97,7 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
 
   return {
     async use(work) {
-      if (closed) throw new Error(`${label} is closed`);
+      if (closed) throw new Unavailable(`${label} is closed`);
       while (inUse >= MAX_CONNECTIONS) await new Promise<void>((resolve) => waiting.push(resolve));
       inUse++;
       let connection: PooledConnection | undefined;
@@ -97,8 +106,11 @@ export function createPool(url: string, answerTimeoutMs = ANSWER_TIMEOUT_MS): Po
         await compareClocks(connection);
         return await work(connection);
       } finally {
-        if (connection?.lost()) discard(connection);
-        else if (connection) idle.push(connection);
+        if (connection?.lost()) {
+          discard(connection);
+          // What ended one of them (a failover, a shutdown) befell the others as well.
+          idle.splice(0).forEach(discard);
+        } else if (connection) idle.push(connection);
         inUse--;
         waiting.shift()?.();
       }
@@ -119,7 +131,12 @@ interface PooledConnection extends Connection {
   end(): Promise<void>;
 }
 
-function connect(url: string, label: string, answerTimeoutMs: number): PooledConnection {
+function connect(
+  url: string,
+  label: string,
+  answerTimeoutMs: number,
+  password: TextFile | undefined,
+): PooledConnection {
   let lost: unknown;
   const inFlight = new Set<(error: unknown) => void>();
   const peer = {
@@ -134,18 +151,11 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
     inFlight.clear();
   }
 
-  const client = postgres(url, {
-    max: 1,
-    connect_timeout: CONNECT_TIMEOUT_S,
-    max_lifetime: null,
-    fetch_types: false,
-    onnotice: () => {},
-    onclose: () => lose(new ConnectionLost("the connection was closed")),
-    connection: { application_name: "orderflow", ...SERVER_LIMITS },
-    // bigint: the columns hold safe integers only.
-    types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
-  });
-
+  const client = clientOf(
+    url,
+    password === undefined ? {} : { password: readPassword(password, label) },
+    () => lose(new ConnectionLost("the connection was closed; its log says why")),
+  );
   return {
     lost: () => lost !== undefined,
     end: () => client.end({ timeout: 0 }),
@@ -176,11 +186,54 @@ function connect(url: string, label: string, answerTimeoutMs: number): PooledCon
         // Whoever refuses, or closes the connection, is not silent.
         if (isSilence(error)) question.givenUp();
         else question.answered();
-        if (!(error instanceof postgres.PostgresError)) lose(error);
-        throw translate(error, label);
+        // Neither a statement nor its values: the connection, or the package's own.
+        if (!(error instanceof postgres.PostgresError)) {
+          lose(error);
+          throw new Unavailable(`${label}: ${(error as Error).message}`, { cause: error });
+        }
+        const cause = causeInPostgres(error.code);
+        if (cause.reconnect) lose(error);
+        throw blamed(error, cause, placeOf(label, sql, error.message));
       }
     },
   };
+}
+
+/** @throws {Failure} the url has an option that cannot be */
+function clientOf(url: string, login: { password?: string }, onclose: () => void) {
+  try {
+    return postgres(url, {
+      ...ipv6Of(url),
+      ...login,
+      max: 1,
+      connect_timeout: CONNECT_TIMEOUT_S,
+      max_lifetime: null,
+      fetch_types: false,
+      onnotice: () => {},
+      onclose,
+      connection: { application_name: "orderflow", ...SERVER_LIMITS },
+      // bigint: the columns hold safe integers only.
+      types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
+    });
+  } catch (error) {
+    throw new Failure(`DATABASE_URL: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The package cuts an IPv6 address at its first colon, unless it gets it in a list. */
+function ipv6Of(url: string): { host?: string; port?: number } {
+  const { hostname, port } = new URL(url);
+  if (!hostname.startsWith("[")) return {};
+  // Its types know no lists.
+  return { host: [hostname.slice(1, -1)], port: [Number(port || 5432)] } as never;
+}
+
+function readPassword(password: TextFile, label: string): string {
+  try {
+    return password.read();
+  } catch (error) {
+    throw new Unavailable(`${label}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 class ConnectionLost extends Error {}
@@ -192,22 +245,13 @@ function isSilence(error: unknown): boolean {
     ["CONNECT_TIMEOUT", "ETIMEDOUT", "EHOSTUNREACH"].includes(code);
 }
 
-/**
- * SQLSTATE classes of errors that the statement or its values are to blame for: passed through. All
- * else (connections, resources, locks, deadlocks, failover, shutdown, rights) is no row's fault.
- */
-const BLAMEABLE_CLASSES = ["0A", "21", "22", "23", "42", "54"];
-const INSUFFICIENT_PRIVILEGE = "42501";
+const TABLE_OF = /"(\w+)"\."(\w+)"/;
 
-function translate(error: unknown, label: string): unknown {
-  if (error instanceof postgres.PostgresError) {
-    const { code } = error;
-    const blameable = BLAMEABLE_CLASSES.includes(code.slice(0, 2));
-    if (blameable && code !== INSUFFICIENT_PRIVILEGE) return error;
-  } else if (!(error instanceof ConnectionLost) && !(error as { code?: string }).code) {
-    return error;
-  }
-  return new Unavailable(`${label}: ${(error as Error).message}`, { cause: error });
+/** What is named to people: the database, and the table unless PostgreSQL names it itself. */
+function placeOf(label: string, sql: string, said: string): string {
+  const [, schema, name] = TABLE_OF.exec(sql) ?? [];
+  if (name === undefined || said.includes(`"${schema}.${name}"`)) return label;
+  return `${label}, table ${schema}.${name}`;
 }
 
 /** What people may see of a url: everything but user, password and options. */

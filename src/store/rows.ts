@@ -1,5 +1,5 @@
 /** Rows as the backends read them: their key, and their values in the order of the columns. */
-import type { Row, Table } from "./database.ts";
+import { type Row, type Table, Unavailable } from "./database.ts";
 
 export function keyOf<T extends Table>(table: T, row: Row<T>): string {
   return (row as Record<string, string>)[table.key]!;
@@ -24,4 +24,30 @@ export function pushValues<T extends Table>(
     }
     values.push(value);
   }
+}
+
+/**
+ * What a text column holds as JSON.
+ *
+ * @throws {Unavailable} as `unreadable`
+ */
+export function jsonIn<T extends Table, V>(
+  table: T,
+  row: Row<T>,
+  column: keyof T["columns"] & string,
+): V {
+  const text = (row as Record<string, unknown>)[column];
+  try {
+    if (typeof text === "string") return JSON.parse(text);
+  } catch { /* said below */ }
+  throw unreadable(table, row, column);
+}
+
+/** Of a row that holds what nobody here wrote: neither an order nor the code is to blame for it. */
+export function unreadable<T extends Table>(table: T, row: Row<T>, column: string): Unavailable {
+  const value = JSON.stringify((row as Record<string, unknown>)[column])?.slice(0, 80);
+  return new Unavailable(
+    `table ${table.name}: the row of ${keyOf(table, row)} cannot be read: ${column} is ${value}; ` +
+      "restore what was there",
+  );
 }

@@ -8,33 +8,31 @@
  * transaction holds it until it is thawed or killed, and the others are Unavailable until then.
  */
 import { dirname } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Failure } from "../runtime/program.ts";
-import { pause } from "../runtime/stop.ts";
-import { waits } from "../runtime/waits.ts";
 import { type Database, type Row, type Table, Unavailable } from "./database.ts";
 import { keyOf, pushValues } from "./rows.ts";
+import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
 import { runTransaction, type Session } from "./transaction.ts";
 
-/** How long to wait for another process's transaction, and between two attempts. */
-const LOCK_WAIT_MS = 2_000;
-const LOCK_RETRY_MS = 2;
 /** Rows in one INSERT: more than twice as fast as row by row. */
 const INSERT_ROWS = 50;
 
 /**
- * Opens the file, creating it, its directory and the tables where they are not there yet.
+ * Opens the file, creating it, its directory and the tables where they are not there yet. Later on
+ * nothing is created: a file or a table that is gone then is not replaced by an empty one.
  *
- * @throws {Unavailable} other processes keep it locked
- * @throws {Failure} it can't be opened
- * @throws {Error} it is no database
+ * @throws {Unavailable} other processes keep it locked, or the disk is full
+ * @throws {Failure} it can't be opened, is damaged, or is no database
  */
 export async function openSqlite(path: string, tables: readonly Table[]): Promise<Database> {
-  await Deno.mkdir(dirname(path), { recursive: true }).catch((error) => {
-    throw cannotOpen(path, error);
+  await create(path, tables);
+  const writer = renewable(path, (connection) => {
+    connection.prepare("pragma synchronous = normal").run();
+    return openSession(path, connection);
   });
-  const writer = connect(path);
-  let reader: DatabaseSync | undefined;
+  /** A connection of its own, which sees what is committed, and nothing of an open transaction. */
+  const reader = renewable(path, (connection) => connection);
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
 
@@ -45,69 +43,76 @@ export async function openSqlite(path: string, tables: readonly Table[]): Promis
     return result;
   }
 
-  /** A connection of its own, which sees what is committed, and nothing of an open transaction. */
-  function reading(): DatabaseSync {
-    if (closed) throw new Error(`${path} is closed`);
-    return reader ??= connect(path);
+  async function read(sql: string, ...parameters: (string | number)[]) {
+    if (closed) throw new Unavailable(`${path} is closed`);
+    try {
+      const rows = await whenFree(path, () => reader.get().prepare(sql).all(...parameters));
+      return rows.map((row) => ({ ...row }));
+    } catch (error) {
+      reader.failed(error);
+      throw error;
+    }
   }
 
-  try {
-    await whenFree(path, () => {
-      writer.exec("pragma journal_mode = wal; pragma synchronous = normal");
-    });
-    const session = openSession(path, writer);
-    await runTransaction(session, () => {
-      for (const table of tables) writer.exec(createTable(table));
-      return Promise.resolve();
-    });
-    return {
-      transaction(work) {
-        if (closed) return Promise.reject(new Error(`${path} is closed`));
-        return exclusive(() => runTransaction(session, work));
-      },
-      async *scan(table, pageSize = 10_000) {
-        const { from, key } = parts(table);
-        let after: string | undefined;
-        while (true) {
-          const where = after === undefined ? "" : `where ${key} > ?`;
-          const sql = `select * from ${from} ${where} order by ${key} limit ?`;
-          const parameters = after === undefined ? [pageSize] : [after, pageSize];
-          const page = await whenFree(path, () => reading().prepare(sql).all(...parameters));
-          const rows = page.map((row) => ({ ...row })) as Row<typeof table>[];
-          if (rows.length > 0) yield rows;
-          if (rows.length < pageSize) return;
-          after = keyOf(table, rows.at(-1)!);
+  return {
+    async transaction(work) {
+      if (closed) throw new Unavailable(`${path} is closed`);
+      return await exclusive(async () => {
+        try {
+          return await runTransaction(await translated(path, () => writer.get()), work);
+        } catch (error) {
+          writer.failed(error);
+          throw error;
         }
-      },
-      async count(table) {
-        const sql = `select count(*) as n from ${parts(table).from}`;
-        return Number((await whenFree(path, () => reading().prepare(sql).get()))!.n);
-      },
-      async close() {
-        if (closed) return;
-        closed = true;
-        await last;
-        reader?.close();
-        writer.close();
-      },
-    };
-  } catch (error) {
-    writer.close();
-    throw error;
-  }
+      });
+    },
+    async *scan(table, pageSize = 10_000) {
+      const { from, key } = parts(table);
+      let after: string | undefined;
+      while (true) {
+        const where = after === undefined ? "" : `where ${key} > ?`;
+        const sql = `select * from ${from} ${where} order by ${key} limit ?`;
+        const parameters = after === undefined ? [pageSize] : [after, pageSize];
+        const rows = await read(sql, ...parameters) as Row<typeof table>[];
+        if (rows.length > 0) yield rows;
+        if (rows.length < pageSize) return;
+        after = keyOf(table, rows.at(-1)!);
+      }
+    },
+    async count(table) {
+      const [row] = await read(`select count(*) as n from ${parts(table).from}`);
+      return Number(row!.n);
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await last;
+      reader.close();
+      writer.close();
+    },
+  };
 }
 
-function connect(path: string): DatabaseSync {
+async function create(path: string, tables: readonly Table[]): Promise<void> {
+  const connection = await Deno.mkdir(dirname(path), { recursive: true })
+    .then(() => connect(path))
+    .catch((error) => {
+      const message = `SQLite can't open ${path}: ${error.message}; see DATA_DIR`;
+      throw new Failure(message, { cause: error });
+    });
   try {
-    // SQLite's own waiting would block the event loop; ours is faster, too: see whenFree.
-    return new DatabaseSync(path, { timeout: 0 });
+    const run = (sql: string) => connection.prepare(sql).run();
+    await whenFree(path, () => run("pragma journal_mode = wal"));
+    await runTransaction(openSession(path, connection), () =>
+      translated(path, () => {
+        for (const table of tables) run(createTable(table));
+      }));
   } catch (error) {
-    throw cannotOpen(path, error);
+    const { message, cause } = error as Error;
+    throw causeOf(cause)?.lasting ? new Failure(message, { cause: error }) : error;
+  } finally {
+    connection.close();
   }
-}
-
-function cannotOpen(path: string, error: unknown): Failure {
-  return new Failure(`SQLite can't open ${path}: ${(error as Error).message}`, { cause: error });
 }
 
 /** The identifiers of a table, quoted. */
@@ -189,54 +194,4 @@ function openSession(path: string, connection: DatabaseSync): Session {
       return translated(path, () => write(table, rows, onConflict));
     },
   };
-}
-
-/** Primary result codes of SQLite: another connection is in the way. */
-const LOCK_CODES = [5, /* BUSY */ 6, /* LOCKED */ 15 /* PROTOCOL */];
-/** The file system fails: NOMEM, READONLY, IOERR, FULL, CANTOPEN. No row is to blame for it. */
-const DEVICE_CODES = [7, 8, 10, 13, 14];
-
-function primaryCode(error: unknown): number | undefined {
-  const { errcode, message } = error as { errcode?: number; message?: string };
-  if (errcode !== undefined) return errcode & 0xff;
-  // Deno's `exec` gives no code.
-  return message === "database is locked" ? 5 : undefined;
-}
-
-function translate(path: string, error: unknown): unknown {
-  const code = primaryCode(error);
-  if (code === undefined || ![...LOCK_CODES, ...DEVICE_CODES].includes(code)) return error;
-  return new Unavailable(`SQLite at ${path}: ${(error as Error).message}`, { cause: error });
-}
-
-/** Does one synchronous step; what it throws becomes a rejection in the contract's terms. */
-function translated<T>(path: string, step: () => T): Promise<T> {
-  try {
-    return Promise.resolve(step());
-  } catch (error) {
-    return Promise.reject(translate(path, error));
-  }
-}
-
-/** Does one synchronous step as soon as no other process is in its way, within LOCK_WAIT_MS. */
-async function whenFree<T>(path: string, step: () => T): Promise<T> {
-  const giveUpAt = performance.now() + LOCK_WAIT_MS;
-  const question = waits.ask(
-    { id: path, name: `SQLite at ${path}`, until: "until the process that has locked it lets go" },
-    "its lock",
-  );
-  while (true) {
-    try {
-      const result = step();
-      question.answered();
-      return result;
-    } catch (error) {
-      const locked = LOCK_CODES.includes(primaryCode(error) ?? 0);
-      if (!locked) question.answered();
-      else if (performance.now() > giveUpAt) question.givenUp();
-      if (!locked || performance.now() > giveUpAt) throw translate(path, error);
-    }
-    // Uneven, so that several waiters do not meet again and again.
-    await pause(LOCK_RETRY_MS * (0.5 + Math.random()));
-  }
 }

@@ -1,12 +1,14 @@
 /**
  * For tests: a real PostgreSQL in a temporary directory, and tests that run against both backends.
  *
- * The server is the Debian package's (or whatever is on PATH); it refuses to run as root, so that a
- * test run as root starts it as `nobody`. Without it tests fail: none is skipped in silence.
+ * The server is the system's, or else npm's; it refuses to run as root, so that a test run as root
+ * starts it as `nobody`.
  */
 import { join } from "node:path";
 import { freePort } from "../local/kafka/ports.ts";
 import { pause } from "../runtime/stop.ts";
+import { type Account, POSTGRES, postgresBinaries } from "../testing/postgres_binaries.ts";
+import { lacks } from "../testing/skips.ts";
 import type { Database, Table } from "./database.ts";
 import { openDatabase } from "./open.ts";
 import { createPool } from "./postgres_pool.ts";
@@ -32,15 +34,15 @@ const PORT_ATTEMPTS = 3;
 /**
  * Starts a server of its own on 127.0.0.1.
  *
- * @throws {Error} no server is installed; or it does not come up, with its own words
+ * @throws {Error} there is no server, and npm's cannot be had; or it does not come up, with its own words
  */
 export async function startPostgres(): Promise<PostgresServer> {
-  const bin = await findBinaries();
   const account = await unprivileged();
   const directory = await Deno.makeTempDir({ prefix: "orderflow-postgres-" });
   const data = join(directory, "data");
   try {
     if (account) await Deno.chown(directory, account.uid, account.gid);
+    const bin = await postgresBinaries({ account, directory });
     const init = await new Deno.Command(join(bin, "initdb"), {
       ...account,
       args: ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"],
@@ -102,11 +104,6 @@ function controls(
   };
 }
 
-interface Account {
-  readonly uid: number;
-  readonly gid: number;
-}
-
 /** Starts the server; returns when it answers. */
 async function launchServer({ bin, account, directory, data, port }: {
   bin: string;
@@ -158,31 +155,6 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** The directory that holds `initdb` and `postgres`: of PATH, else Debian's newest. */
-async function findBinaries(): Promise<string> {
-  const places = (Deno.env.get("PATH") ?? "").split(":");
-  const debian = "/usr/lib/postgresql";
-  try {
-    const versions = [...Deno.readDirSync(debian)].map((entry) => entry.name);
-    versions.sort((a, b) => Number(b) - Number(a));
-    places.push(...versions.map((version) => join(debian, version, "bin")));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  for (const place of places) {
-    const there = await Promise.all(
-      ["initdb", "postgres"].map((name) =>
-        Deno.stat(join(place, name)).then((file) => file.isFile, () => false)
-      ),
-    );
-    if (there.every(Boolean)) return place;
-  }
-  throw new Error(
-    "these tests need a PostgreSQL server, and found none on PATH or in /usr/lib/postgresql: " +
-      "install one (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql)",
-  );
-}
-
 /** Whom the server runs as when we are root. */
 async function unprivileged(): Promise<Account | undefined> {
   if (Deno.uid() !== 0) return undefined;
@@ -209,9 +181,10 @@ let server: Promise<PostgresServer> | undefined;
  * test that needs one, stopped after its last.
  */
 export function eachStore(name: string, body: (place: Place) => Promise<void>): void {
-  useServer();
   for (const backend of ["sqlite", "postgres"] as const) {
-    Deno.test(`${name} (${backend})`, async () => {
+    const ignore = backend === "postgres" && lacks(POSTGRES);
+    if (backend === "postgres" && !ignore) useServer();
+    Deno.test({ name: `${name} (${backend})`, ignore }, async () => {
       const directory = await Deno.makeTempDir({ prefix: "orderflow-store-" });
       const opened: Database[] = [];
       try {

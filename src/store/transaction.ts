@@ -21,7 +21,7 @@ export async function runTransaction<T>(
   let over = false;
   let failure: { error: unknown } | undefined;
   const step = async <R>(run: () => Promise<R>): Promise<R> => {
-    if (over) throw new Error("this transaction is over: await every step before returning");
+    if (over) throw new TypeError("this transaction is over: await every step before returning");
     try {
       return await run();
     } catch (error) {

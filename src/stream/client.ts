@@ -7,6 +7,7 @@ import "./mends.ts";
 import { Kafka, logLevel } from "kafkajs";
 import type { KafkaAccess } from "../runtime/settings.ts";
 import { isThrownByKafkajs } from "./client_errors.ts";
+import { saslOf } from "./login.ts";
 import { ProducerError } from "./producer/errors.ts";
 
 export interface ClientOptions {
@@ -25,21 +26,31 @@ const REQUEST_TIMEOUT_MS = 15_000;
  * @param clientId what the broker's logs and metrics call this process
  */
 export function createClient(
-  { brokers, caPem, login }: KafkaAccess,
+  { brokers, tls, login }: KafkaAccess,
   clientId: string,
   { requestTimeoutMs = REQUEST_TIMEOUT_MS }: ClientOptions = {},
 ): Kafka {
   return new Kafka({
     brokers: fromAnyOf(brokers),
     clientId,
-    ...caPem && { ssl: { ca: [caPem] } },
-    ...login && { sasl: { mechanism: "scram-sha-512", ...login } },
+    ...tls && { ssl: tlsOptions(tls) },
+    ...login && { sasl: saslOf(login) },
     connectionTimeout: 3_000,
     requestTimeout: requestTimeoutMs,
     retry: { initialRetryTime: 20, maxRetryTime: 1_000, multiplier: 1.6, retries: 8 },
     logLevel: logLevel.NOTHING,
     logCreator: () => () => {},
   });
+}
+
+/** kafkajs copies them for each connection: the file is read then. */
+function tlsOptions({ caFile }: NonNullable<KafkaAccess["tls"]>) {
+  if (!caFile) return true;
+  return {
+    get ca() {
+      return [caFile.read()];
+    },
+  };
 }
 
 /**
@@ -51,13 +62,21 @@ function fromAnyOf(brokers: readonly string[]): string[] {
   return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
+/** Of what the cluster refuses, the setting of ours that would change it; for ours see errors.ts. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  INVALID_SESSION_TIMEOUT: "SESSION_TIMEOUT_MS",
+};
+
 /** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
 export function explain(error: unknown): string {
   const cause = causeOf(error);
-  if (isThrownByKafkajs(cause) && !(cause as Error).name.startsWith("KafkaJS")) {
+  if (!(cause instanceof Error)) return String(cause);
+  if (isThrownByKafkajs(cause) && !cause.name.startsWith("KafkaJS")) {
     return `the Kafka client cannot make anything of an answer (${cause})`;
   }
-  return cause instanceof Error ? cause.message : String(cause);
+  const { type = "" } = cause as { type?: string };
+  const setting = cause instanceof ProducerError ? undefined : SETTINGS[type];
+  return setting ? `${cause.message}; see ${setting}` : cause.message;
 }
 
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */
@@ -76,19 +95,6 @@ export function isCoordinatorMoving(error: unknown): boolean {
     type === "GROUP_LOAD_IN_PROGRESS" ||
     // What kafkajs makes of the first of them when its own attempts are used up.
     name === "KafkaJSGroupCoordinatorNotFound";
-}
-
-/** Why a broker that is there does not let us in; undefined when it just does not answer. */
-export function refusal(error: unknown): string | undefined {
-  const cause = causeOf(error);
-  if (!(cause instanceof Error)) return undefined;
-  if (cause.name === "KafkaJSConnectionClosedError") {
-    return "it closes the connection: does it want TLS (KAFKA_SSL_CA_FILE) or a login " +
-      "(KAFKA_SASL_USERNAME)?";
-  }
-  const refused = cause.name === "KafkaJSSASLAuthenticationError" ||
-    /certificate|TLS/.test(cause.message);
-  return refused ? cause.message : undefined;
 }
 
 /** The first cause of an error; of several at once the first. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isCoordinatorMoving } from "./client.ts";
+import { explain, isCoordinatorMoving } from "./client.ts";
 
 /** As kafkajs throws it. */
 function kafkaError(fields: { name?: string; type?: string }, cause?: Error): Error {
@@ -28,3 +28,10 @@ for (
     assertEquals(isCoordinatorMoving(error), expected);
   });
 }
+
+Deno.test("explain: names the setting that would change a refusal", () => {
+  const refused = kafkaError({ type: "INVALID_SESSION_TIMEOUT" });
+  const retried = kafkaError({ name: "KafkaJSNumberOfRetriesExceeded" }, refused);
+  assertEquals(explain(retried), "…; see SESSION_TIMEOUT_MS");
+  assertEquals(explain(kafkaError({ type: "GROUP_AUTHORIZATION_FAILED" })), "…");
+});

@@ -2,7 +2,7 @@
 import type { Kafka } from "kafkajs";
 import type { KafkaAccess } from "../runtime/settings.ts";
 import { pause } from "../runtime/stop.ts";
-import { refusal } from "./client.ts";
+import { whyUnreachable } from "./why_unreachable.ts";
 
 const RETRY_MS = 1_000;
 
@@ -38,10 +38,11 @@ export async function clusterReady(kafka: Kafka, options: {
       if (missing.length === 0) return;
       tell(
         `waiting for the topic${missing.length > 1 ? "s" : ""} ${missing.join(", ")}: ` +
-          "`deno task topics` creates them",
+          "`deno task topics` creates them" +
+          (options.access.login ? ", or the user has no right to see them" : ""),
       );
     } catch (error) {
-      const why = refusal(error) ?? "`deno task broker` starts one";
+      const why = whyUnreachable(error, options.access);
       tell(`waiting for Kafka at ${options.access.brokers.join(", ")}: ${why}`);
     } finally {
       const closed = existing.catch(() => {}).then(() => admin.disconnect()).catch(() => {});

@@ -59,7 +59,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
   /** By topic: the next offset of each partition. */
   const positions = new Map(topics.map((topic) => [topic, new Map<number, number>()]));
   /** By topic: first offset and end of each partition. */
-  const ends = new Map<Topic, ReadonlyMap<number, { first: number; end: number }>>();
+  const ends = new Map<Topic, Map<number, { first: number; end: number }>>();
   const allEnds = () =>
     [...ends].flatMap(([topic, partitions]) => {
       const next = positions.get(topic)!;
@@ -88,12 +88,14 @@ export function createEventLog(options: EventLogOptions): EventLog {
     const next = positions.get(topic)!;
     const reader = await openLogReader(kafka);
     try {
-      const found = await reader.ends(names.topic(topic));
+      const known = await reader.ends(names.topic(topic));
       // It was there a moment ago: nothing to read is something else.
-      if (found.size === 0) throw new LeaderUnknown(names.topic(topic));
-      ends.set(topic, found);
+      if (known.size === 0) throw new LeaderUnknown(names.topic(topic));
+      ends.set(topic, known);
       const onPosition = (partition: number, offset: number) => {
         next.set(partition, offset);
+        // A new one: nothing was there to pass when the following began.
+        if (!known.has(partition)) known.set(partition, { first: offset, end: offset });
         setState(topic, undefined);
       };
       const batches = reader.read(names.topic(topic), {

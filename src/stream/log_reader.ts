@@ -26,7 +26,10 @@ export interface ReadOptions {
   readonly partitions?: readonly number[];
   /** Where to start, by partition; the beginning of the log unless said. */
   readonly from?: ReadonlyMap<number, number>;
-  /** Go on waiting for new records until `signal` aborts, instead of ending where the log ends now. */
+  /**
+   * Go on waiting for new records until `signal` aborts, instead of ending where the log ends now. New
+   * partitions are read, too, unless `partitions` says which.
+   */
   readonly follow?: boolean;
   /** The most that one fetch brings, bytes; 8 MiB unless said. */
   readonly fetchBytes?: number;
@@ -107,6 +110,11 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
       [...next].filter(([partition, offset]) =>
         follow || offset < (limits.get(partition)?.end ?? 0)
       );
+    const addNew = async () => {
+      for (const partition of await partitionsOf(cluster, topic, { fresh: false }) ?? []) {
+        if (!next.has(partition)) next.set(partition, from?.get(partition) ?? 0);
+      }
+    };
     for (let rest = open(); rest.length > 0 && !signal?.aborted; rest = open()) {
       for (
         const data of await withLeaders(
@@ -119,6 +127,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
         if (batch.messages.length > 0) yield toRecords(topic, data.partition, batch);
         onPosition?.(data.partition, next.get(data.partition)!);
       }
+      if (follow && !options.partitions) await withLeaders(cluster, addNew);
     }
   }
 

@@ -13,7 +13,9 @@ import {
   mendOffsetReset,
   mendReadCommitted,
 } from "./mends/consumer.ts";
+import { mendHandshake, mendSessionLifetime } from "./mends/login.ts";
 import {
+  mendAddresses,
   mendLeaderlessPartitions,
   mendLookups,
   mendSeedBroker,
@@ -22,6 +24,9 @@ import {
 import { watchSilence } from "./mends/silence.ts";
 
 mendReadCommitted();
+mendAddresses();
+mendHandshake();
+mendSessionLifetime();
 mendLeaderlessPartitions();
 mendFetchVersion();
 mendFetchAnswers();

@@ -35,6 +35,12 @@ export function createProcessorMetrics(registry: Registry) {
       help: "Input partitions assigned to this member",
       registers,
     }),
+    topicPartitions: new Gauge({
+      name: "orderflow_topic_partitions",
+      help: "Partitions of a topic; order topics must have the same number; 0: it is gone",
+      labelNames: ["topic"],
+      registers,
+    }),
     rebalances: new Counter({
       name: "orderflow_rebalances_total",
       help: "Rebalances of the group that this member took part in",
@@ -43,6 +49,20 @@ export function createProcessorMetrics(registry: Registry) {
     laneRestarts: new Counter({
       name: "orderflow_partition_restarts_total",
       help: "Partitions taken over again after a failed transaction",
+      registers,
+    }),
+    recordsLost: new Counter({
+      name: "orderflow_records_lost_total",
+      help:
+        "Offsets that are not in the log any more: deleted unread, or before the first start; " +
+        "or truncated after they were processed",
+      labelNames: ["topic", "why"],
+      registers,
+    }),
+    recreations: new Counter({
+      name: "orderflow_partitions_recreated_total",
+      help: "Input partitions whose topic was found deleted and created anew",
+      labelNames: ["topic"],
       registers,
     }),
   };

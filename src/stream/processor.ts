@@ -21,7 +21,9 @@ import { createClient, explain, isCoordinatorMoving } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import type { EventOf, Handler } from "./message.ts";
 import type { ProcessorMetrics } from "./metrics.ts";
+import { watchPartitions } from "./partition_counts.ts";
 import { Session } from "./session.ts";
+import type { ServiceTables } from "./takeover/takeover.ts";
 
 export const GUARANTEES = ["exactly_once", "at_least_once"] as const;
 export type Guarantee = typeof GUARANTEES[number];
@@ -34,6 +36,8 @@ export interface ProcessorOptions {
   readonly names: Names;
   /** One for each topic that the topology says the service reads. */
   readonly handlers: { readonly [T in Topic]?: Handler<EventOf<T>> };
+  /** Absent: the service keeps none, and goes where its group is. */
+  readonly tables?: ServiceTables;
   readonly guarantee: Guarantee;
   /** How long the group waits for a member that says nothing. */
   readonly sessionTimeoutMs: number;
@@ -45,6 +49,10 @@ export interface ProcessorOptions {
   readonly drainTimeoutMs: number;
   /** How long the cluster may take for an answer; as createClient has it unless said. */
   readonly requestTimeoutMs?: number;
+  /** How old what is known of the topics may become; METADATA_MAX_AGE_MS unless said. */
+  readonly metadataMaxAgeMs?: number;
+  /** How often the topics' ids are compared while nothing gives a reason to: 30,000 unless said. */
+  readonly topicCheckMs?: number;
   readonly log: Logger;
   readonly metrics: ProcessorMetrics;
 }
@@ -66,7 +74,8 @@ const RESTART_PAUSE_MS = 500;
 const QUIET_RESTARTS = 4;
 
 export function createProcessor(options: ProcessorOptions): Processor {
-  const { service, log } = options;
+  const { names, service, log, metrics, metadataMaxAgeMs } = options;
+  const deadLetters = deadLetterTopicOf(service);
   let state: string | undefined = "starting";
   const setState = (next: string | undefined) => {
     if (next === state) return;
@@ -75,33 +84,57 @@ export function createProcessor(options: ProcessorOptions): Processor {
     state = next;
   };
 
-  return {
-    notReady: () => state,
-    async run(signal) {
-      const kafka = createClient(options.access, options.clientId, options);
-      const topics = topicsReadBy(service);
-      const needed = [...topics, ...topicsWrittenBy(service), deadLetterTopicOf(service)]
-        .map((topic) => options.names.topic(topic));
-      let quietRestarts = 0;
-      while (!signal.aborted) {
-        await clusterReady(kafka, {
-          access: options.access,
-          topics: needed,
-          signal,
-          onWait: setState,
-        });
-        if (signal.aborted) break;
-        const session = new Session(kafka, topics, options, setState);
-        const end = await session.run(signal);
-        if (end?.fatal) throw end.error;
-        if (end) {
-          if (!isCoordinatorMoving(end.error) || ++quietRestarts > QUIET_RESTARTS) {
-            setState(`the consumer stopped (${explain(end.error)}); starting it again`);
-          }
-          await pause(RESTART_PAUSE_MS, signal);
+  const kafka = createClient(options.access, options.clientId, options);
+  const watch = watchPartitions(kafka, {
+    names,
+    deadLetters,
+    everyMs: metadataMaxAgeMs,
+    onCounts: (counts) => {
+      for (const [topic, count] of counts) metrics.topicPartitions.set({ topic }, count);
+    },
+    log,
+  });
+
+  async function runSessions(signal: AbortSignal): Promise<void> {
+    const topics = topicsReadBy(service);
+    const needed = [...topics, ...topicsWrittenBy(service), deadLetters]
+      .map((topic) => names.topic(topic));
+    let quietRestarts = 0;
+    while (!signal.aborted) {
+      await clusterReady(kafka, {
+        access: options.access,
+        topics: needed,
+        signal,
+        onWait: setState,
+      });
+      await watch.look();
+      if (signal.aborted) break;
+      const session = new Session(kafka, topics, options, setState);
+      const end = await session.run(signal);
+      if (end?.fatal) throw end.error;
+      if (end) {
+        if (!isCoordinatorMoving(end.error) || ++quietRestarts > QUIET_RESTARTS) {
+          const inputs = topics.map((topic) => names.topic(topic)).join(", ");
+          setState(
+            `the consumer stopped (${inputs} as group ${names.group(service)}: ` +
+              `${explain(end.error)}); starting it again`,
+          );
         }
+        await pause(RESTART_PAUSE_MS, signal);
       }
-      state = "stopped";
+    }
+    state = "stopped";
+  }
+
+  return {
+    // What is wrong with the topics is the reason of what else does not get on.
+    notReady: () => watch.fault ?? state,
+    async run(signal) {
+      try {
+        await runSessions(signal);
+      } finally {
+        await watch.close();
+      }
     },
   };
 }

@@ -48,15 +48,20 @@ export async function openPublisher(
   let last: Promise<unknown> = Promise.resolve();
   /** Messages without a key go round. */
   let keyless = 0;
+  const send = async (batch: readonly Publication[]) => {
+    // A topic may get more: what is known of it is refreshed now and then, while a broker answers.
+    partitions = await producer.partitionsOf(topic).catch(() => partitions);
+    const messages = batch.map(({ key, value, headers }): Message => ({
+      key,
+      value: bytes(value),
+      headers: { ...headers },
+      partition: key === null ? keyless++ % partitions : partitionOf(key, partitions),
+    }));
+    await producer.send([{ topic, messages }]);
+  };
   return {
     publish(batch) {
-      const messages = batch.map(({ key, value, headers }): Message => ({
-        key,
-        value: bytes(value),
-        headers: { ...headers },
-        partition: key === null ? keyless++ % partitions : partitionOf(key, partitions),
-      }));
-      const sent = last.then(() => producer.send([{ topic, messages }]));
+      const sent = last.then(() => send(batch));
       last = sent.catch(() => {});
       return sent;
     },

@@ -17,8 +17,11 @@ import { isBug } from "./attempt.ts";
 import { createClient, explain } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
+import { createAssigner } from "./group/assigner.ts";
+import { watchForeignMembers } from "./group/foreign_members.ts";
 import { watchHeartbeats } from "./heartbeats.ts";
 import { createPositions, type Positions } from "./positions.ts";
+import { METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
 
 export interface TailOptions {
   readonly access: KafkaAccess;
@@ -30,6 +33,8 @@ export interface TailOptions {
   readonly onEvents: (events: readonly OrderEvent[]) => void;
   /** How long a stop may take before it is given up. */
   readonly drainTimeoutMs: number;
+  /** How old what is known of the topics may become; METADATA_MAX_AGE_MS unless said. */
+  readonly metadataMaxAgeMs?: number;
   readonly log: Logger;
 }
 
@@ -91,7 +96,6 @@ export function createTail(options: TailOptions): Tail {
     positions.reassigned();
     partitions = Object.values(assignment).reduce((sum, list) => sum + list.length, 0);
     log.info(`assigned ${partitions} partitions of ${topicByName.size} topics`);
-    setState(undefined);
   }
 
   return {
@@ -151,8 +155,11 @@ interface Crash {
 /** One life of a kafkajs consumer; resolves when `signal` aborts (undefined) or it crashes. */
 async function runSession(session: Session, signal: AbortSignal): Promise<Crash | undefined> {
   const { kafka, topicByName, onBatch, onAssignment, drainTimeoutMs, log } = session;
+  const group = session.names.group(session.service);
+  const assigner = createAssigner();
   const consumer = kafka.consumer({
-    groupId: session.names.group(session.service),
+    groupId: group,
+    partitionAssigners: [assigner.create],
     sessionTimeout: SESSION_TIMEOUT_MS,
     heartbeatInterval: HEARTBEAT_MS,
     rebalanceTimeout: SESSION_TIMEOUT_MS,
@@ -160,6 +167,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
     minBytes: FETCH_MIN_BYTES,
     maxWaitTimeInMs: FETCH_WAIT_MS,
+    metadataMaxAge: session.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
     retry: {
       // Enough for the second or so in which a new cluster's coordinator is still loading.
@@ -176,10 +184,19 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     end({ error: payload.error, fatal: false });
   });
-  consumer.on(
-    consumer.events.GROUP_JOIN,
-    ({ payload }) => onAssignment(payload.memberAssignment),
-  );
+  /** That another application leads the group. */
+  let led: string | undefined;
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    assigner.owns(payload.memberAssignment);
+    onAssignment(payload.memberAssignment);
+    session.setState(led);
+  });
+  const stopLooking = watchForeignMembers(consumer, {
+    group,
+    topics: [...topicByName.keys()],
+    onLed: (reason) => session.setState(led = reason),
+    log,
+  });
   // Sent before the member joins again: who gets a partition then does not read much of it again.
   consumer.on(consumer.events.REBALANCING, () => void commit());
   // Batches of control records and aborted messages alone pass by `eachBatch`.
@@ -189,7 +206,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
   });
   const stopWatching = watchHeartbeats(consumer, HEARTBEAT_MS, {
     onSilence: session.setState,
-    onHeard: () => session.setState(undefined),
+    onHeard: () => session.setState(led),
   });
   const committing = setInterval(() => void commit(), COMMIT_EVERY_MS);
   try {
@@ -215,6 +232,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     signal.removeEventListener("abort", onAbort);
     clearInterval(committing);
     stopWatching();
+    stopLooking();
     const drained = (async () => {
       await commit();
       await consumer.disconnect();

@@ -1,7 +1,13 @@
-/** Creates the topics of the topology, and finds those that are not as it says. */
-import type { Admin, ITopicConfig, ITopicMetadata, Kafka } from "kafkajs";
+/** Creates the topics of the topology, and makes those that are there as it says. */
+import type { Admin, ITopicConfig, Kafka } from "kafkajs";
 import { pause } from "../runtime/stop.ts";
-import { deadLetterTopicOf, type Names, PROCESSORS, TOPIC_NAMES } from "../topology.ts";
+import {
+  deadLetterTopicOf,
+  DEFAULT_PARTITIONS,
+  type Names,
+  PROCESSORS,
+  TOPIC_NAMES,
+} from "../topology.ts";
 import { isKafkaError } from "./client.ts";
 
 export interface TopicSize {
@@ -22,9 +28,9 @@ const DEAD_LETTER_RETENTION_MS = "-1";
 /** A dead letter is a message of any size, by default up to 1 MiB, and its headers. */
 const DEAD_LETTER_MAX_BYTES = String(2 * 1024 * 1024);
 
-/** Every order topic must have the same number of partitions: see topology.ts. */
-export class PartitionsDiffer extends Error {
-  override readonly name = "PartitionsDiffer";
+/** Fewer partitions were asked for than there are. */
+export class TooFewPartitions extends Error {
+  override readonly name = "TooFewPartitions";
 }
 
 /** How each topic of the topology is to be. */
@@ -55,61 +61,125 @@ export function topicConfigs(
   ];
 }
 
+export interface TopicsResult {
+  /** Names on the cluster. */
+  readonly created: readonly string[];
+  readonly existing: readonly string[];
+  /** Order topics that had fewer partitions. */
+  readonly raised: readonly { readonly topic: string; readonly from: number }[];
+  /** That each order topic has now. */
+  readonly partitions: number;
+  /** Of the topics that were created. */
+  readonly replicationFactor: number;
+}
+
 /**
- * Creates what is missing; several may do so at once.
+ * Creates what is missing, and gives order topics the partitions that they lack; several may do so at
+ * once.
  *
- * @param size its replication factor is, unless said, the number of brokers, at most 3
- * @returns the names of the topics that were created, with that replication factor, and of those that
- * were there
- * @throws {PartitionsDiffer} an order topic has another number of partitions than asked for
+ * @param size partitions are, unless said, as many as the largest order topic has; on an empty cluster
+ * DEFAULT_PARTITIONS. The replication factor is, unless said, the number of brokers, at most 3
+ * @throws {TooFewPartitions} an order topic has more; then nothing was changed
  */
 export async function createTopics(
   kafka: Kafka,
   names: Names,
-  size: Pick<TopicSize, "partitions"> & { replicationFactor?: number | undefined },
-): Promise<{ created: string[]; existing: string[]; replicationFactor: number }> {
+  size: { partitions?: number | undefined; replicationFactor?: number | undefined },
+): Promise<TopicsResult> {
   const admin = kafka.admin();
   await admin.connect();
   try {
-    const { partitions } = size;
+    const before = new Set(await admin.listTopics());
+    const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
+    const counts = await countsOf(admin, orderTopics.filter((topic) => before.has(topic)));
+    const largest = Math.max(...counts.values(), 0) || DEFAULT_PARTITIONS;
+    const partitions = size.partitions ?? largest;
+    refuseFewer(counts, partitions);
     const replicationFactor = size.replicationFactor ??
       Math.min(MAX_DEFAULT_COPIES, (await admin.describeCluster()).brokers.length);
     const wanted = topicConfigs(names, { partitions, replicationFactor });
-    const before = new Set(await admin.listTopics());
-    const existing = wanted.filter(({ topic }) => before.has(topic));
     const missing = wanted.filter(({ topic }) => !before.has(topic));
     await admin.createTopics({ waitForLeaders: false, topics: missing });
-    const topics = await untilKnown(admin, wanted.map(({ topic }) => topic));
-    const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
-    const odd = topics.filter(({ name, partitions: { length } }) =>
-      orderTopics.includes(name) && length !== partitions
-    );
-    if (odd.length > 0) {
-      const found = odd.map((topic) => `${topic.name} has ${topic.partitions.length}`).join(", ");
-      throw new PartitionsDiffer(
-        `every order topic must have the same number of partitions, ${partitions} as PARTITIONS says, ` +
-          `but ${found}: change PARTITIONS, or start with an empty cluster`,
-      );
-    }
+    const raised = [...counts].filter(([, count]) => count < partitions)
+      .map(([topic, from]) => ({ topic, from }));
+    await raise(admin, raised.map(({ topic }) => topic), partitions);
+    await untilKnown(admin, wanted);
     const nameOf = ({ topic }: ITopicConfig) => topic;
-    return { created: missing.map(nameOf), existing: existing.map(nameOf), replicationFactor };
+    return {
+      created: missing.map(nameOf),
+      existing: wanted.map(nameOf).filter((topic) => before.has(topic)),
+      raised,
+      partitions,
+      replicationFactor,
+    };
   } finally {
     await admin.disconnect();
+  }
+}
+
+/** By topic, in the order of `topics`; all of them are there. */
+async function countsOf(admin: Admin, topics: string[]): Promise<Map<string, number>> {
+  // Asked for none, kafkajs tells of all.
+  if (topics.length === 0) return new Map();
+  const found = (await admin.fetchTopicMetadata({ topics })).topics;
+  return new Map(topics.map((topic) => [
+    topic,
+    found.find(({ name }) => name === topic)?.partitions.length ?? 0,
+  ]));
+}
+
+function refuseFewer(counts: ReadonlyMap<string, number>, partitions: number): void {
+  const more = [...counts].filter(([, count]) => count > partitions);
+  if (more.length === 0) return;
+  const most = Math.max(...more.map(([, count]) => count));
+  throw new TooFewPartitions(
+    `asked for ${partitions} partitions, but ${
+      more.map(([topic, count]) => `${topic} has ${count}`).join(", ")
+    }, and Kafka cannot take partitions away: \`deno task topics --partitions ${most}\` ` +
+      `gives every order topic ${most}`,
+  );
+}
+
+/** All in one request, so that no topic is without the partitions of another for long. */
+async function raise(admin: Admin, topics: string[], count: number): Promise<void> {
+  if (topics.length === 0) return;
+  try {
+    await admin.createPartitions({
+      topicPartitions: topics.map((topic) => ({ topic, count })),
+    });
+  } catch (error) {
+    // Somebody else has just done it; what is there in the end is looked at.
+    if ((error as { type?: string }).type !== "INVALID_PARTITIONS") throw error;
   }
 }
 
 const KNOWN_LIMIT_MS = 30_000;
 const POLL_MS = 100;
 
-/** What a broker knows of new topics: each learns of them a moment after they were made. */
-async function untilKnown(admin: Admin, topics: string[]): Promise<ITopicMetadata[]> {
+/** Each broker learns of new topics and partitions a moment after they were made. */
+async function untilKnown(admin: Admin, wanted: readonly ITopicConfig[]): Promise<void> {
   const deadline = performance.now() + KNOWN_LIMIT_MS;
   for (;;) {
     try {
-      return (await admin.fetchTopicMetadata({ topics })).topics;
+      const counts = await countsOf(admin, wanted.map(({ topic }) => topic));
+      const late = wanted.find(({ topic, numPartitions = 1 }) =>
+        counts.get(topic)! < numPartitions
+      );
+      if (!late) return;
+      if (performance.now() > deadline) {
+        throw new PartitionsMissing(late.topic, late.numPartitions!);
+      }
     } catch (error) {
       if (!isKafkaError(error) || performance.now() > deadline) throw error;
-      await pause(POLL_MS);
     }
+    await pause(POLL_MS);
+  }
+}
+
+/** Named as an error of the client: the cluster did not do what it said. */
+class PartitionsMissing extends Error {
+  override readonly name = "KafkaJSPartitionsMissing";
+  constructor(topic: string, count: number) {
+    super(`${topic} has not got its ${count} partitions within ${KNOWN_LIMIT_MS} ms`);
   }
 }

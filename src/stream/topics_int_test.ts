@@ -1,12 +1,12 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import type { Kafka } from "kafkajs";
 import type { Cluster } from "../local/cluster.ts";
 import { type PartitionState, readMetadata } from "../local/kafka/metadata.ts";
-import { startTestCluster } from "../local/testing.ts";
-import { Names } from "../topology.ts";
+import { startTestBroker, startTestCluster } from "../local/testing.ts";
+import { DEFAULT_PARTITIONS, Names, TOPIC_NAMES } from "../topology.ts";
 import { createClient } from "./client.ts";
 import { until } from "./testing.ts";
-import { createTopics } from "./topics.ts";
+import { createTopics, TooFewPartitions } from "./topics.ts";
 
 /** In the protocol's numbers: a topic as a resource, and as the source of a setting. */
 const TOPIC_RESOURCE = 2;
@@ -66,3 +66,47 @@ for (const [nodes, cases] of CLUSTERS) {
     }
   });
 }
+
+Deno.test("createTopics: gives order topics what they lack, takes nothing away, and says which", async () => {
+  await using broker = await startTestBroker();
+  const kafka = createClient({ brokers: [broker.bootstrap] }, "test");
+  const names = new Names("raised.");
+  const [raw, ...others] = TOPIC_NAMES.map((topic) => names.topic(topic));
+  const from = (count: number, topics: readonly string[]) =>
+    topics.map((topic) => ({ topic, from: count }));
+  const admin = kafka.admin();
+  await admin.connect();
+  const counts = async () =>
+    (await admin.fetchTopicMetadata({ topics: [raw!, ...others] })).topics
+      .map(({ partitions }) => partitions.length);
+
+  await createTopics(kafka, names, { partitions: 2 });
+  await admin.createPartitions({ topicPartitions: [{ topic: raw!, count: 3 }] });
+  await until("it has three", async () => (await counts()).includes(3));
+  const gone = [others[0]!, names.topic("dlq.payment")];
+  await admin.deleteTopics({ topics: gone });
+  const there = async () => (await admin.listTopics()).toSorted();
+  await until("they are gone", async () => !(await there()).some((topic) => gone.includes(topic)));
+  const before = await there();
+  await assertRejects(
+    () => createTopics(kafka, names, { partitions: 2 }),
+    TooFewPartitions,
+    "asked for 2 partitions, but raised.orders.raw has 3, and Kafka cannot take partitions away: " +
+      "`deno task topics --partitions 3` gives every order topic 3",
+  );
+  assertEquals(await there(), before, "what is refused is not begun");
+
+  const equal = await createTopics(kafka, names, {});
+  assertEquals([equal.partitions, equal.raised], [3, from(2, others.slice(1))]);
+  assertEquals(equal.created, gone);
+  assertEquals(await counts(), TOPIC_NAMES.map(() => 3));
+  const more = await createTopics(kafka, names, { partitions: 5 });
+  assertEquals([more.created, more.raised], [[], from(3, [raw!, ...others])]);
+  assertEquals(await counts(), TOPIC_NAMES.map(() => 5));
+  const again = await createTopics(kafka, names, {});
+  assertEquals([again.created, again.raised, again.partitions], [[], [], 5]);
+  await admin.disconnect();
+
+  const fresh = await createTopics(kafka, new Names("fresh."), {});
+  assertEquals([fresh.partitions, fresh.existing], [DEFAULT_PARTITIONS, []]);
+});

@@ -21,6 +21,12 @@ export interface Chunk {
   readonly messages: readonly KafkaMessage[];
 }
 
+export interface Transformed {
+  readonly outputs: TopicMessages[];
+  /** For the metrics: to be called once, when they are published. */
+  count(): void;
+}
+
 /**
  * @param signal gives up between two attempts when it aborts
  * @throws {Unavailable} something that the handler depends on does not answer; and whatever is a bug
@@ -29,8 +35,8 @@ export async function transform(
   options: Options,
   { topic, topicName, partition, messages }: Chunk,
   signal: AbortSignal,
-): Promise<TopicMessages[]> {
-  const { handlers, names, service } = options;
+): Promise<Transformed> {
+  const { handlers, names, service, metrics } = options;
   const received: Received[] = [];
   const faulty: DeadLetter[] = [];
   const othersLetters = PROCESSORS
@@ -54,12 +60,19 @@ export async function transform(
 
   const outputs = new Outputs();
   publishEvents(options, outputs, handled, received, partition);
-  publishLetters(options, outputs, [...faulty, ...handled.deadLetters ?? []], topicName);
-  return outputs.byTopic();
+  const letters = [...faulty, ...handled.deadLetters ?? []];
+  publishLetters(options, outputs, letters, topicName);
+  return {
+    outputs: outputs.byTopic(),
+    count() {
+      for (const { type } of handled.events) metrics.events.inc({ event: type });
+      for (const { fault } of letters) metrics.deadLetters.inc({ reason: fault.reason });
+    },
+  };
 }
 
 function publishEvents(
-  { names, metrics }: Options,
+  { names }: Options,
   outputs: Outputs,
   handled: Handled,
   received: readonly Received[],
@@ -78,12 +91,11 @@ function publishEvents(
       partition,
       headers: traceparent ? { traceparent } : {},
     });
-    metrics.events.inc({ event: event.type });
   }
 }
 
 function publishLetters(
-  { names, service, metrics, log }: Options,
+  { names, service, log }: Options,
   outputs: Outputs,
   letters: readonly DeadLetter[],
   topicName: string,
@@ -94,7 +106,6 @@ function publishLetters(
     const from = { topic: topicName, group: names.group(service), attempts, time };
     outputs.to(names.topic(deadLetterTopicOf(service)))
       .push({ ...toDeadLetterMessage(letter, from), partition: 0 });
-    metrics.deadLetters.inc({ reason: fault.reason });
     log.warn(
       `dead letter: ${topicName} partition ${partition} offset ${raw.offset}: ` +
         `${fault.reason}: ${fault.detail}`,

@@ -62,7 +62,7 @@ Deno.test("transform: a dead letter's header says how often its message was trie
     const refused = batch.some(({ event }) => event.orderId === placed(1).orderId);
     return refused ? Promise.reject(new Error("out of range")) : Promise.resolve({ events: [] });
   };
-  const [output] = await publishedOf(handler, [{}, {}]);
+  const { outputs: [output] } = await publishedOf(handler, [{}, {}]);
   assertEquals(output!.topic, "p.dlq.validator");
   const letters = output!.messages.map(({ headers }) => [
     headers![DEAD_LETTER_HEADERS.offset],

@@ -55,6 +55,7 @@ there; env and resources of its own; restartPolicy; deadlineS, after which it is
 {{- $env = merge $env (dict
     "KAFKA_BROKERS" (include "orderflow.bootstrapServers" $.root)
     "KAFKA_SSL_CA_FILE" "/etc/kafka/ca/ca.crt"
+    "KAFKA_SASL_MECHANISM" $values.kafka.saslMechanism
     "KAFKA_SASL_USERNAME" (printf "%s-%s" $fullname .)
     "KAFKA_SASL_PASSWORD_FILE" "/etc/kafka/user/password"
     "TOPIC_PREFIX" $values.kafka.topicPrefix

@@ -4,7 +4,7 @@
  */
 import { dirname, join, resolve } from "node:path";
 import { Failure } from "../../runtime/program.ts";
-import { findJava, kafkaClasspath } from "../kafka_jars.ts";
+import { findJava, IN_UTF8, kafkaClasspath } from "../kafka_jars.ts";
 import { classArchive } from "./class_archive.ts";
 import { readClusterId } from "./cluster_id.ts";
 import { startOwned } from "./owned_process.ts";
@@ -36,6 +36,7 @@ export async function javaRuntime(
   });
 
   const jvm = (options: string[], className: string, args: readonly string[]) => [
+    ...IN_UTF8,
     java.command,
     ...options,
     "-Djava.awt.headless=true",

@@ -1,7 +1,7 @@
 /** `deno task audit`: proves from the log and the tables that every order is accounted for. */
 import { flag, integer } from "../../runtime/config.ts";
 import { runProgram } from "../../runtime/program.ts";
-import { kafkaSettings, loginIsWhole, storeSettings } from "../../runtime/settings.ts";
+import { accessChecks, kafkaSettings, storeSettings } from "../../runtime/settings.ts";
 import { pause } from "../../runtime/stop.ts";
 import { allCaughtUp, whatWaits } from "../../stream/all_caught_up.ts";
 import { committedOffsets } from "../../stream/offsets.ts";
@@ -54,13 +54,16 @@ async function auditLog(
   const admin = log.kafka.admin();
   await admin.connect();
   try {
-    const report = await audit({
+    const judged = await audit({
       ...log,
       committedOffsets: (group, topic) => committedOffsets(admin, group, topic),
       tables,
       signal,
       onProgress: tellProgress(),
     });
+    // Before the first order nothing has made them yet.
+    const missing = passed(judged) ? [] : tables.missing();
+    const report = { ...judged, notes: [...judged.notes, ...missing] };
     return notAtRest ? { ...report, notAtRest } : report;
   } finally {
     await admin.disconnect();
@@ -82,7 +85,7 @@ Deno.exit(
       }),
       json: flag({ option: "json", fallback: "false", help: "for machines" }),
     },
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     async run({ config, signal }) {
       const tables = openTables(config);
       try {

@@ -1,7 +1,7 @@
 /** `deno task dlq`: lists, shows, replays and discards the dead letters of a service. */
 import { ConfigError, flag, string } from "../../runtime/config.ts";
 import { runProgram } from "../../runtime/program.ts";
-import { kafkaSettings, loginIsWhole } from "../../runtime/settings.ts";
+import { accessChecks, kafkaSettings } from "../../runtime/settings.ts";
 import { DEAD_LETTER_REASONS } from "../../events/reasons.ts";
 import { deadLetterTopicOf, type Processor, PROCESSORS } from "../../topology.ts";
 import { type OpenLog, withLog } from "../open_log.ts";
@@ -106,7 +106,7 @@ Deno.exit(
       all: flag({ option: "all", fallback: "false", help: "all open letters" }),
       reason: string({ option: "reason", fallback: "", help: "only the letters of this reason" }),
     },
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     positionals: { usage: USAGE, min: 2, max: 3 },
     async run({ config, positionals, signal }) {
       const command = parse(positionals, config);

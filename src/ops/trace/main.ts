@@ -1,7 +1,12 @@
 /** `deno task trace ORDER_ID`: everything that happened to one order, as a story. */
 import { flag } from "../../runtime/config.ts";
 import { runProgram } from "../../runtime/program.ts";
-import { kafkaSettings, loginIsWhole, storeSettings } from "../../runtime/settings.ts";
+import {
+  accessChecks,
+  kafkaSettings,
+  storeSettings,
+  type TablesConfig,
+} from "../../runtime/settings.ts";
 import { withLog } from "../open_log.ts";
 import { printable } from "../printable.ts";
 import {
@@ -20,7 +25,7 @@ import { type TableRow, tellStory } from "./story.ts";
 const TABLES: readonly Owned[] = [seenOrders, reservations, payments, charges, joins];
 
 async function readRows(
-  place: { databaseUrl: string; dataDir: string },
+  place: TablesConfig,
   orderId: string,
 ): Promise<TableRow[]> {
   const tables = openTables(place);
@@ -30,6 +35,7 @@ async function readRows(
       const row = await tables.row(owned, orderId);
       if (row) rows.push({ table: `${owned.owner}.${owned.table.name}`, row });
     }
+    for (const line of tables.missing()) console.error(`trace: ${line}`);
     return rows;
   } finally {
     await tables.close();
@@ -57,7 +63,7 @@ Deno.exit(
       }),
       json: flag({ option: "json", fallback: "false", help: "for machines" }),
     },
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     positionals: { usage: "ORDER_ID", min: 1, max: 1 },
     async run({ config, positionals, signal }) {
       const orderId = positionals[0]!;

@@ -5,6 +5,8 @@
 import { add, type Aggregate, createAggregate } from "./aggregate.ts";
 import { type Clocks, createClocks } from "./clocks.ts";
 import type { Reading } from "./figures.ts";
+import { createClient } from "../../stream/client.ts";
+import { watchPartitions } from "../../stream/partition_counts.ts";
 import { groupSource, logSource, type Source, type SourceOptions } from "./source.ts";
 
 export interface Counting {
@@ -38,6 +40,17 @@ export function createCounting(
   };
   let current = begin(options.fromBeginning ? logSource : groupSource);
   let next: typeof current | undefined;
+  const watch = watchPartitions(createClient(options.access, options.clientId), {
+    ...options,
+    everyMs: options.metadataMaxAgeMs,
+  });
+  async function countAll(signal: AbortSignal): Promise<void> {
+    do {
+      current = next ?? current;
+      next = undefined;
+      await current.source.run(AbortSignal.any([signal, current.ended.signal]));
+    } while (next !== undefined && !signal.aborted);
+  }
   return {
     get aggregate() {
       return current.aggregate;
@@ -46,18 +59,22 @@ export function createCounting(
     get positions() {
       return current.source.positions;
     },
-    reading: () => ({ ...current.source.reading(), startedAt: current.startedAt }),
+    reading() {
+      const { notReady, ...reading } = current.source.reading();
+      return { ...reading, notReady: watch.fault ?? notReady, startedAt: current.startedAt };
+    },
     replay() {
       if (current.source.reading().progress !== null) return;
       next = begin(logSource);
       current.ended.abort();
     },
     async run(signal) {
-      do {
-        current = next ?? current;
-        next = undefined;
-        await current.source.run(AbortSignal.any([signal, current.ended.signal]));
-      } while (next !== undefined && !signal.aborted);
+      try {
+        void watch.look();
+        await countAll(signal);
+      } finally {
+        await watch.close();
+      }
     },
   };
 }

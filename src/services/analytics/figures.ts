@@ -12,7 +12,7 @@ export interface Reading {
   readonly partitions: number;
   /** ISO 8601; as a member of the group, nothing that the group had read before is in the figures. */
   readonly startedAt: string;
-  /** Why nothing is read right now; null when it is. */
+  /** Why nothing is read right now, or not all can be; null when all is well. */
   readonly notReady: string | null;
   /** While the log is read up to its end: offsets passed, of how many; null when that is done. */
   readonly progress: { readonly passed: number; readonly expected: number } | null;

@@ -9,7 +9,7 @@
 import { Registry } from "prom-client";
 import { startHttp } from "../../runtime/http.ts";
 import { runProgram } from "../../runtime/program.ts";
-import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
+import { accessChecks, kafkaAccess } from "../../runtime/settings.ts";
 import { aborted, settlesWithin } from "../../runtime/stop.ts";
 import { Names } from "../../topology.ts";
 import { settings } from "./config.ts";
@@ -27,7 +27,7 @@ Deno.exit(
   await runProgram({
     name: "analytics",
     settings,
-    checks: [loginIsWhole],
+    checks: [...accessChecks],
     async run({ config, log, signal }) {
       const { drainTimeoutMs } = config;
       const cluster = {

@@ -25,6 +25,8 @@ export interface SourceOptions {
   readonly names: Names;
   readonly once: boolean;
   readonly drainTimeoutMs: number;
+  /** How old what is known of the topics may become; METADATA_MAX_AGE_MS unless said. */
+  readonly metadataMaxAgeMs?: number;
   readonly onEvents: (events: readonly OrderEvent[]) => void;
   /** The log was read up to its end: from now on events come when they happen. */
   readonly onCaughtUp: () => void;

@@ -8,6 +8,7 @@
  */
 import type { OrderCancelled, OrderConfirmed } from "../../events/schemas.ts";
 import { type Database, type Row, table } from "../../store/database.ts";
+import { jsonIn } from "../../store/rows.ts";
 import type { Topic } from "../../topology.ts";
 import { decide, evolve, type HalfEvent, type Join } from "./join.ts";
 
@@ -66,7 +67,7 @@ export async function joinHalves(
       if (row === undefined) continue;
       if (row.outcome !== null) {
         if (row.decided_by_topic === topic && row.decided_by_offset === offset) {
-          outcomes.push(JSON.parse(row.outcome));
+          outcomes.push(jsonIn(joins, row, "outcome"));
         }
         continue;
       }
@@ -104,9 +105,9 @@ function halvesOf({ stock, payment }: Join): { stock: string | null; payment: st
   };
 }
 
-function toJoin({ stock, payment }: Row<typeof joins>): Join {
+function toJoin(row: Row<typeof joins>): Join {
   return {
-    ...(stock !== null && { stock: JSON.parse(stock) }),
-    ...(payment !== null && { payment: JSON.parse(payment) }),
+    ...(row.stock !== null && { stock: jsonIn(joins, row, "stock") }),
+    ...(row.payment !== null && { payment: jsonIn(joins, row, "payment") }),
   };
 }

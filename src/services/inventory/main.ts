@@ -1,27 +1,35 @@
 /** The inventory: reserves stock for validated orders, and gives back that of cancelled ones. */
 import { runProgram } from "../../runtime/program.ts";
-import { loginIsWhole, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
+import {
+  accessChecks,
+  placeOf,
+  processorSettings,
+  transactionFitsSession,
+} from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
+import { positions } from "../../store/positions.ts";
 import { runService } from "../service.ts";
 import { createInventoryHandlers } from "./handle.ts";
-import { inventoryTables } from "./store.ts";
+import { inventoryTables, reservations } from "./store.ts";
 
 Deno.exit(
   await runProgram({
     name: "inventory",
     settings: processorSettings,
-    checks: [loginIsWhole, transactionFitsSession],
+    checks: [...accessChecks, transactionFitsSession],
     async run({ config, log, signal }) {
-      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const place = placeOf(config);
       const database = await whenAvailable(
-        () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
+        () =>
+          openDatabase({ ...place, owner: "inventory", tables: [...inventoryTables, positions] }),
         signal,
         (reason) => log.warn(reason),
       );
       if (!database) return;
       const handlers = createInventoryHandlers({ database, now: Date.now });
+      const tables = { database, work: [reservations] };
       try {
-        await runService({ service: "inventory", config, handlers, log, signal });
+        await runService({ service: "inventory", config, handlers, tables, log, signal });
       } finally {
         await database.close();
       }

@@ -15,6 +15,7 @@ import {
   type OrderValidated,
 } from "../../events/schemas.ts";
 import { type Database, type Row, table, type Transaction } from "../../store/database.ts";
+import { jsonIn, unreadable } from "../../store/rows.ts";
 import { type Change, type Decision, release, reserve, type Stock } from "./reserve.ts";
 
 /** Of owner `inventory`; pieces. Always: initial − reserved + released = on_hand ≥ 0. */
@@ -153,13 +154,13 @@ async function selectReservations(
 }
 
 function reservedChanges(row: Reservation): Change[] {
-  const decision: Decision = JSON.parse(row.decision!);
+  const decision: Decision = jsonIn(reservations, row, "decision");
   return decision.state === "reserved" ? decision.changes : [];
 }
 
 /** The event of a decision: made of the row alone, so that it is the same every time. */
 function decidedEvent(row: Reservation): InventoryUpdated | InventoryRejected {
-  const decision: Decision = JSON.parse(row.decision!);
+  const decision: Decision = jsonIn(reservations, row, "decision");
   const common = { ...commonFields(row), occurredAt: row.decided_at! };
   switch (decision.state) {
     case "reserved":
@@ -179,7 +180,8 @@ function decidedEvent(row: Reservation): InventoryUpdated | InventoryRejected {
         detail: decision.detail,
       };
     default:
-      return decision satisfies never;
+      decision satisfies never;
+      throw unreadable(reservations, row, "decision");
   }
 }
 
@@ -190,7 +192,7 @@ function releasedEvent(row: Reservation): InventoryUpdated {
     ...commonFields(row),
     occurredAt: row.released_at!,
     action: "released",
-    changes: JSON.parse(row.released!),
+    changes: jsonIn(reservations, row, "released"),
   };
 }
 

@@ -40,14 +40,14 @@ const BACKOFF = { initialDelay: 50, maxDelay: 1_000 };
 /**
  * A gateway that tries harder.
  *
- * @param onChange told `false` when the provider is given up for a while, `true` when it is back
+ * @param onChange told why the provider is given up for a while, and undefined when it is back
  * @returns a gateway whose calls throw Unavailable when the provider does not answer; what it refuses
  * passes through
  */
 export function createGatewayClient(
   gateway: PaymentGateway,
   limits: GatewayLimits,
-  onChange: (available: boolean) => void = () => {},
+  onChange: (failure: string | undefined) => void = () => {},
 ): PaymentGateway {
   const transient = handleType(GatewayTimeout).orType(GatewayUnavailable);
   const breaker = circuitBreaker(transient, {
@@ -56,9 +56,10 @@ export function createGatewayClient(
   });
   let available = true;
   const changed = (now: boolean) => {
-    if (now !== available) onChange(now);
+    if (now !== available) onChange(now ? undefined : lastFailure());
     available = now;
   };
+  const lastFailure = () => describe((breaker.lastFailure as { error?: unknown })?.error);
   breaker.onBreak(() => changed(false));
   breaker.onReset(() => changed(true));
   const policy = wrap(
@@ -101,10 +102,10 @@ export function createGatewayClient(
       return await policy.execute(() => asked(() => work(limit())), signal);
     } catch (error) {
       if (error instanceof GatewayTimeout || error instanceof GatewayUnavailable) {
-        throw new Unavailable(`the payment gateway: ${error.message}`, { cause: error });
+        throw new Unavailable(describe(error), { cause: error });
       }
       if (error instanceof BrokenCircuitError) {
-        throw new Unavailable("the payment gateway does not answer", { cause: error });
+        throw new Unavailable(lastFailure(), { cause: error });
       }
       throw error;
     }
@@ -116,6 +117,12 @@ export function createGatewayClient(
     refund: (request) =>
       patiently((signal) => gateway.refund({ ...request, signal }), request.signal),
   };
+}
+
+function describe(failure: unknown): string {
+  return failure instanceof Error
+    ? `the payment gateway: ${failure.message}`
+    : "the payment gateway does not answer";
 }
 
 /** Calls that begin within this time have one deadline, which may come so much earlier for the last. */

@@ -1,7 +1,8 @@
 /** The payment service: charges validated orders, and refunds those that are cancelled. */
 import { runProgram } from "../../runtime/program.ts";
-import { loginIsWhole, transactionFitsSession } from "../../runtime/settings.ts";
+import { accessChecks, placeOf, transactionFitsSession } from "../../runtime/settings.ts";
 import { openDatabase, withBoth } from "../../store/open.ts";
+import { positions } from "../../store/positions.ts";
 import { runService } from "../service.ts";
 import { createGatewayClient } from "./client.ts";
 import { settings, timeoutFitsLatency } from "./config.ts";
@@ -14,24 +15,25 @@ Deno.exit(
   await runProgram({
     name: "payment",
     settings,
-    checks: [loginIsWhole, transactionFitsSession, timeoutFitsLatency],
+    checks: [...accessChecks, transactionFitsSession, timeoutFitsLatency],
     async run({ config, log, signal }) {
-      const place = { url: config.databaseUrl, directory: config.dataDir };
+      const place = placeOf(config);
       await withBoth(
-        () => openDatabase({ ...place, owner: "payment", tables: [payments] }),
+        () => openDatabase({ ...place, owner: "payment", tables: [payments, positions] }),
         () => openDatabase({ ...place, owner: "gateway", tables: [charges, refunds] }),
         { signal, onWait: (reason) => log.warn(reason) },
         async (database, ledger) => {
           const gateway = createGatewayClient(
             createSimulatedGateway(ledger, config),
             config,
-            (available) =>
-              available
+            (failure) =>
+              failure === undefined
                 ? log.info("the payment gateway answers again")
-                : log.warn("the payment gateway does not answer; trying again every now and then"),
+                : log.warn(`${failure}; trying again every now and then`),
           );
           const handlers = createPaymentHandlers({ database, gateway, now: Date.now });
-          await runService({ service: "payment", config, handlers, log, signal });
+          const tables = { database, work: [payments] };
+          await runService({ service: "payment", config, handlers, tables, log, signal });
         },
       );
     },

@@ -73,6 +73,8 @@ export function createSimulatedGateway(
   let calls = 0;
   /** How often a key was asked for in vain, by this process. */
   const failures = new Map<string, number>();
+  /** Why the last booking failed; a call that waits for the next one is given up for the same reason. */
+  let trouble: string | undefined;
   const timetable = createTimetable(answer);
 
   function enter(kind: "charge", request: ChargeRequest): Promise<ChargeAnswer>;
@@ -84,7 +86,8 @@ export function createSimulatedGateway(
     const latency = latencyMs * Math.min(LONGEST_LATENCY, -Math.log(1 - u));
     return new Promise((resolve, reject) => {
       // What is on its way cannot be called back: it is booked all the same.
-      const giveUp = () => reject(new GatewayTimeout(`no answer for ${idempotencyKey} in time`));
+      const giveUp = () =>
+        reject(new GatewayTimeout(trouble ? `no answer: ${trouble}` : "no answer in time"));
       if (signal?.aborted) return giveUp();
       signal?.addEventListener("abort", giveUp, { once: true });
       const callId = `${instance}/${++calls}`;
@@ -100,39 +103,63 @@ export function createSimulatedGateway(
       const { idempotencyKey } = call.request;
       if (chance(seed, idempotencyKey, SALT.error + call.attempt) < errorShare) {
         failed(idempotencyKey);
-        call.reject(new GatewayUnavailable(`503 for ${idempotencyKey}`));
+        call.reject(new GatewayUnavailable("503"));
       } else if (call.kind === "charge") {
         charges.push(call);
       } else {
         refunds.push(call);
       }
     }
-    if (charges.length + refunds.length === 0) return;
+    await book(charges, refunds);
+  }
+
+  /** Books calls together; when that fails for one of them, in halves: the others are not to blame. */
+  async function book(
+    charges: readonly DueCharge[],
+    refunds: readonly DueRefund[],
+  ): Promise<void> {
+    const count = charges.length + refunds.length;
+    if (count === 0) return;
     try {
-      const booked = await database.transaction(async (tx) => ({
-        charges: await bookCharges(
-          tx,
-          charges.map(({ callId, request }) => ({
-            callId,
-            request,
-            declined: declineOf(request.idempotencyKey),
-          })),
-        ),
-        refunds: await bookRefunds(tx, refunds.map(({ request }) => request)),
-      }));
-      for (const [i, call] of charges.entries()) answerCharge(call, booked.charges[i]!);
-      for (const [i, call] of refunds.entries()) {
-        const row = booked.refunds[i]!;
-        failures.delete(call.request.idempotencyKey);
-        if (row instanceof GatewayRefusal) call.reject(row);
-        else call.resolve({ refundId: row.idempotency_key });
-      }
+      await bookTogether(charges, refunds);
+      trouble = undefined;
     } catch (error) {
-      // A provider whose database is away answers with a 5xx; anything else is a bug of ours.
-      const down = error instanceof Unavailable
-        ? new GatewayUnavailable(`the gateway's books: ${error.message}`, { cause: error })
-        : error as Error;
-      for (const call of [...charges, ...refunds]) call.reject(down);
+      if (error instanceof Unavailable) {
+        trouble = `its books: ${error.message}`;
+        // A provider whose database is away answers with a 5xx.
+        const down = new GatewayUnavailable(trouble, { cause: error });
+        for (const call of [...charges, ...refunds]) call.reject(down);
+      } else if (count === 1) {
+        for (const call of [...charges, ...refunds]) call.reject(error as Error);
+      } else {
+        const [c, r] = [Math.ceil(charges.length / 2), Math.floor(refunds.length / 2)];
+        await book(charges.slice(0, c), refunds.slice(0, r));
+        await book(charges.slice(c), refunds.slice(r));
+      }
+    }
+  }
+
+  async function bookTogether(
+    charges: readonly DueCharge[],
+    refunds: readonly DueRefund[],
+  ): Promise<void> {
+    const booked = await database.transaction(async (tx) => ({
+      charges: await bookCharges(
+        tx,
+        charges.map(({ callId, request }) => ({
+          callId,
+          request,
+          declined: declineOf(request.idempotencyKey),
+        })),
+      ),
+      refunds: await bookRefunds(tx, refunds.map(({ request }) => request)),
+    }));
+    for (const [i, call] of charges.entries()) answerCharge(call, booked.charges[i]!);
+    for (const [i, call] of refunds.entries()) {
+      const row = booked.refunds[i]!;
+      failures.delete(call.request.idempotencyKey);
+      if (row instanceof GatewayRefusal) call.reject(row);
+      else call.resolve({ refundId: row.idempotency_key });
     }
   }
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PAYMENT_FAILURE_REASONS } from "../../events/reasons.ts";
 import { type Database, Unavailable } from "../../store/database.ts";
+import { keyOf } from "../../store/rows.ts";
 import { eachStore, type Place } from "../../store/testing.ts";
 import { createGatewayClient } from "./client.ts";
 import { GatewayRefusal, GatewayTimeout, GatewayUnavailable } from "./gateway.ts";
@@ -191,12 +192,52 @@ eachStore("refund: of what was declined or never charged is refused", async (pla
   assertEquals(await database.count(refunds), 0);
 });
 
-Deno.test("charge: books that do not answer are a gateway that is unavailable", async () => {
-  const down = {
-    transaction: () => Promise.reject(new Unavailable("locked")),
+Deno.test("charge: books that do not answer are named, also to who gave up waiting for them", async () => {
+  const disk = new Unavailable("SQLite at gateway.db: database or disk is full");
+  let stuck = false;
+  const books = {
+    transaction: () => stuck ? new Promise(() => {}) : Promise.reject(disk),
   } as unknown as Database;
-  const gateway = createSimulatedGateway(down, behaved);
-  await assertRejects(() => gateway.charge(request("k")), GatewayUnavailable, "locked");
+  const gateway = createSimulatedGateway(books, behaved);
+  await assertRejects(() => gateway.charge(request("k")), GatewayUnavailable, disk.message);
+  stuck = true;
+  const signal = AbortSignal.timeout(20);
+  await assertRejects(
+    () => gateway.charge({ ...request("k"), signal }),
+    GatewayTimeout,
+    disk.message,
+  );
+});
+
+eachStore("charge, refund: a call that the books refuse fails alone", async (place) => {
+  const database = await open(place);
+  const refused = new Error("value out of range");
+  const picky: Database = {
+    ...database,
+    transaction: (work) =>
+      database.transaction((tx) =>
+        work({
+          ...tx,
+          insert(table, rows) {
+            if (rows.some((row) => keyOf(table, row).endsWith("poison"))) throw refused;
+            return tx.insert(table, rows);
+          },
+        })
+      ),
+  };
+  const gateway = createSimulatedGateway(picky, behaved);
+  const charged = [...keys(20), "poison", ...keys(40).slice(20)];
+  const answers = await Promise.allSettled(charged.map((key) => gateway.charge(request(key))));
+  assertEquals(
+    answers.map(({ status }) => status === "rejected"),
+    charged.map((k) => k === "poison"),
+  );
+  assertEquals((await book(database)).length, 40);
+  const refunding = ["refund-a", "refund-poison", "refund-b"];
+  const refunded = await Promise.allSettled(
+    refunding.map((key, i) => gateway.refund({ ...request(key), paymentId: `pay-${keys(3)[i]}` })),
+  );
+  assertEquals(refunded.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
 });
 
 Deno.test("charge: a caller that gives up before is told so at once", async () => {

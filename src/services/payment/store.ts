@@ -4,6 +4,7 @@
  */
 import type { PaymentFailureReason } from "../../events/reasons.ts";
 import { type Database, type Row, table } from "../../store/database.ts";
+import { unreadable } from "../../store/rows.ts";
 import type { Payment, RefundedPayment } from "./charge.ts";
 
 /** Of owner `payment`. */
@@ -121,6 +122,7 @@ function toPayment(row: Row<typeof payments>): Payment {
     case "refunded":
       return { ...common, state, refundedAt: row.refunded_at! };
     default:
-      return state satisfies never;
+      state satisfies never;
+      throw unreadable(payments, row, "state");
   }
 }

@@ -1,6 +1,7 @@
 /** Reads the whole catalog, in the order of its ids: the first ones are the popular ones. */
 import { customers, products } from "../../store/catalog.ts";
 import type { Database } from "../../store/database.ts";
+import { jsonIn } from "../../store/rows.ts";
 import type { Catalog, Customer, Product } from "./orders/shop.ts";
 
 /** @throws {Unavailable} the database does not answer */
@@ -13,8 +14,11 @@ export async function loadCatalog(database: Database): Promise<Catalog> {
     }
   }
   for await (const page of database.scan(products)) {
-    for (const { product_id, status, prices } of page) {
-      const cents: Record<string, number> = JSON.parse(prices ?? "{}");
+    for (const row of page) {
+      const { product_id, status } = row;
+      const cents: Record<string, number> = row.prices === null
+        ? {}
+        : jsonIn(products, row, "prices");
       catalog.products.push({
         productId: product_id,
         active: status === "active",

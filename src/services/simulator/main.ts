@@ -2,11 +2,12 @@
 import type { Config } from "../../runtime/config.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { Failure, runProgram } from "../../runtime/program.ts";
-import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
+import { accessChecks, kafkaAccess, placeOf } from "../../runtime/settings.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
 import { createClient } from "../../stream/client.ts";
 import { clusterReady } from "../../stream/cluster_ready.ts";
+import { watchPartitions } from "../../stream/partition_counts.ts";
 import { openPublisher } from "../../stream/publisher.ts";
 import { Names } from "../../topology.ts";
 import { findArrived } from "./arrived.ts";
@@ -31,11 +32,23 @@ interface Context {
 
 async function simulate({ config, log, signal }: Pick<Context, "config" | "log" | "signal">) {
   const runId = config.runId || `r${Date.now().toString(36)}`;
-  const topic = new Names(config.topicPrefix).topic("orders.raw");
+  const names = new Names(config.topicPrefix);
+  const topic = names.topic("orders.raw");
   const access = kafkaAccess(config);
   const kafka = createClient(access, `simulator-${Deno.pid}`);
   const context: Context = { config, log, signal, kafka, topic, runId };
   await clusterReady(kafka, { access, topics: [topic], signal, onWait: (why) => log.warn(why) });
+  const watch = watchPartitions(kafka, { names, log });
+  try {
+    await watch.look();
+    await simulateRun(context);
+  } finally {
+    await watch.close();
+  }
+}
+
+async function simulateRun(context: Context): Promise<void> {
+  const { config, log, signal, runId } = context;
   const catalog = await readCatalog(context);
   if (!catalog) return;
   let makeOrder: OrderMaker;
@@ -45,7 +58,7 @@ async function simulate({ config, log, signal }: Pick<Context, "config" | "log" 
     throw error instanceof RangeError ? new Failure(error.message) : error;
   }
 
-  const place = { url: config.databaseUrl, directory: config.dataDir };
+  const place = placeOf(config);
   const database = await whenAvailable(
     () => openDatabase({ ...place, owner: "simulator", tables: simulatorTables }),
     signal,
@@ -64,7 +77,7 @@ async function simulate({ config, log, signal }: Pick<Context, "config" | "log" 
 /** Waits for the catalog, and reads it; undefined when we were to stop before. */
 async function readCatalog({ config, log, signal }: Context) {
   const database = await whenAvailable(
-    () => openCatalog({ url: config.databaseUrl, directory: config.dataDir }),
+    () => openCatalog(placeOf(config)),
     signal,
     (reason) => log.warn(reason),
   );
@@ -158,7 +171,7 @@ Deno.exit(
   await runProgram({
     name: "simulator",
     settings,
-    checks: [loginIsWhole, sharesFit],
+    checks: [...accessChecks, sharesFit],
     run: simulate,
   }),
 );

@@ -173,3 +173,17 @@ Deno.test("simulator: stopped while Kafka is away, it says what is unknown, and 
   assertEquals(refused.code, 1, refused.said);
   assertStringIncludes(refused.said, "simulator: --run: there was a run r1 already");
 });
+
+Deno.test("simulator: says that the topics differ in partitions, and loses nothing of what it places", async () => {
+  await using broker = await startTestBroker();
+  await using world = await setUp(broker);
+  const admin = world.kafka.admin();
+  await admin.connect();
+  await admin.createPartitions({ topicPartitions: [{ topic: world.topic, count: 6 }] });
+  await admin.disconnect();
+  const { code, said } = await world.run(["--run", "r1", "--orders", "200", "--rate", "0"]);
+  assertEquals(code, 0, said);
+  assertStringIncludes(said, `WARNING the order topics have different numbers of partitions (`);
+  assertStringIncludes(said, "`deno task topics --partitions 6` gives each 6");
+  assertEquals(await world.orders(), idsOf(0, 200));
+});

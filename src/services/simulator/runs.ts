@@ -8,6 +8,7 @@
  */
 import { Failure } from "../../runtime/program.ts";
 import { type Database, type Row, table } from "../../store/database.ts";
+import { jsonIn } from "../../store/rows.ts";
 import { asOptions, type OrderSettings } from "./config.ts";
 
 /** Of owner `simulator`, like `placements`. */
@@ -124,7 +125,7 @@ function continued(
       `--run: run ${runId} was cut off, and what it had placed was not recorded: ${wayOut}`,
     );
   }
-  const madeWith: OrderSettings = JSON.parse(last.made_with!);
+  const madeWith: OrderSettings = jsonIn(placements, last, "made_with");
   const differing = (Object.keys(orders) as (keyof OrderSettings)[])
     .filter((name) => orders[name] !== madeWith[name]);
   if (differing.length > 0) {

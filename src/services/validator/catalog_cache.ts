@@ -4,6 +4,7 @@
  */
 import { customers, products } from "../../store/catalog.ts";
 import type { Database } from "../../store/database.ts";
+import { jsonIn } from "../../store/rows.ts";
 import type { CatalogView, Customer, Product } from "./validate.ts";
 
 export interface CacheLimits {
@@ -50,7 +51,9 @@ export function createCatalogCache(
             });
           }
           for (const row of productRows) {
-            const prices: Record<string, number> = JSON.parse(row.prices ?? "{}");
+            const prices: Record<string, number> = row.prices === null
+              ? {}
+              : jsonIn(products, row, "prices");
             knownProducts.set(row.product_id, {
               productId: row.product_id,
               discontinued: row.status !== "active",

@@ -1,4 +1,5 @@
 /** What is known of a cluster: its brokers, and who leads what. */
+import { parseAddress } from "../../runtime/address.ts";
 import { replaceModule, require } from "./modules.ts";
 
 interface Metadata {
@@ -126,4 +127,24 @@ export function mendLookups(): void {
     }
     throw last;
   };
+}
+
+interface PoolBuilder {
+  build(broker?: { host?: string; port?: number; rack?: string | null }): Promise<unknown>;
+}
+
+/** kafkajs cuts `[::1]:9092` at its first colon. */
+export function mendAddresses(): void {
+  const name = "kafkajs/src/cluster/connectionPoolBuilder.js";
+  const createBuilder = require(name) as (options: { brokers: string[] }) => PoolBuilder;
+  replaceModule(name, (options: { brokers: string[] }): PoolBuilder => {
+    const { build } = createBuilder(options);
+    let next = 0;
+    return {
+      build: (broker) =>
+        build(
+          broker?.host ? broker : parseAddress(options.brokers[next++ % options.brokers.length]!),
+        ),
+    };
+  });
 }

@@ -5,6 +5,12 @@
 import "../mends.ts";
 import type { Kafka } from "kafkajs";
 
+/**
+ * How old what is known of topics may become: new partitions are worked on within 30 s, and their group
+ * has to be assigned meanwhile.
+ */
+export const METADATA_MAX_AGE_MS = 10_000;
+
 export interface Cluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
@@ -58,5 +64,9 @@ export function createCluster<C extends Cluster>(kafka: Kafka): C {
     .find((candidate) => candidate.description === "private:Kafka:createCluster");
   if (!symbol) throw new TypeError("kafkajs no longer makes its clusters where 2.2.4 does");
   const create = (kafka as unknown as Record<symbol, (options: object) => C>)[symbol]!;
-  return create({ metadataMaxAge: 60_000, allowAutoTopicCreation: false, isolationLevel: 0 });
+  return create({
+    metadataMaxAge: METADATA_MAX_AGE_MS,
+    allowAutoTopicCreation: false,
+    isolationLevel: 0,
+  });
 }

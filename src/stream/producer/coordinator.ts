@@ -97,9 +97,9 @@ export function createCoordinators(cluster: Cluster): Coordinators {
             const answer = await answerOf(broker, request, Math.min(attemptMs, leftMs));
             const code = worstOf(answer.codes);
             if (remedyOf(code) === "success") return answer;
-            if (remedyOf(code) !== "repeat") throw errorOf(code, what);
+            last = errorOf(code, what + partitionOf(answer, code));
+            if (remedyOf(code) !== "repeat") throw last;
             if (MOVED.includes(code)) known.delete(`${type} ${key}`);
-            last = errorOf(code, what);
           } catch (error) {
             if (error instanceof ProducerError) throw error;
             last = noAnswer(what, error);
@@ -143,6 +143,12 @@ function worstOf(codes: readonly number[]): number {
   // "Not attempted" is said of every partition beside the one that was the reason.
   const reasons = failed.filter((code) => code !== ERRORS.OPERATION_NOT_ATTEMPTED.code);
   return reasons.find((code) => remedyOf(code) !== "repeat") ?? reasons[0] ?? failed[0] ?? 0;
+}
+
+/** Which partition was refused, where several were asked for at once. */
+function partitionOf({ partitions }: CodeAnswer, code: number): string {
+  const refused = partitions?.find((partition) => partition.code === code);
+  return refused ? ` for ${refused.topic}/${refused.partition}` : "";
 }
 
 function noCoordinator(what: string, error: unknown): ProducerError {

@@ -64,6 +64,18 @@ for (const { what, codes: answered, expected } of codes) {
   });
 }
 
+Deno.test("ask: of several partitions the one that was refused is named", async () => {
+  const partitions = [
+    { topic: "orders.validated", partition: 3, code: codeOf("OPERATION_NOT_ATTEMPTED") },
+    { topic: "orders.outcomes", partition: 3, code: codeOf("TOPIC_AUTHORIZATION_FAILED") },
+  ];
+  const cluster = new FakeCluster(() => ({
+    codes: partitions.map(({ code }) => code),
+    partitions,
+  }));
+  await assertRejects(() => ask(cluster), ProducerError, "for orders.outcomes/3: TOPIC_AUTH");
+});
+
 Deno.test("ask: no answer: the request is not repeated", async () => {
   const cluster = new FakeCluster(closed);
   const error = await assertRejects(() => ask(cluster), ProducerError, "Closed connection");

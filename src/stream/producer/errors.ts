@@ -61,7 +61,7 @@ export const ERRORS = {
   INVALID_PRODUCER_EPOCH: entry(
     47,
     "take over again",
-    "somebody else took the transactional id, or the transaction timed out",
+    "somebody else took the transactional id, or the transaction took TRANSACTION_TIMEOUT_MS",
   ),
   INVALID_TXN_STATE: entry(48, "take over again", "there is no such transaction any more"),
   INVALID_PRODUCER_ID_MAPPING: entry(
@@ -80,9 +80,17 @@ export const ERRORS = {
   PRODUCER_FENCED: entry(90, "take over again", "somebody else took the transactional id"),
   TRANSACTION_ABORTABLE: entry(120, "take over again", "the transaction can only be aborted"),
 
-  MESSAGE_TOO_LARGE: entry(10, "end", "a batch is larger than max.message.bytes"),
+  MESSAGE_TOO_LARGE: entry(
+    10,
+    "end",
+    "a batch is larger than the topic's max.message.bytes: raise it, or lower a service's MAX_BATCH",
+  ),
   INVALID_TOPIC_EXCEPTION: entry(17, "end", "the topic may not be written to"),
-  RECORD_LIST_TOO_LARGE: entry(18, "end", "a batch is larger than segment.bytes"),
+  RECORD_LIST_TOO_LARGE: entry(
+    18,
+    "end",
+    "a batch is larger than the topic's segment.bytes: raise it, or lower a service's MAX_BATCH",
+  ),
   INVALID_REQUIRED_ACKS: entry(21, "end", "the broker does not know acks=all"),
   TOPIC_AUTHORIZATION_FAILED: entry(29, "end", "no right to write to the topic"),
   GROUP_AUTHORIZATION_FAILED: entry(30, "end", "no right to read as the group"),
@@ -95,7 +103,7 @@ export const ERRORS = {
   INVALID_TRANSACTION_TIMEOUT: entry(
     50,
     "end",
-    "TRANSACTION_TIMEOUT_MS is more than the broker's transaction.max.timeout.ms",
+    "TRANSACTION_TIMEOUT_MS is more than the broker's transaction.max.timeout.ms: lower it",
   ),
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED: entry(53, "end", "no right to the transactional id"),
   INVALID_RECORD: entry(87, "end", "the broker refuses a record"),
@@ -108,6 +116,8 @@ export type ProducerErrorType =
   | "NO_ANSWER"
   /** Not acknowledged in the time that there was; the error's cause says what was last. */
   | "DELIVERY_TIMEOUT"
+  /** There is no such topic, or it has fewer partitions. */
+  | "NO_SUCH_PARTITION"
   /** A code that the table lacks. */
   | "UNKNOWN_ERROR_CODE";
 

@@ -16,13 +16,19 @@
  *
  * It knows nothing of what it writes for: one input partition, or a whole member.
  */
-import type { Kafka, Message, TopicMessages } from "kafkajs";
+import type { Kafka, TopicMessages } from "kafkajs";
 import { pause, settlesWithin } from "../../runtime/stop.ts";
 import { encodeRecordBatch } from "../record_batch.ts";
 import { type Cluster, createCluster } from "./cluster.ts";
 import { type Coordinators, createCoordinators } from "./coordinator.ts";
 import { deliver, type Leaders } from "./delivery.ts";
 import { noAnswer, type ProducerError } from "./errors.ts";
+import {
+  byPartition,
+  isAboutPartition,
+  type PartitionMessages,
+  requirePartitions,
+} from "./destinations.ts";
 import { createLeaders } from "./leaders.ts";
 import {
   addOffsetsToTxnRequest,
@@ -116,15 +122,30 @@ export class Producer {
     return this.#exclusive(async () => {
       const groups = byPartition(topics);
       if (groups.length === 0) return;
-      await this.#addPartitions(groups);
       await this.cluster.refreshMetadataIfNecessary().catch(() => {});
-      await deliver(groups.map((group) => this.#encode(group)), this.#leaders, {
-        deliveryTimeoutMs: this.options.deliveryTimeoutMs,
-        now: () => performance.now(),
-        pause: (ms) => pause(ms, this.#closing.signal),
-        signal: this.#closing.signal,
-        onDelay: this.options.onDelay,
-      });
+      const { signal } = this.#closing;
+      await requirePartitions(this.cluster, groups, { signal });
+      try {
+        await this.#addPartitions(groups);
+        await this.#deliver(groups);
+      } catch (error) {
+        // One that was deleted since we last looked: that is said in words.
+        if (isAboutPartition(error)) {
+          await requirePartitions(this.cluster, groups, { fresh: true, signal });
+        }
+        throw error;
+      }
+    });
+  }
+
+  #deliver(groups: readonly PartitionMessages[]): Promise<void> {
+    const { signal } = this.#closing;
+    return deliver(groups.map((group) => this.#encode(group)), this.#leaders, {
+      deliveryTimeoutMs: this.options.deliveryTimeoutMs,
+      now: () => performance.now(),
+      pause: (ms) => pause(ms, signal),
+      signal,
+      onDelay: this.options.onDelay,
     });
   }
 
@@ -255,11 +276,6 @@ export class Producer {
   }
 }
 
-/** What is to be written to one partition. */
-interface PartitionMessages extends TopicPartition {
-  readonly messages: Message[];
-}
-
 /** What kafkajs makes of a cluster that is away, a TypeError now and then, is no bug of ours. */
 async function connect(cluster: Cluster): Promise<void> {
   try {
@@ -268,22 +284,6 @@ async function connect(cluster: Cluster): Promise<void> {
   } catch (error) {
     throw noAnswer("connecting to Kafka", error);
   }
-}
-
-function byPartition(topics: readonly TopicMessages[]): PartitionMessages[] {
-  const groups = new Map<string, Map<number, PartitionMessages>>();
-  for (const { topic, messages } of topics) {
-    const ofTopic = groups.get(topic) ?? new Map<number, PartitionMessages>();
-    groups.set(topic, ofTopic);
-    for (const message of messages) {
-      const { partition } = message;
-      if (partition === undefined) throw new TypeError(`a message for ${topic} names no partition`);
-      const group = ofTopic.get(partition);
-      if (group) group.messages.push(message);
-      else ofTopic.set(partition, { topic, partition, messages: [message] });
-    }
-  }
-  return [...groups.values()].flatMap((ofTopic) => [...ofTopic.values()]);
 }
 
 function keyOf({ topic, partition }: TopicPartition): string {

@@ -11,7 +11,7 @@ import type { WireRequest } from "./cluster.ts";
 const require = createRequire(import.meta.url);
 
 /** What is used of kafkajs's Encoder; it grows as it is written to. */
-interface Encoder {
+export interface Encoder {
   writeInt16(value: number): Encoder;
   writeInt32(value: number): Encoder;
   writeInt64(value: bigint | number | string): Encoder;
@@ -24,7 +24,8 @@ interface Encoder {
 }
 const NewEncoder: new (sizeBytes?: number) => Encoder = require("kafkajs/src/protocol/encoder.js");
 
-interface Decoder {
+export interface Decoder {
+  readBoolean(): boolean;
   readInt16(): number;
   readInt32(): number;
   readInt64(): bigint;
@@ -61,6 +62,8 @@ export interface PartitionCode extends TopicPartition {
 /** A request whose answer is a code, or one for each partition. */
 export interface CodeAnswer {
   readonly codes: readonly number[];
+  /** The same with their partitions, where the request is about partitions. */
+  readonly partitions?: readonly PartitionCode[];
 }
 
 const ACKS_ALL = -1;
@@ -156,7 +159,8 @@ export function endTxnRequest(
   }, readCode);
 }
 
-const NO_TAGS = 0;
+/** What a flexible request's header and each of its structures end in. */
+export const NO_TAGS = 0;
 
 /**
  * A group's committed offset of one partition; -1 when there is none.
@@ -199,13 +203,29 @@ export function offsetFetchRequest(
   });
 }
 
+const NO_MEMBER = { generation: -1, memberId: "" };
+
+/** A group's offsets, set by somebody who is no member of it: refused while it has members. */
+export function offsetCommitRequest(
+  group: string,
+  offsets: readonly (TopicPartition & { readonly offset: number })[],
+): WireRequest<CodeAnswer> {
+  return wire("OffsetCommit", 8, 5, (encoder) => {
+    encoder.writeString(group).writeInt32(NO_MEMBER.generation).writeString(NO_MEMBER.memberId);
+    writeTopics(encoder, offsets, ({ partition, offset }) => {
+      encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
+    });
+  }, (decoder) => readPartitionCodes(decoder, offsets.length));
+}
+
 /** An answer, and how many milliseconds the broker wants us to rest; by this name kafkajs heeds it. */
 interface Decoded<Answer> {
   readonly answer: Answer;
   readonly clientSideThrottleTime: number;
 }
 
-function wire<Answer>(
+/** @param apiKey https://kafka.apache.org/protocol#protocol_api_keys */
+export function wire<Answer>(
   apiName: string,
   apiKey: number,
   apiVersion: number,
@@ -265,9 +285,10 @@ function readCode(decoder: Decoder): Decoded<CodeAnswer> {
 function readPartitionCodes(decoder: Decoder, expected: number): Decoded<CodeAnswer> {
   const clientSideThrottleTime = decoder.readInt32();
   const partitions = readTopics(decoder, () => {
-    decoder.readInt32(); // partition
-    return { code: decoder.readInt16() };
+    const partition = decoder.readInt32();
+    return { partition, code: decoder.readInt16() };
   });
   if (partitions.length < expected) throw new Error("the answer lacks a partition");
-  return { answer: { codes: partitions.map(({ code }) => code) }, clientSideThrottleTime };
+  const codes = partitions.map(({ code }) => code);
+  return { answer: { codes, partitions }, clientSideThrottleTime };
 }

@@ -1,0 +1,24 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { join } from "node:path";
+import { writableFolder } from "./folder.ts";
+import { Failure } from "./program.ts";
+
+Deno.test("writableFolder: makes it and leaves nothing in it; what cannot be one is named, with its setting", async () => {
+  const parent = await Deno.makeTempDir();
+  try {
+    const folder = join(parent, "a/b");
+    await writableFolder(folder);
+    await writableFolder(folder);
+    assertEquals([...Deno.readDirSync(folder)], []);
+    // Nobody may write below a file, not even root.
+    const file = join(parent, "file");
+    await Deno.writeTextFile(file, "");
+    for (const path of [file, join(file, "below")]) {
+      const says = `the folder ${path} (DATA_DIR) cannot be written to: `;
+      const { message } = await assertRejects(() => writableFolder(path), Failure, says);
+      assertEquals(message.includes("\n"), false);
+    }
+  } finally {
+    await Deno.remove(parent, { recursive: true });
+  }
+});
