@@ -51,9 +51,10 @@ export function startHttp(options: {
     }
     return await routes[pathname]?.(request) ?? new Response("not found\n", { status: 404 });
   };
+  const server = listen({ hostname, port }, answer, options);
+  // Once it serves them: who cannot listen may try again with the same registry.
   registerWaits(metrics);
   ownClock.register(metrics);
-  const server = listen({ hostname, port }, answer, options);
   return {
     url: `http://${formatAddress({ host: hostname, port: server.addr.port })}`,
     close: () => server.shutdown(),
