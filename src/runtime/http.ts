@@ -4,6 +4,7 @@
  */
 import type { Registry } from "prom-client";
 import { formatAddress } from "./address.ts";
+import { ownClock } from "./own_clock.ts";
 import { Failure } from "./program.ts";
 import { describeSilence, registerWaits, waits } from "./waits.ts";
 
@@ -50,8 +51,10 @@ export function startHttp(options: {
     }
     return await routes[pathname]?.(request) ?? new Response("not found\n", { status: 404 });
   };
-  registerWaits(metrics);
   const server = listen({ hostname, port }, answer, options);
+  // Once it serves them: who cannot listen may try again with the same registry.
+  registerWaits(metrics);
+  ownClock.register(metrics);
   return {
     url: `http://${formatAddress({ host: hostname, port: server.addr.port })}`,
     close: () => server.shutdown(),

@@ -9,6 +9,7 @@ import {
 } from "./config.ts";
 import { type AccessConfig, prepareAccess } from "./kafka_access.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./log.ts";
+import { ownClock } from "./own_clock.ts";
 import { stopSignal } from "./stop.ts";
 import { tellSilences } from "./waits.ts";
 import { Unavailable } from "../store/database.ts";
@@ -57,6 +58,7 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
       prepareAccess(config as unknown as AccessConfig, log);
     }
     tellSilences(log);
+    ownClock.tell(log);
     outliveKafkajs((error) => log.warn(`the Kafka client failed by itself: ${error.message}`));
     const signal = stopSignal({ stdin: values.stopWithStdin === true });
     return await program.run({ config, positionals, log, signal }) ?? 0;

@@ -1,6 +1,6 @@
 /** What only PostgreSQL can do to us: go away, in the middle of anything, and come back. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { until } from "../stream/testing.ts";
+import { ownClock } from "../runtime/own_clock.ts";
 import { type Database, table, Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
 import { until } from "../stream/testing.ts";
@@ -152,6 +152,27 @@ Deno.test({
     });
     await assertRejects(() => frozen, Unavailable);
     await db.close();
+    await pool.close();
+  }));
+
+Deno.test({
+  name: "pool: a clock that differs from the database's is told, by how much",
+  ignore: lacks(POSTGRES),
+}, () =>
+  withServer(async (server) => {
+    const lines: string[] = [];
+    const note = (line: string) => void lines.push(line);
+    ownClock.tell({ warn: note, info: note });
+    const pool = createPool(server.url);
+    const { now } = Date;
+    Date.now = () => now() + 3_600_000;
+    try {
+      await pool.use((c) => c.query("select 1"));
+    } finally {
+      Date.now = now;
+    }
+    assertEquals(lines.length, 1);
+    assertStringIncludes(lines[0]!, " s ahead of that of PostgreSQL at 127.0.0.1:");
     await pool.close();
   }));
 

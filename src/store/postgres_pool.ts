@@ -9,6 +9,7 @@
 import postgres from "postgres";
 import type { TextFile } from "../runtime/config.ts";
 import { Failure } from "../runtime/program.ts";
+import { ownClock } from "../runtime/own_clock.ts";
 import { waits } from "../runtime/waits.ts";
 import { blamed, causeInPostgres } from "./blame.ts";
 import { Unavailable } from "./database.ts";
@@ -34,6 +35,7 @@ export interface Pool {
 
 const MAX_CONNECTIONS = 4;
 const CONNECT_TIMEOUT_S = 3;
+const COMPARE_CLOCKS_EVERY_MS = 60_000;
 /** Without an answer for so long, the server or the way to it is gone. Above what it is told below. */
 const ANSWER_TIMEOUT_MS = 12_000;
 /** What the server is told; a frozen process's locks end with its idle transaction. */
@@ -65,6 +67,7 @@ export function createPool(
   const waiting: (() => void)[] = [];
   const ending = new Set<Promise<void>>();
   let inUse = 0;
+  let compareAt = 0;
   let closed = false;
 
   function discard(connection: PooledConnection): void {
@@ -82,6 +85,17 @@ export function createPool(
     return connection ?? connect(url, label, answerTimeoutMs, password);
   }
 
+  /** Of the database's machine and of ours; every now and then. */
+  async function compareClocks(connection: PooledConnection): Promise<void> {
+    if (performance.now() < compareAt) return;
+    compareAt = performance.now() + COMPARE_CLOCKS_EVERY_MS;
+    const askedMs = Date.now();
+    const [row] = await connection.query<{ ms: number }>(
+      "select (extract(epoch from clock_timestamp()) * 1000)::bigint as ms",
+    );
+    ownClock.note(label, row!.ms, [askedMs, Date.now()]);
+  }
+
   return {
     async use(work) {
       if (closed) throw new Unavailable(`${label} is closed`);
@@ -90,6 +104,7 @@ export function createPool(
       let connection: PooledConnection | undefined;
       try {
         connection = take();
+        await compareClocks(connection);
         return await work(connection);
       } finally {
         if (connection?.lost()) {

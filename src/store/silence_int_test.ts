@@ -3,6 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import { assert, assertStringIncludes } from "@std/assert";
 import { pause } from "../runtime/stop.ts";
 import { describeSilence, waits } from "../runtime/waits.ts";
+import { POSTGRES } from "../testing/postgres_binaries.ts";
+import { lacks } from "../testing/skips.ts";
 import { type Database, table, Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
 import { startPostgres } from "./testing.ts";
@@ -98,12 +100,12 @@ async function lockedSqlite(): Promise<Silenced> {
 }
 
 const CASES = [
-  ["PostgreSQL that a network swallows", silencedPostgres],
-  ["SQLite that somebody else has locked", lockedSqlite],
+  ["PostgreSQL that a network swallows", silencedPostgres, lacks(POSTGRES)],
+  ["SQLite that somebody else has locked", lockedSqlite, false],
 ] as const;
 
-for (const [what, open] of CASES) {
-  Deno.test(`waits: ${what} is told, and its end, too`, async () => {
+for (const [what, open, ignore] of CASES) {
+  Deno.test({ name: `waits: ${what} is told, and its end, too`, ignore }, async () => {
     const { database, name, silence, end, remove } = await open();
     try {
       const write = () =>
