@@ -39,6 +39,8 @@ export interface GroupPosition {
   readonly committed: number;
   /** The offset after the last record. */
   readonly end: number;
+  /** Offsets before `committed` that were deleted before the group read them; absent where there are none. */
+  readonly deletedUnread?: number;
 }
 
 export interface GroupState extends GroupLag {
@@ -170,13 +172,18 @@ export function positionsIn(
   ends: ReadonlyMap<number, LogEnd>,
   committed: ReadonlyMap<number, number> = new Map(),
 ): GroupPosition[] {
-  return [...ends].toSorted(([a], [b]) => a - b).map(([partition, { first, end }]) => ({
-    topic,
-    partition,
-    // Where the log was cut off behind the group, what is gone is not waiting for it.
-    committed: Math.max(first, committed.get(partition) ?? first),
-    end,
-  }));
+  return [...ends].toSorted(([a], [b]) => a - b).map(([partition, { first, end }]) => {
+    const said = committed.get(partition) ?? -1;
+    const deletedUnread = said < 0 ? 0 : Math.max(0, first - said);
+    return {
+      topic,
+      partition,
+      // What was deleted is not waiting for the group.
+      committed: Math.max(first, said),
+      end,
+      ...deletedUnread > 0 && { deletedUnread },
+    };
+  });
 }
 
 function stateOf(

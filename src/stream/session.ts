@@ -39,7 +39,7 @@ const MAX_LANES_AT_WORK = 64;
  * A topic that is deleted and created anew says so to whoever fetches in between. After a pause as long
  * as this nobody may have.
  */
-const MAX_FETCH_GAP_MS = 500;
+const MAX_FETCH_GAP_MS = 2 * FETCH_WAIT_MS;
 const TOPIC_CHECK_MS = 30_000;
 
 /** Answers to a heartbeat after which kafkajs joins the group anew. */
