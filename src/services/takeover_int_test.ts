@@ -3,8 +3,10 @@
  * before, during and after; each that was acknowledged is answered once, or accounted for as lost, and
  * a service that cannot know where to go on says so and rests.
  */
+import { join } from "node:path";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { startTestBroker, type TestBroker } from "../local/testing.ts";
+import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
+import { startTestBroker, type TestBroker, untilCoordinatorsAnswer } from "../local/testing.ts";
 import { until } from "../stream/testing.ts";
 import { KINDS, Rig } from "./testing.ts";
 
@@ -82,6 +84,18 @@ const situations: Situation[] = [
       await rig.deleteRecords(0, 60);
     },
     says: "were deleted before they were read",
+  },
+  {
+    what: "its log loses its records with a disk, and has grown past them",
+    stopped: true,
+    async happens(rig) {
+      await broker.stop();
+      await rig.loseRecords(0, join(broker.directory, LOG_DIRECTORY));
+      await broker.start();
+      await untilCoordinatorsAnswer(broker.bootstrap);
+      await rig.place(3 * ORDERS);
+    },
+    says: "lost its records from offset 0 on",
   },
   {
     what: "its group is deleted",
@@ -163,7 +177,10 @@ for (const situation of situations) {
       assertEquals(answers.length, new Set(answers).size, "something was answered twice");
       const deleted = rig.deleted.flat();
       assert(!deleted.some((key) => answers.includes(key)), "it was not deleted");
-      assertEquals(await rig.lost(), deleted.length > 0 ? { deleted: deleted.length } : {});
+      assertEquals(await rig.lost(), {
+        ...deleted.length > 0 && { deleted: deleted.length },
+        ...rig.truncated > 0 && { truncated: rig.truncated },
+      });
       assertEquals(deleted.length > 0, says?.includes("deleted before") ?? false);
       if (says) assertStringIncludes(rig.lines.join("\n"), says);
       assertEquals(rig.lines.filter((line) => line.includes("the consumer stopped")), []);

@@ -105,6 +105,8 @@ export class Rig {
   readonly metrics = createProcessorMetrics(new Registry());
   /** Keys of the orders that Kafka has acknowledged, in order, by partition. */
   readonly placed: string[][] = Array.from({ length: PARTITIONS }, () => []);
+  /** Offsets that were processed, and are not in the log any more. */
+  truncated = 0;
   #sequence = 0;
   #member: ReturnType<typeof startValidator> | undefined;
   #database: Database | undefined;
@@ -254,6 +256,19 @@ export class Rig {
     const partitions = [{ partition, offset: String(before) }];
     await this.admin.deleteTopicRecords({ topic: this.input, partitions });
     this.deleted[partition] = this.placed[partition]!.slice(this.#handed[partition], before);
+  }
+
+  /**
+   * What is left of a partition when its disk was lost; while the broker is stopped.
+   *
+   * @param logs the broker's folder of logs
+   */
+  async loseRecords(partition: number, logs: string): Promise<void> {
+    const directory = join(logs, `${this.input}-${partition}`);
+    for await (const { name } of Deno.readDir(directory)) {
+      if (name !== "partition.metadata") await Deno.remove(join(directory, name));
+    }
+    this.truncated = this.placed[partition]!.length;
   }
 
   /** As Kafka's kafka-consumer-groups --reset-offsets does. */
