@@ -133,11 +133,10 @@ export class Session {
       },
     });
     const flushing = setInterval(() => void this.#flush({ force: false }), 500);
-    const checking = setInterval(() => {
-      this.#watch.doubt();
-      // Whoever has a batch in hand asks again, and says why not.
-      this.#watch.settled().catch(() => {});
-    }, this.options.topicCheckMs ?? TOPIC_CHECK_MS);
+    const checking = setInterval(
+      () => this.#watch.doubt(),
+      this.options.topicCheckMs ?? TOPIC_CHECK_MS,
+    );
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: [...this.#topicByName.keys()], fromBeginning: true });

@@ -19,6 +19,8 @@ import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
 import { watchHeartbeats } from "./heartbeats.ts";
 import { createPositions, type Positions } from "./positions.ts";
+import { type LossMetrics, TailGuard } from "./tail_guard.ts";
+import { createLogStates, type LogStates } from "./takeover/log_states.ts";
 
 export interface TailOptions {
   readonly access: KafkaAccess;
@@ -31,6 +33,7 @@ export interface TailOptions {
   /** How long a stop may take before it is given up. */
   readonly drainTimeoutMs: number;
   readonly log: Logger;
+  readonly losses?: LossMetrics | undefined;
 }
 
 export interface Tail {
@@ -65,6 +68,7 @@ export function createTail(options: TailOptions): Tail {
   const topicByName = new Map(topicsReadBy(service).map((topic) => [names.topic(topic), topic]));
   const decoder = createEventDecoder(log);
   const positions = createPositions();
+  const topicIds = new Map<string, string>();
   let partitions = 0;
   let state: string | undefined = "starting";
   const setState = (next: string | undefined) => {
@@ -104,6 +108,7 @@ export function createTail(options: TailOptions): Tail {
     },
     async run(signal) {
       const kafka = createClient(access, options.clientId);
+      const logs = createLogStates(kafka);
       while (!signal.aborted) {
         await clusterReady(kafka, {
           access,
@@ -115,20 +120,26 @@ export function createTail(options: TailOptions): Tail {
         const session = {
           ...options,
           kafka,
+          logs,
           topicByName,
+          topicIds,
           positions,
           onBatch,
           onAssignment,
           setState,
         };
         const crash = await runSession(session, signal);
-        if (crash?.fatal) throw crash.error;
+        if (crash?.fatal) {
+          await logs.close();
+          throw crash.error;
+        }
         if (crash) {
           partitions = 0;
           setState(`the consumer stopped (${explain(crash.error)}); starting it again`);
           await pause(RESTART_PAUSE_MS, signal);
         }
       }
+      await logs.close();
       state = "stopped";
     },
   };
@@ -136,7 +147,9 @@ export function createTail(options: TailOptions): Tail {
 
 interface Session extends TailOptions {
   readonly kafka: Kafka;
+  readonly logs: LogStates;
   readonly topicByName: ReadonlyMap<string, Topic>;
+  readonly topicIds: Map<string, string>;
   readonly positions: Positions;
   readonly onBatch: (payload: EachBatchPayload) => void;
   readonly onAssignment: (assignment: Record<string, number[]>) => void;
@@ -168,6 +181,13 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
       restartOnFailure: () => Promise.resolve(false),
     },
   });
+  const guard = new TailGuard({
+    ...session,
+    consumer,
+    topics: topicByName,
+    ids: session.topicIds,
+    metrics: session.losses,
+  });
   const commit = () => commitPositions(consumer, session);
   const { promise: ended, resolve: end } = Promise.withResolvers<Crash | undefined>();
   const onAbort = () => end(undefined);
@@ -198,14 +218,14 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      eachBatch: (payload) => {
+      eachBatch: async (payload) => {
+        if (!await guard.settled()) return;
         // kafkajs would try again what `onEvents` threw.
         try {
           if (!signal.aborted) onBatch(payload);
         } catch (error) {
           end({ error, fatal: true });
         }
-        return Promise.resolve();
       },
     });
     return await ended;
@@ -215,6 +235,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     signal.removeEventListener("abort", onAbort);
     clearInterval(committing);
     stopWatching();
+    guard.close();
     const drained = (async () => {
       await commit();
       await consumer.disconnect();
