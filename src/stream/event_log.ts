@@ -12,6 +12,8 @@ import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
 import { LeaderUnknown } from "./log_ends.ts";
 import { openLogReader } from "./log_reader.ts";
+import { type LossMetrics, startAt } from "./tail_guard.ts";
+import { createLogStates } from "./takeover/log_states.ts";
 import { sentenceOf, UnreadableBatch } from "./unreadable.ts";
 
 export interface EventLogOptions {
@@ -22,6 +24,9 @@ export interface EventLogOptions {
   /** Told the events of one partition, in order; what it throws ends the reading. */
   readonly onEvents: (events: readonly OrderEvent[]) => void;
   readonly log: Logger;
+  readonly losses?: LossMetrics | undefined;
+  /** A topic was deleted and created anew; it is read from its beginning. */
+  readonly onRecreated?: (() => void) | undefined;
 }
 
 export interface EventLog {
@@ -52,6 +57,8 @@ export interface EventLog {
 const RETRY_MS = 500;
 /** A batch of which nobody knows where it ends. */
 const UNREADABLE_RETRY_MS = 5_000;
+/** How often a topic's id is compared while it is followed, and nothing gives a reason to. */
+const CHECK_EVERY_MS = 30_000;
 /** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
 const FETCH_BYTES = 1024 * 1024;
 
@@ -59,6 +66,8 @@ export function createEventLog(options: EventLogOptions): EventLog {
   const { access, topics, names, log } = options;
   const kafka = createClient(access, options.clientId);
   const decoder = createEventDecoder(log);
+  const logs = createLogStates(kafka);
+  const ids = new Map<Topic, string>();
   /** By topic: the next offset of each partition. */
   const positions = new Map(topics.map((topic) => [topic, new Map<number, number>()]));
   /** By topic: first offset and end of each partition. */
@@ -87,13 +96,51 @@ export function createEventLog(options: EventLogOptions): EventLog {
     told = state;
   };
 
-  async function readTopic(topic: Topic, follow: boolean, signal: AbortSignal): Promise<void> {
+  const idOf = async (topic: Topic) =>
+    (await logs.topicIds([names.topic(topic)]))?.get(names.topic(topic));
+
+  /** Whether the log is still the one that was read; moves the positions that are not in it. */
+  async function checkPositions(
+    topic: Topic,
+    found: ReadonlyMap<number, { first: number; end: number }>,
+  ): Promise<void> {
+    const name = names.topic(topic);
+    const next = positions.get(topic)!;
+    const id = await idOf(topic);
+    const before = ids.get(topic);
+    if (id !== undefined) ids.set(topic, id);
+    if (before !== undefined && id !== undefined && before !== id) {
+      log.warn(`${name} was deleted and created anew: reading it from its beginning`);
+      options.losses?.recreations.inc({ topic }, found.size);
+      next.clear();
+      options.onRecreated?.();
+    }
+    for (const [partition, offset] of next) {
+      const ends = found.get(partition);
+      if (!ends) continue;
+      const state = { clusterId: null, topicId: null, log: ends };
+      const { lost, said, offset: start } = startAt(name, partition, offset, state);
+      if (!lost) continue;
+      log.warn(said!);
+      options.losses?.recordsLost.inc({ topic, why: lost.why }, lost.records);
+      next.set(partition, start);
+    }
+  }
+
+  async function readTopic(topic: Topic, follow: boolean, stop: AbortSignal): Promise<void> {
     const next = positions.get(topic)!;
     const reader = await openLogReader(kafka);
+    const recreated = new AbortController();
+    const signal = AbortSignal.any([stop, recreated.signal]);
+    const checking = setInterval(async () => {
+      const id = await idOf(topic).catch(() => undefined);
+      if (id !== undefined && id !== ids.get(topic)) recreated.abort();
+    }, CHECK_EVERY_MS);
     try {
       const known = await reader.ends(names.topic(topic));
       // It was there a moment ago: nothing to read is something else.
       if (known.size === 0) throw new LeaderUnknown(names.topic(topic));
+      await checkPositions(topic, known);
       ends.set(topic, known);
       const onPosition = (partition: number, offset: number) => {
         next.set(partition, offset);
@@ -114,8 +161,10 @@ export function createEventLog(options: EventLogOptions): EventLog {
         options.onEvents(decoder.decode({ topic, partition }, batch));
         records += batch.length;
       }
-      setState(topic, undefined);
+      if (recreated.signal.aborted) await readTopic(topic, follow, stop);
+      else setState(topic, undefined);
     } finally {
+      clearInterval(checking);
       await reader.close().catch(() => {});
     }
   }
@@ -156,6 +205,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
       // One that fails stops the others.
       failed.abort();
       await Promise.allSettled(reading);
+      await logs.close();
     }
   }
 

@@ -21,6 +21,15 @@ Deno.test("lagMessagesOf: from the committed offset, or the beginning, to the en
   }
 });
 
+Deno.test("positionsIn: how much was deleted before the group read it", () => {
+  const ends = new Map([0, 1, 2, 3].map((partition) => [partition, { first: 8, end: 10 }]));
+  const committed = new Map([[0, 4], [1, 8], [2, -1]]);
+  const positions = positionsIn("orders.raw", ends, committed);
+  assertEquals(positions.map(({ stored }) => stored), [4, 8, undefined, undefined]);
+  assertEquals(positions.map(({ first }) => first), [8, 8, 8, 8]);
+  assertEquals(positions.map(({ committed }) => committed), [8, 8, 8, 8]);
+});
+
 Deno.test("lagMessagesOf: adds up the partitions", () => {
   const ends = new Map([[0, { first: 0, end: 5 }], [1, { first: 0, end: 7 }]]);
   const committed = new Map([[0, 5], [1, 4]]);

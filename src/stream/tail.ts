@@ -23,6 +23,8 @@ import { watchHeartbeats } from "./heartbeats.ts";
 import { openLogReader } from "./log_reader.ts";
 import { createPositions, type Positions } from "./positions.ts";
 import { METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
+import { type LossMetrics, TailGuard } from "./tail_guard.ts";
+import { createLogStates, type LogStates } from "./takeover/log_states.ts";
 import { sentenceOf, type Unreadable, unreadableOf } from "./unreadable.ts";
 
 export interface TailOptions {
@@ -38,6 +40,7 @@ export interface TailOptions {
   /** How old what is known of the topics may become; METADATA_MAX_AGE_MS unless said. */
   readonly metadataMaxAgeMs?: number;
   readonly log: Logger;
+  readonly losses?: LossMetrics | undefined;
 }
 
 export interface Tail {
@@ -72,6 +75,7 @@ export function createTail(options: TailOptions): Tail {
   const topicByName = new Map(topicsReadBy(service).map((topic) => [names.topic(topic), topic]));
   const decoder = createEventDecoder(log);
   const positions = createPositions();
+  const topicIds = new Map<string, string>();
   let partitions = 0;
   let state: string | undefined = "starting";
   const setState = (next: string | undefined) => {
@@ -122,6 +126,7 @@ export function createTail(options: TailOptions): Tail {
     },
     async run(signal) {
       const kafka = createClient(access, options.clientId);
+      const logs = createLogStates(kafka);
       while (!signal.aborted) {
         await clusterReady(kafka, {
           access,
@@ -133,20 +138,26 @@ export function createTail(options: TailOptions): Tail {
         const session = {
           ...options,
           kafka,
+          logs,
           topicByName,
+          topicIds,
           positions,
           onBatch: (payload: EachBatchPayload) => onBatch(kafka, payload),
           onAssignment,
           setState,
         };
         const crash = await runSession(session, signal);
-        if (crash?.fatal) throw crash.error;
+        if (crash?.fatal) {
+          await logs.close();
+          throw crash.error;
+        }
         if (crash) {
           partitions = 0;
           setState(`the consumer stopped (${explain(crash.error)}); starting it again`);
           await pause(RESTART_PAUSE_MS, signal);
         }
       }
+      await logs.close();
       state = "stopped";
     },
   };
@@ -154,7 +165,9 @@ export function createTail(options: TailOptions): Tail {
 
 interface Session extends TailOptions {
   readonly kafka: Kafka;
+  readonly logs: LogStates;
   readonly topicByName: ReadonlyMap<string, Topic>;
+  readonly topicIds: Map<string, string>;
   readonly positions: Positions;
   readonly onBatch: (payload: EachBatchPayload) => Promise<void>;
   readonly onAssignment: (assignment: Record<string, number[]>) => void;
@@ -189,6 +202,13 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
       // kafkajs would restart by itself only after some errors; we do it after all.
       restartOnFailure: () => Promise.resolve(false),
     },
+  });
+  const guard = new TailGuard({
+    ...session,
+    consumer,
+    topics: topicByName,
+    ids: session.topicIds,
+    metrics: session.losses,
   });
   const commit = () => commitPositions(consumer, session);
   const { promise: ended, resolve: end } = Promise.withResolvers<Crash | undefined>();
@@ -230,6 +250,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
       autoCommit: false,
       eachBatchAutoResolve: false,
       eachBatch: async (payload) => {
+        if (!await guard.settled()) return;
         // kafkajs would try again what `onEvents` threw.
         try {
           if (!signal.aborted) await onBatch(payload);
@@ -246,6 +267,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     clearInterval(committing);
     stopWatching();
     stopLooking();
+    guard.close();
     const drained = (async () => {
       await commit();
       await consumer.disconnect();

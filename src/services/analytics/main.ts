@@ -11,6 +11,7 @@ import { startHttp } from "../../runtime/http.ts";
 import { runProgram } from "../../runtime/program.ts";
 import { accessChecks, kafkaAccess } from "../../runtime/settings.ts";
 import { aborted, settlesWithin } from "../../runtime/stop.ts";
+import { createLossMetrics } from "../../stream/metrics.ts";
 import { Names } from "../../topology.ts";
 import { settings } from "./config.ts";
 import { createCounting } from "./counting.ts";
@@ -36,7 +37,9 @@ Deno.exit(
         names: new Names(config.topicPrefix),
         log,
       };
-      const counting = createCounting({ ...cluster, ...config });
+      const registry = new Registry();
+      const losses = createLossMetrics(registry);
+      const counting = createCounting({ ...cluster, ...config, losses });
       const dashboard = createDashboard(cluster, counting);
       const { watch } = dashboard;
       let finished = false;
@@ -60,7 +63,6 @@ Deno.exit(
         return 0;
       }
 
-      const registry = new Registry();
       registerMetrics(registry, figures, () => counting.clocks.off(Date.now()));
       const http = startHttp({
         hostname: config.httpHost,
