@@ -72,9 +72,12 @@ function fromAnyOf(brokers: readonly string[]): string[] {
   return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
-/** Of what the cluster refuses, the setting of ours that would change it; for ours see errors.ts. */
-const SETTINGS: Readonly<Record<string, string>> = {
-  INVALID_SESSION_TIMEOUT: "SESSION_TIMEOUT_MS",
+/** What would change a refusal of the cluster's; for those of our producer see errors.ts. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  INVALID_SESSION_TIMEOUT: "see SESSION_TIMEOUT_MS",
+  // A client with other rules than ours was there first.
+  INCONSISTENT_GROUP_PROTOCOL: "another application is in our consumer group; `deno task groups` " +
+    "names it; give it a group of its own",
 };
 
 /** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
@@ -85,8 +88,8 @@ export function explain(error: unknown): string {
     return `the Kafka client cannot make anything of an answer (${cause})`;
   }
   const { type = "" } = cause as { type?: string };
-  const setting = cause instanceof ProducerError ? undefined : SETTINGS[type];
-  return setting ? `${cause.message}; see ${setting}` : cause.message;
+  const wayOut = cause instanceof ProducerError ? undefined : WAYS_OUT[type];
+  return wayOut ? `${cause.message}; ${wayOut}` : cause.message;
 }
 
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */

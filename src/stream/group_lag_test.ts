@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { Kafka } from "kafkajs";
 import { pause } from "../runtime/stop.ts";
 import { Names } from "../topology.ts";
-import { createGroupLagReader, lagMessagesOf, positionsIn } from "./group_lag.ts";
+import { createGroupLagReader, lagMessagesOf, lostBefore, positionsIn } from "./group_lag.ts";
 import { FakeCluster } from "./producer/testing.ts";
 
 Deno.test("lagMessagesOf: from the committed offset, or the beginning, to the end", () => {
@@ -21,12 +21,11 @@ Deno.test("lagMessagesOf: from the committed offset, or the beginning, to the en
   }
 });
 
-Deno.test("positionsIn: how much was deleted before the group read it", () => {
+Deno.test("lostBefore: how much was deleted before the group read it", () => {
   const ends = new Map([0, 1, 2, 3].map((partition) => [partition, { first: 8, end: 10 }]));
   const committed = new Map([[0, 4], [1, 8], [2, -1]]);
   const positions = positionsIn("orders.raw", ends, committed);
-  assertEquals(positions.map(({ stored }) => stored), [4, 8, undefined, undefined]);
-  assertEquals(positions.map(({ first }) => first), [8, 8, 8, 8]);
+  assertEquals(positions.map(lostBefore), [4, 0, 0, 0]);
   assertEquals(positions.map(({ committed }) => committed), [8, 8, 8, 8]);
 });
 
