@@ -100,7 +100,7 @@ export async function runCommand(main: string, args: readonly string[], options:
   const { bootstrap, prefix, directory } = options;
   const settings = "KAFKA_*,TOPIC_PREFIX,COMPRESSION,NODE_ENV,KAFKAJS_*";
   const tables = directory === undefined ? [] : [
-    "--allow-env=DATA_DIR,DATABASE_URL,PG*,USER,USERNAME",
+    "--allow-env=DATA_DIR,DATABASE_URL,DATABASE_PASSWORD_FILE,PG*,USER,USERNAME",
     `--allow-read=${directory}`,
     `--allow-write=${directory}`,
   ];

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
 import { createPool, type Pool } from "./postgres_pool.ts";
+import { POSTGRES } from "../testing/postgres_binaries.ts";
+import { lacks } from "../testing/skips.ts";
 import { type PostgresServer, startPostgres } from "./testing.ts";
 import { assertStoresFault, notes, write } from "./testing_blame.ts";
 
@@ -24,7 +26,7 @@ const READ_ONLY = "default_transaction_read_only";
 const endSessions = "select pg_terminate_backend(pid) from pg_stat_activity" +
   " where pid <> pg_backend_pid() and backend_type = 'client backend'";
 
-const POSTGRES: readonly {
+const SITUATIONS: readonly {
   name: string;
   says: string;
   spoil: (postgres: Postgres) => Promise<unknown>;
@@ -110,7 +112,7 @@ const POSTGRES: readonly {
 ];
 
 /** Every insert fails with an error that cannot be caused otherwise on every machine. */
-function raising(code: string, message: string, says: string): typeof POSTGRES[number] {
+function raising(code: string, message: string, says: string): typeof SITUATIONS[number] {
   return {
     name: `${code}: ${message}`,
     says,
@@ -145,42 +147,46 @@ async function rewriteHeap(
   await server.resume();
 }
 
-Deno.test("postgres: what is the store's is never a record's, is named, and heals by itself", async (t) => {
-  const server = await startPostgres();
-  try {
-    await withRole(server);
-    for (const { name, says, spoil, mend } of POSTGRES) {
-      await t.step(name, async () => {
-        const url = await server.freshDatabase();
-        const pool = createPool(url);
-        const postgres: Postgres = {
-          server,
-          pool,
-          database: new URL(url).pathname.slice(1),
-          sql: (...statements) =>
-            pool.use(async (connection) => {
-              for (const statement of statements) await connection.query(statement);
-            }),
-        };
-        await (await openDatabase({ url, directory: "", owner: "own", tables })).close();
-        await postgres.sql("grant all on schema own to app", "grant all on own.notes to app");
-        const asApp = url.replace("postgres@", "app@");
-        const database = await openDatabase({ url: asApp, directory: "", owner: "own", tables });
-        try {
-          await assertStoresFault(database, {
-            says,
-            spoil: () => spoil(postgres),
-            mend: () => mend(postgres),
-          });
-        } finally {
-          await database.close();
-          await pool.close();
-        }
-      });
+Deno.test({
+  name: "postgres: what is the store's is never a record's, is named, and heals by itself",
+  ignore: lacks(POSTGRES),
+  fn: async (t) => {
+    const server = await startPostgres();
+    try {
+      await withRole(server);
+      for (const { name, says, spoil, mend } of SITUATIONS) {
+        await t.step(name, async () => {
+          const url = await server.freshDatabase();
+          const pool = createPool(url);
+          const postgres: Postgres = {
+            server,
+            pool,
+            database: new URL(url).pathname.slice(1),
+            sql: (...statements) =>
+              pool.use(async (connection) => {
+                for (const statement of statements) await connection.query(statement);
+              }),
+          };
+          await (await openDatabase({ url, directory: "", owner: "own", tables })).close();
+          await postgres.sql("grant all on schema own to app", "grant all on own.notes to app");
+          const asApp = url.replace("postgres@", "app@");
+          const database = await openDatabase({ url: asApp, directory: "", owner: "own", tables });
+          try {
+            await assertStoresFault(database, {
+              says,
+              spoil: () => spoil(postgres),
+              mend: () => mend(postgres),
+            });
+          } finally {
+            await database.close();
+            await pool.close();
+          }
+        });
+      }
+    } finally {
+      await server.stop();
     }
-  } finally {
-    await server.stop();
-  }
+  },
 });
 
 async function withRole(server: PostgresServer): Promise<void> {
@@ -192,42 +198,47 @@ async function withRole(server: PostgresServer): Promise<void> {
 /** Too long for an index, however it is packed. */
 const INCOMPRESSIBLE = Array.from({ length: 9_000 }, (_, i) => i * 7919 % 9_973).join();
 
-Deno.test("postgres: what a row's values cause is passed on as it is, what a statement causes is a bug", async () => {
-  const server = await startPostgres();
-  const pool = createPool(server.url);
-  const database = await openDatabase({ url: server.url, directory: "", owner: "own", tables });
-  try {
-    await pool.use(async (connection) => {
-      for (const change of ["body type varchar(20000)", "body set not null"]) {
-        await connection.query(`alter table own.notes alter ${change}`);
+Deno.test({
+  name:
+    "postgres: what a row's values cause is passed on as it is, what a statement causes is a bug",
+  ignore: lacks(POSTGRES),
+  fn: async () => {
+    const server = await startPostgres();
+    const pool = createPool(server.url);
+    const database = await openDatabase({ url: server.url, directory: "", owner: "own", tables });
+    try {
+      await pool.use(async (connection) => {
+        for (const change of ["body type varchar(20000)", "body set not null"]) {
+          await connection.query(`alter table own.notes alter ${change}`);
+        }
+        await connection.query("alter table own.notes add check (size < 100)");
+        await connection.query("create unique index on own.notes (size)");
+      });
+      await write(database, "a", "body", 1);
+      const refused: Record<string, () => Promise<unknown>> = {
+        "23505": () => write(database, "b", "body", 1),
+        "23514": () => write(database, "b", "body", 100),
+        "22001": () => write(database, "b", "x".repeat(20_001), 2),
+        "22021": () => write(database, "b\0", "body", 2),
+        "23502": () =>
+          database.transaction((tx) => tx.upsert(notes, [{ id: "b", body: null, size: 2 }])),
+        "54000": () => write(database, INCOMPRESSIBLE, "body", 2),
+      };
+      for (const [code, refusedWrite] of Object.entries(refused)) {
+        const error = await assertRejects(refusedWrite, Error);
+        assert(!(error instanceof Unavailable), `${code}: ${error}`);
+        assertEquals((error as Error & { code: string }).code, code);
       }
-      await connection.query("alter table own.notes add check (size < 100)");
-      await connection.query("create unique index on own.notes (size)");
-    });
-    await write(database, "a", "body", 1);
-    const refused: Record<string, () => Promise<unknown>> = {
-      "23505": () => write(database, "b", "body", 1),
-      "23514": () => write(database, "b", "body", 100),
-      "22001": () => write(database, "b", "x".repeat(20_001), 2),
-      "22021": () => write(database, "b\0", "body", 2),
-      "23502": () =>
-        database.transaction((tx) => tx.upsert(notes, [{ id: "b", body: null, size: 2 }])),
-      "54000": () => write(database, INCOMPRESSIBLE, "body", 2),
-    };
-    for (const [code, refusedWrite] of Object.entries(refused)) {
-      const error = await assertRejects(refusedWrite, Error);
-      assert(!(error instanceof Unavailable), `${code}: ${error}`);
-      assertEquals((error as Error & { code: string }).code, code);
+      await assertRejects(
+        () => pool.use((connection) => connection.query("selec 1")),
+        TypeError,
+        "syntax error",
+      );
+      assertEquals(await database.count(notes), 1);
+    } finally {
+      await database.close();
+      await pool.close();
+      await server.stop();
     }
-    await assertRejects(
-      () => pool.use((connection) => connection.query("selec 1")),
-      TypeError,
-      "syntax error",
-    );
-    assertEquals(await database.count(notes), 1);
-  } finally {
-    await database.close();
-    await pool.close();
-    await server.stop();
-  }
+  },
 });

@@ -3,7 +3,6 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ownClock } from "../runtime/own_clock.ts";
 import { type Database, table, Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
-import { until } from "../stream/testing.ts";
 import { createPool } from "./postgres_pool.ts";
 import { POSTGRES } from "../testing/postgres_binaries.ts";
 import { lacks } from "../testing/skips.ts";
@@ -260,58 +259,65 @@ Deno.test("pool: a url that can't be used is an error at every use, and closing 
   await pool.close();
 });
 
-Deno.test("pool: what makes one connection useless ends the idle ones as well", () =>
-  withServer(async (server) => {
-    const pool = createPool(server.url);
-    const ids = async () =>
-      new Set(
-        await Promise.all([1, 2, 3, 4].map(() =>
-          pool.use(async (connection) => {
-            const [row] = await connection.query<{ id: number }>("select pg_backend_pid() as id");
-            return row!.id;
-          })
-        )),
-      );
-    const before = await ids();
-    const failover = "do $$ begin raise exception 'a standby' using errcode = '25006'; end $$";
-    await assertRejects(() => pool.use((c) => c.query(failover)), Unavailable, "a standby");
-    assertEquals((await ids()).intersection(before).size, 0);
-    await pool.close();
-  }));
-
-Deno.test("postgres: of several hosts the one that may be written to is used, also after a failover", () =>
-  withServer((first) =>
-    withServer(async (second) => {
-      await (await open(first.url)).close();
-      const atSecond = await open(second.url);
-      const hosts = [first, second].map(({ url }) => new URL(url).host).join();
-      const db = await open(
-        `postgres://postgres:s3cret@${hosts}/postgres?target_session_attrs=read-write`,
-      );
-      await write(db, "before");
-      const pool = createPool(first.url);
-      for (
-        const failover of [
-          "alter database postgres set default_transaction_read_only = on",
-          "select pg_terminate_backend(pid) from pg_stat_activity" +
-          " where pid <> pg_backend_pid() and backend_type = 'client backend'",
-        ]
-      ) await pool.use((connection) => connection.query(failover));
+Deno.test({
+  name: "pool: what makes one connection useless ends the idle ones as well",
+  ignore: lacks(POSTGRES),
+  fn: () =>
+    withServer(async (server) => {
+      const pool = createPool(server.url);
+      const ids = async () =>
+        new Set(
+          await Promise.all([1, 2, 3, 4].map(() =>
+            pool.use(async (connection) => {
+              const [row] = await connection.query<{ id: number }>("select pg_backend_pid() as id");
+              return row!.id;
+            })
+          )),
+        );
+      const before = await ids();
+      const failover = "do $$ begin raise exception 'a standby' using errcode = '25006'; end $$";
+      await assertRejects(() => pool.use((c) => c.query(failover)), Unavailable, "a standby");
+      assertEquals((await ids()).intersection(before).size, 0);
       await pool.close();
-      const said: string[] = [];
-      await until("the second is written to", () =>
-        write(db, "after").then(() =>
-          true, ({ message }) => {
-          said.push(message);
-          return false;
-        }));
-      assertEquals(await atSecond.count(notes), 1);
-      for (const line of said) {
-        assertStringIncludes(line, `PostgreSQL at ${hosts}/postgres`);
-      }
-      await Promise.all([db.close(), atSecond.close()]);
-    })
-  ));
+    }),
+});
+
+Deno.test({
+  name: "postgres: of several hosts the one that may be written to is used, also after a failover",
+  ignore: lacks(POSTGRES),
+  fn: () =>
+    withServer((first) =>
+      withServer(async (second) => {
+        await (await open(first.url)).close();
+        const atSecond = await open(second.url);
+        const hosts = [first, second].map(({ url }) => new URL(url).host).join();
+        const db = await open(
+          `postgres://postgres:s3cret@${hosts}/postgres?target_session_attrs=read-write`,
+        );
+        await write(db, "before");
+        const pool = createPool(first.url);
+        for (
+          const failover of [
+            "alter database postgres set default_transaction_read_only = on",
+            "select pg_terminate_backend(pid) from pg_stat_activity" +
+            " where pid <> pg_backend_pid() and backend_type = 'client backend'",
+          ]
+        ) await pool.use((connection) => connection.query(failover));
+        await pool.close();
+        const said: string[] = [];
+        await until("the second is written to", () =>
+          write(db, "after").then(() => true, ({ message }) => {
+            said.push(message);
+            return false;
+          }));
+        assertEquals(await atSecond.count(notes), 1);
+        for (const line of said) {
+          assertStringIncludes(line, `PostgreSQL at ${hosts}/postgres`);
+        }
+        await Promise.all([db.close(), atSecond.close()]);
+      })
+    ),
+});
 
 Deno.test("pool: names all hosts of its url, and nothing else of it", async () => {
   const pool = createPool(

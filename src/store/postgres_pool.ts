@@ -223,10 +223,11 @@ function clientOf(url: string, login: { password?: string }, onclose: () => void
 
 /** The package cuts an IPv6 address at its first colon, unless it gets it in a list. */
 function ipv6Of(url: string): { host?: string; port?: number } {
-  const { hostname, port } = new URL(url);
-  if (!hostname.startsWith("[")) return {};
+  const urls = urlsOf(url);
+  if (!urls.some(({ hostname }) => hostname.startsWith("["))) return {};
+  const host = urls.map(({ hostname }) => hostname.replace(/^\[(.*)\]$/, "$1"));
   // Its types know no lists.
-  return { host: [hostname.slice(1, -1)], port: [Number(port || 5432)] } as never;
+  return { host, port: urls.map(({ port }) => Number(port || 5432)) } as never;
 }
 
 function readPassword(password: TextFile, label: string): string {
@@ -255,17 +256,19 @@ function placeOf(label: string, sql: string, said: string): string {
   return `${label}, table ${schema}.${name}`;
 }
 
-const HOSTS_OF = /^\w+:\/\/(?:[^/?]*@)?([^/?@]+)/;
+const HOSTS = /^\w+:\/\/(?:[^/?]*@)?([^/?@]+)/;
+
+/** The url of each host by itself: several, separated by commas, are no URL. @throws one cannot be read */
+function urlsOf(url: string): URL[] {
+  const hosts = HOSTS.exec(url)?.[1] ?? "";
+  return hosts.split(",").map((host) => new URL(url.replace(hosts, host)));
+}
 
 /** What people may see of a url: everything but user, password and options. */
 function labelOf(url: string): string {
-  const hosts = HOSTS_OF.exec(url)?.[1] ?? "";
   try {
-    // Several hosts at once are no URL.
-    const [{ pathname }] = hosts.split(",").map((host) => new URL(url.replace(hosts, host))) as [
-      URL,
-    ];
-    return `PostgreSQL at ${hosts}${pathname}`;
+    const urls = urlsOf(url);
+    return `PostgreSQL at ${urls.map(({ host }) => host).join()}${urls[0]!.pathname}`;
   } catch {
     throw new Failure(
       "DATABASE_URL can't be read: expected postgres://user:password@host:port/database",

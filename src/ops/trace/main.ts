@@ -35,7 +35,6 @@ async function readRows(
       const row = await tables.row(owned, orderId);
       if (row) rows.push({ table: `${owned.owner}.${owned.table.name}`, row });
     }
-    for (const line of tables.missing()) console.error(`trace: ${line}`);
     return rows;
   } finally {
     await tables.close();
