@@ -31,7 +31,7 @@ export function byPartition(topics: readonly TopicMessages[]): PartitionMessages
 }
 
 /** A broker learns of a new partition a moment after another one. */
-const LEARN_LIMIT_MS = 500;
+const LEARN_LIMIT_MS = 1_000;
 const RETRY_MS = 100;
 
 /**
