@@ -1,7 +1,8 @@
 /** Whether consumer groups have read all there is: the question that lag by offset cannot answer. */
 import type { Admin } from "kafkajs";
-import type { LogReader, LogRecord } from "./log_reader.ts";
+import type { LogReader, LogRecord, ReadOptions } from "./log_reader.ts";
 import { committedOffsets } from "./offsets.ts";
+import type { LocatedUnreadable } from "./unreadable.ts";
 
 /**
  * Whether `group` has processed every committed record of `topic`. A transactional topic ends in a
@@ -28,8 +29,13 @@ export async function backlogOf(
   topic: string,
 ): Promise<Map<number, number>> {
   const counts = new Map<number, number>();
-  for await (const records of unread(admin, reader, group, topic)) {
-    for (const { partition } of records) counts.set(partition, (counts.get(partition) ?? 0) + 1);
+  const add = (partition: number, count: number) =>
+    counts.set(partition, (counts.get(partition) ?? 0) + count);
+  // As many messages as it has offsets: nobody can tell.
+  const onUnreadable = ({ partition, offset, next }: LocatedUnreadable) =>
+    void add(partition, next - offset);
+  for await (const records of unread(admin, reader, group, topic, { onUnreadable })) {
+    for (const { partition } of records) add(partition, 1);
   }
   return counts;
 }
@@ -40,6 +46,7 @@ async function* unread(
   reader: LogReader,
   group: string,
   topic: string,
+  options: Pick<ReadOptions, "onUnreadable"> = {},
 ): AsyncGenerator<LogRecord[]> {
   const [committed, ends] = await Promise.all([
     committedOffsets(admin, group, topic),
@@ -50,5 +57,6 @@ async function* unread(
     const position = committed.get(partition) ?? first;
     if (position < end) behind.set(partition, position);
   }
-  if (behind.size > 0) yield* reader.read(topic, { partitions: [...behind.keys()], from: behind });
+  const place = { partitions: [...behind.keys()], from: behind };
+  if (behind.size > 0) yield* reader.read(topic, { ...options, ...place });
 }

@@ -45,6 +45,9 @@ const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
+/** Their differences are 32-bit integers. */
+const MAX_OFFSETS = 2 ** 31;
+
 /** Of a batch whose end is not known: a reader must not step over it, wherever it is. */
 const NO_END = "9223372036854775807";
 
@@ -56,16 +59,16 @@ export function decodeBatches(bytes: Buffer): DecodedRecord[] {
     // A broker never cuts off the first.
     if (end > bytes.length && at > 0) break;
     if (end > bytes.length || end < at + HEADER_BYTES) {
-      records.push(endless(bytes.subarray(at, at + HEADER_BYTES), "its length is wrong"));
+      records.push(
+        endless(bytes.subarray(at, at + HEADER_BYTES), "its length is wrong"),
+      );
       break;
     }
     const batch = bytes.subarray(at, end);
     const isSound = batch[MAGIC_AT] === MAGIC &&
       batch.readUInt32BE(CRC_AT) === crc32c(batch.subarray(CRC_STARTS_AT));
     if (!isSound) {
-      // What it says of itself is not to be trusted; where the next one begins is.
-      const next = bytes.length - end >= 8 ? Number(bytes.readBigInt64BE(end)) : undefined;
-      records.push(standIn(batch, next, "its checksum is wrong"));
+      records.push(unsound(batch, bytes.subarray(end)));
     } else {
       const from = records.length;
       try {
@@ -80,6 +83,15 @@ export function decodeBatches(bytes: Buffer): DecodedRecord[] {
     at = end;
   }
   return records;
+}
+
+/** What it says of itself is not to be trusted; where the next one begins is. */
+function unsound(batch: Buffer, behind: Buffer): DecodedRecord {
+  const why = "its checksum is wrong";
+  if (behind.length < 8) return standIn(batch, undefined, why);
+  const next = Number(behind.readBigInt64BE(0));
+  const taken = next - Number(batch.readBigInt64BE(0));
+  return taken > 0 && taken <= MAX_OFFSETS ? standIn(batch, next, why) : endless(batch, why);
 }
 
 function nextOf(batch: Buffer): number {
@@ -114,8 +126,8 @@ function standIn(
 }
 
 /** What stands for a batch of which nobody knows where it ends. */
-function endless(header: Buffer, why: string): DecodedRecord {
-  const record = standIn(header, undefined, why);
+function endless(batch: Buffer, why: string): DecodedRecord {
+  const record = standIn(batch, undefined, why);
   return { ...record, unreadable: { ...record.unreadable!, endless: true } };
 }
 

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import Decoder from "kafkajs/src/protocol/decoder.js";
 import decodeWithKafkajs from "kafkajs/src/protocol/recordBatch/v0/decoder.js";
@@ -83,6 +83,13 @@ Deno.test("decodeBatches: headers of one name, of inherited names, and very many
   ]);
 });
 
+Deno.test("decodeBatches: 200,000 records that are small together", () => {
+  const batch = batchOf(5, 200_000, "zstd");
+  assert(batch.length < 2_000_000);
+  const records = decodeBatches(batch);
+  assertEquals([records.length, records.at(-1)!.offset], [200_000, "200004"]);
+});
+
 /** What can be wrong with the second of three batches, of the offsets 3 to 5, and what is said then. */
 const DAMAGES: { what: string; damage: (batch: Buffer) => Buffer; says: RegExp }[] = [
   {
@@ -153,6 +160,15 @@ for (const length of [0, 48, 1_000_000, -5]) {
     ]);
   });
 }
+
+Deno.test("decodeBatches: what seems to come behind a damaged batch has to be behind it", () => {
+  const damaged = batchOf(3, 3);
+  damaged[70]! ^= 1;
+  for (const offset of [3, -1, 2 ** 40]) {
+    const [record] = decodeBatches(Buffer.concat([damaged, batchOf(offset, 1)]));
+    assertEquals([record!.unreadable!.next, record!.unreadable!.endless], [undefined, true]);
+  }
+});
 
 Deno.test("decodeBatches: a batch that the fetch cut off is left to the next one", () => {
   const bytes = Buffer.concat([batchOf(0, 2), batchOf(2, 2).subarray(0, 90)]);

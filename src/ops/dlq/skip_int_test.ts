@@ -174,7 +174,7 @@ Deno.test("a batch that cannot be read", async (t) => {
   );
 
   await t.step(
-    "its letter is listed and discarded, not replayed; trace says what it left out",
+    "its letter is listed and discarded, not replayed; trace and audit say what they left out",
     async () => {
       const { names } = worlds[0]!;
       const options = { bootstrap, prefix: names.prefix };
@@ -189,6 +189,13 @@ Deno.test("a batch that cannot be read", async (t) => {
         ...options,
         directory,
       });
+      const audit = await runCommand("audit/main.ts", [], { ...options, directory });
+      assertEquals(audit.code, 1);
+      assertMatch(
+        audit.stdout,
+        /offsets 3 to 5 cannot be read \(its checksum is wrong\) nor audited/,
+      );
+      assertMatch(audit.stdout, /PASS G5 every dead letter is about a message that is there/);
       await Deno.remove(directory, { recursive: true });
       assertMatch(search.stderr, /^trace: .*orders\.raw\/0 offsets 3 to 5 cannot be read/);
     },
