@@ -115,7 +115,8 @@ const situations: Situation[] = [
     stopped: true,
     async happens(rig) {
       await rig.place(ORDERS);
-      await rig.setOffset(0, rig.placed[0]!.length - 1);
+      // To the end: nothing is left to read.
+      await rig.setOffset(0, rig.placed[0]!.length);
     },
     rests: { why: "behind the group's", reset: "toTables" },
   },
@@ -165,9 +166,10 @@ for (const situation of situations) {
       if (stopped) await rig.stop();
       await happens(rig);
       if (stopped) await rig.start();
+      const isResting = () => rig.notReady?.includes(rests?.why ?? "") ?? false;
+      if (rests) await until("it rests, before anything comes", isResting);
       await rig.place(ORDERS);
       if (rests) {
-        await until("it rests", () => rig.notReady?.includes(rests.why) ?? false);
         const before = new Set(await rig.answers());
         assert(rig.placed[0]!.some((key) => !before.has(key)), "it goes on");
         await rig[rests.reset]();

@@ -67,8 +67,35 @@ export async function openAtLeastOnceWriter(
   });
   return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
     for (const part of inParts(outputs)) await producer.send(part);
-    await consumer.commitOffsets([{ topic, partition, offset: String(nextOffset) }]);
+    await commitOffset(consumer, { topic, partition, offset: String(nextOffset) });
   });
+}
+
+/** The consumer has stopped, and leaves offsets alone. */
+class NotCommitted extends Error {
+  override readonly name = "KafkaJSNotCommitted";
+}
+
+/** kafkajs's consumer commits nothing once it has stopped or crashed, and does not say so. */
+export async function commitOffset(
+  consumer: Pick<Consumer, "commitOffsets" | "on" | "events">,
+  next: { topic: string; partition: number; offset: string },
+): Promise<void> {
+  let isCommitted = false;
+  const remove = consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
+    isCommitted ||= payload.topics.some(({ topic, partitions }) =>
+      topic === next.topic &&
+      partitions.some(({ partition, offset }) =>
+        partition === next.partition && String(offset) === next.offset
+      )
+    );
+  });
+  try {
+    await consumer.commitOffsets([next]);
+  } finally {
+    remove();
+  }
+  if (!isCommitted) throw new NotCommitted("the consumer has stopped: no offset was committed");
 }
 
 async function writerOf(

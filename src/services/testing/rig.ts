@@ -253,8 +253,11 @@ export class Rig {
 
   /** `deno task groups reset … --to tables`: the group follows the tables. Starts it again. */
   async toTables(): Promise<void> {
-    const all = await allPositions(this.#database!);
     await this.stop();
+    const { service: owner } = this.kind;
+    const database = await openDatabase({ directory: this.directory, owner, tables: [positions] });
+    const all = await allPositions(database);
+    await database.close();
     for (let partition = 0; partition < PARTITIONS; partition++) {
       const position = all.find(({ input }) => input === inputOf(this.input, partition));
       if (position && position.workFrom >= 0) await this.setOffset(partition, position.workFrom);
