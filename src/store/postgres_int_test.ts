@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ownClock } from "../runtime/own_clock.ts";
 import { type Database, table, Unavailable } from "./database.ts";
 import { openDatabase } from "./open.ts";
+import { until } from "../stream/testing.ts";
 import { createPool } from "./postgres_pool.ts";
 import { POSTGRES } from "../testing/postgres_binaries.ts";
 import { lacks } from "../testing/skips.ts";
