@@ -8,6 +8,8 @@
  */
 import { type Admin, AssignerProtocol, type GroupDescription, type Kafka } from "kafkajs";
 import { type Names, type Service, type Topic, TOPIC_NAMES, TOPICS } from "../topology.ts";
+import { subscriptionIn } from "./group/assigner.ts";
+import { isSubscription } from "./group/foreign_members.ts";
 import { type LogEnd, logEndsByTopic } from "./log_ends.ts";
 import { type Cluster, createCluster } from "./producer/cluster.ts";
 
@@ -29,6 +31,10 @@ export interface GroupMember {
   readonly host: string;
   /** What it was assigned; nothing while the group rebalances. */
   readonly owned: readonly { readonly topic: Topic; readonly partition: number }[];
+  /** The topics that it reads, by their names on the cluster; undefined while the group rebalances. */
+  readonly subscription: readonly string[] | undefined;
+  /** It reads something else than the group's own members: another application. */
+  readonly isForeign: boolean;
 }
 
 /** How far a group has come in one partition. */
@@ -37,6 +43,10 @@ export interface GroupPosition {
   readonly partition: number;
   /** The next offset that the group will read, as far as it has said so. */
   readonly committed: number;
+  /** What it has said; undefined where it has committed nothing. */
+  readonly stored: number | undefined;
+  /** The first offset that is still in the log: what the group had not read below it is lost. */
+  readonly first: number;
   /** The offset after the last record. */
   readonly end: number;
 }
@@ -175,8 +185,20 @@ export function positionsIn(
     partition,
     // Where the log was cut off behind the group, what is gone is not waiting for it.
     committed: Math.max(first, committed.get(partition) ?? first),
+    stored: storedOf(committed.get(partition)),
+    first,
     end,
   }));
+}
+
+/** Kafka's -1 is no offset. */
+function storedOf(committed: number | undefined): number | undefined {
+  return committed !== undefined && committed >= 0 ? committed : undefined;
+}
+
+/** How many offsets were deleted before the group had read them. */
+export function lostBefore({ stored, first }: GroupPosition): number {
+  return Math.max(0, first - (stored ?? first));
 }
 
 function stateOf(
@@ -189,12 +211,19 @@ function stateOf(
     topic,
     lagMessages: lagMessagesOf(positions.filter((position) => position.topic === topic)),
   }));
-  const memberList = (described?.members ?? []).map((member) => ({
-    memberId: member.memberId,
-    clientId: member.clientId,
-    host: member.clientHost.replace(/^\//, ""),
-    owned: ownedBy(member.memberAssignment, topics, names),
-  }));
+  const own = topics.map((topic) => names.topic(topic));
+  const memberList = (described?.members ?? []).map((member) => {
+    const subscription = subscriptionIn(member.memberMetadata);
+    return {
+      memberId: member.memberId,
+      clientId: member.clientId,
+      host: member.clientHost.replace(/^\//, ""),
+      owned: ownedBy(member.memberAssignment, topics, names),
+      subscription,
+      // While the group rebalances nobody says anything.
+      isForeign: described?.state === "Stable" && !isSubscription(own, subscription),
+    };
+  });
   return {
     service,
     group: name,

@@ -11,6 +11,8 @@ function group(state: string, ...owned: number[][]): Group {
       clientId: "validator-7",
       address: `10.0.0.${index}`,
       partitions: { "orders.raw": partitions },
+      subscription: null,
+      isForeign: false,
     })),
   };
 }

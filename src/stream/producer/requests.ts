@@ -199,6 +199,21 @@ export function offsetFetchRequest(
   });
 }
 
+const NO_MEMBER = { generation: -1, memberId: "" };
+
+/** A group's offsets, set by somebody who is no member of it: refused while it has members. */
+export function offsetCommitRequest(
+  group: string,
+  offsets: readonly (TopicPartition & { readonly offset: number })[],
+): WireRequest<CodeAnswer> {
+  return wire("OffsetCommit", 8, 5, (encoder) => {
+    encoder.writeString(group).writeInt32(NO_MEMBER.generation).writeString(NO_MEMBER.memberId);
+    writeTopics(encoder, offsets, ({ partition, offset }) => {
+      encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
+    });
+  }, (decoder) => readPartitionCodes(decoder, offsets.length));
+}
+
 /** An answer, and how many milliseconds the broker wants us to rest; by this name kafkajs heeds it. */
 interface Decoded<Answer> {
   readonly answer: Answer;

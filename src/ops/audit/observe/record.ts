@@ -88,7 +88,7 @@ const PROCESSORS_OF = new Map<Topic, readonly Processor[]>(
 );
 
 /** A replay is for the service whose letter it was; the topic's other readers step over it. */
-function isReplayForAnother(service: Processor, topic: Topic, record: LogRecord): boolean {
+export function isReplayForAnother(service: Processor, topic: Topic, record: LogRecord): boolean {
   const claim = record.headers[REPLAYED_FROM];
   if (claim === undefined) return false;
   const prefix = record.topic.slice(0, record.topic.length - topic.length);
@@ -225,7 +225,8 @@ function addUp(books: Books, event: OrderEvent): void {
   }
 }
 
-function markOf(event: OrderEvent): number {
+/** The bit of `Mark` that stands for an event. */
+export function markOf(event: OrderEvent): number {
   switch (event.type) {
     case "OrderPlaced":
       return Mark.PLACED;

@@ -4,6 +4,11 @@ import type { Service, Topic } from "../../../topology.ts";
 
 const OVER_MS = 5_000;
 
+interface Positions {
+  readonly service: Service;
+  readonly positions: readonly Pick<GroupPosition, "topic" | "partition" | "committed" | "end">[];
+}
+
 interface Moment {
   readonly atMs: number;
   /** Sums over the partitions: by topic its end, by service and topic what was committed. */
@@ -15,7 +20,7 @@ export class Rates {
 
   note(
     atMs: number,
-    groups: readonly { readonly service: Service; readonly positions: readonly GroupPosition[] }[],
+    groups: readonly Positions[],
   ): void {
     const sums = new Map<string, number>();
     const add = (name: string, offset: number) => sums.set(name, (sums.get(name) ?? 0) + offset);

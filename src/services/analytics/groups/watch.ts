@@ -131,7 +131,7 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
       service,
       group,
       state: state.state,
-      members: memberList.map(({ memberId, clientId, host }) => ({
+      members: memberList.map(({ memberId, clientId, host, subscription = [], isForeign }) => ({
         memberId,
         clientId,
         host,
@@ -141,6 +141,7 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
           : sinceMs.get(memberId) === undefined
           ? atMs
           : sinceMs.get(memberId)!,
+        foreignReads: isForeign ? subscription : null,
       })),
       topics,
       lag: worst(topics.map(({ lag }) => lag)),

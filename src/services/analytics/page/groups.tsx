@@ -113,13 +113,14 @@ function Member({ member, index, topics, partitions }: Columns & {
   member: MemberView;
   index: number;
 }) {
-  const { clientId, host, sinceMs } = member;
+  const { clientId, host, sinceMs, foreignReads } = member;
   const since = sinceMs === null ? "" : ` · since ${timeOfDay(sinceMs)}`;
+  const foreign = foreignReads && ` · another application: reads ${foreignReads.join(", ")}`;
   return (
     <tr data-member={clientId}>
       <th scope="row">
         <span class={`swatch member-${index % COLORS}`} aria-hidden="true" />
-        {clientId} <small>{host}{since}</small>
+        {clientId} <small>{host}{since}{foreign}</small>
       </th>
       {partitions.map((partition) => {
         const owned = topics.map(({ topic, partitions }) => ({

@@ -59,6 +59,8 @@ export interface MemberView {
   readonly host: string;
   /** Epoch milliseconds; null where it was there before analytics began to watch. */
   readonly sinceMs: number | null;
+  /** Of another application in the group: what it reads, names on the cluster; else null. */
+  readonly foreignReads: readonly string[] | null;
 }
 
 /** A topic as a group reads it. */

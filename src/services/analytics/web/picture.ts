@@ -27,7 +27,14 @@ export function insteadOfGroup(
   return {
     ...group,
     state: READS_THE_LOG,
-    memberList: [{ memberId: clientId, clientId, host: "this process", owned }],
+    memberList: [{
+      memberId: clientId,
+      clientId,
+      host: "this process",
+      owned,
+      subscription: undefined,
+      isForeign: false,
+    }],
     positions: own,
   };
 }

@@ -1,0 +1,134 @@
+/** What a reset would do, partition by partition. Pure: what is there, and what is wanted, to a plan. */
+import type { Topic } from "../../topology.ts";
+import { columns } from "./list.ts";
+import type { Published } from "./read_published.ts";
+
+export const TARGETS = ["earliest", "latest", "published", "committed", "tables"] as const;
+/** A word, or an offset. */
+export type Target = typeof TARGETS[number] | number;
+
+/** One input partition of a service. */
+export interface Input {
+  readonly topic: Topic;
+  /** The topic's name on the cluster. */
+  readonly name: string;
+  readonly partition: number;
+  /** The first offset that is still in the log, and the one after the last. */
+  readonly first: number;
+  readonly end: number;
+  /** What the group has committed; undefined for nothing. */
+  readonly committed: number | undefined;
+  /** Where the service's tables are; undefined where they do not say. */
+  readonly tables: number | undefined;
+  /** Where the service's outputs end; there when that is wanted. */
+  readonly published?: Published | undefined;
+}
+
+export interface Step extends Input {
+  /** The next offset to be processed after the reset. */
+  readonly to: number;
+  /** Offsets that are read again when positive, that nobody reads when negative. */
+  readonly again: number;
+}
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** Why it cannot be done, one line a partition. */
+  readonly faults: readonly string[];
+}
+
+export function makePlan(inputs: readonly Input[], target: Target): Plan {
+  const steps: Step[] = [];
+  const faults: string[] = [];
+  for (const input of inputs) {
+    const to = targetOf(input, target);
+    if (typeof to === "string") faults.push(`${input.name}/${input.partition}: ${to}`);
+    else {
+      // Where the group has nothing, its tables say how far the service was.
+      const from = Math.max(input.first, input.committed ?? input.tables ?? input.first);
+      steps.push({ ...input, to, again: from - to });
+    }
+  }
+  return { steps, faults };
+}
+
+/** @returns an offset, or why there is none */
+function targetOf(input: Input, target: Target): number | string {
+  const { first, end, committed, tables, published } = input;
+  switch (target) {
+    case "earliest":
+      return first;
+    case "latest":
+      return end;
+    case "published":
+      return published!.unknown ?? published!.next;
+    case "committed":
+      return committed ?? "the group has committed nothing: choose another --to";
+    case "tables":
+      return tables === undefined
+        ? "the tables do not say where they are: choose another --to"
+        : within(tables, input, "the tables are at");
+    default:
+      return within(target, { first, end }, "no such offset:");
+  }
+}
+
+function within(offset: number, { first, end }: { first: number; end: number }, what: string) {
+  if (offset >= first && offset <= end) return offset;
+  return `${what} ${offset}, and the log is from ${first} to ${end}: choose another --to`;
+}
+
+const number = (value: number) => value.toLocaleString("en");
+
+/** What the plan says of each partition, and what it comes to. */
+export function planLines({ steps }: Plan, target: Target): string[] {
+  const offset = (value: number | undefined) => value === undefined ? "nothing" : number(value);
+  const rows = steps.map(({ name, partition, committed, tables, to, again }) => [
+    `${name}/${partition}`,
+    offset(committed),
+    offset(tables),
+    number(to),
+    again > 0 ? `repeats ${number(again)}` : again < 0 ? `skips ${number(-again)}` : "",
+  ]);
+  const sum = (sign: 1 | -1) =>
+    steps.reduce((all, { again }) => all + Math.max(0, sign * again), 0);
+  return [
+    ...columns([["partition", "committed", "tables", "to", ""], ...rows]),
+    ...conclusions(sum(1), sum(-1), target),
+    ...steps.flatMap(missingLine),
+  ];
+}
+
+/** What becomes of records, counted by offsets: a control record counts as one. */
+const SKIPPED: Record<string, string> = {
+  published: "which it has answered, or which ask for no answer",
+  tables: "which its tables have: what was not published for them never will be",
+};
+const REPEATED: Record<string, string> = {
+  published: "to which it has published no answer",
+  committed: "which its tables have, and its group has not",
+};
+
+function conclusions(repeated: number, skipped: number, target: Target): string[] {
+  const lines: string[] = [];
+  if (skipped > 0) {
+    const what = SKIPPED[target] ?? "on which nobody will ever work";
+    lines.push(`skips ${number(skipped)} records, ${what}`);
+  }
+  if (repeated > 0) {
+    const what = REPEATED[target] ?? "and publishes again what it has published for them";
+    lines.push(`repeats ${number(repeated)} records, ${what}`);
+  }
+  return lines.length > 0 ? lines : ["repeats nothing and skips nothing"];
+}
+
+function missingLine({ name, partition, published }: Step): string[] {
+  if (!published?.missing) return [];
+  const { first, count } = published.missing;
+  return [
+    `${name}/${partition}: ${
+      number(count)
+    } records before that, the first of them ${first}, have ` +
+    "no answer, though later ones have: they stay without",
+  ];
+}

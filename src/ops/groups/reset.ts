@@ -1,0 +1,201 @@
+/**
+ * `deno task groups reset`: sets where a service goes on, in its consumer group and in its tables, so
+ * that both say the same.
+ *
+ * The group first: Kafka refuses that while it has members, and then nothing has changed. Before that
+ * each partition's transactional id is taken, as its next owner would: what a dead member left open can
+ * commit no offset later on.
+ */
+import { Failure } from "../../runtime/program.ts";
+import type { Database } from "../../store/database.ts";
+import { allPositions, findPosition, inputOf, positionAt } from "../../store/positions.ts";
+import { takePosition } from "../../store/positions.ts";
+import type { GroupState } from "../../stream/group_lag.ts";
+import { nameOfForeign } from "../../stream/group/foreign_members.ts";
+import { type GroupOffsets, openGroupOffsets } from "../../stream/group/group_offsets.ts";
+import { type Processor, PROCESSORS, type Service } from "../../topology.ts";
+import type { OpenLog } from "../open_log.ts";
+import { readGroups } from "./list.ts";
+import { type Input, makePlan, type Plan, planLines, type Step, type Target } from "./plan.ts";
+import { readPublished } from "./read_published.ts";
+
+export interface ResetRequest {
+  readonly service: Service;
+  readonly to: Target;
+  /** Only this topic, by its name in the topology or on the cluster. */
+  readonly topic?: string | undefined;
+  readonly partition?: number | undefined;
+}
+
+export interface ResetOptions {
+  /** The service's tables; undefined for a service without. */
+  readonly database: Database | undefined;
+  /** Where they are, for people. */
+  readonly tablesAt: string;
+  readonly print: (line: string) => void;
+  /** Asks a person; false: no, undefined: there is nobody to ask. */
+  readonly confirm: () => Promise<boolean | undefined>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * @returns whether it was done
+ * @throws {Failure} it cannot be done, and nothing was changed
+ */
+export async function resetGroup(
+  log: OpenLog,
+  request: ResetRequest,
+  { database, tablesAt, print, confirm, signal }: ResetOptions,
+): Promise<boolean> {
+  const { service, to } = request;
+  const group = openGroupOffsets(log.kafka, log.names.group(service));
+  try {
+    const state = await emptyGroup(log, service, signal);
+    const chosen = chosenFrom(state, request, log);
+    await fence(log, group, service, chosen);
+    const inputs = await inputsOf(log, chosen, { service, to, group, database, signal });
+    const plan = makePlan(inputs, to);
+    if (plan.faults.length > 0) throw new Failure(plan.faults.join("\n  "));
+    const tables = database ? `, tables ${tablesAt}` : "";
+    print(`group ${log.names.group(service)}${tables}, to ${to}:`);
+    planLines(plan, to).forEach(print);
+    const answer = await confirm();
+    if (answer === undefined) {
+      throw new Failure("nothing was changed: there is no terminal to ask at, and no --yes");
+    }
+    if (!answer) {
+      print("nothing was changed");
+      return false;
+    }
+    await apply(log, plan, { service, to, group, database, signal });
+    print(`done: ${plan.steps.length} partitions; start ${service} again`);
+    return true;
+  } finally {
+    await group.close();
+  }
+}
+
+/** @throws {Failure} it has members */
+async function emptyGroup(
+  log: OpenLog,
+  service: Service,
+  signal: AbortSignal,
+): Promise<GroupState> {
+  const state = (await readGroups(log, signal)).find((group) => group.service === service)!;
+  if (state.memberList.length === 0) return state;
+  const names = state.memberList.map((member) =>
+    member.isForeign ? nameOfForeign(member) : `${member.clientId} at ${member.host}`
+  );
+  throw new Failure(
+    `nothing was changed: the group ${state.group} has members, ${names.join(", ")}: stop them ` +
+      "first (Kafka forgets one that was killed after its session timeout)",
+  );
+}
+
+type Place = Pick<Input, "topic" | "name" | "partition" | "first" | "end">;
+
+function chosenFrom(
+  { positions, service }: GroupState,
+  { topic: wanted, partition: number }: ResetRequest,
+  { names }: OpenLog,
+): Place[] {
+  const chosen = positions
+    .map(({ topic, partition, first, end }) => (
+      { topic, name: names.topic(topic), partition, first, end }
+    ))
+    .filter(({ topic, name }) => wanted === undefined || wanted === topic || wanted === name)
+    .filter(({ partition }) => number === undefined || number === partition);
+  if (chosen.length > 0) return chosen;
+  const what = number === undefined ? wanted : `${wanted ?? ""}/${number}`;
+  const topics = new Set(positions.map(({ topic }) => topic));
+  throw new Failure(
+    `${service} does not read ${what}: it reads ${[...topics].join(", ")}, ` +
+      `${positions.length / topics.size} partitions each`,
+  );
+}
+
+/** Takes the partitions from whoever may still have them. */
+async function fence(
+  { names }: OpenLog,
+  group: GroupOffsets,
+  service: Service,
+  places: readonly Place[],
+): Promise<void> {
+  if (!isProcessor(service)) return;
+  for (const { topic, partition } of places) {
+    await group.fence(names.transactionalId(service, topic, partition));
+  }
+}
+
+interface Parts extends Pick<ResetOptions, "database" | "signal">, Pick<ResetRequest, "service"> {
+  readonly to: Target;
+  readonly group: GroupOffsets;
+}
+
+async function inputsOf(
+  { reader, names }: OpenLog,
+  places: readonly Place[],
+  { service, to, group, database, signal }: Parts,
+): Promise<Input[]> {
+  const tables = new Map(
+    (database ? await allPositions(database) : []).map(({ input, workTo }) => [input, workTo]),
+  );
+  const published = to === "published" && isProcessor(service)
+    ? await readPublished(reader, names, service, partitionsByTopic(places), signal)
+    : undefined;
+  const inputs: Input[] = [];
+  for (const place of places) {
+    inputs.push({
+      ...place,
+      committed: await group.committed({ topic: place.name, partition: place.partition }),
+      tables: tables.get(inputOf(place.name, place.partition)),
+      published: published?.get(place.topic)?.get(place.partition),
+    });
+  }
+  if (signal.aborted) throw new Failure("nothing was changed: it was stopped");
+  return inputs;
+}
+
+function partitionsByTopic(places: readonly Place[]) {
+  const byTopic = Map.groupBy(places, ({ topic }) => topic);
+  return new Map(
+    [...byTopic].map(([topic, list]) => [topic, list.map(({ partition }) => partition)]),
+  );
+}
+
+async function apply(log: OpenLog, { steps }: Plan, parts: Parts): Promise<void> {
+  const { service, to, group, database } = parts;
+  await fence(log, group, service, steps);
+  for (const { name, partition, committed } of steps) {
+    if (await group.committed({ topic: name, partition }) !== committed) {
+      throw new Failure(
+        `nothing was changed: somebody has committed an offset of ${name}/${partition} meanwhile`,
+      );
+    }
+  }
+  const offsets = steps.map(({ name, partition, to }) => ({ topic: name, partition, offset: to }));
+  if (to !== "committed" && !await group.commit(offsets)) {
+    throw new Failure(`nothing was changed: ${service} has got members meanwhile: stop them first`);
+  }
+  try {
+    for (const step of steps) if (database) await setTables(database, step);
+  } catch (error) {
+    throw new Failure(
+      `the group's offsets are set, but not the tables: do it again with --to committed ` +
+        `(${(error as Error).message})`,
+    );
+  }
+}
+
+/** With a new owner: whoever had the partition cannot move its position any more. */
+async function setTables(database: Database, { name, partition, to }: Step): Promise<void> {
+  const input = inputOf(name, partition);
+  const before = await findPosition(database, input);
+  if (!await takePosition(database, positionAt(input, to), before?.owner)) {
+    throw new Error(`another process has taken ${input} meanwhile`);
+  }
+}
+
+function isProcessor(service: Service): service is Processor {
+  return (PROCESSORS as readonly Service[]).includes(service);
+}

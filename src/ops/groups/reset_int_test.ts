@@ -1,0 +1,327 @@
+/** `groups reset` on a real broker: what it says, what it does, and what it leaves alone. */
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import type { Kafka } from "kafkajs";
+import { startTestBroker, type TestBroker } from "../../local/testing.ts";
+import { allPositions, positions } from "../../store/positions.ts";
+import { openDatabase } from "../../store/open.ts";
+import { createClient } from "../../stream/client.ts";
+import { openLogReader } from "../../stream/log_reader.ts";
+import { committedOffsets } from "../../stream/offsets.ts";
+import { Producer } from "../../stream/producer/producer.ts";
+import { freshTopics, placed, publication, publishAll, readAll } from "../../stream/testing.ts";
+import { refuse, startValidator, until } from "../../stream/testing.ts";
+import { type Names, PROCESSORS, type Service } from "../../topology.ts";
+import { createWorld, FATES } from "../audit/testing/orders.ts";
+import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing.ts";
+import { resetGroup, type ResetRequest } from "./reset.ts";
+
+let broker: TestBroker;
+let directory: string;
+Deno.test.beforeAll(async () => {
+  broker = await startTestBroker();
+  directory = await Deno.makeTempDir({ prefix: "orderflow-reset-" });
+});
+Deno.test.afterAll(async () => {
+  await broker.remove();
+  await Deno.remove(directory, { recursive: true });
+});
+
+/** Orders from `from` to `to`. */
+const orders = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, n) => publication(placed(from + n)));
+const broken = { key: "broken", value: new Uint8Array([0xff]) };
+
+/** Topics of their own, and tables of their own. */
+async function freshPipeline() {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 3);
+  const folder = `${directory}/${names.prefix}`;
+  const groups = (...args: string[]) =>
+    runCommand("groups/main.ts", args, {
+      bootstrap: broker.bootstrap,
+      prefix: names.prefix,
+      directory: folder,
+    });
+  return { kafka, names, folder, groups };
+}
+
+async function withAdmin<T>(kafka: Kafka, work: (admin: ReturnType<Kafka["admin"]>) => Promise<T>) {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+const deleteGroup = (kafka: Kafka, names: Names, service: Service) =>
+  withAdmin(kafka, (admin) => admin.deleteGroups([names.group(service)]));
+
+/** What the validator's group has committed, by partition. */
+const committed = (kafka: Kafka, names: Names) =>
+  withAdmin(kafka, async (admin) =>
+    Object.fromEntries(
+      await committedOffsets(admin, names.group("validator"), names.topic("orders.raw")),
+    ));
+
+async function tablesOf(folder: string): Promise<Record<string, number>> {
+  const database = await openDatabase({
+    directory: folder,
+    owner: "validator",
+    tables: [positions],
+  });
+  try {
+    const all = await allPositions(database);
+    return Object.fromEntries(all.map(({ input, workFrom, workTo }) => {
+      assertEquals(workFrom, workTo);
+      return [Number(input.split("/")[1]), workTo];
+    }));
+  } finally {
+    await database.close();
+  }
+}
+
+async function endsOf(kafka: Kafka, topic: string) {
+  const reader = await openLogReader(kafka);
+  const ends = await reader.ends(topic).finally(() => reader.close());
+  return Object.fromEntries([...ends].map(([partition, { end }]) => [partition, end]));
+}
+
+const outcomesOf = async (kafka: Kafka, names: Names) =>
+  (await readAll(kafka, names.topic("orders.outcomes"))).map(({ key }) =>
+    new TextDecoder().decode(key!)
+  );
+
+/** Lets a validator work until there are so many outcomes, and stops it. */
+async function workUntil(kafka: Kafka, names: Names, outcomes: number): Promise<void> {
+  const { stop } = startValidator(broker.bootstrap, names, refuse);
+  try {
+    await until(
+      `${outcomes} outcomes`,
+      async () => (await outcomesOf(kafka, names)).length >= outcomes,
+    );
+  } finally {
+    await stop();
+  }
+}
+
+/** A reset in this process, with somebody who answers. */
+async function resetHere(
+  { kafka, names, folder }: Pick<
+    Awaited<ReturnType<typeof freshPipeline>>,
+    "kafka" | "names" | "folder"
+  >,
+  request: ResetRequest,
+  confirm: () => Promise<boolean | undefined> = () => Promise.resolve(true),
+) {
+  const lines: string[] = [];
+  const database = await openDatabase({
+    directory: folder,
+    owner: request.service,
+    tables: [positions],
+  });
+  const reader = await openLogReader(kafka);
+  try {
+    const isDone = await resetGroup({ kafka, reader, names }, request, {
+      database,
+      tablesAt: "here",
+      print: (line) => lines.push(line),
+      confirm,
+      signal: new AbortController().signal,
+    });
+    return { isDone, lines };
+  } finally {
+    await Promise.all([reader.close(), database.close()]);
+  }
+}
+
+Deno.test("groups reset --to published: a group that was deleted goes on, nothing twice, nothing left out", async () => {
+  const { kafka, names, folder, groups } = await freshPipeline();
+  const topic = names.topic("orders.raw");
+  await publishAll(kafka, topic, [...orders(0, 30), broken, ...orders(30, 40)]);
+  await workUntil(kafka, names, 40);
+  const before = await committed(kafka, names);
+  await deleteGroup(kafka, names, "validator");
+  await publishAll(kafka, topic, orders(40, 60));
+  const [group] = jsonOf(await groups("validator", "--json"));
+  assertEquals(group.partitions[0].committed, null);
+
+  const { code, stdout, stderr } = await groups("reset", "validator", "--to", "published", "--yes");
+  assertEquals([code, stderr], [0, ""], stdout);
+  assertMatch(stdout, /orders\.raw\/0 +nothing +nothing +\d+ /);
+  assertEquals(await committed(kafka, names), before);
+  assertEquals(await tablesOf(folder), before);
+  await workUntil(kafka, names, 60);
+  const ids = await outcomesOf(kafka, names);
+  assertEquals([ids.length, new Set(ids).size], [60, 60]);
+  assertEquals((await readAll(kafka, names.topic("dlq.validator"))).length, 1);
+});
+
+Deno.test("groups reset --to published: for every service, the audit finds no offset wrong", async () => {
+  const world = createWorld([...FATES, ...FATES, ...FATES], `w${crypto.randomUUID().slice(0, 8)}.`);
+  for (const service of PROCESSORS) world.committed[service].clear();
+  await publishWorld(broker.bootstrap, world);
+  const folder = `${directory}/${world.names.prefix}`;
+  await storeWorld(folder, world);
+  const options = { bootstrap: broker.bootstrap, prefix: world.names.prefix, directory: folder };
+  const spoilt = await runCommand("audit/main.ts", [], options);
+  assertMatch(spoilt.stdout, /FAIL G2 no committed offset is before a message that was answered/);
+  const kafka = createClient({ brokers: [broker.bootstrap] }, "test");
+  for (const service of PROCESSORS) {
+    const { isDone } = await resetHere({ kafka, names: world.names, folder }, {
+      service,
+      to: "published",
+    });
+    assertEquals(isDone, true);
+  }
+  const { code, stdout } = await runCommand("audit/main.ts", [], options);
+  assertEquals(code, 0, stdout);
+});
+
+Deno.test("groups reset: earliest before the first start, latest, an offset; each says what it does", async () => {
+  const { kafka, names, folder, groups } = await freshPipeline();
+  const topic = names.topic("orders.raw");
+  await publishAll(kafka, topic, orders(0, 30));
+  const ends = await endsOf(kafka, topic);
+
+  const earliest = await groups("reset", "validator", "--to", "earliest", "--yes");
+  assertMatch(earliest.stdout, /\n {2}.*orders\.raw\/2 +nothing +nothing +0\nrepeats nothing and/);
+  assertEquals(await committed(kafka, names), { 0: 0, 1: 0, 2: 0 });
+  assertEquals(await tablesOf(folder), { 0: 0, 1: 0, 2: 0 });
+
+  const latest = await groups("reset", "validator", "--to", "latest", "--yes");
+  assertMatch(latest.stdout, /\nskips 30 records, on which nobody will ever work\n/);
+  assertEquals(await committed(kafka, names), ends);
+
+  const one = await groups("reset", "validator", "--to", "1", "--partition", "0", "--yes");
+  assertMatch(one.stdout, /\nrepeats \d+ records, and publishes again what it has published for/);
+  assertEquals(await committed(kafka, names), { ...ends, 0: 1 });
+  assertEquals(await tablesOf(folder), { ...ends, 0: 1 });
+
+  const beyond = await groups("reset", "validator", "--to", "999", "--partition", "0", "--yes");
+  assertEquals(beyond.code, 1);
+  assertMatch(beyond.stderr, /orders\.raw\/0: no such offset: 999, and the log is from 0 to \d+/);
+  assertEquals(await committed(kafka, names), { ...ends, 0: 1 });
+});
+
+Deno.test("groups reset: tables and group each take the other's word", async () => {
+  const { kafka, names, folder, groups } = await freshPipeline();
+  await publishAll(kafka, names.topic("orders.raw"), orders(0, 30));
+  await workUntil(kafka, names, 30);
+  const before = await committed(kafka, names);
+
+  const unknown = await groups("reset", "validator", "--to", "tables", "--yes");
+  assertEquals(unknown.code, 1);
+  assertMatch(unknown.stderr, /orders\.raw\/0: the tables do not say where they are/);
+
+  const taken = await groups("reset", "validator", "--to", "committed", "--yes");
+  assertEquals(taken.code, 0, taken.stderr);
+  assertEquals([await tablesOf(folder), await committed(kafka, names)], [before, before]);
+
+  await deleteGroup(kafka, names, "validator");
+  const nothing = await groups("reset", "validator", "--to", "committed", "--yes");
+  assertMatch(nothing.stderr, /orders\.raw\/0: the group has committed nothing/);
+  const back = await groups("reset", "validator", "--to", "tables", "--yes");
+  assertEquals(back.code, 0, back.stderr);
+  assertEquals(await committed(kafka, names), before);
+});
+
+Deno.test("groups reset: analytics has no tables", async () => {
+  const { kafka, names, groups } = await freshPipeline();
+  await publishAll(kafka, names.topic("orders.validated"), orders(0, 6));
+  const { code, stdout } = await groups("reset", "analytics", "--to", "latest", "--yes");
+  assertEquals(code, 0);
+  assertMatch(stdout, /\nskips 6 records, on which nobody/);
+  const [group] = jsonOf(await groups("analytics", "--json"));
+  assertEquals([group.lagMessages, group.partitions.length], [0, 12]);
+});
+
+Deno.test("groups reset: changes nothing while there are members, and names them", async () => {
+  const { kafka, names, groups } = await freshPipeline();
+  const { processor, stop } = startValidator(broker.bootstrap, names, refuse);
+  try {
+    await until("it works", () => processor.notReady() === undefined);
+    const { code, stderr } = await groups("reset", "validator", "--to", "latest", "--yes");
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^groups: nothing was changed: .* has members, test-validator at 127\.0\.0\.1:/,
+    );
+    assertEquals(await committed(kafka, names), {});
+  } finally {
+    await stop();
+  }
+});
+
+Deno.test("groups reset: changes nothing without a yes", async () => {
+  const pipeline = await freshPipeline();
+  const { kafka, names, folder, groups } = pipeline;
+  await publishAll(kafka, names.topic("orders.raw"), orders(0, 30));
+  const no = await resetHere(
+    pipeline,
+    { service: "validator", to: "latest" },
+    () => Promise.resolve(false),
+  );
+  assertEquals([no.isDone, no.lines.at(-1)], [false, "nothing was changed"]);
+  const nobody = await groups("reset", "validator", "--to", "latest");
+  assertEquals(nobody.code, 1);
+  assertMatch(nobody.stdout, /skips 30 records/);
+  assertMatch(nobody.stderr, /^groups: nothing was changed: there is no terminal to ask at/);
+  assertEquals([await committed(kafka, names), await tablesOf(folder)], [{}, {}]);
+});
+
+Deno.test("groups reset: changes nothing where somebody works between question and answer", async () => {
+  const pipeline = await freshPipeline();
+  const { kafka, names, folder } = pipeline;
+  await publishAll(kafka, names.topic("orders.raw"), orders(0, 30));
+  const worked = async () => {
+    await workUntil(kafka, names, 30);
+    return true;
+  };
+  await assertRejects(
+    () => resetHere(pipeline, { service: "validator", to: "latest" }, worked),
+    Error,
+    "nothing was changed: somebody has committed an offset of",
+  );
+  const before = await committed(kafka, names);
+  assertEquals(await tablesOf(folder), {});
+
+  let stop = () => Promise.resolve();
+  const joined = async () => {
+    const member = startValidator(broker.bootstrap, names, refuse);
+    stop = member.stop;
+    await until("it works", () => member.processor.notReady() === undefined);
+    return true;
+  };
+  try {
+    await assertRejects(
+      () => resetHere(pipeline, { service: "validator", to: "earliest" }, joined),
+      Error,
+      "nothing was changed: validator has got members meanwhile",
+    );
+  } finally {
+    await stop();
+  }
+  assertEquals([await committed(kafka, names), await tablesOf(folder)], [before, {}]);
+});
+
+Deno.test("groups reset: what a dead member left open commits nothing afterwards", async () => {
+  const pipeline = await freshPipeline();
+  const { kafka, names } = pipeline;
+  const topic = names.topic("orders.raw");
+  await publishAll(kafka, topic, orders(0, 30));
+  const dead = await Producer.open(kafka, {
+    transactionalId: names.transactionalId("validator", "orders.raw", 0),
+    transactionTimeoutMs: 60_000,
+    deliveryTimeoutMs: 10_000,
+  });
+  try {
+    await dead.sendOffsets(names.group("validator"), [{ topic, partition: 0, offset: 5 }]);
+    const { isDone } = await resetHere(pipeline, { service: "validator", to: "earliest" });
+    assertEquals(isDone, true);
+    await assertRejects(() => dead.commit());
+    assertEquals(await committed(kafka, names), { 0: 0, 1: 0, 2: 0 });
+  } finally {
+    await dead.close();
+  }
+});
