@@ -6,6 +6,7 @@ import type { Logger } from "../runtime/log.ts";
 import { kafkaAccess, type processorSettings } from "../runtime/settings.ts";
 import { createProcessorMetrics } from "../stream/metrics.ts";
 import { createProcessor, type ProcessorOptions } from "../stream/processor.ts";
+import type { ServiceTables } from "../stream/takeover/takeover.ts";
 import { Names, type Processor } from "../topology.ts";
 
 /**
@@ -17,11 +18,13 @@ export async function runService(options: {
   service: Processor;
   config: Config<typeof processorSettings>;
   handlers: ProcessorOptions["handlers"];
+  /** Its own, which say how far it is. */
+  tables: ServiceTables;
   log: Logger;
   signal: AbortSignal;
   registry?: Registry;
 }): Promise<void> {
-  const { service, config, handlers, log, signal, registry = new Registry() } = options;
+  const { service, config, handlers, tables, log, signal, registry = new Registry() } = options;
   const processor = createProcessor({
     ...config,
     access: kafkaAccess(config),
@@ -29,6 +32,7 @@ export async function runService(options: {
     service,
     names: new Names(config.topicPrefix),
     handlers,
+    tables,
     log,
     metrics: createProcessorMetrics(registry),
   });

@@ -3,7 +3,7 @@
  * to it. A lane does one thing at a time; different lanes run side by side.
  */
 import type { TopicMessages } from "kafkajs";
-import type { PartitionWriter } from "./partition_writer.ts";
+import type { Taken } from "./takeover/takeover.ts";
 
 /**
  * How long a batch without any output may wait for its offset to be committed. Much of what a service
@@ -13,15 +13,17 @@ import type { PartitionWriter } from "./partition_writer.ts";
 const OFFSET_ONLY_COMMIT_MS = 1_000;
 
 export class Lane {
-  #writer: PartitionWriter | undefined;
+  #taken: Taken | undefined;
   #position: number | undefined;
+  /** The leader's epoch of the last record before the position; null where it is not known. */
+  #leaderEpoch: number | null = null;
   #committed: number | undefined;
   #uncommitted = false;
   #lastCommit = 0;
   #tail: Promise<unknown> = Promise.resolve();
 
-  /** @param open takes the partition over: fences its previous owner, reads its committed offset */
-  constructor(private readonly open: () => Promise<PartitionWriter>) {}
+  /** @param open takes the partition over */
+  constructor(private readonly open: () => Promise<Taken>) {}
 
   /** Runs `work` when everything before it has ended. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -43,29 +45,43 @@ export class Lane {
     return this.#committed;
   }
 
+  /** See `advance`; null while it is not open, or where it is not known. */
+  get leaderEpoch(): number | null {
+    return this.#leaderEpoch;
+  }
+
   /**
-   * The next offset to process; takes the partition over if that has not happened yet, and may then be
-   * lower than where the consumer is: the consumer must go back.
-   *
-   * A consumer that is ahead later on has stepped over control records, which nobody sees. Had
-   * somebody else worked on the partition meanwhile, our writer would be fenced and the next commit
-   * fail; so it is safe to follow.
-   *
-   * @param fetchedOffset where the consumer is: the answer when the group has committed nothing yet
+   * The next offset to process; takes the partition over if that has not happened yet. A consumer that
+   * is somewhere else has to come here.
    */
-  async position(fetchedOffset: number): Promise<number> {
-    if (this.#writer === undefined || this.#position === undefined) {
-      this.#writer = await this.open();
-      this.#position = this.#committed = this.#writer.start ?? fetchedOffset;
+  async position(): Promise<number> {
+    if (this.#taken === undefined || this.#position === undefined) {
+      this.#taken = await this.open();
+      this.#position = this.#committed = this.#taken.start;
+      this.#leaderEpoch = null;
       this.#lastCommit = performance.now();
-    } else if (fetchedOffset > this.#position) {
-      this.#position = fetchedOffset;
     }
     return this.#position;
   }
 
-  /** Publishes `outputs` and moves on to `nextOffset`. After an error the lane is closed. */
-  async advance(outputs: TopicMessages[], nextOffset: number): Promise<void> {
+  /** Between these offsets is nothing for us: control records, or aborted ones. */
+  stepOver(from: number, to: number): void {
+    if (this.#position === undefined || from > this.#position || to <= this.#position) return;
+    this.#position = to;
+    this.#leaderEpoch = null;
+  }
+
+  /**
+   * Publishes `outputs` and moves on to `nextOffset`. After an error the lane is closed.
+   *
+   * @param leaderEpoch of the last record below `nextOffset`; null where it is not known
+   */
+  async advance(
+    outputs: TopicMessages[],
+    nextOffset: number,
+    leaderEpoch: number | null = null,
+  ): Promise<void> {
+    this.#leaderEpoch = leaderEpoch;
     if (outputs.length > 0 || this.#isDue()) return await this.#commit(outputs, nextOffset);
     this.#position = nextOffset;
     this.#uncommitted = true;
@@ -84,9 +100,9 @@ export class Lane {
   }
 
   async #commit(outputs: TopicMessages[], nextOffset: number): Promise<void> {
-    if (!this.#writer) throw new TypeError("the lane is not open");
+    if (!this.#taken) throw new TypeError("the lane is not open");
     try {
-      await this.#writer.commit(outputs, nextOffset);
+      await this.#taken.commit(outputs, nextOffset, this.#leaderEpoch);
     } catch (error) {
       // At once, before anything else that waits for the lane: the writer is spent, and whether the
       // offset was committed only the next takeover will know.
@@ -100,10 +116,11 @@ export class Lane {
 
   /** Lets go of the partition; the next `position` takes it over anew. */
   async close(): Promise<void> {
-    const writer = this.#writer;
-    this.#writer = undefined;
+    const taken = this.#taken;
+    this.#taken = undefined;
     this.#position = undefined;
+    this.#leaderEpoch = null;
     this.#uncommitted = false;
-    await writer?.close();
+    await taken?.close();
   }
 }

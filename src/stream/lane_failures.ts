@@ -7,18 +7,21 @@
 import { Unavailable } from "../store/database.ts";
 import { explain } from "./client.ts";
 import { ProducerError } from "./producer/errors.ts";
+import { Resting } from "./takeover/takeover.ts";
 
 const QUIET_FAILURES = 4;
 /** After a failed transaction; each time twice as long as the time before. */
 const REST_MS = { first: 100, most: 3_000 };
-/** After a handler stayed Unavailable, which took its own attempts already. */
-const UNAVAILABLE_REST_MS = 3_000;
+/** After a handler stayed Unavailable, which took its own attempts already; or until a person decides. */
+const LONG_REST_MS = 3_000;
 
 interface Failures {
   /** In a row. */
   readonly count: number;
   /** For people; undefined while it is no news. */
   readonly why: string | undefined;
+  /** It was to be taken over, and there may be nothing to read. */
+  readonly inTakeover: boolean;
 }
 
 export class LaneFailures {
@@ -26,22 +29,29 @@ export class LaneFailures {
 
   /**
    * @param lane such as `orders.raw/3`
+   * @param during what was to be done
    * @returns how long it should rest, milliseconds
    */
-  add(lane: string, error: unknown): number {
+  add(lane: string, error: unknown, during: "batch" | "takeover" = "batch"): number {
     const count = (this.#byLane.get(lane)?.count ?? 0) + 1;
-    if (error instanceof Unavailable) {
-      this.#byLane.set(lane, { count, why: error.message });
-      return UNAVAILABLE_REST_MS;
+    const inTakeover = during === "takeover" || error instanceof Resting;
+    if (error instanceof Unavailable || error instanceof Resting) {
+      this.#byLane.set(lane, { count, why: error.message, inTakeover });
+      return LONG_REST_MS;
     }
     const hopeless = error instanceof ProducerError && error.remedy === "end";
     const isLate = error instanceof ProducerError && error.type === "DELIVERY_TIMEOUT";
     const why = hopeless || isLate || count > QUIET_FAILURES
       ? `${lane} does not get on: ${explain(error)}`
       : undefined;
-    this.#byLane.set(lane, { count, why });
+    this.#byLane.set(lane, { count, why, inTakeover });
     if (hopeless) return REST_MS.most;
     return Math.min(REST_MS.most, REST_MS.first * 2 ** (count - 1));
+  }
+
+  /** It was taken over: what kept it from that is over; what happens to a batch is another matter. */
+  taken(lane: string): void {
+    if (this.#byLane.get(lane)?.inTakeover) this.#byLane.delete(lane);
   }
 
   /** It works, or is somebody else's. */

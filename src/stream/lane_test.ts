@@ -1,15 +1,16 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { Lane } from "./lane.ts";
-import type { PartitionWriter } from "./partition_writer.ts";
+import type { Taken } from "./takeover/takeover.ts";
 
 /** A lane over writers that note what is asked of them; `start` is the group's committed offset. */
-function laneWith(start: number | undefined) {
+function laneWith(start: number) {
   const calls: string[] = [];
   const lane = new Lane(() => {
     calls.push("open");
-    const writer: PartitionWriter = {
+    const writer: Taken = {
       start,
+      topicId: null,
       commit: (outputs, nextOffset) => {
         calls.push(`commit ${outputs.length} ${nextOffset}`);
         return Promise.resolve();
@@ -26,24 +27,55 @@ function laneWith(start: number | undefined) {
 
 const output = [{ topic: "orders.validated", messages: [] }];
 
-Deno.test("Lane: starts where the group committed, or where the consumer is", async () => {
-  assertEquals(await laneWith(7).lane.position(3), 7);
-  assertEquals(await laneWith(undefined).lane.position(3), 3);
+Deno.test("Lane: starts where it was taken over", async () => {
+  const { lane, calls } = laneWith(7);
+  assertEquals(await lane.position(), 7);
+  assertEquals(await lane.position(), 7);
+  assertEquals(calls, ["open"]);
 });
 
-Deno.test("Lane: follows a consumer that stepped over control records", async () => {
+Deno.test("Lane: steps over control records, and over nothing that was not looked at", async () => {
   const { lane, calls } = laneWith(7);
-  assertEquals(await lane.position(8), 7);
-  assertEquals(await lane.position(8), 8);
-  assertEquals(await lane.position(6), 8);
+  lane.stepOver(7, 8);
+  assertEquals(await lane.position(), 7);
+  lane.stepOver(7, 8);
+  assertEquals(await lane.position(), 8);
+  lane.stepOver(9, 12);
+  lane.stepOver(5, 6);
+  assertEquals(await lane.position(), 8);
   await lane.advance(output, 12);
-  assertEquals(await lane.position(13), 13);
+  lane.stepOver(12, 13);
+  assertEquals(await lane.position(), 13);
   assertEquals(calls, ["open", "commit 1 12"]);
+});
+
+Deno.test("Lane: tells which leader's epoch a commit ends in, while it knows", async () => {
+  const epochs: (number | null)[] = [];
+  const lane = new Lane(() =>
+    Promise.resolve<Taken>({
+      start: 0,
+      topicId: null,
+      commit: (_, __, epoch) => Promise.resolve(void epochs.push(epoch)),
+      close: () => Promise.resolve(),
+    })
+  );
+  await lane.position();
+  await lane.advance(output, 5, 3);
+  await lane.advance([], 8, 4);
+  assertEquals(lane.leaderEpoch, 4);
+  await lane.flush({ force: true });
+  await lane.advance([], 9, 4);
+  lane.stepOver(9, 10);
+  await lane.flush({ force: true });
+  assertEquals(epochs, [3, 4, null]);
+  await lane.advance(output, 11, 5);
+  await lane.close();
+  assertEquals(lane.leaderEpoch, null);
 });
 
 Deno.test("Lane: commits outputs at once, offsets without output when flushed", async () => {
   const { lane, calls } = laneWith(0);
-  await lane.position(0);
+  await lane.position();
   await lane.advance(output, 5);
   await lane.advance([], 8);
   await lane.flush({ force: false });
@@ -51,12 +83,12 @@ Deno.test("Lane: commits outputs at once, offsets without output when flushed", 
   await lane.flush({ force: true });
   await lane.flush({ force: true });
   assertEquals(calls, ["open", "commit 1 5", "commit 0 8"]);
-  assertEquals(await lane.position(8), 8);
+  assertEquals(await lane.position(), 8);
 });
 
 Deno.test("Lane: an offset that waits goes with the next output", async () => {
   const { lane, calls } = laneWith(0);
-  await lane.position(0);
+  await lane.position();
   await lane.advance([], 3);
   await lane.advance(output, 5);
   await lane.flush({ force: true });
@@ -87,8 +119,9 @@ Deno.test("Lane: after a failed commit nothing that waited commits its offset", 
   const calls: string[] = [];
   const lane = new Lane(() => {
     calls.push("open");
-    return Promise.resolve<PartitionWriter>({
+    return Promise.resolve<Taken>({
       start: 0,
+      topicId: null,
       commit: (_, nextOffset) => {
         calls.push(`commit ${nextOffset}`);
         return Promise.reject(new Error("the broker is gone"));
@@ -96,13 +129,13 @@ Deno.test("Lane: after a failed commit nothing that waited commits its offset", 
       close: () => Promise.resolve(),
     });
   });
-  await lane.position(0);
+  await lane.position();
   const advancing = lane.exclusive(() => lane.advance(output, 5));
   const flushing = lane.exclusive(() => lane.flush({ force: true }));
   await assertRejects(() => advancing, Error, "the broker is gone");
   await flushing;
   assertEquals(calls, ["open", "commit 5"]);
-  assertEquals(await lane.position(3), 0);
+  assertEquals(await lane.position(), 0);
 });
 
 Deno.test("Lane: whichever commits fail, before or after they took effect, each message has its output once", async () => {
@@ -111,11 +144,12 @@ Deno.test("Lane: whichever commits fail, before or after they took effect, each 
   });
   const silent = fc.array(fc.boolean(), { minLength: 12, maxLength: 12 });
   await fc.assert(fc.asyncProperty(ends, silent, async (ends, silent) => {
-    let group: number | undefined;
+    let group = 0;
     const published: number[] = [];
     const lane = new Lane(() =>
-      Promise.resolve<PartitionWriter>({
+      Promise.resolve<Taken>({
         start: group,
+        topicId: null,
         commit: (outputs, nextOffset) => {
           const end = ends.shift() ?? "done";
           if (end !== "failed") {
@@ -130,7 +164,7 @@ Deno.test("Lane: whichever commits fail, before or after they took effect, each 
     // A consumer that goes on only behind what was done, in batches of two.
     let fetched = 0;
     while (fetched < silent.length) {
-      fetched = await lane.position(fetched);
+      fetched = await lane.position();
       const batch = [fetched, fetched + 1].filter((offset) => silent[offset] === false);
       const outputs = batch.map((offset) => ({
         topic: "orders.validated",
@@ -145,14 +179,15 @@ Deno.test("Lane: whichever commits fail, before or after they took effect, each 
 Deno.test("Lane.committed: where the group is, through a failed flush and the next takeover", async () => {
   let away = false;
   const lane = new Lane(() =>
-    Promise.resolve<PartitionWriter>({
+    Promise.resolve<Taken>({
       start: 4,
+      topicId: null,
       commit: () => away ? Promise.reject(new Error("the broker is gone")) : Promise.resolve(),
       close: () => Promise.resolve(),
     })
   );
   assertEquals(lane.committed, undefined);
-  await lane.position(0);
+  await lane.position();
   assertEquals(lane.committed, 4);
   await lane.advance(output, 6);
   await lane.advance([], 9);
@@ -160,6 +195,6 @@ Deno.test("Lane.committed: where the group is, through a failed flush and the ne
   away = true;
   await assertRejects(() => lane.flush({ force: true }), Error, "the broker is gone");
   assertEquals(lane.committed, 6);
-  await lane.position(9);
+  await lane.position();
   assertEquals(lane.committed, 4);
 });

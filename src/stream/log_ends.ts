@@ -2,6 +2,7 @@
 import { pause } from "../runtime/stop.ts";
 import { isKafkaError } from "./client.ts";
 import type { Cluster } from "./producer/cluster.ts";
+import type { TopicPartition } from "./producer/requests.ts";
 
 /** As long as it takes to notice that a broker is gone, and to let another one lead. */
 const LIMIT_MS = 15_000;
@@ -103,6 +104,22 @@ export async function logEndsByTopic(
         ] as const
       ),
     );
+  });
+}
+
+/** Of one partition alone. */
+export async function logEndOf(
+  cluster: Cluster,
+  { topic, partition }: TopicPartition,
+): Promise<LogEnd> {
+  return await withLeaders(cluster, async () => {
+    await partitionsOf(cluster, topic, { fresh: false });
+    const asked = new Map([[topic, [partition]]]);
+    const [first, end] = await Promise.all([
+      offsetsOf(cluster, asked, { fromBeginning: true }),
+      offsetsOf(cluster, asked, { fromBeginning: false }),
+    ]);
+    return { first: first(topic, partition), end: end(topic, partition) };
   });
 }
 

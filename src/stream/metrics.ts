@@ -45,5 +45,19 @@ export function createProcessorMetrics(registry: Registry) {
       help: "Partitions taken over again after a failed transaction",
       registers,
     }),
+    recordsLost: new Counter({
+      name: "orderflow_records_lost_total",
+      help:
+        "Offsets that are not in the log any more: deleted unread, or before the first start; " +
+        "or truncated after they were processed",
+      labelNames: ["topic", "why"],
+      registers,
+    }),
+    recreations: new Counter({
+      name: "orderflow_partitions_recreated_total",
+      help: "Input partitions whose topic was found deleted and created anew",
+      labelNames: ["topic"],
+      registers,
+    }),
   };
 }

@@ -22,6 +22,7 @@ import { clusterReady } from "./cluster_ready.ts";
 import type { EventOf, Handler } from "./message.ts";
 import type { ProcessorMetrics } from "./metrics.ts";
 import { Session } from "./session.ts";
+import type { ServiceTables } from "./takeover/takeover.ts";
 
 export const GUARANTEES = ["exactly_once", "at_least_once"] as const;
 export type Guarantee = typeof GUARANTEES[number];
@@ -34,6 +35,8 @@ export interface ProcessorOptions {
   readonly names: Names;
   /** One for each topic that the topology says the service reads. */
   readonly handlers: { readonly [T in Topic]?: Handler<EventOf<T>> };
+  /** Absent: the service keeps none, and goes where its group is. */
+  readonly tables?: ServiceTables;
   readonly guarantee: Guarantee;
   /** How long the group waits for a member that says nothing. */
   readonly sessionTimeoutMs: number;
@@ -45,6 +48,8 @@ export interface ProcessorOptions {
   readonly drainTimeoutMs: number;
   /** How long the cluster may take for an answer; as createClient has it unless said. */
   readonly requestTimeoutMs?: number;
+  /** How often the topics' ids are compared while nothing gives a reason to: 30,000 unless said. */
+  readonly topicCheckMs?: number;
   readonly log: Logger;
   readonly metrics: ProcessorMetrics;
 }

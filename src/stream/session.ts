@@ -14,9 +14,14 @@ import { watchHeartbeats } from "./heartbeats.ts";
 import { MAX_PART_BYTES } from "./in_parts.ts";
 import { Lane } from "./lane.ts";
 import { LaneFailures } from "./lane_failures.ts";
+import { onOffsetOutOfRange } from "./mends/consumer.ts";
 import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
 import { createStableOffsets, type StableOffsets } from "./stable_offsets.ts";
 import type { ProcessorOptions } from "./processor.ts";
+import type { TopicPartition } from "./producer/requests.ts";
+import { createLogStates, type LogStates } from "./takeover/log_states.ts";
+import { NotTaken, Resting, type Taken, takeOver } from "./takeover/takeover.ts";
+import { TopicWatch } from "./takeover/topic_watch.ts";
 import { transform } from "./transform.ts";
 
 /** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
@@ -31,6 +36,13 @@ const FETCH_WAIT_MS = 50;
 const FETCH_MIN_BYTES = 64 * 1024;
 
 const MAX_LANES_AT_WORK = 64;
+
+/**
+ * A topic that is deleted and created anew says so to whoever fetches in between. After a pause as long
+ * as this nobody may have.
+ */
+const MAX_FETCH_GAP_MS = 500;
+const TOPIC_CHECK_MS = 30_000;
 
 /** Answers to a heartbeat after which kafkajs joins the group anew. */
 const LOST_MEMBERSHIP = new Set([
@@ -54,6 +66,8 @@ export class Session {
   readonly #group: string;
   readonly #consumer: Consumer;
   readonly #offsets: StableOffsets;
+  readonly #logs: LogStates;
+  readonly #watch: TopicWatch;
   readonly #heartbeatMs: number;
   readonly #assigner = createAssigner();
   /** That another application leads the group; undefined while none does. */
@@ -74,6 +88,8 @@ export class Session {
     this.#group = options.names.group(options.service);
     this.#topicByName = new Map(topics.map((topic) => [options.names.topic(topic), topic]));
     this.#offsets = createStableOffsets(kafka, this.#group);
+    this.#logs = createLogStates(kafka);
+    this.#watch = new TopicWatch(this.#logs, (inputs) => this.#takeAnew(inputs));
     this.#heartbeatMs = Math.floor(options.sessionTimeoutMs / 5);
     this.#consumer = kafka.consumer({
       groupId: this.#group,
@@ -111,6 +127,7 @@ export class Session {
       ({ payload }) => this.#onAssignment(payload.memberAssignment),
     );
     consumer.on(consumer.events.REBALANCING, () => this.options.metrics.rebalances.inc());
+    this.#watchFetches();
     const stopWatching = watchHeartbeats(consumer, this.#heartbeatMs, {
       onSilence: (reason) => {
         this.#silence = reason;
@@ -131,6 +148,11 @@ export class Session {
       log: this.options.log,
     });
     const flushing = setInterval(() => void this.#flush({ force: false }), 500);
+    const checking = setInterval(() => {
+      this.#watch.doubt();
+      // Whoever has a batch in hand asks again, and says why not.
+      this.#watch.settled().catch(() => {});
+    }, this.options.topicCheckMs ?? TOPIC_CHECK_MS);
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: [...this.#topicByName.keys()], fromBeginning: true });
@@ -146,6 +168,7 @@ export class Session {
       return { error, fatal: isBug(error) };
     } finally {
       clearInterval(flushing);
+      clearInterval(checking);
       stopWatching();
       stopLooking();
       await this.#stop();
@@ -160,7 +183,11 @@ export class Session {
       await this.#flush({ force: true });
       await this.#consumer.stop();
       await this.#closeLanes();
-      await Promise.allSettled([this.#consumer.disconnect(), this.#offsets.close()]);
+      await Promise.allSettled([
+        this.#consumer.disconnect(),
+        this.#offsets.close(),
+        this.#logs.close(),
+      ]);
     })();
     // kafkajs#1074: disconnecting while the group rebalances can hang.
     if (!await settlesWithin(drained, this.options.drainTimeoutMs)) {
@@ -170,9 +197,33 @@ export class Session {
     }
   }
 
+  /** What the consumer tells of its position, beside the batches. */
+  #watchFetches(): void {
+    const { events } = this.#consumer;
+    // Of control records and aborted ones alone there is no batch for us.
+    this.#consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
+      if (payload.batchSize > 0) return;
+      const last = Number(payload.lastOffset);
+      const first = Number(payload.firstOffset ?? last);
+      this.#lanes.get(nameOf(payload))?.stepOver(first, last + 1);
+    });
+    const fetchedAt = new Map<number, number>();
+    this.#consumer.on(events.FETCH_START, ({ payload }) => {
+      const { nodeId } = payload;
+      const now = performance.now();
+      if (now - (fetchedAt.get(nodeId) ?? now) > MAX_FETCH_GAP_MS) this.#watch.doubt();
+      fetchedAt.set(nodeId, now);
+    });
+    onOffsetOutOfRange(this.#consumer, (place) => {
+      this.#pause(place);
+      void this.#takeAnew([nameOf(place)]);
+    });
+  }
+
   #onAssignment(assignment: Record<string, number[]>): void {
     this.#assigner.owns(assignment);
     this.#handover = new AbortController();
+    this.#watch.doubt();
     if (this.#stopping) this.#handover.abort();
     const mine = new Set(
       Object.entries(assignment).flatMap(([topic, partitions]) =>
@@ -184,6 +235,7 @@ export class Session {
       if (mine.has(name)) continue;
       this.#lanes.delete(name);
       this.#failures.clear(name);
+      this.#watch.released(name);
       void lane.exclusive(() => lane.close());
     }
     const list = Object.entries(assignment)
@@ -192,7 +244,46 @@ export class Session {
     this.options.log.info(
       `assigned ${mine.size} partitions${mine.size ? `: ${list.join("; ")}` : ""}`,
     );
-    this.#report();
+    // At once, not when the first message comes: where the group is ahead, none may ever come.
+    const handover = this.#handover.signal;
+    void Promise.all([...mine].map((name) => this.#takeOver(placeOf(name), handover)))
+      .then(() => handover.aborted || this.#report());
+  }
+
+  /** Takes a partition over, if that has not happened yet, and lets the consumer read on from there. */
+  async #takeOver(place: TopicPartition, handover: AbortSignal): Promise<void> {
+    if (handover.aborted) return;
+    const lane = this.#laneOf(place.topic, place.partition);
+    try {
+      const position = await lane.exclusive(() => lane.position());
+      if (handover.aborted) return;
+      this.#failures.taken(nameOf(place));
+      this.#consumer.seek({ ...place, offset: String(position) });
+      this.#consumer.resume([{ topic: place.topic, partitions: [place.partition] }]);
+    } catch (error) {
+      this.#onFailure(error, place, handover, "takeover");
+    }
+  }
+
+  /** Their logs are not what they were when they were taken over. */
+  async #takeAnew(names: readonly string[]): Promise<void> {
+    const handover = this.#handover.signal;
+    const lanes = names.flatMap((name) => {
+      const lane = this.#lanes.get(name);
+      return lane ? [{ name, lane }] : [];
+    });
+    await Promise.all(lanes.map(({ lane }) => lane.exclusive(() => lane.close())));
+    for (const { name } of lanes) void this.#retake(placeOf(name), handover);
+  }
+
+  /** As `#takeOver`, and says how it went. */
+  async #retake(place: TopicPartition, handover: AbortSignal): Promise<void> {
+    await this.#takeOver(place, handover);
+    if (!handover.aborted) this.#report();
+  }
+
+  #pause({ topic, partition }: TopicPartition): void {
+    this.#consumer.pause([{ topic, partitions: [partition] }]);
   }
 
   async #onBatch(payload: EachBatchPayload): Promise<void> {
@@ -205,9 +296,10 @@ export class Session {
       this.options.sessionTimeoutMs / 10,
     );
     try {
+      await this.#watch.settled();
       await lane.exclusive(() => this.#process(lane, payload, handover));
     } catch (error) {
-      this.#onFailure(error, payload, handover);
+      this.#onFailure(error, batch, handover, "batch");
     } finally {
       clearInterval(beat);
     }
@@ -228,10 +320,22 @@ export class Session {
     const name = nameOf({ topic: topicName, partition });
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = new Lane(() => this.#openWriter(topicName, partition));
+      lane = new Lane(() => this.#open(topicName, partition));
       this.#lanes.set(name, lane);
     }
     return lane;
+  }
+
+  async #open(topicName: string, partition: number): Promise<Taken> {
+    const topic = this.#topicOf(topicName);
+    const input = { topic, topicName, partition };
+    const taken = await takeOver(input, () => this.#openWriter(topicName, partition), {
+      ...this.options,
+      group: this.#group,
+      logs: this.#logs,
+    });
+    this.#watch.taken(nameOf({ topic: topicName, partition }), topicName, taken.topicId);
+    return taken;
   }
 
   #openWriter(topicName: string, partition: number) {
@@ -266,21 +370,28 @@ export class Session {
     const { maxBatch, metrics } = this.options;
     const goOn = () => isRunning() && !isStale() && !handover.aborted;
     if (!goOn()) return;
-    const fetchedOffset = Number((batch as Batch & { fetchedOffset: string }).fetchedOffset);
-    const position = await lane.position(fetchedOffset);
-    if (position < fetchedOffset) {
-      this.#consumer.seek({
-        topic: batch.topic,
-        partition: batch.partition,
-        offset: String(position),
-      });
-      return;
+    const { fetchedOffset, rawMessages } = batch as FetchedBatch;
+    const from = Number(fetchedOffset);
+    let position = await lane.position();
+    const ofLane = () => batch.messages.filter(({ offset }) => Number(offset) >= position);
+    const epoch = epochOf(ofLane()[0]);
+    if (epoch !== null && lane.leaderEpoch !== null && epoch !== lane.leaderEpoch) {
+      // Another leader wrote it, whose log may lack what was read last: looked at in a takeover.
+      await lane.close();
+      position = await lane.position();
     }
-    const messages = batch.messages.filter(({ offset }) => Number(offset) >= position);
-    if (messages.length === 0) return resolveOffset(batch.lastOffset());
-    for (let from = 0; from < messages.length && goOn(); from += maxBatch) {
-      const chunk = messages.slice(from, from + maxBatch);
-      const isLast = from + maxBatch >= messages.length;
+    if (position < from) {
+      const { topic, partition } = batch;
+      return this.#consumer.seek({ topic, partition, offset: String(position) });
+    }
+    const messages = ofLane();
+    if (messages.length === 0) {
+      lane.stepOver(from, Number(batch.lastOffset()) + 1);
+      return resolveOffset(batch.lastOffset());
+    }
+    for (let done = 0; done < messages.length && goOn(); done += maxBatch) {
+      const chunk = messages.slice(done, done + maxBatch);
+      const isLast = done + maxBatch >= messages.length;
       const lastOffset = chunk.at(-1)!.offset;
       // After the last message may come a control record, which nobody sees: step over it, too.
       const nextOffset = Number(isLast ? batch.lastOffset() : lastOffset) + 1;
@@ -291,7 +402,8 @@ export class Session {
         partition: batch.partition,
         messages: chunk,
       }, handover);
-      await lane.advance(outputs, nextOffset);
+      const last = isLast ? rawMessages.at(-1) : chunk.at(-1);
+      await lane.advance(outputs, nextOffset, epochOf(last));
       stopTimer();
       metrics.messages.inc({ topic: this.#topicOf(batch.topic) }, chunk.length);
       resolveOffset(lastOffset);
@@ -302,24 +414,26 @@ export class Session {
 
   #onFailure(
     error: unknown,
-    { batch, pause: pausePartition }: EachBatchPayload,
+    { topic, partition }: TopicPartition,
     handover: AbortSignal,
+    during: "batch" | "takeover",
   ): void {
     const { log, metrics } = this.options;
     const unavailable = error instanceof Unavailable;
-    if (!unavailable && !isKafkaError(error)) {
+    if (!unavailable && !(error instanceof NotTaken) && !isKafkaError(error)) {
       this.#crash({ error, fatal: true });
       return;
     }
-    if (!unavailable) metrics.laneRestarts.inc();
+    if (!unavailable && !(error instanceof Resting)) metrics.laneRestarts.inc();
     if (handover.aborted) return;
-    const name = nameOf(batch);
-    const restMs = this.#failures.add(name, error);
+    const place = { topic, partition };
+    const name = nameOf(place);
+    const restMs = this.#failures.add(name, error, during);
     if (this.#failures.why) this.#report();
     log.debug(`${name}: ${explain(error)}; taking it over again`);
     // It alone rests; the other lanes go on.
-    const resume = pausePartition();
-    void pause(restMs, handover).then(resume);
+    this.#pause(place);
+    void pause(restMs, handover).then(() => this.#retake(place, handover));
   }
 
   /** A lane that commits nothing gets on without the coordinator; the service does not. */
@@ -343,14 +457,33 @@ export class Session {
 
   /** Lets the consumer fetch again what its lane has not committed. */
   #goBack(name: string, { committed }: Lane): void {
-    const [topic, partition] = name.split("/") as [string, string];
-    this.#consumer.seek({ topic, partition: Number(partition), offset: String(committed) });
+    this.#consumer.seek({ ...placeOf(name), offset: String(committed) });
   }
 
   async #closeLanes(): Promise<void> {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.exclusive(() => lane.close())));
     this.#lanes.clear();
   }
+}
+
+/** With what is used of kafkajs's own batch. */
+type FetchedBatch = Batch & {
+  /** The offset that was asked for. */
+  readonly fetchedOffset: string;
+  /** Control records included. */
+  readonly rawMessages: readonly unknown[];
+};
+
+/** The epoch of the leader that wrote a record; null where the log does not tell. */
+function epochOf(record: unknown): number | null {
+  const { batchContext } = (record ?? {}) as { batchContext?: { partitionLeaderEpoch?: number } };
+  return batchContext?.partitionLeaderEpoch ?? null;
+}
+
+/** Which partition a lane is of. */
+function placeOf(name: string): TopicPartition {
+  const [topic, partition] = name.split("/") as [string, string];
+  return { topic, partition: Number(partition) };
 }
 
 /** A lane's name. */

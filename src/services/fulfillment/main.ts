@@ -2,6 +2,7 @@
 import { runProgram } from "../../runtime/program.ts";
 import { loginIsWhole, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
+import { positions } from "../../store/positions.ts";
 import { runService } from "../service.ts";
 import { createFulfillmentHandlers } from "./handle.ts";
 import { joins } from "./store.ts";
@@ -14,14 +15,15 @@ Deno.exit(
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
       const database = await whenAvailable(
-        () => openDatabase({ ...place, owner: "fulfillment", tables: [joins] }),
+        () => openDatabase({ ...place, owner: "fulfillment", tables: [joins, positions] }),
         signal,
         (reason) => log.warn(reason),
       );
       if (!database) return;
       const handlers = createFulfillmentHandlers({ database, now: Date.now });
+      const tables = { database, work: [joins] };
       try {
-        await runService({ service: "fulfillment", config, handlers, log, signal });
+        await runService({ service: "fulfillment", config, handlers, tables, log, signal });
       } finally {
         await database.close();
       }

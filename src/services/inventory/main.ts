@@ -2,9 +2,10 @@
 import { runProgram } from "../../runtime/program.ts";
 import { loginIsWhole, processorSettings, transactionFitsSession } from "../../runtime/settings.ts";
 import { openDatabase, whenAvailable } from "../../store/open.ts";
+import { positions } from "../../store/positions.ts";
 import { runService } from "../service.ts";
 import { createInventoryHandlers } from "./handle.ts";
-import { inventoryTables } from "./store.ts";
+import { inventoryTables, reservations } from "./store.ts";
 
 Deno.exit(
   await runProgram({
@@ -14,14 +15,16 @@ Deno.exit(
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
       const database = await whenAvailable(
-        () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
+        () =>
+          openDatabase({ ...place, owner: "inventory", tables: [...inventoryTables, positions] }),
         signal,
         (reason) => log.warn(reason),
       );
       if (!database) return;
       const handlers = createInventoryHandlers({ database, now: Date.now });
+      const tables = { database, work: [reservations] };
       try {
-        await runService({ service: "inventory", config, handlers, log, signal });
+        await runService({ service: "inventory", config, handlers, tables, log, signal });
       } finally {
         await database.close();
       }

@@ -2,6 +2,7 @@
 import { runProgram } from "../../runtime/program.ts";
 import { loginIsWhole, transactionFitsSession } from "../../runtime/settings.ts";
 import { openDatabase, withBoth } from "../../store/open.ts";
+import { positions } from "../../store/positions.ts";
 import { runService } from "../service.ts";
 import { createGatewayClient } from "./client.ts";
 import { settings, timeoutFitsLatency } from "./config.ts";
@@ -18,7 +19,7 @@ Deno.exit(
     async run({ config, log, signal }) {
       const place = { url: config.databaseUrl, directory: config.dataDir };
       await withBoth(
-        () => openDatabase({ ...place, owner: "payment", tables: [payments] }),
+        () => openDatabase({ ...place, owner: "payment", tables: [payments, positions] }),
         () => openDatabase({ ...place, owner: "gateway", tables: [charges, refunds] }),
         { signal, onWait: (reason) => log.warn(reason) },
         async (database, ledger) => {
@@ -31,7 +32,8 @@ Deno.exit(
                 : log.warn("the payment gateway does not answer; trying again every now and then"),
           );
           const handlers = createPaymentHandlers({ database, gateway, now: Date.now });
-          await runService({ service: "payment", config, handlers, log, signal });
+          const tables = { database, work: [payments] };
+          await runService({ service: "payment", config, handlers, tables, log, signal });
         },
       );
     },

@@ -3,6 +3,7 @@ import { runProgram } from "../../runtime/program.ts";
 import { loginIsWhole, transactionFitsSession } from "../../runtime/settings.ts";
 import { catalogReady, openCatalog } from "../../store/catalog.ts";
 import { openDatabase, withBoth } from "../../store/open.ts";
+import { positions } from "../../store/positions.ts";
 import { runService } from "../service.ts";
 import { createCatalogCache } from "./catalog_cache.ts";
 import { settings } from "./config.ts";
@@ -18,7 +19,7 @@ Deno.exit(
       const place = { url: config.databaseUrl, directory: config.dataDir };
       const onWait = (reason: string) => log.warn(reason);
       await withBoth(
-        () => openDatabase({ ...place, owner: "validator", tables: [seenOrders] }),
+        () => openDatabase({ ...place, owner: "validator", tables: [seenOrders, positions] }),
         () => openCatalog(place),
         { signal, onWait },
         async (database, catalog) => {
@@ -33,6 +34,7 @@ Deno.exit(
             service: "validator",
             config,
             handlers: { "orders.raw": handler },
+            tables: { database, work: [seenOrders] },
             log,
             signal,
           });

@@ -1,5 +1,7 @@
 /** Members of consumer groups, whose leaders and coordinators move. */
+import type { Consumer } from "kafkajs";
 import { type AbortedTransaction, type Fetched, withoutAborted } from "../committed.ts";
+import type { TopicPartition } from "../producer/requests.ts";
 import { replaceModule, require } from "./modules.ts";
 
 /**
@@ -144,44 +146,41 @@ async function findCoordinator(group: ConsumerGroup): Promise<void> {
 }
 
 interface OffsetManager {
-  resolvedOffsets: Record<string, Record<number, string>>;
-  cluster: {
-    fetchTopicsOffset(
-      topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
-    ): Promise<{ partitions: { offset: string }[] }[]>;
-  };
-  nextOffset(topic: string, partition: number): { toString(): string };
-  setDefaultOffset(place: { topic: string; partition: number }): Promise<void>;
+  instrumentationEmitter: { emit(event: string, payload: TopicPartition): void };
+  setDefaultOffset(place: TopicPartition): Promise<void>;
 }
+
+/** One of kafkajs's instrumentation events, which we add to them. */
+const OUT_OF_RANGE = "consumer.offset_out_of_range";
 
 /**
  * Of a position outside the log kafkajs commits "the beginning" for the group, outside every
- * transaction, and reads everything once more. What was deleted before it was read is passed over; a
- * position behind the log's end is a log that lost records, or is another one: that is told, and
- * nobody reads on.
+ * transaction, and reads everything once more. Where to go on is decided by those who know what was
+ * processed: they are told, and pause the partition meanwhile.
  */
 export function mendOffsetReset(): void {
+  const { events } = require("kafkajs/src/consumer/instrumentationEvents.js") as {
+    events: Record<string, string>;
+  };
+  events.OFFSET_OUT_OF_RANGE = OUT_OF_RANGE;
   const { prototype } = require("kafkajs/src/consumer/offsetManager/index.js") as {
     prototype: OffsetManager;
   };
-  const { KafkaJSNonRetriableError } = require("kafkajs/src/errors.js");
   prototype.setDefaultOffset = async function ({ topic, partition }) {
-    const ask = async (fromBeginning: boolean) => {
-      const request = { topic, partitions: [{ partition }], fromBeginning };
-      const [answer] = await this.cluster.fetchTopicsOffset([request]);
-      const offset = answer?.partitions[0]?.offset;
-      return offset === undefined ? undefined : Number(offset);
-    };
-    const position = Number(this.nextOffset(topic, partition).toString());
-    const [first, end] = await Promise.all([ask(true), ask(false)]);
-    // Nobody to ask at the moment, or the leader has changed since: the next fetch asks again.
-    if (first === undefined || end === undefined || (first <= position && position <= end)) return;
-    if (position > end) {
-      throw new KafkaJSNonRetriableError(
-        `the next offset of ${topic}/${partition} is ${position}, but its log ends at ${end}: it ` +
-          "has lost records, or was made anew",
-      );
-    }
-    this.resolvedOffsets[topic]![partition] = String(first);
+    this.instrumentationEmitter.emit(OUT_OF_RANGE, { topic, partition });
+    // Where nobody has paused it, the next fetch asks again.
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   };
+}
+
+/** Tells `listener` each time that the consumer fetched a partition at an offset outside its log. */
+export function onOffsetOutOfRange(
+  consumer: Consumer,
+  listener: (place: TopicPartition) => void,
+): void {
+  const on = consumer.on as (
+    event: string,
+    listener: (event: { payload: TopicPartition }) => void,
+  ) => void;
+  on(OUT_OF_RANGE, ({ payload }) => listener(payload));
 }

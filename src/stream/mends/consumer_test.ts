@@ -6,6 +6,7 @@ import { apiVersionsAnswer } from "../testing/answers.ts";
 import { ScriptedBroker } from "../testing/scripted_broker.ts";
 import { createClient } from "../client.ts";
 import { createCluster } from "../producer/cluster.ts";
+import { onOffsetOutOfRange } from "./consumer.ts";
 import { require } from "./modules.ts";
 
 const errors = require("kafkajs/src/errors.js");
@@ -55,17 +56,14 @@ interface World {
   /** Who is found, and after how many look-ups that fail. */
   next?: Coordinator;
   failedLookups?: number;
-  /** Where the member's partition is read, begins and ends; no ends: nobody to ask. */
+  /** Where the member's partition is read. */
   position?: number;
-  first?: number;
-  end?: number;
-  askFails?: Error;
 }
 
 /** A member of a group that owns partition 0 of `orders.raw`. */
 function member(present: Coordinator, world: World = {}) {
-  const { next = present, failedLookups = 0, position = 5, first, end, askFails } = world;
-  const seen = { refreshes: 0, joins: 0, lookups: 0 };
+  const { next = present, failedLookups = 0, position = 5 } = world;
+  const seen = { refreshes: 0, joins: 0, lookups: 0, told: [] as unknown[] };
   const cluster = {
     refreshMetadata: () => Promise.resolve(void seen.refreshes++),
     findGroupCoordinator: () =>
@@ -74,15 +72,13 @@ function member(present: Coordinator, world: World = {}) {
         : Promise.resolve(next),
     committedOffsets: () => ({ "orders.raw": {} }),
     defaultOffset: () => -2,
-    fetchTopicsOffset: ([{ fromBeginning }]: [{ fromBeginning: boolean }]) => {
-      if (askFails) return Promise.reject(askFails);
-      const offset = fromBeginning ? first : end;
-      return Promise.resolve(
-        offset === undefined ? [] : [{ partitions: [{ partition: 0, offset: String(offset) }] }],
-      );
+  };
+  const instrumentationEmitter = {
+    emit: (event: string, payload: unknown) => {
+      if (event === "consumer.offset_out_of_range") seen.told.push(payload);
     },
   };
-  const common = { groupId: "a-group", cluster, instrumentationEmitter: { emit() {} } };
+  const common = { groupId: "a-group", cluster, instrumentationEmitter };
   const group = new NewConsumerGroup({
     ...common,
     logger: quiet,
@@ -135,35 +131,19 @@ const outOfRange = () =>
     }),
   );
 
-for (
-  const { what, world, goesOnAt, refused } of [
-    { what: "before the log", world: { position: 5, first: 8, end: 20 }, goesOnAt: "8" },
-    { what: "within it by now", world: { position: 9, first: 8, end: 20 }, goesOnAt: "9" },
-    { what: "at its end", world: { position: 20, first: 8, end: 20 }, goesOnAt: "20" },
-    {
-      what: "behind it",
-      world: { position: 30, first: 8, end: 20 },
-      goesOnAt: "30",
-      refused: "the next offset of orders.raw/0 is 30, but its log ends at 20",
-    },
-    { what: "of which nobody knows the log", world: { position: 5 }, goesOnAt: "5" },
-    {
-      what: "whose leader moves meanwhile",
-      world: { position: 5, askFails: createErrorFromCode(6) },
-      goesOnAt: "5",
-    },
-  ]
-) {
-  Deno.test(`mendOffsetReset: a position ${what}: nothing is committed, ${refused ? "and it is told" : `it goes on at ${goesOnAt}`}`, async () => {
-    const present = new Coordinator();
-    const { group } = member(present, world);
-    const recovered = group.recoverFromFetch(outOfRange());
-    if (refused) await assertRejects(() => recovered, errors.KafkaJSNonRetriableError, refused);
-    else await recovered;
-    assertEquals(String(group.offsetManager.nextOffset("orders.raw", 0)), goesOnAt);
-    assertEquals(present.commits, 0);
-  });
-}
+Deno.test("mendOffsetReset: nothing is committed, the position stays, and it is told", async () => {
+  const present = new Coordinator();
+  const { group, seen } = member(present, { position: 30 });
+  await group.recoverFromFetch(outOfRange());
+  assertEquals(String(group.offsetManager.nextOffset("orders.raw", 0)), "30");
+  assertEquals(present.commits, 0);
+  assertEquals(seen.told, [{ topic: "orders.raw", partition: 0 }]);
+});
+
+Deno.test("onOffsetOutOfRange: a consumer takes listeners for it", () => {
+  const consumer = createClient({ brokers: ["127.0.0.1:1"] }, "test").consumer({ groupId: "a" });
+  onOffsetOutOfRange(consumer, () => {});
+});
 
 const ENDPOINT = { host: "127.0.0.1", port: 1 };
 const PASSING: Record<string, Error> = {
@@ -187,7 +167,7 @@ for (const [what, error] of Object.entries(PASSING)) {
   Deno.test(`mendFetchRecovery: ${what}: who leads is asked, and nobody joins the group anew`, async () => {
     const { group, seen } = member(new Coordinator());
     await group.recoverFromFetch(error);
-    assertEquals(seen, { refreshes: 1, joins: 0, lookups: 0 });
+    assertEquals(seen, { refreshes: 1, joins: 0, lookups: 0, told: [] });
   });
 }
 

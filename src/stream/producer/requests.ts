@@ -11,7 +11,7 @@ import type { WireRequest } from "./cluster.ts";
 const require = createRequire(import.meta.url);
 
 /** What is used of kafkajs's Encoder; it grows as it is written to. */
-interface Encoder {
+export interface Encoder {
   writeInt16(value: number): Encoder;
   writeInt32(value: number): Encoder;
   writeInt64(value: bigint | number | string): Encoder;
@@ -24,7 +24,8 @@ interface Encoder {
 }
 const NewEncoder: new (sizeBytes?: number) => Encoder = require("kafkajs/src/protocol/encoder.js");
 
-interface Decoder {
+export interface Decoder {
+  readBoolean(): boolean;
   readInt16(): number;
   readInt32(): number;
   readInt64(): bigint;
@@ -156,7 +157,8 @@ export function endTxnRequest(
   }, readCode);
 }
 
-const NO_TAGS = 0;
+/** What a flexible request's header and each of its structures end in. */
+export const NO_TAGS = 0;
 
 /**
  * A group's committed offset of one partition; -1 when there is none.
@@ -220,7 +222,8 @@ interface Decoded<Answer> {
   readonly clientSideThrottleTime: number;
 }
 
-function wire<Answer>(
+/** @param apiKey https://kafka.apache.org/protocol#protocol_api_keys */
+export function wire<Answer>(
   apiName: string,
   apiKey: number,
   apiVersion: number,

@@ -1,0 +1,55 @@
+/** Whether the topics that are read are still those whose partitions were taken over. */
+import { type LogStates, TopicUnknown } from "./log_states.ts";
+
+export class TopicWatch {
+  /** By input, the topic that it was taken over of. */
+  readonly #taken = new Map<string, { readonly topic: string; readonly id: string }>();
+  #compared: Promise<void> | undefined;
+
+  /** @param onRecreated told the inputs whose topic was deleted and created anew */
+  constructor(
+    private readonly logs: Pick<LogStates, "topicIds">,
+    private readonly onRecreated: (inputs: readonly string[]) => Promise<void>,
+  ) {}
+
+  /** @param id null where the brokers do not tell it: nothing is compared then */
+  taken(input: string, topic: string, id: string | null): void {
+    if (id === null) this.#taken.delete(input);
+    else this.#taken.set(input, { topic, id });
+  }
+
+  released(input: string): void {
+    this.#taken.delete(input);
+  }
+
+  /** Something may have happened to a topic: they are compared before anybody goes on. */
+  doubt(): void {
+    this.#compared = undefined;
+  }
+
+  /**
+   * Compares, once for each doubt. When it resolves, those that were created anew have been told of.
+   *
+   * @throws no broker answers, or a topic is not there
+   */
+  async settled(): Promise<void> {
+    const comparing = this.#compared ??= this.#compare();
+    try {
+      await comparing;
+    } catch (error) {
+      if (this.#compared === comparing) this.#compared = undefined;
+      throw error;
+    }
+  }
+
+  async #compare(): Promise<void> {
+    const topics = new Set([...this.#taken.values()].map(({ topic }) => topic));
+    if (topics.size === 0) return;
+    const ids = await this.logs.topicIds([...topics]);
+    if (!ids) return;
+    for (const topic of topics) if (!ids.has(topic)) throw new TopicUnknown(topic);
+    const recreated = [...this.#taken].filter(([, { topic, id }]) => ids.get(topic) !== id);
+    for (const [input] of recreated) this.#taken.delete(input);
+    if (recreated.length > 0) await this.onRecreated(recreated.map(([input]) => input));
+  }
+}
