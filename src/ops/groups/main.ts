@@ -114,7 +114,7 @@ async function reset(
   const database = hasTables
     ? await openDatabase({ url, directory, owner: service, tables: [positions] })
     : undefined;
-  const tablesAt = url ? "in PostgreSQL" : `in ${directory}/${service}.db`;
+  const tablesIn = url ? "in PostgreSQL" : `in ${directory}/${service}.db`;
   const confirm = () => {
     if (yes) return Promise.resolve(true);
     if (!Deno.stdin.isTerminal()) return Promise.resolve(undefined);
@@ -126,7 +126,7 @@ async function reset(
       config,
       "groups",
       signal,
-      (log) => resetGroup(log, request, { database, tablesAt, print, confirm, signal }),
+      (log) => resetGroup(log, request, { database, tablesIn, print, confirm, signal }),
     );
     return isDone ? 0 : 1;
   } finally {

@@ -18,8 +18,10 @@ export interface Input {
   readonly end: number;
   /** What the group has committed; undefined for nothing. */
   readonly committed: number | undefined;
-  /** Where the service's tables are; undefined where they do not say. */
+  /** Where the service's tables are; undefined where they say nothing of this log. */
   readonly tables: number | undefined;
+  /** Why they say nothing of it. */
+  readonly otherLog?: string | undefined;
   /** Where the service's outputs end; there when that is wanted. */
   readonly published?: Published | undefined;
 }
@@ -66,7 +68,7 @@ function targetOf(input: Input, target: Target): number | string {
       return committed ?? "the group has committed nothing: choose another --to";
     case "tables":
       return tables === undefined
-        ? "the tables do not say where they are: choose another --to"
+        ? `${input.otherLog ?? "the tables do not say where they are"}: choose another --to`
         : within(tables, input, "the tables are at");
     default:
       return within(target, { first, end }, "no such offset:");

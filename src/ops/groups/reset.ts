@@ -8,11 +8,18 @@
  */
 import { Failure } from "../../runtime/program.ts";
 import type { Database } from "../../store/database.ts";
-import { allPositions, findPosition, inputOf, positionAt } from "../../store/positions.ts";
-import { takePosition } from "../../store/positions.ts";
+import {
+  allPositions,
+  findPosition,
+  inputOf,
+  positionAt,
+  type TablePosition,
+  takePosition,
+} from "../../store/positions.ts";
 import type { GroupState } from "../../stream/group_lag.ts";
 import { nameOfForeign } from "../../stream/group/foreign_members.ts";
 import { type GroupOffsets, openGroupOffsets } from "../../stream/group/group_offsets.ts";
+import { createLogStates, type LogStates } from "../../stream/takeover/log_states.ts";
 import { type Processor, PROCESSORS, type Service } from "../../topology.ts";
 import type { OpenLog } from "../open_log.ts";
 import { readGroups } from "./list.ts";
@@ -31,7 +38,7 @@ export interface ResetOptions {
   /** The service's tables; undefined for a service without. */
   readonly database: Database | undefined;
   /** Where they are, for people. */
-  readonly tablesAt: string;
+  readonly tablesIn: string;
   readonly print: (line: string) => void;
   /** Asks a person; false: no, undefined: there is nobody to ask. */
   readonly confirm: () => Promise<boolean | undefined>;
@@ -45,18 +52,19 @@ export interface ResetOptions {
 export async function resetGroup(
   log: OpenLog,
   request: ResetRequest,
-  { database, tablesAt, print, confirm, signal }: ResetOptions,
+  { database, tablesIn, print, confirm, signal }: ResetOptions,
 ): Promise<boolean> {
   const { service, to } = request;
   const group = openGroupOffsets(log.kafka, log.names.group(service));
   try {
     const state = await emptyGroup(log, service, signal);
     const chosen = chosenFrom(state, request, log);
+    if (database) await refuseHalf(database, state, chosen, log);
     await fence(log, group, service, chosen);
     const inputs = await inputsOf(log, chosen, { service, to, group, database, signal });
     const plan = makePlan(inputs, to);
     if (plan.faults.length > 0) throw new Failure(plan.faults.join("\n  "));
-    const tables = database ? `, tables ${tablesAt}` : "";
+    const tables = database ? `, tables ${tablesIn}` : "";
     print(`group ${log.names.group(service)}${tables}, to ${to}:`);
     planLines(plan, to).forEach(print);
     const answer = await confirm();
@@ -114,6 +122,30 @@ function chosenFrom(
   );
 }
 
+/**
+ * Where the tables say of one input how far they are, an input that neither they nor the group know is
+ * taken for a new one, and read from its beginning.
+ *
+ * @throws {Failure} that would become of an input that was not chosen
+ */
+async function refuseHalf(
+  database: Database,
+  { positions }: GroupState,
+  chosen: readonly Place[],
+  { names }: OpenLog,
+): Promise<void> {
+  const known = new Set((await allPositions(database)).map(({ input }) => input));
+  for (const { name, partition } of chosen) known.add(inputOf(name, partition));
+  const lost = positions.find(({ topic, partition, stored, end }) =>
+    end > 0 && stored === undefined && !known.has(inputOf(names.topic(topic), partition))
+  );
+  if (!lost) return;
+  throw new Failure(
+    `nothing was changed: neither the group nor the tables know where ${names.topic(lost.topic)}/` +
+      `${lost.partition} is: reset all partitions first, without --topic and --partition`,
+  );
+}
+
 /** Takes the partitions from whoever may still have them. */
 async function fence(
   { names }: OpenLog,
@@ -133,27 +165,55 @@ interface Parts extends Pick<ResetOptions, "database" | "signal">, Pick<ResetReq
 }
 
 async function inputsOf(
-  { reader, names }: OpenLog,
+  { kafka, reader, names }: OpenLog,
   places: readonly Place[],
   { service, to, group, database, signal }: Parts,
 ): Promise<Input[]> {
   const tables = new Map(
-    (database ? await allPositions(database) : []).map(({ input, workTo }) => [input, workTo]),
+    (database ? await allPositions(database) : []).map((position) => [position.input, position]),
   );
+  const logs = createLogStates(kafka);
   const published = to === "published" && isProcessor(service)
     ? await readPublished(reader, names, service, partitionsByTopic(places), signal)
     : undefined;
   const inputs: Input[] = [];
-  for (const place of places) {
-    inputs.push({
-      ...place,
-      committed: await group.committed({ topic: place.name, partition: place.partition }),
-      tables: tables.get(inputOf(place.name, place.partition)),
-      published: published?.get(place.topic)?.get(place.partition),
-    });
+  try {
+    for (const place of places) {
+      inputs.push({
+        ...place,
+        committed: await group.committed({ topic: place.name, partition: place.partition }),
+        ...await tablesAt(place, tables.get(inputOf(place.name, place.partition)), logs),
+        published: published?.get(place.topic)?.get(place.partition),
+      });
+    }
+  } finally {
+    await logs.close();
   }
   if (signal.aborted) throw new Failure("nothing was changed: it was stopped");
   return inputs;
+}
+
+/** Where the tables are, if that is of the log that is there now. */
+async function tablesAt(
+  { name: topic, partition, first }: Place,
+  position: TablePosition | undefined,
+  logs: LogStates,
+): Promise<Pick<Input, "tables" | "otherLog">> {
+  if (!position) return { tables: undefined };
+  const { clusterId, topicId } = await logs.of({ topic, partition }, position);
+  const differs = (stored: string | null, now: string | null) =>
+    stored !== null && now !== null && stored !== now;
+  if (differs(position.clusterId, clusterId)) {
+    return { tables: undefined, otherLog: "the tables are of another cluster" };
+  }
+  if (differs(position.topicId, topicId)) {
+    return {
+      tables: undefined,
+      otherLog: "the topic was created anew since the tables were there",
+    };
+  }
+  // Below 0: nothing was committed when it was taken over.
+  return { tables: position.workTo < 0 ? first : position.workTo };
 }
 
 function partitionsByTopic(places: readonly Place[]) {

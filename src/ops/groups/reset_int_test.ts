@@ -1,19 +1,27 @@
 /** `groups reset` on a real broker: what it says, what it does, and what it leaves alone. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import type { Kafka } from "kafkajs";
 import { startTestBroker, type TestBroker } from "../../local/testing.ts";
-import { allPositions, positions } from "../../store/positions.ts";
 import { openDatabase } from "../../store/open.ts";
+import { inputOf, positionAt, positions, takePosition } from "../../store/positions.ts";
 import { createClient } from "../../stream/client.ts";
-import { openLogReader } from "../../stream/log_reader.ts";
-import { committedOffsets } from "../../stream/offsets.ts";
 import { Producer } from "../../stream/producer/producer.ts";
-import { freshTopics, placed, publication, publishAll, readAll } from "../../stream/testing.ts";
-import { refuse, startValidator, until } from "../../stream/testing.ts";
-import { type Names, PROCESSORS, type Service } from "../../topology.ts";
+import { publishAll, readAll, refuse, startValidator, until } from "../../stream/testing.ts";
+import { PROCESSORS } from "../../topology.ts";
 import { createWorld, FATES } from "../audit/testing/orders.ts";
 import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing.ts";
-import { resetGroup, type ResetRequest } from "./reset.ts";
+import {
+  committed,
+  deleteGroup,
+  endsOf,
+  freshPipeline,
+  orders,
+  outcomesOf,
+  resetHere,
+  tablesOf,
+  workUntil,
+} from "./testing.ts";
+
+const broken = { key: "broken", value: new Uint8Array([0xff]) };
 
 let broker: TestBroker;
 let directory: string;
@@ -26,135 +34,35 @@ Deno.test.afterAll(async () => {
   await Deno.remove(directory, { recursive: true });
 });
 
-/** Orders from `from` to `to`. */
-const orders = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, n) => publication(placed(from + n)));
-const broken = { key: "broken", value: new Uint8Array([0xff]) };
-
-/** Topics of their own, and tables of their own. */
-async function freshPipeline() {
-  const { kafka, names } = await freshTopics(broker.bootstrap, 3);
-  const folder = `${directory}/${names.prefix}`;
-  const groups = (...args: string[]) =>
-    runCommand("groups/main.ts", args, {
-      bootstrap: broker.bootstrap,
-      prefix: names.prefix,
-      directory: folder,
-    });
-  return { kafka, names, folder, groups };
-}
-
-async function withAdmin<T>(kafka: Kafka, work: (admin: ReturnType<Kafka["admin"]>) => Promise<T>) {
-  const admin = kafka.admin();
-  await admin.connect();
+Deno.test("groups reset --to published: a group that was deleted goes on, nothing twice, nothing left out", async () => {
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
+  const { kafka, names, folder, groups } = pipeline;
+  const topic = names.topic("orders.raw");
+  const place = { directory: folder, owner: "validator", tables: [positions] };
+  const database = await openDatabase(place);
+  const tables = { database, work: [] };
   try {
-    return await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
-}
+    await publishAll(kafka, topic, [...orders(0, 30), broken, ...orders(30, 40)]);
+    await workUntil(pipeline, 40, tables);
+    const before = await committed(kafka, names);
+    await deleteGroup(kafka, names, "validator");
+    await publishAll(kafka, topic, orders(40, 60));
+    const resting = startValidator(broker.bootstrap, names, refuse, { tables });
+    await until("it says so", () => /groups reset/.test(resting.processor.notReady() ?? ""));
+    await resting.stop();
 
-const deleteGroup = (kafka: Kafka, names: Names, service: Service) =>
-  withAdmin(kafka, (admin) => admin.deleteGroups([names.group(service)]));
-
-/** What the validator's group has committed, by partition. */
-const committed = (kafka: Kafka, names: Names) =>
-  withAdmin(kafka, async (admin) =>
-    Object.fromEntries(
-      await committedOffsets(admin, names.group("validator"), names.topic("orders.raw")),
-    ));
-
-async function tablesOf(folder: string): Promise<Record<string, number>> {
-  const database = await openDatabase({
-    directory: folder,
-    owner: "validator",
-    tables: [positions],
-  });
-  try {
-    const all = await allPositions(database);
-    return Object.fromEntries(all.map(({ input, workFrom, workTo }) => {
-      assertEquals(workFrom, workTo);
-      return [Number(input.split("/")[1]), workTo];
-    }));
+    const reset = await groups("reset", "validator", "--to", "published", "--yes");
+    assertEquals([reset.code, reset.stderr], [0, ""], reset.stdout);
+    assertMatch(reset.stdout, /orders\.raw\/0 +nothing +(\d+) +\1\n/);
+    assertEquals(await committed(kafka, names), before);
+    assertEquals(await tablesOf(folder), before);
+    await workUntil(pipeline, 60, tables);
+    const ids = await outcomesOf(kafka, names);
+    assertEquals([ids.length, new Set(ids).size], [60, 60]);
+    assertEquals((await readAll(kafka, names.topic("dlq.validator"))).length, 1);
   } finally {
     await database.close();
   }
-}
-
-async function endsOf(kafka: Kafka, topic: string) {
-  const reader = await openLogReader(kafka);
-  const ends = await reader.ends(topic).finally(() => reader.close());
-  return Object.fromEntries([...ends].map(([partition, { end }]) => [partition, end]));
-}
-
-const outcomesOf = async (kafka: Kafka, names: Names) =>
-  (await readAll(kafka, names.topic("orders.outcomes"))).map(({ key }) =>
-    new TextDecoder().decode(key!)
-  );
-
-/** Lets a validator work until there are so many outcomes, and stops it. */
-async function workUntil(kafka: Kafka, names: Names, outcomes: number): Promise<void> {
-  const { stop } = startValidator(broker.bootstrap, names, refuse);
-  try {
-    await until(
-      `${outcomes} outcomes`,
-      async () => (await outcomesOf(kafka, names)).length >= outcomes,
-    );
-  } finally {
-    await stop();
-  }
-}
-
-/** A reset in this process, with somebody who answers. */
-async function resetHere(
-  { kafka, names, folder }: Pick<
-    Awaited<ReturnType<typeof freshPipeline>>,
-    "kafka" | "names" | "folder"
-  >,
-  request: ResetRequest,
-  confirm: () => Promise<boolean | undefined> = () => Promise.resolve(true),
-) {
-  const lines: string[] = [];
-  const database = await openDatabase({
-    directory: folder,
-    owner: request.service,
-    tables: [positions],
-  });
-  const reader = await openLogReader(kafka);
-  try {
-    const isDone = await resetGroup({ kafka, reader, names }, request, {
-      database,
-      tablesAt: "here",
-      print: (line) => lines.push(line),
-      confirm,
-      signal: new AbortController().signal,
-    });
-    return { isDone, lines };
-  } finally {
-    await Promise.all([reader.close(), database.close()]);
-  }
-}
-
-Deno.test("groups reset --to published: a group that was deleted goes on, nothing twice, nothing left out", async () => {
-  const { kafka, names, folder, groups } = await freshPipeline();
-  const topic = names.topic("orders.raw");
-  await publishAll(kafka, topic, [...orders(0, 30), broken, ...orders(30, 40)]);
-  await workUntil(kafka, names, 40);
-  const before = await committed(kafka, names);
-  await deleteGroup(kafka, names, "validator");
-  await publishAll(kafka, topic, orders(40, 60));
-  const [group] = jsonOf(await groups("validator", "--json"));
-  assertEquals(group.partitions[0].committed, null);
-
-  const { code, stdout, stderr } = await groups("reset", "validator", "--to", "published", "--yes");
-  assertEquals([code, stderr], [0, ""], stdout);
-  assertMatch(stdout, /orders\.raw\/0 +nothing +nothing +\d+ /);
-  assertEquals(await committed(kafka, names), before);
-  assertEquals(await tablesOf(folder), before);
-  await workUntil(kafka, names, 60);
-  const ids = await outcomesOf(kafka, names);
-  assertEquals([ids.length, new Set(ids).size], [60, 60]);
-  assertEquals((await readAll(kafka, names.topic("dlq.validator"))).length, 1);
 });
 
 Deno.test("groups reset --to published: for every service, the audit finds no offset wrong", async () => {
@@ -167,11 +75,9 @@ Deno.test("groups reset --to published: for every service, the audit finds no of
   const spoilt = await runCommand("audit/main.ts", [], options);
   assertMatch(spoilt.stdout, /FAIL G2 no committed offset is before a message that was answered/);
   const kafka = createClient({ brokers: [broker.bootstrap] }, "test");
+  const pipeline = { bootstrap: broker.bootstrap, kafka, names: world.names, folder };
   for (const service of PROCESSORS) {
-    const { isDone } = await resetHere({ kafka, names: world.names, folder }, {
-      service,
-      to: "published",
-    });
+    const { isDone } = await resetHere(pipeline, { service, to: "published" });
     assertEquals(isDone, true);
   }
   const { code, stdout } = await runCommand("audit/main.ts", [], options);
@@ -179,7 +85,8 @@ Deno.test("groups reset --to published: for every service, the audit finds no of
 });
 
 Deno.test("groups reset: earliest before the first start, latest, an offset; each says what it does", async () => {
-  const { kafka, names, folder, groups } = await freshPipeline();
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
+  const { kafka, names, folder, groups } = pipeline;
   const topic = names.topic("orders.raw");
   await publishAll(kafka, topic, orders(0, 30));
   const ends = await endsOf(kafka, topic);
@@ -205,9 +112,10 @@ Deno.test("groups reset: earliest before the first start, latest, an offset; eac
 });
 
 Deno.test("groups reset: tables and group each take the other's word", async () => {
-  const { kafka, names, folder, groups } = await freshPipeline();
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
+  const { kafka, names, folder, groups } = pipeline;
   await publishAll(kafka, names.topic("orders.raw"), orders(0, 30));
-  await workUntil(kafka, names, 30);
+  await workUntil(pipeline, 30);
   const before = await committed(kafka, names);
 
   const unknown = await groups("reset", "validator", "--to", "tables", "--yes");
@@ -226,8 +134,38 @@ Deno.test("groups reset: tables and group each take the other's word", async () 
   assertEquals(await committed(kafka, names), before);
 });
 
+Deno.test("groups reset: not one partition alone, where nobody knows where the others are", async () => {
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
+  await publishAll(pipeline.kafka, pipeline.names.topic("orders.raw"), orders(0, 30));
+  await assertRejects(
+    () => resetHere(pipeline, { service: "validator", to: 1, partition: 1 }),
+    Error,
+    "orders.raw/0 is: reset all partitions first",
+  );
+  await resetHere(pipeline, { service: "validator", to: "earliest" });
+  await resetHere(pipeline, { service: "validator", to: 1, partition: 1 });
+  assertEquals(await tablesOf(pipeline.folder), { 0: 0, 1: 1, 2: 0 });
+});
+
+Deno.test("groups reset --to tables: not where they are of another topic of that name", async () => {
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
+  const { kafka, names, folder } = pipeline;
+  await publishAll(kafka, names.topic("orders.raw"), orders(0, 30));
+  const place = { directory: folder, owner: "validator", tables: [positions] };
+  const database = await openDatabase(place);
+  const input = inputOf(names.topic("orders.raw"), 0);
+  await takePosition(database, { ...positionAt(input, 1), topicId: "another" }, undefined);
+  await database.close();
+  await assertRejects(
+    () => resetHere(pipeline, { service: "validator", to: "tables" }),
+    Error,
+    "orders.raw/0: the topic was created anew since",
+  );
+});
+
 Deno.test("groups reset: analytics has no tables", async () => {
-  const { kafka, names, groups } = await freshPipeline();
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
+  const { kafka, names, groups } = pipeline;
   await publishAll(kafka, names.topic("orders.validated"), orders(0, 6));
   const { code, stdout } = await groups("reset", "analytics", "--to", "latest", "--yes");
   assertEquals(code, 0);
@@ -237,7 +175,8 @@ Deno.test("groups reset: analytics has no tables", async () => {
 });
 
 Deno.test("groups reset: changes nothing while there are members, and names them", async () => {
-  const { kafka, names, groups } = await freshPipeline();
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
+  const { kafka, names, groups } = pipeline;
   const { processor, stop } = startValidator(broker.bootstrap, names, refuse);
   try {
     await until("it works", () => processor.notReady() === undefined);
@@ -254,7 +193,7 @@ Deno.test("groups reset: changes nothing while there are members, and names them
 });
 
 Deno.test("groups reset: changes nothing without a yes", async () => {
-  const pipeline = await freshPipeline();
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
   const { kafka, names, folder, groups } = pipeline;
   await publishAll(kafka, names.topic("orders.raw"), orders(0, 30));
   const no = await resetHere(
@@ -271,11 +210,11 @@ Deno.test("groups reset: changes nothing without a yes", async () => {
 });
 
 Deno.test("groups reset: changes nothing where somebody works between question and answer", async () => {
-  const pipeline = await freshPipeline();
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
   const { kafka, names, folder } = pipeline;
   await publishAll(kafka, names.topic("orders.raw"), orders(0, 30));
   const worked = async () => {
-    await workUntil(kafka, names, 30);
+    await workUntil(pipeline, 30);
     return true;
   };
   await assertRejects(
@@ -306,7 +245,7 @@ Deno.test("groups reset: changes nothing where somebody works between question a
 });
 
 Deno.test("groups reset: what a dead member left open commits nothing afterwards", async () => {
-  const pipeline = await freshPipeline();
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
   const { kafka, names } = pipeline;
   const topic = names.topic("orders.raw");
   await publishAll(kafka, topic, orders(0, 30));
