@@ -19,7 +19,8 @@ const READERS: readonly Service[] = [
 const WHERE = `where \`reset\` lets the service go on; shows what that would do, and asks:
         published  behind the last message that it has published an answer to: after its offsets are
                    gone, or its group was deleted; repeats nothing and skips nothing
-        tables     where its tables are: when these are whole and the log of its outputs is not
+        tables     where its tables are, when its outputs are no longer in the log; repeats at most
+                   what it last had in hand
         committed  where its group is: its tables take over what the group says, as after they were
                    moved to another database
         earliest   at the log's beginning: with empty tables, to work on everything again;

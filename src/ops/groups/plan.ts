@@ -18,8 +18,11 @@ export interface Input {
   readonly end: number;
   /** What the group has committed; undefined for nothing. */
   readonly committed: number | undefined;
-  /** Where the service's tables are; undefined where they say nothing of this log. */
-  readonly tables: number | undefined;
+  /**
+   * Where the service's tables are; undefined where they say nothing of this log. What is below `from`
+   * is published, what is below `to` is in the tables: see store/positions.ts.
+   */
+  readonly tables: { readonly from: number; readonly to: number } | undefined;
   /** Why they say nothing of it. */
   readonly otherLog?: string | undefined;
   /** Where the service's outputs end; there when that is wanted. */
@@ -45,13 +48,17 @@ export function makePlan(inputs: readonly Input[], target: Target): Plan {
   for (const input of inputs) {
     const to = targetOf(input, target);
     if (typeof to === "string") faults.push(`${input.name}/${input.partition}: ${to}`);
-    else {
-      // Where the group has nothing, its tables say how far the service was.
-      const from = Math.max(input.first, input.committed ?? input.tables ?? input.first);
-      steps.push({ ...input, to, again: from - to });
-    }
+    else steps.push({ ...input, to, again: doneBefore(input, target, to) - to });
   }
   return { steps, faults };
+}
+
+/** Up to where the service has worked, as far as it is known. */
+function doneBefore({ first, committed, tables }: Input, target: Target, to: number): number {
+  // The group stays where it is: it is the tables that go there.
+  if (target === "committed" && tables) return Math.min(Math.max(to, tables.from), tables.to);
+  // Where the group has nothing, the tables say it.
+  return Math.max(first, committed ?? tables?.from ?? first);
 }
 
 /** @returns an offset, or why there is none */
@@ -69,7 +76,8 @@ function targetOf(input: Input, target: Target): number | string {
     case "tables":
       return tables === undefined
         ? `${input.otherLog ?? "the tables do not say where they are"}: choose another --to`
-        : within(tables, input, "the tables are at");
+        // Not to `to`: what was not published of it would never be.
+        : within(tables.from, input, "the tables are at");
     default:
       return within(target, { first, end }, "no such offset:");
   }
@@ -88,7 +96,9 @@ export function planLines({ steps }: Plan, target: Target): string[] {
   const rows = steps.map(({ name, partition, committed, tables, to, again }) => [
     `${name}/${partition}`,
     offset(committed),
-    offset(tables),
+    tables === undefined || tables.from === tables.to
+      ? offset(tables?.from)
+      : `${number(tables.from)}-${number(tables.to)}`,
     number(to),
     again > 0 ? `repeats ${number(again)}` : again < 0 ? `skips ${number(-again)}` : "",
   ]);
@@ -103,8 +113,9 @@ export function planLines({ steps }: Plan, target: Target): string[] {
 
 /** What becomes of records, counted by offsets: a control record counts as one. */
 const SKIPPED: Record<string, string> = {
-  published: "which it has answered, or which ask for no answer",
-  tables: "which its tables have: what was not published for them never will be",
+  published: "which it has worked on, or which ask for no answer",
+  tables: "which its tables have",
+  committed: "which its tables lack, and will never have",
 };
 const REPEATED: Record<string, string> = {
   published: "to which it has published no answer",

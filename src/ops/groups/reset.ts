@@ -213,7 +213,8 @@ async function tablesAt(
     };
   }
   // Below 0: nothing was committed when it was taken over.
-  return { tables: position.workTo < 0 ? first : position.workTo };
+  const inLog = (offset: number) => offset < 0 ? first : offset;
+  return { tables: { from: inLog(position.workFrom), to: inLog(position.workTo) } };
 }
 
 function partitionsByTopic(places: readonly Place[]) {

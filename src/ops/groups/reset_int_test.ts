@@ -12,6 +12,7 @@ import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing.ts";
 import {
   committed,
   deleteGroup,
+  deleteRecords,
   endsOf,
   freshPipeline,
   orders,
@@ -82,6 +83,21 @@ Deno.test("groups reset --to published: for every service, the audit finds no of
   }
   const { code, stdout } = await runCommand("audit/main.ts", [], options);
   assertEquals(code, 0, stdout);
+});
+
+Deno.test("groups reset --to published: not where its outputs are deleted", async () => {
+  const pipeline = await freshPipeline(broker.bootstrap, directory);
+  const { kafka, names } = pipeline;
+  await publishAll(kafka, names.topic("orders.raw"), orders(0, 30));
+  await workUntil(pipeline, 30);
+  await deleteGroup(kafka, names, "validator");
+  await deleteRecords(kafka, names.topic("orders.outcomes"));
+  await assertRejects(
+    () => resetHere(pipeline, { service: "validator", to: "published" }),
+    Error,
+    "are deleted, and no answer is left of what is in the log: --to tables",
+  );
+  assertEquals(await committed(kafka, names), {});
 });
 
 Deno.test("groups reset: earliest before the first start, latest, an offset; each says what it does", async () => {

@@ -46,6 +46,14 @@ async function withAdmin<T>(kafka: Kafka, work: (admin: ReturnType<Kafka["admin"
 export const deleteGroup = (kafka: Kafka, names: Names, service: Service) =>
   withAdmin(kafka, (admin) => admin.deleteGroups([names.group(service)]));
 
+/** Deletes all that is in a topic, as retention does. */
+export const deleteRecords = (kafka: Kafka, topic: string) =>
+  withAdmin(kafka, async (admin) => {
+    const ends = await admin.fetchTopicOffsets(topic);
+    const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
+    await admin.deleteTopicRecords({ topic, partitions });
+  });
+
 /** What the validator's group has committed, by partition. */
 export const committed = (kafka: Kafka, names: Names) =>
   withAdmin(kafka, async (admin) =>
