@@ -53,7 +53,12 @@ function fromAnyOf(brokers: readonly string[]): string[] {
 /** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
 export function explain(error: unknown): string {
   const cause = causeOf(error);
-  return cause instanceof Error ? cause.message : String(cause);
+  if (!(cause instanceof Error)) return String(cause);
+  // A client with other rules than ours was there first.
+  return (cause as { type?: string }).type === "INCONSISTENT_GROUP_PROTOCOL"
+    ? `${cause.message}: another application is in our consumer group; \`deno task groups\` names ` +
+      "it; give it a group of its own"
+    : cause.message;
 }
 
 /** Whether an error came from the client or the cluster, rather than from a bug of ours. */

@@ -1,10 +1,11 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { Consumer, Kafka } from "kafkajs";
+import type { Consumer, Kafka, PartitionAssigner } from "kafkajs";
 import { startTestBroker, type TestBroker } from "../../local/testing.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client.ts";
 import { createTail } from "../tail.ts";
+import { createAssigner } from "./assigner.ts";
 import { freshTopics, placed, publication, publishAll } from "../testing.ts";
 import { readAll, refuse, startValidator, until } from "../testing.ts";
 
@@ -18,9 +19,19 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => broker.remove());
 
 /** A member of the validator's group as another application is one, when it has joined. */
-async function startForeigner(names: Names): Promise<Consumer> {
+async function startForeigner(names: Names, protocol?: string): Promise<Consumer> {
   const kafka = createClient({ brokers: [broker.bootstrap] }, "billing");
-  const consumer = kafka.consumer({ groupId: names.group("validator"), sessionTimeout: 6_000 });
+  const assigner: PartitionAssigner = (config) => {
+    const ours = createAssigner().create(config);
+    const named = (topics: string[]) => ({ ...ours.protocol({ topics }), name: protocol! });
+    return { ...ours, name: protocol!, protocol: ({ topics }) => named(topics) };
+  };
+  const consumer = kafka.consumer({
+    groupId: names.group("validator"),
+    sessionTimeout: 6_000,
+    heartbeatInterval: 500,
+    ...protocol && { partitionAssigners: [assigner] },
+  });
   const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve));
   await consumer.connect();
   await consumer.subscribe({ topics: [names.topic("dlq.payment")] });
@@ -70,6 +81,12 @@ function logger(): { log: Logger; warnings: string[] } {
   return { log: log as unknown as Logger, warnings };
 }
 
+/** What a member says of an application that leads its group, or keeps it out. */
+const FIRST: readonly { readonly protocol?: string; readonly says: RegExp }[] = [
+  { says: /leads our consumer group, .*: billing at .* gives \S+orders\.raw to nobody/ },
+  { protocol: "range", says: /another application is in our consumer group; `deno task groups`/ },
+];
+
 for (const [kind, start] of Object.entries(KINDS)) {
   Deno.test(`${kind}: another application in its group gets nothing, and is named once`, async () => {
     const { kafka, names } = await freshTopics(broker.bootstrap);
@@ -93,21 +110,21 @@ for (const [kind, start] of Object.entries(KINDS)) {
     }
   });
 
-  Deno.test(`${kind}: not ready while another application leads its group`, async () => {
-    const { kafka, names } = await freshTopics(broker.bootstrap);
-    const foreigner = await startForeigner(names);
-    const { log } = logger();
-    const member = start(kafka, names, log);
-    try {
-      await publishAll(kafka, names.topic("orders.raw"), orders);
-      await until("it says so", () => member.notReady()?.includes("billing") ?? false);
-      assertMatch(member.notReady()!, /leads our consumer group.* gives \S+orders\.raw to nobody/);
-      await foreigner.disconnect();
-      await until("every order is worked on", async () => await member.done() === ORDERS);
-      await until("it is ready", () => member.notReady() === undefined);
-    } finally {
-      await foreigner.disconnect();
-      await member.stop();
-    }
-  });
+  for (const { protocol, says } of FIRST) {
+    Deno.test(`${kind}: not ready while another application was there first, with ${protocol ?? "the same protocol"}`, async () => {
+      const { kafka, names } = await freshTopics(broker.bootstrap);
+      const foreigner = await startForeigner(names, protocol);
+      const member = start(kafka, names, logger().log);
+      try {
+        await publishAll(kafka, names.topic("orders.raw"), orders);
+        await until("it says so", () => says.test(member.notReady() ?? ""));
+        await foreigner.disconnect();
+        await until("every order is worked on", async () => await member.done() === ORDERS);
+        await until("it is ready", () => member.notReady() === undefined);
+      } finally {
+        await foreigner.disconnect();
+        await member.stop();
+      }
+    });
+  }
 }
