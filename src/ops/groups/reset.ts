@@ -63,7 +63,9 @@ export async function resetGroup(
     await fence(log, group, service, chosen);
     const inputs = await inputsOf(log, chosen, { service, to, group, database, signal });
     const plan = makePlan(inputs, to);
-    if (plan.faults.length > 0) throw new Failure(plan.faults.join("\n  "));
+    if (plan.faults.length > 0) {
+      throw new Failure(["nothing was changed:", ...plan.faults].join("\n  "));
+    }
     const tables = database ? `, tables ${tablesIn}` : "";
     print(`group ${log.names.group(service)}${tables}, to ${to}:`);
     planLines(plan, to).forEach(print);
@@ -114,7 +116,7 @@ function chosenFrom(
     .filter(({ topic, name }) => wanted === undefined || wanted === topic || wanted === name)
     .filter(({ partition }) => number === undefined || number === partition);
   if (chosen.length > 0) return chosen;
-  const what = number === undefined ? wanted : `${wanted ?? ""}/${number}`;
+  const what = number === undefined ? wanted : `partition ${number} of ${wanted ?? "any topic"}`;
   const topics = new Set(positions.map(({ topic }) => topic));
   throw new Failure(
     `${service} does not read ${what}: it reads ${[...topics].join(", ")}, ` +

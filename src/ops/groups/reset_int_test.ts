@@ -122,7 +122,9 @@ Deno.test("groups reset: earliest before the first start, latest, an offset; eac
   assertEquals(await tablesOf(folder), { ...ends, 0: 1 });
 
   const beyond = await groups("reset", "validator", "--to", "999", "--partition", "0", "--yes");
-  assertEquals(beyond.code, 1);
+  const none = await groups("reset", "validator", "--to", "latest", "--partition", "9", "--yes");
+  assertMatch(none.stderr, /^groups: validator does not read partition 9 of any topic: it reads /);
+  assertEquals([beyond.code, none.code], [1, 1]);
   assertMatch(beyond.stderr, /orders\.raw\/0: no such offset: 999, and the log is from 0 to \d+/);
   assertEquals(await committed(kafka, names), { ...ends, 0: 1 });
 });
