@@ -11,6 +11,8 @@ import { createClient, isKafkaError } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
 import { openLogReader } from "./log_reader.ts";
+import { type LossMetrics, startAt } from "./tail_guard.ts";
+import { createLogStates } from "./takeover/log_states.ts";
 
 export interface EventLogOptions {
   readonly access: KafkaAccess;
@@ -20,6 +22,9 @@ export interface EventLogOptions {
   /** Told the events of one partition, in order; what it throws ends the reading. */
   readonly onEvents: (events: readonly OrderEvent[]) => void;
   readonly log: Logger;
+  readonly losses?: LossMetrics | undefined;
+  /** A topic was deleted and created anew; it is read from its beginning. */
+  readonly onRecreated?: (() => void) | undefined;
 }
 
 export interface EventLog {
@@ -48,6 +53,8 @@ export interface EventLog {
 }
 
 const RETRY_MS = 500;
+/** How often a topic's id is compared while it is followed, and nothing gives a reason to. */
+const CHECK_EVERY_MS = 30_000;
 /** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
 const FETCH_BYTES = 1024 * 1024;
 
@@ -55,6 +62,8 @@ export function createEventLog(options: EventLogOptions): EventLog {
   const { access, topics, names, log } = options;
   const kafka = createClient(access, options.clientId);
   const decoder = createEventDecoder(log);
+  const logs = createLogStates(kafka);
+  const ids = new Map<Topic, string>();
   /** By topic: the next offset of each partition. */
   const positions = new Map(topics.map((topic) => [topic, new Map<number, number>()]));
   /** By topic: first offset and end of each partition. */
@@ -77,11 +86,50 @@ export function createEventLog(options: EventLogOptions): EventLog {
     state = next;
   };
 
-  async function readTopic(topic: Topic, follow: boolean, signal: AbortSignal): Promise<void> {
+  const idOf = async (topic: Topic) =>
+    (await logs.topicIds([names.topic(topic)]))?.get(names.topic(topic));
+
+  /** Whether the log is still the one that was read; moves the positions that are not in it. */
+  async function checkPositions(
+    topic: Topic,
+    found: ReadonlyMap<number, { first: number; end: number }>,
+  ): Promise<void> {
+    const name = names.topic(topic);
+    const next = positions.get(topic)!;
+    const id = await idOf(topic);
+    const before = ids.get(topic);
+    if (id !== undefined) ids.set(topic, id);
+    if (before !== undefined && id !== undefined && before !== id) {
+      log.warn(`${name} was deleted and created anew: reading it from its beginning`);
+      options.losses?.recreations.inc({ topic }, found.size);
+      next.clear();
+      options.onRecreated?.();
+    }
+    for (const [partition, offset] of next) {
+      const ends = found.get(partition);
+      if (!ends) continue;
+      const state = { clusterId: null, topicId: null, log: ends };
+      const { lost, said, offset: start } = startAt(name, partition, offset, state);
+      if (!lost) continue;
+      log.warn(said!);
+      options.losses?.recordsLost.inc({ topic, why: lost.why }, lost.records);
+      next.set(partition, start);
+    }
+  }
+
+  async function readTopic(topic: Topic, follow: boolean, stop: AbortSignal): Promise<void> {
     const next = positions.get(topic)!;
     const reader = await openLogReader(kafka);
+    const recreated = new AbortController();
+    const signal = AbortSignal.any([stop, recreated.signal]);
+    const checking = setInterval(async () => {
+      const id = await idOf(topic).catch(() => undefined);
+      if (id !== undefined && id !== ids.get(topic)) recreated.abort();
+    }, CHECK_EVERY_MS);
     try {
-      ends.set(topic, await reader.ends(names.topic(topic)));
+      const found = await reader.ends(names.topic(topic));
+      await checkPositions(topic, found);
+      ends.set(topic, found);
       const onPosition = (partition: number, offset: number) => void next.set(partition, offset);
       const batches = reader.read(names.topic(topic), {
         from: next,
@@ -96,7 +144,9 @@ export function createEventLog(options: EventLogOptions): EventLog {
         options.onEvents(decoder.decode({ topic, partition }, batch));
         records += batch.length;
       }
+      if (recreated.signal.aborted) await readTopic(topic, follow, stop);
     } finally {
+      clearInterval(checking);
       await reader.close().catch(() => {});
     }
   }
@@ -131,6 +181,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
       // One that fails stops the others.
       failed.abort();
       await Promise.allSettled(reading);
+      await logs.close();
     }
   }
 

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { Kafka } from "kafkajs";
 import { pause } from "../runtime/stop.ts";
 import { Names } from "../topology.ts";
-import { createGroupLagReader, lagMessagesOf, positionsIn } from "./group_lag.ts";
+import { createGroupLagReader, lagMessagesOf, lostBefore, positionsIn } from "./group_lag.ts";
 import { FakeCluster } from "./producer/testing.ts";
 
 Deno.test("lagMessagesOf: from the committed offset, or the beginning, to the end", () => {
@@ -19,6 +19,14 @@ Deno.test("lagMessagesOf: from the committed offset, or the beginning, to the en
     const offsets = committed === undefined ? undefined : new Map([[0, committed]]);
     assertEquals(lagMessagesOf(positionsIn("orders.raw", ends, offsets)), lag, what);
   }
+});
+
+Deno.test("lostBefore: how much was deleted before the group read it", () => {
+  const ends = new Map([0, 1, 2, 3].map((partition) => [partition, { first: 8, end: 10 }]));
+  const committed = new Map([[0, 4], [1, 8], [2, -1]]);
+  const positions = positionsIn("orders.raw", ends, committed);
+  assertEquals(positions.map(lostBefore), [4, 0, 0, 0]);
+  assertEquals(positions.map(({ committed }) => committed), [8, 8, 8, 8]);
 });
 
 Deno.test("lagMessagesOf: adds up the partitions", () => {

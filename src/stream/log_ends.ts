@@ -27,15 +27,21 @@ function isFinal(error: unknown): boolean {
 /**
  * Asks again, for some 15 s, while leaders change or one of the brokers is away.
  *
+ * @param options.final Kafka's word for one more error that is not waited out
  * @throws what `ask` throws: at once when that will not pass, or when no broker answers at all
  */
-export async function withLeaders<T>(cluster: Cluster, ask: () => Promise<T>): Promise<T> {
+export async function withLeaders<T>(
+  cluster: Cluster,
+  ask: () => Promise<T>,
+  { final }: { final?: string | undefined } = {},
+): Promise<T> {
   const deadline = performance.now() + LIMIT_MS;
   for (let failedLookups = 0;;) {
     try {
       return await ask();
     } catch (error) {
-      if (isFinal(error) || performance.now() > deadline) throw error;
+      const isWanted = final !== undefined && (error as { type?: string }).type === final;
+      if (isWanted || isFinal(error) || performance.now() > deadline) throw error;
       await pause(RETRY_MS);
       const found = await cluster.refreshMetadata().then(() => true, () => false);
       failedLookups = found ? 0 : failedLookups + 1;

@@ -48,6 +48,8 @@ export interface LogReader {
   close(): Promise<void>;
 }
 
+/** Whoever follows a topic wants to know that it was away: another may come by its name. */
+const GONE = "UNKNOWN_TOPIC_OR_PARTITION";
 const FETCH_BYTES = 8 * 1024 * 1024;
 /** As large as a batch may be: one that does not fit is read when it is the first. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
@@ -111,6 +113,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
         const data of await withLeaders(
           cluster,
           () => fetchRound(topic, new Map(rest), options.fetchBytes ?? FETCH_BYTES),
+          { final: follow ? GONE : undefined },
         )
       ) {
         const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(data.partition)), data);

@@ -45,6 +45,14 @@ export function createProcessorMetrics(registry: Registry) {
       help: "Partitions taken over again after a failed transaction",
       registers,
     }),
+    ...createLossMetrics(registry),
+  };
+}
+
+/** What a reader of the log counts that is not there any more. */
+export function createLossMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
     recordsLost: new Counter({
       name: "orderflow_records_lost_total",
       help:

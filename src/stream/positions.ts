@@ -16,6 +16,8 @@ export interface Positions {
   next(topic: string, partition: number): number;
   /** Everything of a partition below `offset` is done. */
   advance(topic: string, partition: number, offset: number): void;
+  /** The log is not what it was: goes on at `offset`, which may be less. */
+  move(topic: string, partition: number, offset: number): void;
   /** What is to be committed. */
   uncommitted(): Position[];
   /** These were committed. */
@@ -35,6 +37,10 @@ export function createPositions(): Positions {
       const position = { topic, partition, offset: Math.max(offset, next(topic, partition)) };
       done.set(keyOf(topic, partition), position);
       toCommit.set(keyOf(topic, partition), position);
+    },
+    move(topic, partition, offset) {
+      done.set(keyOf(topic, partition), { topic, partition, offset });
+      toCommit.set(keyOf(topic, partition), { topic, partition, offset });
     },
     uncommitted: () => [...toCommit.values()],
     committed(positions) {

@@ -42,3 +42,13 @@ Deno.test("Positions.advance: what is read again takes nothing back, and is comm
   assertEquals(positions.next("a", 0), 50);
   assertEquals(positions.uncommitted(), [{ topic: "a", partition: 0, offset: 50 }]);
 });
+
+Deno.test("move: goes on where it is told, and that is committed, too", () => {
+  const positions = createPositions();
+  positions.advance("orders.raw", 0, 200);
+  positions.move("orders.raw", 0, 5);
+  assertEquals(positions.next("orders.raw", 0), 5);
+  assertEquals(positions.uncommitted(), [{ topic: "orders.raw", partition: 0, offset: 5 }]);
+  positions.advance("orders.raw", 0, 7);
+  assertEquals(positions.next("orders.raw", 0), 7);
+});

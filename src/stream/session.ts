@@ -41,7 +41,7 @@ const MAX_LANES_AT_WORK = 64;
  * A topic that is deleted and created anew says so to whoever fetches in between. After a pause as long
  * as this nobody may have.
  */
-const MAX_FETCH_GAP_MS = 500;
+const MAX_FETCH_GAP_MS = 2 * FETCH_WAIT_MS;
 const TOPIC_CHECK_MS = 30_000;
 
 /** Answers to a heartbeat after which kafkajs joins the group anew. */
@@ -148,11 +148,10 @@ export class Session {
       log: this.options.log,
     });
     const flushing = setInterval(() => void this.#flush({ force: false }), 500);
-    const checking = setInterval(() => {
-      this.#watch.doubt();
-      // Whoever has a batch in hand asks again, and says why not.
-      this.#watch.settled().catch(() => {});
-    }, this.options.topicCheckMs ?? TOPIC_CHECK_MS);
+    const checking = setInterval(
+      () => this.#watch.doubt(),
+      this.options.topicCheckMs ?? TOPIC_CHECK_MS,
+    );
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: [...this.#topicByName.keys()], fromBeginning: true });

@@ -21,6 +21,8 @@ import { createAssigner } from "./group/assigner.ts";
 import { watchForeignMembers } from "./group/foreign_members.ts";
 import { watchHeartbeats } from "./heartbeats.ts";
 import { createPositions, type Positions } from "./positions.ts";
+import { type LossMetrics, TailGuard } from "./tail_guard.ts";
+import { createLogStates, type LogStates } from "./takeover/log_states.ts";
 
 export interface TailOptions {
   readonly access: KafkaAccess;
@@ -33,6 +35,7 @@ export interface TailOptions {
   /** How long a stop may take before it is given up. */
   readonly drainTimeoutMs: number;
   readonly log: Logger;
+  readonly losses?: LossMetrics | undefined;
 }
 
 export interface Tail {
@@ -67,6 +70,7 @@ export function createTail(options: TailOptions): Tail {
   const topicByName = new Map(topicsReadBy(service).map((topic) => [names.topic(topic), topic]));
   const decoder = createEventDecoder(log);
   const positions = createPositions();
+  const topicIds = new Map<string, string>();
   let partitions = 0;
   let state: string | undefined = "starting";
   const setState = (next: string | undefined) => {
@@ -105,6 +109,7 @@ export function createTail(options: TailOptions): Tail {
     },
     async run(signal) {
       const kafka = createClient(access, options.clientId);
+      const logs = createLogStates(kafka);
       while (!signal.aborted) {
         await clusterReady(kafka, {
           access,
@@ -116,20 +121,26 @@ export function createTail(options: TailOptions): Tail {
         const session = {
           ...options,
           kafka,
+          logs,
           topicByName,
+          topicIds,
           positions,
           onBatch,
           onAssignment,
           setState,
         };
         const crash = await runSession(session, signal);
-        if (crash?.fatal) throw crash.error;
+        if (crash?.fatal) {
+          await logs.close();
+          throw crash.error;
+        }
         if (crash) {
           partitions = 0;
           setState(`the consumer stopped (${explain(crash.error)}); starting it again`);
           await pause(RESTART_PAUSE_MS, signal);
         }
       }
+      await logs.close();
       state = "stopped";
     },
   };
@@ -137,7 +148,9 @@ export function createTail(options: TailOptions): Tail {
 
 interface Session extends TailOptions {
   readonly kafka: Kafka;
+  readonly logs: LogStates;
   readonly topicByName: ReadonlyMap<string, Topic>;
+  readonly topicIds: Map<string, string>;
   readonly positions: Positions;
   readonly onBatch: (payload: EachBatchPayload) => void;
   readonly onAssignment: (assignment: Record<string, number[]>) => void;
@@ -171,6 +184,13 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
       // kafkajs would restart by itself only after some errors; we do it after all.
       restartOnFailure: () => Promise.resolve(false),
     },
+  });
+  const guard = new TailGuard({
+    ...session,
+    consumer,
+    topics: topicByName,
+    ids: session.topicIds,
+    metrics: session.losses,
   });
   const commit = () => commitPositions(consumer, session);
   const { promise: ended, resolve: end } = Promise.withResolvers<Crash | undefined>();
@@ -211,14 +231,14 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
-      eachBatch: (payload) => {
+      eachBatch: async (payload) => {
+        if (!await guard.settled()) return;
         // kafkajs would try again what `onEvents` threw.
         try {
           if (!signal.aborted) onBatch(payload);
         } catch (error) {
           end({ error, fatal: true });
         }
-        return Promise.resolve();
       },
     });
     return await ended;
@@ -229,6 +249,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     clearInterval(committing);
     stopWatching();
     stopLooking();
+    guard.close();
     const drained = (async () => {
       await commit();
       await consumer.disconnect();

@@ -17,7 +17,9 @@ export interface Counting {
 }
 
 export function createCounting(
-  options: Omit<SourceOptions, "onEvents" | "onCaughtUp"> & { readonly fromBeginning: boolean },
+  options: Omit<SourceOptions, "onEvents" | "onCaughtUp" | "onRecreated"> & {
+    readonly fromBeginning: boolean;
+  },
 ): Counting {
   const begin = (createSource: typeof logSource) => {
     const aggregate = createAggregate();
@@ -28,8 +30,13 @@ export function createCounting(
       },
       // Topics and partitions of a log are read at their own pace, which makes nothing late.
       onCaughtUp: () => aggregate.lateEvents = 0,
+      onRecreated: restart,
     });
     return { aggregate, source, startedAt: new Date().toISOString(), ended: new AbortController() };
+  };
+  const restart = () => {
+    next = begin(logSource);
+    current.ended.abort();
   };
   let current = begin(options.fromBeginning ? logSource : groupSource);
   let next: typeof current | undefined;
@@ -43,8 +50,7 @@ export function createCounting(
     reading: () => ({ ...current.source.reading(), startedAt: current.startedAt }),
     replay() {
       if (current.source.reading().progress !== null) return;
-      next = begin(logSource);
-      current.ended.abort();
+      restart();
     },
     async run(signal) {
       do {

@@ -11,6 +11,7 @@ import { startHttp } from "../../runtime/http.ts";
 import { runProgram } from "../../runtime/program.ts";
 import { kafkaAccess, loginIsWhole } from "../../runtime/settings.ts";
 import { aborted, settlesWithin } from "../../runtime/stop.ts";
+import { createLossMetrics } from "../../stream/metrics.ts";
 import { Names } from "../../topology.ts";
 import { settings } from "./config.ts";
 import { createCounting } from "./counting.ts";
@@ -35,7 +36,9 @@ Deno.exit(
         clientId: config.memberName || `analytics-${Deno.pid}`,
         names: new Names(config.topicPrefix),
       };
-      const counting = createCounting({ ...cluster, ...config, log });
+      const registry = new Registry();
+      const losses = createLossMetrics(registry);
+      const counting = createCounting({ ...cluster, ...config, log, losses });
       const dashboard = createDashboard(cluster, counting);
       const { watch } = dashboard;
       let finished = false;
@@ -59,7 +62,6 @@ Deno.exit(
         return 0;
       }
 
-      const registry = new Registry();
       registerMetrics(registry, figures);
       const http = startHttp({
         hostname: config.httpHost,

@@ -13,6 +13,7 @@ import { untilCaughtUp } from "../../stream/caught_up.ts";
 import { createClient } from "../../stream/client.ts";
 import { createEventLog } from "../../stream/event_log.ts";
 import { createTail } from "../../stream/tail.ts";
+import type { LossMetrics } from "../../stream/tail_guard.ts";
 import { type Names, type Topic, topicsReadBy } from "../../topology.ts";
 import type { Reading } from "./figures.ts";
 
@@ -29,6 +30,9 @@ export interface SourceOptions {
   /** The log was read up to its end: from now on events come when they happen. */
   readonly onCaughtUp: () => void;
   readonly log: Logger;
+  readonly losses?: LossMetrics | undefined;
+  /** What was read is not what the log holds now: a topic was deleted and created anew. */
+  readonly onRecreated?: () => void;
 }
 
 export interface Source {

@@ -146,8 +146,14 @@ async function findCoordinator(group: ConsumerGroup): Promise<void> {
 }
 
 interface OffsetManager {
-  instrumentationEmitter: { emit(event: string, payload: TopicPartition): void };
+  instrumentationEmitter: { emit(event: string, payload: OffsetOutOfRange): void };
+  nextOffset(topic: string, partition: number): { toString(): string };
   setDefaultOffset(place: TopicPartition): Promise<void>;
+}
+
+export interface OffsetOutOfRange extends TopicPartition {
+  /** That was fetched at. */
+  readonly offset: number;
 }
 
 /** One of kafkajs's instrumentation events, which we add to them. */
@@ -167,7 +173,8 @@ export function mendOffsetReset(): void {
     prototype: OffsetManager;
   };
   prototype.setDefaultOffset = async function ({ topic, partition }) {
-    this.instrumentationEmitter.emit(OUT_OF_RANGE, { topic, partition });
+    const offset = Number(this.nextOffset(topic, partition).toString());
+    this.instrumentationEmitter.emit(OUT_OF_RANGE, { topic, partition, offset });
     // Where nobody has paused it, the next fetch asks again.
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   };
@@ -176,11 +183,11 @@ export function mendOffsetReset(): void {
 /** Tells `listener` each time that the consumer fetched a partition at an offset outside its log. */
 export function onOffsetOutOfRange(
   consumer: Consumer,
-  listener: (place: TopicPartition) => void,
+  listener: (place: OffsetOutOfRange) => void,
 ): void {
   const on = consumer.on as (
     event: string,
-    listener: (event: { payload: TopicPartition }) => void,
+    listener: (event: { payload: OffsetOutOfRange }) => void,
   ) => void;
   on(OUT_OF_RANGE, ({ payload }) => listener(payload));
 }

@@ -137,7 +137,7 @@ Deno.test("mendOffsetReset: nothing is committed, the position stays, and it is 
   await group.recoverFromFetch(outOfRange());
   assertEquals(String(group.offsetManager.nextOffset("orders.raw", 0)), "30");
   assertEquals(present.commits, 0);
-  assertEquals(seen.told, [{ topic: "orders.raw", partition: 0 }]);
+  assertEquals(seen.told, [{ topic: "orders.raw", partition: 0, offset: 30 }]);
 });
 
 Deno.test("onOffsetOutOfRange: a consumer takes listeners for it", () => {

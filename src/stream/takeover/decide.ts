@@ -63,6 +63,8 @@ export function decideStart(facts: StartFacts): GoOn | Rest {
   const { tables, committed } = facts;
   if (!tables) return inLog(facts, committed);
   const { position } = tables;
+  // One that nothing was ever read of says nothing of the cluster or the topic.
+  if (position?.workTo === NOTHING_COMMITTED) return withoutPosition(facts, tables);
   if (!position) return withoutPosition(facts, tables);
   if (differ(position.clusterId, facts.clusterId)) {
     return rest(
@@ -94,13 +96,15 @@ function withoutPosition(
 ): GoOn | Rest {
   const { committed, group, log } = facts;
   const isNew = committed <= log.first;
+  const behind = () =>
+    tablesBehind(
+      facts,
+      `the tables have nothing of it, but the group ${group} has committed ${committed}`,
+    );
   if (others) {
     if (isNew) return inLog(facts, committed);
     if (adopts) return { ...inLog(facts, committed), adopts: true };
-    return tablesBehind(
-      facts,
-      `the tables have no position in it, but the group ${group} has committed ${committed}`,
-    );
+    return behind();
   }
   if (committed === NOTHING_COMMITTED) {
     return work ? offsetsGone(facts, "the tables hold work") : inLog(facts, committed);
@@ -110,11 +114,7 @@ function withoutPosition(
     const said = `the tables are older than positions: they go on where the group ${group} is`;
     return { ...start, adopts: true, said: start.said ?? said };
   }
-  if (isNew) return inLog(facts, committed);
-  return tablesBehind(
-    facts,
-    `the group ${group} has committed ${committed}, but the tables are empty`,
-  );
+  return isNew ? inLog(facts, committed) : behind();
 }
 
 /** As the tables and the group agree; the log may have changed under both. */

@@ -117,19 +117,28 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
     what: "another database, which is empty",
     facts: of({ tables: nothing }),
     then: { kind: "rest" },
-    says: ["has committed 100, but the tables are empty", "second pipeline", "--to committed"],
+    says: [
+      "the tables have nothing of it, but the group validator has committed 100",
+      "second pipeline",
+    ],
   },
   {
     what: "a partition that these tables never saw, but the group did",
     facts: of({ tables: tables({ others: true, work: true }) }),
     then: { kind: "rest" },
-    says: ["no position in it, but the group validator has committed 100"],
+    says: ["the tables have nothing of it", "--to committed"],
   },
   {
     what: "another cluster",
     facts: of({ clusterId: "other" }),
     then: { kind: "rest" },
     says: ["of another cluster (cluster; this one is other)", "--to committed", "--to earliest"],
+  },
+
+  {
+    what: "an input that nothing was read of yet, on another cluster",
+    facts: of({ committed: -1, clusterId: "other", tables: at(position(-1, -1)) }),
+    then: goOn(0),
   },
 
   {

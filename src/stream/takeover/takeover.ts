@@ -46,7 +46,7 @@ export interface TakeoverOptions {
   readonly logs: LogStates;
   readonly log: Logger;
   readonly metrics: ProcessorMetrics;
-  /** How long before it is believed that a topic was created anew: 1,000 unless said. */
+  /** How long before a surprise is looked at again: 1,000 unless said. */
   readonly confirmMs?: number;
 }
 
@@ -79,7 +79,10 @@ export class Resting extends NotTaken {
   override readonly name = "Resting";
 }
 
-/** A broker that was away may tell the id of a topic that is no more. */
+/**
+ * Before a surprise is believed it is looked at again: a broker that was away may tell the id of a topic
+ * that is no more, and another partition be taken over meanwhile.
+ */
 const CONFIRM_MS = 1_000;
 
 /**
@@ -96,7 +99,7 @@ export async function takeOver(
   try {
     const committed = writer.start ?? NOTHING_COMMITTED;
     let seen = await look(input, committed, options);
-    if (seen.start.kind === "go on" && seen.start.recreated) {
+    if (seen.start.kind === "rest" || seen.start.recreated) {
       await pause(options.confirmMs ?? CONFIRM_MS);
       seen = await look(input, committed, options);
     }

@@ -178,7 +178,7 @@ eachStore(
     await database.transaction((tx) => tx.insert(work, [{ id: "an order" }]));
     await takePosition(database, positionAt("t.orders.raw/2", 5), undefined);
     world.committed = 40;
-    await assertRejects(() => world.takeOver(), Resting, "no position in it");
+    await assertRejects(() => world.takeOver(), Resting, "nothing of it");
     const other = await worldAt({ ...place, open: () => place.open("payment", [work, positions]) });
     await other.database.transaction((tx) => tx.insert(work, [{ id: "an order" }]));
     other.world.committed = 40;

@@ -22,9 +22,11 @@ export class TopicWatch {
     this.#taken.delete(input);
   }
 
-  /** Something may have happened to a topic: they are compared before anybody goes on. */
+  /** Something may have happened to a topic: they are compared, and before that nobody goes on. */
   doubt(): void {
     this.#compared = undefined;
+    // Whoever has a batch in hand asks again, and is told why not.
+    this.settled().catch(() => {});
   }
 
   /**

@@ -1,0 +1,139 @@
+/**
+ * What may happen to the log under a reader that keeps no tables: a topic that is created anew, records
+ * that are deleted before they are read, or cut off. It goes on with what is there, and says so.
+ */
+import type { Consumer } from "kafkajs";
+import type { Logger } from "../runtime/log.ts";
+import { explain } from "./client.ts";
+import { type OffsetOutOfRange, onOffsetOutOfRange } from "./mends/consumer.ts";
+import type { createLossMetrics } from "./metrics.ts";
+import type { Positions } from "./positions.ts";
+import { decideStart, type GoOn } from "./takeover/decide.ts";
+import type { LogState, LogStates } from "./takeover/log_states.ts";
+import { TopicWatch } from "./takeover/topic_watch.ts";
+
+export type LossMetrics = ReturnType<typeof createLossMetrics>;
+
+const CHECK_EVERY_MS = 30_000;
+/** After a pause as long as this nobody may have fetched while a topic was away. */
+const MAX_FETCH_GAP_MS = 400;
+const RETRY_MS = 500;
+
+export interface TailGuardOptions {
+  readonly consumer: Consumer;
+  readonly logs: LogStates;
+  /** The topics' names by those on the cluster. */
+  readonly topics: ReadonlyMap<string, string>;
+  /** The topics' ids by name on the cluster, as they were last; outlives a consumer. */
+  readonly ids: Map<string, string>;
+  readonly positions: Positions;
+  readonly log: Logger;
+  readonly metrics: LossMetrics | undefined;
+}
+
+export class TailGuard {
+  readonly #watch: TopicWatch;
+  readonly #checking: ReturnType<typeof setInterval>;
+  #assignment: Record<string, number[]> = {};
+
+  constructor(private readonly options: TailGuardOptions) {
+    const { consumer, logs, ids } = options;
+    this.#watch = new TopicWatch(logs, (topics) => this.#startOver(topics));
+    for (const [topic, id] of ids) this.#watch.taken(topic, topic, id);
+    this.#checking = setInterval(() => this.#watch.doubt(), CHECK_EVERY_MS);
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      this.#assignment = payload.memberAssignment;
+      this.#watch.doubt();
+    });
+    let fetchedAt = performance.now();
+    consumer.on(consumer.events.FETCH_START, () => {
+      const now = performance.now();
+      if (now - fetchedAt > MAX_FETCH_GAP_MS) this.#watch.doubt();
+      fetchedAt = now;
+    });
+    onOffsetOutOfRange(consumer, (place) => void this.#judge(place));
+  }
+
+  /**
+   * Whether the topics are those that were read before: a batch may be read on. Where one is not, its
+   * partitions are read from their beginning.
+   */
+  async settled(): Promise<boolean> {
+    try {
+      await this.#watch.settled();
+      await this.#note();
+      return true;
+    } catch (error) {
+      this.options.log.debug(`topics not compared: ${explain(error)}`);
+      return false;
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#checking);
+  }
+
+  async #note(): Promise<void> {
+    const { logs, topics, ids } = this.options;
+    if ([...topics.keys()].every((topic) => ids.has(topic))) return;
+    for (const [topic, id] of await logs.topicIds([...topics.keys()]) ?? []) {
+      ids.set(topic, id);
+      this.#watch.taken(topic, topic, id);
+    }
+  }
+
+  async #startOver(topics: readonly string[]): Promise<void> {
+    const { consumer, logs, positions, log, metrics, ids } = this.options;
+    for (const topic of topics) {
+      const partitions = this.#assignment[topic] ?? [];
+      for (const partition of partitions) {
+        const { log: { first } } = await logs.of({ topic, partition });
+        positions.move(topic, partition, first);
+        consumer.seek({ topic, partition, offset: String(first) });
+      }
+      ids.delete(topic);
+      log.warn(`${topic} was deleted and created anew: reading it from its beginning`);
+      metrics?.recreations.inc({ topic: this.options.topics.get(topic)! }, partitions.length);
+    }
+  }
+
+  async #judge({ topic, partition, offset }: OffsetOutOfRange): Promise<void> {
+    const { consumer, logs, positions, log, metrics, topics, ids } = this.options;
+    const place = [{ topic, partitions: [partition] }];
+    consumer.pause(place);
+    try {
+      const id = ids.get(topic);
+      this.#watch.doubt();
+      await this.#watch.settled();
+      // Of a topic that was created anew it has been moved already.
+      if (ids.get(topic) !== id) return;
+      const start = startAt(topic, partition, offset, await logs.of({ topic, partition }));
+      if (start.lost) {
+        log.warn(start.said!);
+        metrics?.recordsLost.inc(
+          { topic: topics.get(topic)!, why: start.lost.why },
+          start.lost.records,
+        );
+        positions.move(topic, partition, start.offset);
+        consumer.seek({ topic, partition, offset: String(start.offset) });
+      }
+    } catch (error) {
+      log.debug(`${topic}/${partition}: ${explain(error)}`);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    } finally {
+      consumer.resume(place);
+    }
+  }
+}
+
+/** Where a reader that keeps no tables goes on; it was to read at `committed` next. */
+export function startAt(
+  topic: string,
+  partition: number,
+  committed: number,
+  state: LogState,
+): GoOn {
+  const start = decideStart({ service: "", group: "", topic, partition, committed, ...state });
+  if (start.kind === "rest") throw new TypeError("without tables nobody rests");
+  return start;
+}
