@@ -8,7 +8,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
 import { startTestBroker, type TestBroker, untilCoordinatorsAnswer } from "../local/testing.ts";
 import { until } from "../stream/testing.ts";
-import { KINDS, Rig } from "./testing.ts";
+import { KINDS } from "./testing/kinds.ts";
+import { Rig } from "./testing/rig.ts";
 
 const ORDERS = 40;
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Unavailable } from "../store/database.ts";
 import { LaneFailures } from "./lane_failures.ts";
+import { Resting } from "./takeover/takeover.ts";
 import { errorOf, ERRORS, ProducerError } from "./producer/errors.ts";
 
 const denied = new Error("Not authorized to access topics");
@@ -57,4 +58,24 @@ Deno.test("LaneFailures: a handler that stays unavailable is told at once", () =
   const failures = new LaneFailures();
   assertEquals(failures.add("raw/1", new Unavailable("the database is away")), 3_000);
   assertEquals(failures.why, "the database is away");
+});
+
+Deno.test("LaneFailures: one that rests says why at once, until it is taken over", () => {
+  const failures = new LaneFailures();
+  const restMs = failures.add("orders.raw/3", new Resting("orders.raw/3 is not worked on"));
+  assertEquals([failures.why, restMs], ["orders.raw/3 is not worked on", 3_000]);
+  failures.taken("orders.raw/3");
+  assertEquals(failures.why, undefined);
+});
+
+Deno.test("LaneFailures: a takeover ends the failures of takeovers, not those of batches", () => {
+  const failures = new LaneFailures();
+  const failure = new ProducerError("NO_ANSWER", "take over again", "no answer");
+  const fail = (during: "batch" | "takeover") => {
+    for (let count = 0; count <= 4; count++) failures.add("orders.raw/3", failure, during);
+    assertEquals(failures.why, "orders.raw/3 does not get on: no answer");
+    failures.taken("orders.raw/3");
+    return failures.why === undefined;
+  };
+  assertEquals([fail("takeover"), fail("batch")], [true, false]);
 });

@@ -2,7 +2,7 @@
  * One life of a kafkajs consumer, from its start to a stop or a crash: batches go to the lane of their
  * partition, heartbeats go on meanwhile, and partitions are handed over between two transactions.
  */
-import type { Batch, Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { pause, settlesWithin } from "../runtime/stop.ts";
 import { Unavailable } from "../store/database.ts";
 import type { Topic } from "../topology.ts";
@@ -14,11 +14,11 @@ import { watchHeartbeats } from "./heartbeats.ts";
 import { MAX_PART_BYTES } from "./in_parts.ts";
 import { Lane } from "./lane.ts";
 import { LaneFailures } from "./lane_failures.ts";
-import { onOffsetOutOfRange } from "./mends/consumer.ts";
 import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
 import { createStableOffsets, type StableOffsets } from "./stable_offsets.ts";
 import type { ProcessorOptions } from "./processor.ts";
 import type { TopicPartition } from "./producer/requests.ts";
+import { epochOf, type FetchedBatch, watchConsumer } from "./takeover/consumer_watch.ts";
 import { createLogStates, type LogStates } from "./takeover/log_states.ts";
 import { NotTaken, Resting, type Taken, takeOver } from "./takeover/takeover.ts";
 import { TopicWatch } from "./takeover/topic_watch.ts";
@@ -127,7 +127,14 @@ export class Session {
       ({ payload }) => this.#onAssignment(payload.memberAssignment),
     );
     consumer.on(consumer.events.REBALANCING, () => this.options.metrics.rebalances.inc());
-    this.#watchFetches();
+    watchConsumer(consumer, MAX_FETCH_GAP_MS, {
+      onNothing: (place, from, to) => this.#lanes.get(nameOf(place))?.stepOver(from, to),
+      onGap: () => this.#watch.doubt(),
+      onOutOfRange: (place) => {
+        this.#pause(place);
+        void this.#takeAnew([nameOf(place)]);
+      },
+    });
     const stopWatching = watchHeartbeats(consumer, this.#heartbeatMs, {
       onSilence: (reason) => {
         this.#silence = reason;
@@ -196,29 +203,6 @@ export class Session {
     }
   }
 
-  /** What the consumer tells of its position, beside the batches. */
-  #watchFetches(): void {
-    const { events } = this.#consumer;
-    // Of control records and aborted ones alone there is no batch for us.
-    this.#consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
-      if (payload.batchSize > 0) return;
-      const last = Number(payload.lastOffset);
-      const first = Number(payload.firstOffset ?? last);
-      this.#lanes.get(nameOf(payload))?.stepOver(first, last + 1);
-    });
-    const fetchedAt = new Map<number, number>();
-    this.#consumer.on(events.FETCH_START, ({ payload }) => {
-      const { nodeId } = payload;
-      const now = performance.now();
-      if (now - (fetchedAt.get(nodeId) ?? now) > MAX_FETCH_GAP_MS) this.#watch.doubt();
-      fetchedAt.set(nodeId, now);
-    });
-    onOffsetOutOfRange(this.#consumer, (place) => {
-      this.#pause(place);
-      void this.#takeAnew([nameOf(place)]);
-    });
-  }
-
   #onAssignment(assignment: Record<string, number[]>): void {
     this.#assigner.owns(assignment);
     this.#handover = new AbortController();
@@ -254,8 +238,10 @@ export class Session {
     if (handover.aborted) return;
     const lane = this.#laneOf(place.topic, place.partition);
     try {
-      const position = await lane.exclusive(() => lane.position());
-      if (handover.aborted) return;
+      const position = await lane.exclusive(async () =>
+        handover.aborted ? undefined : await lane.position()
+      );
+      if (position === undefined || handover.aborted) return;
       this.#failures.taken(nameOf(place));
       this.#consumer.seek({ ...place, offset: String(position) });
       this.#consumer.resume([{ topic: place.topic, partitions: [place.partition] }]);
@@ -463,20 +449,6 @@ export class Session {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.exclusive(() => lane.close())));
     this.#lanes.clear();
   }
-}
-
-/** With what is used of kafkajs's own batch. */
-type FetchedBatch = Batch & {
-  /** The offset that was asked for. */
-  readonly fetchedOffset: string;
-  /** Control records included. */
-  readonly rawMessages: readonly unknown[];
-};
-
-/** The epoch of the leader that wrote a record; null where the log does not tell. */
-function epochOf(record: unknown): number | null {
-  const { batchContext } = (record ?? {}) as { batchContext?: { partitionLeaderEpoch?: number } };
-  return batchContext?.partitionLeaderEpoch ?? null;
 }
 
 /** Which partition a lane is of. */

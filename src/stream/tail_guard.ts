@@ -5,9 +5,10 @@
 import type { Consumer } from "kafkajs";
 import type { Logger } from "../runtime/log.ts";
 import { explain } from "./client.ts";
-import { type OffsetOutOfRange, onOffsetOutOfRange } from "./mends/consumer.ts";
+import type { OffsetOutOfRange } from "./mends/consumer.ts";
 import type { createLossMetrics } from "./metrics.ts";
 import type { Positions } from "./positions.ts";
+import { watchConsumer } from "./takeover/consumer_watch.ts";
 import { decideStart, type GoOn } from "./takeover/decide.ts";
 import type { LogState, LogStates } from "./takeover/log_states.ts";
 import { TopicWatch } from "./takeover/topic_watch.ts";
@@ -45,13 +46,10 @@ export class TailGuard {
       this.#assignment = payload.memberAssignment;
       this.#watch.doubt();
     });
-    let fetchedAt = performance.now();
-    consumer.on(consumer.events.FETCH_START, () => {
-      const now = performance.now();
-      if (now - fetchedAt > MAX_FETCH_GAP_MS) this.#watch.doubt();
-      fetchedAt = now;
+    watchConsumer(consumer, MAX_FETCH_GAP_MS, {
+      onGap: () => this.#watch.doubt(),
+      onOutOfRange: (place) => void this.#judge(place),
     });
-    onOffsetOutOfRange(consumer, (place) => void this.#judge(place));
   }
 
   /**

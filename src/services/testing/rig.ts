@@ -2,100 +2,31 @@
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { Registry } from "prom-client";
-import { encode } from "../events/codec.ts";
-import { eventId, type OrderValidated } from "../events/schemas.ts";
-import type { Logger } from "../runtime/log.ts";
-import type { Database, Table } from "../store/database.ts";
-import { openDatabase } from "../store/open.ts";
-import { allPositions, inputOf, positionAt, positions, takePosition } from "../store/positions.ts";
-import type { Handler } from "../stream/message.ts";
-import { createProcessorMetrics } from "../stream/metrics.ts";
-import { committedOffsets } from "../stream/offsets.ts";
-import { partitionOf } from "../stream/partition_of.ts";
-import type { Guarantee, ProcessorOptions } from "../stream/processor.ts";
-import { createCluster } from "../stream/producer/cluster.ts";
-import type { Publication } from "../stream/publisher.ts";
+import type { Logger } from "../../runtime/log.ts";
+import type { Database } from "../../store/database.ts";
+import { openDatabase } from "../../store/open.ts";
+import {
+  allPositions,
+  inputOf,
+  positionAt,
+  positions,
+  takePosition,
+} from "../../store/positions.ts";
+import type { Handler } from "../../stream/message.ts";
+import { createProcessorMetrics } from "../../stream/metrics.ts";
+import { committedOffsets } from "../../stream/offsets.ts";
+import { partitionOf } from "../../stream/partition_of.ts";
+import { createCluster } from "../../stream/producer/cluster.ts";
 import {
   freshTopics,
-  placed,
-  publication,
   publishAll,
   readAll,
   refuse,
   startValidator,
   until,
-} from "../stream/testing.ts";
-import { type Processor, type Topic, topicsReadBy } from "../topology.ts";
-import { createInventoryHandlers } from "./inventory/handle.ts";
-import { inventoryTables, reservations } from "./inventory/store.ts";
-import { recordSources, seenOrders } from "./validator/seen.ts";
-
-export interface Kind {
-  readonly service: Processor;
-  readonly guarantee: Guarantee;
-  readonly input: Topic;
-  readonly output: Topic;
-  readonly tables: readonly Table[];
-  readonly work: readonly Table[];
-  readonly handlers: (database: Database) => ProcessorOptions["handlers"];
-  readonly order: (sequence: number) => Publication;
-}
-
-const refuseOnce = (database: Database): Handler<ReturnType<typeof placed>> => async (batch) => {
-  await recordSources(
-    database,
-    batch.map(({ event, partition, raw }) => ({
-      orderId: event.orderId,
-      partition,
-      offset: raw.offset,
-    })),
-  );
-  return refuse(batch);
-};
-
-function validated(sequence: number): OrderValidated {
-  const { orderId, occurredAt, currency, items, totalCents } = placed(sequence);
-  return {
-    type: "OrderValidated",
-    version: 1,
-    eventId: eventId(orderId, "OrderValidated"),
-    orderId,
-    occurredAt,
-    placedAt: occurredAt,
-    status: "PENDING",
-    processingMs: 1,
-    customer: { customerId: "c-00001", name: "A", country: "DE", tier: "gold" },
-    currency,
-    items,
-    totalCents,
-  };
-}
-
-export const KINDS: readonly Kind[] = [
-  {
-    service: "validator",
-    guarantee: "exactly_once",
-    input: "orders.raw",
-    output: "orders.outcomes",
-    tables: [seenOrders],
-    work: [seenOrders],
-    handlers: (database) => ({ "orders.raw": refuseOnce(database) }),
-    order: (sequence) => publication(placed(sequence)),
-  },
-  {
-    service: "inventory",
-    guarantee: "at_least_once",
-    input: "orders.validated",
-    output: "inventory.events",
-    tables: inventoryTables,
-    work: [reservations],
-    handlers: (database) => createInventoryHandlers({ database, now: Date.now }),
-    order: (sequence) => {
-      const event = validated(sequence);
-      return { key: event.orderId, value: encode(event) };
-    },
-  },
-];
+} from "../../stream/testing.ts";
+import { topicsReadBy } from "../../topology.ts";
+import type { Kind } from "./kinds.ts";
 
 export const PARTITIONS = 2;
 

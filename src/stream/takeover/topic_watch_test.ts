@@ -1,0 +1,61 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { TopicUnknown } from "./log_states.ts";
+import { TopicWatch } from "./topic_watch.ts";
+
+/** A watch of two inputs of one topic, and one of another. */
+function watchOf(answer: () => Record<string, string> | undefined) {
+  const told: string[] = [];
+  let asked = 0;
+  const logs = {
+    topicIds: () => {
+      asked++;
+      const ids = answer();
+      return Promise.resolve(ids && new Map(Object.entries(ids)));
+    },
+  };
+  const watch = new TopicWatch(logs, (inputs) => Promise.resolve(void told.push(...inputs)));
+  watch.taken("a/0", "a", "1");
+  watch.taken("a/1", "a", "1");
+  watch.taken("b/0", "b", "2");
+  return { watch, told, asked: () => asked };
+}
+
+Deno.test("TopicWatch: asks once for each doubt", async () => {
+  const { watch, told, asked } = watchOf(() => ({ a: "1", b: "2" }));
+  await Promise.all([watch.settled(), watch.settled()]);
+  assertEquals(asked(), 1);
+  watch.doubt();
+  await watch.settled();
+  assertEquals([asked(), told], [2, []]);
+});
+
+Deno.test("TopicWatch: tells the inputs of a topic that was created anew, once", async () => {
+  const ids = { a: "1", b: "2" };
+  const { watch, told } = watchOf(() => ids);
+  ids.a = "3";
+  await watch.settled();
+  assertEquals(told, ["a/0", "a/1"]);
+  watch.taken("a/0", "a", "3");
+  watch.doubt();
+  await watch.settled();
+  assertEquals(told, ["a/0", "a/1"]);
+});
+
+Deno.test("TopicWatch: nobody goes on while a topic is away, and it is asked again", async () => {
+  const ids: Record<string, string> = { b: "2" };
+  const { watch, told, asked } = watchOf(() => ids);
+  await assertRejects(() => watch.settled(), TopicUnknown, "the topic a is not there");
+  ids.a = "3";
+  await watch.settled();
+  assertEquals([asked(), told], [2, ["a/0", "a/1"]]);
+});
+
+Deno.test("TopicWatch: brokers without ids, inputs without, and those given back: nothing is told", async () => {
+  const without = watchOf(() => undefined);
+  await without.watch.settled();
+  const { watch, told } = watchOf(() => ({ a: "3", b: "2" }));
+  watch.taken("a/0", "a", null);
+  watch.released("a/1");
+  await watch.settled();
+  assertEquals([without.told, told], [[], []]);
+});
