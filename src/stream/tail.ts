@@ -41,6 +41,8 @@ export interface TailOptions {
   readonly metadataMaxAgeMs?: number;
   readonly log: Logger;
   readonly losses?: LossMetrics | undefined;
+  /** How often the topics' ids are compared while nothing gives a reason to: 30,000 unless said. */
+  readonly topicCheckMs?: number;
 }
 
 export interface Tail {

@@ -30,6 +30,7 @@ export interface TailGuardOptions {
   readonly positions: Positions;
   readonly log: Logger;
   readonly metrics: LossMetrics | undefined;
+  readonly topicCheckMs?: number;
 }
 
 export class TailGuard {
@@ -38,10 +39,10 @@ export class TailGuard {
   #assignment: Record<string, number[]> = {};
 
   constructor(private readonly options: TailGuardOptions) {
-    const { consumer, logs, ids } = options;
+    const { consumer, logs, ids, topicCheckMs = CHECK_EVERY_MS } = options;
     this.#watch = new TopicWatch(logs, (topics) => this.#startOver(topics));
     for (const [topic, id] of ids) this.#watch.taken(topic, topic, id);
-    this.#checking = setInterval(() => this.#watch.doubt(), CHECK_EVERY_MS);
+    this.#checking = setInterval(() => this.#watch.doubt(), topicCheckMs);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       this.#assignment = payload.memberAssignment;
       this.#watch.doubt();

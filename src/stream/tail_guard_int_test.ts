@@ -34,7 +34,8 @@ function createReader(kind: "tail" | "eventLog", names: Names) {
     losses,
   };
   const eventLog = createEventLog({ ...options, topics: ["orders.raw"] });
-  const tail = () => createTail({ ...options, service: "validator", drainTimeoutMs: 10_000 });
+  const tail = () =>
+    createTail({ ...options, service: "validator", drainTimeoutMs: 10_000, topicCheckMs: 2_000 });
   let controller = new AbortController();
   let ended = Promise.resolve();
   return {

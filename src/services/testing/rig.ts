@@ -111,6 +111,8 @@ export class Rig {
       guarantee,
       handlers: Object.fromEntries(waiting),
       tables: { database, work },
+      // A topic that is as long as it was before is noticed by its id alone.
+      topicCheckMs: 2_000,
       metrics: this.metrics,
       log: { debug() {}, info: note, warn: note } as unknown as Logger,
     });
