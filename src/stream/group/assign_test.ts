@@ -86,3 +86,9 @@ Deno.test("assign: of each topic a member keeps what it had, up to the least tha
     }
   }));
 });
+
+Deno.test("assign: who has one more than the others keeps it", () => {
+  const has = (memberId: string, ...a: number[]) => ({ memberId, topics: ["a"], owned: { a } });
+  const given = assign({ a: [0, 1, 2, 3] }, [has("1", 0), has("2", 1), has("3", 2, 3)]);
+  assertEquals([...given.values()], [{ a: [0] }, { a: [1] }, { a: [2, 3] }]);
+});
