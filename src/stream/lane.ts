@@ -58,17 +58,21 @@ export class Lane {
     if (this.#taken === undefined || this.#position === undefined) {
       this.#taken = await this.open();
       this.#position = this.#committed = this.#taken.start;
-      this.#leaderEpoch = null;
+      this.#leaderEpoch = this.#taken.leaderEpoch;
       this.#lastCommit = performance.now();
     }
     return this.#position;
   }
 
-  /** Between these offsets is nothing for us: control records, or aborted ones. */
-  stepOver(from: number, to: number): void {
+  /**
+   * Between these offsets is nothing for us: control records, or aborted ones.
+   *
+   * @param leaderEpoch of the last of them; null where it is not known
+   */
+  stepOver(from: number, to: number, leaderEpoch: number | null = null): void {
     if (this.#position === undefined || from > this.#position || to <= this.#position) return;
     this.#position = to;
-    this.#leaderEpoch = null;
+    this.#leaderEpoch = leaderEpoch;
   }
 
   /**

@@ -10,6 +10,7 @@ function laneWith(start: number) {
     calls.push("open");
     const writer: Taken = {
       start,
+      leaderEpoch: null,
       topicId: null,
       commit: (outputs, nextOffset) => {
         calls.push(`commit ${outputs.length} ${nextOffset}`);
@@ -54,12 +55,14 @@ Deno.test("Lane: tells which leader's epoch a commit ends in, while it knows", a
   const lane = new Lane(() =>
     Promise.resolve<Taken>({
       start: 0,
+      leaderEpoch: 2,
       topicId: null,
       commit: (_, __, epoch) => Promise.resolve(void epochs.push(epoch)),
       close: () => Promise.resolve(),
     })
   );
   await lane.position();
+  assertEquals(lane.leaderEpoch, 2);
   await lane.advance(output, 5, 3);
   await lane.advance([], 8, 4);
   assertEquals(lane.leaderEpoch, 4);
@@ -67,8 +70,11 @@ Deno.test("Lane: tells which leader's epoch a commit ends in, while it knows", a
   await lane.advance([], 9, 4);
   lane.stepOver(9, 10);
   await lane.flush({ force: true });
-  assertEquals(epochs, [3, 4, null]);
-  await lane.advance(output, 11, 5);
+  await lane.advance([], 11, 4);
+  lane.stepOver(11, 12, 6);
+  await lane.flush({ force: true });
+  assertEquals(epochs, [3, 4, null, 6]);
+  await lane.advance(output, 13, 5);
   await lane.close();
   assertEquals(lane.leaderEpoch, null);
 });
@@ -121,6 +127,7 @@ Deno.test("Lane: after a failed commit nothing that waited commits its offset", 
     calls.push("open");
     return Promise.resolve<Taken>({
       start: 0,
+      leaderEpoch: null,
       topicId: null,
       commit: (_, nextOffset) => {
         calls.push(`commit ${nextOffset}`);
@@ -149,6 +156,7 @@ Deno.test("Lane: whichever commits fail, before or after they took effect, each 
     const lane = new Lane(() =>
       Promise.resolve<Taken>({
         start: group,
+        leaderEpoch: null,
         topicId: null,
         commit: (outputs, nextOffset) => {
           const end = ends.shift() ?? "done";
@@ -181,6 +189,7 @@ Deno.test("Lane.committed: where the group is, through a failed flush and the ne
   const lane = new Lane(() =>
     Promise.resolve<Taken>({
       start: 4,
+      leaderEpoch: null,
       topicId: null,
       commit: () => away ? Promise.reject(new Error("the broker is gone")) : Promise.resolve(),
       close: () => Promise.resolve(),

@@ -383,7 +383,7 @@ export class Session {
     }
     const fetched = ofLane();
     if (fetched.length === 0) {
-      lane.stepOver(from, Number(batch.lastOffset()) + 1);
+      lane.stepOver(from, Number(batch.lastOffset()) + 1, epochOf(rawMessages.at(-1)));
       return resolveOffset(batch.lastOffset());
     }
     const stop = fetched.findIndex((message) => unreadableOf(message));

@@ -94,8 +94,9 @@ function withoutPosition(
   facts: StartFacts,
   { others, adopts, work }: NonNullable<StartFacts["tables"]>,
 ): GoOn | Rest {
-  const { committed, group, log } = facts;
-  const isNew = committed <= log.first;
+  const { committed, group } = facts;
+  // Where the log begins says nothing: what the group has committed may have expired behind it.
+  const isNew = committed <= 0;
   const behind = () =>
     tablesBehind(
       facts,

@@ -123,6 +123,18 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
     ],
   },
   {
+    what: "another database, which is empty, and the log has expired up to the group's offset",
+    facts: of({ tables: nothing, log: { first: 100, end: 100 } }),
+    then: { kind: "rest" },
+    says: ["has committed 100"],
+  },
+  {
+    what: "the same, and beyond it",
+    facts: of({ tables: nothing, log: { first: 300, end: 500 } }),
+    then: { kind: "rest" },
+    says: ["has committed 100"],
+  },
+  {
     what: "a partition that these tables never saw, but the group did",
     facts: of({ tables: tables({ others: true, work: true }) }),
     then: { kind: "rest" },

@@ -54,6 +54,8 @@ export interface TakeoverOptions {
 export interface Taken {
   /** The next offset to process. */
   readonly start: number;
+  /** The leader's epoch of the last record that was worked on; null where it is not known. */
+  readonly leaderEpoch: number | null;
   /** The id of its topic; null where the brokers do not tell it. */
   readonly topicId: string | null;
   /**
@@ -165,6 +167,7 @@ async function withoutTables(
   if (isJump(start, committed)) await writer.commit([], start.offset);
   return {
     start: start.offset,
+    leaderEpoch: null,
     topicId,
     commit: (outputs, nextOffset) => writer.commit(outputs, nextOffset),
     close: () => writer.close(),
@@ -218,6 +221,7 @@ async function withTables(
   let done = jumps || start.recreated ? offset : committed;
   return {
     start: offset,
+    leaderEpoch: now.leaderEpoch,
     topicId: state.topicId,
     async commit(outputs, nextOffset, leaderEpoch) {
       await save({ ...now, workFrom: done, workTo: nextOffset, leaderEpoch });

@@ -51,7 +51,16 @@ export class TopicWatch {
     if (!ids) return;
     for (const topic of topics) if (!ids.has(topic)) throw new TopicUnknown(topic);
     const recreated = [...this.#taken].filter(([, { topic, id }]) => ids.get(topic) !== id);
+    if (recreated.length === 0) return;
     for (const [input] of recreated) this.#taken.delete(input);
-    if (recreated.length > 0) await this.onRecreated(recreated.map(([input]) => input));
+    try {
+      await this.onRecreated(recreated.map(([input]) => input));
+    } catch (error) {
+      // Nobody may go on before they are heard of: the next who asks tells them again.
+      for (const [input, was] of recreated) {
+        if (!this.#taken.has(input)) this.#taken.set(input, was);
+      }
+      throw error;
+    }
   }
 }

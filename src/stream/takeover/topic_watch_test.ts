@@ -41,6 +41,22 @@ Deno.test("TopicWatch: tells the inputs of a topic that was created anew, once",
   assertEquals(told, ["a/0", "a/1"]);
 });
 
+Deno.test("TopicWatch: who could not be told is told again, and nobody goes on before", async () => {
+  const logs = { topicIds: () => Promise.resolve(new Map([["a", "3"]])) };
+  const told: string[] = [];
+  let fails = true;
+  const watch = new TopicWatch(logs, (inputs) => {
+    if (fails) return Promise.reject(new TopicUnknown("a"));
+    return Promise.resolve(void told.push(...inputs));
+  });
+  watch.taken("a/0", "a", "1");
+  await assertRejects(() => watch.settled(), TopicUnknown);
+  await assertRejects(() => watch.settled(), TopicUnknown);
+  fails = false;
+  await watch.settled();
+  assertEquals(told, ["a/0"]);
+});
+
 Deno.test("TopicWatch: nobody goes on while a topic is away, and it is asked again", async () => {
   const ids: Record<string, string> = { b: "2" };
   const { watch, told, asked } = watchOf(() => ids);
