@@ -212,6 +212,8 @@ export class Session {
 
   #onAssignment(assignment: Record<string, number[]>): void {
     this.#assigner.owns(assignment);
+    // Nobody takes over any more what belonged to the assignment before.
+    this.#handover.abort();
     this.#handover = new AbortController();
     this.#watch.doubt();
     if (this.#stopping) this.#handover.abort();
@@ -250,8 +252,10 @@ export class Session {
       );
       if (position === undefined || handover.aborted) return;
       this.#failures.taken(nameOf(place));
-      this.#consumer.seek({ ...place, offset: String(position) });
-      this.#consumer.resume([{ topic: place.topic, partitions: [place.partition] }]);
+      this.#whileItRuns(() => {
+        this.#consumer.seek({ ...place, offset: String(position) });
+        this.#consumer.resume([{ topic: place.topic, partitions: [place.partition] }]);
+      });
     } catch (error) {
       this.#onFailure(error, place, handover, "takeover");
     }
@@ -275,7 +279,16 @@ export class Session {
   }
 
   #pause({ topic, partition }: TopicPartition): void {
-    this.#consumer.pause([{ topic, partitions: [partition] }]);
+    this.#whileItRuns(() => this.#consumer.pause([{ topic, partitions: [partition] }]));
+  }
+
+  /** A consumer that has crashed refuses to be moved; its session is about to end. */
+  #whileItRuns(move: () => void): void {
+    try {
+      move();
+    } catch (error) {
+      if (!isKafkaError(error)) throw error;
+    }
   }
 
   async #onBatch(payload: EachBatchPayload): Promise<void> {
@@ -477,7 +490,7 @@ export class Session {
 
   /** Lets the consumer fetch again what its lane has not committed. */
   #goBack(name: string, { committed }: Lane): void {
-    this.#consumer.seek({ ...placeOf(name), offset: String(committed) });
+    this.#whileItRuns(() => this.#consumer.seek({ ...placeOf(name), offset: String(committed) }));
   }
 
   async #closeLanes(): Promise<void> {
