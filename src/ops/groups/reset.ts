@@ -202,6 +202,9 @@ async function tablesAt(
   logs: LogStates,
 ): Promise<Pick<Input, "tables" | "otherLog">> {
   if (!position) return { tables: undefined };
+  const { workFrom, workTo } = position;
+  // One that nothing was ever read of says nothing of the cluster or the topic.
+  if (workTo < 0) return { tables: { from: first, to: first, isNew: true } };
   const { clusterId, topicId } = await logs.of({ topic, partition }, position);
   const differs = (stored: string | null, now: string | null) =>
     stored !== null && now !== null && stored !== now;
@@ -216,7 +219,7 @@ async function tablesAt(
   }
   // Below 0: nothing was committed when it was taken over.
   const inLog = (offset: number) => offset < 0 ? first : offset;
-  return { tables: { from: inLog(position.workFrom), to: inLog(position.workTo) } };
+  return { tables: { from: inLog(workFrom), to: inLog(workTo), isNew: workFrom < 0 } };
 }
 
 function partitionsByTopic(places: readonly Place[]) {
