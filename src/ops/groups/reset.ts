@@ -91,7 +91,7 @@ async function emptyGroup(
   service: Service,
   signal: AbortSignal,
 ): Promise<GroupState> {
-  const state = (await readGroups(log, signal)).find((group) => group.service === service)!;
+  const state = (await readGroups(log, signal, service))[0]!;
   if (state.memberList.length === 0) return state;
   const names = state.memberList.map((member) =>
     member.isForeign ? nameOfForeign(member) : `${member.clientId} at ${member.host}`
