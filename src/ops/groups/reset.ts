@@ -167,16 +167,16 @@ interface Parts extends Pick<ResetOptions, "database" | "signal">, Pick<ResetReq
 }
 
 async function inputsOf(
-  { kafka, reader, names }: OpenLog,
+  log: OpenLog,
   places: readonly Place[],
   { service, to, group, database, signal }: Parts,
 ): Promise<Input[]> {
   const tables = new Map(
     (database ? await allPositions(database) : []).map((position) => [position.input, position]),
   );
-  const logs = createLogStates(kafka);
+  const logs = createLogStates(log.kafka);
   const published = to === "published" && isProcessor(service)
-    ? await readPublished(reader, names, service, partitionsByTopic(places), signal)
+    ? await readPublished(log, service, partitionsByTopic(places), signal)
     : undefined;
   const inputs: Input[] = [];
   try {
