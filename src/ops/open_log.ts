@@ -5,12 +5,15 @@ import { type compressionSettings, kafkaAccess, type kafkaSettings } from "../ru
 import { createClient, explain, isKafkaError } from "../stream/client.ts";
 import { clusterReady } from "../stream/cluster_ready.ts";
 import { type LogReader, openLogReader } from "../stream/log_reader.ts";
+import { type LocatedUnreadable, sentenceOf } from "../stream/unreadable.ts";
 import { Names } from "../topology.ts";
 
 export interface OpenLog {
   readonly kafka: ReturnType<typeof createClient>;
   readonly reader: LogReader;
   readonly names: Names;
+  /** Tells a person of a batch that cannot be read, once; the command leaves it out. */
+  readonly onUnreadable: (batch: LocatedUnreadable) => void;
 }
 
 /**
@@ -33,7 +36,8 @@ export async function withLog<T>(
   try {
     const reader = await openLogReader(kafka);
     try {
-      return await work({ kafka, reader, names: new Names(config.topicPrefix) });
+      const names = new Names(config.topicPrefix);
+      return await work({ kafka, reader, names, onUnreadable: warnOnce(command) });
     } finally {
       await reader.close();
     }
@@ -41,4 +45,14 @@ export async function withLog<T>(
     if (!isKafkaError(error)) throw error;
     throw new Failure(`Kafka at ${access.brokers.join(", ")} failed: ${explain(error)}`);
   }
+}
+
+function warnOnce(command: string): OpenLog["onUnreadable"] {
+  const said = new Set<string>();
+  return (batch) => {
+    const sentence = sentenceOf(batch, batch);
+    if (said.has(sentence)) return;
+    said.add(sentence);
+    console.error(`${command}: ${sentence}; left out`);
+  };
 }

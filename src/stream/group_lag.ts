@@ -60,7 +60,7 @@ export interface GroupState extends GroupLag {
 
 export interface GroupLagReader {
   /**
-   * All groups, in the order of the flow. May be called again after it threw.
+   * All groups (or the one), in the order of the flow. May be called again after it threw.
    *
    * @throws when the cluster does not answer, or a topic is not there
    */
@@ -91,8 +91,9 @@ function groupsOf(names: Names): Group[] {
   return [...topics].map(([service, topics]) => ({ service, name: names.group(service), topics }));
 }
 
-export function createGroupLagReader(kafka: Kafka, names: Names): GroupLagReader {
-  const groups = groupsOf(names);
+/** @param only the service whose group is read, and no other; all of them by default */
+export function createGroupLagReader(kafka: Kafka, names: Names, only?: Service): GroupLagReader {
+  const groups = groupsOf(names).filter(({ service }) => service === (only ?? service));
   const topics = TOPIC_NAMES.filter((topic) =>
     groups.some((group) => group.topics.includes(topic))
   );

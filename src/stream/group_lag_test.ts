@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Kafka } from "kafkajs";
+import type { Admin, Kafka } from "kafkajs";
 import { pause } from "../runtime/stop.ts";
 import { Names } from "../topology.ts";
 import { createGroupLagReader, lagMessagesOf, lostBefore, positionsIn } from "./group_lag.ts";
@@ -36,7 +36,7 @@ Deno.test("lagMessagesOf: adds up the partitions", () => {
 });
 
 /** A client whose clusters are `cluster`, and whose admin is asked in vain. */
-function clientOf(cluster: FakeCluster, admin: { connect: () => Promise<void> }): Kafka {
+function clientOf(cluster: FakeCluster, admin: Partial<Admin>): Kafka {
   const away = () => Promise.reject(new Error("the coordinator is away"));
   return Object.assign(cluster.kafka, {
     admin: () => ({
@@ -74,4 +74,25 @@ Deno.test("read: closes after a failure when nothing of it asks any more", async
   const reader = createGroupLagReader(clientOf(cluster, { connect }), new Names(""));
   await assertRejects(() => reader.read(), Error, "the coordinator is away");
   assertEquals([events[0], events.at(-1)], ["answered", "closed"]);
+});
+
+Deno.test("read: of one service, asks of its group and its topics alone", async () => {
+  const asked: string[] = [];
+  const reader = createGroupLagReader(
+    clientOf(new FakeCluster(), {
+      connect: () => Promise.resolve(),
+      describeGroups: (groups) => {
+        asked.push(...groups);
+        return Promise.reject(new Error("it does not matter"));
+      },
+      fetchOffsets: ({ groupId, topics }) => {
+        asked.push(groupId, ...topics!);
+        return Promise.reject(new Error("it does not matter"));
+      },
+    }),
+    new Names(""),
+    "validator",
+  );
+  await assertRejects(() => reader.read());
+  assertEquals(asked, ["validator", "validator", "orders.raw"]);
 });

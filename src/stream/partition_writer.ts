@@ -76,26 +76,43 @@ class NotCommitted extends Error {
   override readonly name = "KafkaJSNotCommitted";
 }
 
+type Offset = { readonly topic: string; readonly partition: number; readonly offset: string };
+
+/** What each consumer is committing; with one listener for all of it. */
+const underWay = new WeakMap<object, Set<Offset & { isCommitted: boolean }>>();
+
 /** kafkajs's consumer commits nothing once it has stopped or crashed, and does not say so. */
 export async function commitOffset(
   consumer: Pick<Consumer, "commitOffsets" | "on" | "events">,
-  next: { topic: string; partition: number; offset: string },
+  next: Offset,
 ): Promise<void> {
-  let isCommitted = false;
-  const remove = consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
-    isCommitted ||= payload.topics.some(({ topic, partitions }) =>
-      topic === next.topic &&
-      partitions.some(({ partition, offset }) =>
-        partition === next.partition && String(offset) === next.offset
-      )
-    );
-  });
+  let commits = underWay.get(consumer);
+  if (!commits) underWay.set(consumer, commits = listenTo(consumer));
+  const commit = { ...next, isCommitted: false };
+  commits.add(commit);
   try {
     await consumer.commitOffsets([next]);
   } finally {
-    remove();
+    commits.delete(commit);
   }
-  if (!isCommitted) throw new NotCommitted("the consumer has stopped: no offset was committed");
+  if (!commit.isCommitted) {
+    throw new NotCommitted("the consumer has stopped: no offset was committed");
+  }
+}
+
+function listenTo(consumer: Pick<Consumer, "on" | "events">) {
+  const commits = new Set<Offset & { isCommitted: boolean }>();
+  consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
+    for (const commit of commits) {
+      commit.isCommitted ||= payload.topics.some(({ topic, partitions }) =>
+        topic === commit.topic &&
+        partitions.some(({ partition, offset }) =>
+          partition === commit.partition && String(offset) === commit.offset
+        )
+      );
+    }
+  });
+  return commits;
 }
 
 async function writerOf(

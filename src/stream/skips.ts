@@ -13,11 +13,13 @@ import { ENDLESS, sentenceOf, type Unreadable, UnreadableBatch } from "./unreada
 
 const UNREADABLE: DeadLetterReason = "unreadable";
 
+/** Several partitions may rest at once. */
+const READ_EACH_MS = 1_000;
+
 export class Skips {
   /** By what identifies a batch: the offset after it. */
   readonly #known = new Map<string, number>();
-  /** How far the topic was read. */
-  readonly #positions = new Map<number, number>();
+  #readAt = -Infinity;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -37,7 +39,7 @@ export class Skips {
   ): Promise<number> {
     const what = sentenceOf({ topic, partition }, batch);
     if (batch.endless) throw new UnreadableBatch(`${what}; the partition rests: ${ENDLESS}`);
-    const reading = this.#last.then(() => this.#readOn());
+    const reading = this.#last.then(() => this.#read());
     this.#last = reading.catch(() => {});
     const failure = await reading.then(() => undefined, (error) => ({ error }));
     if (failure && !isKafkaError(failure.error)) throw failure.error;
@@ -55,17 +57,18 @@ export class Skips {
     );
   }
 
-  async #readOn(): Promise<void> {
+  /** From its beginning: the topic may be another than the last time. It is small. */
+  async #read(): Promise<void> {
+    if (performance.now() - this.#readAt < READ_EACH_MS) return;
     const reader = await openLogReader(this.kafka);
     try {
       const records = reader.read(this.names.topic(deadLetterTopicOf(this.service)), {
-        from: this.#positions,
-        onPosition: (partition, next) => void this.#positions.set(partition, next),
         onUnreadable: () => {},
       });
       for await (const batch of records) {
         for (const { headers } of batch) this.#add(headers);
       }
+      this.#readAt = performance.now();
     } finally {
       await reader.close().catch(() => {});
     }

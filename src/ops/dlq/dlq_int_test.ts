@@ -133,7 +133,7 @@ Deno.test("dlq: over a real log", async (t) => {
 
     await t.step("two at once: a letter is settled by one of them", async () => {
       const settle = () =>
-        settleLetters({ kafka, reader, names: world.names }, "validator", {
+        settleLetters({ kafka, reader, names: world.names, onUnreadable() {} }, "validator", {
           verdict: "replayed",
           selection: { id: "0@2" },
           signal: new AbortController().signal,

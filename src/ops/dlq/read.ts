@@ -13,14 +13,14 @@ import { addRecord, isLetter, type Letter } from "./letters.ts";
  * @throws {Failure} there is no such topic
  */
 export async function readLetters(
-  { reader }: OpenLog,
+  { reader, onUnreadable }: OpenLog,
   topic: string,
 ): Promise<Map<string, Letter>> {
   if (!await reader.partitionsOf(topic)) {
     throw new Failure(`there is no topic ${topic}: \`deno task topics\` creates it`);
   }
   const letters = new Map<string, Letter>();
-  for await (const records of reader.read(topic)) {
+  for await (const records of reader.read(topic, { onUnreadable })) {
     for (const record of records) addRecord(letters, record);
   }
   return letters;

@@ -114,7 +114,7 @@ async function wholeLetter(
 
 /** The chosen letters with what they hold, read again in the order of the log. */
 async function* inBatches(
-  { reader }: OpenLog,
+  { reader, onUnreadable }: OpenLog,
   topic: string,
   chosen: readonly Letter[],
 ): AsyncGenerator<LogRecord[]> {
@@ -125,7 +125,9 @@ async function* inBatches(
   }
   let batch: LogRecord[] = [];
   let length = 0;
-  for await (const records of reader.read(topic, { partitions: [...from.keys()], from })) {
+  for await (
+    const records of reader.read(topic, { partitions: [...from.keys()], from, onUnreadable })
+  ) {
     for (const record of records) {
       if (!left.delete(letterId(record.partition, record.offset))) continue;
       batch.push(record);

@@ -29,7 +29,7 @@ async function setUp(prefix: string) {
     setRefusing: (topic: "orders.raw" | "dlq.validator", refusing: boolean) =>
       setRefusing(kafka, names.topic(topic), refusing),
     replay: (through: LogReader = reader) =>
-      settleLetters({ kafka, reader: through, names }, "validator", {
+      settleLetters({ kafka, reader: through, names, onUnreadable() {} }, "validator", {
         verdict: "replayed",
         selection: { id: "0@0" },
         signal: new AbortController().signal,

@@ -6,6 +6,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { Registry } from "prom-client";
 import { startTestBroker } from "../../local/testing.ts";
 import type { Logger } from "../../runtime/log.ts";
+import { openDatabase } from "../../store/open.ts";
+import { findPosition, inputOf, positions } from "../../store/positions.ts";
 import type { createClient } from "../../stream/client.ts";
 import { DEAD_LETTER_HEADERS } from "../../stream/dead_letters.ts";
 import { createProcessorMetrics } from "../../stream/metrics.ts";
@@ -98,9 +100,12 @@ Deno.test("a batch that cannot be read", async (t) => {
         const lines: string[] = [];
         const note = (line: unknown) => void lines.push(String(line));
         const metrics = createProcessorMetrics(new Registry());
+        const directory = await Deno.makeTempDir({ prefix: "orderflow-skip-" });
+        const database = await openDatabase({ directory, owner: "validator", tables: [positions] });
         const validator = startValidator(bootstrap, names, refuse, {
           guarantee,
           metrics,
+          tables: { database, work: [] },
           log: { debug: note, info: note, warn: note } as unknown as Logger,
         });
         const outcomes = async () =>
@@ -130,7 +135,12 @@ Deno.test("a batch that cannot be read", async (t) => {
         await until("all others are done", async () => (await outcomes()).length >= all.length);
         assertEquals(await outcomes(), all);
         await validator.stop();
-        assertEquals(await committed(kafka, names), BATCHES * SIZE);
+        const end = BATCHES * SIZE;
+        assertEquals(await committed(kafka, names), end);
+        const position = await findPosition(database, inputOf(names.topic("orders.raw"), 0));
+        assertEquals([position?.workFrom, position?.workTo], [end, end]);
+        await database.close();
+        await Deno.remove(directory, { recursive: true });
         assertEquals(
           lines.filter((line) => line.startsWith("assigned")).length,
           1,

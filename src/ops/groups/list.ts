@@ -9,7 +9,7 @@ import {
   type PartitionState,
   partitionStates,
 } from "../../stream/group_members.ts";
-import type { Names } from "../../topology.ts";
+import type { Names, Service } from "../../topology.ts";
 import type { OpenLog } from "../open_log.ts";
 
 /** About 25 seconds in all. */
@@ -18,12 +18,17 @@ const patience = retry(handleWhen(isCoordinatorMoving), {
   backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 }),
 });
 
-/** All groups of the topology, as Kafka describes them now; waits for coordinators that move. */
+/**
+ * All groups of the topology, as Kafka describes them now; waits for coordinators that move.
+ *
+ * @param service only its group: a user that may look at no other may ask
+ */
 export async function readGroups(
   { kafka, names }: Pick<OpenLog, "kafka" | "names">,
   signal: AbortSignal,
+  service?: Service,
 ): Promise<GroupState[]> {
-  const lags = createGroupLagReader(kafka, names);
+  const lags = createGroupLagReader(kafka, names, service);
   try {
     return await patience.execute(() => lags.read(), signal);
   } finally {

@@ -96,9 +96,8 @@ function parseList(service: string | undefined, config: Settings): Service | und
 
 async function list(config: Settings, wanted: Service | undefined, signal: AbortSignal) {
   const groups = await withLog(config, "groups", signal, async (log) => {
-    const all = await readGroups(log, signal);
-    return all.filter(({ service }) => service === (wanted ?? service))
-      .map((state) => toGroup(state, log.names));
+    const all = await readGroups(log, signal, wanted);
+    return all.map((state) => toGroup(state, log.names));
   });
   const lines = groups.flatMap((group) => groupLines(group, { partitions: wanted !== undefined }));
   console.log(config.json ? JSON.stringify(groups) : lines.join("\n"));

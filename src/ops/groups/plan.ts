@@ -22,7 +22,13 @@ export interface Input {
    * Where the service's tables are; undefined where they say nothing of this log. What is below `from`
    * is published, what is below `to` is in the tables: see store/positions.ts.
    */
-  readonly tables: { readonly from: number; readonly to: number } | undefined;
+  readonly tables:
+    | {
+      readonly from: number;
+      readonly to: number; /** Not even `from` was committed. */
+      readonly isNew?: boolean;
+    }
+    | undefined;
   /** Why they say nothing of it. */
   readonly otherLog?: string | undefined;
   /** Where the service's outputs end; there when that is wanted. */
@@ -38,19 +44,33 @@ export interface Step extends Input {
 
 export interface Plan {
   readonly steps: readonly Step[];
+  /** Of which there is nothing to say: they stay as they are, and begin at their beginning. */
+  readonly fresh: readonly Input[];
   /** Why it cannot be done, one line a partition. */
   readonly faults: readonly string[];
 }
 
 export function makePlan(inputs: readonly Input[], target: Target): Plan {
+  const isFresh = (target === "committed" || target === "tables") && !inputs.every(isNew)
+    ? isNew
+    : () => false;
+  const fresh = inputs.filter(isFresh);
   const steps: Step[] = [];
   const faults: string[] = [];
   for (const input of inputs) {
+    if (isFresh(input)) continue;
     const to = targetOf(input, target);
     if (typeof to === "string") faults.push(`${input.name}/${input.partition}: ${to}`);
     else steps.push({ ...input, to, again: doneBefore(input, target, to) - to });
   }
-  return { steps, faults };
+  return { steps, fresh, faults };
+}
+
+/** Neither the group nor the tables have anything of it, and nothing that nobody read was deleted. */
+function isNew({ first, end, committed, tables, otherLog }: Input): boolean {
+  const isUnread = (committed ?? first) <= first && otherLog === undefined;
+  return isUnread && (tables === undefined || tables.isNew === true) &&
+    (first === 0 || first === end);
 }
 
 /** Up to where the service has worked, as far as it is known. */
@@ -91,17 +111,23 @@ function within(offset: number, { first, end }: { first: number; end: number }, 
 const number = (value: number) => value.toLocaleString("en");
 
 /** What the plan says of each partition, and what it comes to. */
-export function planLines({ steps }: Plan, target: Target): string[] {
+export function planLines({ steps, fresh }: Plan, target: Target): string[] {
   const offset = (value: number | undefined) => value === undefined ? "nothing" : number(value);
-  const rows = steps.map(({ name, partition, committed, tables, to, again }) => [
+  const row = ({ name, partition, committed, tables }: Input, to: number, effect: string) => [
     `${name}/${partition}`,
     offset(committed),
     tables === undefined || tables.from === tables.to
       ? offset(tables?.from)
       : `${number(tables.from)}-${number(tables.to)}`,
     number(to),
-    again > 0 ? `repeats ${number(again)}` : again < 0 ? `skips ${number(-again)}` : "",
-  ]);
+    effect,
+  ];
+  const effectOf = (again: number) =>
+    again > 0 ? `repeats ${number(again)}` : again < 0 ? `skips ${number(-again)}` : "";
+  const rows = [
+    ...steps.map((step) => row(step, step.to, effectOf(step.again))),
+    ...fresh.map((input) => row(input, input.first, "new: begins at the beginning")),
+  ];
   const sum = (sign: 1 | -1) =>
     steps.reduce((all, { again }) => all + Math.max(0, sign * again), 0);
   return [

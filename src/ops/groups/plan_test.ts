@@ -151,3 +151,74 @@ Deno.test("planLines: tells what has no answer, and never will", () => {
       "have: they stay without",
   );
 });
+
+const at0 = { ...LOG, first: 0, partition: 1, committed: undefined, tables: undefined };
+const WITH_ANOTHER: readonly {
+  readonly what: string;
+  readonly to: Target;
+  readonly other: Input;
+  /** Undefined: it is left out. */
+  readonly fault?: string;
+}[] = [
+  { what: "never used", to: "committed", other: at0 },
+  { what: "never used", to: "tables", other: at0 },
+  { what: "empty", to: "committed", other: { ...at0, first: 100 } },
+  { what: "empty", to: "tables", other: { ...at0, first: 100 } },
+  {
+    what: "taken over only",
+    to: "committed",
+    other: { ...at0, tables: { ...at(0), isNew: true } },
+  },
+  { what: "at its beginning", to: "tables", other: { ...at0, committed: 0 } },
+  {
+    what: "the tables have it",
+    to: "committed",
+    other: { ...at0, tables: at(30) },
+    fault: "the group has committed nothing: choose another --to",
+  },
+  {
+    what: "the tables say that its beginning was committed",
+    to: "committed",
+    other: { ...at0, tables: at(0) },
+    fault: "the group has committed nothing: choose another --to",
+  },
+  {
+    what: "the tables are of another log",
+    to: "committed",
+    other: { ...at0, otherLog: "the tables are of another cluster" },
+    fault: "the group has committed nothing: choose another --to",
+  },
+  {
+    what: "the group has it",
+    to: "tables",
+    other: { ...at0, committed: 30 },
+    fault: "the tables do not say where they are: choose another --to",
+  },
+  {
+    what: "its beginning was deleted",
+    to: "committed",
+    other: { ...at0, first: 10 },
+    fault: "the group has committed nothing: choose another --to",
+  },
+];
+
+for (const { what, to, other, fault } of WITH_ANOTHER) {
+  Deno.test(`makePlan: ${to}, beside a partition that is there: ${what}`, () => {
+    const known = { ...LOG, committed: 40, tables: at(40) };
+    const plan = makePlan([known, other], to);
+    assertEquals(
+      [plan.steps.map((step) => step.to), plan.faults],
+      [[40], fault ? [`orders.raw/1: ${fault}`] : []],
+    );
+    const isSaid = planLines(plan, to)
+      .some((line) => /orders\.raw\/1 .* new: begins at the beginning$/.test(line));
+    assertEquals([plan.fresh.length === 1, isSaid], fault ? [false, false] : [true, true]);
+  });
+}
+
+Deno.test("makePlan: where nothing is known of any partition, there is nothing to go by", () => {
+  for (const to of ["committed", "tables"] as const) {
+    const plan = makePlan([{ ...at0, partition: 0 }, at0], to);
+    assertEquals([plan.steps.length, plan.fresh.length, plan.faults.length], [0, 0, 2]);
+  }
+});

@@ -8,6 +8,7 @@
  */
 import { decode } from "../../events/codec.ts";
 import type { LogRecord } from "../../stream/log_reader.ts";
+import type { LocatedUnreadable } from "../../stream/unreadable.ts";
 import type { Processor, Topic } from "../../topology.ts";
 import { DUTIES } from "../audit/books/duties.ts";
 import type { Places } from "../audit/books/places.ts";
@@ -29,6 +30,8 @@ export class Outputs {
     return this.#marks.get(orderId) ?? 0;
   }
 }
+
+type Answer = "answered" | "open" | "asks for none";
 
 /** One partition of an input, read from its beginning on. */
 export class Answers {
@@ -64,8 +67,15 @@ export class Answers {
   }
 
   add(record: LogRecord): void {
-    const { offset } = record;
-    const answer = this.#answerTo(record);
+    this.#note(record.offset, this.#answerTo(record));
+  }
+
+  /** A batch that cannot be read: with a letter it was skipped, else the service has come no further. */
+  addUnreadable({ topic, partition, offset }: LocatedUnreadable): void {
+    this.#note(offset, this.letters.has(topic, partition, offset) ? "answered" : "open");
+  }
+
+  #note(offset: number, answer: Answer): void {
     if (answer === "open") {
       this.#open = { first: this.#open?.first ?? offset, count: (this.#open?.count ?? 0) + 1 };
     } else if (answer === "answered") {
@@ -78,7 +88,7 @@ export class Answers {
     }
   }
 
-  #answerTo(record: LogRecord): "answered" | "open" | "asks for none" {
+  #answerTo(record: LogRecord): Answer {
     const { topic, partition, offset, key, value } = record;
     if (this.letters.has(topic, partition, offset)) return "answered";
     if (isReplayForAnother(this.service, this.topic, record)) return "asks for none";

@@ -157,3 +157,17 @@ Deno.test("Answers.missing: what has no answer though later messages have", () =
   for (const record of ofPartition("orders.raw")) answers.add(record);
   assertEquals([answers.missing, answers.open], [{ first: 0, count: 2 }, undefined]);
 });
+
+Deno.test("Answers: a batch that cannot be read is answered by its letter, and by nothing else", () => {
+  const place = { topic: "orders.raw", partition: 0, offset: 4 };
+  const batch = { ...place, next: 7, endless: false, why: "a test", bytes: new Uint8Array() };
+  const letters = new Places();
+  const readWith = () => {
+    const answers = new Answers("validator", "orders.raw", new Outputs(), letters);
+    answers.addUnreadable(batch);
+    return [answers.last, answers.open];
+  };
+  assertEquals(readWith(), [undefined, 4]);
+  letters.add(place.topic, place.partition, place.offset);
+  assertEquals(readWith(), [4, undefined]);
+});

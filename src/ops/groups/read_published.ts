@@ -1,8 +1,8 @@
 /** Reads from the log where a service's own outputs end, partition by partition. */
 import { DEAD_LETTER_HEADERS } from "../../stream/dead_letters.ts";
-import type { LogReader } from "../../stream/log_reader.ts";
-import { deadLetterTopicOf, type Names, type Processor, type Topic } from "../../topology.ts";
+import { deadLetterTopicOf, type Processor, type Topic } from "../../topology.ts";
 import { topicsWrittenBy } from "../../topology.ts";
+import type { OpenLog } from "../open_log.ts";
 import { Places } from "../audit/books/places.ts";
 import { Answers, Outputs } from "./published.ts";
 
@@ -16,7 +16,9 @@ export interface Published {
   readonly unknown: string | undefined;
 }
 
-type Reader = Pick<LogReader, "ends" | "read" | "partitionsOf">;
+type Log = Pick<OpenLog, "names" | "onUnreadable"> & {
+  readonly reader: Pick<OpenLog["reader"], "ends" | "read" | "partitionsOf">;
+};
 
 /**
  * Committed records are read, of one partition number after the other: the ids of its orders are what
@@ -26,19 +28,20 @@ type Reader = Pick<LogReader, "ends" | "read" | "partitionsOf">;
  * @returns by input topic and partition
  */
 export async function readPublished(
-  reader: Reader,
-  names: Names,
+  log: Log,
   service: Processor,
   inputs: ReadonlyMap<Topic, readonly number[]>,
   signal: AbortSignal,
 ): Promise<Map<Topic, Map<number, Published>>> {
-  const letters = await readLetterPlaces(reader, names.topic(deadLetterTopicOf(service)), signal);
+  const { reader, names, onUnreadable } = log;
+  const letters = await readLetterPlaces(log, names.topic(deadLetterTopicOf(service)), signal);
   const found = new Map([...inputs.keys()].map((topic) => [topic, new Map<number, Published>()]));
   const numbers = new Set([...inputs.values()].flat());
   for (const partition of [...numbers].toSorted((a, b) => a - b)) {
+    const place = { partitions: [partition], signal };
     const outputs = new Outputs();
     for (const topic of topicsWrittenBy(service)) {
-      for await (const records of read(reader, names.topic(topic), partition, signal)) {
+      for await (const records of reader.read(names.topic(topic), { ...place, onUnreadable })) {
         for (const record of records) outputs.add(topic, record);
       }
     }
@@ -46,17 +49,20 @@ export async function readPublished(
       if (!partitions.includes(partition)) continue;
       const answers = new Answers(service, topic, outputs, letters);
       let next = (await reader.ends(names.topic(topic))).get(partition)?.end ?? 0;
-      const onPosition = (_: number, position: number) => next = position;
-      for await (
-        const records of read(reader, names.topic(topic), partition, signal, onPosition)
-      ) {
-        for (const record of records) answers.add(record);
-      }
+      const records = reader.read(names.topic(topic), {
+        ...place,
+        onPosition: (_, position) => next = position,
+        onUnreadable(batch) {
+          onUnreadable(batch);
+          answers.addUnreadable(batch);
+        },
+      });
+      for await (const some of records) for (const record of some) answers.add(record);
       found.get(topic)!.set(partition, {
         next: answers.open ?? next,
         missing: answers.missing,
         unknown: answers.last === undefined && answers.open !== undefined
-          ? await whatIsGone(reader, names, service, partition)
+          ? await whatIsGone(log, service, partition)
           : undefined,
       });
     }
@@ -64,20 +70,9 @@ export async function readPublished(
   return found;
 }
 
-function read(
-  reader: Reader,
-  topic: string,
-  partition: number,
-  signal: AbortSignal,
-  onPosition: (partition: number, next: number) => void = () => {},
-) {
-  return reader.read(topic, { partitions: [partition], signal, onPosition });
-}
-
 /** Where outputs were deleted, nobody knows whether a message that seems open was answered. */
 async function whatIsGone(
-  reader: Reader,
-  names: Names,
+  { reader, names }: Log,
   service: Processor,
   partition: number,
 ): Promise<string | undefined> {
@@ -93,13 +88,13 @@ async function whatIsGone(
 
 /** The messages that have a dead letter. */
 async function readLetterPlaces(
-  reader: Reader,
+  { reader, onUnreadable }: Log,
   topic: string,
   signal: AbortSignal,
 ): Promise<Places> {
   const places = new Places();
   if (!await reader.partitionsOf(topic)) return places;
-  for await (const records of reader.read(topic, { signal })) {
+  for await (const records of reader.read(topic, { signal, onUnreadable })) {
     for (const { headers } of records) {
       const source = headers[DEAD_LETTER_HEADERS.topic];
       if (source === undefined) continue;

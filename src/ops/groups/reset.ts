@@ -91,7 +91,7 @@ async function emptyGroup(
   service: Service,
   signal: AbortSignal,
 ): Promise<GroupState> {
-  const state = (await readGroups(log, signal)).find((group) => group.service === service)!;
+  const state = (await readGroups(log, signal, service))[0]!;
   if (state.memberList.length === 0) return state;
   const names = state.memberList.map((member) =>
     member.isForeign ? nameOfForeign(member) : `${member.clientId} at ${member.host}`
@@ -167,16 +167,16 @@ interface Parts extends Pick<ResetOptions, "database" | "signal">, Pick<ResetReq
 }
 
 async function inputsOf(
-  { kafka, reader, names }: OpenLog,
+  log: OpenLog,
   places: readonly Place[],
   { service, to, group, database, signal }: Parts,
 ): Promise<Input[]> {
   const tables = new Map(
     (database ? await allPositions(database) : []).map((position) => [position.input, position]),
   );
-  const logs = createLogStates(kafka);
+  const logs = createLogStates(log.kafka);
   const published = to === "published" && isProcessor(service)
-    ? await readPublished(reader, names, service, partitionsByTopic(places), signal)
+    ? await readPublished(log, service, partitionsByTopic(places), signal)
     : undefined;
   const inputs: Input[] = [];
   try {
@@ -202,6 +202,9 @@ async function tablesAt(
   logs: LogStates,
 ): Promise<Pick<Input, "tables" | "otherLog">> {
   if (!position) return { tables: undefined };
+  const { workFrom, workTo } = position;
+  // One that nothing was ever read of says nothing of the cluster or the topic.
+  if (workTo < 0) return { tables: { from: first, to: first, isNew: true } };
   const { clusterId, topicId } = await logs.of({ topic, partition }, position);
   const differs = (stored: string | null, now: string | null) =>
     stored !== null && now !== null && stored !== now;
@@ -216,7 +219,7 @@ async function tablesAt(
   }
   // Below 0: nothing was committed when it was taken over.
   const inLog = (offset: number) => offset < 0 ? first : offset;
-  return { tables: { from: inLog(position.workFrom), to: inLog(position.workTo) } };
+  return { tables: { from: inLog(workFrom), to: inLog(workTo), isNew: workFrom < 0 } };
 }
 
 function partitionsByTopic(places: readonly Place[]) {

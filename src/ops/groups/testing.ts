@@ -120,7 +120,7 @@ export async function resetHere(
   });
   const reader = await openLogReader(kafka);
   try {
-    const isDone = await resetGroup({ kafka, reader, names }, request, {
+    const isDone = await resetGroup({ kafka, reader, names, onUnreadable() {} }, request, {
       database,
       tablesIn: "here",
       print: (line) => lines.push(line),

@@ -32,7 +32,7 @@ export interface Search {
  * @param options.allPartitions also where the key does not belong
  */
 export async function findRecords(
-  { reader, names }: OpenLog,
+  { reader, names }: Pick<OpenLog, "reader" | "names">,
   orderId: string,
   { allPartitions, signal }: { allPartitions: boolean; signal: AbortSignal },
 ): Promise<Search> {

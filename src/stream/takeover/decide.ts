@@ -70,7 +70,9 @@ export function decideStart(facts: StartFacts): GoOn | Rest {
     return rest(
       facts,
       `the tables are of another cluster (${position.clusterId}; this one is ${facts.clusterId})`,
-      ["committed", "keeps them, and goes on from the group's offset"],
+      ...(committed === NOTHING_COMMITTED
+        ? []
+        : [["committed", "keeps them, and goes on from the group's offset"] as const]),
       ["earliest", "keeps them, and reads this cluster's log from its beginning"],
     );
   }

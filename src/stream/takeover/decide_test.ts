@@ -146,6 +146,12 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
     then: { kind: "rest" },
     says: ["of another cluster (cluster; this one is other)", "--to committed", "--to earliest"],
   },
+  {
+    what: "another cluster, on which the group has nothing yet",
+    facts: of({ committed: -1, clusterId: "other" }),
+    then: { kind: "rest" },
+    says: ["of another cluster", "`deno task groups reset validator --to earliest`"],
+  },
 
   {
     what: "an input that nothing was read of yet, on another cluster",
