@@ -20,14 +20,11 @@ export interface Input {
   readonly committed: number | undefined;
   /**
    * Where the service's tables are; undefined where they say nothing of this log. What is below `from`
-   * is published, what is below `to` is in the tables: see store/positions.ts.
+   * is published, what is below `to` is in the tables: see store/positions.ts. `isNew`: the group had
+   * committed nothing yet.
    */
   readonly tables:
-    | {
-      readonly from: number;
-      readonly to: number; /** Not even `from` was committed. */
-      readonly isNew?: boolean;
-    }
+    | { readonly from: number; readonly to: number; readonly isNew?: boolean }
     | undefined;
   /** Why they say nothing of it. */
   readonly otherLog?: string | undefined;
