@@ -14,7 +14,7 @@ import { LeaderUnknown } from "./log_ends.ts";
 import { openLogReader } from "./log_reader.ts";
 import { type LossMetrics, startAt } from "./tail_guard.ts";
 import { createLogStates } from "./takeover/log_states.ts";
-import { sentenceOf, UnreadableBatch } from "./unreadable.ts";
+import { sentenceOf } from "./unreadable.ts";
 
 export interface EventLogOptions {
   readonly access: KafkaAccess;
@@ -27,6 +27,8 @@ export interface EventLogOptions {
   readonly losses?: LossMetrics | undefined;
   /** A topic was deleted and created anew; it is read from its beginning. */
   readonly onRecreated?: (() => void) | undefined;
+  /** After how long a partition whose next batch cannot be read is tried again; 5,000 unless said. */
+  readonly unreadableRetryMs?: number;
 }
 
 export interface EventLog {
@@ -55,6 +57,8 @@ export interface EventLog {
 }
 
 const RETRY_MS = 500;
+/** After how long a changed id is looked at again. */
+const CONFIRM_MS = 1_000;
 /** A batch of which nobody knows where it ends. */
 const UNREADABLE_RETRY_MS = 5_000;
 /** How often a topic's id is compared while it is followed, and nothing gives a reason to. */
@@ -63,7 +67,7 @@ const CHECK_EVERY_MS = 30_000;
 const FETCH_BYTES = 1024 * 1024;
 
 export function createEventLog(options: EventLogOptions): EventLog {
-  const { access, topics, names, log } = options;
+  const { access, topics, names, log, unreadableRetryMs: retryMs = UNREADABLE_RETRY_MS } = options;
   const kafka = createClient(access, options.clientId);
   const decoder = createEventDecoder(log);
   const logs = createLogStates(kafka);
@@ -85,6 +89,12 @@ export function createEventLog(options: EventLogOptions): EventLog {
   /** Why a topic is not being read. */
   const troubles = new Map<Topic, string>(topics.map((topic) => [topic, "starting"]));
   const troubled = () => troubles.values().next().value;
+  /** By topic and partition: why it is read no further for now. */
+  const resting = new Map(topics.map((topic) => [topic, new Map<number, string>()]));
+  const whyResting = (topic: Topic) => {
+    const all = [...resting.get(topic)!.values()];
+    return all.length > 0 ? all.join("; ") : undefined;
+  };
   let told = troubled();
   const setState = (topic: Topic, next: string | undefined) => {
     if (next === undefined) troubles.delete(topic);
@@ -106,13 +116,19 @@ export function createEventLog(options: EventLogOptions): EventLog {
   ): Promise<void> {
     const name = names.topic(topic);
     const next = positions.get(topic)!;
-    const id = await idOf(topic);
     const before = ids.get(topic);
+    let id = await idOf(topic);
+    // A broker that was away may tell the id of a topic that is no more.
+    if (before !== undefined && id !== before) {
+      await pause(CONFIRM_MS);
+      id = await idOf(topic);
+    }
     if (id !== undefined) ids.set(topic, id);
     if (before !== undefined && id !== undefined && before !== id) {
       log.warn(`${name} was deleted and created anew: reading it from its beginning`);
       options.losses?.recreations.inc({ topic }, found.size);
       next.clear();
+      resting.get(topic)!.clear();
       options.onRecreated?.();
     }
     for (const [partition, offset] of next) {
@@ -127,15 +143,22 @@ export function createEventLog(options: EventLogOptions): EventLog {
     }
   }
 
-  async function readTopic(topic: Topic, follow: boolean, stop: AbortSignal): Promise<void> {
+  /**
+   * One reading, which ends early when a partition rests for a while, or the topic is created anew.
+   *
+   * @returns whether it is to be read on
+   */
+  async function readTopic(topic: Topic, follow: boolean, stop: AbortSignal): Promise<boolean> {
     const next = positions.get(topic)!;
+    const rests = resting.get(topic)!;
     const reader = await openLogReader(kafka);
-    const recreated = new AbortController();
-    const signal = AbortSignal.any([stop, recreated.signal]);
+    const again = new AbortController();
+    const signal = AbortSignal.any([stop, again.signal]);
     const checking = setInterval(async () => {
       const id = await idOf(topic).catch(() => undefined);
-      if (id !== undefined && id !== ids.get(topic)) recreated.abort();
+      if (id !== undefined && id !== ids.get(topic)) again.abort();
     }, CHECK_EVERY_MS);
+    let retrying: ReturnType<typeof setTimeout> | undefined;
     try {
       const known = await reader.ends(names.topic(topic));
       // It was there a moment ago: nothing to read is something else.
@@ -146,7 +169,8 @@ export function createEventLog(options: EventLogOptions): EventLog {
         next.set(partition, offset);
         // A new one: nothing was there to pass when the following began.
         if (!known.has(partition)) known.set(partition, { first: offset, end: offset });
-        setState(topic, undefined);
+        rests.delete(partition);
+        setState(topic, whyResting(topic));
       };
       const batches = reader.read(names.topic(topic), {
         from: next,
@@ -154,6 +178,11 @@ export function createEventLog(options: EventLogOptions): EventLog {
         fetchBytes: FETCH_BYTES,
         onPosition,
         onUnreadable: (batch) => log.warn(`${sentenceOf(batch, batch)}; left out`),
+        onEndless: (partition, { message }) => {
+          rests.set(partition, message);
+          setState(topic, whyResting(topic));
+          retrying ??= setTimeout(() => again.abort(), retryMs);
+        },
         signal,
       });
       for await (const batch of batches) {
@@ -161,10 +190,12 @@ export function createEventLog(options: EventLogOptions): EventLog {
         options.onEvents(decoder.decode({ topic, partition }, batch));
         records += batch.length;
       }
-      if (recreated.signal.aborted) await readTopic(topic, follow, stop);
-      else setState(topic, undefined);
+      // Nothing else is left to read.
+      if (rests.size > 0 && !signal.aborted) await pause(retryMs, signal);
+      return rests.size > 0 || again.signal.aborted;
     } finally {
       clearInterval(checking);
+      clearTimeout(retrying);
       await reader.close().catch(() => {});
     }
   }
@@ -180,17 +211,11 @@ export function createEventLog(options: EventLogOptions): EventLog {
       });
       if (signal.aborted) return;
       try {
-        return await readTopic(topic, follow, signal);
+        if (!await readTopic(topic, follow, signal)) return setState(topic, undefined);
       } catch (error) {
         if (!isKafkaError(error)) throw error;
-        const unreadable = error instanceof UnreadableBatch;
-        setState(
-          topic,
-          unreadable
-            ? error.message
-            : `reading ${names.topic(topic)} fails: ${explain(error)}; trying again`,
-        );
-        await pause(unreadable ? UNREADABLE_RETRY_MS : RETRY_MS, signal);
+        setState(topic, `reading ${names.topic(topic)} fails: ${explain(error)}; trying again`);
+        await pause(RETRY_MS, signal);
       }
     }
   }

@@ -45,6 +45,8 @@ export interface ReadOptions {
   readonly onPosition?: (partition: number, next: number) => void;
   /** Told of each batch that cannot be read, which is left out then; else it ends the reading. */
   readonly onUnreadable?: ((batch: LocatedUnreadable) => void) | undefined;
+  /** Told of a batch whose end is not known: its partition is read no further; else it ends the reading. */
+  readonly onEndless?: (partition: number, error: UnreadableBatch) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -122,7 +124,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   await cluster.connect();
 
   async function* read(topic: string, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
-    const { from, follow = false, onPosition, onUnreadable, signal } = options;
+    const { from, follow = false, onPosition, onUnreadable, onEndless, signal } = options;
     const limits = await logEnds(cluster, topic);
     if (follow && limits.size === 0) throw new LeaderUnknown(topic);
     const next = new Map<number, number>();
@@ -130,9 +132,10 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
       const first = limits.get(partition)?.first ?? 0;
       next.set(partition, Math.max(first, from?.get(partition) ?? first));
     }
+    const resting = new Set<number>();
     const open = () =>
       [...next].filter(([partition, offset]) =>
-        follow || offset < (limits.get(partition)?.end ?? 0)
+        !resting.has(partition) && (follow || offset < (limits.get(partition)?.end ?? 0))
       );
     const addNew = async () => {
       for (const partition of await partitionsOf(cluster, topic, { fresh: false }) ?? []) {
@@ -157,7 +160,17 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
         if (last !== undefined) next.set(partition, Number(last) + 1);
         if (messages.length > 0) yield toRecords(topic, partition, messages);
         if (stop >= 0) {
-          const unreadable = await locate(topic, partition, unreadableOf(batch.messages[stop]!)!);
+          // These have been handed over, whatever becomes of the batch behind them.
+          if (messages.length > 0) onPosition?.(partition, next.get(partition)!);
+          let unreadable: LocatedUnreadable;
+          try {
+            unreadable = await locate(topic, partition, unreadableOf(batch.messages[stop]!)!);
+          } catch (error) {
+            if (!onEndless || !(error instanceof UnreadableBatch)) throw error;
+            resting.add(partition);
+            onEndless(partition, error);
+            continue;
+          }
           if (!onUnreadable) throw new UnreadableBatch(sentenceOf(unreadable, unreadable));
           onUnreadable(unreadable);
           next.set(partition, unreadable.next);

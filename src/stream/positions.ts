@@ -3,6 +3,9 @@
  * rebalance: what this process has handled, so that nothing is handled twice, and what is still to be
  * committed for the group, of the partitions that it has now.
  */
+import type { Consumer } from "kafkajs";
+import type { Logger } from "../runtime/log.ts";
+import { explain } from "./client.ts";
 
 /** The next offset of a partition; the topic's name is that on the cluster. */
 export interface Position {
@@ -18,6 +21,8 @@ export interface Positions {
   advance(topic: string, partition: number, offset: number): void;
   /** The log is not what it was: goes on at `offset`, which may be less. */
   move(topic: string, partition: number, offset: number): void;
+  /** The topic was created anew: what was handled of it counts for nothing, whoever has it now. */
+  forget(topic: string): void;
   /** What is to be committed. */
   uncommitted(): Position[];
   /** These were committed. */
@@ -42,6 +47,11 @@ export function createPositions(): Positions {
       done.set(keyOf(topic, partition), { topic, partition, offset });
       toCommit.set(keyOf(topic, partition), { topic, partition, offset });
     },
+    forget(topic) {
+      for (const map of [done, toCommit]) {
+        for (const [key, position] of map) if (position.topic === topic) map.delete(key);
+      }
+    },
     uncommitted: () => [...toCommit.values()],
     committed(positions) {
       for (const position of positions) {
@@ -52,4 +62,22 @@ export function createPositions(): Positions {
     },
     reassigned: () => toCommit.clear(),
   };
+}
+
+/** What cannot be committed now is committed the next time, or read again. */
+export async function commitPositions(
+  consumer: Consumer,
+  positions: Positions,
+  log: Logger,
+): Promise<void> {
+  const uncommitted = positions.uncommitted();
+  if (uncommitted.length === 0) return;
+  try {
+    await consumer.commitOffsets(
+      uncommitted.map((position) => ({ ...position, offset: String(position.offset) })),
+    );
+    positions.committed(uncommitted);
+  } catch (error) {
+    log.debug(`offsets not committed: ${explain(error)}`);
+  }
 }

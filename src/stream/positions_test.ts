@@ -52,3 +52,15 @@ Deno.test("move: goes on where it is told, and that is committed, too", () => {
   positions.advance("orders.raw", 0, 7);
   assertEquals(positions.next("orders.raw", 0), 7);
 });
+
+Deno.test("forget: what was handled of the topic counts for nothing, other topics stay", () => {
+  const positions = createPositions();
+  positions.advance("a", 0, 200);
+  positions.advance("ab", 0, 7);
+  positions.reassigned();
+  positions.advance("a", 1, 100);
+  positions.forget("a");
+  assertEquals([0, 1].map((partition) => positions.next("a", partition)), [0, 0]);
+  assertEquals(positions.uncommitted(), []);
+  assertEquals(positions.next("ab", 0), 7);
+});

@@ -7,7 +7,7 @@
  * of events are read again by whoever reads on. kafkajs's own auto-commit would send a request for
  * every batch, whatever its interval.
  */
-import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { EachBatchPayload, Kafka } from "kafkajs";
 import type { OrderEvent } from "../events/schemas.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { KafkaAccess } from "../runtime/settings.ts";
@@ -20,12 +20,12 @@ import { createEventDecoder } from "./event_decoder.ts";
 import { createAssigner } from "./group/assigner.ts";
 import { watchForeignMembers } from "./group/foreign_members.ts";
 import { watchHeartbeats } from "./heartbeats.ts";
-import { openLogReader } from "./log_reader.ts";
-import { createPositions, type Positions } from "./positions.ts";
+import { commitPositions, createPositions, type Positions } from "./positions.ts";
 import { METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
 import { type LossMetrics, TailGuard } from "./tail_guard.ts";
+import { createTailState, endOf, TailRests, type TailState } from "./tail_rests.ts";
 import { createLogStates, type LogStates } from "./takeover/log_states.ts";
-import { sentenceOf, type Unreadable, unreadableOf } from "./unreadable.ts";
+import { sentenceOf, unreadableOf } from "./unreadable.ts";
 
 export interface TailOptions {
   readonly access: KafkaAccess;
@@ -43,6 +43,8 @@ export interface TailOptions {
   readonly losses?: LossMetrics | undefined;
   /** How often the topics' ids are compared while nothing gives a reason to: 30,000 unless said. */
   readonly topicCheckMs?: number;
+  /** After how long a partition whose next batch cannot be read is tried again; 5,000 unless said. */
+  readonly unreadableRetryMs?: number;
 }
 
 export interface Tail {
@@ -79,18 +81,11 @@ export function createTail(options: TailOptions): Tail {
   const positions = createPositions();
   const topicIds = new Map<string, string>();
   let partitions = 0;
-  let state: string | undefined = "starting";
-  const setState = (next: string | undefined) => {
-    if (next === state) return;
-    if (next) log.warn(next);
-    else log.info("reading");
-    state = next;
-  };
+  const rests = new TailRests(positions, options.unreadableRetryMs);
+  const state = createTailState(rests, log);
 
-  async function onBatch(
-    kafka: Kafka,
-    { batch, isRunning, isStale, resolveOffset }: EachBatchPayload,
-  ): Promise<void> {
+  async function onBatch(kafka: Kafka, payload: EachBatchPayload): Promise<void> {
+    const { batch, isRunning, isStale } = payload;
     if (!isRunning() || isStale()) return;
     const { topic: name, partition } = batch;
     const topic = topicByName.get(name);
@@ -104,22 +99,34 @@ export function createTail(options: TailOptions): Tail {
     let end = Number(batch.lastOffset()) + 1;
     if (stop >= 0) {
       const unreadable = unreadableOf(fetched[stop]!)!;
-      end = Math.max(next, await endOf(kafka, batch, unreadable));
+      const found = await endOf(kafka, batch, unreadable);
+      if (typeof found === "string") {
+        if (messages.length > 0) passed(payload, Number(messages.at(-1)!.offset) + 1);
+        rests.rest(payload, found);
+        return state.tell();
+      }
+      end = Math.max(next, found);
       const lost = end > unreadable.offset;
       if (lost) log.warn(`${sentenceOf(batch, { ...unreadable, next: end })}; left out`);
     }
-    positions.advance(name, partition, end);
+    passed(payload, end);
+    state.tell();
+  }
+
+  function passed({ batch, resolveOffset }: EachBatchPayload, end: number): void {
+    positions.advance(batch.topic, batch.partition, end);
     resolveOffset(String(end - 1));
   }
 
   function onAssignment(assignment: Record<string, number[]>): void {
     positions.reassigned();
+    rests.assigned(assignment);
     partitions = Object.values(assignment).reduce((sum, list) => sum + list.length, 0);
     log.info(`assigned ${partitions} partitions of ${topicByName.size} topics`);
   }
 
   return {
-    notReady: () => state,
+    notReady: state.notReady,
     get partitions() {
       return partitions;
     },
@@ -134,7 +141,7 @@ export function createTail(options: TailOptions): Tail {
           access,
           topics: [...topicByName.keys()],
           signal,
-          onWait: setState,
+          onWait: state.set,
         });
         if (signal.aborted) break;
         const session = {
@@ -146,21 +153,22 @@ export function createTail(options: TailOptions): Tail {
           positions,
           onBatch: (payload: EachBatchPayload) => onBatch(kafka, payload),
           onAssignment,
-          setState,
+          state,
         };
         const crash = await runSession(session, signal);
+        rests.close();
         if (crash?.fatal) {
           await logs.close();
           throw crash.error;
         }
         if (crash) {
           partitions = 0;
-          setState(`the consumer stopped (${explain(crash.error)}); starting it again`);
+          state.set(`the consumer stopped (${explain(crash.error)}); starting it again`);
           await pause(RESTART_PAUSE_MS, signal);
         }
       }
       await logs.close();
-      state = "stopped";
+      state.stopped();
     },
   };
 }
@@ -173,7 +181,7 @@ interface Session extends TailOptions {
   readonly positions: Positions;
   readonly onBatch: (payload: EachBatchPayload) => Promise<void>;
   readonly onAssignment: (assignment: Record<string, number[]>) => void;
-  readonly setState: (state: string | undefined) => void;
+  readonly state: TailState;
 }
 
 interface Crash {
@@ -183,7 +191,7 @@ interface Crash {
 
 /** One life of a kafkajs consumer; resolves when `signal` aborts (undefined) or it crashes. */
 async function runSession(session: Session, signal: AbortSignal): Promise<Crash | undefined> {
-  const { kafka, topicByName, onBatch, onAssignment, drainTimeoutMs, log } = session;
+  const { kafka, topicByName, positions, onBatch, onAssignment, drainTimeoutMs, log } = session;
   const group = session.names.group(session.service);
   const assigner = createAssigner();
   const consumer = kafka.consumer({
@@ -212,7 +220,7 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     ids: session.topicIds,
     metrics: session.losses,
   });
-  const commit = () => commitPositions(consumer, session);
+  const commit = () => commitPositions(consumer, positions, log);
   const { promise: ended, resolve: end } = Promise.withResolvers<Crash | undefined>();
   const onAbort = () => end(undefined);
   signal.addEventListener("abort", onAbort, { once: true });
@@ -225,12 +233,12 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
   consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     assigner.owns(payload.memberAssignment);
     onAssignment(payload.memberAssignment);
-    session.setState(led);
+    session.state.set(led);
   });
   const stopLooking = watchForeignMembers(consumer, {
     group,
     topics: [...topicByName.keys()],
-    onLed: (reason) => session.setState(led = reason),
+    onLed: (reason) => session.state.set(led = reason),
     log,
   });
   // Sent before the member joins again: who gets a partition then does not read much of it again.
@@ -238,13 +246,17 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
   // Batches of control records and aborted messages alone pass by `eachBatch`.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
     const { topic, partition, batchSize, lastOffset } = payload;
-    if (batchSize === 0) session.positions.advance(topic, partition, Number(lastOffset) + 1);
+    if (batchSize === 0) positions.advance(topic, partition, Number(lastOffset) + 1);
   });
   const stopWatching = watchHeartbeats(consumer, HEARTBEAT_MS, {
-    onSilence: session.setState,
-    onHeard: () => session.setState(led),
+    onSilence: session.state.set,
+    onHeard: () => session.state.set(led),
   });
-  const committing = setInterval(() => void commit(), COMMIT_EVERY_MS);
+  const committing = setInterval(() => {
+    // A partition that rested may have been moved on by the guard.
+    session.state.tell();
+    void commit();
+  }, COMMIT_EVERY_MS);
   try {
     await consumer.connect();
     await consumer.subscribe({ topics: [...topicByName.keys()], fromBeginning: true });
@@ -278,36 +290,5 @@ async function runSession(session: Session, signal: AbortSignal): Promise<Crash 
     if (!await settlesWithin(drained, drainTimeoutMs)) {
       log.warn(`not stopped within ${drainTimeoutMs} ms: leaving the membership to its timeout`);
     }
-  }
-}
-
-/** The offset after a batch that cannot be read; what is behind it in the log may have to tell. */
-async function endOf(
-  kafka: Kafka,
-  { topic, partition }: { topic: string; partition: number },
-  { offset, next }: Unreadable,
-): Promise<number> {
-  if (next !== undefined) return next;
-  const reader = await openLogReader(kafka);
-  try {
-    const found = await reader.unreadableAt(topic, partition, offset);
-    // It can be read now: another replica leads.
-    return found?.next ?? offset;
-  } finally {
-    await reader.close();
-  }
-}
-
-async function commitPositions(consumer: Consumer, { positions, log }: Session): Promise<void> {
-  const uncommitted = positions.uncommitted();
-  if (uncommitted.length === 0) return;
-  try {
-    await consumer.commitOffsets(
-      uncommitted.map((position) => ({ ...position, offset: String(position.offset) })),
-    );
-    positions.committed(uncommitted);
-  } catch (error) {
-    // They are committed the next time, or read again.
-    log.debug(`offsets not committed: ${explain(error)}`);
   }
 }

@@ -4,13 +4,14 @@
  */
 import type { Consumer } from "kafkajs";
 import type { Logger } from "../runtime/log.ts";
+import { pause } from "../runtime/stop.ts";
 import { explain } from "./client.ts";
 import type { OffsetOutOfRange } from "./mends/consumer.ts";
 import type { createLossMetrics } from "./metrics.ts";
 import type { Positions } from "./positions.ts";
 import { watchConsumer } from "./takeover/consumer_watch.ts";
 import { decideStart, type GoOn } from "./takeover/decide.ts";
-import type { LogState, LogStates } from "./takeover/log_states.ts";
+import { type LogState, type LogStates, TopicUnknown } from "./takeover/log_states.ts";
 import { TopicWatch } from "./takeover/topic_watch.ts";
 
 export type LossMetrics = ReturnType<typeof createLossMetrics>;
@@ -19,6 +20,8 @@ const CHECK_EVERY_MS = 30_000;
 /** After a pause as long as this nobody may have fetched while a topic was away. */
 const MAX_FETCH_GAP_MS = 400;
 const RETRY_MS = 500;
+/** A broker that was away may tell the id of a topic that is no more: it is asked for again. */
+const CONFIRM_MS = 1_000;
 
 export interface TailGuardOptions {
   readonly consumer: Consumer;
@@ -31,11 +34,14 @@ export interface TailGuardOptions {
   readonly log: Logger;
   readonly metrics: LossMetrics | undefined;
   readonly topicCheckMs?: number;
+  /** After how long a changed id is looked at again; 1,000 unless said. */
+  readonly confirmMs?: number;
 }
 
 export class TailGuard {
   readonly #watch: TopicWatch;
   readonly #checking: ReturnType<typeof setInterval>;
+  readonly #closed = new AbortController();
   #assignment: Record<string, number[]> = {};
 
   constructor(private readonly options: TailGuardOptions) {
@@ -70,6 +76,7 @@ export class TailGuard {
 
   close(): void {
     clearInterval(this.#checking);
+    this.#closed.abort();
   }
 
   async #note(): Promise<void> {
@@ -82,18 +89,37 @@ export class TailGuard {
   }
 
   async #startOver(topics: readonly string[]): Promise<void> {
-    const { consumer, logs, positions, log, metrics, ids } = this.options;
-    for (const topic of topics) {
-      const partitions = this.#assignment[topic] ?? [];
-      for (const partition of partitions) {
-        const { log: { first } } = await logs.of({ topic, partition });
-        positions.move(topic, partition, first);
-        consumer.seek({ topic, partition, offset: String(first) });
+    const { logs, ids, confirmMs = CONFIRM_MS } = this.options;
+    try {
+      await pause(confirmMs, this.#closed.signal);
+      if (this.#closed.signal.aborted) return;
+      const now = await logs.topicIds(topics);
+      for (const topic of topics) {
+        const id = now?.get(topic);
+        if (id === undefined) throw new TopicUnknown(topic);
+        if (id !== ids.get(topic)) await this.#startOverOne(topic);
+        ids.set(topic, id);
       }
-      ids.delete(topic);
-      log.warn(`${topic} was deleted and created anew: reading it from its beginning`);
-      metrics?.recreations.inc({ topic: this.options.topics.get(topic)! }, partitions.length);
+    } finally {
+      // What could not be looked at is compared again, with what was known.
+      for (const topic of topics) this.#watch.taken(topic, topic, ids.get(topic) ?? null);
     }
+  }
+
+  async #startOverOne(topic: string): Promise<void> {
+    const { consumer, logs, positions, log, metrics } = this.options;
+    const partitions = this.#assignment[topic] ?? [];
+    const firsts = await Promise.all(
+      partitions.map(async (partition) => (await logs.of({ topic, partition })).log.first),
+    );
+    // Those of others, too: a partition that was ours may come back.
+    positions.forget(topic);
+    for (const [i, partition] of partitions.entries()) {
+      positions.move(topic, partition, firsts[i]!);
+      consumer.seek({ topic, partition, offset: String(firsts[i]) });
+    }
+    log.warn(`${topic} was deleted and created anew: reading it from its beginning`);
+    metrics?.recreations.inc({ topic: this.options.topics.get(topic)! }, partitions.length);
   }
 
   async #judge({ topic, partition, offset }: OffsetOutOfRange): Promise<void> {

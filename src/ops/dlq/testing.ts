@@ -14,8 +14,8 @@ export const BATCHES = 3;
 export const SIZE = 3;
 const LIMIT_MS = 60_000;
 
-/** Nine orders in partition 0, in three batches, and one in partition 1. */
-export async function publishOrders(bootstrap: string) {
+/** Three orders a batch in partition 0, and one in partition 1. */
+export async function publishOrders(bootstrap: string, batches = BATCHES) {
   const { kafka, names } = await freshTopics(bootstrap, 2);
   const topic = names.topic("orders.raw");
   const producer = await Producer.open(kafka, { deliveryTimeoutMs: 30_000 });
@@ -27,7 +27,7 @@ export async function publishOrders(bootstrap: string) {
         return { key, value: value && Buffer.from(value), partition };
       }),
     }]);
-  for (let i = 0; i < BATCHES; i++) await send(0, [0, 1, 2].map((n) => i * SIZE + n));
+  for (let i = 0; i < batches; i++) await send(0, [0, 1, 2].map((n) => i * SIZE + n));
   await send(1, [100]);
   await producer.close();
   return { kafka, names, topic };
