@@ -173,7 +173,8 @@ Deno.test({
           cluster,
           user,
           "org.apache.kafka.tools.ConsoleProducer",
-          "--topic payment.events",
+          // Without it the refusal is only logged: the topic's partitions may be seen.
+          "--topic payment.events --sync",
           { configFlag: "--command-config", stdin: "{}" },
         );
         assertMatch(refused.text, /TopicAuthorizationException|Not authorized to access topics/);
