@@ -46,6 +46,11 @@ export function inputOf(topic: string, partition: number): string {
   return `${topic}/${partition}`;
 }
 
+/** Whether two ids of a cluster, or of a topic, contradict each other; one that is not known does not. */
+export function idsDiffer(stored: string | null, now: string | null): boolean {
+  return stored !== null && now !== null && stored !== now;
+}
+
 /** A new owner's token. */
 export function newOwner(): string {
   return crypto.randomUUID();

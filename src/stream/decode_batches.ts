@@ -2,9 +2,17 @@
  * Decodes what a fetch brings of a partition: record batches (magic 2), one behind the other. kafkajs's
  * own decoder checks no checksum, takes compressed data of an unknown codec for records, and one batch
  * that it cannot decode fails the whole fetch, for ever.
- *
- * Format: https://kafka.apache.org/documentation/#recordbatch
  */
+import {
+  AT,
+  CODEC_MASK,
+  CONTROL,
+  CRC_STARTS_AT,
+  LOG_APPEND_TIME,
+  MAGIC,
+  PREFIX_BYTES,
+  TRANSACTIONAL,
+} from "./batch_layout.ts";
 import { crc32c, decompress } from "./compression.ts";
 import type { Unreadable } from "./unreadable.ts";
 
@@ -32,19 +40,6 @@ interface BatchContext {
   readonly partitionLeaderEpoch?: number;
 }
 
-export const MAGIC = 2;
-export const MAGIC_AT = 16;
-/** Offset and length, which the length does not count. */
-const PREFIX_BYTES = 12;
-const CRC_AT = 17;
-const CRC_STARTS_AT = 21;
-const HEADER_BYTES = 61;
-
-const CODEC_MASK = 0x07;
-const LOG_APPEND_TIME = 0x08;
-const TRANSACTIONAL = 0x10;
-const CONTROL = 0x20;
-
 /** Their differences are 32-bit integers. */
 const MAX_OFFSETS = 2 ** 31;
 
@@ -54,19 +49,19 @@ const NO_END = "9223372036854775807";
 /** @param bytes whole batches, of which the last may be cut off by the size of the fetch */
 export function decodeBatches(bytes: Buffer): DecodedRecord[] {
   const records: DecodedRecord[] = [];
-  for (let at = 0; bytes.length - at >= HEADER_BYTES;) {
-    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
+  for (let at = 0; bytes.length - at >= AT.records;) {
+    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + AT.length);
     // A broker never cuts off the first.
     if (end > bytes.length && at > 0) break;
-    if (end > bytes.length || end < at + HEADER_BYTES) {
+    if (end > bytes.length || end < at + AT.records) {
       records.push(
-        endless(bytes.subarray(at, at + HEADER_BYTES), "its length is wrong"),
+        endless(bytes.subarray(at, at + AT.records), "its length is wrong"),
       );
       break;
     }
     const batch = bytes.subarray(at, end);
-    const isSound = batch[MAGIC_AT] === MAGIC &&
-      batch.readUInt32BE(CRC_AT) === crc32c(batch.subarray(CRC_STARTS_AT));
+    const isSound = batch[AT.magic] === MAGIC &&
+      batch.readUInt32BE(AT.crc) === crc32c(batch.subarray(CRC_STARTS_AT));
     if (!isSound) {
       records.push(unsound(batch, bytes.subarray(end)));
     } else {
@@ -89,13 +84,13 @@ export function decodeBatches(bytes: Buffer): DecodedRecord[] {
 function unsound(batch: Buffer, behind: Buffer): DecodedRecord {
   const why = "its checksum is wrong";
   if (behind.length < 8) return standIn(batch, undefined, why);
-  const next = Number(behind.readBigInt64BE(0));
-  const taken = next - Number(batch.readBigInt64BE(0));
+  const next = Number(behind.readBigInt64BE(AT.firstOffset));
+  const taken = next - Number(batch.readBigInt64BE(AT.firstOffset));
   return taken > 0 && taken <= MAX_OFFSETS ? standIn(batch, next, why) : endless(batch, why);
 }
 
 function nextOf(batch: Buffer): number {
-  return Number(batch.readBigInt64BE(0)) + batch.readInt32BE(23) + 1;
+  return Number(batch.readBigInt64BE(AT.firstOffset)) + batch.readInt32BE(AT.lastOffsetDelta) + 1;
 }
 
 /** @param batchContext of a batch that can be trusted: when it was aborted, nobody has to read it */
@@ -116,7 +111,7 @@ function standIn(
     isControlRecord: false,
     batchContext,
     unreadable: {
-      offset: Number(batch.readBigInt64BE(0)),
+      offset: Number(batch.readBigInt64BE(AT.firstOffset)),
       next,
       endless: false,
       why,
@@ -133,31 +128,33 @@ function endless(batch: Buffer, why: string): DecodedRecord {
 
 /** What stands for all that the broker itself cannot read, and does not send. */
 export function unsent(why: string): DecodedRecord {
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.writeBigInt64BE(-1n, 0);
+  const header = Buffer.alloc(AT.records);
+  header.writeBigInt64BE(-1n, AT.firstOffset);
   return endless(header, why);
 }
 
 function contextOf(batch: Buffer): BatchContext {
   return {
-    producerId: String(batch.readBigInt64BE(43)),
-    inTransaction: (batch.readInt16BE(21) & TRANSACTIONAL) !== 0,
-    partitionLeaderEpoch: batch.readInt32BE(12),
+    producerId: String(batch.readBigInt64BE(AT.producerId)),
+    inTransaction: (batch.readInt16BE(AT.attributes) & TRANSACTIONAL) !== 0,
+    partitionLeaderEpoch: batch.readInt32BE(AT.leaderEpoch),
   };
 }
 
 /** @throws {Error} it cannot be decoded; `records` may have some of it then */
 function decodeBatch(batch: Buffer, records: DecodedRecord[]): void {
-  const attributes = batch.readInt16BE(21);
-  const count = batch.readInt32BE(57);
-  const plain = decompress(attributes & CODEC_MASK, batch.subarray(HEADER_BYTES));
+  const attributes = batch.readInt16BE(AT.attributes);
+  const count = batch.readInt32BE(AT.count);
+  const plain = decompress(attributes & CODEC_MASK, batch.subarray(AT.records));
   const reader = new RecordReader(bufferOf(plain));
   const common = {
-    firstOffset: Number(batch.readBigInt64BE(0)),
-    lastOffsetDelta: batch.readInt32BE(23),
-    firstTimestamp: Number(batch.readBigInt64BE(27)),
+    firstOffset: Number(batch.readBigInt64BE(AT.firstOffset)),
+    lastOffsetDelta: batch.readInt32BE(AT.lastOffsetDelta),
+    firstTimestamp: Number(batch.readBigInt64BE(AT.firstTimestamp)),
     // With log append time, it is that of all of them.
-    appendTime: (attributes & LOG_APPEND_TIME) !== 0 ? String(batch.readBigInt64BE(35)) : undefined,
+    appendTime: (attributes & LOG_APPEND_TIME) !== 0
+      ? String(batch.readBigInt64BE(AT.maxTimestamp))
+      : undefined,
     isControlRecord: (attributes & CONTROL) !== 0,
     batchContext: contextOf(batch),
   };

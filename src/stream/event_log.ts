@@ -14,6 +14,7 @@ import { LeaderUnknown } from "./log_ends.ts";
 import { openLogReader } from "./log_reader.ts";
 import { type LossMetrics, startAt } from "./tail_guard.ts";
 import { createLogStates } from "./takeover/log_states.ts";
+import { CONFIRM_MS, TOPIC_CHECK_MS } from "./takeover/topic_watch.ts";
 import { sentenceOf } from "./unreadable.ts";
 
 export interface EventLogOptions {
@@ -57,12 +58,8 @@ export interface EventLog {
 }
 
 const RETRY_MS = 500;
-/** After how long a changed id is looked at again. */
-const CONFIRM_MS = 1_000;
 /** A batch of which nobody knows where it ends. */
 const UNREADABLE_RETRY_MS = 5_000;
-/** How often a topic's id is compared while it is followed, and nothing gives a reason to. */
-const CHECK_EVERY_MS = 30_000;
 /** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
 const FETCH_BYTES = 1024 * 1024;
 
@@ -157,7 +154,7 @@ export function createEventLog(options: EventLogOptions): EventLog {
     const checking = setInterval(async () => {
       const id = await idOf(topic).catch(() => undefined);
       if (id !== undefined && id !== ids.get(topic)) again.abort();
-    }, CHECK_EVERY_MS);
+    }, TOPIC_CHECK_MS);
     let retrying: ReturnType<typeof setTimeout> | undefined;
     try {
       const known = await reader.ends(names.topic(topic));

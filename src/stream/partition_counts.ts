@@ -11,7 +11,12 @@ import type { Logger } from "../runtime/log.ts";
 import { pause, settlesWithin } from "../runtime/stop.ts";
 import { type DeadLetterTopic, type Names, TOPIC_NAMES } from "../topology.ts";
 import { explain } from "./client.ts";
-import { type Cluster, createCluster, METADATA_MAX_AGE_MS } from "./producer/cluster.ts";
+import {
+  askAnyBroker,
+  type Cluster,
+  createCluster,
+  METADATA_MAX_AGE_MS,
+} from "./producer/cluster.ts";
 import { answerOf } from "./producer/coordinator.ts";
 import { ERRORS } from "./producer/errors.ts";
 
@@ -44,25 +49,14 @@ export async function countPartitions(
     await cluster.connect();
     await cluster.refreshMetadata();
   }
-  let last: unknown = new Error("no broker is known");
-  for (const nodeId of shuffled(cluster.getNodeIds())) {
-    try {
-      const broker = await cluster.findBroker({ nodeId });
-      const { topicMetadata } = await answerOf(broker, ask, ANSWER_LIMIT_MS);
-      return new Map(topicMetadata.flatMap(({ topicErrorCode: code, topic, partitionMetadata }) => {
-        if (code === ERRORS.UNKNOWN_TOPIC_OR_PARTITION.code) return [[topic, 0] as const];
-        return partitionMetadata.length > 0 ? [[topic, partitionMetadata.length] as const] : [];
-      }));
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw last;
-}
-
-function shuffled<T>(list: readonly T[]): T[] {
-  return list.map((item) => ({ item, place: Math.random() }))
-    .toSorted((a, b) => a.place - b.place).map(({ item }) => item);
+  const { topicMetadata } = await askAnyBroker(
+    cluster,
+    (broker) => answerOf(broker, ask, ANSWER_LIMIT_MS),
+  );
+  return new Map(topicMetadata.flatMap(({ topicErrorCode: code, topic, partitionMetadata }) => {
+    if (code === ERRORS.UNKNOWN_TOPIC_OR_PARTITION.code) return [[topic, 0] as const];
+    return partitionMetadata.length > 0 ? [[topic, partitionMetadata.length] as const] : [];
+  }));
 }
 
 /**

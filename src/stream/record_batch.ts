@@ -5,6 +5,7 @@
  *
  * Format: https://kafka.apache.org/documentation/#recordbatch
  */
+import { AT, CRC_STARTS_AT, MAGIC, PREFIX_BYTES, TRANSACTIONAL } from "./batch_layout.ts";
 import type { Compression } from "../runtime/settings.ts";
 import { compress, crc32c, idOf } from "./compression.ts";
 
@@ -34,28 +35,17 @@ export interface BatchOptions {
   readonly compression?: Compression | undefined;
 }
 
-const MAGIC = 2;
-const TRANSACTIONAL = 0x10;
-/** From the first offset to the count of records, both included. */
-const HEADER_BYTES = 61;
-/** What the length field does not count: the first offset and itself. */
-const LENGTH_STARTS_AFTER = 12;
-/** What the checksum covers begins with the attributes. */
-const CRC_AT = 17;
-const CRC_STARTS_AT = 21;
-const ATTRIBUTES_AT = 21;
-
 export function encodeRecordBatch(options: BatchOptions): Buffer {
   const { records } = options;
   const sizes = new Array<number>(records.length);
-  let size = HEADER_BYTES;
+  let size: number = AT.records;
   for (let i = 0; i < records.length; i++) {
     const body = sizeOfBody(records[i]!);
     sizes[i] = body;
     size += sizeOfVarint(body) + body;
   }
   const buffer = Buffer.allocUnsafe(size);
-  let at = HEADER_BYTES;
+  let at: number = AT.records;
   for (let i = 0; i < records.length; i++) {
     at = writeVarint(buffer, at, sizes[i]!);
     at = writeBody(buffer, at, records[i]!);
@@ -67,32 +57,32 @@ export function encodeRecordBatch(options: BatchOptions): Buffer {
 /** @param plain room for the header, and the records behind it */
 function finish(plain: Buffer, options: BatchOptions): Buffer {
   const { compression = "none" } = options;
-  const records = plain.subarray(HEADER_BYTES);
+  const records = plain.subarray(AT.records);
   const compressed = compress(compression, records);
   const pays = compressed.length < records.length;
-  const buffer = pays ? Buffer.concat([plain.subarray(0, HEADER_BYTES), compressed]) : plain;
+  const buffer = pays ? Buffer.concat([plain.subarray(0, AT.records), compressed]) : plain;
   writeHeader(buffer, options, pays ? compression : "none");
-  buffer.writeUInt32BE(crc32c(buffer.subarray(CRC_STARTS_AT)), CRC_AT);
+  buffer.writeUInt32BE(crc32c(buffer.subarray(CRC_STARTS_AT)), AT.crc);
   return buffer;
 }
 
 function writeHeader(buffer: Buffer, options: BatchOptions, compression: Compression): void {
   const { records, firstTimestamp, maxTimestamp, producerId, producerEpoch } = options;
-  buffer.writeBigInt64BE(0n, 0); // first offset: the broker says it
-  buffer.writeInt32BE(buffer.length - LENGTH_STARTS_AFTER, 8);
-  buffer.writeInt32BE(0, 12); // partition leader epoch: the broker says it
-  buffer.writeInt8(MAGIC, 16);
+  buffer.writeBigInt64BE(0n, AT.firstOffset); // first offset: the broker says it
+  buffer.writeInt32BE(buffer.length - PREFIX_BYTES, AT.length);
+  buffer.writeInt32BE(0, AT.leaderEpoch); // partition leader epoch: the broker says it
+  buffer.writeInt8(MAGIC, AT.magic);
   buffer.writeInt16BE(
     idOf(compression) | (options.transactional ? TRANSACTIONAL : 0),
-    ATTRIBUTES_AT,
+    AT.attributes,
   );
-  buffer.writeInt32BE(records.length - 1, 23);
-  buffer.writeBigInt64BE(BigInt(firstTimestamp), 27);
-  buffer.writeBigInt64BE(BigInt(maxTimestamp), 35);
-  buffer.writeBigInt64BE(BigInt(producerId.toString()), 43);
-  buffer.writeInt16BE(producerEpoch, 51);
-  buffer.writeInt32BE(options.firstSequence, 53);
-  buffer.writeInt32BE(records.length, 57);
+  buffer.writeInt32BE(records.length - 1, AT.lastOffsetDelta);
+  buffer.writeBigInt64BE(BigInt(firstTimestamp), AT.firstTimestamp);
+  buffer.writeBigInt64BE(BigInt(maxTimestamp), AT.maxTimestamp);
+  buffer.writeBigInt64BE(BigInt(producerId.toString()), AT.producerId);
+  buffer.writeInt16BE(producerEpoch, AT.producerEpoch);
+  buffer.writeInt32BE(options.firstSequence, AT.firstSequence);
+  buffer.writeInt32BE(records.length, AT.count);
 }
 
 function sizeOfBody({ offsetDelta, timestampDelta, key, value, headers }: PlainRecord): number {

@@ -23,7 +23,7 @@ import { Skips } from "./skips.ts";
 import { epochOf, type FetchedBatch, watchConsumer } from "./takeover/consumer_watch.ts";
 import { createLogStates, type LogStates } from "./takeover/log_states.ts";
 import { NotTaken, Resting, type Taken, takeOver } from "./takeover/takeover.ts";
-import { TopicWatch } from "./takeover/topic_watch.ts";
+import { TOPIC_CHECK_MS, TopicWatch } from "./takeover/topic_watch.ts";
 import { transform } from "./transform.ts";
 import { sentenceOf, type Unreadable, UnreadableBatch, unreadableOf } from "./unreadable.ts";
 import { isRefusedLogin, whyUnreachable } from "./why_unreachable.ts";
@@ -46,7 +46,6 @@ const MAX_LANES_AT_WORK = 64;
  * as this nobody may have.
  */
 const MAX_FETCH_GAP_MS = 2 * FETCH_WAIT_MS;
-const TOPIC_CHECK_MS = 30_000;
 
 /** Answers to a heartbeat after which kafkajs joins the group anew. */
 const LOST_MEMBERSHIP = new Set([

@@ -12,16 +12,13 @@ import type { Positions } from "./positions.ts";
 import { watchConsumer } from "./takeover/consumer_watch.ts";
 import { decideStart, type GoOn } from "./takeover/decide.ts";
 import { type LogState, type LogStates, TopicUnknown } from "./takeover/log_states.ts";
-import { TopicWatch } from "./takeover/topic_watch.ts";
+import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "./takeover/topic_watch.ts";
 
 export type LossMetrics = ReturnType<typeof createLossMetrics>;
 
-const CHECK_EVERY_MS = 30_000;
 /** After a pause as long as this nobody may have fetched while a topic was away. */
 const MAX_FETCH_GAP_MS = 400;
 const RETRY_MS = 500;
-/** A broker that was away may tell the id of a topic that is no more: it is asked for again. */
-const CONFIRM_MS = 1_000;
 
 export interface TailGuardOptions {
   readonly consumer: Consumer;
@@ -45,7 +42,7 @@ export class TailGuard {
   #assignment: Record<string, number[]> = {};
 
   constructor(private readonly options: TailGuardOptions) {
-    const { consumer, logs, ids, topicCheckMs = CHECK_EVERY_MS } = options;
+    const { consumer, logs, ids, topicCheckMs = TOPIC_CHECK_MS } = options;
     this.#watch = new TopicWatch(logs, (topics) => this.#startOver(topics));
     for (const [topic, id] of ids) this.#watch.taken(topic, topic, id);
     this.#checking = setInterval(() => this.#watch.doubt(), topicCheckMs);
@@ -90,19 +87,15 @@ export class TailGuard {
 
   async #startOver(topics: readonly string[]): Promise<void> {
     const { logs, ids, confirmMs = CONFIRM_MS } = this.options;
-    try {
-      await pause(confirmMs, this.#closed.signal);
-      if (this.#closed.signal.aborted) return;
-      const now = await logs.topicIds(topics);
-      for (const topic of topics) {
-        const id = now?.get(topic);
-        if (id === undefined) throw new TopicUnknown(topic);
-        if (id !== ids.get(topic)) await this.#startOverOne(topic);
-        ids.set(topic, id);
-      }
-    } finally {
-      // What could not be looked at is compared again, with what was known.
-      for (const topic of topics) this.#watch.taken(topic, topic, ids.get(topic) ?? null);
+    await pause(confirmMs, this.#closed.signal);
+    if (this.#closed.signal.aborted) return;
+    const now = await logs.topicIds(topics);
+    for (const topic of topics) {
+      const id = now?.get(topic);
+      if (id === undefined) throw new TopicUnknown(topic);
+      if (id !== ids.get(topic)) await this.#startOverOne(topic);
+      ids.set(topic, id);
+      this.#watch.taken(topic, topic, id);
     }
   }
 

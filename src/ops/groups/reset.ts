@@ -11,6 +11,7 @@ import type { Database } from "../../store/database.ts";
 import {
   allPositions,
   findPosition,
+  idsDiffer,
   inputOf,
   positionAt,
   type TablePosition,
@@ -206,12 +207,10 @@ async function tablesAt(
   // One that nothing was ever read of says nothing of the cluster or the topic.
   if (workTo < 0) return { tables: { from: first, to: first, isNew: true } };
   const { clusterId, topicId } = await logs.of({ topic, partition }, position);
-  const differs = (stored: string | null, now: string | null) =>
-    stored !== null && now !== null && stored !== now;
-  if (differs(position.clusterId, clusterId)) {
+  if (idsDiffer(position.clusterId, clusterId)) {
     return { tables: undefined, otherLog: "the tables are of another cluster" };
   }
-  if (differs(position.topicId, topicId)) {
+  if (idsDiffer(position.topicId, topicId)) {
     return {
       tables: undefined,
       otherLog: "the topic was created anew since the tables were there",

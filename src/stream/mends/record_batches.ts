@@ -1,7 +1,8 @@
 /** What kafkajs makes of the bytes that a fetch brings. */
 import { COMPRESSIONS } from "../../runtime/settings.ts";
 import { compress, decompress, idOf } from "../compression.ts";
-import { decodeBatches, MAGIC, MAGIC_AT, unsent } from "../decode_batches.ts";
+import { AT, MAGIC } from "../batch_layout.ts";
+import { decodeBatches, unsent } from "../decode_batches.ts";
 import { replaceModule, require } from "./modules.ts";
 
 interface Decoder {
@@ -24,7 +25,7 @@ export function mendRecordBatches(): void {
       if (size <= 0 || !decoder.canReadBytes(size)) return [];
       const bytes = decoder.readBytes(size);
       // Written before Kafka 0.11, and never converted.
-      if (bytes[MAGIC_AT]! < MAGIC) return decodeMessageSet(new NewDecoder(bytes), size);
+      if (bytes[AT.magic]! < MAGIC) return decodeMessageSet(new NewDecoder(bytes), size);
       return decodeBatches(bytes);
     },
   );

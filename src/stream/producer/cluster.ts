@@ -70,3 +70,30 @@ export function createCluster<C extends Cluster>(kafka: Kafka): C {
     isolationLevel: 0,
   });
 }
+
+/** No broker is known at the moment. */
+class NoBroker extends Error {
+  override readonly name = "KafkaJSNoBroker";
+  override readonly message = "no broker is known";
+}
+
+/**
+ * Asks one broker after the other, in any order, until one answers.
+ *
+ * @throws what the last of them threw; or none is known
+ */
+export async function askAnyBroker<T>(
+  cluster: Cluster,
+  ask: (broker: Broker) => Promise<T>,
+): Promise<T> {
+  let last: unknown = new NoBroker();
+  const nodes = cluster.getNodeIds().map((nodeId) => ({ nodeId, place: Math.random() }));
+  for (const { nodeId } of nodes.toSorted((a, b) => a.place - b.place)) {
+    try {
+      return await ask(await cluster.findBroker({ nodeId }));
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw last;
+}

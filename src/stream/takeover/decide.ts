@@ -4,7 +4,12 @@
  *
  * What is in the log is never skipped; what is missing in it is counted and said.
  */
-import { inputOf, NOTHING_COMMITTED, type TablePosition } from "../../store/positions.ts";
+import {
+  idsDiffer,
+  inputOf,
+  NOTHING_COMMITTED,
+  type TablePosition,
+} from "../../store/positions.ts";
 
 export interface StartFacts {
   readonly service: string;
@@ -64,9 +69,8 @@ export function decideStart(facts: StartFacts): GoOn | Rest {
   if (!tables) return inLog(facts, committed);
   const { position } = tables;
   // One that nothing was ever read of says nothing of the cluster or the topic.
-  if (position?.workTo === NOTHING_COMMITTED) return withoutPosition(facts, tables);
-  if (!position) return withoutPosition(facts, tables);
-  if (differ(position.clusterId, facts.clusterId)) {
+  if (!position || position.workTo === NOTHING_COMMITTED) return withoutPosition(facts, tables);
+  if (idsDiffer(position.clusterId, facts.clusterId)) {
     return rest(
       facts,
       `the tables are of another cluster (${position.clusterId}; this one is ${facts.clusterId})`,
@@ -76,7 +80,7 @@ export function decideStart(facts: StartFacts): GoOn | Rest {
       ["earliest", "keeps them, and reads this cluster's log from its beginning"],
     );
   }
-  if (differ(position.topicId, facts.topicId)) return recreated(facts, position);
+  if (idsDiffer(position.topicId, facts.topicId)) return recreated(facts, position);
   const { workFrom, workTo } = position;
   if (committed < workFrom) return tablesAhead(facts, position);
   if (committed > workTo) {
@@ -86,10 +90,6 @@ export function decideStart(facts: StartFacts): GoOn | Rest {
     );
   }
   return inLog(facts, committed);
-}
-
-function differ(stored: string | null, now: string | null): boolean {
-  return stored !== null && now !== null && stored !== now;
 }
 
 function withoutPosition(

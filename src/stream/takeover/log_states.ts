@@ -3,7 +3,7 @@ import type { Kafka } from "kafkajs";
 import { settlesWithin } from "../../runtime/stop.ts";
 import type { TablePosition } from "../../store/positions.ts";
 import { LeaderUnknown, logEndOf } from "../log_ends.ts";
-import { type Broker, createCluster } from "../producer/cluster.ts";
+import { askAnyBroker, type Broker, createCluster } from "../producer/cluster.ts";
 import { answerOf } from "../producer/coordinator.ts";
 import { errorOf } from "../producer/errors.ts";
 import type { TopicPartition } from "../producer/requests.ts";
@@ -38,12 +38,6 @@ export class TopicUnknown extends Error {
   }
 }
 
-/** No broker is known at the moment. */
-class NoBroker extends Error {
-  override readonly name = "KafkaJSNoBroker";
-  override readonly message = "no broker is known";
-}
-
 type VersionedBroker = Broker & {
   readonly versions?: Record<number, { readonly maxVersion: number } | undefined>;
 };
@@ -65,24 +59,13 @@ export function createLogStates(kafka: Kafka): LogStates {
     await connecting;
   }
 
-  async function brokerOf(nodeId: string): Promise<VersionedBroker> {
-    return await cluster.findBroker({ nodeId });
-  }
-
   /** Asked of any broker; undefined where they are older than topic ids. */
   async function ids(topics: readonly string[]): Promise<IdsAnswer | undefined> {
     await connected();
-    let last: unknown = new NoBroker();
-    for (const nodeId of shuffled(cluster.getNodeIds())) {
-      try {
-        const broker = await brokerOf(nodeId);
-        if (!knows(broker, METADATA)) return undefined;
-        return await answerOf(broker, idsRequest(topics), ANSWER_LIMIT_MS);
-      } catch (error) {
-        last = error;
-      }
-    }
-    throw last;
+    return await askAnyBroker(cluster, async (broker) => {
+      if (!knows(broker, METADATA)) return undefined;
+      return await answerOf(broker, idsRequest(topics), ANSWER_LIMIT_MS);
+    });
   }
 
   async function endOfEpoch(
@@ -92,7 +75,7 @@ export function createLogStates(kafka: Kafka): LogStates {
   ): Promise<number | undefined> {
     const found = topic.partitions.find(({ partition }) => partition === input.partition);
     if (!found || found.leader < 0) throw new LeaderUnknown(input.topic, input.partition);
-    const broker = await brokerOf(String(found.leader));
+    const broker = await cluster.findBroker({ nodeId: String(found.leader) });
     if (!knows(broker, OFFSET_FOR_LEADER_EPOCH)) return undefined;
     const currentEpoch = Math.max(found.leaderEpoch, leaderEpoch);
     const request = endOfEpochRequest(input, leaderEpoch, currentEpoch);
@@ -139,9 +122,4 @@ function knows(
   { apiKey, version }: { apiKey: number; version: number },
 ): boolean {
   return (versions?.[apiKey]?.maxVersion ?? 0) >= version;
-}
-
-function shuffled(nodeIds: readonly string[]): string[] {
-  return nodeIds.map((id) => ({ id, rank: Math.random() }))
-    .toSorted((a, b) => a.rank - b.rank).map(({ id }) => id);
 }

@@ -23,6 +23,7 @@ import type { ProcessorMetrics } from "../metrics.ts";
 import type { PartitionWriter } from "../partition_writer.ts";
 import { decideStart, type GoOn, type Rest } from "./decide.ts";
 import type { LogState, LogStates } from "./log_states.ts";
+import { CONFIRM_MS } from "./topic_watch.ts";
 
 /** What a service keeps of its own, and how far it is. */
 export interface ServiceTables {
@@ -82,12 +83,6 @@ export class Resting extends NotTaken {
 }
 
 /**
- * Before a surprise is believed it is looked at again: a broker that was away may tell the id of a topic
- * that is no more, and another partition be taken over meanwhile.
- */
-const CONFIRM_MS = 1_000;
-
-/**
  * @param open fences, and then reads the committed offset
  * @throws {Resting} the tables, the group and the log contradict each other
  * @throws {Unavailable} the database does not answer
@@ -102,6 +97,7 @@ export async function takeOver(
     const committed = writer.start ?? NOTHING_COMMITTED;
     let seen = await look(input, committed, options);
     if (seen.start.kind === "rest" || seen.start.recreated) {
+      // Another partition may be taken over meanwhile, too.
       await pause(options.confirmMs ?? CONFIRM_MS);
       seen = await look(input, committed, options);
     }

@@ -1,6 +1,11 @@
 /** Whether the topics that are read are still those whose partitions were taken over. */
 import { type LogStates, TopicUnknown } from "./log_states.ts";
 
+/** How often the topics' ids are compared while nothing gives a reason to. */
+export const TOPIC_CHECK_MS = 30_000;
+/** A broker that was away may tell the id of a topic that is no more: what surprises is looked at again. */
+export const CONFIRM_MS = 1_000;
+
 export class TopicWatch {
   /** By input, the topic that it was taken over of. */
   readonly #taken = new Map<string, { readonly topic: string; readonly id: string }>();
