@@ -49,14 +49,14 @@ const NO_END = "9223372036854775807";
 /** @param bytes whole batches, of which the last may be cut off by the size of the fetch */
 export function decodeBatches(bytes: Buffer): DecodedRecord[] {
   const records: DecodedRecord[] = [];
-  for (let at = 0; bytes.length - at >= AT.records;) {
-    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + AT.length);
+  for (let at = 0; at < bytes.length;) {
+    const header = bytes.subarray(at, at + AT.records);
+    const isWhole = header.length === AT.records;
+    const end = isWhole ? at + PREFIX_BYTES + header.readInt32BE(AT.length) : Infinity;
     // A broker never cuts off the first.
     if (end > bytes.length && at > 0) break;
     if (end > bytes.length || end < at + AT.records) {
-      records.push(
-        endless(bytes.subarray(at, at + AT.records), "its length is wrong"),
-      );
+      records.push(endless(header, "its length is wrong"));
       break;
     }
     const batch = bytes.subarray(at, end);

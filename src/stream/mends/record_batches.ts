@@ -1,7 +1,8 @@
 /** What kafkajs makes of the bytes that a fetch brings. */
+import { crc32 } from "node:zlib";
 import { COMPRESSIONS } from "../../runtime/settings.ts";
 import { compress, decompress, idOf } from "../compression.ts";
-import { AT, MAGIC } from "../batch_layout.ts";
+import { AT, MAGIC, PREFIX_BYTES } from "../batch_layout.ts";
 import { decodeBatches, unsent } from "../decode_batches.ts";
 import { replaceModule, require } from "./modules.ts";
 
@@ -24,11 +25,23 @@ export function mendRecordBatches(): void {
       const size = decoder.readInt32();
       if (size <= 0 || !decoder.canReadBytes(size)) return [];
       const bytes = decoder.readBytes(size);
-      // Written before Kafka 0.11, and never converted.
-      if (bytes[AT.magic]! < MAGIC) return decodeMessageSet(new NewDecoder(bytes), size);
+      if (isOldMessage(bytes)) return decodeMessageSet(new NewDecoder(bytes), size);
       return decodeBatches(bytes);
     },
   );
+}
+
+/**
+ * Whether a message of before Kafka 0.11 is first, which was never converted. A damaged batch may look
+ * like one, and kafkajs, which checks no checksum, fails at it.
+ *
+ * Format: https://kafka.apache.org/documentation/#messageset
+ */
+function isOldMessage(bytes: Buffer): boolean {
+  const end = PREFIX_BYTES + bytes.readInt32BE(AT.length);
+  return bytes[AT.magic]! < MAGIC && end <= bytes.length &&
+    // Its checksum covers all that is behind it, from the magic byte on.
+    bytes.readUInt32BE(PREFIX_BYTES) === crc32(bytes.subarray(AT.magic, end));
 }
 
 /** By Kafka's numbers, what a broker answers that cannot read its own log. */
