@@ -22,17 +22,20 @@ import {
   fileAt,
   type SecureTestBroker,
   startSecureTestBroker,
-} from "../../src/local/secure_testing.ts";
-import { argumentsOf, PROJECT, startTask } from "../../src/local/task_process.ts";
+} from "../../src/local/testing/secure_broker.ts";
+import { argumentsOf, PROJECT, startTask } from "../../src/local/supervise.ts";
 import { beginRun, simulatorTables } from "../../src/services/simulator/runs.ts";
-import { openDatabase } from "../../src/store/open.ts";
-import { createClient } from "../../src/stream/client.ts";
-import { REPLAYED_FROM, toDeadLetterMessage } from "../../src/stream/dead_letters.ts";
-import { openLogReader } from "../../src/stream/log_reader.ts";
-import { openPublisher } from "../../src/stream/publisher.ts";
-import { until } from "../../src/stream/testing.ts";
-import { createTopics } from "../../src/stream/topics.ts";
-import { type Addressed, openTransactionalSender } from "../../src/stream/transaction.ts";
+import { openDatabase } from "../../src/database/open.ts";
+import { createClient } from "../../src/kafka/client/client.ts";
+import { REPLAYED_FROM, toDeadLetterMessage } from "../../src/kafka/dead_letters.ts";
+import { openLogReader } from "../../src/kafka/readers/log_reader.ts";
+import { openPublisher } from "../../src/kafka/producer/publisher.ts";
+import { until } from "../../src/kafka/testing/topics.ts";
+import { createTopics } from "../../src/kafka/topics.ts";
+import {
+  openTransactionalSender,
+  type ProducerRecord,
+} from "../../src/kafka/producer/transactional_sender.ts";
 import {
   deadLetterTopicOf,
   Names,
@@ -95,7 +98,7 @@ async function makeUser(secure: SecureTestBroker, kafka: Kafka, user: Resource):
 }
 
 /** A dead letter of a service, as if it had failed on a message of `topic`. */
-function letterOf(service: Processor, topic: Topic, reason: DeadLetterReason): Addressed {
+function letterOf(service: Processor, topic: Topic, reason: DeadLetterReason): ProducerRecord {
   const raw = { offset: 0, key: null, value: new TextEncoder().encode("{"), headers: {} };
   const { headers } = toDeadLetterMessage(
     { topic, partition: 1, raw, fault: { reason, detail: "" } },

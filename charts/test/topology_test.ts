@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { topicConfigs } from "../../src/stream/topics.ts";
+import { topicConfigs } from "../../src/kafka/topics.ts";
 import {
   deadLetterTopicOf,
   Names,

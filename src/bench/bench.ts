@@ -5,15 +5,15 @@
  *
  * `--compression all` compares the codecs instead: what each costs and saves.
  */
-import { choice, integer } from "../runtime/config.ts";
-import { runProgram } from "../runtime/program.ts";
-import { COMPRESSIONS, storeSettings } from "../runtime/settings.ts";
+import { choice } from "../runtime/setting.ts";
+import { integer } from "../runtime/setting.ts";
+import { runProgram } from "../program.ts";
+import { COMPRESSIONS } from "../kafka/client/access.ts";
+import { storeSettings } from "../database/settings.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { PROCESSORS, type Service } from "../topology.ts";
 import { kafkaTools } from "./kafka_tools.ts";
-import { logBytes } from "./log_size.ts";
-import { type Row, table } from "./table.ts";
-import { usageOf } from "./usage.ts";
+import { logBytes, type Row, table, usageOf } from "./measure.ts";
 
 const settings = {
   ...storeSettings,

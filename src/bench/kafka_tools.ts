@@ -1,5 +1,5 @@
 /** Kafka's own tools as a yardstick: how fast the same broker is for its own clients. */
-import type { Cluster } from "../local/cluster.ts";
+import type { Cluster } from "../local/kafka/cluster.ts";
 
 export interface ToolFigure {
   readonly tool: string;

@@ -4,12 +4,12 @@
  */
 import { assert } from "@std/assert";
 import type { Run } from "../local/run.ts";
-import { startPostgres } from "../store/testing.ts";
-import { until } from "../stream/testing.ts";
+import { startPostgres } from "../database/testing/stores.ts";
+import { until } from "../kafka/testing/topics.ts";
 import { POSTGRES } from "../testing/postgres_binaries.ts";
 import { lacks } from "../testing/skips.ts";
 import type { Processor, Service } from "../topology.ts";
-import { scenario as runScenario, type ScenarioOptions } from "./scenario.ts";
+import { scenario as runScenario, type ScenarioOptions } from "./support/scenario.ts";
 
 function scenario(
   disturb: (run: Run, settled: (share: number) => Promise<void>) => Promise<void>,
@@ -49,7 +49,7 @@ Deno.test("pipeline: every service scaled 1 → 3 → 1 in mid-stream", () =>
     for (const service of TO_KILL) await run.pipeline.scale(service, 1);
   }));
 
-// Here Kafka itself is tested, too: see KAFKA_VERSION in src/local/kafka_jars.ts.
+// Here Kafka itself is tested, too: see KAFKA_VERSION in src/local/kafka/jars.ts.
 Deno.test("pipeline: the broker stopped and started in mid-stream", () =>
   scenario(async (run, settled) => {
     const [broker] = run.cluster!.nodes;

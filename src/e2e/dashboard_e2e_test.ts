@@ -7,10 +7,10 @@ import type { Page } from "playwright-core";
 import { bundlePage } from "../local/bundle_page.ts";
 import { freePort } from "../local/kafka/ports.ts";
 import { openRun, type Run } from "../local/run.ts";
-import { until } from "../stream/testing.ts";
+import { until } from "../kafka/testing/topics.ts";
 import { BROWSER } from "../testing/browser_program.ts";
 import { lacks } from "../testing/skips.ts";
-import { openPage } from "./browser.ts";
+import { openPage } from "./support/browser.ts";
 
 /** How many are placed to look at, and how many more while a member is killed. */
 const ORDERS = { first: 8_000, more: 4_000 };

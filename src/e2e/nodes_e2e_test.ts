@@ -5,19 +5,19 @@
  * ORDERS=50000 every one with so many orders.
  */
 import { assert } from "@std/assert";
-import type { Broker } from "../local/broker.ts";
-import type { Cluster } from "../local/cluster.ts";
-import { disturbNodes } from "../local/disturb.ts";
+import type { Broker } from "../local/kafka/broker.ts";
+import type { Cluster } from "../local/kafka/cluster.ts";
+import { disturbNodes } from "../local/kafka/disturb.ts";
 import { freePort } from "../local/kafka/ports.ts";
 import { readMetadata } from "../local/kafka/metadata.ts";
 import type { Run } from "../local/run.ts";
-import { pause } from "../runtime/stop.ts";
-import { createClient } from "../stream/client.ts";
-import { createCluster } from "../stream/producer/cluster.ts";
-import { KafkaProxy } from "../stream/testing/kafka_proxy.ts";
-import { until } from "../stream/testing.ts";
+import { pause } from "../runtime/shutdown.ts";
+import { createClient } from "../kafka/client/client.ts";
+import { createCluster } from "../kafka/client/cluster.ts";
+import { KafkaProxy } from "../kafka/testing/kafka_proxy.ts";
+import { until } from "../kafka/testing/topics.ts";
 import { TOPIC_NAMES } from "../topology.ts";
-import { type FailedCheck, scenario, type ScenarioOptions } from "./scenario.ts";
+import { type FailedCheck, scenario, type ScenarioOptions } from "./support/scenario.ts";
 
 const ORDERS = Number(Deno.env.get("ORDERS") ?? 9_000);
 /** How long a node is cut off, and two of them are gone: longer than a transaction may stay open. */

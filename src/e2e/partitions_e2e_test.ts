@@ -1,12 +1,12 @@
 /** The whole pipeline, whose topics get more partitions while orders flow. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Run } from "../local/run.ts";
-import { argumentsOf, PROJECT } from "../local/task_process.ts";
-import { createClient } from "../stream/client.ts";
-import { openLogReader } from "../stream/log_reader.ts";
-import { until } from "../stream/testing.ts";
+import { argumentsOf, PROJECT } from "../local/supervise.ts";
+import { createClient } from "../kafka/client/client.ts";
+import { openLogReader } from "../kafka/readers/log_reader.ts";
+import { until } from "../kafka/testing/topics.ts";
 import { PROCESSORS } from "../topology.ts";
-import { scenario } from "./scenario.ts";
+import { scenario } from "./support/scenario.ts";
 
 /** Of the simulator that runs all the time, and of those that begin when there are more partitions. */
 const [ORDERS, RATE, MORE_ORDERS] = [6_000, 160, 300];

@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { writableFolder } from "../runtime/folder.ts";
 import { lastLines } from "./kafka/shell.ts";
-import { PROJECT } from "./task_process.ts";
+import { PROJECT } from "./supervise.ts";
 
 /**
  * Takes about a second. The first time, it fetches the bundler from npm.

@@ -6,32 +6,38 @@
 import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatAddress } from "../runtime/address.ts";
-import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/config.ts";
+import { type Config } from "../runtime/setting.ts";
+import { optional } from "../runtime/setting.ts";
+import { flag } from "../runtime/setting.ts";
+import { hosts } from "../runtime/setting.ts";
+import { integer } from "../runtime/setting.ts";
+import { type Setting } from "../runtime/setting.ts";
 import { writableFolder } from "../runtime/folder.ts";
 import type { Logger } from "../runtime/log.ts";
-import { Failure, runProgram } from "../runtime/program.ts";
-import { aborted } from "../runtime/stop.ts";
+import { runProgram } from "../program.ts";
+import { Failure } from "../runtime/errors.ts";
+import { aborted } from "../runtime/shutdown.ts";
 import {
   accessChecks,
   type AccessConfig,
   accessSettings,
   kafkaAccess,
   prepareAccess,
-} from "../runtime/kafka_access.ts";
-import { processorSettings, topicSettings } from "../runtime/settings.ts";
-import { createClient } from "../stream/client.ts";
-import { clusterReady } from "../stream/cluster_ready.ts";
+} from "../kafka/client/access.ts";
+import { processorSettings } from "../services/settings.ts";
+import { topicSettings } from "../kafka/settings.ts";
+import { createClient } from "../kafka/client/client.ts";
+import { clusterReady } from "../kafka/client/cluster_ready.ts";
 import { PROCESSORS, type Service } from "../topology.ts";
-import { settings as analyticsSettings } from "../services/analytics/config.ts";
+import { settings as analyticsSettings } from "../services/analytics/settings.ts";
 import { bundlePage } from "./bundle_page.ts";
-import { nodesSetting } from "./cluster.ts";
-import { disturbNodes } from "./disturb.ts";
-import { figures } from "./figures.ts";
+import { nodesSetting } from "./kafka/cluster.ts";
+import { disturbNodes } from "./kafka/disturb.ts";
+import { figures } from "./tally.ts";
 import { freePort, isFree } from "./kafka/ports.ts";
 import { createProgressLine } from "./progress_line.ts";
 import { openRun, type Run } from "./run.ts";
-import { PROJECT } from "./task_process.ts";
-import { superviseNodes } from "./supervise.ts";
+import { PROJECT, superviseNodes } from "./supervise.ts";
 
 const SCALABLE: readonly Service[] = [...PROCESSORS, "analytics"];
 

@@ -3,10 +3,9 @@
  * scaled by starting and stopping members. What `deno task demo`, the end-to-end tests and the bench
  * have in common.
  */
-import { Failure } from "../runtime/program.ts";
+import { Failure } from "../runtime/errors.ts";
 import type { Service } from "../topology.ts";
-import { MAX_SHORT_LIVES, supervise } from "./supervise.ts";
-import { startTask, type TaskProcess } from "./task_process.ts";
+import { MAX_SHORT_LIVES, startTask, supervise, type TaskProcess } from "./supervise.ts";
 
 export interface PipelineOptions {
   /** Where each member's log goes: `<directory>/logs/<member>.log`. */

@@ -1,15 +1,13 @@
 /** Places orders and waits for what becomes of them: the simulator, and the pipeline behind it. */
 import type { Kafka } from "kafkajs";
-import { Failure } from "../runtime/program.ts";
-import { pause } from "../runtime/stop.ts";
-import { allCaughtUp } from "../stream/all_caught_up.ts";
+import { Failure } from "../runtime/errors.ts";
+import { pause } from "../runtime/shutdown.ts";
+import { allCaughtUp } from "../kafka/offsets/backlog.ts";
 import type { Names } from "../topology.ts";
-import type { Placing } from "./figures.ts";
+import { createStall, type Placing, type Tally } from "./tally.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Progress } from "./progress_line.ts";
-import { createStall } from "./stall.ts";
-import type { Tally } from "./tally.ts";
-import { startTask } from "./task_process.ts";
+import { startTask } from "./supervise.ts";
 
 export interface Orders {
   readonly orders: number;

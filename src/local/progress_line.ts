@@ -1,5 +1,5 @@
 /** The progress of long work on stderr: a bar that is redrawn in a terminal, else a line now and then. */
-import { number } from "./figures.ts";
+import { number } from "./tally.ts";
 
 const BAR_WIDTH = 24;
 const LINE_EVERY_MS = 2_000;

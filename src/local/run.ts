@@ -2,32 +2,31 @@
  * One run of the whole pipeline on this machine: a Kafka of its own (or a given one), topics, catalog,
  * services, orders, audit. What `deno task demo`, the end-to-end tests and the bench are made of.
  */
-import type { TextFile } from "../runtime/config.ts";
+import type { TextFile } from "../runtime/setting.ts";
 import {
   accessVariables,
   type KafkaAccess,
   kafkaAccess,
   type SecurityConfig,
-} from "../runtime/kafka_access.ts";
-import { Failure } from "../runtime/program.ts";
-import { makeCatalog } from "../ops/catalog_data.ts";
-import { seed } from "../ops/seed.ts";
+} from "../kafka/client/access.ts";
+import { Failure } from "../runtime/errors.ts";
+import { makeCatalog } from "../commands/seed/catalog_data.ts";
+import { seed } from "../commands/seed/seed.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
-import { openCatalog } from "../store/catalog.ts";
-import { openDatabase } from "../store/open.ts";
-import { createClient } from "../stream/client.ts";
-import { follow } from "../stream/follow.ts";
-import { type LocatedUnreadable, sentenceOf } from "../stream/unreadable.ts";
-import { createTopics } from "../stream/topics.ts";
+import { openCatalog } from "../database/catalog.ts";
+import { openDatabase } from "../database/open.ts";
+import { createClient } from "../kafka/client/client.ts";
+import { followTopics } from "../kafka/readers/follow.ts";
+import { type LocatedUnreadable, sentenceOf } from "../kafka/records/unreadable.ts";
+import { createTopics } from "../kafka/topics.ts";
 import { Names, type Service } from "../topology.ts";
-import { type ClaimedFolder, claimFolder } from "./claim_folder.ts";
-import { type Cluster, type ClusterOptions, nodeLines, startCluster } from "./cluster.ts";
-import type { Placing } from "./figures.ts";
+import { type ClaimedFolder, claimFolder } from "./kafka/folders.ts";
+import { type Cluster, type ClusterOptions, nodeLines, startCluster } from "./kafka/cluster.ts";
+import { createTally, type Placing, type Tally } from "./tally.ts";
 import { Pipeline } from "./pipeline.ts";
 import { type Orders, placeOrders } from "./place_orders.ts";
 import type { Progress } from "./progress_line.ts";
-import { createTally, type Tally } from "./tally.ts";
-import { argumentsOf, PROJECT } from "./task_process.ts";
+import { argumentsOf, PROJECT } from "./supervise.ts";
 
 export interface RunOptions {
   /** Its data goes to a new folder in `<dataDir>/demo`, or `demo-2` … while another run uses that. */
@@ -169,14 +168,14 @@ async function prepareRun(
   let counter = createTally();
   const following = new AbortController();
   const onUnreadable = (batch: LocatedUnreadable) => onNotice(sentenceOf(batch, batch));
-  const outcomes = follow(
+  const outcomes = followTopics(
     kafka,
     [names.topic("orders.outcomes")],
     (records) => counter.addOutcomes(records),
     onUnreadable,
     following.signal,
   );
-  const deadLetters = follow(
+  const deadLetters = followTopics(
     kafka,
     [names.topic("dlq.validator")],
     (records) => counter.addDeadLetters(records),

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createStall } from "./stall.ts";
+import { createStall } from "./tally.ts";
 
 // Looks, one a second, at how many orders are settled and acknowledged; then the present and the longest
 // stall, in seconds.

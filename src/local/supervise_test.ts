@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Failure } from "../runtime/program.ts";
+import { Failure } from "../runtime/errors.ts";
 import { MAX_SHORT_LIVES, supervise } from "./supervise.ts";
 
 const KILLED: Deno.CommandStatus = { success: false, code: 137, signal: "SIGKILL" };

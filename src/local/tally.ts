@@ -4,8 +4,8 @@
  */
 import { decode } from "../events/codec.ts";
 import { LatencyHistogram } from "../services/analytics/histogram.ts";
-import { DEAD_LETTER_HEADERS } from "../stream/dead_letters.ts";
-import type { LogRecord } from "../stream/log_reader.ts";
+import { DEAD_LETTER_HEADERS } from "../kafka/dead_letters.ts";
+import type { LogRecord } from "../kafka/readers/log_reader.ts";
 
 export interface Tally {
   /** Orders with an outcome, and messages that are dead letters. */
@@ -63,6 +63,93 @@ export function createTally() {
     },
     get tally(): Tally {
       return { settled, kinds, latency, firstPlacedAtMs, lastOutcomeAtMs, examples };
+    },
+  };
+}
+
+/** The figures of a run, as lines for people. */
+
+export interface Placing {
+  readonly acknowledged: number;
+  readonly seconds: number;
+  /** In which no order was settled although some were open. */
+  readonly longestStallMs: number;
+}
+
+const KINDS = [
+  ["OrderConfirmed", "confirmed"],
+  ["OrderCancelled", "cancelled"],
+  ["OrderRejected", "rejected"],
+  ["dead letter", "dead letters"],
+] as const;
+
+export function figures(placing: Placing, tally: Tally): string[] {
+  const seconds = Math.max(0, (tally.lastOutcomeAtMs - tally.firstPlacedAtMs) / 1_000);
+  const { latency } = tally;
+  const quantile = (q: number) => `p${q * 100} ${(latency.quantile(q) / 1_000).toFixed(2)} s`;
+  const lines = [
+    rate("placed", placing.acknowledged, placing.seconds),
+    rate("settled", tally.settled, seconds),
+    `${"latency".padEnd(13)}from placed to outcome: ${[0.5, 0.95, 0.99].map(quantile).join(", ")}`,
+    `${"stall".padEnd(13)}at most ${(placing.longestStallMs / 1_000).toFixed(1)} s without an ` +
+    "outcome while orders were open",
+  ];
+  for (const [kind, name] of KINDS) {
+    const reasons = [...tally.kinds.get(kind) ?? []].toSorted((a, b) => b[1] - a[1]);
+    const count = reasons.reduce((sum, [, n]) => sum + n, 0);
+    const share = tally.settled === 0 ? 0 : 100 * count / tally.settled;
+    const named = reasons.filter(([reason]) => reason !== "").map(([reason, n]) =>
+      `${reason} ${n}`
+    );
+    lines.push(
+      `${name.padEnd(13)}${number(count).padStart(9)} ${share.toFixed(1).padStart(5)} %` +
+        (named.length > 0 ? `   ${named.join(", ")}` : ""),
+    );
+  }
+  return lines;
+}
+
+function rate(name: string, count: number, seconds: number): string {
+  const perSecond = seconds > 0 ? number(Math.round(count / seconds)) : "–";
+  return `${name.padEnd(13)}${number(count).padStart(9)} orders in ${seconds.toFixed(1)} s: ` +
+    `${perSecond} orders/s`;
+}
+
+/** With separators for thousands. */
+export function number(value: number): string {
+  return value.toLocaleString("en");
+}
+
+/** How long nothing was settled although orders were open: what a disturbance costs. */
+
+export interface Stall {
+  /** Told now and then how things stand; `nowMs` is a time that only grows. */
+  look(counts: { settled: number; acknowledged: number }, nowMs: number): void;
+  /** The one that lasts, up to the last look; 0 while orders are settled, or none is open. */
+  readonly presentMs: number;
+  /** Of those that have ended. */
+  readonly longestMs: number;
+}
+
+export function createStall(): Stall {
+  let lastSettled = 0;
+  let sinceMs: number | undefined;
+  let presentMs = 0;
+  let longestMs = 0;
+  return {
+    look({ settled, acknowledged }, nowMs) {
+      const elapsedMs = nowMs - (sinceMs ??= nowMs);
+      const ended = settled !== lastSettled;
+      if (ended) longestMs = Math.max(longestMs, elapsedMs);
+      if (ended || settled >= acknowledged) sinceMs = nowMs;
+      presentMs = nowMs - sinceMs;
+      lastSettled = settled;
+    },
+    get presentMs() {
+      return presentMs;
+    },
+    get longestMs() {
+      return longestMs;
     },
   };
 }

@@ -1,19 +1,14 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import {
-  choice,
-  ConfigError,
-  flag,
-  folder,
-  HelpRequested,
-  hosts,
-  integer,
-  number,
-  optional,
-  readConfig,
-  type Sources,
-  string,
-  textFile,
-} from "./config.ts";
+import { ConfigError, HelpRequested, readConfig, type Sources } from "./config.ts";
+import { optional } from "./setting.ts";
+import { flag } from "./setting.ts";
+import { textFile } from "./setting.ts";
+import { hosts } from "./setting.ts";
+import { folder } from "./setting.ts";
+import { string } from "./setting.ts";
+import { choice } from "./setting.ts";
+import { number } from "./setting.ts";
+import { integer } from "./setting.ts";
 
 const settings = {
   brokers: hosts({ env: "KAFKA_BROKERS", fallback: "127.0.0.1:9092", help: "" }),

@@ -1,13 +1,16 @@
 import { parse } from "@std/dotenv";
 import { assert, assertEquals } from "@std/assert";
-import { settings as brokerSettings } from "../local/broker_main.ts";
-import { settings as seedSettings } from "../ops/seed_main.ts";
-import { settings as analyticsSettings } from "../services/analytics/config.ts";
-import { settings as paymentSettings } from "../services/payment/config.ts";
-import { settings as simulatorSettings } from "../services/simulator/config.ts";
-import { settings as validatorSettings } from "../services/validator/config.ts";
-import type { Settings } from "./config.ts";
-import { kafkaSettings, logSettings, processorSettings, topicSettings } from "./settings.ts";
+import { settings as brokerSettings } from "../local/kafka/main.ts";
+import { settings as seedSettings } from "../commands/seed/main.ts";
+import { settings as analyticsSettings } from "../services/analytics/settings.ts";
+import { settings as paymentSettings } from "../services/payment/settings.ts";
+import { settings as simulatorSettings } from "../services/simulator/settings.ts";
+import { settings as validatorSettings } from "../services/validator/settings.ts";
+import type { Settings } from "./setting.ts";
+import { processorSettings } from "../services/settings.ts";
+import { logSettings } from "./log.ts";
+import { topicSettings } from "../kafka/settings.ts";
+import { kafkaSettings } from "../kafka/settings.ts";
 
 /**
  * By task: what its process reads from the environment. The demo's and kind's own settings are theirs

@@ -1,6 +1,6 @@
 /** Folders that are written to: found out at the start, in one line, instead of in the middle. */
 import { resolve } from "node:path";
-import { Failure } from "./program.ts";
+import { Failure } from "./errors.ts";
 
 /**
  * Makes the folder where it is not there yet, and tries whether it can be written to.

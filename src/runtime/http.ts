@@ -4,8 +4,8 @@
  */
 import type { Registry } from "prom-client";
 import { formatAddress } from "./address.ts";
-import { ownClock } from "./own_clock.ts";
-import { Failure } from "./program.ts";
+import { clockCheck } from "./clock.ts";
+import { Failure } from "./errors.ts";
 import { describeSilence, registerWaits, waits } from "./waits.ts";
 
 export interface HttpServer {
@@ -54,7 +54,7 @@ export function startHttp(options: {
   const server = listen({ hostname, port }, answer, options);
   // Once it serves them: who cannot listen may try again with the same registry.
   registerWaits(metrics);
-  ownClock.register(metrics);
+  clockCheck.register(metrics);
   return {
     url: `http://${formatAddress({ host: hostname, port: server.addr.port })}`,
     close: () => server.shutdown(),

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Registry } from "prom-client";
 import { startHttp } from "./http.ts";
-import { Failure } from "./program.ts";
+import { Failure } from "./errors.ts";
 
 function listensAt(hostname: string): boolean {
   try {

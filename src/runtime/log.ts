@@ -9,6 +9,7 @@ import {
   type Logger,
   type LogRecord,
 } from "@logtape/logtape";
+import { choice } from "./setting.ts";
 
 export type LogLevel = "debug" | "info" | "warning" | "error";
 export type LogFormat = "text" | "json";
@@ -47,3 +48,18 @@ function textLine(record: LogRecord): string {
   );
   return `${time} ${record.category.join(".")}: ${level}${message}`;
 }
+
+export const logSettings = {
+  logLevel: choice({
+    env: "LOG_LEVEL",
+    fallback: "info",
+    words: LOG_LEVELS,
+    help: `how much is logged: ${LOG_LEVELS.join(", ")}`,
+  }),
+  logFormat: choice({
+    env: "LOG_FORMAT",
+    fallback: "text",
+    words: LOG_FORMATS,
+    help: "text for people, json for machines",
+  }),
+};

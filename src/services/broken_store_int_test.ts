@@ -6,13 +6,14 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { ConstantBackoff } from "cockatiel";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type Table, Unavailable } from "../store/database.ts";
-import { createPool } from "../store/postgres_pool.ts";
-import { eachStore, type Place } from "../store/testing.ts";
-import { attempt } from "../stream/attempt.ts";
-import { placed, until } from "../stream/testing.ts";
+import { type Table } from "../database/database.ts";
+import { RetryableError } from "../runtime/errors.ts";
+import { createPool } from "../database/postgres_pool.ts";
+import { eachStore, type Place } from "../database/testing/stores.ts";
+import { handleWithRetries } from "../kafka/processor/retry.ts";
+import { placed, until } from "../kafka/testing/topics.ts";
 import { PROCESSORS, topicsReadBy } from "../topology.ts";
-import { BEFORE, messageOf, SERVICES } from "./testing.ts";
+import { BEFORE, messageOf, SERVICES } from "./testing/messages.ts";
 
 const never = new AbortController().signal;
 
@@ -45,7 +46,7 @@ for (const service of PROCESSORS) {
           const orders = [3 * i, 3 * i + 1, 3 * i + 2];
           if (before) await handlers[before]!(orders.map((order) => messageOf(order, before)));
           const settle = () =>
-            attempt(
+            handleWithRetries(
               handlers[topic]!,
               orders.map((order) => messageOf(order, topic)),
               never,
@@ -53,12 +54,12 @@ for (const service of PROCESSORS) {
             );
           await alter(place, owner, `${name} rename to gone`);
           const broken = await settle().catch((error) => error);
-          if (broken instanceof Unavailable) {
+          if (broken instanceof RetryableError) {
             needed++;
             assertStringIncludes(broken.message, owner);
             assertStringIncludes(broken.message, name);
             assertStringIncludes(broken.message, "it was dropped");
-            await assertRejects(settle, Unavailable, name);
+            await assertRejects(settle, RetryableError, name);
           } else {
             // The topic's messages need nothing of it.
             assertEquals([broken.deadLetters ?? [], broken.events.length], [[], 3]);

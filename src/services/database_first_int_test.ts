@@ -1,14 +1,15 @@
 /**
  * Database first, in every service: a handler returns what is committed, and nothing else. Whichever
- * answer of its databases does not come, it says Unavailable, and the same batch again is as good as
+ * answer of its databases does not come, it says RetryableError, and the same batch again is as good as
  * the first time.
  */
 import { assert, assertEquals } from "@std/assert";
-import { type Database, type Table, type Transaction, Unavailable } from "../store/database.ts";
-import { eachStore } from "../store/testing.ts";
-import { placed } from "../stream/testing.ts";
+import { type Database, type Table, type Transaction } from "../database/database.ts";
+import { RetryableError } from "../runtime/errors.ts";
+import { eachStore } from "../database/testing/stores.ts";
+import { placed } from "../kafka/testing/topics.ts";
 import { PROCESSORS, type Topic, topicsReadBy } from "../topology.ts";
-import { BEFORE, messageOf, SERVICES } from "./testing.ts";
+import { BEFORE, messageOf, SERVICES } from "./testing/messages.ts";
 
 /**
  * One answer that does not come. Moments are counted through all databases: each transaction's
@@ -33,7 +34,7 @@ class Outage {
     if (this.#left-- > 0) return;
     this.#left = Infinity;
     this.#cameAt = moment;
-    throw new Unavailable("no answer");
+    throw new RetryableError("no answer");
   }
 
   /** The same database, unless its moment has come. */
@@ -65,7 +66,7 @@ class Outage {
 for (const service of PROCESSORS) {
   for (const topic of topicsReadBy(service)) {
     eachStore(
-      `${service}: ${topic}: whichever answer of a database is missing, Unavailable and no events`,
+      `${service}: ${topic}: whichever answer of a database is missing, RetryableError and no events`,
       async (place) => {
         const outage = new Outage();
         const handlers = await SERVICES[service](async (owner, tables: readonly Table[]) =>
@@ -84,7 +85,7 @@ for (const service of PROCESSORS) {
           if (cameAt === undefined) break;
           failed.push(cameAt);
           assert(
-            result instanceof Unavailable,
+            result instanceof RetryableError,
             `no ${cameAt}, and the handler says ${Deno.inspect(result)}`,
           );
           const again = await handle(topic, orders);

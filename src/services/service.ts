@@ -1,12 +1,13 @@
 /** The shell of the four services that consume, transform and produce: everything but their work. */
 import { Registry } from "prom-client";
-import type { Config } from "../runtime/config.ts";
+import type { Config } from "../runtime/setting.ts";
 import { startHttp } from "../runtime/http.ts";
 import type { Logger } from "../runtime/log.ts";
-import { kafkaAccess, type processorSettings } from "../runtime/settings.ts";
-import { createProcessorMetrics } from "../stream/metrics.ts";
-import { createProcessor, type ProcessorOptions } from "../stream/processor.ts";
-import type { ServiceTables } from "../stream/takeover/takeover.ts";
+import { kafkaAccess } from "../kafka/client/access.ts";
+import { type processorSettings } from "./settings.ts";
+import { createProcessorMetrics } from "../kafka/metrics.ts";
+import { createProcessor, type ProcessorOptions } from "../kafka/processor/processor.ts";
+import type { ServiceTables } from "../kafka/processor/assignment.ts";
 import { Names, type Processor } from "../topology.ts";
 
 /**

@@ -6,8 +6,12 @@
 import { join } from "node:path";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
-import { startTestBroker, type TestBroker, untilCoordinatorsAnswer } from "../local/testing.ts";
-import { until } from "../stream/testing.ts";
+import {
+  startTestBroker,
+  type TestBroker,
+  untilCoordinatorsAnswer,
+} from "../local/testing/test_broker.ts";
+import { until } from "../kafka/testing/topics.ts";
 import { KINDS } from "./testing/kinds.ts";
 import { Rig } from "./testing/rig.ts";
 

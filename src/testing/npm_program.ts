@@ -9,8 +9,8 @@
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { lastLines } from "../local/kafka/shell.ts";
-import { digestOf, makeOnce } from "../local/make_once.ts";
-import { Failure } from "../runtime/program.ts";
+import { digestOf, makeOnce } from "../local/kafka/folders.ts";
+import { Failure } from "../runtime/errors.ts";
 
 const PROJECT = resolve(import.meta.dirname!, "../..");
 

@@ -2,14 +2,14 @@
  * The chart on a real Kubernetes, from a clean cluster to its removal, with pods scaled, killed,
  * drained and upgraded while orders flow. After each the audit, `helm test`, passes.
  *
- * Kafka is a real one in the cluster; Strimzi's place is taken by a stand-in (src/ops/kind/strimzi_stand_in/).
+ * Kafka is a real one in the cluster; Strimzi's place is taken by a stand-in (src/e2e/support/strimzi_stand_in/).
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { type Cluster, eventually } from "../../ops/kind/cluster.ts";
+import { type Cluster, eventually } from "../../commands/kind/cluster.ts";
 import { type Service, TOPIC_NAMES, TOPICS } from "../../topology.ts";
 import { Flow, RELEASE } from "./flow.ts";
 import { asUser, longestPauseMs } from "./kafka_tools.ts";
-import { installStandIn } from "../../ops/kind/strimzi_stand_in/install.ts";
+import { installStandIn } from "../support/strimzi_stand_in/install.ts";
 import { findCluster, PROJECT } from "./test_cluster.ts";
 import { watchUsage } from "./usage.ts";
 

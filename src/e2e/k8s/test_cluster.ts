@@ -3,9 +3,9 @@
  * names.
  */
 import { resolve } from "node:path";
-import { KAFKA_VERSION } from "../../local/kafka_jars.ts";
-import { Cluster } from "../../ops/kind/cluster.ts";
-import { attempt, run } from "../../ops/kind/command.ts";
+import { KAFKA_VERSION } from "../../local/kafka/jars.ts";
+import { Cluster } from "../../commands/kind/cluster.ts";
+import { attempt, run } from "../../commands/kind/command.ts";
 
 export const NAMESPACE = "orderflow";
 export const PROJECT = resolve(import.meta.dirname!, "../../..");
@@ -76,7 +76,7 @@ async function loadIntoRig(rig: string): Promise<void> {
   await run([
     ...build,
     ...["--build-arg", "BASE=localhost/orderflow:dev", "-t", "localhost/strimzi-stand-in:dev"],
-    `${PROJECT}/src/ops/kind/strimzi_stand_in`,
+    `${PROJECT}/src/e2e/support/strimzi_stand_in`,
   ]);
   const present = (await run([rig, "images"])).split("\n");
   for (

@@ -1,6 +1,6 @@
 /** What the pods used at most, by the kubelet's own figures, beside what they asked for. */
-import type { Cluster } from "../../ops/kind/cluster.ts";
-import { pause } from "../../runtime/stop.ts";
+import type { Cluster } from "../../commands/kind/cluster.ts";
+import { pause } from "../../runtime/shutdown.ts";
 
 interface Summary {
   readonly pods: readonly {

@@ -1,9 +1,8 @@
 /** Java where it is installed, else Docker, else a sentence that says what to install. */
-import { Failure } from "../../runtime/program.ts";
-import { MissingTool } from "../kafka_jars.ts";
+import { Failure } from "../../runtime/errors.ts";
+import { MissingTool } from "./jars.ts";
 import { dockerRuntime, hasDocker } from "./docker_runtime.ts";
-import { javaRuntime } from "./java_runtime.ts";
-import type { Runtime, RuntimeOptions } from "./runtime.ts";
+import { javaRuntime, type Runtime, type RuntimeOptions } from "./java_runtime.ts";
 
 /** @throws {Failure} neither is there */
 export async function chooseRuntime(

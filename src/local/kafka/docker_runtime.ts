@@ -5,10 +5,10 @@
  * Not run where this was written, which has no Docker engine: the arguments are tested, the container
  * is not.
  */
-import { Failure } from "../../runtime/program.ts";
-import { KAFKA_VERSION } from "../kafka_jars.ts";
+import { Failure } from "../../runtime/errors.ts";
+import { KAFKA_VERSION } from "./jars.ts";
 import { startOwned } from "./owned_process.ts";
-import type { Runtime, RuntimeOptions } from "./runtime.ts";
+import type { Runtime, RuntimeOptions } from "./java_runtime.ts";
 import { type ServerSettings, serverSettings } from "./server_settings.ts";
 import { run } from "./shell.ts";
 

@@ -1,16 +1,20 @@
 /**
- * The broker as a JVM of this machine, from the jars of `kafka_jars.ts`. Its working directory is the
+ * The broker as a JVM of this machine, from the jars of `jars.ts`. Its working directory is the
  * data directory: `server.properties`, the log and the data lie there.
  */
 import { dirname, join, resolve } from "node:path";
-import { Failure } from "../../runtime/program.ts";
-import { findJava, IN_UTF8, kafkaClasspath } from "../kafka_jars.ts";
+import { Failure } from "../../runtime/errors.ts";
+import { findJava, IN_UTF8, kafkaClasspath } from "./jars.ts";
 import { classArchive } from "./class_archive.ts";
-import { readClusterId } from "./cluster_id.ts";
-import { startOwned } from "./owned_process.ts";
+import {
+  type NodePorts,
+  readClusterId,
+  type ServerSettings,
+  serverSettings,
+  toProperties,
+} from "./server_settings.ts";
+import { type OwnedProcess, startOwned } from "./owned_process.ts";
 import { LOOPBACK } from "./ports.ts";
-import type { Runtime, RuntimeOptions } from "./runtime.ts";
-import { serverSettings, toProperties } from "./server_settings.ts";
 import { lastLines, run } from "./shell.ts";
 
 const DEPLOY = resolve(import.meta.dirname!, "../../../deploy/local");
@@ -118,4 +122,37 @@ export async function javaRuntime(
 
 function logging(whose: "broker" | "tools"): string {
   return `-Dlog4j2.configurationFile=${join(DEPLOY, `log4j2-${whose}.properties`)}`;
+}
+
+/** What runs the broker: a JVM of this machine, or a container. The broker does not know which. */
+
+export interface RuntimeOptions {
+  /** The broker's own directory; absolute, and there. */
+  readonly directory: string;
+  /** 1 is the first of the cluster's nodes. */
+  readonly nodeId: number;
+  readonly heapMb: number;
+  readonly overrides: ServerSettings;
+}
+
+export interface Runtime {
+  /** Whether a process with this command line is a broker on this very directory. */
+  isBroker(commandLine: string): boolean;
+  /**
+   * Starts the broker; what it prints goes to `logFile`. It is not ready yet when this returns.
+   *
+   * @param cluster where all nodes listen, and the id of a directory that is new
+   */
+  start(
+    cluster: { nodes: readonly NodePorts[]; id: string },
+    logFile: string,
+  ): Promise<OwnedProcess>;
+  /** Asks the broker to stop in order; does not wait. */
+  terminate(process: OwnedProcess): Promise<void>;
+  /** Ends the broker at once. */
+  kill(process: OwnedProcess): Promise<void>;
+  /** The command of one of Kafka's tools. */
+  tool(className: string, args: readonly string[]): string[];
+  /** Deletes the data; the broker does not run. */
+  removeData(): Promise<void>;
 }

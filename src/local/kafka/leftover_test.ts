@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { Failure } from "../../runtime/program.ts";
-import { recordRunning, stopLeftover } from "./leftover.ts";
+import { Failure } from "../../runtime/errors.ts";
+import { recordRunning, stopOrphan } from "./owned_process.ts";
 import { runScript } from "./shell.ts";
-import { isAlive } from "./testing.ts";
+import { isAlive } from "../testing/eventually.ts";
 
 /** Above what any system gives to a process. */
 const NO_PROCESS = 2 ** 31 - 1;
@@ -38,7 +38,7 @@ for (const [what, record] of harmless) {
   Deno.test(`stopLeftover: ${what} does no harm`, () =>
     withRecord(record, async (directory) => {
       const notices: string[] = [];
-      await stopLeftover(directory, () => true, (line) => notices.push(line));
+      await stopOrphan(directory, () => true, (line) => notices.push(line));
       assertEquals(notices, []);
     }));
 }
@@ -47,7 +47,7 @@ Deno.test("stopLeftover: stops a broker whose owner is dead, and says so", async
   const { pid, commandLine } = await startOrphan();
   await withRecord(`${pid} ${NO_PROCESS}\n`, async (directory) => {
     const notices: string[] = [];
-    await stopLeftover(directory, (line) => line === commandLine, (line) => notices.push(line));
+    await stopOrphan(directory, (line) => line === commandLine, (line) => notices.push(line));
     assertEquals(await isAlive(pid), false);
     assertEquals(notices.length, 1);
     assert(notices[0]!.includes(directory) && notices[0]!.includes(String(pid)), notices[0]);
@@ -60,7 +60,7 @@ Deno.test("stopLeftover: never touches a process that was given the id later", a
     await withRecord(`${pid} ${NO_PROCESS}\n`, async (directory) => {
       const seen: string[] = [];
       const isBroker = (line: string) => seen.push(line) < 0;
-      await stopLeftover(directory, isBroker, () => {});
+      await stopOrphan(directory, isBroker, () => {});
       assertEquals(seen, [commandLine]);
       assert(await isAlive(pid));
     });
@@ -74,7 +74,7 @@ Deno.test("stopLeftover: refuses while the broker's owner is alive", async () =>
   try {
     await withRecord(undefined, async (directory) => {
       await recordRunning(directory, child.pid);
-      const stop = () => stopLeftover(directory, (line) => line.endsWith("sleep 600.5"), () => {});
+      const stop = () => stopOrphan(directory, (line) => line.endsWith("sleep 600.5"), () => {});
       const { message } = await assertRejects(stop, Failure);
       assert(message.includes(`process ${child.pid}, started by process ${Deno.pid}`), message);
       assert(await isAlive(child.pid));

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { startOwned } from "./owned_process.ts";
 import { runScript } from "./shell.ts";
-import { eventually, groupSize, isAlive } from "./testing.ts";
+import { eventually, groupSize, isAlive } from "../testing/eventually.ts";
 
 async function withDirectory(test: (cwd: string, logFile: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();

@@ -1,5 +1,5 @@
 /** Free ports of the loopback interface. */
-import { Failure } from "../../runtime/program.ts";
+import { Failure } from "../../runtime/errors.ts";
 
 export const LOOPBACK = "127.0.0.1";
 

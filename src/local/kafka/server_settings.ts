@@ -2,6 +2,7 @@
  * The settings of a node of the embedded Kafka: broker and controller, on the loopback interface.
  * Everything that is not here has Kafka's default.
  */
+import { join } from "node:path";
 
 export type ServerSettings = Readonly<Record<string, string>>;
 
@@ -109,4 +110,23 @@ function escape(value: string): string {
     /\\|[^ -~]/g,
     (char) => char === "\\" ? "\\\\" : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/** The id that all nodes of a cluster have in their data, from when it is formatted. */
+
+/** @param logDirectory a node's; @returns undefined where nothing is formatted */
+export async function readClusterId(logDirectory: string): Promise<string | undefined> {
+  try {
+    const text = await Deno.readTextFile(join(logDirectory, "meta.properties"));
+    return /^cluster\.id=(.+)$/m.exec(text)?.[1];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** 16 random bytes in base64url without padding: how Kafka writes its ids. */
+export function randomClusterId(): string {
+  return crypto.getRandomValues(new Uint8Array(16))
+    .toBase64({ alphabet: "base64url", omitPadding: true });
 }

@@ -16,7 +16,7 @@
  */
 import type { OrderEvent } from "../../events/schemas.ts";
 import { LatencyHistogram } from "./histogram.ts";
-import { Windows } from "./windows.ts";
+import { TumblingWindows } from "./windows.ts";
 
 export const OUTCOMES = ["confirmed", "cancelled", "rejected"] as const;
 export type Outcome = typeof OUTCOMES[number];
@@ -47,9 +47,9 @@ export interface Aggregate {
   readonly money: AmountsByCurrency;
   /** From placed to outcome. */
   readonly latency: Record<Outcome, LatencyHistogram>;
-  readonly perSecond: Windows<OrderCounts>;
-  readonly perTenSeconds: Windows<LatencyHistogram>;
-  readonly perMinute: Windows<AmountsByCurrency>;
+  readonly perSecond: TumblingWindows<OrderCounts>;
+  readonly perTenSeconds: TumblingWindows<LatencyHistogram>;
+  readonly perMinute: TumblingWindows<AmountsByCurrency>;
   /** Newest `occurredAt`, epoch milliseconds; -Infinity before the first event. */
   newestMs: number;
   /** Events that arrived when their second had left the window: in the totals, not in the windows. */
@@ -71,7 +71,7 @@ export function createAggregate(): Aggregate {
     reasons: { cancelled: new Map(), rejected: new Map() },
     money: new Map(),
     latency: { confirmed: histogram(), cancelled: histogram(), rejected: histogram() },
-    perSecond: new Windows<OrderCounts>(
+    perSecond: new TumblingWindows<OrderCounts>(
       1_000,
       SECONDS,
       () => ({ placed: 0, validated: 0, settled: 0, confirmed: 0, cancelled: 0, rejected: 0 }),
@@ -80,8 +80,13 @@ export function createAggregate(): Aggregate {
         counts.confirmed = counts.cancelled = counts.rejected = 0;
       },
     ),
-    perTenSeconds: new Windows(10_000, TENS_OF_SECONDS, histogram, (latency) => latency.clear()),
-    perMinute: new Windows<AmountsByCurrency>(
+    perTenSeconds: new TumblingWindows(
+      10_000,
+      TENS_OF_SECONDS,
+      histogram,
+      (latency) => latency.clear(),
+    ),
+    perMinute: new TumblingWindows<AmountsByCurrency>(
       60_000,
       MINUTES,
       () => new Map(),

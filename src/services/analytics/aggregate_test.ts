@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { add, createAggregate } from "./aggregate.ts";
 import { type Snapshot, snapshot } from "./snapshot.ts";
-import { eventsOf, FATES, type SampleOrder } from "./testing.ts";
+import { eventsOf, FATES, type SampleOrder } from "./testing/orders.ts";
 
 const NOON_MS = Date.parse("2026-01-02T12:00:00.000Z");
 const MINUTE_MS = 60_000;

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { createClocks } from "./clocks.ts";
-import { eventsOf } from "./testing.ts";
+import { eventsOf } from "./testing/orders.ts";
 
 const NOW_MS = Date.parse("2026-01-02T12:00:00.000Z");
 const HOUR_MS = 3_600_000;

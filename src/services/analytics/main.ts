@@ -8,17 +8,16 @@
  */
 import { Registry } from "prom-client";
 import { startHttp } from "../../runtime/http.ts";
-import { runProgram } from "../../runtime/program.ts";
-import { accessChecks, kafkaAccess } from "../../runtime/settings.ts";
-import { aborted, settlesWithin } from "../../runtime/stop.ts";
-import { createLossMetrics } from "../../stream/metrics.ts";
+import { runProgram } from "../../program.ts";
+import { accessChecks, kafkaAccess } from "../../kafka/client/access.ts";
+import { aborted, settlesWithin } from "../../runtime/shutdown.ts";
+import { createLossMetrics } from "../../kafka/metrics.ts";
 import { Names } from "../../topology.ts";
-import { settings } from "./config.ts";
-import { createCounting } from "./counting.ts";
-import type { Figures } from "./figures.ts";
+import { settings } from "./settings.ts";
+import { createProjection } from "./projection.ts";
+import { type Figures, snapshot } from "./snapshot.ts";
 import { registerMetrics } from "./metrics.ts";
 import { printAll, report } from "./console/report.ts";
-import { snapshot } from "./snapshot.ts";
 import { createDashboard } from "./web/dashboard.ts";
 
 /** How long the last figures wait for the last answer to how far the groups are behind. */
@@ -39,7 +38,7 @@ Deno.exit(
       };
       const registry = new Registry();
       const losses = createLossMetrics(registry);
-      const counting = createCounting({ ...cluster, ...config, losses });
+      const counting = createProjection({ ...cluster, ...config, losses });
       const dashboard = createDashboard(cluster, counting);
       const { watch } = dashboard;
       let finished = false;

@@ -5,16 +5,15 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
-import { startTask, type TaskProcess } from "../../local/task_process.ts";
-import { startTestBroker, type TestBroker } from "../../local/testing.ts";
-import { committedOffsets } from "../../stream/offsets.ts";
-import { freshTopics, publishAll, until } from "../../stream/testing.ts";
+import { startTask, type TaskProcess } from "../../local/supervise.ts";
+import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
+import { freshTopics, publishAll, until } from "../../kafka/testing/topics.ts";
 import { type Names, topicOf, topicsReadBy } from "../../topology.ts";
 import { add, createAggregate } from "./aggregate.ts";
 import { block } from "./console/display.ts";
-import type { Figures } from "./figures.ts";
-import { type Snapshot, snapshot } from "./snapshot.ts";
-import { eventsOf, sampleOrders } from "./testing.ts";
+import { type Figures, type Snapshot, snapshot } from "./snapshot.ts";
+import { eventsOf, sampleOrders } from "./testing/orders.ts";
 
 type Kafka = Awaited<ReturnType<typeof freshTopics>>["kafka"];
 

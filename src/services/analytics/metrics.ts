@@ -1,6 +1,6 @@
 /** The main figures as Prometheus metrics, read at each scrape. */
 import { Counter, Gauge, type Registry } from "prom-client";
-import type { Figures } from "./figures.ts";
+import type { Figures } from "./snapshot.ts";
 
 /**
  * Registers the metrics; `figures` is asked at every scrape.

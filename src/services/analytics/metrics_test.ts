@@ -1,10 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { Registry } from "prom-client";
 import { add, createAggregate } from "./aggregate.ts";
-import type { Figures } from "./figures.ts";
+import { type Figures, snapshot } from "./snapshot.ts";
 import { registerMetrics } from "./metrics.ts";
-import { snapshot } from "./snapshot.ts";
-import { eventsOf, sampleOrders } from "./testing.ts";
+import { eventsOf, sampleOrders } from "./testing/orders.ts";
 
 Deno.test("registerMetrics: each scrape tells the totals of that moment", async () => {
   const aggregate = createAggregate();

@@ -8,14 +8,14 @@
  */
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
-import type { KafkaAccess } from "../../runtime/settings.ts";
-import { untilCaughtUp } from "../../stream/caught_up.ts";
-import { createClient } from "../../stream/client.ts";
-import { createEventLog } from "../../stream/event_log.ts";
-import { createTail } from "../../stream/tail.ts";
-import type { LossMetrics } from "../../stream/tail_guard.ts";
+import type { KafkaAccess } from "../../kafka/client/access.ts";
+import { untilCaughtUp } from "../../kafka/offsets/backlog.ts";
+import { createClient } from "../../kafka/client/client.ts";
+import { createEventLog } from "../../kafka/readers/event_log.ts";
+import { createGroupConsumer } from "../../kafka/readers/group_consumer.ts";
+import type { LossMetrics } from "../../kafka/readers/log_guard.ts";
 import { type Names, type Topic, topicsReadBy } from "../../topology.ts";
-import type { Reading } from "./figures.ts";
+import type { Reading } from "./snapshot.ts";
 
 const SERVICE = "analytics";
 const PROGRESS_EVERY_MS = 2_000;
@@ -48,7 +48,7 @@ export interface Source {
 
 export function groupSource(options: SourceOptions): Source {
   const { access, clientId, names, once } = options;
-  const tail = createTail({ ...options, service: SERVICE });
+  const tail = createGroupConsumer({ ...options, service: SERVICE });
   const group = names.group(SERVICE);
   return {
     async run(signal) {

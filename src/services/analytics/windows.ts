@@ -17,7 +17,7 @@ export interface Series<T> {
   readonly values: readonly (T | undefined)[];
 }
 
-export class Windows<T> {
+export class TumblingWindows<T> {
   readonly #slots: Slot<T>[];
 
   /**

@@ -1,12 +1,12 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Windows } from "./windows.ts";
+import { TumblingWindows } from "./windows.ts";
 
 const WIDTH_MS = 10;
 const CAPACITY = 5;
 
 function countingWindows() {
-  const windows = new Windows(WIDTH_MS, CAPACITY, () => ({ n: 0 }), (value) => value.n = 0);
+  const windows = new TumblingWindows(WIDTH_MS, CAPACITY, () => ({ n: 0 }), (value) => value.n = 0);
   const count = (atMs: number) => {
     const value = windows.at(atMs);
     if (value) value.n++;

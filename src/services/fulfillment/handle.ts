@@ -2,8 +2,8 @@
  * Fulfillment's work on a batch: joins the halves, and returns the outcomes of those that are complete.
  * Database first: what is returned is committed, and the same batch again gives the same events.
  */
-import type { Database } from "../../store/database.ts";
-import type { Handler } from "../../stream/message.ts";
+import type { Database } from "../../database/database.ts";
+import type { Handler } from "../../kafka/processor/handler.ts";
 import type { HalfEvent } from "./join.ts";
 import { joinHalves } from "./store.ts";
 

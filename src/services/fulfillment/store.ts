@@ -7,8 +7,8 @@
  * by the transaction that consumes that message.
  */
 import type { OrderCancelled, OrderConfirmed } from "../../events/schemas.ts";
-import { type Database, type Row, table } from "../../store/database.ts";
-import { jsonIn } from "../../store/rows.ts";
+import { type Database, type Row, table } from "../../database/database.ts";
+import { jsonIn } from "../../database/rows.ts";
 import type { Topic } from "../../topology.ts";
 import { decide, evolve, type HalfEvent, type Join } from "./join.ts";
 
@@ -39,7 +39,7 @@ export interface Half {
  * whose first half is among them
  * @param occurredAt the time of what is decided now, ISO 8601
  * @returns the outcomes that the batch's messages completed, now or when they were first delivered
- * @throws {Unavailable} the database does not answer
+ * @throws {RetryableError} the database does not answer
  */
 export async function joinHalves(
   database: Database,

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { decode, encode } from "../../events/codec.ts";
-import { type Database, Unavailable } from "../../store/database.ts";
-import { eachStore } from "../../store/testing.ts";
+import { type Database } from "../../database/database.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import { eachStore } from "../../database/testing/stores.ts";
 import type { HalfEvent } from "./join.ts";
 import { type Half, joinHalves, joins } from "./store.ts";
 
@@ -164,17 +165,17 @@ const failing = (database: Database): Database => ({
   transaction: (work) =>
     database.transaction(async (tx) => {
       await work(tx);
-      throw new Unavailable("the connection broke");
+      throw new RetryableError("the connection broke");
     }),
 });
 
 eachStore("joinHalves: an attempt that fails leaves nothing", async ({ open }) => {
   const db = await open("fulfillment", [joins]);
-  await assertRejects(() => joinHalves(failing(db), [reserved("o1", 1)], FIRST), Unavailable);
+  await assertRejects(() => joinHalves(failing(db), [reserved("o1", 1)], FIRST), RetryableError);
   assertEquals(await db.count(joins), 0);
   assertEquals(await joinHalves(db, [paid("o1", 1), paid("o2", 2)], FIRST), []);
   const batch = [reserved("o1", 1), reserved("o2", 2), reserved("o3", 3)];
-  await assertRejects(() => joinHalves(failing(db), batch, FIRST), Unavailable);
+  await assertRejects(() => joinHalves(failing(db), batch, FIRST), RetryableError);
   assertEquals(await db.count(joins), 2);
   assertEquals(await joinHalves(db, batch, LATER), [
     confirmed("o1", LATER),

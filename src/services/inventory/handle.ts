@@ -3,8 +3,8 @@
  * ones. Database first: what is returned is committed, and the same batch again gives the same events.
  */
 import type { OrderValidated } from "../../events/schemas.ts";
-import type { Database } from "../../store/database.ts";
-import type { EventOf, Handler } from "../../stream/message.ts";
+import type { Database } from "../../database/database.ts";
+import type { EventOf, Handler } from "../../kafka/processor/handler.ts";
 import { releaseStock, reserveStock } from "./store.ts";
 
 export interface InventoryHandlers {

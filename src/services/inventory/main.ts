@@ -1,13 +1,11 @@
 /** The inventory: reserves stock for validated orders, and gives back that of cancelled ones. */
-import { runProgram } from "../../runtime/program.ts";
-import {
-  accessChecks,
-  placeOf,
-  processorSettings,
-  transactionFitsSession,
-} from "../../runtime/settings.ts";
-import { openDatabase, whenAvailable } from "../../store/open.ts";
-import { positions } from "../../store/positions.ts";
+import { runProgram } from "../../program.ts";
+import { accessChecks } from "../../kafka/client/access.ts";
+import { transactionFitsSession } from "../settings.ts";
+import { processorSettings } from "../settings.ts";
+import { placeOf } from "../../database/settings.ts";
+import { openDatabase, whenAvailable } from "../../database/open.ts";
+import { positions } from "../../database/positions.ts";
 import { runService } from "../service.ts";
 import { createInventoryHandlers } from "./handle.ts";
 import { inventoryTables, reservations } from "./store.ts";

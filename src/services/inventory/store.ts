@@ -14,8 +14,8 @@ import {
   type OrderCancelled,
   type OrderValidated,
 } from "../../events/schemas.ts";
-import { type Database, type Row, table, type Transaction } from "../../store/database.ts";
-import { jsonIn, unreadable } from "../../store/rows.ts";
+import { type Database, type Row, table, type Transaction } from "../../database/database.ts";
+import { jsonIn, unreadable } from "../../database/rows.ts";
 import { type Change, type Decision, release, reserve, type Stock } from "./reserve.ts";
 
 /** Of owner `inventory`; pieces. Always: initial − reserved + released = on_hand ≥ 0. */
@@ -49,7 +49,7 @@ export const inventoryTables = [stock, reservations];
  * @param orders in the order of the log; one that comes twice is decided once
  * @param occurredAt the time of what is decided now, ISO 8601
  * @returns one event an order, in the same order
- * @throws {Unavailable} the database does not answer
+ * @throws {RetryableError} the database does not answer
  */
 export async function reserveStock(
   database: Database,
@@ -89,7 +89,7 @@ export async function reserveStock(
  * @param orders in the order of the log; one that comes twice is released once
  * @param occurredAt the time of what is released now, ISO 8601
  * @returns one event an order that had reserved stock, in the same order
- * @throws {Unavailable} the database does not answer
+ * @throws {RetryableError} the database does not answer
  */
 export async function releaseStock(
   database: Database,

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { decode, encode } from "../../events/codec.ts";
 import type { InventoryRejected, InventoryUpdated } from "../../events/schemas.ts";
-import type { Database, Row, Table } from "../../store/database.ts";
-import { eachStore } from "../../store/testing.ts";
+import type { Database, Row, Table } from "../../database/database.ts";
+import { eachStore } from "../../database/testing/stores.ts";
 import { inventoryTables, releaseStock, reservations, reserveStock, stock } from "./store.ts";
 
 const PLACED = "2026-01-01T10:00:00.000Z";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { chance } from "./chance.ts";
+import { chance } from "./delay_queue.ts";
 
 const anything = fc.tuple(fc.nat(), fc.string(), fc.nat());
 

@@ -6,8 +6,9 @@
  * idempotency key, the orderId.
  */
 import type { OrderValidated } from "../../events/schemas.ts";
-import { type Database, Unavailable } from "../../store/database.ts";
-import type { EventOf, Handler } from "../../stream/message.ts";
+import { type Database } from "../../database/database.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import type { EventOf, Handler } from "../../kafka/processor/handler.ts";
 import { chargeEvent, type RefundedPayment, refundEvent, toPayment } from "./charge.ts";
 import type { PaymentGateway } from "./gateway.ts";
 import { findPayments, recordPayments, recordRefunds } from "./store.ts";
@@ -18,7 +19,7 @@ export interface PaymentHandlers {
 }
 
 /**
- * @param options.gateway throws Unavailable when the provider does not answer
+ * @param options.gateway throws RetryableError when the provider does not answer
  * @param options.now the clock, epoch milliseconds
  */
 export function createPaymentHandlers(options: {
@@ -74,7 +75,7 @@ export function createPaymentHandlers(options: {
  * Does `work` for all items at once and waits for every one of them, so that what did succeed can be
  * recorded before the batch fails.
  *
- * @returns what succeeded, and one failure if there was any: Unavailable, if one of them was
+ * @returns what succeeded, and one failure if there was any: RetryableError, if one of them was
  */
 async function settleAll<T, R>(
   items: readonly T[],
@@ -86,7 +87,7 @@ async function settleAll<T, R>(
     try {
       done.push(await work(item));
     } catch (error) {
-      if (failure === undefined || error instanceof Unavailable) failure = error;
+      if (failure === undefined || error instanceof RetryableError) failure = error;
     }
   }));
   return { done, failure };

@@ -1,12 +1,13 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { OrderEvent, OrderValidated } from "../../events/schemas.ts";
-import { type Database, Unavailable } from "../../store/database.ts";
-import { eachStore, type Place } from "../../store/testing.ts";
-import type { Received } from "../../stream/message.ts";
+import { type Database } from "../../database/database.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import { eachStore, type Place } from "../../database/testing/stores.ts";
+import type { EventRecord } from "../../kafka/processor/handler.ts";
 import { topicOf } from "../../topology.ts";
 import { GatewayRefusal, type PaymentGateway } from "./gateway.ts";
 import { createPaymentHandlers } from "./handle.ts";
-import { charges, refunds } from "./ledger.ts";
+import { charges, refunds } from "./gateway_ledger.ts";
 import { createSimulatedGateway } from "./simulated_gateway.ts";
 import { payments } from "./store.ts";
 
@@ -44,7 +45,7 @@ function outcome<T extends "OrderConfirmed" | "OrderCancelled">(type: T, orderId
     : { type: "OrderCancelled" as const, ...common, reason: "out_of_stock" as const, detail: "" };
 }
 
-function received<E extends OrderEvent>(...events: E[]): Received<E>[] {
+function received<E extends OrderEvent>(...events: E[]): EventRecord<E>[] {
   return events.map((event, offset) => ({
     event,
     topic: topicOf(event.type),
@@ -131,7 +132,7 @@ eachStore(
 
 for (
   const [what, failure] of [
-    ["Unavailable", new Unavailable("down")],
+    ["RetryableError", new RetryableError("down")],
     ["a refusal", new GatewayRefusal("wrong")],
   ] as const
 ) {
@@ -216,13 +217,13 @@ eachStore(
       ...gateway,
       async refund(request) {
         const answer = await gateway.refund(request);
-        if (lose) throw new Unavailable("the answer got lost");
+        if (lose) throw new RetryableError("the answer got lost");
         return answer;
       },
     }));
     await charge(received(validated("a")));
     const batch = received(outcome("OrderCancelled", "a"));
-    await assertRejects(() => settle(batch), Unavailable);
+    await assertRejects(() => settle(batch), RetryableError);
     lose = false;
     assertEquals((await settle(batch)).events.map(({ type }) => type), ["PaymentRefunded"]);
     assertEquals(await refundedCents(ledger), [500]);

@@ -1,13 +1,15 @@
 /** The payment service: charges validated orders, and refunds those that are cancelled. */
-import { runProgram } from "../../runtime/program.ts";
-import { accessChecks, placeOf, transactionFitsSession } from "../../runtime/settings.ts";
-import { openDatabase, withBoth } from "../../store/open.ts";
-import { positions } from "../../store/positions.ts";
+import { runProgram } from "../../program.ts";
+import { accessChecks } from "../../kafka/client/access.ts";
+import { transactionFitsSession } from "../settings.ts";
+import { placeOf } from "../../database/settings.ts";
+import { openDatabase, withTwoDatabases } from "../../database/open.ts";
+import { positions } from "../../database/positions.ts";
 import { runService } from "../service.ts";
-import { createGatewayClient } from "./client.ts";
-import { settings, timeoutFitsLatency } from "./config.ts";
+import { createGatewayClient } from "./gateway_client.ts";
+import { settings, timeoutFitsLatency } from "./settings.ts";
 import { createPaymentHandlers } from "./handle.ts";
-import { charges, refunds } from "./ledger.ts";
+import { charges, refunds } from "./gateway_ledger.ts";
 import { createSimulatedGateway } from "./simulated_gateway.ts";
 import { payments } from "./store.ts";
 
@@ -18,7 +20,7 @@ Deno.exit(
     checks: [...accessChecks, transactionFitsSession, timeoutFitsLatency],
     async run({ config, log, signal }) {
       const place = placeOf(config);
-      await withBoth(
+      await withTwoDatabases(
         () => openDatabase({ ...place, owner: "payment", tables: [payments, positions] }),
         () => openDatabase({ ...place, owner: "gateway", tables: [charges, refunds] }),
         { signal, onWait: (reason) => log.warn(reason) },

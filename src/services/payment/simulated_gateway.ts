@@ -8,8 +8,9 @@
  * transaction.
  */
 import { PAYMENT_FAILURE_REASONS, type PaymentFailureReason } from "../../events/reasons.ts";
-import { type Database, Unavailable } from "../../store/database.ts";
-import { chance } from "./chance.ts";
+import { type Database } from "../../database/database.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import { chance, createDelayQueue } from "./delay_queue.ts";
 import {
   type ChargeAnswer,
   type ChargeRequest,
@@ -20,8 +21,7 @@ import {
   type RefundAnswer,
   type RefundRequest,
 } from "./gateway.ts";
-import { bookCharges, bookRefunds, type Charge } from "./ledger.ts";
-import { createTimetable } from "./timetable.ts";
+import { bookCharges, bookRefunds, type Charge } from "./gateway_ledger.ts";
 
 export interface GatewayBehaviour {
   readonly seed: number;
@@ -75,7 +75,7 @@ export function createSimulatedGateway(
   const failures = new Map<string, number>();
   /** Why the last booking failed; a call that waits for the next one is given up for the same reason. */
   let trouble: string | undefined;
-  const timetable = createTimetable(answer);
+  const timetable = createDelayQueue(answer);
 
   function enter(kind: "charge", request: ChargeRequest): Promise<ChargeAnswer>;
   function enter(kind: "refund", request: RefundRequest): Promise<RefundAnswer>;
@@ -124,7 +124,7 @@ export function createSimulatedGateway(
       await bookTogether(charges, refunds);
       trouble = undefined;
     } catch (error) {
-      if (error instanceof Unavailable) {
+      if (error instanceof RetryableError) {
         trouble = `its books: ${error.message}`;
         // A provider whose database is away answers with a 5xx.
         const down = new GatewayUnavailable(trouble, { cause: error });

@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PAYMENT_FAILURE_REASONS } from "../../events/reasons.ts";
-import { type Database, Unavailable } from "../../store/database.ts";
-import { keyOf } from "../../store/rows.ts";
-import { eachStore, type Place } from "../../store/testing.ts";
-import { createGatewayClient } from "./client.ts";
+import { type Database } from "../../database/database.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import { keyOf } from "../../database/rows.ts";
+import { eachStore, type Place } from "../../database/testing/stores.ts";
+import { createGatewayClient } from "./gateway_client.ts";
 import { GatewayRefusal, GatewayTimeout, GatewayUnavailable } from "./gateway.ts";
-import { charges, refunds } from "./ledger.ts";
+import { charges, refunds } from "./gateway_ledger.ts";
 import { createSimulatedGateway, type GatewayBehaviour } from "./simulated_gateway.ts";
 
 const behaved: GatewayBehaviour = {
@@ -193,7 +194,7 @@ eachStore("refund: of what was declined or never charged is refused", async (pla
 });
 
 Deno.test("charge: books that do not answer are named, also to who gave up waiting for them", async () => {
-  const disk = new Unavailable("SQLite at gateway.db: database or disk is full");
+  const disk = new RetryableError("SQLite at gateway.db: database or disk is full");
   let stuck = false;
   const books = {
     transaction: () => stuck ? new Promise(() => {}) : Promise.reject(disk),

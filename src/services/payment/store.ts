@@ -3,8 +3,8 @@
  * (from a redelivery, or from another process) changes nothing, and the first one is returned.
  */
 import type { PaymentFailureReason } from "../../events/reasons.ts";
-import { type Database, type Row, table } from "../../store/database.ts";
-import { unreadable } from "../../store/rows.ts";
+import { type Database, type Row, table } from "../../database/database.ts";
+import { unreadable } from "../../database/rows.ts";
 import type { Payment, RefundedPayment } from "./charge.ts";
 
 /** Of owner `payment`. */
@@ -25,7 +25,7 @@ export const payments = table("payments", "order_id", {
 /**
  * What is recorded, by order; an order without a payment is left out.
  *
- * @throws {Unavailable} the database does not answer
+ * @throws {RetryableError} the database does not answer
  */
 export async function findPayments(
   database: Database,
@@ -38,7 +38,7 @@ export async function findPayments(
  * Records payments, one transaction for the batch.
  *
  * @returns what is recorded for these orders now, by order
- * @throws {Unavailable} the database does not answer
+ * @throws {RetryableError} the database does not answer
  */
 export async function recordPayments(
   database: Database,
@@ -60,7 +60,7 @@ export async function recordPayments(
  * is.
  *
  * @returns what is recorded for these orders now, by order
- * @throws {Unavailable} the database does not answer
+ * @throws {RetryableError} the database does not answer
  */
 export async function recordRefunds(
   database: Database,

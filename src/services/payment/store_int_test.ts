@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { eachStore } from "../../store/testing.ts";
+import { eachStore } from "../../database/testing/stores.ts";
 import type { Payment, RefundedPayment } from "./charge.ts";
 import { findPayments, payments, recordPayments, recordRefunds } from "./store.ts";
 

@@ -4,10 +4,10 @@
  * An order that arrives later than this looks (its simulator was killed, its batch still in a broker's
  * queue) will be there twice, as after any batch that is sent again; the validator sorts that out.
  */
-import { pause } from "../../runtime/stop.ts";
-import { type createClient, explain, isKafkaError } from "../../stream/client.ts";
-import { openLogReader } from "../../stream/log_reader.ts";
-import { type LocatedUnreadable, sentenceOf } from "../../stream/unreadable.ts";
+import { pause } from "../../runtime/shutdown.ts";
+import { type createClient, explain, isKafkaError } from "../../kafka/client/client.ts";
+import { openLogReader } from "../../kafka/readers/log_reader.ts";
+import { type LocatedUnreadable, sentenceOf } from "../../kafka/records/unreadable.ts";
 import { sequenceOf } from "./make_order.ts";
 
 export interface Unknown {

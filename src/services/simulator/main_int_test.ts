@@ -1,13 +1,13 @@
 /** Real simulators that are cut off, and go on: every order of the run is on orders.raw once. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { argumentsOf, PROJECT, startTask } from "../../local/task_process.ts";
-import { startTestBroker, type TestBroker } from "../../local/testing.ts";
-import { catalogTables, customers, products } from "../../store/catalog.ts";
-import { openDatabase } from "../../store/open.ts";
-import { openPublisher } from "../../stream/publisher.ts";
-import { freshTopics, readAll, until } from "../../stream/testing.ts";
+import { argumentsOf, PROJECT, startTask } from "../../local/supervise.ts";
+import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { catalogTables, customers, products } from "../../database/catalog.ts";
+import { openDatabase } from "../../database/open.ts";
+import { openPublisher } from "../../kafka/producer/publisher.ts";
+import { freshTopics, readAll, until } from "../../kafka/testing/topics.ts";
 import { createOrderMaker, orderIdOf } from "./make_order.ts";
-import { SMALL_CATALOG } from "./orders/testing.ts";
+import { SMALL_CATALOG } from "./testing/catalog.ts";
 import { beginRun, placements, runs, simulatorTables } from "./runs.ts";
 
 const utf8 = new TextDecoder();

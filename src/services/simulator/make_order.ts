@@ -5,12 +5,10 @@
  */
 import { encode } from "../../events/codec.ts";
 import { eventId, type OrderPlaced } from "../../events/schemas.ts";
-import type { Publication } from "../../stream/publisher.ts";
-import { BREAK, BROKEN_REASONS } from "./orders/broken_message.ts";
-import { createRandom } from "./orders/random.ts";
-import { breakableRules, SPOIL } from "./orders/refused_order.ts";
-import { type Catalog, createShop } from "./orders/shop.ts";
-import { traceparentOf } from "./orders/traceparent.ts";
+import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
+import { breakableRules, BROKEN_REASONS, CORRUPT, INVALIDATE } from "./faulty_orders.ts";
+import { createRandom, mix } from "./random.ts";
+import { type Catalog, createShop } from "./shop.ts";
 
 /** What a run id looks like: the dash after it ends it. */
 export const RUN_ID_PATTERN = /^[A-Za-z0-9]{1,32}$/;
@@ -33,7 +31,7 @@ export interface OrderMakerOptions {
  * @param sequence its number in the run, from 0
  * @param placedAtMs when it was placed, epoch milliseconds
  */
-export type OrderMaker = (sequence: number, placedAtMs: number) => Publication;
+export type OrderMaker = (sequence: number, placedAtMs: number) => KeyedRecord;
 
 /** @throws {RangeError} the catalog holds nobody who could order anything */
 export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
@@ -48,7 +46,7 @@ export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
     random.begin(seed, sequence);
     const fate = random.next();
     let draft = shop.draw(random);
-    if (fate < refusedShare) draft = SPOIL[random.pick(rules)](draft, random, shop);
+    if (fate < refusedShare) draft = INVALIDATE[random.pick(rules)](draft, random, shop);
     const order: OrderPlaced = {
       type: "OrderPlaced",
       version: 1,
@@ -59,7 +57,7 @@ export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
     };
     const headers = { traceparent: traceparentOf(orderId) };
     if (fate >= 1 - brokenShare) {
-      return { ...BREAK[random.pick(BROKEN_REASONS)](order, random), headers };
+      return { ...CORRUPT[random.pick(BROKEN_REASONS)](order, random), headers };
     }
     return { key: orderId, value: encode(order), headers };
   };
@@ -86,4 +84,27 @@ function createTimeFormat(): (ms: number) => string {
     if (whole !== lastMs) text = new Date(lastMs = whole).toISOString();
     return text;
   };
+}
+
+/** The W3C trace context of an order: derived from its id, so that the trace can be found by it. */
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** @returns the value of the header `traceparent`: version 00, sampled */
+export function traceparentOf(orderId: string): string {
+  let a = 0x811c9dc5;
+  let b = 0x9747b28c;
+  for (let i = 0; i < orderId.length; i++) {
+    const code = orderId.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ code, 0x5bd1e995) ^ b >>> 15;
+  }
+  const word = (salt: number) => hex(mix(mix(a ^ salt) ^ b));
+  // The last bit is set: ids of zeros only are not valid.
+  const traceId = word(1) + word(2) + word(3) + hex(mix(a) | 1);
+  return `00-${traceId}-${word(5)}${hex(mix(b) | 1)}-01`;
+}
+
+function hex(word: number): string {
+  return HEX[word >>> 24]! + HEX[word >>> 16 & 255]! + HEX[word >>> 8 & 255]! + HEX[word & 255]!;
 }

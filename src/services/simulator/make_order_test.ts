@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { decode } from "../../events/codec.ts";
-import type { Publication } from "../../stream/publisher.ts";
+import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
 import { createOrderMaker, orderIdOf, type OrderMakerOptions, sequenceOf } from "./make_order.ts";
-import { SMALL_CATALOG } from "./orders/testing.ts";
+import { SMALL_CATALOG } from "./testing/catalog.ts";
 
 const placedAtMs = Date.parse("2026-01-02T03:04:05.678Z");
 const utf8 = new TextEncoder();
@@ -20,7 +20,7 @@ function maker(options: Partial<OrderMakerOptions> = {}) {
   });
 }
 
-function decoded({ key, value }: Publication) {
+function decoded({ key, value }: KeyedRecord) {
   return decode("orders.raw", key === null ? null : utf8.encode(key), value);
 }
 

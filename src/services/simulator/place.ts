@@ -6,10 +6,10 @@
  * until we are to stop. The cluster may then hold some of its orders twice; the validator sorts that
  * out. The next batch is made while one is on its way.
  */
-import { pause, settlesWithin } from "../../runtime/stop.ts";
-import { Unavailable } from "../../store/database.ts";
-import { explain, isKafkaError } from "../../stream/client.ts";
-import type { Publication, Publisher } from "../../stream/publisher.ts";
+import { pause, settlesWithin } from "../../runtime/shutdown.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import { explain, isKafkaError } from "../../kafka/client/client.ts";
+import type { KeyedRecord, Publisher } from "../../kafka/producer/publisher.ts";
 import type { OrderMaker } from "./make_order.ts";
 import type { Pace } from "./pace.ts";
 import type { Reach } from "./runs.ts";
@@ -25,7 +25,7 @@ export interface PlaceOptions {
    * Called before a batch is handed to the publisher, and when no other follows soon after it was
    * acknowledged; not at the end.
    *
-   * @throws {Unavailable} is tried again
+   * @throws {RetryableError} is tried again
    */
   readonly record: (reach: Reach) => Promise<void>;
   /** Most orders in a batch. */
@@ -58,7 +58,7 @@ const MAX_BATCH_BYTES = 768 * 1024;
 const RECORD_OVERHEAD_BYTES = 96;
 
 interface Batch {
-  readonly publications: readonly Publication[];
+  readonly publications: readonly KeyedRecord[];
   /** The sequence number after its last one. */
   readonly end: number;
 }
@@ -77,7 +77,7 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
   const outbox = createOutbox(options, progress);
 
   function makeBatch(first: number, end: number): Batch {
-    const publications: Publication[] = [];
+    const publications: KeyedRecord[] = [];
     let bytes = 0;
     let n = first;
     for (; n < end && bytes < MAX_BATCH_BYTES; n++) {
@@ -153,7 +153,7 @@ function createOutbox(options: PlaceOptions, progress: Placing) {
         await options.record(reach);
         recorded = reach;
       },
-      (error) => error instanceof Unavailable ? error.message : undefined,
+      (error) => error instanceof RetryableError ? error.message : undefined,
     );
 
   async function discardPublisher(): Promise<void> {
@@ -162,7 +162,7 @@ function createOutbox(options: PlaceOptions, progress: Placing) {
     if (last) await settlesWithin(last.close(), CLOSE_LIMIT_MS);
   }
 
-  const publish = (publications: readonly Publication[]) =>
+  const publish = (publications: readonly KeyedRecord[]) =>
     persist(
       async () => {
         try {

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Unavailable } from "../../store/database.ts";
-import type { Publication } from "../../stream/publisher.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
 import { createPace } from "./pace.ts";
 import { type PlaceOptions, placeOrders, type Placing } from "./place.ts";
 import type { Reach } from "./runs.ts";
 
-const makeOrder = (n: number): Publication => ({ key: `r1-${n}`, value: new Uint8Array(300) });
+const makeOrder = (n: number): KeyedRecord => ({ key: `r1-${n}`, value: new Uint8Array(300) });
 
 /** A failure as kafkajs names it. */
 function kafkaError(): Error {
@@ -21,7 +21,7 @@ function createCluster(fails: (publish: number) => Error | undefined = () => und
     openPublisher() {
       cluster.opened++;
       return Promise.resolve({
-        publish(batch: readonly Publication[]) {
+        publish(batch: readonly KeyedRecord[]) {
           cluster.batches.push(batch.map(({ key }) => key!));
           const failure = fails(cluster.batches.length);
           return failure ? Promise.reject(failure) : Promise.resolve();
@@ -164,7 +164,7 @@ Deno.test("placeOrders: a record that fails is written again, and nothing publis
     record(reach) {
       if (failing.includes(++attempts)) {
         assertEquals(cluster.batches.length, failing.indexOf(attempts));
-        return Promise.reject(new Unavailable("locked"));
+        return Promise.reject(new RetryableError("locked"));
       }
       recorded.push(reach);
       return Promise.resolve();

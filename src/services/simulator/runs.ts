@@ -6,10 +6,10 @@
  * - of those from `acknowledged` to `placed`, any may be there: they were on their way;
  * - no order from `placed` on is there: the count is written before an order is handed to Kafka.
  */
-import { Failure } from "../../runtime/program.ts";
-import { type Database, type Row, table } from "../../store/database.ts";
-import { jsonIn } from "../../store/rows.ts";
-import { asOptions, type OrderSettings } from "./config.ts";
+import { Failure } from "../../runtime/errors.ts";
+import { type Database, type Row, table } from "../../database/database.ts";
+import { jsonIn } from "../../database/rows.ts";
+import { asOptions, type OrderSettings } from "./settings.ts";
 
 /** Of owner `simulator`, like `placements`. */
 export const runs = table("runs", "run_id", {
@@ -55,7 +55,7 @@ export interface RunRecord {
    * Call it before a batch goes out, and after its acknowledgement.
    *
    * @param nowMs epoch milliseconds
-   * @throws {Unavailable} the database does not answer
+   * @throws {RetryableError} the database does not answer
    * @throws {Failure} another simulator has taken over the run
    */
   save(reach: Reach, nowMs: number): Promise<void>;
@@ -73,7 +73,7 @@ export interface RunRecord {
  * @param nowMs epoch milliseconds
  * @throws {Failure} the run is finished, or was begun with other settings, or by a simulator that did
  * not record what it placed
- * @throws {Unavailable} the database does not answer
+ * @throws {RetryableError} the database does not answer
  */
 export async function beginRun(
   database: Database,

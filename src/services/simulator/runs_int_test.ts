@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { Failure } from "../../runtime/program.ts";
-import type { Database } from "../../store/database.ts";
-import { eachStore, type Place } from "../../store/testing.ts";
+import { Failure } from "../../runtime/errors.ts";
+import type { Database } from "../../database/database.ts";
+import { eachStore, type Place } from "../../database/testing/stores.ts";
 import { beginRun, placements, runs, simulatorTables } from "./runs.ts";
 
 const startedMs = Date.parse("2026-01-02T03:04:05.678Z");

@@ -1,15 +1,15 @@
 /** The services that a test of all of them tries: each guarantee, with and without larger tables. */
 import { encode } from "../../events/codec.ts";
 import { eventId, type OrderValidated } from "../../events/schemas.ts";
-import type { Database, Table } from "../../store/database.ts";
-import type { Handler } from "../../stream/message.ts";
-import type { Guarantee, ProcessorOptions } from "../../stream/processor.ts";
-import type { Publication } from "../../stream/publisher.ts";
-import { placed, publication, refuse } from "../../stream/testing.ts";
+import type { Database, Table } from "../../database/database.ts";
+import type { Handler } from "../../kafka/processor/handler.ts";
+import type { Guarantee, ProcessorOptions } from "../../kafka/processor/processor.ts";
+import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
+import { placed, publication, refuse } from "../../kafka/testing/topics.ts";
 import type { Processor, Topic } from "../../topology.ts";
 import { createInventoryHandlers } from "../inventory/handle.ts";
 import { inventoryTables, reservations } from "../inventory/store.ts";
-import { recordSources, seenOrders } from "../validator/seen.ts";
+import { processedOrders, recordFirstSources } from "../validator/deduplication.ts";
 
 export interface Kind {
   readonly service: Processor;
@@ -19,11 +19,11 @@ export interface Kind {
   readonly tables: readonly Table[];
   readonly work: readonly Table[];
   readonly handlers: (database: Database) => ProcessorOptions["handlers"];
-  readonly order: (sequence: number) => Publication;
+  readonly order: (sequence: number) => KeyedRecord;
 }
 
 const refuseOnce = (database: Database): Handler<ReturnType<typeof placed>> => async (batch) => {
-  await recordSources(
+  await recordFirstSources(
     database,
     batch.map(({ event, partition, raw }) => ({
       orderId: event.orderId,
@@ -58,8 +58,8 @@ export const KINDS: readonly Kind[] = [
     guarantee: "exactly_once",
     input: "orders.raw",
     output: "orders.outcomes",
-    tables: [seenOrders],
-    work: [seenOrders],
+    tables: [processedOrders],
+    work: [processedOrders],
     handlers: (database) => ({ "orders.raw": refuseOnce(database) }),
     order: (sequence) => publication(placed(sequence)),
   },

@@ -3,20 +3,20 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import type { Logger } from "../../runtime/log.ts";
-import type { Database } from "../../store/database.ts";
-import { openDatabase } from "../../store/open.ts";
+import type { Database } from "../../database/database.ts";
+import { openDatabase } from "../../database/open.ts";
 import {
   allPositions,
   inputOf,
   positionAt,
   positions,
   takePosition,
-} from "../../store/positions.ts";
-import type { Handler } from "../../stream/message.ts";
-import { createProcessorMetrics } from "../../stream/metrics.ts";
-import { committedOffsets } from "../../stream/offsets.ts";
-import { partitionOf } from "../../stream/partition_of.ts";
-import { createCluster } from "../../stream/producer/cluster.ts";
+} from "../../database/positions.ts";
+import type { Handler } from "../../kafka/processor/handler.ts";
+import { createProcessorMetrics } from "../../kafka/metrics.ts";
+import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
+import { partitionForKey } from "../../kafka/records/partitioner.ts";
+import { createCluster } from "../../kafka/client/cluster.ts";
 import {
   freshTopics,
   publishAll,
@@ -24,7 +24,7 @@ import {
   refuse,
   startValidator,
   until,
-} from "../../stream/testing.ts";
+} from "../../kafka/testing/topics.ts";
 import { topicsReadBy } from "../../topology.ts";
 import type { Kind } from "./kinds.ts";
 
@@ -144,7 +144,7 @@ export class Rig {
   async place(count: number): Promise<void> {
     const orders = Array.from({ length: count }, () => this.kind.order(this.#sequence++));
     await publishAll(this.cluster.kafka, this.input, orders);
-    for (const { key } of orders) this.placed[partitionOf(key!, PARTITIONS)]!.push(key!);
+    for (const { key } of orders) this.placed[partitionForKey(key!, PARTITIONS)]!.push(key!);
   }
 
   /** The keys of all that was published, in no particular order. */

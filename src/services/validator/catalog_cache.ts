@@ -2,9 +2,9 @@
  * The catalog as the validator sees it: looked up in batches, kept for a while in a bounded cache.
  * That something is unknown is remembered, too; else every order for it would cost a look-up.
  */
-import { customers, products } from "../../store/catalog.ts";
-import type { Database } from "../../store/database.ts";
-import { jsonIn } from "../../store/rows.ts";
+import { customers, products } from "../../database/catalog.ts";
+import type { Database } from "../../database/database.ts";
+import { jsonIn } from "../../database/rows.ts";
 import type { CatalogView, Customer, Product } from "./validate.ts";
 
 export interface CacheLimits {

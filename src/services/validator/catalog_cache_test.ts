@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { type Database, type Row, type Table, Unavailable } from "../../store/database.ts";
+import { type Database, type Row, type Table } from "../../database/database.ts";
+import { RetryableError } from "../../runtime/errors.ts";
 import { type CacheLimits, createCatalogCache } from "./catalog_cache.ts";
 
 /** A catalog in memory that notes what it is asked for, and the cache in front of it. */
@@ -16,7 +17,7 @@ function setUp(limits: Partial<CacheLimits> = {}) {
     transaction: (work) =>
       work({
         select<T extends Table>(table: T, keys: readonly string[]) {
-          if (down.yes) return Promise.reject(new Unavailable("the catalog does not answer"));
+          if (down.yes) return Promise.reject(new RetryableError("the catalog does not answer"));
           asked.push(...keys);
           const found = keys.map((key) => rows.get(table.name)!.get(key));
           return Promise.resolve(found.filter((row) => row !== undefined) as Row<T>[]);
@@ -148,7 +149,7 @@ Deno.test("createCatalogCache: a look-up that fails is not remembered as unknown
   const { cache, customer, down } = setUp();
   customer("c1", "known");
   down.yes = true;
-  await assertRejects(() => cache.view(["c1"], []), Unavailable);
+  await assertRejects(() => cache.view(["c1"], []), RetryableError);
   down.yes = false;
   assertEquals((await cache.view(["c1"], [])).customer("c1")?.name, "known");
 });

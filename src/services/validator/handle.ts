@@ -4,10 +4,10 @@
  * are recorded before anything is published, and the same batch again gives the same answer.
  */
 import type { OrderPlaced } from "../../events/schemas.ts";
-import type { Database } from "../../store/database.ts";
-import type { DeadLetter, Handler } from "../../stream/message.ts";
+import type { Database } from "../../database/database.ts";
+import type { DeadLetter, Handler } from "../../kafka/processor/handler.ts";
 import type { CatalogCache } from "./catalog_cache.ts";
-import { recordSources } from "./seen.ts";
+import { recordFirstSources } from "./deduplication.ts";
 import { validate } from "./validate.ts";
 
 export function createValidatorHandler(options: {
@@ -24,7 +24,7 @@ export function createValidatorHandler(options: {
       batch.flatMap(({ event }) => event.items.map((item) => item.productId)),
     );
     // After everything that may fail for good: an order is recorded when it is as good as decided.
-    const sources = await recordSources(
+    const sources = await recordFirstSources(
       database,
       batch.map(({ event, partition, raw }) => ({
         orderId: event.orderId,

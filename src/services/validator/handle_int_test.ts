@@ -1,13 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { encode } from "../../events/codec.ts";
 import type { OrderPlaced } from "../../events/schemas.ts";
-import { catalogTables, customers, openCatalog, products } from "../../store/catalog.ts";
-import type { Database } from "../../store/database.ts";
-import { eachStore, type Place } from "../../store/testing.ts";
-import type { Handled, Received } from "../../stream/message.ts";
+import { catalogTables, customers, openCatalog, products } from "../../database/catalog.ts";
+import type { Database } from "../../database/database.ts";
+import { eachStore, type Place } from "../../database/testing/stores.ts";
+import type { EventRecord, HandlerResult } from "../../kafka/processor/handler.ts";
 import { createCatalogCache } from "./catalog_cache.ts";
 import { createValidatorHandler } from "./handle.ts";
-import { recordSources, seenOrders } from "./seen.ts";
+import { processedOrders, recordFirstSources } from "./deduplication.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:06.000Z");
 const PARTITION = 3;
@@ -25,7 +25,7 @@ const placed = (orderId: string, change: Partial<OrderPlaced> = {}): OrderPlaced
   ...change,
 });
 
-const message = (offset: number, event: OrderPlaced): Received<OrderPlaced> => ({
+const message = (offset: number, event: OrderPlaced): EventRecord<OrderPlaced> => ({
   event,
   topic: "orders.raw",
   partition: PARTITION,
@@ -71,7 +71,7 @@ async function setUp({ open, url, directory }: Place) {
       { product_id: "p-gone", ...anything, status: "discontinued" },
     ]);
   });
-  const database = await open("validator", [seenOrders]);
+  const database = await open("validator", [processedOrders]);
   const asked: string[] = [];
   const clock = { ms: NOW };
   const newHandler = (catalog: Database) =>
@@ -87,7 +87,7 @@ async function setUp({ open, url, directory }: Place) {
   return { database, asked, clock, handler: newHandler(writer), newHandler, url, directory };
 }
 
-const summary = ({ events, deadLetters }: Handled) => ({
+const summary = ({ events, deadLetters }: HandlerResult) => ({
   events: events.map((event) =>
     [event.orderId, event.type === "OrderRejected" ? event.reason : event.type].join(" ")
   ),
@@ -142,7 +142,7 @@ eachStore(
       "o6 unknown_product",
       "o7 OrderValidated",
     ]);
-    assertEquals(await database.count(seenOrders), 7);
+    assertEquals(await database.count(processedOrders), 7);
   },
 );
 
@@ -223,7 +223,7 @@ eachStore(
         "32 duplicate_order order o1 was placed before, at offset 20",
       ],
     });
-    assertEquals(await database.count(seenOrders), 4);
+    assertEquals(await database.count(processedOrders), 4);
   },
 );
 
@@ -257,21 +257,21 @@ const source = (orderId: string, offset: number, partition = 0) => ({ orderId, p
 eachStore(
   "recordSources: the first message of an order has no first one, all others have",
   async ({ open }) => {
-    const db = await open("validator", [seenOrders]);
+    const db = await open("validator", [processedOrders]);
     const [a, b] = [source("a", 5), source("b", 6)];
-    assertEquals(await recordSources(db, []), []);
+    assertEquals(await recordFirstSources(db, []), []);
     const batch = [a, b, source("a", 7), source("b", 8)];
     for (let delivery = 0; delivery < 2; delivery++) {
-      assertEquals(await recordSources(db, batch), [undefined, undefined, a, b]);
+      assertEquals(await recordFirstSources(db, batch), [undefined, undefined, a, b]);
     }
     // A partition's offset is no other partition's.
-    assertEquals(await recordSources(db, [source("a", 5, 1), source("c", 5, 1), a]), [
+    assertEquals(await recordFirstSources(db, [source("a", 5, 1), source("c", 5, 1), a]), [
       a,
       undefined,
       undefined,
     ]);
     // Later in the log, yet recorded first by an earlier delivery: that one stays the first.
-    assertEquals(await recordSources(db, [source("b", 2), b]), [b, undefined]);
+    assertEquals(await recordFirstSources(db, [source("b", 2), b]), [b, undefined]);
   },
 );
 
@@ -279,15 +279,15 @@ eachStore(
   "recordSources: the same orders at two offsets by two members at once, one is the first",
   async ({ open }) => {
     const [one, other] = [
-      await open("validator", [seenOrders]),
-      await open("validator", [seenOrders]),
+      await open("validator", [processedOrders]),
+      await open("validator", [processedOrders]),
     ];
     for (let round = 0; round < 20; round++) {
       const orders = Array.from({ length: 20 }, (_, i) => `o${round}-${i}`);
       const copies = [0, 1_000].map((from) => orders.map((id, i) => source(id, from + i)));
       const [left, right] = await Promise.all([
-        recordSources(one!, copies[0]!),
-        recordSources(other!, copies[1]!.toReversed()),
+        recordFirstSources(one!, copies[0]!),
+        recordFirstSources(other!, copies[1]!.toReversed()),
       ]);
       for (const i of orders.keys()) {
         const [mine, theirs] = [left![i], right!.at(-1 - i)];

@@ -1,14 +1,16 @@
 /** The validator: checks every order against the catalog, and sends it on or refuses it. */
-import { runProgram } from "../../runtime/program.ts";
-import { accessChecks, placeOf, transactionFitsSession } from "../../runtime/settings.ts";
-import { catalogReady, openCatalog } from "../../store/catalog.ts";
-import { openDatabase, withBoth } from "../../store/open.ts";
-import { positions } from "../../store/positions.ts";
+import { runProgram } from "../../program.ts";
+import { accessChecks } from "../../kafka/client/access.ts";
+import { transactionFitsSession } from "../settings.ts";
+import { placeOf } from "../../database/settings.ts";
+import { catalogReady, openCatalog } from "../../database/catalog.ts";
+import { openDatabase, withTwoDatabases } from "../../database/open.ts";
+import { positions } from "../../database/positions.ts";
 import { runService } from "../service.ts";
 import { createCatalogCache } from "./catalog_cache.ts";
-import { settings } from "./config.ts";
+import { settings } from "./settings.ts";
 import { createValidatorHandler } from "./handle.ts";
-import { seenOrders } from "./seen.ts";
+import { processedOrders } from "./deduplication.ts";
 
 Deno.exit(
   await runProgram({
@@ -18,8 +20,8 @@ Deno.exit(
     async run({ config, log, signal }) {
       const place = placeOf(config);
       const onWait = (reason: string) => log.warn(reason);
-      await withBoth(
-        () => openDatabase({ ...place, owner: "validator", tables: [seenOrders, positions] }),
+      await withTwoDatabases(
+        () => openDatabase({ ...place, owner: "validator", tables: [processedOrders, positions] }),
         () => openCatalog(place),
         { signal, onWait },
         async (database, catalog) => {
@@ -34,7 +36,7 @@ Deno.exit(
             service: "validator",
             config,
             handlers: { "orders.raw": handler },
-            tables: { database, work: [seenOrders] },
+            tables: { database, work: [processedOrders] },
             log,
             signal,
           });

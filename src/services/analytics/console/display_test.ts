@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { add, createAggregate } from "../aggregate.ts";
-import type { Figures, Reading } from "../figures.ts";
-import { snapshot } from "../snapshot.ts";
-import { eventsOf, type SampleOrder, sampleOrders } from "../testing.ts";
+import { type Figures, type Reading, snapshot } from "../snapshot.ts";
+import { eventsOf, type SampleOrder, sampleOrders } from "../testing/orders.ts";
 import { block, line } from "./display.ts";
 
 const NOON_MS = Date.parse("2026-01-02T12:00:00.000Z");

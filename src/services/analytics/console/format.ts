@@ -26,7 +26,7 @@ export function share(part: number, all: number): string {
 }
 
 /** `1,234.56 EUR` */
-export function money(cents: number, currency: string): string {
+export function formatAmount(cents: number, currency: string): string {
   return `${hundredths.format(cents / 100)} ${currency}`;
 }
 

@@ -1,7 +1,6 @@
 /** Shows the figures on stdout for as long as they change: a block in a terminal, else a line. */
 import { block, line } from "./display.ts";
-import type { Figures } from "../figures.ts";
-import { createScreen, printErrorsAbove } from "./screen.ts";
+import type { Figures } from "../snapshot.ts";
 
 const DRAW_EVERY_MS = 1_000;
 const LINE_EVERY_MS = 5_000;
@@ -46,4 +45,46 @@ function printLines(figures: () => Figures): () => void {
 /** The whole block, once. */
 export function printAll(figures: Figures): void {
   for (const text of block(figures, Date.now())) console.log(text);
+}
+
+/**
+ * A block of lines at the end of a terminal, drawn anew in its place. What others print in the
+ * meantime goes above it.
+ */
+
+export interface Screen {
+  draw(lines: readonly string[]): void;
+  /** Takes the block away, lets `print` print, and puts the block back below. */
+  above(print: () => void): void;
+}
+
+/** @param size of the terminal, characters */
+export function createScreen(
+  write: (text: string) => void,
+  size: () => { columns: number; rows: number },
+): Screen {
+  let drawn: readonly string[] = [];
+  const erase = () => drawn.length > 0 ? `\x1b[${drawn.length}A\x1b[J` : "";
+  const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join("");
+  return {
+    draw(lines) {
+      const { columns, rows } = size();
+      // A line that wraps, or a block that scrolls, would not be found again.
+      const fitting = lines.slice(0, rows - 1).map((line) => line.slice(0, columns));
+      write(erase() + text(fitting));
+      drawn = fitting;
+    },
+    above(print) {
+      write(erase());
+      print();
+      write(text(drawn));
+    },
+  };
+}
+
+/** From now on, what is printed on stderr (the log) goes above the block. Returns how to end that. */
+export function printErrorsAbove(screen: Screen): () => void {
+  const print = console.error;
+  console.error = (...values) => screen.above(() => print(...values));
+  return () => console.error = print;
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { createScreen, printErrorsAbove } from "./screen.ts";
+import { createScreen, printErrorsAbove } from "./report.ts";
 
 /** What a terminal shows after some output: knows line feeds, "up n lines" and "clear below". */
 function createTerminal() {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { EndHistory, worst } from "./lag_time.ts";
+import { EndHistory, worst } from "./lag.ts";
 
 Deno.test("EndHistory.lag: since when the log reached beyond the offset", () => {
   const history = new EndHistory();

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Service } from "../../../topology.ts";
-import { Rates } from "./rates.ts";
+import { Rates } from "./lag.ts";
 
 function group(service: Service, committed: number, end: number) {
   const topic = "orders.validated" as const;

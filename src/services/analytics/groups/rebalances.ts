@@ -9,7 +9,7 @@
 import type { Service, Topic } from "../../../topology.ts";
 
 /** A group at one moment, as Kafka describes it. */
-export interface GroupLook {
+export interface GroupSample {
   readonly service: Service;
   readonly state: string;
   readonly memberList: readonly {
@@ -43,7 +43,7 @@ export interface GroupMemory {
   /** When each member was first seen, epoch milliseconds; null where it was there at the first look. */
   readonly sinceMs: ReadonlyMap<string, number | null>;
   /** The last stable look. */
-  readonly stable: GroupLook | undefined;
+  readonly stable: GroupSample | undefined;
   /** The newest, which is still running or was the last to run. */
   readonly rebalance: Rebalance | undefined;
 }
@@ -61,7 +61,7 @@ export function isSettled(state: string): boolean {
 
 export function observeGroup(
   before: GroupMemory | undefined,
-  look: GroupLook,
+  look: GroupSample,
   atMs: number,
 ): GroupMemory {
   const sinceMs = new Map(
@@ -78,7 +78,7 @@ export function observeGroup(
 
 function nextRebalance(
   { stable, rebalance, atMs: beforeMs }: GroupMemory,
-  look: GroupLook,
+  look: GroupSample,
   settled: boolean,
   atMs: number,
 ): Rebalance | undefined {
@@ -98,11 +98,11 @@ function nextRebalance(
   };
 }
 
-function changeBetween(before: GroupLook | undefined, after: GroupLook) {
-  const names = (look: GroupLook | undefined) =>
+function changeBetween(before: GroupSample | undefined, after: GroupSample) {
+  const names = (look: GroupSample | undefined) =>
     new Map(look?.memberList.map(({ memberId, clientId }) => [memberId, clientId]));
   const [old, now] = [names(before), names(after)];
-  const owners = (look: GroupLook | undefined) =>
+  const owners = (look: GroupSample | undefined) =>
     new Map(
       look?.memberList.flatMap(({ memberId, owned }) =>
         owned.map(({ topic, partition }) => [`${topic}/${partition}`, memberId] as const)

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type GroupLook, type GroupMemory, observeGroup, type Rebalance } from "./rebalances.ts";
+import { type GroupMemory, type GroupSample, observeGroup, type Rebalance } from "./rebalances.ts";
 
 /** A group of which each member owns some partitions of orders.raw. */
-function look(state: string, members: Record<string, readonly number[]>): GroupLook {
+function look(state: string, members: Record<string, readonly number[]>): GroupSample {
   return {
     service: "validator",
     state,
@@ -16,7 +16,7 @@ function look(state: string, members: Record<string, readonly number[]>): GroupL
 }
 
 /** Looks half a second apart, and what was known after each. */
-function observeAll(looks: readonly GroupLook[]): GroupMemory[] {
+function observeAll(looks: readonly GroupSample[]): GroupMemory[] {
   const memories: GroupMemory[] = [];
   for (const [index, look] of looks.entries()) {
     memories.push(observeGroup(memories.at(-1), look, index * 500));
@@ -30,7 +30,7 @@ const PREPARING = look("PreparingRebalance", { a: [], b: [] });
 
 const nothing = { joined: [], left: [], moved: 0 };
 
-const table: { what: string; looks: GroupLook[]; expected: Partial<Rebalance> | undefined }[] = [
+const table: { what: string; looks: GroupSample[]; expected: Partial<Rebalance> | undefined }[] = [
   { what: "the first look tells of no rebalance", looks: [ALONE], expected: undefined },
   { what: "nothing happens", looks: [ALONE, ALONE, ALONE], expected: undefined },
   {

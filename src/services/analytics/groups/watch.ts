@@ -4,16 +4,15 @@
  * look does not tell: rebalances, pauses, waiting times, rates. Bounded, and outside of the groups.
  */
 import type { Logger } from "../../../runtime/log.ts";
-import { pause } from "../../../runtime/stop.ts";
-import type { KafkaAccess } from "../../../runtime/settings.ts";
-import { createClient, explain, isKafkaError } from "../../../stream/client.ts";
-import { createGroupLagReader, type GroupState } from "../../../stream/group_lag.ts";
-import { createUnread } from "../../../stream/unread.ts";
+import { pause } from "../../../runtime/shutdown.ts";
+import type { KafkaAccess } from "../../../kafka/client/access.ts";
+import { createClient, explain, isKafkaError } from "../../../kafka/client/client.ts";
+import { createGroupLagReader, type GroupState } from "../../../kafka/offsets/group_lag.ts";
+import { createUnread } from "../../../kafka/offsets/backlog.ts";
 import type { Names, Service, Topic } from "../../../topology.ts";
 import type { GroupView, RebalanceView, TopicView } from "../web/live.ts";
-import { EndHistory, worst } from "./lag_time.ts";
-import { longestAround, observePause, type PauseMemory } from "./pauses.ts";
-import { Rates } from "./rates.ts";
+import { EndHistory, Rates, worst } from "./lag.ts";
+import { longestAround, observePause, type PauseMemory } from "./stalls.ts";
 import { type GroupMemory, observeGroup, type Rebalance } from "./rebalances.ts";
 
 const EVERY_MS = 500;

@@ -22,7 +22,7 @@ export function brief(value: number): string {
 }
 
 /** `1,234`, from 10,000 on `12.3K`. */
-export function compact(value: number): string {
+export function shortCount(value: number): string {
   return value < 10_000 ? whole.format(value) : short.format(value);
 }
 
@@ -30,7 +30,7 @@ export function compact(value: number): string {
 export function rate(perSecond: number | null | undefined): string {
   if (perSecond === null || perSecond === undefined) return NOTHING;
   if (perSecond < 10) return `${Math.round(perSecond * 10) / 10}/s`;
-  return `${compact(perSecond)}/s`;
+  return `${shortCount(perSecond)}/s`;
 }
 
 /** `87 ms`, `1.2 s`, `3 min 20 s` */
@@ -50,7 +50,7 @@ export function waiting({ ms, atLeast }: { ms: number; atLeast: boolean }): stri
 }
 
 /** `1,234 EUR`, from 100,000 on `1.23M EUR`; without a currency the bare amount. */
-export function money(cents: number, currency: string): string {
+export function formatAmount(cents: number, currency: string): string {
   const amount = cents / 100;
   const text = amount < 100_000 ? whole.format(amount) : short.format(amount);
   return `${text} ${currency}`.trim();

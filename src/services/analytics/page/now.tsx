@@ -2,7 +2,16 @@
 import type { ComponentChildren } from "preact";
 import type { Live } from "../web/live.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { brief, compact, count, duration, money, NOTHING, rate, share } from "./format.ts";
+import {
+  brief,
+  count,
+  duration,
+  formatAmount,
+  NOTHING,
+  rate,
+  share,
+  shortCount,
+} from "./format.ts";
 import { Plot, type Series } from "./plot.tsx";
 
 /** As many currencies have a line of their own in the card and in its plot. */
@@ -153,10 +162,10 @@ function Revenue({ snapshot, atMs }: CardProps) {
       label: currency,
       color: CURRENCY_COLORS[index]!,
       dash: index === 0 ? undefined : [6, 3 * index],
-      big: money(amounts.confirmedCents, ""),
+      big: formatAmount(amounts.confirmedCents, ""),
       small: [
-        `${money(minutes.at(-2) ?? 0, "")}/min`,
-        `of ${money(amounts.orderedCents, "")}`,
+        `${formatAmount(minutes.at(-2) ?? 0, "")}/min`,
+        `of ${formatAmount(amounts.orderedCents, "")}`,
       ],
       exact: amounts.confirmedCents,
       values: minutes.map((cents) => cents / 100),
@@ -174,7 +183,7 @@ function Revenue({ snapshot, atMs }: CardProps) {
         timesMs={Array.from({ length }, (_, index) => startsAtMs + index * windowMs)}
         untilMs={atMs}
         series={rows}
-        tick={(value) => `${compact(value)}/min`}
+        tick={(value) => `${shortCount(value)}/min`}
         stepped
       />
     </Card>

@@ -1,9 +1,9 @@
 /** What happened to one order: the same that `deno task trace` tells. */
 import { useState } from "preact/hooks";
-import type { Story } from "../../../ops/trace/story.ts";
+import type { Timeline } from "../../../order_history/timeline.ts";
 import { duration } from "./format.ts";
 
-type Found = Omit<Story, "rows">;
+type Found = Omit<Timeline, "rows">;
 
 export function OrderSearch() {
   const [id, setId] = useState("");

@@ -1,14 +1,14 @@
 /** The dashboard's server side as one: what it watches while it runs, and its routes. */
-import { pause } from "../../../runtime/stop.ts";
+import { pause } from "../../../runtime/shutdown.ts";
 import type { Logger } from "../../../runtime/log.ts";
-import type { KafkaAccess } from "../../../runtime/settings.ts";
+import type { KafkaAccess } from "../../../kafka/client/access.ts";
 import type { Names } from "../../../topology.ts";
-import type { Counting } from "../counting.ts";
+import type { Projection } from "../projection.ts";
 import { createGroupWatch, type GroupWatch } from "../groups/watch.ts";
 import { Flows } from "./flows.ts";
-import { Hub } from "./hub.ts";
-import { createLetterCounts } from "./letters.ts";
-import { createPicture, eventShare, insteadOfGroup, NOTE_EVERY_MS } from "./picture.ts";
+import { Broadcaster } from "./broadcaster.ts";
+import { createLetterCounts } from "./dead_letters.ts";
+import { createLiveSnapshot, eventShare, insteadOfGroup, NOTE_EVERY_MS } from "./live_snapshot.ts";
 import { dashboardRoutes } from "./routes.ts";
 
 export interface Dashboard {
@@ -21,7 +21,7 @@ export interface Dashboard {
 
 export function createDashboard(
   cluster: { access: KafkaAccess; clientId: string; names: Names; log: Logger },
-  counting: Counting,
+  counting: Projection,
 ): Dashboard {
   const flows = new Flows();
   const letters = createLetterCounts(cluster);
@@ -30,8 +30,8 @@ export function createDashboard(
     instead: (group) => insteadOfGroup(group, counting.positions, cluster.clientId),
     eventShare: (topic) => eventShare(flows, watch, topic),
   });
-  const picture = createPicture({ counting, watch, letters, flows });
-  const hub = new Hub(() => JSON.stringify(picture()));
+  const picture = createLiveSnapshot({ counting, watch, letters, flows });
+  const hub = new Broadcaster(() => JSON.stringify(picture()));
   return {
     watch,
     routes: dashboardRoutes({ cluster, hub, replay: () => counting.replay() }),

@@ -10,7 +10,7 @@ import {
   TOPIC_NAMES,
   topicOf,
 } from "../../../topology.ts";
-import type { Counting } from "../counting.ts";
+import type { Projection } from "../projection.ts";
 import type { Flow } from "./live.ts";
 
 /** Who writes what; `OrderPlaced` is not read by analytics. */
@@ -42,7 +42,7 @@ export class Flows {
   readonly #moments: Moment[] = [];
 
   /** @param counting what is counted; while it reads old events, nothing is known of the present */
-  note(atMs: number, { aggregate, reading }: Pick<Counting, "aggregate" | "reading">): void {
+  note(atMs: number, { aggregate, reading }: Pick<Projection, "aggregate" | "reading">): void {
     if (reading().progress !== null) {
       this.#moments.length = 0;
       return;

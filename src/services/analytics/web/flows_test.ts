@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { type EventType, TOPIC_NAMES, topicOf, TOPICS, topicsReadBy } from "../../../topology.ts";
 import { add, createAggregate } from "../aggregate.ts";
-import { eventsOf, sampleOrders } from "../testing.ts";
+import { eventsOf, sampleOrders } from "../testing/orders.ts";
 import { COUNTED_TOPICS, Flows, WRITER } from "./flows.ts";
 
 Deno.test("WRITER: agrees with the topology", () => {

@@ -3,11 +3,10 @@
  * back after an hour, needs only the next one. Types alone: server and page share them.
  */
 import type { Processor, Service, Topic } from "../../../topology.ts";
-import type { Reading } from "../figures.ts";
-import type { Pause, Standstill } from "../groups/pauses.ts";
+import type { Reading, Snapshot } from "../snapshot.ts";
+import type { Pause, Stall } from "../groups/stalls.ts";
 import type { Rebalance } from "../groups/rebalances.ts";
-import type { Lag } from "../groups/lag_time.ts";
-import type { Snapshot } from "../snapshot.ts";
+import type { Lag } from "../groups/lag.ts";
 
 export interface Live {
   /** Epoch milliseconds, by the clock of analytics. */
@@ -39,7 +38,7 @@ export interface DeadLetterCount {
 
 export interface RebalanceView extends Rebalance {
   /** Of a partition around it; it may have begun before, and go on when the group is stable. */
-  readonly longestPause: Standstill | null;
+  readonly longestPause: Stall | null;
 }
 
 export interface GroupView {

@@ -4,12 +4,12 @@
  */
 import { decode } from "../../../events/codec.ts";
 import type { OrderEvent } from "../../../events/schemas.ts";
-import { findRecords, type Found } from "../../../ops/trace/find.ts";
-import { sentence } from "../../../ops/trace/sentence.ts";
-import { type Story, tellStory } from "../../../ops/trace/story.ts";
-import type { KafkaAccess } from "../../../runtime/settings.ts";
-import { createClient } from "../../../stream/client.ts";
-import { openLogReader } from "../../../stream/log_reader.ts";
+import { findRecords, type Found } from "../../../order_history/find.ts";
+import { describeEvent } from "../../../order_history/summary.ts";
+import { buildTimeline, type Timeline } from "../../../order_history/timeline.ts";
+import type { KafkaAccess } from "../../../kafka/client/access.ts";
+import { createClient } from "../../../kafka/client/client.ts";
+import { openLogReader } from "../../../kafka/readers/log_reader.ts";
 import { type Names, type Topic, TOPICS } from "../../../topology.ts";
 
 /** What stands for whatever would tell who ordered. */
@@ -20,7 +20,7 @@ export async function findOrder(
   cluster: { access: KafkaAccess; clientId: string; names: Names },
   orderId: string,
   signal: AbortSignal,
-): Promise<Omit<Story, "rows"> | undefined> {
+): Promise<Omit<Timeline, "rows"> | undefined> {
   const kafka = createClient(cluster.access, cluster.clientId);
   const reader = await openLogReader(kafka);
   try {
@@ -29,7 +29,7 @@ export async function findOrder(
     let search = await find(false);
     // One that began when there were fewer partitions is where its key belonged then.
     if (!search.found.some(({ topic }) => topic in TOPICS)) search = await find(true);
-    const story = tellStory(orderId, search, [], sayWithoutCustomer);
+    const story = buildTimeline(orderId, search, [], sayWithoutCustomer);
     return story && withoutCustomer(story, search.found);
   } finally {
     await reader.close();
@@ -38,11 +38,11 @@ export async function findOrder(
 
 export function sayWithoutCustomer(event: OrderEvent): string {
   if (event.type === "OrderValidated") return `accepted within ${event.processingMs} ms`;
-  return sentence(event);
+  return describeEvent(event);
 }
 
 /** Also takes out what other sentences quote: a refusal names the customer. */
-export function withoutCustomer(story: Story, found: readonly Found[]): Omit<Story, "rows"> {
+export function withoutCustomer(story: Timeline, found: readonly Found[]): Omit<Timeline, "rows"> {
   const names = found.flatMap(({ topic, record }) =>
     topic in TOPICS ? namesIn(topic as Topic, record.key, record.value) : []
   );

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { encode } from "../../../events/codec.ts";
 import type { OrderEvent } from "../../../events/schemas.ts";
-import type { Found } from "../../../ops/trace/find.ts";
-import { tellStory } from "../../../ops/trace/story.ts";
-import { placed } from "../../../stream/testing.ts";
+import type { Found } from "../../../order_history/find.ts";
+import { buildTimeline } from "../../../order_history/timeline.ts";
+import { placed } from "../../../kafka/testing/topics.ts";
 import { topicOf } from "../../../topology.ts";
-import { eventsOf } from "../testing.ts";
+import { eventsOf } from "../testing/orders.ts";
 import { sayWithoutCustomer, withoutCustomer } from "./order.ts";
 
 function found(events: readonly OrderEvent[]): Found[] {
@@ -25,7 +25,7 @@ function found(events: readonly OrderEvent[]): Found[] {
 
 function tell(events: readonly OrderEvent[]) {
   const search = { found: found(events), partition: 0 };
-  const story = tellStory(events[0]!.orderId, search, [], sayWithoutCustomer);
+  const story = buildTimeline(events[0]!.orderId, search, [], sayWithoutCustomer);
   assert(story);
   return withoutCustomer(story, search.found);
 }
@@ -75,7 +75,7 @@ Deno.test("withoutCustomer: what is no event is told by its reason alone", () =>
   const value = new TextEncoder().encode(`{"customerId":"c-00009","orderId":"${order.orderId}"`);
   const broken: Found = { ...place!, record: { ...place!.record, offset: 1, value } };
   const search = { found: [place!, broken], partition: 0 };
-  const story = tellStory(order.orderId, search, [], sayWithoutCustomer)!;
+  const story = buildTimeline(order.orderId, search, [], sayWithoutCustomer)!;
   const { steps } = withoutCustomer(story, search.found);
   assertEquals(steps[1]?.text, "invalid_json");
 });

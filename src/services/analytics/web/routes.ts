@@ -2,10 +2,10 @@
  * What a browser may ask for: the page, its pictures, one order, and, as the only thing that changes
  * anything, a replay.
  */
-import type { KafkaAccess } from "../../../runtime/settings.ts";
-import { explain, isKafkaError } from "../../../stream/client.ts";
+import type { KafkaAccess } from "../../../kafka/client/access.ts";
+import { explain, isKafkaError } from "../../../kafka/client/client.ts";
 import type { Names } from "../../../topology.ts";
-import type { Hub } from "./hub.ts";
+import type { Broadcaster } from "./broadcaster.ts";
 import { findOrder } from "./order.ts";
 
 type Route = (request: Request) => Response | Promise<Response>;
@@ -38,7 +38,7 @@ const SEARCH_LIMIT_MS = 60_000;
 
 export function dashboardRoutes(options: {
   cluster: { access: KafkaAccess; clientId: string; names: Names };
-  hub: Hub;
+  hub: Broadcaster;
   replay: () => void;
 }): Record<string, Route> {
   let searches = 0;

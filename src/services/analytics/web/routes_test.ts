@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { Names } from "../../../topology.ts";
-import { Hub } from "./hub.ts";
+import { Broadcaster } from "./broadcaster.ts";
 import { dashboardRoutes, isSameOrigin } from "./routes.ts";
 
 const HOST = { host: "127.0.0.1:8080" };
@@ -41,7 +41,7 @@ for (const { what, headers, same } of origins) {
 
 function routes() {
   let replays = 0;
-  const hub = new Hub(() => "{}");
+  const hub = new Broadcaster(() => "{}");
   const cluster = { access: { brokers: ["127.0.0.1:1"] }, clientId: "test", names: new Names() };
   const table = dashboardRoutes({ cluster, hub, replay: () => replays++ });
   const ask = (path: string, init?: RequestInit) =>

@@ -1,0 +1,109 @@
+/** Committed offsets in sound worlds; what can be wrong with them is among the cases of the audit. */
+import { assert, assertEquals } from "@std/assert";
+import type { LogRecord } from "../kafka/readers/log_reader.ts";
+import { askOf } from "./duties.ts";
+import { CHECKS } from "./findings.ts";
+import { READINGS } from "./books.ts";
+import { passed } from "./report.ts";
+import { drop } from "./testing/case.ts";
+import { createWorld } from "./testing/orders.ts";
+import {
+  appendCopy,
+  appendRecord,
+  auditWorld,
+  checkOf,
+  eventsOf,
+  placeIn,
+  type World,
+} from "./testing/world.ts";
+
+Deno.test("askOf: knows what each topic asks of each service that reads it", () => {
+  for (const { service, topic } of READINGS) {
+    assertEquals(askOf(service, topic)?.topic, topic, `${service} reads ${topic}`);
+  }
+});
+
+Deno.test("audit: what asks nothing of a service may lie above its committed offset", async () => {
+  for (
+    const [fate, service, topic, offset] of [
+      // Nothing was taken, or it is kept.
+      ["confirmed", "inventory", "orders.outcomes", 0],
+      ["confirmed", "payment", "orders.outcomes", 0],
+      ["rejected", "inventory", "orders.outcomes", 0],
+      ["both_refused", "inventory", "orders.outcomes", 0],
+      ["both_refused", "payment", "orders.outcomes", 0],
+      // The half of a join that came first, and what follows an outcome.
+      ["confirmed", "fulfillment", "payment.events", 0],
+      ["out_of_stock", "fulfillment", "payment.events", 1],
+      // A replay for another service.
+      ["parked_then_replayed", "payment", "orders.validated", 1],
+      ["broken_inside", "inventory", "orders.validated", 1],
+    ] as const
+  ) {
+    const world = createWorld([fate]);
+    world.committed[service].set(placeIn(`t.${topic}`, 0), offset);
+    assert(passed(await auditWorld(world)), `${fate}: ${service} at ${offset} of ${topic}`);
+  }
+});
+
+Deno.test("audit: what a service has not read is unfinished, and nothing is ahead", async () => {
+  for (
+    const [service, topic, fate, answer] of [
+      ["validator", "orders.raw", "rejected", "OrderRejected"],
+      ["fulfillment", "payment.events", "confirmed", "OrderConfirmed"],
+      ["fulfillment", "inventory.events", "confirmed", "OrderConfirmed"],
+      ["payment", "orders.outcomes", "out_of_stock", "PaymentRefunded"],
+    ] as const
+  ) {
+    const world = createWorld([fate]);
+    drop(world, eventsOf(world, 0, answer)[0]);
+    world.committed[service].set(placeIn(`t.${topic}`, 0), 0);
+    const report = await auditWorld(world);
+    assert(!passed(report));
+    assert(checkOf(report, "ahead").passed, `${service} at 0 of ${topic}`);
+  }
+  // Neither broken messages nor orders that were placed before.
+  const unread: ((world: World) => LogRecord)[] = [
+    (world) => appendRecord(world, "orders.raw", 0, "o-1", new Uint8Array([0xff])),
+    (world) => appendCopy(world, eventsOf(world, 0, "OrderPlaced")[0]!),
+  ];
+  for (const append of unread) {
+    const world = createWorld(["confirmed"]);
+    world.committed.validator.set(placeIn("t.orders.raw", 0), append(world).offset);
+    const { checks } = await auditWorld(world);
+    const failed = checks!.filter((check) => !check.passed).map(({ title }) => title);
+    assertEquals(failed, [CHECKS.messages[1]]);
+  }
+});
+
+Deno.test("audit: remembers where the messages of more orders are than there was room for", async () => {
+  const world = createWorld(Array.from({ length: 1_100 }, () => "confirmed" as const));
+  assert(passed(await auditWorld(world)));
+  world.committed.validator.set(placeIn("t.orders.raw", 1), 0);
+  assertEquals(checkOf(await auditWorld(world), "behind").failures, 367);
+});
+
+Deno.test("audit: offsets that are committed while it reads are neither ahead nor behind", async () => {
+  const world = createWorld(["confirmed"]);
+  const [early, late] = [createWorld([]).committed, world.committed];
+  const none = await auditWorld(world, { committed: (time) => time === 0 ? early : late });
+  assert(passed(none));
+  // What was answered after its topic was read is unfinished.
+  drop(world, eventsOf(world, 0, "OrderConfirmed")[0]);
+  const some = await auditWorld(world, { committed: (time) => time === 0 ? early : late });
+  assert(checkOf(some, "ahead").passed && checkOf(some, "behind").passed);
+});
+
+Deno.test("audit: looks again, for a while, where an offset seems to be behind", async () => {
+  const world = createWorld(["confirmed"]);
+  const [early, late] = [createWorld([]).committed, world.committed];
+  let times = 0;
+  const committed = (time: number) => {
+    times = time + 1;
+    return time === 1 ? early : late;
+  };
+  assert(passed(await auditWorld(world, { committed, patienceMs: 5_000 })));
+  assertEquals(times, 3, "before, after, and once more");
+  assert(!passed(await auditWorld(world, { committed, patienceMs: 0 })));
+  assertEquals(times, 2);
+});

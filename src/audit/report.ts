@@ -1,0 +1,73 @@
+/** The audit's report: lines for people, or one JSON object for machines. Pure. */
+import { printable } from "../runtime/printable.ts";
+import type { AuditReport, NotAtRest } from "./audit.ts";
+import type { Check } from "./checks.ts";
+
+/** Whether everything that was checked holds, something was checked, and nothing was on its way. */
+export function passed({ checks, notAtRest }: AuditReport): boolean {
+  return checks !== undefined && !notAtRest && checks.every((check) => check.passed);
+}
+
+export function reportLines(report: AuditReport): string[] {
+  const { deadLetters, notes, notAtRest } = report;
+  const lines = (report.checks ?? []).flatMap(checkLines);
+  for (const [service, reasons] of Object.entries(deadLetters)) {
+    for (const [reason, { open, replayed, discarded }] of Object.entries(reasons)) {
+      lines.push(
+        `     dlq.${service} ${printable(reason)}: ${open} open, ${replayed} replayed, ` +
+          `${discarded} discarded`,
+      );
+    }
+  }
+  for (const note of notes) lines.push(`     note: ${printable(note)}`);
+  if (notAtRest) lines.push(...notAtRestLines(notAtRest).map((line) => `     ${line}`));
+  return [...lines, verdictLine(report)];
+}
+
+/** What was still to be read when the time was up: a line for each group and topic, by partition. */
+export function notAtRestLines({ afterS, waiting }: NotAtRest): string[] {
+  const head = `not at rest after ${number(afterS)} s: `;
+  if (waiting.length === 0) return [`${head}all was read just now, but more keeps coming`];
+  const byTopic = Map.groupBy(waiting, ({ group, topic }) => `${group} ${topic}`);
+  return [...byTopic.values()].map((list) => {
+    const { group, topic } = list[0]!;
+    const messages = list.reduce((sum, one) => sum + one.messages, 0);
+    const each = list.toSorted((a, b) => a.partition - b.partition)
+      .map((one) => `${number(one.messages)} in ${one.partition}`);
+    return `${head}${group} has ${number(messages)} of ${topic} to read: ${each.join(", ")}`;
+  });
+}
+
+export function reportJson(report: AuditReport): string {
+  return JSON.stringify(
+    { passed: passed(report), ...report, checks: report.checks ?? [] },
+    null,
+    2,
+  );
+}
+
+function checkLines(check: Check): string[] {
+  const { guarantee, title, counts, failures, offenders } = check;
+  const list = Object.entries(counts).map(([name, value]) => `${name} ${number(value)}`).join(", ");
+  const head = `${check.passed ? "PASS" : "FAIL"} ${guarantee} ${title}`;
+  const failed = check.passed ? "" : `; ${number(failures)} wrong`;
+  const rest = failures - offenders.length;
+  return [
+    `${head}: ${list || "none"}${failed}`,
+    ...offenders.map(({ who, what }) => `       ${printable(who)}: ${printable(what)}`),
+    ...(rest > 0 ? [`       and ${number(rest)} more`] : []),
+  ];
+}
+
+function verdictLine(report: AuditReport): string {
+  const { checks, notAtRest } = report;
+  if (checks === undefined) return "AUDIT FAILED: nothing is proven";
+  if (passed(report)) return `AUDIT PASSED: all ${checks.length} checks hold`;
+  const failed = checks.filter((check) => !check.passed).length;
+  const verdict = failed > 0 ? `${failed} of ${checks.length} checks` : "all checks hold";
+  return `AUDIT FAILED: ${verdict}${notAtRest ? "; not everything was read in time" : ""}`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en");
+}

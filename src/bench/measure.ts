@@ -1,0 +1,62 @@
+/** How large the logs of topics are on a broker's disk. */
+import type { Broker } from "../local/kafka/broker.ts";
+import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
+
+/** Bytes of all segments of topics, not of Kafka's own (`__…`). */
+export async function logBytes({ directory }: Pick<Broker, "directory">): Promise<number> {
+  let bytes = 0;
+  const logs = `${directory}/${LOG_DIRECTORY}`;
+  for await (const partition of Deno.readDir(logs)) {
+    if (!partition.isDirectory || partition.name.startsWith("__")) continue;
+    for await (const { name } of Deno.readDir(`${logs}/${partition.name}`)) {
+      if (name.endsWith(".log")) {
+        bytes += (await Deno.stat(`${logs}/${partition.name}/${name}`)).size;
+      }
+    }
+  }
+  return bytes;
+}
+
+/** Rows of text, aligned: the first column to the left, the others to the right. */
+
+export type Row = readonly string[];
+
+export function table(rows: readonly Row[]): string {
+  const columns = Math.max(...rows.map((row) => row.length));
+  const widths = Array.from(
+    { length: columns },
+    (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))
+      .join("   ").trimEnd()
+  ).join("\n");
+}
+
+/** What a process has used so far, as Linux tells it; elsewhere NaN. */
+
+export interface Usage {
+  /** Largest resident size, MiB. */
+  readonly peakMiB: number;
+  readonly cpuSeconds: number;
+}
+
+/** Clock ticks a second in /proc: 100 on every Linux that matters. */
+const TICKS_PER_SECOND = 100;
+
+export async function usageOf(pid: number): Promise<Usage> {
+  // Deno opens files of /proc itself only with all permissions.
+  const cat = new Deno.Command("cat", {
+    args: [`/proc/${pid}/stat`, `/proc/${pid}/status`],
+    stderr: "null",
+  });
+  const text = await cat.output()
+    .then(({ stdout }) => new TextDecoder().decode(stdout))
+    .catch(() => "");
+  // After the name in brackets: state, then eleven fields, then ticks in user and in system mode.
+  const fields = text.slice(text.indexOf(") ") + 2).split(" ");
+  return {
+    peakMiB: Number(/^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] ?? NaN) / 1024,
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+  };
+}

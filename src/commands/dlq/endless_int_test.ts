@@ -1,0 +1,92 @@
+/** A batch of which nobody knows where it ends, and readers that keep no tables: on a real Kafka. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { startTestBroker } from "../../local/testing/test_broker.ts";
+import type { OrderEvent } from "../../events/schemas.ts";
+import type { Logger } from "../../runtime/log.ts";
+import { createEventLog } from "../../kafka/readers/event_log.ts";
+import { createGroupConsumer } from "../../kafka/readers/group_consumer.ts";
+import { placed, until } from "../../kafka/testing/topics.ts";
+import { damageLog } from "../../kafka/testing/damaged_log.ts";
+import { publishOrders, SIZE } from "./testing/damaged_batches.ts";
+
+const LIMIT_MS = 60_000;
+/** More than several attempts to read the batch take. */
+const LOOKS = 40;
+const RETRY_MS = 200;
+
+const KINDS = ["tail", "event log"] as const;
+const idsOf = (sequences: readonly number[]) => sequences.map((n) => placed(n).orderId).toSorted();
+
+Deno.test("a batch whose end nobody knows", async (t) => {
+  await using broker = await startTestBroker();
+  const worlds = await Promise.all(
+    KINDS.map(async (kind) => ({ kind, ...await publishOrders(broker.bootstrap, 4) })),
+  );
+  await broker.stop();
+  for (const { topic } of worlds) {
+    const directory = `${broker.directory}/log/${topic}-0`;
+    await damageLog(directory, { batch: 1, damage: (batch) => void (batch[100]! ^= 1) });
+    // Where the next one begins would tell where it ends.
+    await damageLog(directory, { batch: 2, damage: (batch) => void batch.writeBigInt64BE(0n) });
+  }
+  await broker.start();
+  for (const { kind, kafka, names, topic } of worlds) {
+    await t.step(
+      `${kind}: its partition alone rests, which is told once, until it can be read on`,
+      async () => {
+        const seen: string[] = [];
+        const lines: string[] = [];
+        const note = (line: string) => void lines.push(line);
+        const options = {
+          access: { brokers: [broker.bootstrap] },
+          clientId: "test",
+          names,
+          onEvents: (events: readonly OrderEvent[]) =>
+            void seen.push(...events.map(({ orderId }) => orderId)),
+          log: { debug() {}, info: note, warn: note } as unknown as Logger,
+          unreadableRetryMs: RETRY_MS,
+        };
+        const controller = new AbortController();
+        const reader = kind === "tail"
+          ? createGroupConsumer({ ...options, service: "validator", drainTimeoutMs: 10_000 })
+          : createEventLog({ ...options, topics: ["orders.raw"] });
+        const ended = "run" in reader
+          ? reader.run(controller.signal)
+          : reader.follow(controller.signal);
+        ended.catch(() => {});
+        const admin = kafka.admin();
+        await admin.connect();
+        try {
+          const rests = () => !!reader.notReady()?.includes("kafka-delete-records.sh");
+          await until("it rests", rests, LIMIT_MS);
+          await until("the others are read", () => seen.length >= SIZE + 1, LIMIT_MS);
+          assertStringIncludes(reader.notReady()!, `${topic}/0`);
+          const states = new Set<string | undefined>();
+          let looks = 0;
+          await until("it has tried again", () => {
+            states.add(reader.notReady());
+            return ++looks > LOOKS;
+          }, LIMIT_MS);
+          assertEquals(states.size, 1, [...states].join("\n"));
+          assertEquals(seen.toSorted(), idsOf([0, 1, 2, 100]));
+          const told = lines.filter((line) => line.includes("cannot be read"));
+          assertEquals(told.length, 1, lines.join("\n"));
+
+          const partitions = [{ partition: 0, offset: String(3 * SIZE) }];
+          // kafkajs asks nobody who leads.
+          await admin.fetchTopicOffsets(topic);
+          await admin.deleteTopicRecords({ topic, partitions });
+          await until("it reads on", () => seen.length >= 2 * SIZE + 1, LIMIT_MS);
+          await until("it is ready", () => reader.notReady() === undefined, LIMIT_MS);
+          assertEquals(seen.toSorted(), idsOf([0, 1, 2, 9, 10, 11, 100]));
+          const restarts = lines.filter((line) => /the consumer stopped|fails/.test(line));
+          assertEquals(restarts, []);
+        } finally {
+          controller.abort();
+          await ended;
+          await admin.disconnect();
+        }
+      },
+    );
+  }
+});

@@ -1,0 +1,77 @@
+/** A letter is settled once and whole, whatever another person or the cluster does meanwhile. */
+import { assertEquals, assertRejects } from "@std/assert";
+import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { Failure } from "../../runtime/errors.ts";
+import { createClient } from "../../kafka/client/client.ts";
+import { type LogReader, openLogReader } from "../../kafka/readers/log_reader.ts";
+import { PROBE, readAll, setRefusing } from "../../kafka/testing/topics.ts";
+import { createWorld } from "../../audit/testing/orders.ts";
+import { publishWorld } from "../testing/worlds.ts";
+import { resolveDeadLetters } from "./resolve.ts";
+
+let broker: TestBroker;
+Deno.test.beforeAll(async () => {
+  broker = await startTestBroker();
+});
+Deno.test.afterAll(() => broker.remove());
+
+/** One letter of the validator's on a log of its own. */
+async function setUp(prefix: string) {
+  const world = createWorld(["broken"], prefix);
+  await publishWorld(broker.bootstrap, world);
+  const kafka = createClient({ brokers: [broker.bootstrap] }, "test");
+  const reader = await openLogReader(kafka);
+  const { names } = world;
+  const lengthOf = async (topic: "orders.raw" | "dlq.validator") =>
+    (await readAll(kafka, names.topic(topic)))
+      .filter(({ key }) => new TextDecoder().decode(key ?? undefined) !== PROBE).length;
+  return {
+    setRefusing: (topic: "orders.raw" | "dlq.validator", refusing: boolean) =>
+      setRefusing(kafka, names.topic(topic), refusing),
+    replay: (through: LogReader = reader) =>
+      resolveDeadLetters({ kafka, reader: through, names, onUnreadable() {} }, "validator", {
+        verdict: "replayed",
+        selection: { id: "0@0" },
+        signal: new AbortController().signal,
+        now: () => new Date().toISOString(),
+      }),
+    /** A reader that does something when it has read for the first time. */
+    thenOnce(work: () => Promise<unknown>): LogReader {
+      let done = false;
+      return {
+        ...reader,
+        async *read(topic, options) {
+          yield* reader.read(topic, options);
+          if (!done) {
+            done = true;
+            await work();
+          }
+        },
+      };
+    },
+    /** How many messages there are: the broken one with its replays, the letter with its verdicts. */
+    lengths: async () => [await lengthOf("orders.raw"), await lengthOf("dlq.validator")],
+    [Symbol.asyncDispose]: () => reader.close(),
+  };
+}
+
+Deno.test("settleLetters: a letter that another person settles after it was read is not settled again", async () => {
+  await using log = await setUp("settled-meanwhile.");
+  const { replay, thenOnce, lengths } = log;
+  const meanwhile = thenOnce(async () => assertEquals(await replay(), 1));
+  await assertRejects(() => replay(meanwhile), Failure, "somebody else is at work");
+  assertEquals(await lengths(), [2, 2]);
+});
+
+for (const refusing of ["orders.raw", "dlq.validator"] as const) {
+  Deno.test(`settleLetters: while ${refusing} refuses, neither replay nor verdict is there; then both`, async () => {
+    await using log = await setUp(`${refusing}-refuses.`);
+    const { replay, lengths } = log;
+    await log.setRefusing(refusing, true);
+    await assertRejects(() => replay());
+    assertEquals(await lengths(), [1, 1]);
+    await log.setRefusing(refusing, false);
+    assertEquals(await replay(), 1);
+    assertEquals(await lengths(), [2, 2]);
+  });
+}

@@ -1,0 +1,79 @@
+/** What the tests of damaged logs share: orders in batches that are known, and the readers that look on. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import type { Logger } from "../../../runtime/log.ts";
+import type { createClient } from "../../../kafka/client/client.ts";
+import { createEventLog } from "../../../kafka/readers/event_log.ts";
+import { Producer } from "../../../kafka/producer/producer.ts";
+import { createGroupConsumer } from "../../../kafka/readers/group_consumer.ts";
+import { freshTopics, placed, publication, readAll, until } from "../../../kafka/testing/topics.ts";
+import { UnreadableBatch } from "../../../kafka/records/unreadable.ts";
+import type { Names } from "../../../topology.ts";
+
+export const BATCHES = 3;
+/** Orders of a batch. */
+export const SIZE = 3;
+const LIMIT_MS = 60_000;
+
+/** Three orders a batch in partition 0, and one in partition 1. */
+export async function publishOrders(bootstrap: string, batches = BATCHES) {
+  const { kafka, names } = await freshTopics(bootstrap, 2);
+  const topic = names.topic("orders.raw");
+  const producer = await Producer.open(kafka, { deliveryTimeoutMs: 30_000 });
+  const send = (partition: number, sequences: readonly number[]) =>
+    producer.send([{
+      topic,
+      messages: sequences.map((sequence) => {
+        const { key, value } = publication(placed(sequence));
+        return { key, value: value && Buffer.from(value), partition };
+      }),
+    }]);
+  for (let i = 0; i < batches; i++) await send(0, [0, 1, 2].map((n) => i * SIZE + n));
+  await send(1, [100]);
+  await producer.close();
+  return { kafka, names, topic };
+}
+
+/** The readers that look on say what they leave out; the plain log reader refuses. */
+export async function readersSay(
+  bootstrap: string,
+  { kafka, names, topic }: { kafka: ReturnType<typeof createClient>; names: Names; topic: string },
+  expected: readonly string[],
+  place: string,
+): Promise<void> {
+  await assertRejects(() => readAll(kafka, topic), UnreadableBatch, "cannot be read");
+  const seen: Record<string, string[]> = { "event log": [], tail: [] };
+  const warned: Record<string, string[]> = { "event log": [], tail: [] };
+  const options = (reader: string) => ({
+    access: { brokers: [bootstrap] },
+    clientId: "test",
+    names,
+    log: {
+      info() {},
+      debug() {},
+      warn: (line: unknown) => void warned[reader]!.push(String(line)),
+    } as unknown as Logger,
+    onEvents: (all: readonly { orderId: string }[]) =>
+      void seen[reader]!.push(...all.map(({ orderId }) => orderId)),
+  });
+  const eventLog = createEventLog({ ...options("event log"), topics: ["orders.raw"] });
+  await eventLog.readToEnd(new AbortController().signal);
+  const stop = new AbortController();
+  const tail = createGroupConsumer({
+    ...options("tail"),
+    // A group of its own beside the validator's.
+    names: Object.assign(Object.create(names), { group: () => `${names.prefix}tail` }),
+    service: "validator",
+    drainTimeoutMs: 10_000,
+  });
+  const reading = tail.run(stop.signal);
+  await until("the tail has read all", () => seen.tail!.length >= expected.length, LIMIT_MS);
+  await until("the tail has said it", () => warned.tail!.length > 0);
+  stop.abort();
+  await reading;
+  for (const reader of Object.keys(seen)) {
+    assertEquals(seen[reader]!.toSorted(), expected.toSorted(), reader);
+    const lines = warned[reader]!.filter((line) => line.includes("cannot be read"));
+    assertEquals(lines.length, 1, `${reader}: ${warned[reader]}`);
+    assertStringIncludes(lines[0]!, place);
+  }
+}

@@ -1,0 +1,99 @@
+/** Who is in the consumer groups and how far they are, as people and other programs are told. */
+import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
+import { isCoordinatorMoving } from "../../kafka/client/client.ts";
+import { createGroupLagReader, type GroupState } from "../../kafka/offsets/group_lag.ts";
+import {
+  type GroupMember,
+  type GroupMembers,
+  groupMembers,
+  type PartitionState,
+  partitionStates,
+} from "../../kafka/offsets/group_members.ts";
+import type { Names, Service } from "../../topology.ts";
+import type { OpenLog } from "../open_log.ts";
+
+/** About 25 seconds in all. */
+const patience = retry(handleWhen(isCoordinatorMoving), {
+  maxAttempts: 30,
+  backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 }),
+});
+
+/**
+ * All groups of the topology, as Kafka describes them now; waits for coordinators that move.
+ *
+ * @param service only its group: a user that may look at no other may ask
+ */
+export async function readGroups(
+  { kafka, names }: Pick<OpenLog, "kafka" | "names">,
+  signal: AbortSignal,
+  service?: Service,
+): Promise<GroupState[]> {
+  const lags = createGroupLagReader(kafka, names, service);
+  try {
+    return await patience.execute(() => lags.read(), signal);
+  } finally {
+    await lags.close();
+  }
+}
+
+/** A group as `--json` prints it. */
+export interface Group extends GroupMembers {
+  readonly service: string;
+  readonly lagMessages: number;
+  readonly partitions: readonly PartitionState[];
+}
+
+export function toGroup(state: GroupState, names: Names): Group {
+  return {
+    service: state.service,
+    lagMessages: state.lagMessages,
+    ...groupMembers(state, names),
+    partitions: partitionStates(state, names),
+  };
+}
+
+const number = (value: number) => value.toLocaleString("en");
+
+/** @param options.partitions all of them; else only those of which records were lost */
+export function groupLines(
+  { service, state, members, lagMessages, partitions }: Group,
+  options: { partitions: boolean },
+): string[] {
+  const shown = partitions.filter(({ lost }) => options.partitions || lost > 0);
+  const rows = shown.map(({ topic, partition, committed, end, lag, lost, owner }) => [
+    `${topic}/${partition}`,
+    committed === null ? "nothing" : number(committed),
+    number(end),
+    number(lag),
+    number(lost),
+    owner ? `${owner.address} ${owner.clientId}` : "nobody",
+  ]);
+  return [
+    `${service}: ${state}, ${members.length} members, ${number(lagMessages)} messages behind`,
+    ...members.map(memberLine),
+    ...columns([["partition", "committed", "end", "lag", "lost", "owner"], ...rows])
+      .slice(rows.length > 0 ? 0 : 1),
+  ];
+}
+
+function memberLine({ address, clientId, partitions, subscription, isForeign }: GroupMember) {
+  if (isForeign) {
+    const reads = subscription?.join(", ") ?? "it does not say what";
+    return `  ${address} ${clientId}: another application, which reads ${reads}`;
+  }
+  const owned = Object.entries(partitions)
+    .map(([topic, numbers]) => `${topic} ${numbers.join(",")}`);
+  return `  ${address} ${clientId}: ${owned.join("; ") || "nothing"}`;
+}
+
+/** Rows of cells under each other; numbers to the right, first and last cell to the left. */
+export function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)));
+  return rows.map((row) => {
+    const cells = row.map((cell, index) => {
+      if (index === row.length - 1) return cell;
+      return index === 0 ? cell.padEnd(widths[index]!) : cell.padStart(widths[index]!);
+    });
+    return `  ${cells.join("  ").trimEnd()}`;
+  });
+}

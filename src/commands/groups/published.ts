@@ -1,0 +1,223 @@
+/**
+ * Where a service's own outputs end: what it has answered, and the first message after that which it
+ * has not. Pure: records in, an offset out.
+ *
+ * Of each partition a service answers one message after the other, an answer and the offset of what it
+ * answers together. So whatever lies before a message that was answered was worked on, too; and the
+ * first message behind the last answer that asks for one is where it stopped.
+ */
+import { decode } from "../../events/codec.ts";
+import type { LogRecord } from "../../kafka/readers/log_reader.ts";
+import type { LocatedUnreadable } from "../../kafka/records/unreadable.ts";
+import { deadLetterTopicOf, type Processor, type Topic, topicsWrittenBy } from "../../topology.ts";
+import { DUTIES } from "../../audit/duties.ts";
+import { Places } from "../../audit/books.ts";
+import { isReplayForAnother, markOf } from "../../audit/observe_record.ts";
+import { DEAD_LETTER_HEADERS } from "../../kafka/dead_letters.ts";
+import type { OpenLog } from "../open_log.ts";
+
+/** What a service has published of each order, bits of `Mark`; of the orders of one partition number. */
+export class Outputs {
+  readonly #marks = new Map<string, number>();
+
+  /** @param topic the record's topic in the topology */
+  add(topic: Topic, { key, value }: LogRecord): void {
+    const decoded = decode(topic, key, value);
+    if (!decoded.ok) return;
+    const { event } = decoded;
+    this.#marks.set(event.orderId, this.of(event.orderId) | markOf(event));
+  }
+
+  of(orderId: string): number {
+    return this.#marks.get(orderId) ?? 0;
+  }
+}
+
+type Answer = "answered" | "open" | "asks for none";
+
+/** One partition of an input, read from its beginning on. */
+export class Answers {
+  readonly #met = new Set<string>();
+  #last: number | undefined;
+  #open: { first: number; count: number } | undefined;
+  #missing: { first: number; count: number } | undefined;
+
+  /** @param letters the messages that the service has dead letters for */
+  constructor(
+    private readonly service: Processor,
+    private readonly topic: Topic,
+    private readonly outputs: Outputs,
+    private readonly letters: Places,
+  ) {}
+
+  /** The offset of the last message that was answered. */
+  get last(): number | undefined {
+    return this.#last;
+  }
+
+  /** The first message behind the last answer that has none. */
+  get open(): number | undefined {
+    return this.#open?.first;
+  }
+
+  /**
+   * Messages without an answer before one with an answer: skipped by an earlier reset, or lost. A half
+   * of a join is none: it waits for the other.
+   */
+  get missing(): { readonly first: number; readonly count: number } | undefined {
+    return this.#missing;
+  }
+
+  add(record: LogRecord): void {
+    this.#note(record.offset, this.#answerTo(record));
+  }
+
+  /** A batch that cannot be read: with a letter it was skipped, else the service has come no further. */
+  addUnreadable({ topic, partition, offset }: LocatedUnreadable): void {
+    this.#note(offset, this.letters.has(topic, partition, offset) ? "answered" : "open");
+  }
+
+  #note(offset: number, answer: Answer): void {
+    if (answer === "open") {
+      this.#open = { first: this.#open?.first ?? offset, count: (this.#open?.count ?? 0) + 1 };
+    } else if (answer === "answered") {
+      this.#last = offset;
+      if (this.#open && !this.#joins()) {
+        const { first, count } = this.#missing ?? { first: this.#open.first, count: 0 };
+        this.#missing = { first, count: count + this.#open.count };
+      }
+      this.#open = undefined;
+    }
+  }
+
+  #answerTo(record: LogRecord): Answer {
+    const { topic, partition, offset, key, value } = record;
+    if (this.letters.has(topic, partition, offset)) return "answered";
+    if (isReplayForAnother(this.service, this.topic, record)) return "asks for none";
+    const decoded = decode(this.topic, key, value);
+    if (!decoded.ok) return "open";
+    const { orderId } = decoded.event;
+    const duty = this.#dutyOf(markOf(decoded.event));
+    const published = this.outputs.of(orderId);
+    if (!duty || (duty.taken !== undefined && !(published & duty.taken))) return "asks for none";
+    // The answer is that to the first message: a second one of the same order has a dead letter.
+    const isFirst = !this.#met.has(orderId);
+    this.#met.add(orderId);
+    return isFirst && published & duty.answers ? "answered" : "open";
+  }
+
+  #dutyOf(mark: number) {
+    return DUTIES.find(({ service, asks }) =>
+      service === this.service &&
+      asks.some(({ topic, events }) => topic === this.topic && events & mark)
+    );
+  }
+
+  #joins(): boolean {
+    return DUTIES.some(({ service, asks }) => service === this.service && asks.length > 1);
+  }
+}
+
+/** Reads from the log where a service's own outputs end, partition by partition. */
+
+/** Where the outputs of an input partition end. */
+export interface Published {
+  /** The first message without an answer behind the last one with an answer; else the log's end. */
+  readonly next: number;
+  /** Before it: see `Answers`. */
+  readonly missing: { readonly first: number; readonly count: number } | undefined;
+  /** Why it cannot be told; undefined where it can. */
+  readonly unknown: string | undefined;
+}
+
+type Log = Pick<OpenLog, "names" | "onUnreadable"> & {
+  readonly reader: Pick<OpenLog["reader"], "ends" | "read" | "partitionsOf">;
+};
+
+/**
+ * Committed records are read, of one partition number after the other: the ids of its orders are what
+ * is kept in memory.
+ *
+ * @param inputs partition numbers by input topic
+ * @returns by input topic and partition
+ */
+export async function readPublished(
+  log: Log,
+  service: Processor,
+  inputs: ReadonlyMap<Topic, readonly number[]>,
+  signal: AbortSignal,
+): Promise<Map<Topic, Map<number, Published>>> {
+  const { reader, names, onUnreadable } = log;
+  const letters = await readLetterPlaces(log, names.topic(deadLetterTopicOf(service)), signal);
+  const found = new Map([...inputs.keys()].map((topic) => [topic, new Map<number, Published>()]));
+  const numbers = new Set([...inputs.values()].flat());
+  for (const partition of [...numbers].toSorted((a, b) => a - b)) {
+    const place = { partitions: [partition], signal };
+    const outputs = new Outputs();
+    for (const topic of topicsWrittenBy(service)) {
+      for await (const records of reader.read(names.topic(topic), { ...place, onUnreadable })) {
+        for (const record of records) outputs.add(topic, record);
+      }
+    }
+    for (const [topic, partitions] of inputs) {
+      if (!partitions.includes(partition)) continue;
+      const answers = new Answers(service, topic, outputs, letters);
+      let next = (await reader.ends(names.topic(topic))).get(partition)?.end ?? 0;
+      const records = reader.read(names.topic(topic), {
+        ...place,
+        onPosition: (_, position) => next = position,
+        onUnreadable(batch) {
+          onUnreadable(batch);
+          answers.addUnreadable(batch);
+        },
+      });
+      for await (const some of records) for (const record of some) answers.add(record);
+      found.get(topic)!.set(partition, {
+        next: answers.open ?? next,
+        missing: answers.missing,
+        unknown: answers.last === undefined && answers.open !== undefined
+          ? await whatIsGone(log, service, partition)
+          : undefined,
+      });
+    }
+  }
+  return found;
+}
+
+/** Where outputs were deleted, nobody knows whether a message that seems open was answered. */
+async function whatIsGone(
+  { reader, names }: Log,
+  service: Processor,
+  partition: number,
+): Promise<string | undefined> {
+  for (const topic of topicsWrittenBy(service)) {
+    const name = names.topic(topic);
+    const first = (await reader.ends(name)).get(partition)?.first ?? 0;
+    if (first > 0) {
+      return `the first ${first} offsets of its outputs, ${name}/${partition}, are deleted, and no ` +
+        "answer is left of what is in the log: --to tables";
+    }
+  }
+}
+
+/** The messages that have a dead letter. */
+async function readLetterPlaces(
+  { reader, onUnreadable }: Log,
+  topic: string,
+  signal: AbortSignal,
+): Promise<Places> {
+  const places = new Places();
+  if (!await reader.partitionsOf(topic)) return places;
+  for await (const records of reader.read(topic, { signal, onUnreadable })) {
+    for (const { headers } of records) {
+      const source = headers[DEAD_LETTER_HEADERS.topic];
+      if (source === undefined) continue;
+      places.add(
+        source,
+        Number(headers[DEAD_LETTER_HEADERS.partition]),
+        Number(headers[DEAD_LETTER_HEADERS.offset]),
+      );
+    }
+  }
+  return places;
+}

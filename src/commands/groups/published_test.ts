@@ -1,0 +1,179 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { decode } from "../../events/codec.ts";
+import type { LogRecord } from "../../kafka/readers/log_reader.ts";
+import {
+  deadLetterTopicOf,
+  type Processor,
+  PROCESSORS,
+  type Topic,
+  topicsReadBy,
+  topicsWrittenBy,
+} from "../../topology.ts";
+import { DUTIES } from "../../audit/duties.ts";
+import { Places } from "../../audit/books.ts";
+import { isReplayForAnother, markOf } from "../../audit/observe_record.ts";
+import { createWorld, FATES } from "../../audit/testing/orders.ts";
+import { orderId, PARTITIONS, type World } from "../../audit/testing/world.ts";
+import { Answers, Outputs } from "./published.ts";
+
+/** A record, and when it was written. */
+interface Written {
+  readonly at: number;
+  readonly record: LogRecord;
+  readonly key: string;
+}
+
+/**
+ * The world in which a service stopped at some time: `unwritten` is what it would have written next,
+ * each once its order; what follows from that is not there either.
+ */
+function stopped(world: World, service: Processor, time: number) {
+  const written: Written[] = [];
+  const unwritten: Written[] = [];
+  const waiting = new Set<string>();
+  for (const [at, record] of world.records.entries()) {
+    const one = { at, record, key: new TextDecoder().decode(record.key ?? undefined) };
+    if (waiting.has(one.key) && record.topic !== world.names.topic("orders.raw")) continue;
+    if (at < time || !isBy(world, service, record)) written.push(one);
+    else {
+      unwritten.push(one);
+      waiting.add(one.key);
+    }
+  }
+  return { written, unwritten };
+}
+
+/** Whether a service wrote it: an answer, or a letter. A replay is a person's. */
+function isBy(world: World, service: Processor, { topic: name, key, value, headers }: LogRecord) {
+  if (name === world.names.topic(deadLetterTopicOf(service))) return "dlq-source-topic" in headers;
+  const topic = topicsWrittenBy(service).find((topic) => world.names.topic(topic) === name);
+  const decoded = topic && decode(topic, key, value);
+  return decoded?.ok === true && !("replayed-from" in headers) &&
+    DUTIES.some((duty) => duty.service === service && duty.answers & markOf(decoded.event));
+}
+
+/** The place of a letter's message. */
+function sourceOf({ headers }: LogRecord) {
+  const [topic = "", partition, offset] = ["topic", "partition", "offset"]
+    .map((name) => headers[`dlq-source-${name}`]);
+  return { topic, partition: Number(partition), offset: Number(offset) };
+}
+
+/** The messages that a service had read of an order when it wrote `by`; the newest last. */
+function readFor(world: World, service: Processor, written: readonly Written[], by: Written) {
+  const { topic, partition, offset } = sourceOf(by.record);
+  if (topic !== "") {
+    return written.map(({ record }) => record).filter((r) =>
+      r.topic === topic && r.partition === partition && r.offset === offset
+    );
+  }
+  return written.filter(({ at, key }) => at < by.at && key === by.key)
+    .map(({ record }) => record)
+    .filter((record) =>
+      topicsReadBy(service).some((topic) =>
+        world.names.topic(topic) === record.topic && !isReplayForAnother(service, topic, record)
+      )
+    );
+}
+
+/** Where the service goes on, by topic and partition. */
+function goesOnAt(world: World, service: Processor, written: readonly Written[]) {
+  const letters = new Places();
+  for (const { record } of written) {
+    if (record.topic !== world.names.topic(deadLetterTopicOf(service))) continue;
+    const { topic, partition, offset } = sourceOf(record);
+    if (topic !== "") letters.add(topic, partition, offset);
+  }
+  const places = new Map<string, number>();
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const inTopic = (topic: Topic) =>
+      written.map(({ record }) => record).filter((record) =>
+        record.topic === world.names.topic(topic) && record.partition === partition
+      );
+    const outputs = new Outputs();
+    for (const topic of topicsWrittenBy(service)) {
+      for (const record of inTopic(topic)) outputs.add(topic, record);
+    }
+    for (const topic of topicsReadBy(service)) {
+      const answers = new Answers(service, topic, outputs, letters);
+      for (const record of inTopic(topic)) answers.add(record);
+      assertEquals(answers.missing, undefined);
+      places.set(`${world.names.topic(topic)} ${partition}`, answers.open ?? Infinity);
+    }
+  }
+  return ({ topic, partition }: LogRecord) => places.get(`${topic} ${partition}`)!;
+}
+
+/** Stops the service at a time, and looks where it would go on. */
+function check(world: World, service: Processor, time: number): void {
+  const { written, unwritten } = stopped(world, service, time);
+  const next = goesOnAt(world, service, written);
+  for (const by of written.filter(({ record }) => isBy(world, service, record))) {
+    for (const record of readFor(world, service, written, by)) {
+      assert(record.offset < next(record), `twice: ${service} ${by.key} ${record.topic}`);
+    }
+  }
+  for (const by of unwritten) {
+    const record = readFor(world, service, written, by).at(-1)!;
+    assert(record.offset >= next(record), `left out: ${service} ${by.key} ${record.topic}`);
+  }
+}
+
+Deno.test("Answers: no message twice and none left out, before each thing that a service writes", () => {
+  const world = createWorld([...FATES, ...FATES, ...FATES, ...FATES]);
+  for (const service of PROCESSORS) {
+    for (const [time, record] of world.records.entries()) {
+      if (isBy(world, service, record)) check(world, service, time);
+    }
+  }
+});
+
+Deno.test("Answers: no message twice and none left out, of any orders, at any time", () => {
+  const fates = fc.array(fc.constantFrom(...FATES), { minLength: 1, maxLength: 30 });
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(fc.property(fates, fc.constantFrom(...PROCESSORS), share, (fates, service, share) => {
+    const world = createWorld(fates);
+    check(world, service, Math.round(share * world.records.length));
+  }));
+});
+
+Deno.test("Answers: with every answer written, a service goes on at the log's end", () => {
+  const world = createWorld(FATES.flatMap((fate) => fate === "parked" ? [] : [fate, fate, fate]));
+  for (const service of PROCESSORS) {
+    const { written } = stopped(world, service, Infinity);
+    const next = goesOnAt(world, service, written);
+    assertEquals(
+      new Set(world.records.map(next)).difference(new Set([Infinity, undefined])).size,
+      0,
+    );
+  }
+});
+
+Deno.test("Answers.missing: what has no answer though later messages have", () => {
+  const world = createWorld(Array(9).fill("rejected"));
+  const ofPartition = (topic: string) =>
+    world.records.filter((r) => r.topic === world.names.topic(topic as Topic) && r.partition === 0);
+  const outputs = new Outputs();
+  for (const record of ofPartition("orders.outcomes")) {
+    const isLast = new TextDecoder().decode(record.key!) === orderId(6);
+    if (isLast) outputs.add("orders.outcomes", record);
+  }
+  const answers = new Answers("validator", "orders.raw", outputs, new Places());
+  for (const record of ofPartition("orders.raw")) answers.add(record);
+  assertEquals([answers.missing, answers.open], [{ first: 0, count: 2 }, undefined]);
+});
+
+Deno.test("Answers: a batch that cannot be read is answered by its letter, and by nothing else", () => {
+  const place = { topic: "orders.raw", partition: 0, offset: 4 };
+  const batch = { ...place, next: 7, endless: false, why: "a test", bytes: new Uint8Array() };
+  const letters = new Places();
+  const readWith = () => {
+    const answers = new Answers("validator", "orders.raw", new Outputs(), letters);
+    answers.addUnreadable(batch);
+    return [answers.last, answers.open];
+  };
+  assertEquals(readWith(), [undefined, 4]);
+  letters.add(place.topic, place.partition, place.offset);
+  assertEquals(readWith(), [4, undefined]);
+});

@@ -1,0 +1,29 @@
+/**
+ * What the image starts: for each task of deno.json that is a service or a person's command, a program
+ * of that name with the same permissions. deno.json stays the one place where they are written.
+ */
+
+/** Where the scripts are that belong into an image; the others start a Kafka, a demo or a bench. */
+const SCRIPTS = /^src\/(services|audit|commands)\/(?!kind\/|image\/)/;
+
+/** Nothing is fetched, and nothing but what the lock file says is run. */
+const OFFLINE = ["--cached-only", "--frozen"];
+
+/**
+ * Shell scripts by name.
+ *
+ * @param tasks those of deno.json
+ */
+export function launchers(
+  tasks: Readonly<Record<string, { readonly command: string }>>,
+): Map<string, string> {
+  const made = new Map<string, string>();
+  for (const [name, { command }] of Object.entries(tasks)) {
+    const words = command.split(/\s+/);
+    if (!command.startsWith("deno run ") || !SCRIPTS.test(words.at(-1)!)) continue;
+    // `exec`: a signal reaches deno itself. Quotes: a path with a star in it is deno's, not the shell's.
+    const run = ["deno", "run", ...OFFLINE, ...words.slice(2)].map((word) => `'${word}'`).join(" ");
+    made.set(name, `#!/bin/sh\nexec ${run} "$@"\n`);
+  }
+  return made;
+}

@@ -1,0 +1,98 @@
+/** One namespace of one Kubernetes, through kubectl and helm. */
+import { pause } from "../../runtime/shutdown.ts";
+import { attempt, type CommandOptions, type CommandResult, run } from "./command.ts";
+
+export interface ClusterOptions {
+  /** Which cluster: an entry of the kubeconfig. */
+  readonly context: string;
+  readonly namespace: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Pod {
+  readonly metadata: {
+    readonly name: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec: {
+    readonly nodeName?: string;
+    readonly containers: readonly {
+      readonly name: string;
+      readonly resources: {
+        readonly requests?: Readonly<Record<string, string>>;
+        readonly limits?: Readonly<Record<string, string>>;
+      };
+    }[];
+  };
+  readonly status: {
+    readonly phase: string;
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+const POLL_MS = 500;
+
+export class Cluster {
+  constructor(readonly options: ClusterOptions) {}
+
+  kubectl(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    return run(this.#kubectl(args), { env: this.options.env, ...options });
+  }
+
+  /** The same, of a command that may fail. */
+  tryKubectl(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
+    return attempt(this.#kubectl(args), { env: this.options.env, ...options });
+  }
+
+  helm(args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const { context, namespace, env } = this.options;
+    const command = ["helm", "--kube-context", context, "-n", namespace, ...args] as const;
+    return run(command, { env, ...options });
+  }
+
+  apply(yaml: string): Promise<string> {
+    return this.kubectl(["apply", "--server-side", "-f", "-"], { stdin: yaml });
+  }
+
+  /** The pods with a label that are not on their way out. */
+  async pods(selector: string): Promise<Pod[]> {
+    const { items } = JSON.parse(await this.kubectl(["get", "pods", "-l", selector, "-o", "json"]));
+    return (items as Pod[]).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  }
+
+  /** Waits until a Deployment or StatefulSet has all of its replicas ready, and no others. */
+  async rolledOut(resource: string, limitS = 180): Promise<void> {
+    await this.kubectl(["rollout", "status", resource, `--timeout=${limitS}s`]);
+  }
+
+  async scale(deployment: string, replicas: number): Promise<void> {
+    await this.kubectl(["scale", `deployment/${deployment}`, `--replicas=${replicas}`]);
+    await this.rolledOut(`deployment/${deployment}`);
+  }
+
+  #kubectl(args: readonly string[]) {
+    const { context, namespace } = this.options;
+    return ["kubectl", "--context", context, "-n", namespace, ...args] as const;
+  }
+}
+
+/**
+ * Waits until `ask` answers with something, at most `limitMs`.
+ *
+ * @throws {Error} it never did
+ */
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false>,
+  limitMs = 120_000,
+): Promise<T> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined && answer !== false) return answer;
+    if (performance.now() > deadline) throw new Error(`not within ${limitMs / 1_000} s: ${what}`);
+    await pause(POLL_MS);
+  }
+}

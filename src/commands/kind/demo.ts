@@ -1,0 +1,83 @@
+/**
+ * `deno task kind:demo`: what rebalancing looks like. Orders flow; the validator is scaled 1 → 3 → 6 →
+ * 2 with kubectl, and after each step Kafka says who owns which partition; a pod is killed; in the end
+ * the audit says that nothing was lost or doubled. Every command is printed as a person would type it.
+ */
+import { integer } from "../../runtime/setting.ts";
+import { runProgram } from "../../program.ts";
+import { pause } from "../../runtime/shutdown.ts";
+import { type Cluster, eventually } from "./cluster.ts";
+import { groupOf, GROUPS_COMMAND, isBalanced, ownershipLines } from "./ownership.ts";
+import { NAME, openCluster } from "./settings.ts";
+
+const REPLICAS = [1, 3, 6, 2];
+const SERVICE = "validator";
+const SELECTOR = `app.kubernetes.io/instance=${NAME},app.kubernetes.io/component=${SERVICE}`;
+
+/** Runs a kubectl command, printed as it would be typed. */
+async function kubectl(cluster: Cluster, ...args: string[]): Promise<void> {
+  console.log(`\n$ kubectl -n ${NAME} ${args.join(" ")}`);
+  await cluster.kubectl(args, { show: true });
+}
+
+/** Waits until `replicas` pods share the partitions, and shows how. */
+async function showOwnership(cluster: Cluster, replicas: number): Promise<void> {
+  const startedAt = performance.now();
+  await cluster.rolledOut(`deployment/${NAME}-${SERVICE}`);
+  const group = await eventually(`${replicas} pods share the partitions`, async () => {
+    const group = await groupOf(cluster, SERVICE);
+    return isBalanced(group, replicas) && group;
+  });
+  const took = ((performance.now() - startedAt) / 1_000).toFixed(0);
+  const pods = await cluster.pods(SELECTOR);
+  const names = new Map(pods.map(({ metadata, status }) => [status.podIP ?? "", metadata.name]));
+  console.log(`$ kubectl -n ${NAME} ${GROUPS_COMMAND.join(" ")} ${SERVICE}   # after ${took} s`);
+  for (const line of ownershipLines(group, names)) console.log(`  ${line}`);
+  console.log(`  ${group.lagMessages.toLocaleString("en")} messages behind`);
+}
+
+Deno.exit(
+  await runProgram({
+    name: "kind:demo",
+    settings: {
+      pauseS: integer({
+        option: "pause",
+        fallback: "15",
+        min: 0,
+        max: 600,
+        help: "seconds after each step, where there is no terminal to press Enter in",
+      }),
+    },
+    async run({ config, signal }) {
+      const cluster = openCluster();
+      const look = async () => {
+        if (Deno.stdin.isTerminal()) prompt("  Enter goes on");
+        else await pause(config.pauseS * 1_000, signal);
+        signal.throwIfAborted();
+      };
+      const deployment = (name: string) => `deployment/${NAME}-${name}`;
+
+      console.log("Orders flow.");
+      await kubectl(cluster, "scale", deployment("simulator"), "--replicas=1");
+      try {
+        for (const replicas of REPLICAS) {
+          await kubectl(cluster, "scale", deployment(SERVICE), `--replicas=${replicas}`);
+          await showOwnership(cluster, replicas);
+          await look();
+        }
+        console.log("\nOne of them is killed: no SIGTERM, no farewell to the group.");
+        const [victim] = await cluster.pods(SELECTOR);
+        const name = victim!.metadata.name;
+        await kubectl(cluster, "delete", "pod", name, "--grace-period=0", "--force");
+        await showOwnership(cluster, REPLICAS.at(-1)!);
+        await look();
+      } finally {
+        console.log("\nNo more orders.");
+        await kubectl(cluster, "scale", deployment("simulator"), "--replicas=0");
+      }
+      await cluster.rolledOut(deployment("simulator"));
+      console.log(`\n$ helm -n ${NAME} test ${NAME} --logs   # the audit`);
+      await cluster.helm(["test", NAME, "--logs", "--timeout", "10m"], { show: true });
+    },
+  }),
+);

@@ -1,0 +1,67 @@
+/** What the kind tasks have in common. */
+import { resolve } from "node:path";
+import { parse } from "yaml";
+import { type Config } from "../../runtime/setting.ts";
+import { string } from "../../runtime/setting.ts";
+import { choice } from "../../runtime/setting.ts";
+import { Failure } from "../../runtime/errors.ts";
+import { Cluster } from "./cluster.ts";
+
+export const PROJECT = resolve(import.meta.dirname!, "../../..");
+
+/** The name of the kind cluster, of the namespace and of the Helm release. */
+export const NAME = "orderflow";
+
+/** The port of every node where analytics answers: charts/orderflow/values.yaml. */
+const NODE_PORT = 30080;
+
+export const STRIMZI_VERSION = "1.2.0";
+
+export const IMAGE = "orderflow:dev";
+
+export const settings = {
+  kindConfig: string({
+    env: "KIND_CONFIG",
+    fallback: `${PROJECT}/kind-config.yaml`,
+    pattern: /./,
+    expected: "a file",
+    help: "the cluster's nodes, and where the dashboard's port comes out on this machine",
+  }),
+  strimzi: choice({
+    env: "STRIMZI",
+    fallback: "operator",
+    words: ["operator", "stand-in"],
+    help: "stand-in: a single broker that looks like Strimzi's to the chart, for machines that " +
+      "cannot pull Strimzi's images (see docs/kubernetes.md)",
+  }),
+  strimziChart: string({
+    env: "STRIMZI_CHART",
+    fallback: "oci://quay.io/strimzi-helm/strimzi-kafka-operator",
+    pattern: /./,
+    expected: "the address or the path of a chart",
+    help:
+      `the chart of Strimzi ${STRIMZI_VERSION}'s operator; a path where quay.io is out of reach`,
+  }),
+  strimziCrds: string({
+    env: "STRIMZI_CRDS",
+    fallback: "",
+    help: "only for the stand-in: the folder with Strimzi's resource definitions",
+  }),
+};
+
+export type KindConfig = Config<typeof settings>;
+
+export function openCluster(): Cluster {
+  return new Cluster({ context: `kind-${NAME}`, namespace: NAME });
+}
+
+/** Where the dashboard's port comes out on this machine. */
+export async function dashboardUrl({ kindConfig }: KindConfig): Promise<string> {
+  const { nodes } = parse(await Deno.readTextFile(kindConfig));
+  for (const { extraPortMappings = [] } of nodes) {
+    for (const { containerPort, hostPort, listenAddress = "127.0.0.1" } of extraPortMappings) {
+      if (containerPort === NODE_PORT) return `http://${listenAddress}:${hostPort}`;
+    }
+  }
+  throw new Failure(`${kindConfig} leads no port of this machine to ${NODE_PORT}`);
+}

@@ -1,0 +1,59 @@
+/** What a person's command starts with: waiting for Kafka, and a reader of the log. */
+import type { Config } from "../runtime/setting.ts";
+import { Failure } from "../runtime/errors.ts";
+import { type compressionSettings, kafkaAccess } from "../kafka/client/access.ts";
+import { type kafkaSettings } from "../kafka/settings.ts";
+import { createClient, explain, isKafkaError } from "../kafka/client/client.ts";
+import { clusterReady } from "../kafka/client/cluster_ready.ts";
+import { type LogReader, openLogReader } from "../kafka/readers/log_reader.ts";
+import { type LocatedUnreadable, sentenceOf } from "../kafka/records/unreadable.ts";
+import { Names } from "../topology.ts";
+
+export interface OpenLog {
+  readonly kafka: ReturnType<typeof createClient>;
+  readonly reader: LogReader;
+  readonly names: Names;
+  /** Tells a person of a batch that cannot be read, once; the command leaves it out. */
+  readonly onUnreadable: (batch: LocatedUnreadable) => void;
+}
+
+/**
+ * Opens the log of the cluster that the settings name, and closes it after `work`.
+ *
+ * @param command who asks, for the broker's logs
+ * @throws {Failure} it was stopped before Kafka answered, or Kafka failed in the middle
+ */
+export async function withLog<T>(
+  config: Config<typeof kafkaSettings> & Partial<Config<typeof compressionSettings>>,
+  command: string,
+  signal: AbortSignal,
+  work: (log: OpenLog) => Promise<T>,
+): Promise<T> {
+  const access = kafkaAccess(config);
+  const kafka = createClient(access, `${command}-${Deno.pid}`);
+  const onWait = (reason: string) => console.error(`${command}: ${reason}`);
+  await clusterReady(kafka, { access, topics: [], signal, onWait });
+  if (signal.aborted) throw new Failure("stopped before Kafka answered");
+  try {
+    const reader = await openLogReader(kafka);
+    try {
+      const names = new Names(config.topicPrefix);
+      return await work({ kafka, reader, names, onUnreadable: warnOnce(command) });
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    if (!isKafkaError(error)) throw error;
+    throw new Failure(`Kafka at ${access.brokers.join(", ")} failed: ${explain(error)}`);
+  }
+}
+
+function warnOnce(command: string): OpenLog["onUnreadable"] {
+  const said = new Set<string>();
+  return (batch) => {
+    const sentence = sentenceOf(batch, batch);
+    if (said.has(sentence)) return;
+    said.add(sentence);
+    console.error(`${command}: ${sentence}; left out`);
+  };
+}

@@ -1,0 +1,132 @@
+/** What the integration tests of the commands share: a world on a real broker and in real tables. */
+import { joins } from "../../services/fulfillment/store.ts";
+import { inventoryTables } from "../../services/inventory/store.ts";
+import { charges } from "../../services/payment/gateway_ledger.ts";
+import { payments } from "../../services/payment/store.ts";
+import { simulatorTables } from "../../services/simulator/runs.ts";
+import { processedOrders } from "../../services/validator/deduplication.ts";
+import type { Row, Table } from "../../database/database.ts";
+import { openDatabase } from "../../database/open.ts";
+import { createClient } from "../../kafka/client/client.ts";
+import { createTopics } from "../../kafka/topics.ts";
+import { openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
+import { PROCESSORS } from "../../topology.ts";
+import { PARTITIONS, type TableName, type World } from "../../audit/testing/world.ts";
+
+/** The services' tables, as they declare them. */
+const TABLES: readonly { owner: string; tables: readonly Table[] }[] = [
+  { owner: "simulator", tables: simulatorTables },
+  { owner: "validator", tables: [processedOrders] },
+  { owner: "inventory", tables: inventoryTables },
+  { owner: "payment", tables: [payments] },
+  { owner: "gateway", tables: [charges] },
+  { owner: "fulfillment", tables: [joins] },
+];
+
+/** Creates a world's topics, writes its records, at the offsets that they say, and commits its offsets. */
+export async function publishWorld(bootstrap: string, world: World): Promise<void> {
+  const { names, records, committed } = world;
+  const kafka = createClient({ brokers: [bootstrap] }, "test");
+  await createTopics(kafka, names, { partitions: PARTITIONS, replicationFactor: 1 });
+  const sender = await openTransactionalSender(kafka, `${names.prefix}test`);
+  try {
+    // One transaction, and so one marker, after the last record of each partition.
+    await sender.send(records);
+  } finally {
+    await sender.close();
+  }
+  for (const service of PROCESSORS) {
+    await commitOffsets(kafka, names.group(service), committed[service]);
+  }
+}
+
+/** Commits a group's offsets, by `topic partition`, without being a member of it. */
+async function commitOffsets(
+  kafka: ReturnType<typeof createClient>,
+  group: string,
+  offsets: ReadonlyMap<string, number>,
+): Promise<void> {
+  if (offsets.size === 0) return;
+  const topics = [...offsets].map(([place, offset]) => {
+    const [topic, partition] = place.split(" ");
+    return { topic: topic!, partitions: [{ partition: Number(partition), offset: `${offset}` }] };
+  });
+  const producer = kafka.producer({ transactionalId: `${group}-test`, maxInFlightRequests: 1 });
+  await producer.connect();
+  try {
+    const transaction = await producer.transaction();
+    await transaction.sendOffsets({ consumerGroupId: group, topics });
+    await transaction.commit();
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+/** Writes a world's tables as SQLite files. */
+export async function storeWorld(directory: string, world: World): Promise<void> {
+  for (const { owner, tables } of TABLES) {
+    const database = await openDatabase({ directory, owner, tables });
+    try {
+      await database.transaction(async (tx) => {
+        for (const table of tables) {
+          const empty = Object.fromEntries(Object.keys(table.columns).map((name) => [name, null]));
+          const rows = world.tables[table.name as TableName] ?? [];
+          await tx.insert(table, rows.map((row) => ({ ...empty, ...row }) as Row<Table>));
+        }
+      });
+    } finally {
+      await database.close();
+    }
+  }
+}
+
+export interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a command as a person does, with the permissions that it needs and no others.
+ *
+ * @param main below `src`, such as `audit/main.ts`
+ */
+export async function runCommand(main: string, args: readonly string[], options: {
+  bootstrap: string;
+  prefix: string;
+  /** The folder of the tables; absent for commands that read none. */
+  directory?: string;
+}): Promise<Output> {
+  const { bootstrap, prefix, directory } = options;
+  const settings = "KAFKA_*,TOPIC_PREFIX,COMPRESSION,NODE_ENV,KAFKAJS_*";
+  const tables = directory === undefined ? [] : [
+    "--allow-env=DATA_DIR,DATABASE_URL,DATABASE_PASSWORD_FILE,PG*,USER,USERNAME",
+    `--allow-read=${directory}`,
+    `--allow-write=${directory}`,
+  ];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--no-prompt", "--quiet", `--allow-net=${bootstrap}`, "--allow-read=.env"],
+      ...[`--allow-env=${settings}`, ...tables],
+      ...[new URL(`../../${main}`, import.meta.url).pathname, ...args],
+    ],
+    env: {
+      KAFKA_BROKERS: bootstrap,
+      TOPIC_PREFIX: prefix,
+      NO_COLOR: "1",
+      ...directory !== undefined && { DATA_DIR: directory, DATABASE_URL: "" },
+    },
+  }).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+/**
+ * The JSON that a command printed.
+ *
+ * @throws {Error} it printed nothing; with its exit code and its own words
+ */
+export function jsonOf({ code, stdout, stderr }: Output): ReturnType<typeof JSON.parse> {
+  if (!stdout) throw new Error(`nothing on stdout, exit code ${code}:\n${stderr}`);
+  return JSON.parse(stdout);
+}

@@ -1,0 +1,61 @@
+/**
+ * `deno task topics`: waits for Kafka, creates the topics that are missing, gives all order topics the
+ * same number of partitions, and says what it did.
+ */
+import { runProgram } from "../program.ts";
+import { Failure } from "../runtime/errors.ts";
+import { accessChecks, kafkaAccess } from "../kafka/client/access.ts";
+import { logSettings } from "../runtime/log.ts";
+import { topicSettings } from "../kafka/settings.ts";
+import { kafkaSettings } from "../kafka/settings.ts";
+import { createClient, explain, isKafkaError } from "../kafka/client/client.ts";
+import { clusterReady } from "../kafka/client/cluster_ready.ts";
+import { createTopics, TooFewPartitions, type TopicsResult } from "../kafka/topics.ts";
+import { Names } from "../topology.ts";
+
+function report({ created, existing, raised, partitions, replicationFactor }: TopicsResult) {
+  const lines = raised.map(({ topic, from }) => `${topic}: ${from} → ${partitions} partitions`);
+  if (created.length > 0) {
+    lines.push(`created ${created.join(", ")}: replication factor ${replicationFactor}`);
+  }
+  lines.push(
+    `${created.length + existing.length} topics are there; ` +
+      `each order topic has ${partitions} partitions`,
+  );
+  if (raised.length > 0) {
+    lines.push(
+      `new orders go to one of ${partitions} partitions by their key; an order that has begun stays ` +
+        "in its partition",
+    );
+  }
+  return lines;
+}
+
+Deno.exit(
+  await runProgram({
+    name: "topics",
+    settings: { ...kafkaSettings, ...logSettings, ...topicSettings },
+    checks: [...accessChecks],
+    async run({ config, signal }) {
+      const access = kafkaAccess(config);
+      const kafka = createClient(access, `topics-${Deno.pid}`);
+      await clusterReady(kafka, {
+        access,
+        topics: [],
+        signal,
+        onWait: console.error,
+      });
+      if (signal.aborted) return 1;
+      try {
+        const names = new Names(config.topicPrefix);
+        for (const line of report(await createTopics(kafka, names, config))) console.log(line);
+      } catch (error) {
+        if (error instanceof TooFewPartitions) throw new Failure(error.message);
+        if (!isKafkaError(error)) throw error;
+        throw new Failure(
+          `Kafka at ${access.brokers.join(", ")} does not do it: ${explain(error)}`,
+        );
+      }
+    },
+  }),
+);

@@ -1,0 +1,97 @@
+/**
+ * The one interface to the databases: batches of rows by text key, in transactions. Two
+ * implementations, SQLite (a file an owner) and PostgreSQL (a schema an owner), one contract suite.
+ *
+ * It is small on purpose: what the services need are whole batches, looked up and written in one
+ * round trip a table, never SQL of their own.
+ */
+
+/**
+ * What a column holds: `integer` is a safe integer (money in cents included), any other number is
+ * refused; `text` is well-formed Unicode without NUL, also JSON.
+ */
+export type ColumnType = "text" | "integer";
+
+/**
+ * A table: its key is the first column, and is text. All other columns may be null. Keys are compared
+ * bytewise (UTF-8).
+ *
+ * Whoever only reads may declare fewer columns than there are; rows then still come whole.
+ */
+export interface Table<C extends Record<string, ColumnType> = Record<string, ColumnType>> {
+  readonly name: string;
+  readonly key: keyof C & string;
+  readonly columns: C;
+}
+
+type Value<T extends ColumnType> = T extends "text" ? string : number;
+
+/** One row: the key is never null. */
+export type Row<T extends Table> = T extends Table<infer C>
+  ? { -readonly [K in keyof C]: K extends T["key"] ? string : Value<C[K]> | null }
+  : never;
+
+/** Declares a table; the first column of `columns` is its key. */
+export function table<const C extends Record<string, ColumnType>, const K extends keyof C & string>(
+  name: string,
+  key: K,
+  columns: C,
+): { readonly name: string; readonly key: K; readonly columns: C } {
+  return { name, key, columns };
+}
+
+export interface Transaction {
+  /**
+   * The rows whose key is in `keys`, in no particular order; keys without a row are left out.
+   * With `lock`, no other transaction changes or locks these rows until this one ends; rows are
+   * locked in key order, so that two transactions cannot wait for each other.
+   *
+   * A row that is not there can't be locked: of two transactions that find none, both go on. So either
+   * insert the rows first, empty, and then select them with lock; or first lock other rows that are
+   * there and that both have to pass, such as the stock of the order's products. What is read after
+   * a lock was got is what its last holder committed. (SQLite has one writer at a time and needs none
+   * of this; code that holds for PostgreSQL holds for both.)
+   */
+  select<T extends Table>(
+    table: T,
+    keys: readonly string[],
+    options?: { lock?: boolean },
+  ): Promise<Row<T>[]>;
+
+  /**
+   * Inserts rows; one whose key is there already, also from the same batch, changes nothing.
+   *
+   * @returns the keys that were there already, which are the only ones left to look up; a key that is
+   * twice in the batch, and was not there, is not among them
+   */
+  insert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<Set<string>>;
+
+  /** Inserts rows, replacing those whose key is there already; of one key in a batch the last. */
+  upsert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
+}
+
+export interface Database {
+  /**
+   * Runs `work` in one transaction: all of it happens, or nothing. Committed when it returns; rolled
+   * back when it throws, and the error passed on. Several may be asked for at once; SQLite runs them
+   * one after the other, hence none may wait for another.
+   *
+   * `work` should await nothing but its `tx`: others wait for its locks. It may be run again by the
+   * caller after RetryableError, also when it was committed and only the answer got lost.
+   *
+   * @throws {RetryableError} the database does not answer, is locked, full, damaged or read-only, or
+   * lacks the table: nothing that a row's values can cause (see blame.ts)
+   * @throws {TypeError} a bug: the statement is wrong
+   * @throws {Error} a value of a row is refused
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+
+  /** All rows in key order, in pages of at most `pageSize` (10,000); outside of any transaction. */
+  scan<T extends Table>(table: T, pageSize?: number): AsyncIterable<Row<T>[]>;
+
+  /** How many rows the table has. */
+  count(table: Table): Promise<number>;
+
+  /** Waits for the transactions under way; no other is taken. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,176 @@
+/**
+ * How far a service's tables are in each of its input partitions, beside the offset that its consumer
+ * group has committed: so that at a takeover both can be compared.
+ *
+ * A range, for the tables are never behind the group: everything below `workFrom` is done and was
+ * committed; what lies in [workFrom, workTo) is done in the tables, and its outputs and offset are being
+ * committed. A healthy service therefore finds workFrom ≤ committed offset ≤ workTo.
+ */
+import { type Database, type Row, type Table, table } from "./database.ts";
+
+/** Of each service that has tables of its own. */
+export const positions = table("positions", "input", {
+  /** `TOPIC/PARTITION`, the topic's name on the cluster. */
+  input: "text",
+  /** Null where it is not known. */
+  cluster_id: "text",
+  topic_id: "text",
+  /** -1: the group had committed nothing yet. */
+  work_from: "integer",
+  work_to: "integer",
+  /** The leader's epoch of the last record below `work_to`; null where it is not known. */
+  leader_epoch: "integer",
+  /** Whoever took the partition over last; nobody else may move its position. */
+  owner: "text",
+});
+
+export interface TablePosition {
+  /** See `inputOf`. */
+  readonly input: string;
+  /** Null where it is not known. */
+  readonly clusterId: string | null;
+  readonly topicId: string | null;
+  /** -1: the group had committed nothing yet. */
+  readonly workFrom: number;
+  readonly workTo: number;
+  /** The leader's epoch of the last record below `workTo`; null where it is not known. */
+  readonly leaderEpoch: number | null;
+  readonly owner: string;
+}
+
+/** Kafka's word for an offset that was never committed. */
+export const NOTHING_COMMITTED = -1;
+
+/** @param topic its name on the cluster */
+export function inputOf(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+/** Whether two ids of a cluster, or of a topic, contradict each other; one that is not known does not. */
+export function idsDiffer(stored: string | null, now: string | null): boolean {
+  return stored !== null && now !== null && stored !== now;
+}
+
+/** A new owner's token. */
+export function newOwner(): string {
+  return crypto.randomUUID();
+}
+
+/** What a reset writes: the tables belong to `offset`, which the group has committed; by a new owner. */
+export function positionAt(input: string, offset: number): TablePosition {
+  return {
+    input,
+    // Those of now are written by whoever takes the partition over.
+    clusterId: null,
+    topicId: null,
+    workFrom: offset,
+    workTo: offset,
+    leaderEpoch: null,
+    owner: newOwner(),
+  };
+}
+
+/** @throws {RetryableError} the database does not answer */
+export async function findPosition(
+  database: Database,
+  input: string,
+): Promise<TablePosition | undefined> {
+  const [row] = await database.transaction((tx) => tx.select(positions, [input]));
+  return row && toPosition(row);
+}
+
+/** All inputs, in the order of their keys. */
+export async function allPositions(database: Database): Promise<TablePosition[]> {
+  const all: TablePosition[] = [];
+  for await (const rows of database.scan(positions)) all.push(...rows.map(toPosition));
+  return all.filter(({ input }) => input !== EVERY_INPUT);
+}
+
+/** The key of a row that no input has: see `adoptInputs`. */
+const EVERY_INPUT = "*";
+
+/**
+ * These tables are older than the positions: an input without one is where its group is, whichever
+ * member looks at it first.
+ *
+ * @throws {RetryableError} the database does not answer; it may be written
+ */
+export async function adoptInputs(database: Database): Promise<void> {
+  const ids = { clusterId: null, topicId: null, leaderEpoch: null };
+  const row = toRow({ input: EVERY_INPUT, ...ids, workFrom: 0, workTo: 0, owner: "" });
+  await database.transaction((tx) => tx.insert(positions, [row]));
+}
+
+/** Whether `adoptInputs` was called. */
+export async function adoptsInputs(database: Database): Promise<boolean> {
+  return await findPosition(database, EVERY_INPUT) !== undefined;
+}
+
+/**
+ * Writes a partition's position with a new owner: from now on nobody else can move it.
+ *
+ * @param before the owner that `findPosition` told, undefined where it found none
+ * @returns false, and nothing is written, where somebody else has taken it since
+ * @throws {RetryableError} the database does not answer; it may be written
+ */
+export function takePosition(
+  database: Database,
+  position: TablePosition,
+  before: string | undefined,
+): Promise<boolean> {
+  return database.transaction(async (tx) => {
+    if (before === undefined) return (await tx.insert(positions, [toRow(position)])).size === 0;
+    const [row] = await tx.select(positions, [position.input], { lock: true });
+    // The first try may have been committed, and only its answer lost.
+    if (row?.owner !== before && row?.owner !== position.owner) return false;
+    await tx.upsert(positions, [toRow(position)]);
+    return true;
+  });
+}
+
+/**
+ * Moves a partition's position; to be called after the work, and before its offset is committed.
+ *
+ * @returns false, and nothing is written, where somebody else owns it now
+ * @throws {RetryableError} the database does not answer; it may be written
+ */
+export function savePosition(database: Database, position: TablePosition): Promise<boolean> {
+  return database.transaction(async (tx) => {
+    const [row] = await tx.select(positions, [position.input], { lock: true });
+    if (row?.owner !== position.owner) return false;
+    await tx.upsert(positions, [toRow(position)]);
+    return true;
+  });
+}
+
+/** Whether any of `tables` has a row. */
+export async function holdsRows(database: Database, tables: readonly Table[]): Promise<boolean> {
+  for (const table of tables) {
+    for await (const _ of database.scan(table, 1)) return true;
+  }
+  return false;
+}
+
+function toRow(position: TablePosition): Row<typeof positions> {
+  return {
+    input: position.input,
+    cluster_id: position.clusterId,
+    topic_id: position.topicId,
+    work_from: position.workFrom,
+    work_to: position.workTo,
+    leader_epoch: position.leaderEpoch,
+    owner: position.owner,
+  };
+}
+
+function toPosition(row: Row<typeof positions>): TablePosition {
+  return {
+    input: row.input,
+    clusterId: row.cluster_id,
+    topicId: row.topic_id,
+    workFrom: row.work_from!,
+    workTo: row.work_to!,
+    leaderEpoch: row.leader_epoch,
+    owner: row.owner!,
+  };
+}

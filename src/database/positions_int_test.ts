@@ -1,0 +1,106 @@
+import { assertEquals } from "@std/assert";
+import { table } from "./database.ts";
+import {
+  adoptInputs,
+  adoptsInputs,
+  allPositions,
+  findPosition,
+  holdsRows,
+  inputOf,
+  positionAt,
+  positions,
+  savePosition,
+  type TablePosition,
+  takePosition,
+} from "./positions.ts";
+import { eachStore } from "./testing/stores.ts";
+
+const input = inputOf("orders.raw", 3);
+const at = (workFrom: number, workTo: number, owner: string): TablePosition => ({
+  input,
+  clusterId: "cluster",
+  topicId: "topic",
+  workFrom,
+  workTo,
+  leaderEpoch: 4,
+  owner,
+});
+
+eachStore("takePosition: the first owner writes it, and it is found again", async (place) => {
+  const database = await place.open("validator", [positions]);
+  assertEquals(await findPosition(database, input), undefined);
+  const first = { ...at(0, 0, "a"), clusterId: null, topicId: null, leaderEpoch: null };
+  assertEquals(await takePosition(database, first, undefined), true);
+  assertEquals(await findPosition(database, input), first);
+  const other = { ...at(7, 9, "b"), input: inputOf("orders.raw", 10) };
+  assertEquals(await takePosition(database, other, undefined), true);
+  assertEquals(await allPositions(database), [other, first]);
+});
+
+eachStore("takePosition: refused where somebody else has taken it since", async (place) => {
+  const database = await place.open("validator", [positions]);
+  assertEquals(await takePosition(database, at(0, 0, "a"), undefined), true);
+  assertEquals(await takePosition(database, at(0, 0, "late"), undefined), false);
+  assertEquals(await takePosition(database, at(5, 8, "b"), "a"), true);
+  assertEquals(await takePosition(database, at(0, 0, "late"), "a"), false);
+  assertEquals(await findPosition(database, input), at(5, 8, "b"));
+});
+
+eachStore("takePosition: the same again, as when its answer was lost", async (place) => {
+  const database = await place.open("validator", [positions]);
+  await takePosition(database, at(0, 0, "a"), undefined);
+  assertEquals(await takePosition(database, at(5, 8, "b"), "a"), true);
+  assertEquals(await takePosition(database, at(5, 8, "b"), "a"), true);
+});
+
+eachStore("savePosition: its owner moves it, a zombie does not", async (place) => {
+  const database = await place.open("validator", [positions]);
+  assertEquals(await savePosition(database, at(0, 5, "a")), false);
+  await takePosition(database, at(0, 0, "a"), undefined);
+  assertEquals(await savePosition(database, at(0, 5, "a")), true);
+  await takePosition(database, at(5, 5, "b"), "a");
+  assertEquals(await savePosition(database, at(0, 7, "a")), false);
+  assertEquals(await findPosition(database, input), at(5, 5, "b"));
+});
+
+eachStore("takePosition: of several at once one alone gets it", async (place) => {
+  const databases = await Promise.all([0, 1].map(() => place.open("validator", [positions])));
+  for (const before of [undefined, "first"]) {
+    const owner = (n: number) => before === undefined ? "first" : `owner ${n}`;
+    const taken = await Promise.all(
+      databases.map((database, n) => takePosition(database, at(n, n, owner(n)), before)),
+    );
+    assertEquals(taken.toSorted(), [false, true]);
+  }
+});
+
+eachStore("holdsRows: whether any of the tables has a row", async (place) => {
+  const work = table("work", "id", { id: "text" });
+  const database = await place.open("validator", [positions, work]);
+  assertEquals(await holdsRows(database, [positions, work]), false);
+  await database.transaction((tx) => tx.insert(work, [{ id: "a" }]));
+  assertEquals(await holdsRows(database, [positions]), false);
+  assertEquals(await holdsRows(database, [positions, work]), true);
+});
+
+eachStore("adoptInputs: noted once, and no input of that name", async (place) => {
+  const database = await place.open("validator", [positions]);
+  assertEquals(await adoptsInputs(database), false);
+  await adoptInputs(database);
+  await adoptInputs(database);
+  assertEquals(await adoptsInputs(database), true);
+  assertEquals(await allPositions(database), []);
+});
+
+eachStore(
+  "positionAt: what a reset writes, and the owner of before may not go on",
+  async (place) => {
+    const database = await place.open("validator", [positions]);
+    await takePosition(database, at(5, 8, "a"), undefined);
+    const reset = positionAt(input, 3);
+    const { clusterId, topicId, workFrom, workTo, leaderEpoch } = reset;
+    assertEquals([clusterId, topicId, workFrom, workTo, leaderEpoch], [null, null, 3, 3, null]);
+    assertEquals(await takePosition(database, reset, "a"), true);
+    assertEquals(await savePosition(database, at(8, 9, "a")), false);
+  },
+);

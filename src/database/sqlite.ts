@@ -1,0 +1,198 @@
+/**
+ * `Database` in an SQLite file: nothing to install, several processes at once (WAL).
+ *
+ * SQLite has one writer at a time, so that a transaction takes the write lock at its beginning and
+ * needs no row locks. Statements run synchronously and block the event loop for their own time only:
+ * for a lock that another process holds, we wait asynchronously, and heartbeats go on. A writer that
+ * was killed lets go of the lock at once; one that was frozen (SIGSTOP) in its few milliseconds of
+ * transaction holds it until it is thawed or killed, and the others are RetryableError until then.
+ */
+import { dirname } from "node:path";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { Failure } from "../runtime/errors.ts";
+import { type Database, type Row, type Table } from "./database.ts";
+import { RetryableError } from "../runtime/errors.ts";
+import { keyOf, pushValues } from "./rows.ts";
+import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
+import { runTransaction, type Session } from "./transaction.ts";
+
+/** Rows in one INSERT: more than twice as fast as row by row. */
+const INSERT_ROWS = 50;
+
+/**
+ * Opens the file, creating it, its directory and the tables where they are not there yet. Later on
+ * nothing is created: a file or a table that is gone then is not replaced by an empty one.
+ *
+ * @throws {RetryableError} other processes keep it locked, or the disk is full
+ * @throws {Failure} it can't be opened, is damaged, or is no database
+ */
+export async function openSqlite(path: string, tables: readonly Table[]): Promise<Database> {
+  await create(path, tables);
+  const writer = renewable(path, (connection) => {
+    connection.prepare("pragma synchronous = normal").run();
+    return openSession(path, connection);
+  });
+  /** A connection of its own, which sees what is committed, and nothing of an open transaction. */
+  const reader = renewable(path, (connection) => connection);
+  let last: Promise<unknown> = Promise.resolve();
+  let closed = false;
+
+  /** Runs `work` when all before it is done: a connection has one transaction at a time. */
+  function exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = last.then(work);
+    last = result.catch(() => {});
+    return result;
+  }
+
+  async function read(sql: string, ...parameters: (string | number)[]) {
+    if (closed) throw new RetryableError(`${path} is closed`);
+    try {
+      const rows = await whenFree(path, () => reader.get().prepare(sql).all(...parameters));
+      return rows.map((row) => ({ ...row }));
+    } catch (error) {
+      reader.failed(error);
+      throw error;
+    }
+  }
+
+  return {
+    async transaction(work) {
+      if (closed) throw new RetryableError(`${path} is closed`);
+      return await exclusive(async () => {
+        try {
+          return await runTransaction(await translated(path, () => writer.get()), work);
+        } catch (error) {
+          writer.failed(error);
+          throw error;
+        }
+      });
+    },
+    async *scan(table, pageSize = 10_000) {
+      const { from, key } = parts(table);
+      let after: string | undefined;
+      while (true) {
+        const where = after === undefined ? "" : `where ${key} > ?`;
+        const sql = `select * from ${from} ${where} order by ${key} limit ?`;
+        const parameters = after === undefined ? [pageSize] : [after, pageSize];
+        const rows = await read(sql, ...parameters) as Row<typeof table>[];
+        if (rows.length > 0) yield rows;
+        if (rows.length < pageSize) return;
+        after = keyOf(table, rows.at(-1)!);
+      }
+    },
+    async count(table) {
+      const [row] = await read(`select count(*) as n from ${parts(table).from}`);
+      return Number(row!.n);
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await last;
+      reader.close();
+      writer.close();
+    },
+  };
+}
+
+async function create(path: string, tables: readonly Table[]): Promise<void> {
+  const connection = await Deno.mkdir(dirname(path), { recursive: true })
+    .then(() => connect(path))
+    .catch((error) => {
+      const message = `SQLite can't open ${path}: ${error.message}; see DATA_DIR`;
+      throw new Failure(message, { cause: error });
+    });
+  try {
+    const run = (sql: string) => connection.prepare(sql).run();
+    await whenFree(path, () => run("pragma journal_mode = wal"));
+    await runTransaction(openSession(path, connection), () =>
+      translated(path, () => {
+        for (const table of tables) run(createTable(table));
+      }));
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw causeOf(cause)?.lasting ? new Failure(message, { cause: error }) : error;
+  } finally {
+    connection.close();
+  }
+}
+
+/** The identifiers of a table, quoted. */
+function parts({ name, key, columns }: Table) {
+  return { from: `"${name}"`, key: `"${key}"`, columns: Object.keys(columns).map((c) => `"${c}"`) };
+}
+
+function createTable(table: Table): string {
+  const columns = Object.entries(table.columns).map(([name, type]) =>
+    `"${name}" ${type === "integer" ? "integer" : "text"}` +
+    (name === table.key ? " not null primary key" : "")
+  );
+  return `create table if not exists ${parts(table).from} (${columns.join(", ")})` +
+    " strict, without rowid";
+}
+
+function openSession(path: string, connection: DatabaseSync): Session {
+  const begin = connection.prepare("begin immediate");
+  const commit = connection.prepare("commit");
+  const rollback = connection.prepare("rollback");
+  const statements = new Map<string, StatementSync>();
+
+  function prepared(sql: string): StatementSync {
+    let statement = statements.get(sql);
+    if (!statement) statements.set(sql, statement = connection.prepare(sql));
+    return statement;
+  }
+
+  /** @param onKey gets the key of each row that was written */
+  function write<T extends Table>(
+    table: T,
+    rows: readonly Row<T>[],
+    onConflict: string,
+    onKey?: (key: string) => void,
+  ): void {
+    const { from, key, columns } = parts(table);
+    const returning = onKey ? `returning ${key} as key` : "";
+    const names = Object.keys(table.columns);
+    const marks = `(${columns.map(() => "?")})`;
+    for (let i = 0; i < rows.length; i += INSERT_ROWS) {
+      const chunk = rows.slice(i, i + INSERT_ROWS);
+      const values: (string | number | null)[] = [];
+      for (const row of chunk) pushValues(values, table, names, row);
+      const allMarks = chunk.map(() => marks).join();
+      const insert = `insert into ${from} (${columns}) values ${allMarks} ${onConflict}`;
+      const statement = prepared(`${insert} ${returning}`);
+      if (onKey) { for (const written of statement.all(...values)) onKey(written.key as string); }
+      else statement.run(...values);
+    }
+  }
+
+  return {
+    begin: () => whenFree(path, () => void begin.run()),
+    commit: () => translated(path, () => void commit.run()),
+    rollback: () => {
+      // SQLite has rolled back already after some errors, such as a full disk.
+      if (connection.isTransaction) rollback.run();
+      return Promise.resolve();
+    },
+    select<T extends Table>(table: T, keys: readonly string[]) {
+      const { from, key } = parts(table);
+      const sql = `select * from ${from} where ${key} in (select value from json_each(?))`;
+      return translated(path, () => {
+        const rows = prepared(sql).all(JSON.stringify(keys));
+        return rows.map((row) => ({ ...row })) as Row<T>[];
+      });
+    },
+    insert: (table, rows) =>
+      translated(path, () => {
+        const existing = new Set(rows.map((row) => keyOf(table, row)));
+        const onConflict = `on conflict (${parts(table).key}) do nothing`;
+        write(table, rows, onConflict, (key) => existing.delete(key));
+        return existing;
+      }),
+    upsert(table, rows) {
+      const { key, columns } = parts(table);
+      const set = columns.map((column) => `${column} = excluded.${column}`);
+      const onConflict = `on conflict (${key}) do update set ${set}`;
+      return translated(path, () => write(table, rows, onConflict));
+    },
+  };
+}

@@ -1,0 +1,130 @@
+/** One run of the whole pipeline that is disturbed, and what must hold after it. */
+import { assert, assertEquals } from "@std/assert";
+import { openRun, type Run, type RunOptions } from "../../local/run.ts";
+import { until } from "../../kafka/testing/topics.ts";
+import { PROCESSORS, type Service } from "../../topology.ts";
+import { countEvents } from "./referee.ts";
+
+export interface ScenarioOptions extends Partial<RunOptions> {
+  readonly orders: number;
+  /** Orders a second. */
+  readonly rate: number;
+  readonly seed?: number;
+  /** Members of each service: 1 unless said. */
+  readonly replicas?: Partial<Record<Service, number>>;
+  /** Whether the scenario may break a check of the audit in this way. */
+  readonly mayFail?: (check: FailedCheck) => boolean;
+}
+
+export interface FailedCheck {
+  readonly title: string;
+  /** The first of them. */
+  readonly offenders: readonly { readonly who: string; readonly what: string }[];
+}
+
+/** For what is left when nobody disturbs any more; an order that was lost would be waited for for ever. */
+const SETTLE_LIMIT_MS = 300_000;
+const SHARE_LIMIT_MS = 120_000;
+
+interface Report {
+  readonly events: Record<string, number>;
+  readonly failed: readonly FailedCheck[];
+}
+
+/**
+ * Places orders, runs `disturb` meanwhile, then waits until all is settled: the audit passes, and
+ * Kafka's own consumer counts the same events.
+ *
+ * @param disturb is given the run, and a wait until a share of the orders, from 0 to 1, is settled
+ */
+export async function scenario(
+  disturb: (run: Run, settled: (share: number) => Promise<void>) => Promise<void>,
+  options: ScenarioOptions,
+): Promise<void> {
+  const { orders, rate, seed = 7, replicas = {}, mayFail = () => false, ...runOptions } = options;
+  // Inside the project, where the tasks may write.
+  await Deno.mkdir(".data", { recursive: true });
+  const dataDir = await Deno.makeTempDir({ dir: ".data", prefix: "e2e-" });
+  const notices: string[] = [];
+  const run = await openRun({
+    dataDir,
+    partitions: 12,
+    guarantee: "exactly_once",
+    databaseUrl: "",
+    // Nobody else may take the port while the broker is away.
+    port: 0,
+    onNotice: (line) => notices.push(line),
+    ...runOptions,
+  });
+  try {
+    for (const service of PROCESSORS) await run.pipeline.scale(service, replicas[service] ?? 1);
+    const settled = (share: number) =>
+      until(
+        `${share} of the orders settled`,
+        () => run.tally().settled >= share * orders,
+        SHARE_LIMIT_MS,
+      );
+    const late = await placeAndDisturb(run, { orders, rate, seed }, () => disturb(run, settled));
+    await run.pipeline.stop();
+    const report = await audit(run);
+    const broken = report.failed.filter((check) => !mayFail(check));
+    // What the audit says of it names the orders.
+    assert(
+      !late,
+      `${run.tally().settled} of ${orders} settled, or not all is read, ${SETTLE_LIMIT_MS} ms ` +
+        `after the last disturbance; the audit: ${JSON.stringify(broken, undefined, 2)}`,
+    );
+    assertEquals(broken, []);
+    await agreesWithKafkasConsumer(run, report.events);
+  } catch (error) {
+    console.error(`notices:\n${notices.join("\n")}`);
+    throw error;
+  } finally {
+    await run.close();
+    await Deno.remove(dataDir, { recursive: true });
+  }
+}
+
+/** @returns whether it was given up, because not all was settled in time */
+async function placeAndDisturb(
+  run: Run,
+  orders: { orders: number; rate: number; seed: number },
+  disturb: () => Promise<void>,
+): Promise<boolean> {
+  const stop = new AbortController();
+  const placing = run.place(orders, stop.signal, () => {});
+  placing.catch(() => {});
+  let limit: ReturnType<typeof setTimeout> | undefined;
+  let late = false;
+  try {
+    await disturb();
+    limit = setTimeout(() => {
+      late = true;
+      stop.abort();
+    }, SETTLE_LIMIT_MS);
+    const { acknowledged, longestStallMs } = await placing;
+    if (!late) assertEquals(acknowledged, orders.orders);
+    console.log(`longest stall ${(longestStallMs / 1_000).toFixed(1)} s`);
+  } finally {
+    clearTimeout(limit);
+    stop.abort();
+    await placing.catch(() => {});
+  }
+  return late;
+}
+
+async function audit(run: Run): Promise<Report> {
+  const { events, checks } = await run.auditAsJson();
+  return { events, failed: checks.filter(({ passed }) => !passed) };
+}
+
+async function agreesWithKafkasConsumer(
+  run: Run,
+  { OrderPlaced: _, ...published }: Record<string, number>,
+): Promise<void> {
+  const expected = Object.values(published).reduce((sum, count) => sum + count, 0);
+  assertEquals(
+    Object.entries(await countEvents(run.cluster!, run.names, expected)).toSorted(),
+    Object.entries(published).toSorted(),
+  );
+}

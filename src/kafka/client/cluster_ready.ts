@@ -1,0 +1,66 @@
+/** Waits for the cluster and its topics, and says so in one line for each change of what is missing. */
+import type { Kafka } from "kafkajs";
+import type { KafkaAccess } from "./access.ts";
+import { pause } from "../../runtime/shutdown.ts";
+import { whyUnreachable } from "./why_unreachable.ts";
+
+const RETRY_MS = 1_000;
+
+/**
+ * Resolves when a broker answers and all topics exist, or when `signal` aborts.
+ *
+ * @param options.onWait told what is being waited for, once for each change of it
+ */
+export async function clusterReady(kafka: Kafka, options: {
+  access: KafkaAccess;
+  /** Names on the cluster. */
+  topics: readonly string[];
+  signal: AbortSignal;
+  onWait: (reason: string) => void;
+}): Promise<void> {
+  let told: string | undefined;
+  const tell = (reason: string) => {
+    if (reason !== told) options.onWait(reason);
+    told = reason;
+  };
+  const { signal } = options;
+  while (!signal.aborted) {
+    const admin = kafka.admin({ retry: { retries: 0 } });
+    const existing = (async () => {
+      await admin.connect();
+      return new Set(await admin.listTopics());
+    })();
+    try {
+      // A broker that does not answer is asked for minutes: nobody who stops waits for that.
+      const found = await orStopped(existing, signal);
+      if (found === undefined) return;
+      const missing = options.topics.filter((topic) => !found.has(topic));
+      if (missing.length === 0) return;
+      tell(
+        `waiting for the topic${missing.length > 1 ? "s" : ""} ${missing.join(", ")}: ` +
+          "`deno task topics` creates them" +
+          (options.access.login ? ", or the user has no right to see them" : ""),
+      );
+    } catch (error) {
+      const why = whyUnreachable(error, options.access);
+      tell(`waiting for Kafka at ${options.access.brokers.join(", ")}: ${why}`);
+    } finally {
+      const closed = existing.catch(() => {}).then(() => admin.disconnect()).catch(() => {});
+      if (!signal.aborted) await closed;
+    }
+    await pause(RETRY_MS, signal);
+  }
+}
+
+/** What `work` resolves to, or undefined when `signal` aborts before. */
+async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
+  work.then(resolve, reject);
+  const onAbort = () => resolve(undefined);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

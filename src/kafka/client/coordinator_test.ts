@@ -1,0 +1,164 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { type AskOptions, createCoordinators } from "./coordinator.ts";
+import { ERRORS, ProducerError } from "./error_codes.ts";
+import { endTxnRequest } from "./requests.ts";
+import { closed, codeOf, FakeCluster, type Script } from "../producer/testing/fake_cluster.ts";
+
+const request = endTxnRequest("an-id", { producerId: 1n, producerEpoch: 0 }, true);
+const LONG: AskOptions = { limitMs: 60_000, repeatable: false };
+
+function ask(cluster: FakeCluster, options: Partial<AskOptions> = {}) {
+  const coordinators = createCoordinators(cluster);
+  return coordinators.ask("transaction", "an-id", request, { ...LONG, ...options });
+}
+
+/** The codes of the first answer; then all is well. */
+const first = (...codes: number[]): Script => (_, count) => ({ codes: count === 1 ? codes : [0] });
+const never: Script = () => new Promise(() => {});
+
+for (const [type, { code, remedy }] of Object.entries(ERRORS)) {
+  Deno.test(`ask: ${type}: ${remedy}`, async () => {
+    const cluster = new FakeCluster(first(code));
+    if (remedy === "success" || remedy === "repeat") await ask(cluster);
+    else {
+      const error = await assertRejects(() => ask(cluster), ProducerError, "EndTxn of an-id");
+      assertEquals([error.type, error.remedy], [type, remedy] as unknown);
+    }
+    assertEquals(cluster.sent.length, remedy === "repeat" ? 2 : 1);
+    const moved = ["NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE"].includes(type);
+    assertEquals(cluster.lookups, moved ? 2 : 1);
+  });
+}
+
+const codes: { what: string; codes: number[]; expected: string }[] = [
+  { what: "none", codes: [], expected: "done" },
+  {
+    what: "what ends it before what may be repeated",
+    codes: [codeOf("CONCURRENT_TRANSACTIONS"), codeOf("INVALID_PRODUCER_EPOCH")],
+    expected: "INVALID_PRODUCER_EPOCH",
+  },
+  {
+    what: "the reason before `not attempted`",
+    codes: [codeOf("OPERATION_NOT_ATTEMPTED"), codeOf("TOPIC_AUTHORIZATION_FAILED")],
+    expected: "TOPIC_AUTHORIZATION_FAILED",
+  },
+  {
+    what: "a reason that passes, beside `not attempted`",
+    codes: [codeOf("OPERATION_NOT_ATTEMPTED"), codeOf("UNKNOWN_TOPIC_OR_PARTITION")],
+    expected: "done at the second attempt",
+  },
+  {
+    what: "`not attempted` alone",
+    codes: [0, codeOf("OPERATION_NOT_ATTEMPTED")],
+    expected: "OPERATION_NOT_ATTEMPTED",
+  },
+];
+for (const { what, codes: answered, expected } of codes) {
+  Deno.test(`ask: of several codes: ${what}`, async () => {
+    const cluster = new FakeCluster(first(...answered));
+    const outcome = await ask(cluster).then(
+      () => cluster.sent.length === 1 ? "done" : "done at the second attempt",
+      ({ type }) => type,
+    );
+    assertEquals(outcome, expected);
+  });
+}
+
+Deno.test("ask: of several partitions the one that was refused is named", async () => {
+  const partitions = [
+    { topic: "orders.validated", partition: 3, code: codeOf("OPERATION_NOT_ATTEMPTED") },
+    { topic: "orders.outcomes", partition: 3, code: codeOf("TOPIC_AUTHORIZATION_FAILED") },
+  ];
+  const cluster = new FakeCluster(() => ({
+    codes: partitions.map(({ code }) => code),
+    partitions,
+  }));
+  await assertRejects(() => ask(cluster), ProducerError, "for orders.outcomes/3: TOPIC_AUTH");
+});
+
+Deno.test("ask: no answer: the request is not repeated", async () => {
+  const cluster = new FakeCluster(closed);
+  const error = await assertRejects(() => ask(cluster), ProducerError, "Closed connection");
+  assertEquals([error.type, error.remedy], ["NO_ANSWER", "take over again"]);
+  assertEquals(cluster.sent.length, 1);
+});
+
+Deno.test("ask: no answer to what may be repeated: the coordinator is looked up, and asked again", async () => {
+  const cluster = new FakeCluster((_, count) => count === 1 ? closed() : { codes: [0] });
+  await ask(cluster, { repeatable: true });
+  assertEquals([cluster.sent.length, cluster.lookups], [2, 2]);
+});
+
+Deno.test("ask: no answer in time: the connection is closed, so that none comes later", async () => {
+  const cluster = new FakeCluster(never);
+  const error = await assertRejects(() => ask(cluster, { limitMs: 50 }), ProducerError);
+  assertEquals(error.type, "NO_ANSWER");
+  assertEquals(cluster.connection.connectionStatus, "disconnected");
+});
+
+Deno.test("ask: one attempt of several does not take all the time", async () => {
+  const cluster = new FakeCluster((_, count) => count === 1 ? never("", 1) : { codes: [0] });
+  await ask(cluster, { repeatable: true, limitMs: 1_000 });
+  assertEquals(cluster.sent.length, 2);
+});
+
+Deno.test("ask: what is not done in time says what was last", async () => {
+  const cluster = new FakeCluster(() => ({ codes: [codeOf("CONCURRENT_TRANSACTIONS")] }));
+  const error = await assertRejects(
+    () => ask(cluster, { limitMs: 100 }),
+    ProducerError,
+    "CONCURRENT_TRANSACTIONS",
+  );
+  assertEquals([error.type, error.remedy], ["DELIVERY_TIMEOUT", "take over again"]);
+  assertEquals((error.cause as ProducerError).type, "CONCURRENT_TRANSACTIONS");
+});
+
+Deno.test("ask: no coordinator at first: looked up again", async () => {
+  const cluster = new FakeCluster(undefined, (count) => count < 3 && closed());
+  await ask(cluster);
+  assertEquals([cluster.sent.length, cluster.lookups], [1, 3]);
+});
+
+Deno.test("ask: a missing right at the look-up is told as such", async () => {
+  for (
+    const type of ["GROUP_AUTHORIZATION_FAILED", "TRANSACTIONAL_ID_AUTHORIZATION_FAILED"] as const
+  ) {
+    const cluster = new FakeCluster(undefined, () => {
+      throw new Error("given up", { cause: Object.assign(new Error("no"), { type }) });
+    });
+    const error = await assertRejects(() => ask(cluster), ProducerError, type);
+    assertEquals([error.type, error.remedy], [type, "end"] as unknown);
+    assertEquals(cluster.sent, []);
+  }
+});
+
+Deno.test("ask: a coordinator that is known is not looked up, unless it has to be fresh", async () => {
+  for (const [fresh, lookups] of [[false, 1], [true, 3]] as const) {
+    const cluster = new FakeCluster();
+    const coordinators = createCoordinators(cluster);
+    for (let times = 0; times < 3; times++) {
+      await coordinators.ask("group", "a-group", request, { ...LONG, fresh });
+    }
+    assertEquals(cluster.lookups, lookups);
+  }
+});
+
+for (const when of ["during an attempt", "during the pause after it"]) {
+  Deno.test(`ask: gives up before the next attempt when its signal aborts ${when}`, async () => {
+    const controller = new AbortController();
+    const cluster = new FakeCluster(() => {
+      if (when === "during an attempt") controller.abort();
+      else setTimeout(() => controller.abort());
+      return { codes: [codeOf("CONCURRENT_TRANSACTIONS")] };
+    });
+    await assertRejects(() => ask(cluster, { signal: controller.signal }), ProducerError);
+    assertEquals(cluster.sent.length, 1);
+  });
+}
+
+Deno.test("ask: connects first, where no broker is connected", async () => {
+  const cluster = new FakeCluster();
+  cluster.connected = false;
+  await ask(cluster);
+  assertEquals([cluster.connected, cluster.refreshes], [true, 1]);
+});

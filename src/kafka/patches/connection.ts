@@ -1,0 +1,152 @@
+/** Connections and their queues of requests. */
+import { require } from "./replace_module.ts";
+
+interface RequestQueuePrototype {
+  pending: unknown[];
+  throttledUntil: number;
+  scheduleCheckPendingRequests(): void;
+}
+
+/**
+ * kafkajs#1704: an idle request queue re-arms its timer for ever, once a millisecond, which costs 5 %
+ * of a core a connection and prints TimeoutNegativeWarning. With nothing pending there is nothing to
+ * check.
+ */
+export function patchIdleRequestQueue(): void {
+  const queue = require("kafkajs/src/network/requestQueue/index.js")
+    .prototype as RequestQueuePrototype;
+  const original = queue.scheduleCheckPendingRequests;
+  queue.scheduleCheckPendingRequests = function () {
+    if (this.pending.length === 0) return;
+    if (this.throttledUntil < Date.now()) this.throttledUntil = Date.now();
+    original.call(this);
+  };
+}
+
+interface Socket {
+  readonly destroyed: boolean;
+  removeAllListeners(): void;
+  on(event: "error", listener: () => void): void;
+  destroy(): void;
+}
+
+interface Connection {
+  host: string;
+  port: number;
+  socket: Socket | undefined;
+  chunks: Uint8Array[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  connectionStatus: "connected" | "disconnecting" | "disconnected";
+  authenticatedAt: unknown;
+  requestQueue: { destroy(): void };
+  isConnected(): boolean;
+  connect(): Promise<unknown>;
+  disconnect(): Promise<unknown>;
+  send(request: unknown): Promise<unknown>;
+  rejectRequests(error: Error): void;
+  processData(data: Uint8Array): void;
+}
+
+/** The bytes of an answer's length. */
+const LENGTH_BYTES = 4;
+const DISCONNECT_LIMIT_MS = 2_000;
+
+/**
+ * - A connection that breaks in the middle of an answer keeps that half, and takes what comes from the
+ *   next connection for the rest of it.
+ * - A socket that was given up still tells its connection of its end, which by then has another.
+ * - Two requests at once on a connection that is not there make a socket each; one is forgotten.
+ * - After a request that timed out the connection stays. Where the network swallows packets, every
+ *   request after it times out, too, until the system gives the socket up: 15 minutes. Kafka's own
+ *   client closes it at once (NetworkClient.handleTimedOutRequests).
+ * - A connection that is to be closed waits for its answers, however long they take, and takes further
+ *   requests meanwhile; who refreshes the metadata waits with it. What it takes in the moment in which
+ *   it closes is never answered, nor timed out.
+ * - Bytes that are no answer make it throw in the socket's listener, which ends the process. The
+ *   connection is closed: nobody knows where the next answer begins.
+ */
+export function patchConnections(): void {
+  const { prototype } = require("kafkajs/src/network/connection.js") as { prototype: Connection };
+  const { connect, disconnect, processData, send } = prototype;
+  const connecting = new WeakMap<Connection, Promise<unknown>>();
+  prototype.connect = function () {
+    if (this.isConnected()) return Promise.resolve(true);
+    let attempt = connecting.get(this);
+    if (attempt === undefined) {
+      abandonSocket(this);
+      this.chunks = [];
+      this.bytesBuffered = 0;
+      this.bytesNeeded = LENGTH_BYTES;
+      attempt = connect.call(this).finally(() => connecting.delete(this));
+      connecting.set(this, attempt);
+    }
+    return attempt;
+  };
+  prototype.send = async function (request) {
+    try {
+      return await send.call(this, request);
+    } catch (error) {
+      if (error instanceof Error && error.name === "KafkaJSRequestTimeoutError") {
+        dropConnection(this, error);
+      }
+      throw error;
+    }
+  };
+  prototype.processData = function (data) {
+    try {
+      processData.call(this, data);
+    } catch (error) {
+      dropConnection(this, new Error(`no answer of Kafka's (${(error as Error).message})`));
+    }
+  };
+  prototype.disconnect = async function () {
+    if (this.socket?.destroyed) return closeNow(this);
+    const close = () => this.rejectRequests(closedConnection(this, "it is closed by us"));
+    const timer = setTimeout(close, DISCONNECT_LIMIT_MS);
+    try {
+      return await disconnect.call(this);
+    } finally {
+      clearTimeout(timer);
+      close();
+    }
+  };
+}
+
+/** Without a moment in which a request could still be sent: there is nothing to send it on. */
+function closeNow(connection: Connection): true {
+  connection.socket = undefined;
+  connection.connectionStatus = "disconnected";
+  connection.authenticatedAt = null;
+  connection.requestQueue.destroy();
+  connection.rejectRequests(closedConnection(connection, "its socket is gone"));
+  return true;
+}
+
+function closedConnection({ host, port }: Connection, why: string): Error {
+  const { KafkaJSConnectionClosedError } = require("kafkajs/src/errors.js");
+  return new KafkaJSConnectionClosedError(`Closed connection: ${why}`, { host, port });
+}
+
+function abandonSocket({ socket }: Connection): void {
+  socket?.removeAllListeners();
+  socket?.on("error", () => {});
+  socket?.destroy();
+}
+
+function dropConnection(connection: Connection, reason: Error): void {
+  if (!connection.isConnected()) return;
+  connection.rejectRequests(closedConnection(connection, reason.message));
+  abandonSocket(connection);
+  closeNow(connection);
+}
+
+/** Closes the connections to a broker; the next request makes new ones. */
+export function dropConnections(
+  broker: { readonly connectionPool: { readonly pool: readonly unknown[] } },
+  reason: Error,
+): void {
+  for (const connection of broker.connectionPool.pool) {
+    dropConnection(connection as Connection, reason);
+  }
+}

@@ -1,0 +1,150 @@
+/** What is known of a cluster: its brokers, and who leads what. */
+import { parseAddress } from "../../runtime/address.ts";
+import { replaceModule, require } from "./replace_module.ts";
+
+interface Metadata {
+  topicMetadata: {
+    topicErrorCode: number;
+    partitionMetadata: { partitionErrorCode: number; leader: number }[];
+  }[];
+}
+
+interface BrokerPool {
+  metadata: Metadata;
+  metadataExpireAt: number;
+  refreshMetadata(topics: string[]): Promise<unknown>;
+}
+
+/** How soon to ask again who leads a partition that nobody leads. */
+const LEADERLESS_METADATA_AGE_MS = 250;
+
+/**
+ * kafkajs takes an answer in which one partition has no leader for a failure, so that nothing is known
+ * of all the others either, however long that one is away. Such a partition has the leader -1: nobody
+ * asks for it, and the metadata is asked for again soon.
+ */
+export function patchLeaderlessPartitions(): void {
+  const { createErrorFromCode } = require("kafkajs/src/protocol/error.js");
+  const name = "kafkajs/src/protocol/requests/metadata/v0/response.js";
+  const { decode } = require(name);
+  const parse = (metadata: Metadata) => {
+    const failed = metadata.topicMetadata.find(({ topicErrorCode }) => topicErrorCode !== 0);
+    if (failed) return Promise.reject(createErrorFromCode(failed.topicErrorCode));
+    return Promise.resolve(metadata);
+  };
+  replaceModule(name, { decode, parse });
+
+  const { prototype } = require("kafkajs/src/cluster/brokerPool.js") as { prototype: BrokerPool };
+  const { refreshMetadata } = prototype;
+  prototype.refreshMetadata = async function (topics) {
+    await refreshMetadata.call(this, topics);
+    const leaderless = this.metadata?.topicMetadata.some(({ partitionMetadata }) =>
+      partitionMetadata.some(({ leader }) => leader < 0)
+    );
+    if (leaderless) this.metadataExpireAt = Date.now() + LEADERLESS_METADATA_AGE_MS;
+  };
+}
+
+interface ClusterPrototype {
+  brokerPool: { metadata: { topicMetadata: { topic: string }[] } | null };
+  addMultipleTargetTopics(topics: string[]): Promise<void>;
+  refreshMetadata(): Promise<void>;
+}
+
+/**
+ * Who asks for metadata while somebody else's answer is awaited gets that one, which may lack the topic
+ * that was just added. So a topic had no partitions, and no end: `fetchTopicOffsets` failed with a
+ * TypeError, and whoever counted messages found none.
+ */
+export function patchSharedMetadata(): void {
+  const { prototype } = require("kafkajs/src/cluster/index.js") as { prototype: ClusterPrototype };
+  const { addMultipleTargetTopics } = prototype;
+  prototype.addMultipleTargetTopics = async function (topics) {
+    await addMultipleTargetTopics.call(this, topics);
+    const lacksOne = () =>
+      topics.some((name) =>
+        !this.brokerPool.metadata?.topicMetadata.some(({ topic }) => topic === name)
+      );
+    // The second answer may be one that somebody else had asked for before; the third is not.
+    for (let attempt = 1; attempt <= 2 && lacksOne(); attempt++) await this.refreshMetadata();
+  };
+}
+
+interface SeedPool {
+  seedBroker: { versions: unknown; connect(): Promise<void> } | undefined;
+  versions: unknown;
+  hasConnectedBrokers(): boolean;
+  createSeedBroker(): Promise<void>;
+  retrier(work: (bail: (error: unknown) => void) => Promise<void>): Promise<void>;
+  connect(): Promise<void>;
+}
+
+/**
+ * kafkajs tries another seed broker when one refuses the connection, but one that takes it and never
+ * answers (frozen, cut off) it asks again and again, and no other.
+ */
+export function patchSeedBroker(): void {
+  const { prototype } = require("kafkajs/src/cluster/brokerPool.js") as { prototype: SeedPool };
+  prototype.connect = async function () {
+    if (this.hasConnectedBrokers()) return;
+    if (!this.seedBroker) await this.createSeedBroker();
+    await this.retrier(async (bail) => {
+      try {
+        await this.seedBroker!.connect();
+        this.versions = this.seedBroker!.versions;
+      } catch (error) {
+        // It takes the addresses in turn.
+        await this.createSeedBroker();
+        if ((error as { retriable?: boolean }).retriable) throw error;
+        bail(error);
+      }
+    });
+  };
+}
+
+interface LookupPool {
+  brokers: Record<string, unknown>;
+  findBroker(node: { nodeId: string }): Promise<unknown>;
+  withBroker<T>(ask: (on: { nodeId: string; broker: unknown }) => Promise<T>): Promise<T | null>;
+}
+
+/**
+ * kafkajs gives a look-up up at the first broker that cannot be reached, and says "no coordinator" of
+ * whatever the others answer, a missing right included.
+ */
+export function patchLookups(): void {
+  const { prototype } = require("kafkajs/src/cluster/brokerPool.js") as { prototype: LookupPool };
+  const { KafkaJSBrokerNotFound } = require("kafkajs/src/errors.js");
+  const shuffle: (ids: string[]) => string[] = require("kafkajs/src/utils/shuffle.js");
+  prototype.withBroker = async function (ask) {
+    let last: unknown = new KafkaJSBrokerNotFound("No brokers in the broker pool");
+    for (const nodeId of shuffle(Object.keys(this.brokers))) {
+      try {
+        return await ask({ nodeId, broker: await this.findBroker({ nodeId }) });
+      } catch (error) {
+        last = error;
+      }
+    }
+    throw last;
+  };
+}
+
+interface PoolBuilder {
+  build(broker?: { host?: string; port?: number; rack?: string | null }): Promise<unknown>;
+}
+
+/** kafkajs cuts `[::1]:9092` at its first colon. */
+export function patchAddresses(): void {
+  const name = "kafkajs/src/cluster/connectionPoolBuilder.js";
+  const createBuilder = require(name) as (options: { brokers: string[] }) => PoolBuilder;
+  replaceModule(name, (options: { brokers: string[] }): PoolBuilder => {
+    const { build } = createBuilder(options);
+    let next = 0;
+    return {
+      build: (broker) =>
+        build(
+          broker?.host ? broker : parseAddress(options.brokers[next++ % options.brokers.length]!),
+        ),
+    };
+  });
+}

@@ -1,0 +1,151 @@
+/** What kafkajs, as mended, makes of what brokers say of their cluster, and of those that say nothing. */
+import "./patches.ts";
+import { assertEquals, assertRejects } from "@std/assert";
+import { Kafka, logLevel } from "kafkajs";
+import { freePort } from "../../local/kafka/ports.ts";
+import { createCluster } from "../client/cluster.ts";
+import { ERRORS } from "../client/error_codes.ts";
+import { until } from "../testing/topics.ts";
+import {
+  apiVersionsAnswer,
+  coordinatorAnswer,
+  metadataAnswer,
+  type ScriptedTopic,
+  topicsAskedFor,
+} from "../testing/answers.ts";
+import type { ApiName } from "../testing/kafka_frames.ts";
+import { ScriptedBroker, type ScriptedRequest } from "../testing/scripted_broker.ts";
+
+/** A broker with the id 1, whose topics and coordinators are what a test says. */
+class MetadataBroker extends ScriptedBroker {
+  topics: ScriptedTopic[] = [];
+  /** Other brokers that it tells of. */
+  others: Record<number, { port: number }> = {};
+  /** What FindCoordinator is answered with: 0 is itself. */
+  coordinatorCode = 0;
+  /** Awaited before Metadata is answered. */
+  gate: Promise<void> = Promise.resolve();
+
+  constructor() {
+    super((request) => this.#answer(request));
+  }
+
+  count(api: ApiName): number {
+    return this.requests.filter(({ apiName }) => apiName === api).length;
+  }
+
+  async #answer(request: ScriptedRequest): Promise<void> {
+    if (request.apiName === "ApiVersions") await request.answer(apiVersionsAnswer());
+    if (request.apiName === "FindCoordinator") {
+      const coordinator = { code: this.coordinatorCode, nodeId: 1, port: this.port };
+      await request.answer(coordinatorAnswer(coordinator));
+    }
+    if (request.apiName === "Metadata") {
+      await this.gate;
+      const asked = topicsAskedFor(request.body);
+      const topics = this.topics.filter(({ topic }) => asked.includes(topic));
+      await request.answer(metadataAnswer({ ...this.others, 1: { port: this.port } }, topics));
+    }
+  }
+}
+
+function clusterAt(brokers: string[], { retries = 3, requestTimeout = 20_000 } = {}) {
+  const cluster = createCluster(
+    new Kafka({
+      brokers,
+      requestTimeout,
+      connectionTimeout: 20_000,
+      retry: { initialRetryTime: 5, maxRetryTime: 50, retries },
+      logLevel: logLevel.NOTHING,
+      logCreator: () => () => {},
+    }),
+  );
+  return Object.assign(cluster, { [Symbol.asyncDispose]: () => cluster.disconnect() });
+}
+
+Deno.test("mendLeaderlessPartitions: the others' leaders are known, and the metadata is asked for again soon", async () => {
+  await using broker = new MetadataBroker();
+  broker.topics = [{ topic: "a", leaders: [1, -1, 1] }];
+  await using cluster = clusterAt([broker.bootstrap]);
+  await cluster.connect();
+  await cluster.addMultipleTargetTopics(["a"]);
+  const leaders = () => cluster.findTopicPartitionMetadata("a").map(({ leader }) => leader);
+  assertEquals(leaders(), [1, -1, 1]);
+
+  broker.topics = [{ topic: "a", leaders: [1, 1, 1] }];
+  await until("it has a leader", async () => {
+    await cluster.refreshMetadataIfNecessary();
+    return leaders().every((leader) => leader === 1);
+  });
+  const asked = broker.count("Metadata");
+  await cluster.refreshMetadataIfNecessary();
+  assertEquals(broker.count("Metadata"), asked, "with leaders it is not");
+});
+
+for (const type of ["UNKNOWN_TOPIC_OR_PARTITION", "TOPIC_AUTHORIZATION_FAILED"] as const) {
+  Deno.test(`mendLeaderlessPartitions: the error of a topic is one as before: ${type}`, async () => {
+    await using broker = new MetadataBroker();
+    broker.topics = [{ topic: "a", code: ERRORS[type].code, leaders: [] }];
+    await using cluster = clusterAt([broker.bootstrap]);
+    await cluster.connect();
+    const error = await assertRejects(() => cluster.addMultipleTargetTopics(["a"]));
+    assertEquals((error as { type?: string }).type, type);
+  });
+}
+
+Deno.test("mendSharedMetadata: each of two who ask at once sees the topic that it added", async () => {
+  await using broker = new MetadataBroker();
+  broker.topics = ["a", "b"].map((topic) => ({ topic, leaders: [1] }));
+  await using cluster = clusterAt([broker.bootstrap]);
+  await cluster.connect();
+  const gate = Promise.withResolvers<void>();
+  broker.gate = gate.promise;
+  const earlier = cluster.refreshMetadata();
+  await until("it is asked", () => broker.count("Metadata") === 1);
+  const both = Promise.all(["a", "b"].map(async (topic) => {
+    await cluster.addMultipleTargetTopics([topic]);
+    return cluster.findTopicPartitionMetadata(topic).length;
+  }));
+  gate.resolve();
+  await earlier;
+  assertEquals(await both, [1, 1]);
+});
+
+Deno.test("mendSeedBroker: one that takes the connection and never answers is not asked again before the others", async () => {
+  await using silent = new ScriptedBroker();
+  await using broker = new MetadataBroker();
+  await using cluster = clusterAt([silent.bootstrap, broker.bootstrap], { requestTimeout: 200 });
+  // A request may take as long as the longer of the two; this one is to time out.
+  await cluster.connect();
+  assertEquals([silent.requests.length, broker.count("ApiVersions")], [1, 1]);
+});
+
+Deno.test("mendLookups: goes on past brokers that cannot be reached", async () => {
+  await using broker = new MetadataBroker();
+  const [second, third] = [await freePort(), await freePort()];
+  broker.others = { 2: { port: second }, 3: { port: third } };
+  await using cluster = clusterAt([broker.bootstrap], { retries: 0 });
+  await cluster.connect();
+  await cluster.refreshMetadata();
+  // They are asked in any order.
+  for (let times = 1; times <= 10; times++) {
+    await cluster.findGroupCoordinator({ groupId: "a-group", coordinatorType: 0 });
+  }
+  assertEquals(broker.count("FindCoordinator"), 10);
+});
+
+Deno.test("mendLookups: a missing right is told as such", async () => {
+  await using broker = new MetadataBroker();
+  broker.coordinatorCode = ERRORS.GROUP_AUTHORIZATION_FAILED.code;
+  await using cluster = clusterAt([broker.bootstrap]);
+  await cluster.connect();
+  await cluster.refreshMetadata();
+  const error = await assertRejects(() =>
+    cluster.findGroupCoordinator({ groupId: "a-group", coordinatorType: 0 })
+  );
+  const types: unknown[] = [];
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    types.push((cause as { type?: string }).type);
+  }
+  assertEquals(types.includes("GROUP_AUTHORIZATION_FAILED"), true, String(types));
+});

@@ -1,0 +1,99 @@
+/** Every request of kafkajs, and every connection that it makes, as a question to a broker. */
+import { type Peer, waits } from "../../runtime/waits.ts";
+import { require } from "./replace_module.ts";
+
+interface Connection {
+  readonly host: string;
+  readonly port: number;
+  isConnected(): boolean;
+  connect(): Promise<unknown>;
+  send(protocol: Protocol): Promise<unknown>;
+}
+
+interface Protocol {
+  readonly request: { readonly apiName: string };
+  /** Milliseconds; where a request may wait at the broker, so long and some more. */
+  readonly requestTimeout?: number | null;
+}
+
+/** What kafkajs adds to the time that a request may wait at the broker (a fetch, a join). */
+const NETWORK_DELAY_MS = 5_000;
+
+/** What is known of brokers by their addresses: who is called by it. */
+const nodeIds = new Map<string, number>();
+
+/** Notes who waits for which broker, and for how long: see waits.ts. */
+export function watchSilence(): void {
+  const { prototype } = require("kafkajs/src/network/connection.js") as { prototype: Connection };
+  const { connect, send } = prototype;
+  prototype.connect = async function () {
+    if (this.isConnected()) return true;
+    const question = waits.ask(brokerAt(this), "connection");
+    try {
+      const connected = await connect.call(this);
+      question.answered();
+      return connected;
+    } catch (error) {
+      // Who refuses is not there, and nobody waits for it: the cluster names another.
+      if (isRefusal(error)) question.answered();
+      else question.givenUp();
+      throw error;
+    }
+  };
+  prototype.send = async function (protocol) {
+    const { request, requestTimeout } = protocol;
+    const mayTakeMs = Math.max(0, (requestTimeout ?? 0) - NETWORK_DELAY_MS);
+    const question = waits.ask(brokerAt(this), request.apiName, mayTakeMs);
+    try {
+      const answer = await send.call(this, protocol);
+      question.answered();
+      return answer;
+    } catch (error) {
+      if (NO_ANSWER.has((error as Error).name)) question.givenUp();
+      else question.answered();
+      throw error;
+    }
+  };
+  learnNodeIds();
+}
+
+const NO_ANSWER = new Set([
+  "KafkaJSConnectionError",
+  "KafkaJSConnectionClosedError",
+  "KafkaJSRequestTimeoutError",
+]);
+
+function isRefusal(error: unknown): boolean {
+  return (error as { code?: string }).code === "ECONNREFUSED";
+}
+
+function brokerAt({ host, port }: Connection): Peer {
+  const address = addressOf(host, port);
+  const id = nodeIds.get(address);
+  return {
+    id: address,
+    name: id === undefined ? `Kafka at ${address}` : `broker ${id} at ${address}`,
+    until: "until it answers or another broker takes over from it",
+  };
+}
+
+interface BrokerPool {
+  readonly metadata: { brokers: { nodeId: number; host: string; port: number }[] } | null;
+  refreshMetadata(topics: string[]): Promise<unknown>;
+}
+
+function learnNodeIds(): void {
+  const { prototype } = require("kafkajs/src/cluster/brokerPool.js") as { prototype: BrokerPool };
+  const { refreshMetadata } = prototype;
+  prototype.refreshMetadata = async function (topics) {
+    const result = await refreshMetadata.call(this, topics);
+    for (const { nodeId, host, port } of this.metadata?.brokers ?? []) {
+      nodeIds.set(addressOf(host, port), nodeId);
+    }
+    return result;
+  };
+}
+
+function addressOf(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

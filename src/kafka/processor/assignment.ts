@@ -1,0 +1,249 @@
+/**
+ * Takes an input partition over: fences whoever had it, compares where the tables, the group and the
+ * log are, and from then on keeps the tables' position ahead of the group's offset. See start_position.ts.
+ */
+import type { Logger } from "../../runtime/log.ts";
+import { pause } from "../../runtime/shutdown.ts";
+import type { Database, Table } from "../../database/database.ts";
+import {
+  adoptInputs,
+  adoptsInputs,
+  allPositions,
+  findPosition,
+  holdsRows,
+  inputOf,
+  newOwner,
+  NOTHING_COMMITTED,
+  savePosition,
+  type TablePosition,
+  takePosition,
+} from "../../database/positions.ts";
+import type { Topic } from "../../topology.ts";
+import type { ProcessorMetrics } from "../metrics.ts";
+import type { PartitionWriter } from "./partition_writer.ts";
+import { decideStart, type GoOn, type Rest } from "./start_position.ts";
+import type { LogState, LogStates } from "../log_watch/log_states.ts";
+import { CONFIRM_MS } from "../log_watch/topic_watch.ts";
+
+/** What a service keeps of its own, and how far it is. */
+export interface ServiceTables {
+  /** Has the table `positions`. */
+  readonly database: Database;
+  /** Those with a row for what was worked out: not a stock, or a catalog. */
+  readonly work: readonly Table[];
+}
+
+export interface Input {
+  readonly topic: Topic;
+  /** Its name on the cluster. */
+  readonly topicName: string;
+  readonly partition: number;
+}
+
+export interface AssignOptions {
+  readonly service: string;
+  readonly group: string;
+  readonly tables?: ServiceTables | undefined;
+  readonly logs: LogStates;
+  readonly log: Logger;
+  readonly metrics: ProcessorMetrics;
+  /** How long before a surprise is looked at again: 1,000 unless said. */
+  readonly confirmMs?: number;
+}
+
+/** A partition that was taken over. */
+export interface AssignedPartition {
+  /** The next offset to process. */
+  readonly start: number;
+  /** The leader's epoch of the last record that was worked on; null where it is not known. */
+  readonly leaderEpoch: number | null;
+  /** The id of its topic; null where the brokers do not tell it. */
+  readonly topicId: string | null;
+  /**
+   * Publishes `outputs` and that everything below `nextOffset` is done.
+   *
+   * @param leaderEpoch of the last record below `nextOffset`; null where it is not known
+   */
+  commit(
+    outputs: Parameters<PartitionWriter["commit"]>[0],
+    nextOffset: number,
+    leaderEpoch: number | null,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A partition could not be taken over, or is somebody else's by now: it is tried again. */
+export class NotAssigned extends Error {
+  override readonly name: string = "NotTaken";
+}
+
+/** It rests until a person has decided: the message says what happened, and the ways on. */
+export class PausedPartition extends NotAssigned {
+  override readonly name = "Resting";
+}
+
+/**
+ * @param open fences, and then reads the committed offset
+ * @throws {PausedPartition} the tables, the group and the log contradict each other
+ * @throws {RetryableError} the database does not answer
+ */
+export async function assignPartition(
+  input: Input,
+  open: () => Promise<PartitionWriter>,
+  options: AssignOptions,
+): Promise<AssignedPartition> {
+  const writer = await open();
+  try {
+    const committed = writer.start ?? NOTHING_COMMITTED;
+    let seen = await look(input, committed, options);
+    if (seen.start.kind === "rest" || seen.start.recreated) {
+      // Another partition may be taken over meanwhile, too.
+      await pause(options.confirmMs ?? CONFIRM_MS);
+      seen = await look(input, committed, options);
+    }
+    const { start } = seen;
+    if (start.kind === "rest") throw new PausedPartition(start.why);
+    const onTaken = () => tell(input, start, options);
+    return options.tables
+      ? await withTables(writer, { ...seen, input, start, committed, onTaken }, options.tables)
+      : await withoutTables(writer, { ...seen, start, committed, onTaken });
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+}
+
+interface Seen {
+  readonly start: GoOn | Rest;
+  readonly state: LogState;
+  readonly position: TablePosition | undefined;
+}
+
+async function look(
+  { topicName: topic, partition }: Input,
+  committed: number,
+  { service, group, tables, logs }: AssignOptions,
+): Promise<Seen> {
+  const position = tables && await findPosition(tables.database, inputOf(topic, partition));
+  const state = await logs.of({ topic, partition }, position);
+  const facts = { service, group, topic, partition, committed, ...state };
+  if (!tables) return { start: decideStart(facts), state, position };
+  const { database, work } = tables;
+  const isNew = position === undefined;
+  const start = decideStart({
+    ...facts,
+    tables: {
+      position,
+      others: !isNew || (await allPositions(database)).length > 0,
+      adopts: isNew && await adoptsInputs(database),
+      work: !isNew || await holdsRows(database, work),
+    },
+  });
+  return { start, state, position };
+}
+
+/** Whether the group has to be told where it is now. */
+function isJump({ offset }: GoOn, committed: number): boolean {
+  return offset !== Math.max(0, committed);
+}
+
+interface Begun extends Seen {
+  readonly start: GoOn;
+  readonly committed: number;
+  /** Nobody else has it. Said before the group is told: rather twice than never. */
+  readonly onTaken: () => void;
+}
+
+async function withoutTables(
+  writer: PartitionWriter,
+  { start, state: { topicId }, committed, onTaken }: Begun,
+): Promise<AssignedPartition> {
+  onTaken();
+  // At once, so that it is said and counted once.
+  if (isJump(start, committed)) await writer.commit([], start.offset);
+  return {
+    start: start.offset,
+    leaderEpoch: null,
+    topicId,
+    commit: (outputs, nextOffset) => writer.commit(outputs, nextOffset),
+    close: () => writer.close(),
+  };
+}
+
+async function withTables(
+  writer: PartitionWriter,
+  { input, start, state, position, committed, onTaken }: Begun & { input: Input },
+  { database }: ServiceTables,
+): Promise<AssignedPartition> {
+  const { offset } = start;
+  const ids = { clusterId: state.clusterId, topicId: state.topicId };
+  const before = position ?? {
+    input: inputOf(input.topicName, input.partition),
+    ...ids,
+    workFrom: committed,
+    workTo: committed,
+    leaderEpoch: null,
+    owner: "",
+  };
+  const jumps = isJump(start, committed);
+  let now: TablePosition = { ...before, owner: newOwner() };
+  // The ids of a topic that was created anew come last: until then it is one that was created anew.
+  if (!start.recreated) {
+    now = {
+      ...now,
+      clusterId: ids.clusterId ?? now.clusterId,
+      topicId: ids.topicId ?? now.topicId,
+    };
+    // Wherever this ends, before the commit or behind it, the group is found in this range.
+    if (jumps) {
+      now = {
+        ...now,
+        workFrom: Math.min(now.workFrom, offset),
+        workTo: Math.max(now.workTo, offset),
+      };
+    }
+  }
+  if (start.adopts) await adoptInputs(database);
+  if (!await takePosition(database, now, position?.owner)) throw taken(now.input);
+  onTaken();
+  const save = async (next: TablePosition) => {
+    if (!await savePosition(database, next)) throw taken(next.input);
+    now = next;
+  };
+  if (jumps || start.recreated) {
+    await writer.commit([], offset);
+    await save({ ...now, ...ids, workFrom: offset, workTo: offset, leaderEpoch: null });
+  }
+  let done = jumps || start.recreated ? offset : committed;
+  return {
+    start: offset,
+    leaderEpoch: now.leaderEpoch,
+    topicId: state.topicId,
+    async commit(outputs, nextOffset, leaderEpoch) {
+      await save({ ...now, workFrom: done, workTo: nextOffset, leaderEpoch });
+      await writer.commit(outputs, nextOffset);
+      done = nextOffset;
+    },
+    async close() {
+      // The last commit is known to have succeeded: whoever is next need not allow for it.
+      if (done === now.workTo && now.workFrom < done) {
+        await save({ ...now, workFrom: done }).catch(() => {});
+      }
+      await writer.close();
+    },
+  };
+}
+
+function taken(input: string): NotAssigned {
+  return new NotAssigned(`${input}: somebody else has taken it over`);
+}
+
+function tell(input: Input, { lost, recreated, said }: GoOn, options: AssignOptions): void {
+  const { log, metrics } = options;
+  const { topic } = input;
+  if (lost) metrics.recordsLost.inc({ topic, why: lost.why }, lost.records);
+  if (recreated) metrics.recreations.inc({ topic });
+  if (!said) return;
+  if (recreated || lost && lost.why !== "before_start") log.warn(said);
+  else log.info(said);
+}

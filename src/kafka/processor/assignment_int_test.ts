@@ -1,0 +1,264 @@
+/** Takeovers of one partition: a real database, and a group and a log that the test moves. */
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Registry } from "prom-client";
+import type { Logger } from "../../runtime/log.ts";
+import { type Database, table } from "../../database/database.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import { findPosition, positionAt, positions, takePosition } from "../../database/positions.ts";
+import { eachStore, type Place } from "../../database/testing/stores.ts";
+import { createProcessorMetrics } from "../metrics.ts";
+import type { PartitionWriter } from "./partition_writer.ts";
+import type { LogStates } from "../log_watch/log_states.ts";
+import {
+  type AssignedPartition,
+  assignPartition,
+  NotAssigned,
+  PausedPartition,
+} from "./assignment.ts";
+
+const work = table("work", "id", { id: "text" });
+const INPUT = "t.orders.raw/3";
+const output = [{ topic: "orders.validated", messages: [] }];
+
+/** What is on the cluster. */
+class World {
+  committed = -1;
+  log: { first: number; end: number; endOfEpoch?: number } = { first: 0, end: 1_000 };
+  topicId = "topic";
+  clusterId = "cluster";
+  /** How many calls of the database and the writer still succeed. */
+  left = Infinity;
+  /** What happens to the partition while one that takes it over looks around. */
+  meanwhile = () => Promise.resolve();
+  readonly said: string[] = [];
+  readonly metrics = createProcessorMetrics(new Registry());
+  #open: symbol | undefined;
+
+  constructor(private readonly database: Database) {}
+
+  /** One more service that takes the partition over. */
+  takeOver(): Promise<AssignedPartition> {
+    const logs: Partial<LogStates> = {
+      of: async (_, position) => {
+        await this.meanwhile();
+        return {
+          clusterId: this.clusterId,
+          topicId: this.topicId,
+          log: position?.leaderEpoch == null ? { ...this.log, endOfEpoch: undefined } : this.log,
+        };
+      },
+    };
+    const note = (line: string) => void this.said.push(line);
+    const database: Database = {
+      ...this.database,
+      transaction: async (run) => {
+        this.#pass("the database");
+        const result = await this.database.transaction(run);
+        this.#pass("the database");
+        return result;
+      },
+    };
+    return assignPartition(
+      { topic: "orders.raw", topicName: "t.orders.raw", partition: 3 },
+      () => Promise.resolve(this.#writer()),
+      {
+        service: "validator",
+        group: "validator",
+        tables: { database, work: [work] },
+        logs: logs as LogStates,
+        log: { info: note, warn: note } as unknown as Logger,
+        metrics: this.metrics,
+        confirmMs: 0,
+      },
+    );
+  }
+
+  #writer(): PartitionWriter {
+    const me = this.#open = Symbol();
+    return {
+      start: this.committed < 0 ? undefined : this.committed,
+      // deno-lint-ignore require-await -- as a cluster does, it rejects
+      commit: async (_, nextOffset) => {
+        if (this.#open !== me) throw new Error("fenced");
+        this.#pass("the cluster");
+        this.committed = nextOffset;
+        this.#pass("the cluster");
+      },
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #pass(who: string): void {
+    if (this.left-- <= 0) throw new RetryableError(`${who} does not answer`);
+  }
+
+  async lost(): Promise<Record<string, number>> {
+    const { values } = await this.metrics.recordsLost.get();
+    return Object.fromEntries(values.map(({ labels, value }) => [labels.why, value]));
+  }
+}
+
+async function worldAt(place: Place): Promise<{ world: World; database: Database }> {
+  const database = await place.open("validator", [work, positions]);
+  return { world: new World(database), database };
+}
+
+const rangeOf = async (database: Database) => {
+  const position = await findPosition(database, INPUT);
+  return position && [position.workFrom, position.workTo, position.leaderEpoch];
+};
+
+eachStore(
+  "takeOver: the position is saved before the commit, and is exact after a stop",
+  async (place) => {
+    const { world, database } = await worldAt(place);
+    const first = await world.takeOver();
+    assertEquals(first.start, 0);
+    await first.commit(output, 40, 7);
+    assertEquals(await rangeOf(database), [-1, 40, 7]);
+    await first.commit([], 60, 8);
+    assertEquals([await rangeOf(database), world.committed], [[40, 60, 8], 60]);
+    await first.close();
+    assertEquals(await rangeOf(database), [60, 60, 8]);
+    assertEquals((await world.takeOver()).start, 60);
+    assertEquals(await rangeOf(database), [60, 60, 8]);
+    assertEquals([world.said, await world.lost()], [[], {}]);
+  },
+);
+
+eachStore("takeOver: a commit that fails leaves the range open", async (place) => {
+  const { world, database } = await worldAt(place);
+  const first = await world.takeOver();
+  await first.commit(output, 40, 7);
+  world.left = 2;
+  await assertRejects(() => first.commit(output, 60, 7), RetryableError, "the cluster");
+  world.left = Infinity;
+  await first.close();
+  assertEquals([await rangeOf(database), world.committed], [[40, 60, 7], 40]);
+  assertEquals((await world.takeOver()).start, 40);
+});
+
+eachStore("takeOver: whoever was there before can neither save nor commit", async (place) => {
+  const { world, database } = await worldAt(place);
+  const zombie = await world.takeOver();
+  await zombie.commit(output, 40, 7);
+  const owner = await world.takeOver();
+  await owner.commit(output, 80, 7);
+  await assertRejects(() => zombie.commit(output, 60, 7), NotAssigned, "somebody else");
+  await zombie.close();
+  assertEquals([await rangeOf(database), world.committed], [[40, 80, 7], 80]);
+  await owner.commit(output, 90, 7);
+  assertEquals(world.committed, 90);
+});
+
+eachStore("takeOver: refused where somebody else took it while it looked", async (place) => {
+  const { world, database } = await worldAt(place);
+  await (await world.takeOver()).commit(output, 40, 7);
+  world.meanwhile = async () => {
+    const stored = (await findPosition(database, INPUT))!;
+    await takePosition(database, { ...stored, owner: "somebody else" }, stored.owner);
+  };
+  await assertRejects(() => world.takeOver(), NotAssigned, "somebody else");
+});
+
+eachStore("takeOver: it rests until a reset has written a position", async (place) => {
+  const { world, database } = await worldAt(place);
+  const first = await world.takeOver();
+  await first.commit(output, 40, 7);
+  await first.close();
+  world.committed = 90;
+  const before = await findPosition(database, INPUT);
+  const error = await assertRejects(() => world.takeOver(), PausedPartition);
+  assertStringIncludes(error.message, "50 behind the group's 90");
+  assertEquals(await findPosition(database, INPUT), before);
+  await takePosition(database, positionAt(INPUT, 90), before!.owner);
+  assertEquals((await world.takeOver()).start, 90);
+  const { clusterId, topicId } = (await findPosition(database, INPUT))!;
+  assertEquals([clusterId, topicId], ["cluster", "topic"]);
+});
+
+eachStore(
+  "takeOver: tables that are older than positions go by the group, input by input",
+  async (place) => {
+    const { world, database } = await worldAt(place);
+    await database.transaction((tx) => tx.insert(work, [{ id: "an order" }]));
+    await takePosition(database, positionAt("t.orders.raw/2", 5), undefined);
+    world.committed = 40;
+    await assertRejects(() => world.takeOver(), PausedPartition, "nothing of it");
+    const other = await worldAt({ ...place, open: () => place.open("payment", [work, positions]) });
+    await other.database.transaction((tx) => tx.insert(work, [{ id: "an order" }]));
+    other.world.committed = 40;
+    assertEquals((await other.world.takeOver()).start, 40);
+    assertStringIncludes(other.world.said.join(), "older than positions");
+  },
+);
+
+const jumps: {
+  what: string;
+  move: (world: World) => void;
+  start: number;
+  lost: Record<string, number>;
+}[] = [
+  {
+    what: "deleted records",
+    move: (world) => world.log = { first: 90, end: 200, endOfEpoch: 200 },
+    start: 90,
+    lost: { deleted: 30 },
+  },
+  {
+    what: "a log that was cut",
+    move: (world) => world.log = { first: 0, end: 50, endOfEpoch: 50 },
+    start: 50,
+    lost: { truncated: 10 },
+  },
+  {
+    what: "a log that was cut, and has grown past it",
+    move: (world) => world.log = { first: 0, end: 200, endOfEpoch: 50 },
+    start: 50,
+    lost: { truncated: 10 },
+  },
+  {
+    what: "a topic that was created anew",
+    move: (world) => {
+      world.topicId = "new";
+      world.log = { first: 0, end: 200 };
+    },
+    start: 0,
+    lost: {},
+  },
+];
+
+for (const { what, move, start, lost } of jumps) {
+  eachStore(
+    `takeOver: ${what}: wherever it is broken off, the next one comes to the same`,
+    async (place) => {
+      for (let moments = 0;; moments++) {
+        const database = await place.open(`at_${moments}`, [work, positions]);
+        const world = new World(database);
+        const first = await world.takeOver();
+        await first.commit(output, 40, 7);
+        await first.commit(output, 60, 7);
+        await first.close();
+        move(world);
+        world.left = moments;
+        const broken = await world.takeOver().then(() => false, (error) => {
+          assert(error instanceof RetryableError, String(error));
+          return true;
+        });
+        world.left = Infinity;
+        if (broken) assertEquals((await world.takeOver()).start, start);
+        assertEquals(world.committed, start);
+        assertEquals((await world.takeOver()).start, start);
+        const counted = await world.lost();
+        if (!broken) {
+          assertEquals(await rangeOf(database), [start, start, null]);
+          assertEquals([counted, world.said.length], [lost, 1]);
+          return assert(moments > 6);
+        }
+        // Rather twice than never.
+        assert([1, 2].includes(world.said.length), world.said.join("\n"));
+        assertEquals(Object.keys(counted), Object.keys(lost));
+      }
+    },
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * One input partition that is assigned to us: its writer, its position, and the order of what happens
+ * to it. A lane does one thing at a time; different lanes run side by side.
+ */
+import type { TopicMessages } from "kafkajs";
+import type { AssignedPartition } from "./assignment.ts";
+
+/**
+ * How long a batch without any output may wait for its offset to be committed. Much of what a service
+ * reads asks nothing of it (a confirmed order's outcome, one half of a join); a transaction for each
+ * such batch would cost more than reading it again after a crash.
+ */
+const OFFSET_ONLY_COMMIT_MS = 1_000;
+
+export class PartitionTask {
+  #taken: AssignedPartition | undefined;
+  #position: number | undefined;
+  /** The leader's epoch of the last record before the position; null where it is not known. */
+  #leaderEpoch: number | null = null;
+  #committed: number | undefined;
+  #uncommitted = false;
+  #lastCommit = 0;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  /** @param open takes the partition over */
+  constructor(private readonly open: () => Promise<AssignedPartition>) {}
+
+  /** Runs `work` when everything before it has ended. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(work);
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  /** Resolves when nothing runs in this lane. */
+  idle(): Promise<unknown> {
+    return this.#tail;
+  }
+
+  /**
+   * What lies below is done for good, as far as this lane knows; undefined before the first takeover.
+   * A consumer that is ahead of it when the lane closes has to come back here.
+   */
+  get committed(): number | undefined {
+    return this.#committed;
+  }
+
+  /** See `advance`; null while it is not open, or where it is not known. */
+  get leaderEpoch(): number | null {
+    return this.#leaderEpoch;
+  }
+
+  /**
+   * The next offset to process; takes the partition over if that has not happened yet. A consumer that
+   * is somewhere else has to come here.
+   */
+  async position(): Promise<number> {
+    if (this.#taken === undefined || this.#position === undefined) {
+      this.#taken = await this.open();
+      this.#position = this.#committed = this.#taken.start;
+      this.#leaderEpoch = this.#taken.leaderEpoch;
+      this.#lastCommit = performance.now();
+    }
+    return this.#position;
+  }
+
+  /**
+   * Between these offsets is nothing for us: control records, or aborted ones.
+   *
+   * @param leaderEpoch of the last of them; null where it is not known
+   */
+  stepOver(from: number, to: number, leaderEpoch: number | null = null): void {
+    if (this.#position === undefined || from > this.#position || to <= this.#position) return;
+    this.#position = to;
+    this.#leaderEpoch = leaderEpoch;
+  }
+
+  /**
+   * Publishes `outputs` and moves on to `nextOffset`. After an error the lane is closed.
+   *
+   * @param leaderEpoch of the last record below `nextOffset`; null where it is not known
+   */
+  async advance(
+    outputs: TopicMessages[],
+    nextOffset: number,
+    leaderEpoch: number | null = null,
+  ): Promise<void> {
+    this.#leaderEpoch = leaderEpoch;
+    if (outputs.length > 0 || this.#isDue()) return await this.#commit(outputs, nextOffset);
+    this.#position = nextOffset;
+    this.#uncommitted = true;
+  }
+
+  /**
+   * Commits the offset of batches without output, when that is due. After an error the lane is closed.
+   */
+  async flush(options: { force: boolean }): Promise<void> {
+    if (!this.#uncommitted || this.#position === undefined) return;
+    if (options.force || this.#isDue()) await this.#commit([], this.#position);
+  }
+
+  #isDue(): boolean {
+    return performance.now() - this.#lastCommit >= OFFSET_ONLY_COMMIT_MS;
+  }
+
+  async #commit(outputs: TopicMessages[], nextOffset: number): Promise<void> {
+    if (!this.#taken) throw new TypeError("the lane is not open");
+    try {
+      await this.#taken.commit(outputs, nextOffset, this.#leaderEpoch);
+    } catch (error) {
+      // At once, before anything else that waits for the lane: the writer is spent, and whether the
+      // offset was committed only the next takeover will know.
+      await this.close();
+      throw error;
+    }
+    this.#position = this.#committed = nextOffset;
+    this.#uncommitted = false;
+    this.#lastCommit = performance.now();
+  }
+
+  /** Lets go of the partition; the next `position` takes it over anew. */
+  async close(): Promise<void> {
+    const taken = this.#taken;
+    this.#taken = undefined;
+    this.#position = undefined;
+    this.#leaderEpoch = null;
+    this.#uncommitted = false;
+    await taken?.close();
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Writes the outcome of one input partition's batches, under one of two guarantees.
+ *
+ * exactly_once: outputs and the input's offset in one Kafka transaction. The transactional.id belongs
+ * to the input partition, so that taking it fences whoever had the partition before; offsets are
+ * committed without the group's generation (no KIP-447), which makes this the only fence there is.
+ * Hence the order in `open`: fence first, and only then read the committed offset.
+ *
+ * at_least_once: outputs first, then the offset. A crash between the two repeats the outputs.
+ *
+ * A writer is used by one batch at a time. After any error it is spent: close it and open another.
+ */
+import type { Consumer, Kafka, TopicMessages } from "kafkajs";
+import { inParts } from "../producer/parts.ts";
+import { Producer } from "../producer/producer.ts";
+
+export interface PartitionWriter {
+  /** The next offset to process, or undefined when the group has committed none yet. */
+  readonly start: number | undefined;
+  /** Publishes `outputs` and that everything below `nextOffset` is done. */
+  commit(outputs: TopicMessages[], nextOffset: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Which input partition is written for; names as Kafka knows them. */
+export interface InputPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly group: string;
+}
+
+export async function openTransactionalWriter(
+  kafka: Kafka,
+  input: InputPartition,
+  options: {
+    transactionalId: string;
+    transactionTimeoutMs: number;
+    committedOffset: () => Promise<number | undefined>;
+  },
+): Promise<PartitionWriter> {
+  const { transactionalId, transactionTimeoutMs, committedOffset } = options;
+  const { topic, partition, group } = input;
+  // First: it fences the previous owner and ends what it left open.
+  const producer = await Producer.open(kafka, {
+    transactionalId,
+    transactionTimeoutMs,
+    deliveryTimeoutMs: transactionTimeoutMs,
+  });
+  return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
+    for (const part of inParts(outputs)) await producer.send(part);
+    await producer.sendOffsets(group, [{ topic, partition, offset: nextOffset }]);
+    await producer.commit();
+  });
+}
+
+/** Without transactions there is none that would time out: a moment of patience with a moved leader. */
+const AT_LEAST_ONCE_DELIVERY_TIMEOUT_MS = 10_000;
+
+export async function openAtLeastOnceWriter(
+  kafka: Kafka,
+  { topic, partition }: InputPartition,
+  options: { consumer: Consumer; committedOffset: () => Promise<number | undefined> },
+): Promise<PartitionWriter> {
+  const { consumer, committedOffset } = options;
+  const producer = await Producer.open(kafka, {
+    deliveryTimeoutMs: AT_LEAST_ONCE_DELIVERY_TIMEOUT_MS,
+  });
+  return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
+    for (const part of inParts(outputs)) await producer.send(part);
+    await commitOffset(consumer, { topic, partition, offset: String(nextOffset) });
+  });
+}
+
+/** The consumer has stopped, and leaves offsets alone. */
+class NotCommitted extends Error {
+  override readonly name = "KafkaJSNotCommitted";
+}
+
+type Offset = { readonly topic: string; readonly partition: number; readonly offset: string };
+
+/** What each consumer is committing; with one listener for all of it. */
+const underWay = new WeakMap<object, Set<Offset & { isCommitted: boolean }>>();
+
+/** kafkajs's consumer commits nothing once it has stopped or crashed, and does not say so. */
+export async function commitOffset(
+  consumer: Pick<Consumer, "commitOffsets" | "on" | "events">,
+  next: Offset,
+): Promise<void> {
+  let commits = underWay.get(consumer);
+  if (!commits) underWay.set(consumer, commits = listenTo(consumer));
+  const commit = { ...next, isCommitted: false };
+  commits.add(commit);
+  try {
+    await consumer.commitOffsets([next]);
+  } finally {
+    commits.delete(commit);
+  }
+  if (!commit.isCommitted) {
+    throw new NotCommitted("the consumer has stopped: no offset was committed");
+  }
+}
+
+function listenTo(consumer: Pick<Consumer, "on" | "events">) {
+  const commits = new Set<Offset & { isCommitted: boolean }>();
+  consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
+    for (const commit of commits) {
+      commit.isCommitted ||= payload.topics.some(({ topic, partitions }) =>
+        topic === commit.topic &&
+        partitions.some(({ partition, offset }) =>
+          partition === commit.partition && String(offset) === commit.offset
+        )
+      );
+    }
+  });
+  return commits;
+}
+
+async function writerOf(
+  producer: Producer,
+  committedOffset: () => Promise<number | undefined>,
+  commit: PartitionWriter["commit"],
+): Promise<PartitionWriter> {
+  try {
+    return { start: await committedOffset(), commit, close: () => producer.close() };
+  } catch (error) {
+    await producer.close();
+    throw error;
+  }
+}

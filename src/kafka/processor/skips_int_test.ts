@@ -1,0 +1,56 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { startTestBroker } from "../../local/testing/test_broker.ts";
+import { DEAD_LETTER_HEADERS, sha256 } from "../dead_letters.ts";
+import { Producer } from "../producer/producer.ts";
+import { Skips } from "./skips.ts";
+import { freshTopics, until } from "../testing/topics.ts";
+import { type Unreadable, UnreadableBatch } from "../records/unreadable.ts";
+
+const { reason, topic, partition, offset, valueSha256, nextOffset } = DEAD_LETTER_HEADERS;
+
+const batchAt = (first: number): Unreadable => ({
+  offset: first,
+  next: first + 3,
+  endless: false,
+  why: "its checksum is wrong",
+  bytes: new Uint8Array([first]),
+});
+
+Deno.test("Skips: a decision is read in a dead-letter topic that was made anew, too", async () => {
+  await using broker = await startTestBroker();
+  const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+  const input = { topic: names.topic("orders.raw"), partition: 0 };
+  const dlq = names.topic("dlq.validator");
+  const decide = async (batches: readonly Unreadable[]) => {
+    const producer = await Producer.open(kafka, { deliveryTimeoutMs: 30_000 });
+    const messages = batches.map(({ offset: first, next, bytes }) => ({
+      partition: 0,
+      key: null,
+      value: null,
+      headers: {
+        [reason]: "unreadable",
+        [topic]: input.topic,
+        [partition]: "0",
+        [offset]: String(first),
+        [nextOffset]: String(next),
+        [valueSha256]: sha256(bytes),
+      },
+    }));
+    await producer.send([{ topic: dlq, messages }]);
+    await producer.close();
+  };
+  const skips = new Skips(kafka, "validator", names);
+  const nextAfter = (first: number) => skips.nextAfter(input, batchAt(first));
+  await decide([batchAt(0), batchAt(3)]);
+  assertEquals([await nextAfter(0), await nextAfter(3)], [3, 6]);
+  await assertRejects(() => nextAfter(6), UnreadableBatch, "0@6");
+
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: [dlq] });
+  const topics = [{ topic: dlq, numPartitions: 1 }];
+  await until("it is there again", () => admin.createTopics({ topics }).catch(() => false));
+  await admin.disconnect();
+  await decide([batchAt(6)]);
+  await until("it is read", () => nextAfter(6).then((next) => next === 9, () => false));
+});

@@ -1,0 +1,220 @@
+/** The Producer's states, against a cluster that answers as each test says. */
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { settlesWithin } from "../../runtime/shutdown.ts";
+import { ProducerError } from "../client/error_codes.ts";
+import { Producer, type ProducerOptions } from "./producer.ts";
+import {
+  closed,
+  codeOf,
+  FakeCluster,
+  OUT,
+  produced,
+  type Script,
+  success,
+} from "./testing/fake_cluster.ts";
+
+const INPUT = [{ topic: "orders.raw", partition: 0, offset: 7 }];
+/** For what would wait for its delivery timeout. */
+const LIMIT_MS = 20_000;
+
+function open(cluster: FakeCluster, options: Partial<ProducerOptions> = {}): Promise<Producer> {
+  const defaults = { transactionalId: "an-id", deliveryTimeoutMs: 600_000 };
+  return Producer.open(cluster.kafka, { ...defaults, ...options });
+}
+
+/** A message to each of `partitions`. */
+function to(...partitions: number[]) {
+  return [{ topic: OUT, messages: partitions.map((partition) => ({ partition, value: "v" })) }];
+}
+
+/** All is well but for `apiName`, whose answer is this. */
+function but(apiName: string, answer: Script): Script {
+  return (name, count) => name === apiName ? answer(name, count) : success(name);
+}
+
+async function lastIsAbort({ sent, requests }: FakeCluster): Promise<boolean> {
+  if (sent.at(-1) !== "EndTxn") return false;
+  const { buffer } = await requests.at(-1)!.encode() as { buffer: Uint8Array };
+  return buffer.at(-1) === 0;
+}
+
+Deno.test("Producer: a transaction: each partition is added once, before anything is written to it", async () => {
+  const cluster = new FakeCluster();
+  const producer = await open(cluster);
+  for (let round = 0; round < 2; round++) {
+    await producer.send(to(0));
+    await producer.send(to(0));
+    await producer.send(to(0, 1));
+    await producer.sendOffsets("a-group", INPUT);
+    await producer.commit();
+  }
+  const round = [
+    ...["AddPartitionsToTxn", "Produce", "Produce", "AddPartitionsToTxn", "Produce"],
+    ...["AddOffsetsToTxn", "TxnOffsetCommit", "EndTxn"],
+  ];
+  assertEquals(cluster.sent, ["InitProducerId", ...round, ...round]);
+  assertEquals(await lastIsAbort(cluster), false);
+});
+
+Deno.test("Producer: nothing to send, nothing to commit: nothing is asked", async () => {
+  const cluster = new FakeCluster();
+  const producer = await open(cluster);
+  await producer.send([]);
+  await producer.send(to());
+  await producer.commit();
+  assertEquals(cluster.sent, ["InitProducerId"]);
+});
+
+const FENCED = codeOf("INVALID_PRODUCER_EPOCH");
+const failures: { apiName: string; answer: Script }[] = [
+  { apiName: "AddPartitionsToTxn", answer: () => ({ codes: [FENCED] }) },
+  { apiName: "Produce", answer: () => produced(FENCED) },
+  { apiName: "AddOffsetsToTxn", answer: () => ({ codes: [FENCED] }) },
+  { apiName: "TxnOffsetCommit", answer: () => ({ codes: [FENCED] }) },
+  { apiName: "EndTxn", answer: () => ({ codes: [FENCED] }) },
+  ...["AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCommit", "EndTxn"]
+    .map((apiName) => ({ apiName, answer: closed })),
+];
+for (const { apiName, answer } of failures) {
+  const how = answer === closed ? "not answered" : "refused";
+  Deno.test(`Producer: after ${apiName} was ${how} every call is rejected for that`, async () => {
+    const cluster = new FakeCluster(but(apiName, answer));
+    const producer = await open(cluster);
+    const calls = [
+      () => producer.send(to(0)),
+      () => producer.sendOffsets("a-group", INPUT),
+      () => producer.commit(),
+    ];
+    const failure = await assertRejects(async () => {
+      for (const call of calls) await call();
+    }, ProducerError);
+    assertEquals(failure.type, answer === closed ? "NO_ANSWER" : "INVALID_PRODUCER_EPOCH");
+    const asked = cluster.sent.length;
+    for (const call of calls) assertStrictEquals(await assertRejects(call), failure);
+    assertEquals(cluster.sent.length, asked);
+  });
+}
+
+Deno.test("Producer: two calls at once are a mistake, which does no harm to the first", async () => {
+  const producer = await open(new FakeCluster());
+  const first = producer.send(to(0));
+  await assertRejects(() => producer.commit(), TypeError, "one thing at a time");
+  await first;
+  await producer.commit();
+});
+
+const closings: { what: string; script?: Script; aborts: boolean; work: Work }[] = [
+  { what: "an open transaction", aborts: true, work: (producer) => producer.send(to(0)) },
+  {
+    what: "one that was refused",
+    script: but("AddOffsetsToTxn", () => ({ codes: [FENCED] })),
+    aborts: true,
+    work: async (producer) => {
+      await producer.send(to(0));
+      await producer.sendOffsets("a-group", INPUT);
+    },
+  },
+  { what: "none", aborts: false, work: () => Promise.resolve() },
+  {
+    what: "a committed one",
+    aborts: false,
+    work: async (producer) => {
+      await producer.send(to(0));
+      await producer.commit();
+    },
+  },
+  {
+    what: "one of which a batch was not answered, and then was",
+    script: but("Produce", (name, count) => count === 1 ? closed() : success(name)),
+    aborts: false,
+    work: (producer) => producer.send(to(0)),
+  },
+  {
+    what: "one of which a request was not answered",
+    script: but("TxnOffsetCommit", closed),
+    aborts: false,
+    work: async (producer) => {
+      await producer.send(to(0));
+      await producer.sendOffsets("a-group", INPUT);
+    },
+  },
+  {
+    what: "one that was told to commit, and may be",
+    script: but("EndTxn", () => ({ codes: [codeOf("COORDINATOR_NOT_AVAILABLE")] })),
+    aborts: false,
+    work: async (producer) => {
+      await producer.send(to(0));
+      await producer.commit();
+    },
+  },
+];
+type Work = (producer: Producer) => Promise<void>;
+for (const { what, script, aborts, work } of closings) {
+  Deno.test(`Producer.close: ${what}: ${aborts ? "is aborted" : "nothing is aborted"}`, async () => {
+    const cluster = new FakeCluster(script);
+    const producer = await open(cluster, { deliveryTimeoutMs: 300 });
+    await work(producer).catch(() => {});
+    await producer.close();
+    assertEquals(await lastIsAbort(cluster), aborts);
+    assertEquals(cluster.connected, false);
+  });
+}
+
+Deno.test("Producer.close: every further call is rejected", async () => {
+  const producer = await open(new FakeCluster());
+  await producer.close();
+  await assertRejects(() => producer.send(to(0)), TypeError, "closed");
+});
+
+for (
+  const [apiName, answer, work] of [
+    ["Produce", () => produced(codeOf("NOT_ENOUGH_REPLICAS")), (p) => p.send(to(0))],
+    ["AddOffsetsToTxn", () => ({ codes: [51] }), (p) => p.sendOffsets("a-group", INPUT)],
+  ] satisfies [string, () => unknown, Work][]
+) {
+  Deno.test(`Producer.close: ${apiName}, at work, gives up, and nothing connects again`, async () => {
+    const again = Promise.withResolvers<void>();
+    const cluster = new FakeCluster(but(apiName, (_, count) => {
+      // In the pause after it.
+      if (count === 3) setTimeout(again.resolve);
+      return answer();
+    }));
+    const producer = await open(cluster);
+    const atWork = work(producer);
+    const rejected = assertRejects(() => atWork, ProducerError);
+    await again.promise;
+    await producer.close();
+    assert(await settlesWithin(rejected, LIMIT_MS), "it goes on");
+    await rejected;
+    assertEquals(cluster.sent.includes("EndTxn"), false);
+    assertEquals(cluster.sent.filter((name) => name === apiName).length, 3);
+    assertEquals(cluster.connected, false);
+  });
+}
+
+Deno.test("Producer: without transactional id: idempotent, and nothing about transactions", async () => {
+  const cluster = new FakeCluster();
+  const options = { deliveryTimeoutMs: 600_000 };
+  const producer = await Producer.open(cluster.kafka, options);
+  await producer.send(to(0, 1));
+  await producer.commit();
+  assertEquals(cluster.sent, ["InitProducerId", "Produce"]);
+  assertEquals(cluster.lookups, 0);
+  await assertRejects(() => producer.sendOffsets("a-group", INPUT), TypeError);
+});
+
+Deno.test("Producer: a message must say its partition", async () => {
+  const producer = await open(new FakeCluster());
+  const nowhere = [{ topic: OUT, messages: [{ value: "v" }] }];
+  await assertRejects(() => producer.send(nowhere), TypeError, OUT);
+});
+
+Deno.test("Producer.open: one that is refused leaves no connection", async () => {
+  const refused = but("InitProducerId", () => ({
+    codes: [codeOf("TRANSACTIONAL_ID_AUTHORIZATION_FAILED")],
+  }));
+  const cluster = new FakeCluster(refused);
+  const error = await assertRejects(() => open(cluster), ProducerError);
+  assertEquals(error.remedy, "end");
+  assertEquals(cluster.connected, false);
+});

@@ -1,0 +1,70 @@
+/**
+ * Publishes messages to one topic: idempotent, acks all, batches one after the other, so that what is
+ * acknowledged is always a prefix of what was handed in.
+ */
+import type { Kafka, Message } from "kafkajs";
+import { bytes } from "../dead_letters.ts";
+import { LeaderUnknown } from "../offsets/log_ends.ts";
+import { partitionForKey } from "../records/partitioner.ts";
+import { Producer } from "./producer.ts";
+
+export interface KeyedRecord {
+  readonly key: string | null;
+  readonly value: Uint8Array | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Publisher {
+  /**
+   * Resolves when the cluster has acknowledged all of `batch`; batches are sent in the order of the
+   * calls. Keys choose the partition as in Kafka's own clients (murmur2).
+   *
+   * @throws when the cluster does not acknowledge in time. Whether the batch is there is then unknown:
+   * open another publisher and send it again; its consumers must know a second copy by its id
+   */
+  publish(batch: readonly KeyedRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** As Kafka's own client: what is given up may be there, and is there twice when it is sent anew. */
+const DELIVERY_TIMEOUT_MS = 120_000;
+
+/** @param onDelay told once for each batch that takes some seconds, and why */
+export async function openPublisher(
+  kafka: Kafka,
+  topic: string,
+  onDelay?: (error: Error) => void,
+): Promise<Publisher> {
+  const producer = await Producer.open(kafka, { deliveryTimeoutMs: DELIVERY_TIMEOUT_MS, onDelay });
+  let partitions: number;
+  try {
+    partitions = await producer.partitionsOf(topic);
+    // Metadata that lacks the topic for a moment: no key would have a partition.
+    if (partitions === 0) throw new LeaderUnknown(topic);
+  } catch (error) {
+    await producer.close();
+    throw error;
+  }
+  let last: Promise<unknown> = Promise.resolve();
+  /** Messages without a key go round. */
+  let keyless = 0;
+  const send = async (batch: readonly KeyedRecord[]) => {
+    // A topic may get more: what is known of it is refreshed now and then, while a broker answers.
+    partitions = await producer.partitionsOf(topic).catch(() => partitions);
+    const messages = batch.map(({ key, value, headers }): Message => ({
+      key,
+      value: bytes(value),
+      headers: { ...headers },
+      partition: key === null ? keyless++ % partitions : partitionForKey(key, partitions),
+    }));
+    await producer.send([{ topic, messages }]);
+  };
+  return {
+    publish(batch) {
+      const sent = last.then(() => send(batch));
+      last = sent.catch(() => {});
+      return sent;
+    },
+    close: () => producer.close(),
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * Messages to several topics, all of them or none, for what a person does by hand (a replay of dead
+ * letters). The loop of the services has its own writer, which commits offsets, too.
+ *
+ * The transactional.id is the lock: opening takes it, which fences whoever had it before and ends
+ * what it left open. So read what you decide on after opening, never before.
+ */
+import type { Kafka, TopicMessages } from "kafkajs";
+import { bytes } from "../dead_letters.ts";
+import { inParts } from "./parts.ts";
+import { ProducerError, type ProducerErrorType } from "../client/error_codes.ts";
+import { Producer } from "./producer.ts";
+
+/** A message that says where it goes: nothing is left to a partitioner. */
+export interface ProducerRecord {
+  /** The topic's name on the cluster. */
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface TransactionalSender {
+  /**
+   * Sends all of `messages` in one transaction; one call at a time.
+   *
+   * @throws {Fenced} somebody else has opened this transactional.id since
+   * @throws when the cluster does not take it: the sender is spent then. Nothing of it is visible, or,
+   * where the commit got no answer, all of it: whoever opens the id next sees which
+   */
+  send(messages: readonly ProducerRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Somebody else took the transactional.id: nothing was sent. */
+export class Fenced extends Error {
+  override readonly name = "Fenced";
+}
+
+const FENCED: readonly ProducerErrorType[] = ["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED"];
+
+const TRANSACTION_TIMEOUT_MS = 30_000;
+
+/** Takes the transactional.id; resolves when what its previous owner left open has been ended. */
+export async function openTransactionalSender(
+  kafka: Kafka,
+  transactionalId: string,
+): Promise<TransactionalSender> {
+  const producer = await Producer.open(kafka, {
+    transactionalId,
+    transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    deliveryTimeoutMs: TRANSACTION_TIMEOUT_MS,
+  });
+  return {
+    async send(messages) {
+      try {
+        for (const part of inParts(byTopic(messages))) await producer.send(part);
+        await producer.commit();
+      } catch (error) {
+        const fenced = error instanceof ProducerError && FENCED.includes(error.type);
+        throw fenced ? new Fenced(`somebody else took ${transactionalId}`) : error;
+      }
+    },
+    close: () => producer.close(),
+  };
+}
+
+function byTopic(messages: readonly ProducerRecord[]): TopicMessages[] {
+  const topics = new Map<string, TopicMessages>();
+  for (const { topic, partition, key, value, headers } of messages) {
+    let entry = topics.get(topic);
+    if (!entry) topics.set(topic, entry = { topic, messages: [] });
+    entry.messages.push({ partition, key: bytes(key), value: bytes(value), headers });
+  }
+  return [...topics.values()];
+}

@@ -1,0 +1,157 @@
+/**
+ * What may happen to the log under a reader that keeps no tables: a topic that is created anew, records
+ * that are deleted before they are read, or cut off. It goes on with what is there, and says so.
+ */
+import type { Consumer } from "kafkajs";
+import type { Logger } from "../../runtime/log.ts";
+import { pause } from "../../runtime/shutdown.ts";
+import { explain } from "../client/client.ts";
+import type { OffsetOutOfRange } from "../patches/consumer.ts";
+import type { createLossMetrics } from "../metrics.ts";
+import type { Positions } from "./positions.ts";
+import { watchConsumer } from "../log_watch/consumer_watch.ts";
+import { decideStart, type GoOn } from "../processor/start_position.ts";
+import { type LogState, type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
+import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
+
+export type LossMetrics = ReturnType<typeof createLossMetrics>;
+
+/** After a pause as long as this nobody may have fetched while a topic was away. */
+const MAX_FETCH_GAP_MS = 400;
+const RETRY_MS = 500;
+
+export interface LogGuardOptions {
+  readonly consumer: Consumer;
+  readonly logs: LogStates;
+  /** The topics' names by those on the cluster. */
+  readonly topics: ReadonlyMap<string, string>;
+  /** The topics' ids by name on the cluster, as they were last; outlives a consumer. */
+  readonly ids: Map<string, string>;
+  readonly positions: Positions;
+  readonly log: Logger;
+  readonly metrics: LossMetrics | undefined;
+  readonly topicCheckMs?: number;
+  /** After how long a changed id is looked at again; 1,000 unless said. */
+  readonly confirmMs?: number;
+}
+
+export class LogGuard {
+  readonly #watch: TopicWatch;
+  readonly #checking: ReturnType<typeof setInterval>;
+  readonly #closed = new AbortController();
+  #assignment: Record<string, number[]> = {};
+
+  constructor(private readonly options: LogGuardOptions) {
+    const { consumer, logs, ids, topicCheckMs = TOPIC_CHECK_MS } = options;
+    this.#watch = new TopicWatch(logs, (topics) => this.#startOver(topics));
+    for (const [topic, id] of ids) this.#watch.taken(topic, topic, id);
+    this.#checking = setInterval(() => this.#watch.doubt(), topicCheckMs);
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      this.#assignment = payload.memberAssignment;
+      this.#watch.doubt();
+    });
+    watchConsumer(consumer, MAX_FETCH_GAP_MS, {
+      onGap: () => this.#watch.doubt(),
+      onOutOfRange: (place) => void this.#judge(place),
+    });
+  }
+
+  /**
+   * Whether the topics are those that were read before: a batch may be read on. Where one is not, its
+   * partitions are read from their beginning.
+   */
+  async settled(): Promise<boolean> {
+    try {
+      await this.#watch.settled();
+      await this.#note();
+      return true;
+    } catch (error) {
+      this.options.log.debug(`topics not compared: ${explain(error)}`);
+      return false;
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#checking);
+    this.#closed.abort();
+  }
+
+  async #note(): Promise<void> {
+    const { logs, topics, ids } = this.options;
+    if ([...topics.keys()].every((topic) => ids.has(topic))) return;
+    for (const [topic, id] of await logs.topicIds([...topics.keys()]) ?? []) {
+      ids.set(topic, id);
+      this.#watch.taken(topic, topic, id);
+    }
+  }
+
+  async #startOver(topics: readonly string[]): Promise<void> {
+    const { logs, ids, confirmMs = CONFIRM_MS } = this.options;
+    await pause(confirmMs, this.#closed.signal);
+    if (this.#closed.signal.aborted) return;
+    const now = await logs.topicIds(topics);
+    for (const topic of topics) {
+      const id = now?.get(topic);
+      if (id === undefined) throw new TopicUnknown(topic);
+      if (id !== ids.get(topic)) await this.#startOverOne(topic);
+      ids.set(topic, id);
+      this.#watch.taken(topic, topic, id);
+    }
+  }
+
+  async #startOverOne(topic: string): Promise<void> {
+    const { consumer, logs, positions, log, metrics } = this.options;
+    const partitions = this.#assignment[topic] ?? [];
+    const firsts = await Promise.all(
+      partitions.map(async (partition) => (await logs.of({ topic, partition })).log.first),
+    );
+    // Those of others, too: a partition that was ours may come back.
+    positions.forget(topic);
+    for (const [i, partition] of partitions.entries()) {
+      positions.move(topic, partition, firsts[i]!);
+      consumer.seek({ topic, partition, offset: String(firsts[i]) });
+    }
+    log.warn(`${topic} was deleted and created anew: reading it from its beginning`);
+    metrics?.recreations.inc({ topic: this.options.topics.get(topic)! }, partitions.length);
+  }
+
+  async #judge({ topic, partition, offset }: OffsetOutOfRange): Promise<void> {
+    const { consumer, logs, positions, log, metrics, topics, ids } = this.options;
+    const place = [{ topic, partitions: [partition] }];
+    consumer.pause(place);
+    try {
+      const id = ids.get(topic);
+      this.#watch.doubt();
+      await this.#watch.settled();
+      // Of a topic that was created anew it has been moved already.
+      if (ids.get(topic) !== id) return;
+      const start = startAt(topic, partition, offset, await logs.of({ topic, partition }));
+      if (start.lost) {
+        log.warn(start.said!);
+        metrics?.recordsLost.inc(
+          { topic: topics.get(topic)!, why: start.lost.why },
+          start.lost.records,
+        );
+        positions.move(topic, partition, start.offset);
+        consumer.seek({ topic, partition, offset: String(start.offset) });
+      }
+    } catch (error) {
+      log.debug(`${topic}/${partition}: ${explain(error)}`);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    } finally {
+      consumer.resume(place);
+    }
+  }
+}
+
+/** Where a reader that keeps no tables goes on; it was to read at `committed` next. */
+export function startAt(
+  topic: string,
+  partition: number,
+  committed: number,
+  state: LogState,
+): GoOn {
+  const start = decideStart({ service: "", group: "", topic, partition, committed, ...state });
+  if (start.kind === "rest") throw new TypeError("without tables nobody rests");
+  return start;
+}

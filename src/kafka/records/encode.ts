@@ -1,0 +1,159 @@
+/**
+ * Encodes a batch of records in Kafka's format (magic 2), into one buffer of exactly its size. kafkajs
+ * grows a buffer for every record, for every header and for every list of them, which limits a
+ * producer more than the network does.
+ *
+ * Format: https://kafka.apache.org/documentation/#recordbatch
+ */
+import { AT, CRC_STARTS_AT, MAGIC, PREFIX_BYTES, TRANSACTIONAL } from "./layout.ts";
+import type { Compression } from "../client/access.ts";
+import { compress, crc32c, idOf } from "./compression.ts";
+
+type Bytes = Uint8Array | string | null | undefined;
+
+/** A record, and its place in its batch. */
+export interface PlainRecord {
+  readonly offsetDelta: number;
+  /** Milliseconds after the batch's first timestamp. */
+  readonly timestampDelta: number;
+  readonly key?: Bytes;
+  readonly value?: Bytes;
+  readonly headers?: Readonly<Record<string, Bytes | Bytes[]>> | undefined;
+}
+
+export interface BatchOptions {
+  readonly records: readonly PlainRecord[];
+  /** Epoch milliseconds. */
+  readonly firstTimestamp: number | string;
+  readonly maxTimestamp: number | string;
+  /** A 64-bit integer. */
+  readonly producerId: { toString(): string };
+  readonly producerEpoch: number;
+  readonly firstSequence: number;
+  readonly transactional: boolean;
+  /** Default: none. What does not become smaller is left as it is. */
+  readonly compression?: Compression | undefined;
+}
+
+export function encodeRecordBatch(options: BatchOptions): Buffer {
+  const { records } = options;
+  const sizes = new Array<number>(records.length);
+  let size: number = AT.records;
+  for (let i = 0; i < records.length; i++) {
+    const body = sizeOfBody(records[i]!);
+    sizes[i] = body;
+    size += sizeOfVarint(body) + body;
+  }
+  const buffer = Buffer.allocUnsafe(size);
+  let at: number = AT.records;
+  for (let i = 0; i < records.length; i++) {
+    at = writeVarint(buffer, at, sizes[i]!);
+    at = writeBody(buffer, at, records[i]!);
+  }
+  if (at !== size) throw new TypeError(`a batch of ${size} bytes took ${at}`);
+  return finish(buffer, options);
+}
+
+/** @param plain room for the header, and the records behind it */
+function finish(plain: Buffer, options: BatchOptions): Buffer {
+  const { compression = "none" } = options;
+  const records = plain.subarray(AT.records);
+  const compressed = compress(compression, records);
+  const pays = compressed.length < records.length;
+  const buffer = pays ? Buffer.concat([plain.subarray(0, AT.records), compressed]) : plain;
+  writeHeader(buffer, options, pays ? compression : "none");
+  buffer.writeUInt32BE(crc32c(buffer.subarray(CRC_STARTS_AT)), AT.crc);
+  return buffer;
+}
+
+function writeHeader(buffer: Buffer, options: BatchOptions, compression: Compression): void {
+  const { records, firstTimestamp, maxTimestamp, producerId, producerEpoch } = options;
+  buffer.writeBigInt64BE(0n, AT.firstOffset); // first offset: the broker says it
+  buffer.writeInt32BE(buffer.length - PREFIX_BYTES, AT.length);
+  buffer.writeInt32BE(0, AT.leaderEpoch); // partition leader epoch: the broker says it
+  buffer.writeInt8(MAGIC, AT.magic);
+  buffer.writeInt16BE(
+    idOf(compression) | (options.transactional ? TRANSACTIONAL : 0),
+    AT.attributes,
+  );
+  buffer.writeInt32BE(records.length - 1, AT.lastOffsetDelta);
+  buffer.writeBigInt64BE(BigInt(firstTimestamp), AT.firstTimestamp);
+  buffer.writeBigInt64BE(BigInt(maxTimestamp), AT.maxTimestamp);
+  buffer.writeBigInt64BE(BigInt(producerId.toString()), AT.producerId);
+  buffer.writeInt16BE(producerEpoch, AT.producerEpoch);
+  buffer.writeInt32BE(options.firstSequence, AT.firstSequence);
+  buffer.writeInt32BE(records.length, AT.count);
+}
+
+function sizeOfBody({ offsetDelta, timestampDelta, key, value, headers }: PlainRecord): number {
+  let size = 1 + sizeOfVarint(timestampDelta) + sizeOfVarint(offsetDelta) + sizeOfBytes(key) +
+    sizeOfBytes(value);
+  let count = 0;
+  for (const name in headers) {
+    for (const header of listOf(headers[name])) {
+      size += sizeOfBytes(name) + sizeOfBytes(header);
+      count++;
+    }
+  }
+  return size + sizeOfVarint(count);
+}
+
+function writeBody(buffer: Buffer, start: number, record: PlainRecord): number {
+  const { offsetDelta, timestampDelta, key, value, headers } = record;
+  buffer[start] = 0; // attributes: none are defined
+  let at = writeVarint(buffer, start + 1, timestampDelta);
+  at = writeVarint(buffer, at, offsetDelta);
+  at = writeBytes(buffer, at, key);
+  at = writeBytes(buffer, at, value);
+  let count = 0;
+  for (const name in headers) count += listOf(headers[name]).length;
+  at = writeVarint(buffer, at, count);
+  for (const name in headers) {
+    for (const header of listOf(headers[name])) {
+      at = writeBytes(buffer, at, name);
+      at = writeBytes(buffer, at, header);
+    }
+  }
+  return at;
+}
+
+function listOf(value: Bytes | Bytes[]): Bytes[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+function lengthOf(value: Uint8Array | string): number {
+  return typeof value === "string" ? Buffer.byteLength(value) : value.length;
+}
+
+function sizeOfBytes(value: Bytes): number {
+  if (value === null || value === undefined) return 1; // a length of -1
+  const length = lengthOf(value);
+  return sizeOfVarint(length) + length;
+}
+
+function writeBytes(buffer: Buffer, at: number, value: Bytes): number {
+  if (value === null || value === undefined) return writeVarint(buffer, at, -1);
+  const start = writeVarint(buffer, at, lengthOf(value));
+  if (typeof value === "string") return start + buffer.write(value, start);
+  buffer.set(value, start);
+  return start + value.length;
+}
+
+/** Zigzag: a small magnitude, of either sign, takes few bytes. Exact for safe integers. */
+function zigzag(value: number): number {
+  return value >= 0 ? value * 2 : -value * 2 - 1;
+}
+
+function sizeOfVarint(value: number): number {
+  let size = 1;
+  for (let rest = zigzag(value); rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
+  return size;
+}
+
+function writeVarint(buffer: Buffer, start: number, value: number): number {
+  let at = start;
+  let rest = zigzag(value);
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) buffer[at++] = (rest % 0x80) | 0x80;
+  buffer[at++] = rest;
+  return at;
+}

@@ -1,0 +1,35 @@
+import { integer, optional, string } from "../runtime/setting.ts";
+import { DEFAULT_PARTITIONS } from "../topology.ts";
+import { accessSettings } from "./client/access.ts";
+
+/** Where Kafka is, who we are there, and what the topics are called. */
+export const kafkaSettings = {
+  ...accessSettings,
+  topicPrefix: string({
+    env: "TOPIC_PREFIX",
+    fallback: "",
+    pattern: /^[A-Za-z0-9._-]{0,40}$/,
+    expected: "at most 40 letters, digits, dots, dashes and underscores",
+    help: "put before every topic, group and transactional id; keeps several orderflows apart",
+  }),
+};
+
+export const topicSettings = {
+  partitions: optional(integer({
+    env: "PARTITIONS",
+    option: "partitions",
+    fallback: "",
+    min: 1,
+    max: 1000,
+    help:
+      "partitions of each order topic; those with fewer get more; empty: as many as the largest " +
+      `has, or ${DEFAULT_PARTITIONS}`,
+  })),
+  replicationFactor: optional(integer({
+    env: "REPLICATION_FACTOR",
+    fallback: "",
+    min: 1,
+    max: 10,
+    help: "copies of each partition, when a topic is created; empty: one on each broker, at most 3",
+  })),
+};

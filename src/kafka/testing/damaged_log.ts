@@ -1,0 +1,25 @@
+/** Batches damaged in a broker's log, as a failing disk does it. */
+import { crc32c } from "../records/compression.ts";
+
+/**
+ * Changes a batch in a partition's log; the broker must be stopped: then it finds nothing wrong.
+ *
+ * @param directory the partition's
+ * @param options.batch which, from the beginning of its first segment; 0 is the first
+ */
+export async function damageLog(
+  directory: string,
+  { batch: index, damage }: { readonly batch: number; readonly damage: (batch: Buffer) => void },
+): Promise<void> {
+  const file = `${directory}/00000000000000000000.log`;
+  const bytes = Buffer.from(await Deno.readFile(file));
+  let at = 0;
+  for (let i = 0; i < index; i++) at += 12 + bytes.readInt32BE(at + 8);
+  damage(bytes.subarray(at, at + 12 + bytes.readInt32BE(at + 8)));
+  await Deno.writeFile(file, bytes);
+}
+
+/** Makes a changed batch's checksum right. */
+export function withChecksum(batch: Buffer): void {
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
+}

@@ -1,0 +1,156 @@
+/** What the integration tests of this folder share: topics of their own, and orders in them. */
+import type { Kafka } from "kafkajs";
+import { Registry } from "prom-client";
+import { encode } from "../../events/codec.ts";
+import { eventId, type OrderPlaced, type OrderRejected } from "../../events/schemas.ts";
+import { configureLogging } from "../../runtime/log.ts";
+import { pause } from "../../runtime/shutdown.ts";
+import { Names } from "../../topology.ts";
+import { createClient } from "../client/client.ts";
+import { type LogRecord, openLogReader } from "../readers/log_reader.ts";
+import type { Handler } from "../processor/handler.ts";
+import { createProcessorMetrics } from "../metrics.ts";
+import { createProcessor, type ProcessorOptions } from "../processor/processor.ts";
+import { type KeyedRecord, openPublisher } from "../producer/publisher.ts";
+import { createTopics } from "../topics.ts";
+
+/**
+ * A client, and fresh topics under a prefix that no other test has.
+ *
+ * @param bootstrap addresses, separated by commas; on three nodes each partition has three copies
+ */
+export async function freshTopics(bootstrap: string, partitions = 4) {
+  const names = new Names(`t${crypto.randomUUID().slice(0, 8)}.`);
+  const kafka = createClient({ brokers: bootstrap.split(",") }, "test");
+  await createTopics(kafka, names, { partitions });
+  return { kafka, names };
+}
+
+export function placed(sequence: number): OrderPlaced {
+  const orderId = `r1-${String(sequence).padStart(6, "0")}`;
+  return {
+    type: "OrderPlaced",
+    version: 1,
+    eventId: eventId(orderId, "OrderPlaced"),
+    orderId,
+    occurredAt: "2026-01-02T03:04:05.000Z",
+    customerId: "c-00001",
+    currency: "EUR",
+    items: [{ productId: "p-0001", quantity: 1, unitPriceCents: 100 }],
+    totalCents: 100,
+  };
+}
+
+export function publication(order: OrderPlaced): KeyedRecord {
+  return { key: order.orderId, value: encode(order) };
+}
+
+export async function publishAll(kafka: Kafka, topic: string, batch: readonly KeyedRecord[]) {
+  const publisher = await openPublisher(kafka, topic);
+  try {
+    for (let from = 0; from < batch.length; from += 500) {
+      await publisher.publish(batch.slice(from, from + 500));
+    }
+  } finally {
+    await publisher.close();
+  }
+}
+
+export async function readAll(kafka: Kafka, topic: string): Promise<LogRecord[]> {
+  const reader = await openLogReader(kafka);
+  try {
+    const all: LogRecord[] = [];
+    for await (const records of reader.read(topic)) all.push(...records);
+    return all;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** ConfigResourceTypes.TOPIC, without loading kafkajs before its defects are mended. */
+const TOPIC_RESOURCE = 2;
+
+/** The key of messages that only ask whether a topic takes any. */
+export const PROBE = "probe";
+
+/** Lets a topic refuse every message, or no more; some with the key PROBE may be in it afterwards. */
+export async function setRefusing(kafka: Kafka, topic: string, refusing: boolean): Promise<void> {
+  // The markers of transactions (78 bytes) still fit.
+  const value = String(refusing ? 100 : 1_048_588);
+  const configEntries = [{ name: "max.message.bytes", value }];
+  const resources = [{ type: TOPIC_RESOURCE, name: topic, configEntries }];
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.alterConfigs({ validateOnly: false, resources });
+  await admin.disconnect();
+  if (!refusing) return;
+  // It takes effect a moment later.
+  const probe = [{ key: PROBE, value: new Uint8Array(1_000) }];
+  await until(
+    `${topic} refuses`,
+    () => publishAll(kafka, topic, probe).then(() => false, () => true),
+  );
+}
+
+/** A handler that refuses every order: the smallest whole transformation. */
+export const refuse: Handler<OrderPlaced> = (batch) =>
+  Promise.resolve({
+    events: batch.map(({ event }): OrderRejected => ({
+      type: "OrderRejected",
+      version: 1,
+      eventId: eventId(event.orderId, "OrderRejected"),
+      orderId: event.orderId,
+      occurredAt: event.occurredAt,
+      placedAt: event.occurredAt,
+      reason: "empty_order",
+      detail: "a test",
+    })),
+  });
+
+/** Runs a validator with `handler` until `stop` is called. */
+export function startValidator(
+  bootstrap: string,
+  names: Names,
+  handler: Handler<OrderPlaced>,
+  options: Partial<ProcessorOptions> = {},
+) {
+  const controller = new AbortController();
+  const processor = createProcessor({
+    access: { brokers: bootstrap.split(",") },
+    clientId: "test-validator",
+    service: "validator",
+    names,
+    handlers: { "orders.raw": handler },
+    guarantee: "exactly_once",
+    sessionTimeoutMs: 6_000,
+    transactionTimeoutMs: 6_000,
+    maxBatch: 100,
+    drainTimeoutMs: 10_000,
+    log: configureLogging("test", "error", "text"),
+    metrics: createProcessorMetrics(new Registry()),
+    ...options,
+  });
+  const ended = processor.run(controller.signal);
+  ended.catch(() => {});
+  return {
+    processor,
+    ended,
+    stop: () => {
+      controller.abort();
+      return ended;
+    },
+  };
+}
+
+/** Waits until `condition` holds, at most `limitMs`. */
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 30_000,
+): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!await condition()) {
+    if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);
+    await pause(50);
+  }
+}

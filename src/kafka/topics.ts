@@ -1,0 +1,185 @@
+/** Creates the topics of the topology, and makes those that are there as it says. */
+import type { Admin, ITopicConfig, Kafka } from "kafkajs";
+import { pause } from "../runtime/shutdown.ts";
+import {
+  deadLetterTopicOf,
+  DEFAULT_PARTITIONS,
+  type Names,
+  PROCESSORS,
+  TOPIC_NAMES,
+} from "../topology.ts";
+import { isKafkaError } from "./client/client.ts";
+
+export interface TopicSize {
+  /** Partitions of each order topic; a dead-letter topic has one. */
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
+
+/** A copy more than this costs more than it saves. */
+const MAX_DEFAULT_COPIES = 3;
+/**
+ * With three copies a write counts when two have it: one broker may be away, and another then be lost.
+ * The cluster's default is often one.
+ */
+const MIN_IN_SYNC = { copies: 3, value: "2" };
+/** Dead letters wait for a person: they are kept until somebody removes them. */
+const DEAD_LETTER_RETENTION_MS = "-1";
+/** A dead letter is a message of any size, by default up to 1 MiB, and its headers. */
+const DEAD_LETTER_MAX_BYTES = String(2 * 1024 * 1024);
+
+/** Fewer partitions were asked for than there are. */
+export class TooFewPartitions extends Error {
+  override readonly name = "TooFewPartitions";
+}
+
+/** How each topic of the topology is to be. */
+export function topicConfigs(
+  names: Names,
+  { partitions, replicationFactor }: TopicSize,
+): ITopicConfig[] {
+  const durability = replicationFactor >= MIN_IN_SYNC.copies
+    ? [{ name: "min.insync.replicas", value: MIN_IN_SYNC.value }]
+    : undefined;
+  return [
+    ...TOPIC_NAMES.map((topic) => ({
+      topic: names.topic(topic),
+      numPartitions: partitions,
+      replicationFactor,
+      ...durability && { configEntries: durability },
+    })),
+    ...PROCESSORS.map((service) => ({
+      topic: names.topic(deadLetterTopicOf(service)),
+      numPartitions: 1,
+      replicationFactor,
+      configEntries: [
+        ...durability ?? [],
+        { name: "retention.ms", value: DEAD_LETTER_RETENTION_MS },
+        { name: "max.message.bytes", value: DEAD_LETTER_MAX_BYTES },
+      ],
+    })),
+  ];
+}
+
+export interface TopicsResult {
+  /** Names on the cluster. */
+  readonly created: readonly string[];
+  readonly existing: readonly string[];
+  /** Order topics that had fewer partitions. */
+  readonly raised: readonly { readonly topic: string; readonly from: number }[];
+  /** That each order topic has now. */
+  readonly partitions: number;
+  /** Of the topics that were created. */
+  readonly replicationFactor: number;
+}
+
+/**
+ * Creates what is missing, and gives order topics the partitions that they lack; several may do so at
+ * once.
+ *
+ * @param size partitions are, unless said, as many as the largest order topic has; on an empty cluster
+ * DEFAULT_PARTITIONS. The replication factor is, unless said, the number of brokers, at most 3
+ * @throws {TooFewPartitions} an order topic has more; then nothing was changed
+ */
+export async function createTopics(
+  kafka: Kafka,
+  names: Names,
+  size: { partitions?: number | undefined; replicationFactor?: number | undefined },
+): Promise<TopicsResult> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const before = new Set(await admin.listTopics());
+    const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
+    const counts = await countsOf(admin, orderTopics.filter((topic) => before.has(topic)));
+    const largest = Math.max(...counts.values(), 0) || DEFAULT_PARTITIONS;
+    const partitions = size.partitions ?? largest;
+    refuseFewer(counts, partitions);
+    const replicationFactor = size.replicationFactor ??
+      Math.min(MAX_DEFAULT_COPIES, (await admin.describeCluster()).brokers.length);
+    const wanted = topicConfigs(names, { partitions, replicationFactor });
+    const missing = wanted.filter(({ topic }) => !before.has(topic));
+    await admin.createTopics({ waitForLeaders: false, topics: missing });
+    const raised = [...counts].filter(([, count]) => count < partitions)
+      .map(([topic, from]) => ({ topic, from }));
+    await raise(admin, raised.map(({ topic }) => topic), partitions);
+    await untilKnown(admin, wanted);
+    const nameOf = ({ topic }: ITopicConfig) => topic;
+    return {
+      created: missing.map(nameOf),
+      existing: wanted.map(nameOf).filter((topic) => before.has(topic)),
+      raised,
+      partitions,
+      replicationFactor,
+    };
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** By topic, in the order of `topics`; all of them are there. */
+async function countsOf(admin: Admin, topics: string[]): Promise<Map<string, number>> {
+  // Asked for none, kafkajs tells of all.
+  if (topics.length === 0) return new Map();
+  const found = (await admin.fetchTopicMetadata({ topics })).topics;
+  return new Map(topics.map((topic) => [
+    topic,
+    found.find(({ name }) => name === topic)?.partitions.length ?? 0,
+  ]));
+}
+
+function refuseFewer(counts: ReadonlyMap<string, number>, partitions: number): void {
+  const more = [...counts].filter(([, count]) => count > partitions);
+  if (more.length === 0) return;
+  const most = Math.max(...more.map(([, count]) => count));
+  throw new TooFewPartitions(
+    `asked for ${partitions} partitions, but ${
+      more.map(([topic, count]) => `${topic} has ${count}`).join(", ")
+    }, and Kafka cannot take partitions away: \`deno task topics --partitions ${most}\` ` +
+      `gives every order topic ${most}`,
+  );
+}
+
+/** All in one request, so that no topic is without the partitions of another for long. */
+async function raise(admin: Admin, topics: string[], count: number): Promise<void> {
+  if (topics.length === 0) return;
+  try {
+    await admin.createPartitions({
+      topicPartitions: topics.map((topic) => ({ topic, count })),
+    });
+  } catch (error) {
+    // Somebody else has just done it; what is there in the end is looked at.
+    if ((error as { type?: string }).type !== "INVALID_PARTITIONS") throw error;
+  }
+}
+
+const KNOWN_LIMIT_MS = 30_000;
+const POLL_MS = 100;
+
+/** Each broker learns of new topics and partitions a moment after they were made. */
+async function untilKnown(admin: Admin, wanted: readonly ITopicConfig[]): Promise<void> {
+  const deadline = performance.now() + KNOWN_LIMIT_MS;
+  for (;;) {
+    try {
+      const counts = await countsOf(admin, wanted.map(({ topic }) => topic));
+      const late = wanted.find(({ topic, numPartitions = 1 }) =>
+        counts.get(topic)! < numPartitions
+      );
+      if (!late) return;
+      if (performance.now() > deadline) {
+        throw new PartitionsMissing(late.topic, late.numPartitions!);
+      }
+    } catch (error) {
+      if (!isKafkaError(error) || performance.now() > deadline) throw error;
+    }
+    await pause(POLL_MS);
+  }
+}
+
+/** Named as an error of the client: the cluster did not do what it said. */
+class PartitionsMissing extends Error {
+  override readonly name = "KafkaJSPartitionsMissing";
+  constructor(topic: string, count: number) {
+    super(`${topic} has not got its ${count} partitions within ${KNOWN_LIMIT_MS} ms`);
+  }
+}

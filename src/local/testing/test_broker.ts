@@ -1,0 +1,84 @@
+/** Brokers for integration tests: in a temporary directory, on free ports, gone after the test. */
+import { pause } from "../../runtime/shutdown.ts";
+import { createClient, isKafkaError } from "../../kafka/client/client.ts";
+import type { Broker } from "../kafka/broker.ts";
+import { type Cluster, type ClusterOptions, startBroker, startCluster } from "../kafka/cluster.ts";
+import type { ServerSettings } from "../kafka/server_settings.ts";
+
+/** `await using broker = await startTestBroker()` removes it at the end of the block. */
+export type TestBroker = Broker & AsyncDisposable;
+export type TestCluster = Cluster & AsyncDisposable;
+
+/**
+ * Starts a broker with the jars of this checkout. End it with `remove()`. After `stop()` or `kill()`
+ * its data is kept, because a test may start it again, and is deleted when the test file ends.
+ *
+ * @param overrides settings of the server
+ * @returns it, when its coordinators answer: a test is to fail for what it tests
+ */
+export async function startTestBroker(overrides: ServerSettings = {}): Promise<TestBroker> {
+  const broker = await startColdTestBroker(overrides);
+  await untilCoordinatorsAnswer(broker.bootstrap);
+  return broker;
+}
+
+/** The same as users meet it: a group or a transaction may have to wait for its coordinator. */
+export async function startColdTestBroker(overrides: ServerSettings = {}): Promise<TestBroker> {
+  return removedAtEnd(await startBroker({ directory: await testDirectory(), port: 0, overrides }));
+}
+
+/**
+ * Starts three nodes, with a copy of every partition on each: the same as `startTestBroker` otherwise.
+ * The coordinators are asked where clients are told that they are: proxies have to be there already.
+ */
+export async function startTestCluster(
+  options: Partial<Omit<ClusterOptions, "directory">> = {},
+): Promise<TestCluster> {
+  const directory = await testDirectory();
+  const cluster = removedAtEnd(await startCluster({ ports: [0, 0, 0], ...options, directory }));
+  await untilCoordinatorsAnswer(cluster.bootstrap);
+  return cluster;
+}
+
+async function testDirectory(): Promise<string> {
+  const directory = await Deno.makeTempDir({ prefix: "orderflow-kafka-" });
+  globalThis.addEventListener("unload", () => removeNow(directory));
+  return directory;
+}
+
+function removedAtEnd<T extends { remove(): Promise<void> }>(kafka: T): T & AsyncDisposable {
+  return Object.defineProperty(kafka, Symbol.asyncDispose, {
+    value: () => kafka.remove(),
+  }) as T & AsyncDisposable;
+}
+
+const COORDINATORS_LIMIT_MS = 60_000;
+
+/** Kafka makes the topics of its coordinators when the first group and the first transaction come. */
+export async function untilCoordinatorsAnswer(bootstrap: string): Promise<void> {
+  const kafka = createClient({ brokers: bootstrap.split(",") }, "test");
+  const deadline = performance.now() + COORDINATORS_LIMIT_MS;
+  for (;;) {
+    const admin = kafka.admin();
+    const producer = kafka.producer({ transactionalId: "first", maxInFlightRequests: 1 });
+    try {
+      await Promise.all([admin.connect(), producer.connect()]);
+      await Promise.all([
+        admin.describeGroups(["first"]),
+        producer.transaction().then((transaction) => transaction.abort()),
+      ]);
+      return;
+    } catch (error) {
+      if (!isKafkaError(error) || performance.now() > deadline) throw error;
+      await pause(100);
+    } finally {
+      await Promise.allSettled([admin.disconnect(), producer.disconnect()]);
+    }
+  }
+}
+
+function removeNow(directory: string): void {
+  try {
+    Deno.removeSync(directory, { recursive: true });
+  } catch { /* removed already */ }
+}

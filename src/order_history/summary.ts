@@ -1,0 +1,165 @@
+/** What came of an order, in one sentence. Pure. */
+import type { OrderEvent } from "../events/schemas.ts";
+import { formatMoney } from "../runtime/money.ts";
+
+/** A dead letter of the order. */
+export interface OrderLetter {
+  readonly service: string;
+  /** `partition@offset`. */
+  readonly id: string;
+  readonly reason: string;
+  /** `open`, or what a person did with it: `replayed`, `discarded`. */
+  state: string;
+}
+
+/**
+ * @param events of the order, each once
+ * @param letters in the order of the log
+ * @param placedAtMs epoch milliseconds, where it is known
+ */
+export function summarize(
+  events: readonly OrderEvent[],
+  letters: readonly OrderLetter[],
+  placedAtMs: number | null,
+): string {
+  const parts = [whatHappened(events, letters, placedAtMs)];
+  for (const { service, id, reason, state } of letters) {
+    if (state === "open") {
+      parts.push(`a dead letter is open (${reason}): deno task dlq show ${service} ${id}`);
+    } else if (state === "discarded") {
+      parts.push(`a dead letter of ${service} was discarded by a person (${reason})`);
+    }
+  }
+  return `${parts.join("; ")}.`;
+}
+
+function whatHappened(
+  events: readonly OrderEvent[],
+  letters: readonly OrderLetter[],
+  placedAtMs: number | null,
+): string {
+  const outcomes = events.filter((event) =>
+    event.type === "OrderConfirmed" || event.type === "OrderCancelled" ||
+    event.type === "OrderRejected"
+  );
+  const [outcome] = outcomes;
+  if (events.length + letters.length === 0) return "no event of it was found, only rows";
+  if (outcome === undefined) return `not finished: ${whatIsMissing(events, letters)}`;
+  if (outcomes.length > 1) {
+    const types = outcomes.map(({ type }) => type).join(" and ");
+    return `${types}: an order must have one outcome, run deno task audit`;
+  }
+  const after = placedAtMs === null
+    ? ""
+    : ` after ${((Date.parse(outcome.occurredAt) - placedAtMs) / 1_000).toFixed(1)} s`;
+  switch (outcome.type) {
+    case "OrderConfirmed":
+      return `confirmed${after}; ${stockSentence(events)}, ${paymentSentence(events)}`;
+    case "OrderCancelled":
+      return `cancelled${after} because of ${outcome.reason} (${outcome.detail}); ` +
+        `${stockSentence(events)}, ${paymentSentence(events)}`;
+    case "OrderRejected":
+      return `rejected${after} because of ${outcome.reason} (${outcome.detail}); ` +
+        `${stockSentence(events)}, ${paymentSentence(events)}`;
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function has(events: readonly OrderEvent[], type: OrderEvent["type"]): boolean {
+  return events.some((event) => event.type === type);
+}
+
+function whatIsMissing(events: readonly OrderEvent[], letters: readonly OrderLetter[]): string {
+  if (!has(events, "OrderValidated")) {
+    const last = letters.findLast(({ service }) => service === "validator");
+    return last && last.state !== "replayed"
+      ? "the validator could not process it"
+      : "the validator has not answered";
+  }
+  const stockAnswered = has(events, "InventoryUpdated") || has(events, "InventoryRejected");
+  const paymentAnswered = has(events, "PaymentProcessed") || has(events, "PaymentFailed");
+  if (stockAnswered && paymentAnswered) {
+    return "inventory and payment answered, fulfillment did not";
+  }
+  if (stockAnswered) return "payment has not answered";
+  if (paymentAnswered) return "inventory has not answered";
+  return "neither inventory nor payment has answered";
+}
+
+function stockSentence(events: readonly OrderEvent[]): string {
+  const actions = events.flatMap((e) => e.type === "InventoryUpdated" ? [e.action] : []);
+  const confirmed = has(events, "OrderConfirmed");
+  if (!actions.includes("reserved")) return "no stock was taken";
+  if (actions.includes("released")) return "the stock was released";
+  return confirmed ? "the stock was taken" : "the stock is NOT released";
+}
+
+function paymentSentence(events: readonly OrderEvent[]): string {
+  const refund = events.find((event) => event.type === "PaymentRefunded");
+  if (refund) return `${formatMoney(refund.amountCents, refund.currency)} were refunded`;
+  const charge = events.find((event) => event.type === "PaymentProcessed");
+  if (!charge) return "nothing was charged";
+  const amount = formatMoney(charge.amountCents, charge.currency);
+  return has(events, "OrderConfirmed") ? `${amount} were charged` : `${amount} are NOT refunded`;
+}
+
+/** What an event says, as a plain sentence. Pure; made safe for a terminal by whoever prints it. */
+
+/** More items than this are counted, not listed. */
+const MAX_LISTED = 5;
+
+export function describeEvent(event: OrderEvent): string {
+  switch (event.type) {
+    case "OrderPlaced": {
+      const { customerId, items, totalCents, currency } = event;
+      return `customer ${customerId} ordered ${
+        list(items, (i) => pieces(i.quantity, i.productId))
+      }` +
+        ` for ${formatMoney(totalCents, currency)}`;
+    }
+    case "OrderValidated": {
+      const { name, tier, country } = event.customer;
+      return `accepted within ${event.processingMs} ms, for ${name} (${tier}, ${country})`;
+    }
+    case "OrderRejected":
+    case "InventoryRejected":
+      return `${event.reason}: ${event.detail}`;
+    case "InventoryUpdated":
+      return `${event.action} ` + list(
+        event.changes,
+        ({ productId, delta, remaining }) =>
+          `${pieces(Math.abs(delta), productId)} (${remaining} left)`,
+      );
+    case "PaymentProcessed":
+      return `charged ${
+        formatMoney(event.amountCents, event.currency)
+      }, payment ${event.paymentId}`;
+    case "PaymentFailed":
+      return `${event.reason}: ${event.detail}; ${
+        formatMoney(event.amountCents, event.currency)
+      } were ` +
+        `not charged, payment ${event.paymentId}`;
+    case "PaymentRefunded":
+      return `refunded ${
+        formatMoney(event.amountCents, event.currency)
+      }, payment ${event.paymentId}`;
+    case "OrderConfirmed":
+      return `confirmed, ${formatMoney(event.totalCents, event.currency)}`;
+    case "OrderCancelled":
+      return `${event.reason}: ${event.detail}`;
+    default:
+      return event satisfies never;
+  }
+}
+
+function pieces(quantity: number, productId: string): string {
+  return `${quantity} × ${productId}`;
+}
+
+function list<T>(items: readonly T[], describe: (item: T) => string): string {
+  if (items.length === 0) return "nothing";
+  const rest = items.length - MAX_LISTED;
+  const listed = items.slice(0, MAX_LISTED).map(describe).join(", ");
+  return rest > 0 ? `${listed} and ${rest} more` : listed;
+}

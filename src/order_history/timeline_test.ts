@@ -1,0 +1,160 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { LogRecord } from "../kafka/readers/log_reader.ts";
+import { appendCopy, orderId, partitionOf, type World } from "../audit/testing/world.ts";
+import { createWorld, type Fate } from "../audit/testing/orders.ts";
+import { timelineLines } from "../commands/trace.ts";
+import { type Found, matcher } from "./find.ts";
+import { buildTimeline } from "./timeline.ts";
+
+const PREFIX = "t.";
+
+function found(world: World, id: string): Found[] {
+  const isOfOrder = matcher(id);
+  return world.records.filter(isOfOrder).map((record) => ({
+    topic: record.topic.slice(PREFIX.length) as Found["topic"],
+    record,
+  }));
+}
+
+function story(fate: Fate, spoil: (world: World) => void = () => {}) {
+  const world = createWorld([fate]);
+  spoil(world);
+  const id = orderId(0);
+  return buildTimeline(id, { found: found(world, id), partition: partitionOf(0) }, []);
+}
+
+/** Everything of a fixture happens at the same moment. */
+const CONCLUSIONS: Record<Fate, RegExp> = {
+  confirmed: /^confirmed after 0\.0 s; the stock was taken, 7\.00 EUR were charged\.$/,
+  out_of_stock:
+    /^cancelled after .* because of out_of_stock .*no stock was taken, 7\.00 EUR were refu/,
+  card_declined: /^cancelled .* card_declined .*; the stock was released, nothing was charged\.$/,
+  both_refused: /^cancelled .* out_of_stock .*; no stock was taken, nothing was charged\.$/,
+  rejected: /^rejected .* unknown_customer .*; no stock was taken, nothing was charged\.$/,
+  placed_twice:
+    /^confirmed .*; a dead letter is open \(duplicate_order\): .* show validator 0@0\.$/,
+  broken:
+    /^not finished: the validator could not process it; a dead letter is open \(invalid_json\)/,
+  broken_discarded:
+    /^not finished: the validator could not process it; a dead letter of validator was discarded/,
+  broken_replayed: /^not finished: .*; a dead letter is open \(invalid_json\): .* validator 0@2\.$/,
+  failed_then_replayed: /^confirmed after .*$/,
+  parked_then_replayed: /^confirmed after .*; the stock was taken, 7\.00 EUR were charged\.$/,
+  half_replayed: /^confirmed after .*; the stock was taken, 7\.00 EUR were charged\.$/,
+  release_parked:
+    /^cancelled .*; the stock is NOT released, nothing was charged; a dead letter is open/,
+  release_replayed: /^cancelled .*; the stock was released, nothing was charged\.$/,
+  broken_inside: /^rejected .*; a dead letter is open \(invalid_json\): .* show payment 0@2\.$/,
+  parked: /^not finished: inventory has not answered; .*: deno task dlq show inventory 0@0\.$/,
+};
+
+for (const [fate, conclusion] of Object.entries(CONCLUSIONS) as [Fate, RegExp][]) {
+  Deno.test(`tellStory: the story of an order that was ${fate}`, () => {
+    const told = story(fate);
+    assert(told);
+    assertMatch(told.conclusion, conclusion);
+    assert(told.steps.every((step) => step.text !== ""));
+  });
+}
+
+Deno.test("tellStory: steps in the order of the flow, each with its place and a sentence", () => {
+  const told = story("card_declined")!;
+  assertEquals(told.steps.map((s) => `${s.topic} ${s.partition}@${s.offset} ${s.event}`), [
+    "orders.raw 0@0 OrderPlaced",
+    "orders.validated 0@0 OrderValidated",
+    "inventory.events 0@0 InventoryUpdated",
+    "inventory.events 0@1 InventoryUpdated",
+    "payment.events 0@0 PaymentFailed",
+    "orders.outcomes 0@0 OrderCancelled",
+  ]);
+  assertMatch(
+    told.steps[0]!.text,
+    /^customer c-1 ordered 1 × p-1, 2 × p-2, 1 × p-1 for 7\.00 EUR$/,
+  );
+  assertMatch(told.steps[2]!.text, /^reserved 2 × p-1 \(999998 left\), 2 × p-2 \(999998 left\)$/);
+});
+
+Deno.test("tellStory: an outcome whose undoing is missing says so", () => {
+  const without = (type: string) => (world: World) => {
+    const text = new TextDecoder();
+    const isIt = ({ value }: LogRecord) => value !== null && text.decode(value).includes(type);
+    world.records = world.records.filter((record) => !isIt(record));
+  };
+  const leak = story("card_declined", without('"released"'))!;
+  assertMatch(leak.conclusion, /the stock is NOT released/);
+  const kept = story("out_of_stock", without("PaymentRefunded"))!;
+  assertMatch(kept.conclusion, /7\.00 EUR are NOT refunded/);
+});
+
+Deno.test("tellStory: marks a misrouted message and a second copy", () => {
+  const told = story("confirmed", (world) => {
+    const copy = appendCopy(world, world.records[0]!);
+    world.records[world.records.indexOf(copy)] = { ...copy, partition: 2, timestamp: Infinity };
+  })!;
+  assertMatch(told.steps.at(-1)!.text, /\(in partition \d; its key belongs to 0; again\)$/);
+});
+
+Deno.test("tellStory: without a readable order, times are counted from its first message", () => {
+  const told = story("broken", (world) => {
+    for (const [index, record] of world.records.entries()) {
+      const headers = { ...record.headers };
+      if ("dlq-time" in headers) headers["dlq-time"] = "2026-01-01T00:00:01.500Z";
+      world.records[index] = { ...record, headers };
+    }
+  })!;
+  assertEquals(told.placedAt, null);
+  assertEquals(told.steps.map((step) => step.sinceMs), [0, 1_500]);
+  assertMatch(timelineLines(told)[0]!, /, when it was placed cannot be read$/);
+});
+
+Deno.test("tellStory: nothing found is no story", () => {
+  assertEquals(buildTimeline("x", { found: [], partition: 0 }, []), undefined);
+});
+
+Deno.test("storyLines: what came from outside cannot reach the terminal raw", () => {
+  const told = story("confirmed")!;
+  const steps = [{ ...told.steps[0]!, text: "\u001b[2J gone" }];
+  const rows = [{ table: "payment.payments", row: { detail: "\u001b[2J" } }];
+  const lines = timelineLines({ ...told, steps, rows, conclusion: "\u001b[2J" });
+  assert(lines.every((line) => !line.includes("\u001b")));
+});
+
+Deno.test("tellStory: times are counted from when the order was placed", () => {
+  const told = story("confirmed", (world) => {
+    for (const [index, record] of world.records.entries()) {
+      const text = new TextDecoder().decode(record.value!);
+      const at = `2026-01-01T00:00:0${index}.250Z`;
+      const later = index === 0
+        ? text
+        : text.replace(/"occurredAt":"[^"]*"/, `"occurredAt":"${at}"`);
+      world.records[index] = { ...record, value: new TextEncoder().encode(later) };
+    }
+  })!;
+  assertEquals(told.steps.map((step) => step.sinceMs), [0, 1_250, 2_250, 3_250, 4_250]);
+  assertMatch(told.conclusion, /^confirmed after 4\.3 s/);
+  const line = timelineLines(told).find((text) => text.includes("payment.events"))!;
+  assertMatch(
+    line,
+    /^ {3}\+3\.250 s {2}payment\.events {4}0@0 {2}PaymentProcessed {2}charged 7\.00 EUR/,
+  );
+});
+
+Deno.test("matcher: finds by key or by id in the value, and not a longer id", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const isOfOrder = matcher("r1-1");
+  const cases: [string | null, string | null, boolean][] = [
+    ["r1-1", null, true],
+    ["r1-12", null, false],
+    [null, '{"orderId":"r1-1"}', true],
+    [null, '{"orderId":"r1-12"}', false],
+    ["other", '{"eventId":"r1-1/OrderPlaced"}', false],
+    [null, null, false],
+  ];
+  for (const [key, value, expected] of cases) {
+    const record = {
+      key: key === null ? null : bytes(key),
+      value: value === null ? null : bytes(value),
+    };
+    assertEquals(isOfOrder(record), expected, `${key} ${value}`);
+  }
+});

@@ -1,0 +1,186 @@
+import { parseAddress } from "./address.ts";
+import type { Sources } from "./config.ts";
+
+/** One setting: where it comes from, how its text is read, what it is when nobody says. */
+export interface Setting<T> {
+  /** Its name in the environment and in `.env`; absent for what only a command line can say. */
+  readonly env?: string;
+  /** Its option on the command line, without the dashes. */
+  readonly option?: string;
+  /** A yes-or-no option takes no value on the command line. */
+  readonly flag?: boolean;
+  /** The text that stands for "not said". */
+  readonly fallback: string;
+  /** One line for people: what it means, in which unit. */
+  readonly help: string;
+  /** @throws {Error} with what was expected, not what was found: the caller adds name and value */
+  readonly read: (text: string, readFile: Sources["readFile"]) => T;
+}
+
+export interface Source {
+  env?: string;
+  option?: string;
+  fallback: string;
+  help: string;
+}
+
+/** A whole number from `min` to `max`. */
+export function integer(source: Source & { min: number; max: number }): Setting<number> {
+  return {
+    ...source,
+    read(text) {
+      const value = Number(text);
+      if (!/^-?\d+$/.test(text) || value < source.min || value > source.max) {
+        throw new Error(`a whole number from ${source.min} to ${source.max}`);
+      }
+      return value;
+    },
+  };
+}
+
+/** A number from `min` to `max`, such as a share. */
+export function number(source: Source & { min: number; max: number }): Setting<number> {
+  return {
+    ...source,
+    read(text) {
+      const value = Number(text);
+      if (!/^-?\d+(\.\d+)?$/.test(text) || value < source.min || value > source.max) {
+        throw new Error(`a number from ${source.min} to ${source.max}`);
+      }
+      return value;
+    },
+  };
+}
+
+/** One of a closed list of words. */
+export function choice<const W extends string>(
+  source: Source & { words: readonly W[] },
+): Setting<W> {
+  return {
+    ...source,
+    read(text) {
+      if (!(source.words as readonly string[]).includes(text)) {
+        throw new Error(`one of ${source.words.join(", ")}`);
+      }
+      return text as W;
+    },
+  };
+}
+
+/** Any text that matches `pattern`; `expected` says to people what that is. */
+export function string(
+  source: Source & { pattern?: RegExp; expected?: string },
+): Setting<string> {
+  return {
+    ...source,
+    read(text) {
+      if (source.pattern && !source.pattern.test(text)) {
+        throw new Error(source.expected ?? `text that matches ${source.pattern}`);
+      }
+      return text;
+    },
+  };
+}
+
+/**
+ * A folder that this process has the permission to write to: told at start, rather than by whatever
+ * writes first.
+ */
+export function folder(source: Source & { expected: string }): Setting<string> {
+  return {
+    ...source,
+    read(path) {
+      const permission = { name: "write", path } as const;
+      if (path === "" || Deno.permissions.querySync(permission).state !== "granted") {
+        throw new Error(source.expected);
+      }
+      return path;
+    },
+  };
+}
+
+/** A list of `host:port` or `[IPv6]:port`, separated by commas. */
+export function hosts(source: Source): Setting<string[]> {
+  return {
+    ...source,
+    read(text) {
+      const list = text.split(",").map((host) => host.trim());
+      if (!list.every(parseAddress)) {
+        throw new Error(
+          "host:port, several separated by commas; an IPv6 address in brackets, [::1]:9092",
+        );
+      }
+      return list;
+    },
+  };
+}
+
+/** A text file that was in order at start, and may change. */
+export interface TextFile {
+  readonly path: string;
+  /**
+   * What it holds now, without white space around.
+   *
+   * @throws {Error} it is not in order any more; the message names the setting and the path
+   */
+  readonly read: () => string;
+}
+
+/** A text file, looked at when the process starts; undefined for no path. */
+export function textFile(
+  source: Source & { isSound: (text: string) => boolean; expected: string },
+): Setting<TextFile | undefined> {
+  return {
+    ...source,
+    read(path, readFile) {
+      if (path === "") return undefined;
+      const read = () => {
+        let text: string;
+        try {
+          text = readFile(path).trim();
+        } catch (error) {
+          throw new Error(`${source.expected} that can be read (${(error as Error).message})`);
+        }
+        if (!source.isSound(text)) throw new Error(source.expected);
+        return text;
+      };
+      read();
+      return {
+        path,
+        read() {
+          try {
+            return read();
+          } catch (error) {
+            const { message } = error as Error;
+            throw new Error(`${source.env}: expected ${message}, found "${path}"`);
+          }
+        },
+      };
+    },
+  };
+}
+
+/** Yes or no: `true`/`false` in the environment, the bare option on the command line. */
+export function flag(source: Source): Setting<boolean> {
+  return {
+    ...source,
+    flag: true,
+    read(text) {
+      if (text !== "true" && text !== "false") throw new Error("true or false");
+      return text === "true";
+    },
+  };
+}
+
+/** What may be left out: undefined for no text. */
+export function optional<T>(setting: Setting<T>): Setting<T | undefined> {
+  return {
+    ...setting,
+    read: (text, readFile) => text === "" ? undefined : setting.read(text, readFile),
+  };
+}
+
+export type Settings = Record<string, Setting<unknown>>;
+export type Config<S extends Settings> = {
+  readonly [K in keyof S]: ReturnType<S[K]["read"]>;
+};

@@ -1,0 +1,27 @@
+/** The settings of analytics, beside those of every service. */
+import { flag } from "../../runtime/setting.ts";
+import { integer } from "../../runtime/setting.ts";
+import { serviceSettings } from "../settings.ts";
+
+export const settings = {
+  ...serviceSettings,
+  fromBeginning: flag({
+    env: "ANALYTICS_FROM_BEGINNING",
+    option: "from-beginning",
+    fallback: "false",
+    help: "count everything in the log, in no consumer group; without: as a member of the group",
+  }),
+  dashboardPort: integer({
+    env: "DASHBOARD_PORT",
+    option: "port",
+    fallback: "8080",
+    min: 0,
+    max: 65_535,
+    help: "where the page is served when HTTP_PORT is 0; a free port if that one is taken",
+  }),
+  once: flag({
+    option: "once",
+    fallback: "false",
+    help: "print the figures once all that is there now has been read, and end",
+  }),
+};

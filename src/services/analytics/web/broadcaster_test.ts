@@ -1,0 +1,64 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { until } from "../../../kafka/testing/topics.ts";
+import { Broadcaster } from "./broadcaster.ts";
+
+const request = (headers: HeadersInit = {}) => new Request("http://127.0.0.1/events", { headers });
+
+/** Reads one event of a stream. */
+async function next(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  const { value } = await reader.read();
+  return new TextDecoder().decode(value);
+}
+
+const idOf = (event: string) => /^id: (\S+)$/m.exec(event)?.[1] ?? "";
+
+Deno.test("Hub: each browser is given a picture at once, and a new one each second", async () => {
+  let made = 0;
+  const hub = new Broadcaster(() => JSON.stringify(++made));
+  const reader = hub.open(request()).body!.getReader();
+  const first = await next(reader);
+  assertMatch(first, /^retry: 1000\nid: \S+\ndata: 1\n\n$/);
+  assertMatch(await next(reader), /data: 2\n\n$/);
+  hub.close();
+  assertEquals((await reader.read()).done, true);
+});
+
+Deno.test("Hub: one who has the newest already waits for the next", async () => {
+  let made = 0;
+  const hub = new Broadcaster(() => JSON.stringify(++made));
+  const first = hub.open(request()).body!.getReader();
+  const id = idOf(await next(first));
+  const back = hub.open(request({ "last-event-id": id })).body!.getReader();
+  assertMatch(await next(back), /data: [2-9]\n\n$/);
+  const other = hub.open(request({ "last-event-id": "of another run" })).body!.getReader();
+  // The one before, or one that was made for it because that was old already.
+  const newest = made;
+  assertMatch(await next(other), new RegExp(`data: ${newest}\n\n$`));
+  hub.close();
+});
+
+Deno.test("Hub: a slow browser is passed over and then given the newest; without any, nothing is made", async () => {
+  let made = 0;
+  const hub = new Broadcaster(() => JSON.stringify(++made));
+  const slow = hub.open(request()).body!.getReader();
+  const quick = hub.open(request()).body!.getReader();
+  for (let event = ""; !event.includes("data: 4\n");) event = await next(quick);
+  assertMatch(await next(slow), /data: 1\n/);
+  assertMatch(await next(slow), /data: [5-9]\n/);
+  await Promise.all([slow.cancel(), quick.cancel()]);
+  assertEquals(hub.clients, 0);
+  const before = made;
+  const last = hub.open(request({ "last-event-id": "x" })).body!.getReader();
+  await last.cancel();
+  await until("it is gone", () => hub.clients === 0);
+  assert(made <= before + 1);
+  hub.close();
+});
+
+Deno.test("Hub: no more browsers than it has room for", async () => {
+  const hub = new Broadcaster(() => "{}");
+  const answers = Array.from({ length: 65 }, () => hub.open(request()));
+  assertEquals(answers.map(({ status }) => status).filter((status) => status !== 200), [503]);
+  hub.close();
+  await Promise.all(answers.map(({ body }) => body?.cancel()));
+});

@@ -1,0 +1,194 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { pause } from "../../runtime/shutdown.ts";
+import { waits } from "../../runtime/waits.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import { createGatewayClient, type GatewayLimits } from "./gateway_client.ts";
+import {
+  type ChargeAnswer,
+  type ChargeRequest,
+  GatewayRefusal,
+  GatewayTimeout,
+  GatewayUnavailable,
+  type PaymentGateway,
+} from "./gateway.ts";
+
+const limits: GatewayLimits = {
+  timeoutMs: 1_000,
+  attempts: 3,
+  maxInFlight: 4,
+  breakerOpenMs: 100,
+};
+const charged: ChargeAnswer = { status: "charged", paymentId: "pay-1" };
+const request = (idempotencyKey: string) => ({
+  idempotencyKey,
+  amountCents: 500,
+  currency: "EUR",
+});
+
+/** A gateway that does what it is told. */
+function gatewayThat(charge: (request: ChargeRequest) => Promise<ChargeAnswer>): PaymentGateway {
+  return { charge, refund: () => Promise.resolve({ refundId: "refund-1" }) };
+}
+
+const failures: [string, () => Error][] = [
+  ["no answer in time", () => new GatewayTimeout("no answer")],
+  ["a 5xx", () => new GatewayUnavailable("503")],
+];
+
+for (const [what, failure] of failures) {
+  Deno.test(`createGatewayClient: after ${what} it asks again with the same key`, async () => {
+    const keys: string[] = [];
+    const client = createGatewayClient(
+      gatewayThat(({ idempotencyKey }) => {
+        keys.push(idempotencyKey);
+        return keys.length < 3 ? Promise.reject(failure()) : Promise.resolve(charged);
+      }),
+      limits,
+    );
+    assertEquals(await client.charge(request("k")), charged);
+    assertEquals(keys, ["k", "k", "k"]);
+  });
+
+  Deno.test(`createGatewayClient: ${what} at every attempt is a RetryableError`, async () => {
+    let calls = 0;
+    const client = createGatewayClient(
+      gatewayThat(() => {
+        calls++;
+        return Promise.reject(failure());
+      }),
+      limits,
+    );
+    await assertRejects(() => client.charge(request("k")), RetryableError, failure().message);
+    assertEquals(calls, limits.attempts);
+  });
+}
+
+Deno.test("createGatewayClient: cuts off a call that takes too long, and asks again", async () => {
+  let calls = 0;
+  const client = createGatewayClient(
+    gatewayThat(({ signal }) => {
+      if (++calls > 1) return Promise.resolve(charged);
+      return new Promise((_, reject) => {
+        signal!.addEventListener("abort", () => reject(new GatewayTimeout("cut off")));
+      });
+    }),
+    { ...limits, timeoutMs: 30 },
+  );
+  assertEquals(await client.charge(request("k")), charged);
+  assertEquals(calls, 2);
+});
+
+Deno.test("createGatewayClient: a refusal is passed on, and not asked for again", async () => {
+  let calls = 0;
+  const client = createGatewayClient(
+    gatewayThat(() => {
+      calls++;
+      return Promise.reject(new GatewayRefusal("another amount"));
+    }),
+    limits,
+  );
+  await assertRejects(() => client.charge(request("k")), GatewayRefusal, "another amount");
+  assertEquals(calls, 1);
+});
+
+Deno.test("createGatewayClient: has no more calls in flight than it may, and makes them all", async () => {
+  let inFlight = 0;
+  let most = 0;
+  let calls = 0;
+  const client = createGatewayClient(
+    gatewayThat(async () => {
+      most = Math.max(most, ++inFlight);
+      calls++;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      inFlight--;
+      return charged;
+    }),
+    limits,
+  );
+  await Promise.all(Array.from({ length: 40 }, (_, i) => client.charge(request(`k-${i}`))));
+  assertEquals([most, calls], [limits.maxInFlight, 40]);
+});
+
+Deno.test("createGatewayClient: spares a gateway that fails, and finds out when it is back", async () => {
+  const breakerOpenMs = 500;
+  const startedAtMs = Date.now();
+  let up = false;
+  let calls = 0;
+  const changes: (string | undefined)[] = [];
+  const client = createGatewayClient(
+    gatewayThat(() => {
+      calls++;
+      return up ? Promise.resolve(charged) : Promise.reject(new GatewayUnavailable("503"));
+    }),
+    { ...limits, attempts: 1, maxInFlight: 100, breakerOpenMs },
+    (failure) => changes.push(failure),
+  );
+  const all = () =>
+    Promise.allSettled(Array.from({ length: 100 }, (_, i) => client.charge(request(`k-${i}`))));
+  const allSayWhy = async () => {
+    for (const result of await all()) {
+      const { reason } = result as PromiseRejectedResult;
+      assert(reason instanceof RetryableError);
+      assertEquals(reason.message, "the payment gateway: 503");
+    }
+  };
+  await allSayWhy();
+  assertEquals(changes, ["the payment gateway: 503"]);
+
+  const callsWhenOpen = calls;
+  // Also those that the open breaker keeps back.
+  await allSayWhy();
+  // None, unless the machine stalled: each time that the breaker has been open for so long, it asks.
+  const due = Math.floor((Date.now() - startedAtMs) / breakerOpenMs);
+  const asked = calls - callsWhenOpen;
+  assert(asked <= due, `an open breaker asked ${asked} times, where ${due} were due`);
+
+  up = true;
+  const giveUpAt = performance.now() + 30_000;
+  while (!changes.includes(undefined)) {
+    assert(performance.now() < giveUpAt, "the breaker never closed");
+    await client.charge(request("again")).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assertEquals(changes, ["the payment gateway: 503", undefined]);
+  assertEquals(await client.charge(request("k")), charged);
+});
+
+Deno.test("createGatewayClient: refunds are as patient as charges", async () => {
+  let calls = 0;
+  const client = createGatewayClient({
+    charge: () => Promise.resolve(charged),
+    refund() {
+      return ++calls < 2
+        ? Promise.reject(new GatewayTimeout("no answer"))
+        : Promise.resolve({ refundId: "refund-1" });
+    },
+  }, limits);
+  const answer = await client.refund({ ...request("refund-k"), paymentId: "pay-1" });
+  assertEquals([answer.refundId, calls], ["refund-1", 2]);
+});
+
+Deno.test("createGatewayClient: a provider that answers nothing is waited for, through all attempts", async () => {
+  let answers = false;
+  const client = createGatewayClient(
+    gatewayThat(({ signal }) =>
+      answers ? Promise.resolve(charged) : new Promise((_, reject) => {
+        const giveUp = () => reject(new GatewayTimeout("no answer"));
+        signal!.addEventListener("abort", giveUp, { once: true });
+      })
+    ),
+    { ...limits, timeoutMs: 300 },
+  );
+  const waitedFor = () => waits.silent().map(({ peer }) => peer.name);
+  const deadline = performance.now() + 60_000;
+  while (waitedFor().length === 0) {
+    assert(performance.now() < deadline, "nobody is said to be silent");
+    await client.charge(request("order-1")).catch(() => {});
+    // An open breaker lets nothing through.
+    await pause(limits.breakerOpenMs);
+  }
+  assertEquals(waitedFor(), ["the payment gateway"]);
+  answers = true;
+  await client.charge(request("order-1"));
+  assertEquals(waitedFor(), []);
+});

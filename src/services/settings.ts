@@ -1,0 +1,90 @@
+import { storeSettings } from "../database/settings.ts";
+import { kafkaSettings } from "../kafka/settings.ts";
+import { logSettings } from "../runtime/log.ts";
+import { choice, type Config, flag, integer, string } from "../runtime/setting.ts";
+import { compressionSettings } from "../kafka/client/access.ts";
+
+/** What every long-running process has. */
+export const serviceSettings = {
+  ...kafkaSettings,
+  ...logSettings,
+  httpHost: string({
+    env: "HTTP_HOST",
+    fallback: "127.0.0.1",
+    pattern: /^[^[\]\s]+$/,
+    expected: "an address without brackets, such as 127.0.0.1 or ::1",
+    help: "where /livez, /readyz and /metrics are served",
+  }),
+  httpPort: integer({
+    env: "HTTP_PORT",
+    fallback: "0",
+    min: 0,
+    max: 65535,
+    help: "the port for them; 0 takes a free one, so that copies do not collide",
+  }),
+  memberName: string({
+    env: "MEMBER_NAME",
+    fallback: "",
+    help:
+      "what this process is called in its consumer group, such as its pod; empty: service and " +
+      "process id",
+  }),
+  drainTimeoutMs: integer({
+    env: "DRAIN_TIMEOUT_MS",
+    fallback: "15000",
+    min: 1000,
+    max: 300000,
+    help: "how long a stop may take to finish what is in flight",
+  }),
+  stopWithStdin: flag({
+    env: "STOP_WITH_STDIN",
+    fallback: "false",
+    help: "stop when standard input ends: a supervisor's way to leave no orphans",
+  }),
+};
+
+/** What the four services have that consume, transform and produce. */
+export const processorSettings = {
+  ...serviceSettings,
+  ...compressionSettings,
+  ...storeSettings,
+  guarantee: choice({
+    env: "PROCESSING_GUARANTEE",
+    fallback: "exactly_once",
+    words: ["exactly_once", "at_least_once"],
+    help: "exactly_once: outputs and offsets in one Kafka transaction; at_least_once: without",
+  }),
+  sessionTimeoutMs: integer({
+    env: "SESSION_TIMEOUT_MS",
+    fallback: "10000",
+    min: 6000,
+    max: 300000,
+    help: "how long a consumer group waits for a member that says nothing",
+  }),
+  transactionTimeoutMs: integer({
+    env: "TRANSACTION_TIMEOUT_MS",
+    fallback: "10000",
+    min: 1000,
+    max: 300000,
+    help: "how long a transaction may stay open; at most SESSION_TIMEOUT_MS",
+  }),
+  maxBatch: integer({
+    env: "MAX_BATCH",
+    fallback: "1000",
+    min: 1,
+    max: 10000,
+    help: "most messages in one transaction",
+  }),
+};
+
+/**
+ * A transaction that outlives its owner's membership would keep the partition's next owner from
+ * reading on until it times out.
+ */
+export function transactionFitsSession(
+  config: Pick<Config<typeof processorSettings>, "transactionTimeoutMs" | "sessionTimeoutMs">,
+): string | undefined {
+  const { transactionTimeoutMs, sessionTimeoutMs } = config;
+  return transactionTimeoutMs <= sessionTimeoutMs ? undefined : `TRANSACTION_TIMEOUT_MS: ` +
+    `${transactionTimeoutMs} is more than SESSION_TIMEOUT_MS, ${sessionTimeoutMs}: lower the one or raise the other`;
+}

@@ -1,0 +1,134 @@
+/** The catalog as orders are drawn from it: who buys, what, at which price, and how popular it is. */
+import { createZipf, type Random } from "./random.ts";
+import { customers, products } from "../../database/catalog.ts";
+import type { Database } from "../../database/database.ts";
+import { jsonIn } from "../../database/rows.ts";
+
+export interface Customer {
+  readonly customerId: string;
+  readonly currency: string;
+  readonly active: boolean;
+}
+
+export interface Product {
+  readonly productId: string;
+  readonly active: boolean;
+  /** By currency code. */
+  readonly priceCents: ReadonlyMap<string, number>;
+}
+
+/** Both in the order of their popularity. */
+export interface Catalog {
+  readonly customers: readonly Customer[];
+  readonly products: readonly Product[];
+}
+
+export interface Item {
+  productId: string;
+  quantity: number;
+  unitPriceCents: number;
+}
+
+/** What a customer wants: an order without its id and time. */
+export interface Draft {
+  customerId: string;
+  currency: string;
+  items: Item[];
+  totalCents: number;
+}
+
+export interface Shop {
+  /** An order that breaks no rule. */
+  draw(random: Random): Draft;
+  readonly blockedCustomers: readonly Customer[];
+  readonly discontinuedProducts: readonly Product[];
+}
+
+/** What can be bought in one currency. */
+interface Offer {
+  readonly items: readonly { productId: string; unitPriceCents: number }[];
+  readonly pick: (u: number) => number;
+}
+
+/** Shares of orders with 1, 2, … items, and of items with 1, 2, … pieces; each adds up to 1. */
+const ITEM_COUNTS = [0.4, 0.25, 0.17, 0.1, 0.08];
+const QUANTITIES = [0.6, 0.23, 0.1, 0.04, 0.03];
+
+/**
+ * @param exponent of Zipf's law, for customers and products
+ * @throws {RangeError} nobody could order anything
+ */
+export function createShop(catalog: Catalog, exponent: number): Shop {
+  const offers = new Map<string, Offer>();
+  for (const currency of new Set(catalog.customers.map((customer) => customer.currency))) {
+    const items = catalog.products.flatMap(({ productId, active, priceCents }) => {
+      const unitPriceCents = priceCents.get(currency);
+      return active && unitPriceCents !== undefined ? [{ productId, unitPriceCents }] : [];
+    });
+    if (items.length > 0) offers.set(currency, { items, pick: createZipf(items.length, exponent) });
+  }
+  const buyers = catalog.customers.filter(({ active, currency }) => active && offers.has(currency));
+  if (buyers.length === 0) {
+    throw new RangeError("no active customer of the catalog could buy any active product of it");
+  }
+  const pickBuyer = createZipf(buyers.length, exponent);
+  return {
+    draw(random) {
+      const { customerId, currency } = buyers[pickBuyer(random.next())]!;
+      const offer = offers.get(currency)!;
+      const items: Item[] = [];
+      for (let wanted = drawCount(ITEM_COUNTS, random); wanted > 0; wanted--) {
+        const { productId, unitPriceCents } = offer.items[offer.pick(random.next())]!;
+        const quantity = drawCount(QUANTITIES, random);
+        const same = items.find((item) => item.productId === productId);
+        // A popular product is drawn again at times: then the order has an item less.
+        if (!same) items.push({ productId, quantity, unitPriceCents });
+      }
+      return { customerId, currency, items, totalCents: totalOf(items) };
+    },
+    blockedCustomers: catalog.customers.filter(({ active }) => !active),
+    discontinuedProducts: catalog.products.filter(({ active }) => !active),
+  };
+}
+
+/** What items cost together, cents. */
+export function totalOf(items: readonly Item[]): number {
+  return items.reduce((sum, { quantity, unitPriceCents }) => sum + quantity * unitPriceCents, 0);
+}
+
+/** 1, 2, … with the given shares. */
+function drawCount(shares: readonly number[], random: Random): number {
+  let rest = random.next();
+  for (let i = 0; i < shares.length; i++) {
+    rest -= shares[i]!;
+    if (rest < 0) return i + 1;
+  }
+  return 1;
+}
+
+/** Reads the whole catalog, in the order of its ids: the first ones are the popular ones. */
+
+/** @throws {RetryableError} the database does not answer */
+export async function loadCatalog(database: Database): Promise<Catalog> {
+  const catalog = { customers: [] as Customer[], products: [] as Product[] };
+  for await (const page of database.scan(customers)) {
+    for (const { customer_id, currency, status } of page) {
+      const active = status === "active";
+      catalog.customers.push({ customerId: customer_id, currency: currency ?? "", active });
+    }
+  }
+  for await (const page of database.scan(products)) {
+    for (const row of page) {
+      const { product_id, status } = row;
+      const cents: Record<string, number> = row.prices === null
+        ? {}
+        : jsonIn(products, row, "prices");
+      catalog.products.push({
+        productId: product_id,
+        active: status === "active",
+        priceCents: new Map(Object.entries(cents)),
+      });
+    }
+  }
+  return catalog;
+}
