@@ -1,8 +1,7 @@
 /** What every main.ts does around its work: settings, logs, stop signal, exit code. */
 import { ConfigError, HelpRequested, type Positionals, readConfig } from "./runtime/config.ts";
-import { type Config } from "./runtime/setting.ts";
-import { type Settings } from "./runtime/setting.ts";
-import { type AccessConfig, prepareAccess } from "./kafka/client/access.ts";
+import type { Config, Settings } from "./runtime/setting.ts";
+import { type AccessConfig, prepareAccess } from "./kafka/access.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./runtime/log.ts";
 import { clockCheck } from "./runtime/clock.ts";
 import { stopSignal } from "./runtime/shutdown.ts";

@@ -1,6 +1,6 @@
 /** What stands round the chart: kind's cluster and Strimzi's, which it counts on. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { foreignImages } from "../../src/commands/kind/tools.ts";
+import { foreignImages } from "../../src/kind/tools.ts";
 import { lacks } from "../../src/testing/skips.ts";
 import { type Case, CHART, find, HELM, parseAll, render } from "./helm.ts";
 

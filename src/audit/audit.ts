@@ -14,8 +14,9 @@
  */
 import { pause } from "../runtime/shutdown.ts";
 import type { Waiting } from "../kafka/offsets/backlog.ts";
-import type { LocatedUnreadable } from "../kafka/records/unreadable.ts";
-import type { LogReader, LogRecord } from "../kafka/readers/log_reader.ts";
+import type { LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
+import type { LogReader } from "../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../kafka/records.ts";
 import { deadLetterTopicOf, type Names, PROCESSORS, type Topic, TOPIC_NAMES } from "../topology.ts";
 import { charges, joins, payments, reservations, stock, type Tables } from "../services/tables.ts";
 import {

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { OrderEvent } from "../events/schemas.ts";
-import type { LogRecord } from "../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../kafka/records.ts";
 import { type Processor, PROCESSORS, type Topic } from "../topology.ts";
 import { type Reading, READINGS } from "./books.ts";
 import { passed, reportLines } from "./report.ts";

@@ -1,6 +1,6 @@
 /** Committed offsets in sound worlds; what can be wrong with them is among the cases of the audit. */
 import { assert, assertEquals } from "@std/assert";
-import type { LogRecord } from "../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../kafka/records.ts";
 import { askOf } from "./duties.ts";
 import { CHECKS } from "./findings.ts";
 import { READINGS } from "./books.ts";

@@ -1,14 +1,13 @@
 /** `deno task audit`: proves from the log and the tables that every order is accounted for. */
-import { flag } from "../runtime/setting.ts";
-import { integer } from "../runtime/setting.ts";
+import { flag, integer } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
-import { accessChecks } from "../kafka/client/access.ts";
+import { accessChecks } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
 import { kafkaSettings } from "../kafka/settings.ts";
 import { pause } from "../runtime/shutdown.ts";
 import { allCaughtUp, whatWaits } from "../kafka/offsets/backlog.ts";
 import { committedOffsets } from "../kafka/offsets/committed_offsets.ts";
-import { type OpenLog, withLog } from "../commands/open_log.ts";
+import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
 import { openTables, type Tables } from "../services/tables.ts";
 import { audit, type AuditReport, type NotAtRest } from "./audit.ts";
 import { notAtRestLines, passed, reportJson, reportLines } from "./report.ts";

@@ -5,7 +5,7 @@
 import { decode } from "../events/codec.ts";
 import { DEAD_LETTER_REASONS, type DeadLetterReason } from "../events/reasons.ts";
 import { DEAD_LETTER_HEADERS, RESOLUTION_HEADERS } from "../kafka/dead_letters.ts";
-import type { LogRecord } from "../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../kafka/records.ts";
 import type { Processor, Topic } from "../topology.ts";
 import type { Books } from "./books.ts";
 import { Mark } from "./ledger.ts";

@@ -7,7 +7,7 @@
 import { decode, type Fault } from "../events/codec.ts";
 import type { OrderEvent } from "../events/schemas.ts";
 import { REPLAYED_FROM } from "../kafka/dead_letters.ts";
-import type { LogRecord } from "../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../kafka/records.ts";
 import {
   deadLetterTopicOf,
   type Processor,

@@ -5,10 +5,9 @@
  *
  * `--compression all` compares the codecs instead: what each costs and saves.
  */
-import { choice } from "../runtime/setting.ts";
-import { integer } from "../runtime/setting.ts";
+import { choice, integer } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
-import { COMPRESSIONS } from "../kafka/client/access.ts";
+import { COMPRESSIONS } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { PROCESSORS, type Service } from "../topology.ts";

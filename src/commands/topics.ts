@@ -4,11 +4,12 @@
  */
 import { runProgram } from "../program.ts";
 import { Failure } from "../runtime/errors.ts";
-import { accessChecks, kafkaAccess } from "../kafka/client/access.ts";
+import { accessChecks, kafkaAccess } from "../kafka/access.ts";
 import { logSettings } from "../runtime/log.ts";
-import { topicSettings } from "../kafka/settings.ts";
-import { kafkaSettings } from "../kafka/settings.ts";
-import { createClient, explain, isKafkaError } from "../kafka/client/client.ts";
+import { kafkaSettings, topicSettings } from "../kafka/settings.ts";
+import { createClient } from "../kafka/client/client.ts";
+import { isKafkaError } from "../kafka/client/errors.ts";
+import { explain } from "../kafka/client/errors.ts";
 import { clusterReady } from "../kafka/client/cluster_ready.ts";
 import { createTopics, TooFewPartitions, type TopicsResult } from "../kafka/topics.ts";
 import { Names } from "../topology.ts";

@@ -8,11 +8,10 @@
  */
 import postgres from "postgres";
 import type { TextFile } from "../runtime/setting.ts";
-import { Failure } from "../runtime/errors.ts";
+import { Failure, RetryableError } from "../runtime/errors.ts";
 import { clockCheck } from "../runtime/clock.ts";
 import { waits } from "../runtime/waits.ts";
 import { blamed, causeInPostgres } from "./blame.ts";
-import { RetryableError } from "../runtime/errors.ts";
 
 export type Parameter = string | number | null;
 

@@ -9,9 +9,8 @@
  */
 import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { Failure } from "../runtime/errors.ts";
-import { type Database, type Row, type Table } from "./database.ts";
-import { RetryableError } from "../runtime/errors.ts";
+import { Failure, RetryableError } from "../runtime/errors.ts";
+import type { Database, Row, Table } from "./database.ts";
 import { keyOf, pushValues } from "./rows.ts";
 import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
 import { runTransaction, type Session } from "./transaction.ts";

@@ -2,10 +2,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { Failure } from "../runtime/errors.ts";
+import { Failure, RetryableError } from "../runtime/errors.ts";
 import { until } from "../kafka/testing/topics.ts";
-import { type Database } from "./database.ts";
-import { RetryableError } from "../runtime/errors.ts";
+import type { Database } from "./database.ts";
 import { openDatabase } from "./open.ts";
 import { assertStoresFault, notes, write } from "./testing/blame.ts";
 

@@ -7,7 +7,7 @@ import {
   openDeadLetters,
   RESOLUTION_HEADERS,
 } from "./dead_letters.ts";
-import type { LogRecord } from "./readers/log_reader.ts";
+import type { LogRecord } from "./records.ts";
 import { replayMessage, resolutionMessage } from "../commands/dlq/resolve.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

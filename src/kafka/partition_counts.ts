@@ -10,7 +10,7 @@ import metadataResponse from "kafkajs/src/protocol/requests/metadata/v4/response
 import type { Logger } from "../runtime/log.ts";
 import { pause, settlesWithin } from "../runtime/shutdown.ts";
 import { type DeadLetterTopic, type Names, TOPIC_NAMES } from "../topology.ts";
-import { explain } from "./client/client.ts";
+import { explain } from "./client/errors.ts";
 import {
   askAnyBroker,
   type Cluster,

@@ -1,6 +1,6 @@
 import { integer, optional, string } from "../runtime/setting.ts";
 import { DEFAULT_PARTITIONS } from "../topology.ts";
-import { accessSettings } from "./client/access.ts";
+import { accessSettings } from "./access.ts";
 
 /** Where Kafka is, who we are there, and what the topics are called. */
 export const kafkaSettings = {

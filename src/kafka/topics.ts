@@ -8,7 +8,7 @@ import {
   PROCESSORS,
   TOPIC_NAMES,
 } from "../topology.ts";
-import { isKafkaError } from "./client/client.ts";
+import { isKafkaError } from "./client/errors.ts";
 
 export interface TopicSize {
   /** Partitions of each order topic; a dead-letter topic has one. */

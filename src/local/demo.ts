@@ -6,12 +6,7 @@
 import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { formatAddress } from "../runtime/address.ts";
-import { type Config } from "../runtime/setting.ts";
-import { optional } from "../runtime/setting.ts";
-import { flag } from "../runtime/setting.ts";
-import { hosts } from "../runtime/setting.ts";
-import { integer } from "../runtime/setting.ts";
-import { type Setting } from "../runtime/setting.ts";
+import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/setting.ts";
 import { writableFolder } from "../runtime/folder.ts";
 import type { Logger } from "../runtime/log.ts";
 import { runProgram } from "../program.ts";
@@ -23,7 +18,7 @@ import {
   accessSettings,
   kafkaAccess,
   prepareAccess,
-} from "../kafka/client/access.ts";
+} from "../kafka/access.ts";
 import { processorSettings } from "../services/settings.ts";
 import { topicSettings } from "../kafka/settings.ts";
 import { createClient } from "../kafka/client/client.ts";

@@ -8,7 +8,7 @@ import {
   type KafkaAccess,
   kafkaAccess,
   type SecurityConfig,
-} from "../kafka/client/access.ts";
+} from "../kafka/access.ts";
 import { Failure } from "../runtime/errors.ts";
 import { makeCatalog } from "../commands/seed/catalog_data.ts";
 import { seed } from "../commands/seed/seed.ts";
@@ -17,7 +17,7 @@ import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { followTopics } from "../kafka/readers/follow.ts";
-import { type LocatedUnreadable, sentenceOf } from "../kafka/records/unreadable.ts";
+import { type LocatedUnreadable, sentenceOf } from "../kafka/protocol/unreadable.ts";
 import { createTopics } from "../kafka/topics.ts";
 import { Names, type Service } from "../topology.ts";
 import { type ClaimedFolder, claimFolder } from "./kafka/folders.ts";

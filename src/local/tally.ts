@@ -5,7 +5,7 @@
 import { decode } from "../events/codec.ts";
 import { LatencyHistogram } from "../services/analytics/histogram.ts";
 import { DEAD_LETTER_HEADERS } from "../kafka/dead_letters.ts";
-import type { LogRecord } from "../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../kafka/records.ts";
 
 export interface Tally {
   /** Orders with an outcome, and messages that are dead letters. */

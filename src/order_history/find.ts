@@ -13,10 +13,10 @@ import {
   TOPIC_NAMES,
 } from "../topology.ts";
 import { deadLetterId, isDeadLetter, RESOLUTION_HEADERS } from "../kafka/dead_letters.ts";
-import type { LogRecord } from "../kafka/readers/log_reader.ts";
-import { partitionForKey } from "../kafka/records/partitioner.ts";
-import type { OpenLog } from "../commands/open_log.ts";
-import { type LocatedUnreadable, sentenceOf } from "../kafka/records/unreadable.ts";
+import type { LogRecord } from "../kafka/records.ts";
+import { partitionForKey } from "../kafka/protocol/partitioner.ts";
+import type { OpenLog } from "../kafka/readers/open_log.ts";
+import { type LocatedUnreadable, sentenceOf } from "../kafka/protocol/unreadable.ts";
 
 export interface Found {
   /** The topic's name in the topology. */

@@ -11,7 +11,7 @@ import {
   REPLAYED_FROM,
   RESOLUTION_HEADERS,
 } from "../kafka/dead_letters.ts";
-import type { LogRecord } from "../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../kafka/records.ts";
 import { type Topic, TOPIC_NAMES, TOPICS } from "../topology.ts";
 import { describeEvent, type OrderLetter, summarize } from "./summary.ts";
 import type { Found, Search } from "./find.ts";

@@ -1,14 +1,16 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ConfigError, HelpRequested, readConfig, type Sources } from "./config.ts";
-import { optional } from "./setting.ts";
-import { flag } from "./setting.ts";
-import { textFile } from "./setting.ts";
-import { hosts } from "./setting.ts";
-import { folder } from "./setting.ts";
-import { string } from "./setting.ts";
-import { choice } from "./setting.ts";
-import { number } from "./setting.ts";
-import { integer } from "./setting.ts";
+import {
+  choice,
+  flag,
+  folder,
+  hosts,
+  integer,
+  number,
+  optional,
+  string,
+  textFile,
+} from "./setting.ts";
 
 const settings = {
   brokers: hosts({ env: "KAFKA_BROKERS", fallback: "127.0.0.1:9092", help: "" }),

@@ -9,8 +9,7 @@ import { settings as validatorSettings } from "../services/validator/settings.ts
 import type { Settings } from "./setting.ts";
 import { processorSettings } from "../services/settings.ts";
 import { logSettings } from "./log.ts";
-import { topicSettings } from "../kafka/settings.ts";
-import { kafkaSettings } from "../kafka/settings.ts";
+import { kafkaSettings, topicSettings } from "../kafka/settings.ts";
 
 /**
  * By task: what its process reads from the environment. The demo's and kind's own settings are theirs

@@ -3,7 +3,7 @@ import { Registry } from "prom-client";
 import type { Config } from "../runtime/setting.ts";
 import { startHttp } from "../runtime/http.ts";
 import type { Logger } from "../runtime/log.ts";
-import { kafkaAccess } from "../kafka/client/access.ts";
+import { kafkaAccess } from "../kafka/access.ts";
 import { type processorSettings } from "./settings.ts";
 import { createProcessorMetrics } from "../kafka/metrics.ts";
 import { createProcessor, type ProcessorOptions } from "../kafka/processor/processor.ts";

@@ -2,7 +2,7 @@ import { storeSettings } from "../database/settings.ts";
 import { kafkaSettings } from "../kafka/settings.ts";
 import { logSettings } from "../runtime/log.ts";
 import { choice, type Config, flag, integer, string } from "../runtime/setting.ts";
-import { compressionSettings } from "../kafka/client/access.ts";
+import { compressionSettings } from "../kafka/access.ts";
 
 /** What every long-running process has. */
 export const serviceSettings = {

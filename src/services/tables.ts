@@ -2,12 +2,10 @@
  * The tables that the audit and a trace read, declared anew: only the columns that they look at, and
  * nothing of the code whose work they check. Reading creates no table and changes none.
  */
-import { Failure } from "../runtime/errors.ts";
-import { placeOf } from "../database/settings.ts";
-import { type TablesConfig } from "../database/settings.ts";
+import { Failure, RetryableError } from "../runtime/errors.ts";
+import { placeOf, type TablesConfig } from "../database/settings.ts";
 import { isMissingTable } from "../database/blame.ts";
 import { type Database, type Row, type Table, table } from "../database/database.ts";
-import { RetryableError } from "../runtime/errors.ts";
 import { openDatabase } from "../database/open.ts";
 
 /** A table and the service that owns it. */

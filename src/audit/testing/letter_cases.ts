@@ -1,5 +1,5 @@
 /** What can go wrong with dead letters, and with messages that are no events. */
-import type { LogRecord } from "../../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../../kafka/records.ts";
 import { type Case, drop, N } from "./case.ts";
 import {
   append,

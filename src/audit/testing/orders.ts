@@ -1,5 +1,5 @@
 /** Orders as the services would let them live, event by event and row by row, whatever their fate. */
-import type { LogRecord } from "../../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../../kafka/records.ts";
 import { Names, type Processor } from "../../topology.ts";
 import { PRODUCTS, stepsOf } from "./steps.ts";
 import { appendCopy, bury, judge, RUN, type World } from "./world.ts";

@@ -1,6 +1,6 @@
 /** What may happen to an order of a fixture, step by step: each writes the events and rows that belong to it. */
 import { eventId, type OrderEvent, type OrderValidated } from "../../events/schemas.ts";
-import type { LogRecord } from "../../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../../kafka/records.ts";
 import type { Topic } from "../../topology.ts";
 import {
   appendEvent,

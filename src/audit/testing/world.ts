@@ -6,7 +6,8 @@ import { encode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { DeadLetterReason } from "../../events/reasons.ts";
 import { RESOLUTION_HEADERS, toDeadLetterMessage } from "../../kafka/dead_letters.ts";
-import type { LogReader, LogRecord } from "../../kafka/readers/log_reader.ts";
+import type { LogReader } from "../../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../../kafka/records.ts";
 import {
   deadLetterTopicOf,
   Names,

@@ -3,7 +3,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { startTestBroker } from "../../local/testing/test_broker.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { createClient } from "../../kafka/client/client.ts";
-import { type LogRecord, openLogReader } from "../../kafka/readers/log_reader.ts";
+import { openLogReader } from "../../kafka/readers/log_reader.ts";
+import { type LogRecord } from "../../kafka/records.ts";
 import { Fenced, openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
 import { appendRecord, bury } from "../../audit/testing/world.ts";
 import { createWorld } from "../../audit/testing/orders.ts";

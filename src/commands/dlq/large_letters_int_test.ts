@@ -5,7 +5,7 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import type { Logger } from "../../runtime/log.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { DEAD_LETTER_HEADERS, sha256 } from "../../kafka/dead_letters.ts";
-import type { LogRecord } from "../../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../../kafka/records.ts";
 import { createProcessorMetrics } from "../../kafka/metrics.ts";
 import { Producer } from "../../kafka/producer/producer.ts";
 import {

@@ -1,12 +1,11 @@
 /** `deno task dlq`: lists, shows, replays and discards the dead letters of a service; skips a batch. */
 import { ConfigError } from "../../runtime/config.ts";
-import { flag } from "../../runtime/setting.ts";
-import { string } from "../../runtime/setting.ts";
+import { flag, string } from "../../runtime/setting.ts";
 import { runProgram } from "../../program.ts";
-import { accessChecks, compressionSettings } from "../../kafka/client/access.ts";
+import { accessChecks, compressionSettings } from "../../kafka/access.ts";
 import { kafkaSettings } from "../../kafka/settings.ts";
 import { DEAD_LETTER_REASONS } from "../../events/reasons.ts";
-import { sentenceOf } from "../../kafka/records/unreadable.ts";
+import { sentenceOf } from "../../kafka/protocol/unreadable.ts";
 import {
   deadLetterTopicOf,
   Names,
@@ -15,7 +14,7 @@ import {
   TOPIC_NAMES,
   topicsReadBy,
 } from "../../topology.ts";
-import { type OpenLog, withLog } from "../open_log.ts";
+import { type OpenLog, withLog } from "../../kafka/readers/open_log.ts";
 import { letterLines, listLines } from "./display.ts";
 import { readLetter, readLetters, wholeOf } from "./read.ts";
 import { resolveDeadLetters, type Selection } from "./resolve.ts";

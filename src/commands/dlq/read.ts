@@ -7,9 +7,9 @@ import {
   isDeadLetter,
   sha256,
 } from "../../kafka/dead_letters.ts";
-import type { LogRecord } from "../../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../../kafka/records.ts";
 import { type Processor, topicsReadBy } from "../../topology.ts";
-import type { OpenLog } from "../open_log.ts";
+import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import { printable } from "../../runtime/printable.ts";
 
 /**

@@ -18,14 +18,14 @@ import {
   type Resolution,
   RESOLUTION_HEADERS,
 } from "../../kafka/dead_letters.ts";
-import type { LogRecord } from "../../kafka/readers/log_reader.ts";
+import type { LogRecord } from "../../kafka/records.ts";
 import {
   Fenced,
   openTransactionalSender,
   type ProducerRecord,
 } from "../../kafka/producer/transactional_sender.ts";
 import { deadLetterTopicOf, type Processor, topicsReadBy } from "../../topology.ts";
-import type { OpenLog } from "../open_log.ts";
+import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import { printable } from "../../runtime/printable.ts";
 import { noSuchLetter, readLetters, wholeOf } from "./read.ts";
 

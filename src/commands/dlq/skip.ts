@@ -6,9 +6,9 @@
 import { Failure } from "../../runtime/errors.ts";
 import { DEAD_LETTER_HEADERS, sha256, toDeadLetterMessage } from "../../kafka/dead_letters.ts";
 import { Fenced, openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
-import { type LocatedUnreadable, sentenceOf } from "../../kafka/records/unreadable.ts";
+import { type LocatedUnreadable, sentenceOf } from "../../kafka/protocol/unreadable.ts";
 import { deadLetterTopicOf, type Processor, type Topic } from "../../topology.ts";
-import type { OpenLog } from "../open_log.ts";
+import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import { readLetters } from "./read.ts";
 
 export interface Place {

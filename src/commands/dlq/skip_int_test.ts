@@ -217,7 +217,7 @@ Deno.test("a batch that cannot be read", async (t) => {
       assertMatch((await dlq("discard", "validator", "0@0")).stdout, /1 letter of .* discarded/);
       const directory = await Deno.makeTempDir({ prefix: "orderflow-" });
       const search = await runCommand(
-        "commands/trace.ts",
+        "commands/trace/main.ts",
         [placed(0).orderId, "--all-partitions"],
         {
           ...options,

@@ -1,6 +1,6 @@
 /** Who is in the consumer groups and how far they are, as people and other programs are told. */
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
-import { isCoordinatorMoving } from "../../kafka/client/client.ts";
+import { isCoordinatorMoving } from "../../kafka/client/errors.ts";
 import { createGroupLagReader, type GroupState } from "../../kafka/offsets/group_lag.ts";
 import {
   type GroupMember,
@@ -10,7 +10,7 @@ import {
   partitionStates,
 } from "../../kafka/offsets/group_members.ts";
 import type { Names, Service } from "../../topology.ts";
-import type { OpenLog } from "../open_log.ts";
+import type { OpenLog } from "../../kafka/readers/open_log.ts";
 
 /** About 25 seconds in all. */
 const patience = retry(handleWhen(isCoordinatorMoving), {

@@ -1,17 +1,14 @@
 /** `deno task groups`: the consumer groups, their members and offsets; and sets where a group goes on. */
 import { ConfigError } from "../../runtime/config.ts";
-import { type Config } from "../../runtime/setting.ts";
-import { flag } from "../../runtime/setting.ts";
-import { string } from "../../runtime/setting.ts";
+import { type Config, flag, string } from "../../runtime/setting.ts";
 import { runProgram } from "../../program.ts";
-import { accessChecks } from "../../kafka/client/access.ts";
-import { placeOf } from "../../database/settings.ts";
-import { storeSettings } from "../../database/settings.ts";
+import { accessChecks } from "../../kafka/access.ts";
+import { placeOf, storeSettings } from "../../database/settings.ts";
 import { kafkaSettings } from "../../kafka/settings.ts";
 import { openDatabase } from "../../database/open.ts";
 import { positions } from "../../database/positions.ts";
 import { PROCESSORS, type Service, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../topology.ts";
-import { withLog } from "../open_log.ts";
+import { withLog } from "../../kafka/readers/open_log.ts";
 import { groupLines, readGroups, toGroup } from "./list.ts";
 import { type Target, TARGETS } from "./plan.ts";
 import { resetGroup, type ResetRequest } from "./reset.ts";

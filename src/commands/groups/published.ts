@@ -7,14 +7,14 @@
  * first message behind the last answer that asks for one is where it stopped.
  */
 import { decode } from "../../events/codec.ts";
-import type { LogRecord } from "../../kafka/readers/log_reader.ts";
-import type { LocatedUnreadable } from "../../kafka/records/unreadable.ts";
+import type { LogRecord } from "../../kafka/records.ts";
+import type { LocatedUnreadable } from "../../kafka/protocol/unreadable.ts";
 import { deadLetterTopicOf, type Processor, type Topic, topicsWrittenBy } from "../../topology.ts";
 import { DUTIES } from "../../audit/duties.ts";
 import { Places } from "../../audit/books.ts";
 import { isReplayForAnother, markOf } from "../../audit/observe_record.ts";
 import { DEAD_LETTER_HEADERS } from "../../kafka/dead_letters.ts";
-import type { OpenLog } from "../open_log.ts";
+import type { OpenLog } from "../../kafka/readers/open_log.ts";
 
 /** What a service has published of each order, bits of `Mark`; of the orders of one partition number. */
 export class Outputs {

@@ -22,7 +22,7 @@ import { nameOfForeign } from "../../kafka/group/foreign_members.ts";
 import { type GroupOffsets, openGroupOffsets } from "../../kafka/offsets/committed_offsets.ts";
 import { createLogStates, type LogStates } from "../../kafka/log_watch/log_states.ts";
 import { type Processor, PROCESSORS, type Service } from "../../topology.ts";
-import type { OpenLog } from "../open_log.ts";
+import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import { readGroups } from "./list.ts";
 import { type Input, makePlan, type Plan, planLines, type Step, type Target } from "./plan.ts";
 import { readPublished } from "./published.ts";

@@ -4,7 +4,7 @@
  */
 
 /** Where the scripts are that belong into an image; the others start a Kafka, a demo or a bench. */
-const SCRIPTS = /^src\/(services|audit|commands)\/(?!kind\/|image\/)/;
+const SCRIPTS = /^src\/(services|audit|commands)\/(?!image\/)/;
 
 /** Nothing is fetched, and nothing but what the lock file says is run. */
 const OFFLINE = ["--cached-only", "--frozen"];

@@ -1,6 +1,6 @@
 /** Orders on their way through the installed chart: placed, counted, audited. */
-import { type Cluster, eventually } from "../../commands/kind/cluster.ts";
-import { groupOf, isBalanced } from "../../commands/kind/ownership.ts";
+import { type Cluster, eventually } from "../../kind/cluster.ts";
+import { groupOf, isBalanced } from "../../kind/ownership.ts";
 import type { Service } from "../../topology.ts";
 
 export const RELEASE = "orderflow";

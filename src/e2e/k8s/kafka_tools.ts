@@ -1,5 +1,5 @@
 /** Kafka's own tools, run in the stand-in's broker: referees that know nothing of our client. */
-import type { Cluster } from "../../commands/kind/cluster.ts";
+import type { Cluster } from "../../kind/cluster.ts";
 
 const JAVA = "java -Xmx128m -XX:TieredStopAtLevel=1 -cp '/opt/kafka/libs/*'";
 const IN_BROKER = ["exec", "-i", "orderflow-dual-role-0", "-c", "kafka", "--"];

@@ -5,7 +5,7 @@
  * Kafka is a real one in the cluster; Strimzi's place is taken by a stand-in (src/e2e/support/strimzi_stand_in/).
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { type Cluster, eventually } from "../../commands/kind/cluster.ts";
+import { type Cluster, eventually } from "../../kind/cluster.ts";
 import { type Service, TOPIC_NAMES, TOPICS } from "../../topology.ts";
 import { Flow, RELEASE } from "./flow.ts";
 import { asUser, longestPauseMs } from "./kafka_tools.ts";

@@ -4,8 +4,8 @@
  */
 import { resolve } from "node:path";
 import { KAFKA_VERSION } from "../../local/kafka/jars.ts";
-import { Cluster } from "../../commands/kind/cluster.ts";
-import { attempt, run } from "../../commands/kind/command.ts";
+import { Cluster } from "../../kind/cluster.ts";
+import { attempt, run } from "../../kind/command.ts";
 
 export const NAMESPACE = "orderflow";
 export const PROJECT = resolve(import.meta.dirname!, "../../..");

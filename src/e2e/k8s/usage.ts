@@ -1,5 +1,5 @@
 /** What the pods used at most, by the kubelet's own figures, beside what they asked for. */
-import type { Cluster } from "../../commands/kind/cluster.ts";
+import type { Cluster } from "../../kind/cluster.ts";
 import { pause } from "../../runtime/shutdown.ts";
 
 interface Summary {

@@ -6,7 +6,7 @@ import "../patches/patches.ts";
 import type { Kafka } from "kafkajs";
 import { answerOf } from "./coordinator.ts";
 import type { Leaders } from "../producer/delivery.ts";
-import { produceRequest } from "./requests.ts";
+import { produceRequest } from "../protocol/requests.ts";
 
 /**
  * How old what is known of topics may become: new partitions are worked on within 30 s, and their group

@@ -1,6 +1,6 @@
 /** Waits for the cluster and its topics, and says so in one line for each change of what is missing. */
 import type { Kafka } from "kafkajs";
-import type { KafkaAccess } from "./access.ts";
+import type { KafkaAccess } from "../access.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { whyUnreachable } from "./why_unreachable.ts";
 

@@ -4,11 +4,11 @@
  * it is another one now.
  */
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
-import { causeOf } from "./client.ts";
+import { causeOf } from "./errors.ts";
 import { dropConnections } from "../patches/connection.ts";
 import type { Broker, Cluster, WireRequest } from "./cluster.ts";
 import { errorOf, ERRORS, noAnswer, ProducerError, remedyOf } from "./error_codes.ts";
-import type { CodeAnswer } from "./requests.ts";
+import type { CodeAnswer } from "../protocol/requests.ts";
 
 /** Kafka's numbers of the kinds. */
 const COORDINATOR_TYPES = { group: 0, transaction: 1 } as const;

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { type AskOptions, createCoordinators } from "./coordinator.ts";
 import { ERRORS, ProducerError } from "./error_codes.ts";
-import { endTxnRequest } from "./requests.ts";
+import { endTxnRequest } from "../protocol/requests.ts";
 import { closed, codeOf, FakeCluster, type Script } from "../producer/testing/fake_cluster.ts";
 
 const request = endTxnRequest("an-id", { producerId: 1n, producerEpoch: 0 }, true);

@@ -5,7 +5,7 @@
  */
 import type { AuthenticationProviderArgs, Authenticator, Mechanism } from "kafkajs";
 import { Buffer } from "node:buffer";
-import type { Login, SaslMechanism } from "./access.ts";
+import type { Login, SaslMechanism } from "../access.ts";
 import { require } from "../patches/replace_module.ts";
 
 type Password = { readonly username: string; readonly password: string };

@@ -10,8 +10,7 @@ import {
   unsignedToken,
 } from "../../local/testing/secure_broker.ts";
 import { argumentsOf, PROJECT } from "../../local/supervise.ts";
-import type { Login } from "./access.ts";
-import type { KafkaAccess } from "./access.ts";
+import type { KafkaAccess, Login } from "../access.ts";
 import { Names } from "../../topology.ts";
 import { clusterReady } from "./cluster_ready.ts";
 import {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { KafkaAccess } from "./access.ts";
+import type { KafkaAccess } from "../access.ts";
 import { isRefusedLogin, whyUnreachable } from "./why_unreachable.ts";
 
 function kafkajs(name: string, message: string): Error {

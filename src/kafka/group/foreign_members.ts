@@ -6,7 +6,7 @@
 import type { Consumer, ConsumerGroupJoinEvent, MemberDescription } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
 import { pause } from "../../runtime/shutdown.ts";
-import { explain } from "../client/client.ts";
+import { explain } from "../client/errors.ts";
 import { subscriptionIn } from "./assigner.ts";
 
 export interface ForeignMember {

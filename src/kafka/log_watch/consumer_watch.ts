@@ -1,7 +1,7 @@
 /** What a consumer tells of its positions, beside the batches that it hands over. */
 import type { Batch, Consumer } from "kafkajs";
 import { type OffsetOutOfRange, onOffsetOutOfRange } from "../patches/consumer.ts";
-import type { TopicPartition } from "../client/requests.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
 
 export interface ConsumerWatch {
   /** Between these offsets are control records, or aborted ones, alone: no batch is handed over. */

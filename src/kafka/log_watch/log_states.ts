@@ -6,8 +6,8 @@ import { LeaderUnknown, logEndOf } from "../offsets/log_ends.ts";
 import { askAnyBroker, type Broker, createCluster } from "../client/cluster.ts";
 import { answerOf } from "../client/coordinator.ts";
 import { errorOf } from "../client/error_codes.ts";
-import type { TopicPartition } from "../client/requests.ts";
-import type { StartFacts } from "../processor/start_position.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
+import type { StartFacts } from "./start_position.ts";
 import {
   endOfEpochRequest,
   type IdsAnswer,

@@ -1,15 +1,11 @@
 /** Whether consumer groups have read all there is: the question that lag by offset cannot answer. */
 import type { Admin, Kafka } from "kafkajs";
-import {
-  type LogReader,
-  type LogRecord,
-  openLogReader,
-  type ReadOptions,
-} from "../readers/log_reader.ts";
+import { type LogReader, openLogReader, type ReadOptions } from "../readers/log_reader.ts";
+import { type LogRecord } from "../records.ts";
 import { committedOffsets } from "./committed_offsets.ts";
-import type { LocatedUnreadable } from "../records/unreadable.ts";
+import type { LocatedUnreadable } from "../protocol/unreadable.ts";
 import { type Names, PROCESSORS, TOPIC_NAMES, topicsReadBy } from "../../topology.ts";
-import { isKafkaError } from "../client/client.ts";
+import { isKafkaError } from "../client/errors.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { logEnds } from "./log_ends.ts";
 import { createCluster } from "../client/cluster.ts";

@@ -9,7 +9,7 @@ import {
   offsetCommitRequest,
   offsetFetchRequest,
   type TopicPartition,
-} from "../client/requests.ts";
+} from "../protocol/requests.ts";
 
 /** A group's committed offsets of a topic by partition; a partition without one is left out. */
 export async function committedOffsets(

@@ -1,8 +1,8 @@
 /** Where the logs of a topic begin and end, asked of whoever leads its partitions now. */
 import { pause } from "../../runtime/shutdown.ts";
-import { isKafkaError } from "../client/client.ts";
+import { isKafkaError } from "../client/errors.ts";
 import type { Cluster } from "../client/cluster.ts";
-import type { TopicPartition } from "../client/requests.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
 
 /** As long as it takes to notice that a broker is gone, and to let another one lead. */
 const LIMIT_MS = 15_000;

@@ -1,7 +1,7 @@
 /** Members of consumer groups, whose leaders and coordinators move. */
 import type { Consumer } from "kafkajs";
 import { type AbortedTransaction, type Fetched, withoutAborted } from "./read_committed.ts";
-import type { TopicPartition } from "../client/requests.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
 import { replaceModule, require } from "./replace_module.ts";
 
 /**

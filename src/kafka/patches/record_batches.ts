@@ -1,9 +1,9 @@
 /** What kafkajs makes of the bytes that a fetch brings. */
 import { crc32 } from "node:zlib";
-import { COMPRESSIONS } from "../client/access.ts";
-import { compress, decompress, idOf } from "../records/compression.ts";
-import { AT, MAGIC, PREFIX_BYTES } from "../records/layout.ts";
-import { decodeBatches, unsent } from "../records/decode.ts";
+import { COMPRESSIONS } from "../access.ts";
+import { compress, decompress, idOf } from "../protocol/compression.ts";
+import { AT, MAGIC, PREFIX_BYTES } from "../protocol/layout.ts";
+import { decodeBatches, unsent } from "../protocol/decode.ts";
 import { replaceModule, require } from "./replace_module.ts";
 
 interface Decoder {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import "./patches.ts";
-import type { DecodedRecord } from "../records/decode.ts";
+import type { DecodedRecord } from "../protocol/decode.ts";
 import { require } from "./replace_module.ts";
 
 const Encoder = require("kafkajs/src/protocol/encoder.js");

@@ -21,7 +21,7 @@ import {
 import type { Topic } from "../../topology.ts";
 import type { ProcessorMetrics } from "../metrics.ts";
 import type { PartitionWriter } from "./partition_writer.ts";
-import { decideStart, type GoOn, type Rest } from "./start_position.ts";
+import { decideStart, type GoOn, type Rest } from "../log_watch/start_position.ts";
 import type { LogState, LogStates } from "../log_watch/log_states.ts";
 import { CONFIRM_MS } from "../log_watch/topic_watch.ts";
 

@@ -5,10 +5,10 @@
  * cure (a missing right, a batch that is too large), and what was repeated until its time was over.
  */
 import { RetryableError } from "../../runtime/errors.ts";
-import { explain } from "../client/client.ts";
+import { explain } from "../client/errors.ts";
 import { ProducerError } from "../client/error_codes.ts";
 import { PausedPartition } from "./assignment.ts";
-import { UnreadableBatch } from "../records/unreadable.ts";
+import { UnreadableBatch } from "../protocol/unreadable.ts";
 
 const QUIET_FAILURES = 4;
 /** After a failed transaction; each time twice as long as the time before. */

@@ -1,17 +1,7 @@
 /** What the shell hands to a service's handler, and what it takes back. */
-import type { Fault } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Topic } from "../../topology.ts";
-
-/** One message as Kafka delivered it. */
-export interface ConsumerRecord {
-  /** Kafka's offset: a safe integer. */
-  readonly offset: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  /** Header values as text; what is not UTF-8 is replaced. */
-  readonly headers: Readonly<Record<string, string>>;
-}
+import { ConsumerRecord, DeadLetter } from "../records.ts";
 
 /** One decoded event and where it was read. */
 export interface EventRecord<E extends OrderEvent = OrderEvent> {
@@ -19,16 +9,6 @@ export interface EventRecord<E extends OrderEvent = OrderEvent> {
   readonly topic: Topic;
   readonly partition: number;
   readonly raw: ConsumerRecord;
-}
-
-/** A message that cannot be processed, and why: it goes to the service's dead letters. */
-export interface DeadLetter {
-  readonly partition: number;
-  readonly topic: Topic;
-  readonly raw: ConsumerRecord;
-  readonly fault: Fault;
-  /** How often processing was tried since it was read; once unless said. */
-  readonly attempts?: number;
 }
 
 /** What a handler made of a batch: published in one transaction with the batch's offsets. */

@@ -7,7 +7,7 @@
  * committed offset and starts from there. Whatever the error was, that is always right.
  */
 import type { Logger } from "../../runtime/log.ts";
-import type { KafkaAccess } from "../client/access.ts";
+import type { KafkaAccess } from "../access.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import {
   deadLetterTopicOf,
@@ -17,7 +17,9 @@ import {
   topicsReadBy,
   topicsWrittenBy,
 } from "../../topology.ts";
-import { createClient, explain, isCoordinatorMoving } from "../client/client.ts";
+import { createClient } from "../client/client.ts";
+import { isCoordinatorMoving } from "../client/errors.ts";
+import { explain } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
 import type { EventOf, Handler } from "./handler.ts";
 import type { ProcessorMetrics } from "../metrics.ts";

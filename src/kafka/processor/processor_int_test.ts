@@ -6,7 +6,7 @@ import type { Handler } from "./handler.ts";
 import { GUARANTEES } from "./processor.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
-import { encodeRecordBatch } from "../records/encode.ts";
+import { encodeRecordBatch } from "../protocol/encode.ts";
 import { FETCH_BYTES_PER_PARTITION } from "./session.ts";
 import {
   freshTopics,

@@ -8,11 +8,11 @@
  * - anything else, such as a value that the database refuses: the batch is halved until the message is
  *   found that fails alone; that one is a dead letter, the others go on.
  */
-import { AssertionError } from "node:assert/strict";
 import { ExponentialBackoff, handleType, type IBackoffFactory, retry } from "cockatiel";
 import { RetryableError } from "../../runtime/errors.ts";
-import { isThrownByKafkajs } from "../client/errors.ts";
-import type { DeadLetter, EventRecord, Handler, HandlerResult } from "./handler.ts";
+import { isBug } from "../client/errors.ts";
+import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
+import type { DeadLetter } from "../records.ts";
 
 /** Attempts for a batch whose handler says RetryableError, before its partition is paused. */
 const ATTEMPTS = 6;
@@ -82,12 +82,4 @@ function failed(
     fault: { reason: "processing_failed", detail: detail.slice(0, 300) },
     attempts,
   };
-}
-
-const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError];
-
-/** Whether an error means that the program is wrong, rather than its input or its surroundings. */
-export function isBug(error: unknown): boolean {
-  if (isThrownByKafkajs(error)) return false;
-  return !(error instanceof Error) || BUGS.some((bug) => error instanceof bug);
 }

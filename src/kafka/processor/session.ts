@@ -6,8 +6,9 @@ import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import type { Topic } from "../../topology.ts";
-import { isBug } from "./retry.ts";
-import { explain, isKafkaError } from "../client/client.ts";
+import { isBug } from "../client/errors.ts";
+import { isKafkaError } from "../client/errors.ts";
+import { explain } from "../client/errors.ts";
 import { createAssigner } from "../group/assigner.ts";
 import { watchForeignMembers } from "../group/foreign_members.ts";
 import { watchHeartbeats } from "../group/heartbeats.ts";
@@ -18,7 +19,7 @@ import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writ
 import { METADATA_MAX_AGE_MS } from "../client/cluster.ts";
 import { createStableOffsets, type StableOffsets } from "../offsets/committed_offsets.ts";
 import type { ProcessorOptions } from "./processor.ts";
-import type { TopicPartition } from "../client/requests.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
 import { Skips } from "./skips.ts";
 import { epochOf, type FetchedBatch, watchConsumer } from "../log_watch/consumer_watch.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
@@ -35,7 +36,7 @@ import {
   type Unreadable,
   UnreadableBatch,
   unreadableOf,
-} from "../records/unreadable.ts";
+} from "../protocol/unreadable.ts";
 import { isRefusedLogin, whyUnreachable } from "../client/why_unreachable.ts";
 
 /** The most that one fetch brings, so that memory stays bounded whatever the backlog. */

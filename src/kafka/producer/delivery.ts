@@ -7,7 +7,7 @@
  * answers that are lost, by the thousand.
  */
 import { errorOf, noAnswer, ProducerError, remedyOf } from "../client/error_codes.ts";
-import type { PartitionBatch, PartitionCode } from "../client/requests.ts";
+import type { PartitionBatch, PartitionCode } from "../protocol/requests.ts";
 
 /** Who leads, and how to reach them. */
 export interface Leaders {

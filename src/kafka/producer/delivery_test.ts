@@ -6,7 +6,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { deliver, type DeliveryLimits, type Leaders } from "./delivery.ts";
 import { ERRORS, ProducerError } from "../client/error_codes.ts";
-import type { PartitionBatch, PartitionCode } from "../client/requests.ts";
+import type { PartitionBatch, PartitionCode } from "../protocol/requests.ts";
 
 const TOPICS = ["orders.validated", "orders.outcomes"];
 const PARTITIONS = TOPICS.flatMap((topic) => [0, 1].map((partition) => ({ topic, partition })));

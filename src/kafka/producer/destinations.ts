@@ -7,7 +7,7 @@ import { pause } from "../../runtime/shutdown.ts";
 import { countPartitions } from "../partition_counts.ts";
 import type { Cluster } from "../client/cluster.ts";
 import { ProducerError } from "../client/error_codes.ts";
-import type { TopicPartition } from "../client/requests.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
 
 /** What is to be written to one partition. */
 export interface PartitionMessages extends TopicPartition {

@@ -17,10 +17,10 @@
  * It knows nothing of what it writes for: one input partition, or a whole member.
  */
 import type { Kafka, TopicMessages } from "kafkajs";
-import type { Compression } from "../client/access.ts";
+import type { Compression } from "../access.ts";
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { compressionOf } from "../client/client.ts";
-import { encodeRecordBatch } from "../records/encode.ts";
+import { encodeRecordBatch } from "../protocol/encode.ts";
 import { type Cluster, createCluster, createLeaders } from "../client/cluster.ts";
 import { type Coordinators, createCoordinators } from "../client/coordinator.ts";
 import { createSequences, deliver, type Leaders } from "./delivery.ts";
@@ -40,7 +40,7 @@ import {
   type ProducerIdentity,
   type TopicPartition,
   txnOffsetCommitRequest,
-} from "../client/requests.ts";
+} from "../protocol/requests.ts";
 
 export interface ProducerOptions {
   /** Absent: idempotent, without transactions. */

@@ -4,10 +4,12 @@
  */
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
-import type { KafkaAccess } from "../client/access.ts";
+import type { KafkaAccess } from "../access.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import type { Names, Topic } from "../../topology.ts";
-import { createClient, explain, isKafkaError } from "../client/client.ts";
+import { createClient } from "../client/client.ts";
+import { isKafkaError } from "../client/errors.ts";
+import { explain } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
@@ -15,7 +17,7 @@ import { openLogReader } from "./log_reader.ts";
 import { type LossMetrics, startAt } from "./log_guard.ts";
 import { createLogStates } from "../log_watch/log_states.ts";
 import { CONFIRM_MS, TOPIC_CHECK_MS } from "../log_watch/topic_watch.ts";
-import { sentenceOf } from "../records/unreadable.ts";
+import { sentenceOf } from "../protocol/unreadable.ts";
 
 export interface EventLogOptions {
   readonly access: KafkaAccess;

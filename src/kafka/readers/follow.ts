@@ -1,9 +1,10 @@
 /** Follows topics from the beginning of the log, through absences of the cluster. */
 import type { Kafka } from "kafkajs";
 import { pause } from "../../runtime/shutdown.ts";
-import { isKafkaError } from "../client/client.ts";
-import { type LogRecord, openLogReader } from "./log_reader.ts";
-import type { LocatedUnreadable } from "../records/unreadable.ts";
+import { isKafkaError } from "../client/errors.ts";
+import { openLogReader } from "./log_reader.ts";
+import { type LogRecord } from "../records.ts";
+import type { LocatedUnreadable } from "../protocol/unreadable.ts";
 
 const RETRY_MS = 500;
 

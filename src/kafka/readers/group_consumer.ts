@@ -10,11 +10,13 @@
 import type { EachBatchPayload, Kafka } from "kafkajs";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
-import type { KafkaAccess } from "../client/access.ts";
+import type { KafkaAccess } from "../access.ts";
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { type Names, type Service, type Topic, topicsReadBy } from "../../topology.ts";
-import { isBug } from "../processor/retry.ts";
-import { createClient, explain, isKafkaError } from "../client/client.ts";
+import { isBug } from "../client/errors.ts";
+import { createClient } from "../client/client.ts";
+import { isKafkaError } from "../client/errors.ts";
+import { explain } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
 import { createEventDecoder } from "./event_decoder.ts";
 import { createAssigner } from "../group/assigner.ts";
@@ -30,7 +32,7 @@ import {
   PausedPartitions,
 } from "./resting_partitions.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
-import { sentenceOf, unreadableOf } from "../records/unreadable.ts";
+import { sentenceOf, unreadableOf } from "../protocol/unreadable.ts";
 
 export interface GroupConsumerOptions {
   readonly access: KafkaAccess;

@@ -5,12 +5,12 @@
 import type { Consumer } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
 import { pause } from "../../runtime/shutdown.ts";
-import { explain } from "../client/client.ts";
+import { explain } from "../client/errors.ts";
 import type { OffsetOutOfRange } from "../patches/consumer.ts";
 import type { createLossMetrics } from "../metrics.ts";
 import type { Positions } from "./positions.ts";
 import { watchConsumer } from "../log_watch/consumer_watch.ts";
-import { decideStart, type GoOn } from "../processor/start_position.ts";
+import { decideStart, type GoOn } from "../log_watch/start_position.ts";
 import { type LogState, type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
 import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 

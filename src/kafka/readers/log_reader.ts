@@ -9,7 +9,7 @@ import "../patches/patches.ts";
 import type { Kafka } from "kafkajs";
 import KafkaBatch from "kafkajs/src/consumer/batch.js";
 import { LeaderUnknown, logEnds, partitionsOf, withLeaders } from "../offsets/log_ends.ts";
-import type { ConsumerRecord } from "../processor/handler.ts";
+import type { LogRecord } from "../records.ts";
 import { type Broker, type Cluster, createCluster } from "../client/cluster.ts";
 import {
   ENDLESS,
@@ -18,16 +18,7 @@ import {
   type Unreadable,
   UnreadableBatch,
   unreadableOf,
-} from "../records/unreadable.ts";
-
-/** A record of the log. */
-export interface LogRecord extends ConsumerRecord {
-  /** The topic's name on the cluster. */
-  readonly topic: string;
-  readonly partition: number;
-  /** When the producer made it, epoch milliseconds. */
-  readonly timestamp: number;
-}
+} from "../protocol/unreadable.ts";
 
 export interface ReadOptions {
   /** All partitions unless said. */

@@ -5,7 +5,7 @@
  */
 import type { Consumer } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
-import { explain } from "../client/client.ts";
+import { explain } from "../client/errors.ts";
 
 /** The next offset of a partition; the topic's name is that on the cluster. */
 export interface Position {

@@ -4,10 +4,11 @@
  */
 import type { Batch, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
-import { explain, isKafkaError } from "../client/client.ts";
+import { isKafkaError } from "../client/errors.ts";
+import { explain } from "../client/errors.ts";
 import { openLogReader } from "./log_reader.ts";
 import type { Positions } from "./positions.ts";
-import { ENDLESS, sentenceOf, type Unreadable, UnreadableBatch } from "../records/unreadable.ts";
+import { ENDLESS, sentenceOf, type Unreadable, UnreadableBatch } from "../protocol/unreadable.ts";
 
 const RETRY_MS = 5_000;
 

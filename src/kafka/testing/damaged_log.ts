@@ -1,5 +1,5 @@
 /** Batches damaged in a broker's log, as a failing disk does it. */
-import { crc32c } from "../records/compression.ts";
+import { crc32c } from "../protocol/compression.ts";
 
 /**
  * Changes a batch in a partition's log; the broker must be stopped: then it finds nothing wrong.

@@ -2,7 +2,7 @@
  * One client's connection through a proxy, and the proxy's own to the broker. Frames keep their order,
  * but pass one that a rule holds, as if that had gone another way.
  */
-import { isBug } from "../processor/retry.ts";
+import { isBug } from "../client/errors.ts";
 import type { FaultRule } from "./fault_rule.ts";
 import { correlationIdOf, parseRequest, readFrames, type Request } from "./kafka_frames.ts";
 

@@ -2,7 +2,9 @@
 import { pause } from "../../runtime/shutdown.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
-import { createClient, explain, isKafkaError } from "../client/client.ts";
+import { createClient } from "../client/client.ts";
+import { isKafkaError } from "../client/errors.ts";
+import { explain } from "../client/errors.ts";
 import { createEventLog } from "../readers/event_log.ts";
 import { createGroupLagReader } from "../offsets/group_lag.ts";
 import { openPublisher, type Publisher } from "../producer/publisher.ts";

@@ -3,9 +3,7 @@
  * SIGTERM. One of several nodes that ends is started again; a lone one is not. Exit code 0 when it was
  * asked to stop, 1 when it could not start or ended by itself.
  */
-import { type Config } from "../../runtime/setting.ts";
-import { optional } from "../../runtime/setting.ts";
-import { integer } from "../../runtime/setting.ts";
+import { type Config, integer, optional } from "../../runtime/setting.ts";
 import { runProgram } from "../../program.ts";
 import { serviceSettings } from "../../services/settings.ts";
 import { storeSettings } from "../../database/settings.ts";

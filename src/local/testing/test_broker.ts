@@ -1,6 +1,7 @@
 /** Brokers for integration tests: in a temporary directory, on free ports, gone after the test. */
 import { pause } from "../../runtime/shutdown.ts";
-import { createClient, isKafkaError } from "../../kafka/client/client.ts";
+import { createClient } from "../../kafka/client/client.ts";
+import { isKafkaError } from "../../kafka/client/errors.ts";
 import type { Broker } from "../kafka/broker.ts";
 import { type Cluster, type ClusterOptions, startBroker, startCluster } from "../kafka/cluster.ts";
 import type { ServerSettings } from "../kafka/server_settings.ts";

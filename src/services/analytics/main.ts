@@ -9,7 +9,7 @@
 import { Registry } from "prom-client";
 import { startHttp } from "../../runtime/http.ts";
 import { runProgram } from "../../program.ts";
-import { accessChecks, kafkaAccess } from "../../kafka/client/access.ts";
+import { accessChecks, kafkaAccess } from "../../kafka/access.ts";
 import { aborted, settlesWithin } from "../../runtime/shutdown.ts";
 import { createLossMetrics } from "../../kafka/metrics.ts";
 import { Names } from "../../topology.ts";

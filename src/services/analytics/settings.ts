@@ -1,6 +1,5 @@
 /** The settings of analytics, beside those of every service. */
-import { flag } from "../../runtime/setting.ts";
-import { integer } from "../../runtime/setting.ts";
+import { flag, integer } from "../../runtime/setting.ts";
 import { serviceSettings } from "../settings.ts";
 
 export const settings = {

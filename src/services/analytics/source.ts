@@ -8,7 +8,7 @@
  */
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
-import type { KafkaAccess } from "../../kafka/client/access.ts";
+import type { KafkaAccess } from "../../kafka/access.ts";
 import { untilCaughtUp } from "../../kafka/offsets/backlog.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { createEventLog } from "../../kafka/readers/event_log.ts";

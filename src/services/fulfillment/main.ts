@@ -1,8 +1,7 @@
 /** Fulfillment: joins what stock and payment said of an order; exactly one outcome an order. */
 import { runProgram } from "../../program.ts";
-import { accessChecks } from "../../kafka/client/access.ts";
-import { transactionFitsSession } from "../settings.ts";
-import { processorSettings } from "../settings.ts";
+import { accessChecks } from "../../kafka/access.ts";
+import { processorSettings, transactionFitsSession } from "../settings.ts";
 import { placeOf } from "../../database/settings.ts";
 import { openDatabase, whenAvailable } from "../../database/open.ts";
 import { positions } from "../../database/positions.ts";

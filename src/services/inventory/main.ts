@@ -1,8 +1,7 @@
 /** The inventory: reserves stock for validated orders, and gives back that of cancelled ones. */
 import { runProgram } from "../../program.ts";
-import { accessChecks } from "../../kafka/client/access.ts";
-import { transactionFitsSession } from "../settings.ts";
-import { processorSettings } from "../settings.ts";
+import { accessChecks } from "../../kafka/access.ts";
+import { processorSettings, transactionFitsSession } from "../settings.ts";
 import { placeOf } from "../../database/settings.ts";
 import { openDatabase, whenAvailable } from "../../database/open.ts";
 import { positions } from "../../database/positions.ts";

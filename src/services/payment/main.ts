@@ -1,6 +1,6 @@
 /** The payment service: charges validated orders, and refunds those that are cancelled. */
 import { runProgram } from "../../program.ts";
-import { accessChecks } from "../../kafka/client/access.ts";
+import { accessChecks } from "../../kafka/access.ts";
 import { transactionFitsSession } from "../settings.ts";
 import { placeOf } from "../../database/settings.ts";
 import { openDatabase, withTwoDatabases } from "../../database/open.ts";

@@ -1,7 +1,5 @@
 /** The payment service's own settings, beside those of every service. */
-import { type Config } from "../../runtime/setting.ts";
-import { number } from "../../runtime/setting.ts";
-import { integer } from "../../runtime/setting.ts";
+import { type Config, integer, number } from "../../runtime/setting.ts";
 import { processorSettings } from "../settings.ts";
 
 export const settings = {

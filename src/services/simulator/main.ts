@@ -3,7 +3,7 @@ import type { Config } from "../../runtime/setting.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { runProgram } from "../../program.ts";
 import { Failure } from "../../runtime/errors.ts";
-import { accessChecks, kafkaAccess } from "../../kafka/client/access.ts";
+import { accessChecks, kafkaAccess } from "../../kafka/access.ts";
 import { placeOf } from "../../database/settings.ts";
 import { catalogReady, openCatalog } from "../../database/catalog.ts";
 import { openDatabase, whenAvailable } from "../../database/open.ts";

@@ -1,11 +1,13 @@
 /** The simulator's settings. */
-import { type Config } from "../../runtime/setting.ts";
-import { string } from "../../runtime/setting.ts";
-import { choice } from "../../runtime/setting.ts";
-import { number } from "../../runtime/setting.ts";
-import { integer } from "../../runtime/setting.ts";
-import { type Setting } from "../../runtime/setting.ts";
-import { compressionSettings } from "../../kafka/client/access.ts";
+import {
+  choice,
+  type Config,
+  integer,
+  number,
+  type Setting,
+  string,
+} from "../../runtime/setting.ts";
+import { compressionSettings } from "../../kafka/access.ts";
 import { serviceSettings } from "../settings.ts";
 import { logSettings } from "../../runtime/log.ts";
 import { storeSettings } from "../../database/settings.ts";

@@ -5,7 +5,8 @@
  */
 import type { OrderPlaced } from "../../events/schemas.ts";
 import type { Database } from "../../database/database.ts";
-import type { DeadLetter, Handler } from "../../kafka/processor/handler.ts";
+import type { Handler } from "../../kafka/processor/handler.ts";
+import type { DeadLetter } from "../../kafka/records.ts";
 import type { CatalogCache } from "./catalog_cache.ts";
 import { recordFirstSources } from "./deduplication.ts";
 import { validate } from "./validate.ts";

@@ -1,6 +1,6 @@
 /** The validator: checks every order against the catalog, and sends it on or refuses it. */
 import { runProgram } from "../../program.ts";
-import { accessChecks } from "../../kafka/client/access.ts";
+import { accessChecks } from "../../kafka/access.ts";
 import { transactionFitsSession } from "../settings.ts";
 import { placeOf } from "../../database/settings.ts";
 import { catalogReady, openCatalog } from "../../database/catalog.ts";

@@ -6,7 +6,7 @@ import { createEventLog } from "../../../kafka/readers/event_log.ts";
 import { Producer } from "../../../kafka/producer/producer.ts";
 import { createGroupConsumer } from "../../../kafka/readers/group_consumer.ts";
 import { freshTopics, placed, publication, readAll, until } from "../../../kafka/testing/topics.ts";
-import { UnreadableBatch } from "../../../kafka/records/unreadable.ts";
+import { UnreadableBatch } from "../../../kafka/protocol/unreadable.ts";
 import type { Names } from "../../../topology.ts";
 
 export const BATCHES = 3;

@@ -1,5 +1,5 @@
 /** Puts the stand-in where Strimzi would be: its resource definitions, the broker and the operator. */
-import type { Cluster } from "../../../commands/kind/cluster.ts";
+import type { Cluster } from "../../../kind/cluster.ts";
 
 const MANIFEST = `${import.meta.dirname}/kafka.yaml`;
 

@@ -5,8 +5,10 @@
  */
 import type { Logger } from "../../../runtime/log.ts";
 import { pause } from "../../../runtime/shutdown.ts";
-import type { KafkaAccess } from "../../../kafka/client/access.ts";
-import { createClient, explain, isKafkaError } from "../../../kafka/client/client.ts";
+import type { KafkaAccess } from "../../../kafka/access.ts";
+import { createClient } from "../../../kafka/client/client.ts";
+import { isKafkaError } from "../../../kafka/client/errors.ts";
+import { explain } from "../../../kafka/client/errors.ts";
 import { createGroupLagReader, type GroupState } from "../../../kafka/offsets/group_lag.ts";
 import { createUnread } from "../../../kafka/offsets/backlog.ts";
 import type { Names, Service, Topic } from "../../../topology.ts";

@@ -1,7 +1,7 @@
 /** The dashboard's server side as one: what it watches while it runs, and its routes. */
 import { pause } from "../../../runtime/shutdown.ts";
 import type { Logger } from "../../../runtime/log.ts";
-import type { KafkaAccess } from "../../../kafka/client/access.ts";
+import type { KafkaAccess } from "../../../kafka/access.ts";
 import type { Names } from "../../../topology.ts";
 import type { Projection } from "../projection.ts";
 import { createGroupWatch, type GroupWatch } from "../groups/watch.ts";

@@ -1,11 +1,11 @@
 /** Counts dead letters, and those among them that a person has settled, from the beginning of the log. */
 import { isDeadLetter } from "../../../kafka/dead_letters.ts";
 import type { Logger } from "../../../runtime/log.ts";
-import type { KafkaAccess } from "../../../kafka/client/access.ts";
+import type { KafkaAccess } from "../../../kafka/access.ts";
 import { createClient } from "../../../kafka/client/client.ts";
 import { clusterReady } from "../../../kafka/client/cluster_ready.ts";
 import { followTopics } from "../../../kafka/readers/follow.ts";
-import { sentenceOf } from "../../../kafka/records/unreadable.ts";
+import { sentenceOf } from "../../../kafka/protocol/unreadable.ts";
 import { deadLetterTopicOf, type Names, type Processor, PROCESSORS } from "../../../topology.ts";
 import type { Live } from "./live.ts";
 

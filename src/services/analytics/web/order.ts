@@ -7,7 +7,7 @@ import type { OrderEvent } from "../../../events/schemas.ts";
 import { findRecords, type Found } from "../../../order_history/find.ts";
 import { describeEvent } from "../../../order_history/summary.ts";
 import { buildTimeline, type Timeline } from "../../../order_history/timeline.ts";
-import type { KafkaAccess } from "../../../kafka/client/access.ts";
+import type { KafkaAccess } from "../../../kafka/access.ts";
 import { createClient } from "../../../kafka/client/client.ts";
 import { openLogReader } from "../../../kafka/readers/log_reader.ts";
 import { type Names, type Topic, TOPICS } from "../../../topology.ts";

@@ -2,8 +2,9 @@
  * What a browser may ask for: the page, its pictures, one order, and, as the only thing that changes
  * anything, a replay.
  */
-import type { KafkaAccess } from "../../../kafka/client/access.ts";
-import { explain, isKafkaError } from "../../../kafka/client/client.ts";
+import type { KafkaAccess } from "../../../kafka/access.ts";
+import { isKafkaError } from "../../../kafka/client/errors.ts";
+import { explain } from "../../../kafka/client/errors.ts";
 import type { Names } from "../../../topology.ts";
 import type { Broadcaster } from "./broadcaster.ts";
 import { findOrder } from "./order.ts";

@@ -1,7 +1,7 @@
 /** The programs that the kind tasks need, and whether they are there and new enough. */
 import { attempt, run } from "./command.ts";
-import { KAFKA_VERSION } from "../../local/kafka/jars.ts";
-import { Failure } from "../../runtime/errors.ts";
+import { KAFKA_VERSION } from "../local/kafka/jars.ts";
+import { Failure } from "../runtime/errors.ts";
 import { IMAGE, type KindConfig, NAME, PROJECT, STRIMZI_VERSION } from "./settings.ts";
 
 interface Tool {

@@ -3,9 +3,9 @@
  * 2 with kubectl, and after each step Kafka says who owns which partition; a pod is killed; in the end
  * the audit says that nothing was lost or doubled. Every command is printed as a person would type it.
  */
-import { integer } from "../../runtime/setting.ts";
-import { runProgram } from "../../program.ts";
-import { pause } from "../../runtime/shutdown.ts";
+import { integer } from "../runtime/setting.ts";
+import { runProgram } from "../program.ts";
+import { pause } from "../runtime/shutdown.ts";
 import { type Cluster, eventually } from "./cluster.ts";
 import { groupOf, GROUPS_COMMAND, isBalanced, ownershipLines } from "./ownership.ts";
 import { NAME, openCluster } from "./settings.ts";

@@ -1,5 +1,5 @@
 /** One namespace of one Kubernetes, through kubectl and helm. */
-import { pause } from "../../runtime/shutdown.ts";
+import { pause } from "../runtime/shutdown.ts";
 import { attempt, type CommandOptions, type CommandResult, run } from "./command.ts";
 
 export interface ClusterOptions {

@@ -1,6 +1,6 @@
 /** Runs the commands of others: docker, kind, kubectl, helm. */
-import { Failure } from "../../runtime/errors.ts";
-import { pause } from "../../runtime/shutdown.ts";
+import { Failure } from "../runtime/errors.ts";
+import { pause } from "../runtime/shutdown.ts";
 import type { Cluster, Pod } from "./cluster.ts";
 
 export interface CommandOptions {

@@ -1,6 +1,6 @@
 /** `deno task kind:up`: from nothing to orderflow on a kind cluster. May be repeated. */
-import { choice } from "../../runtime/setting.ts";
-import { runProgram } from "../../program.ts";
+import { choice } from "../runtime/setting.ts";
+import { runProgram } from "../program.ts";
 import { foreignImages } from "./tools.ts";
 import { settings } from "./settings.ts";
 import { STEPS } from "./steps.ts";

@@ -1,14 +1,16 @@
 /** Where Kafka is, how the way to it is encrypted, and who we are there. */
 import { X509Certificate } from "node:crypto";
-import { type Config } from "../../runtime/setting.ts";
-import { flag } from "../../runtime/setting.ts";
-import { textFile } from "../../runtime/setting.ts";
-import { type TextFile } from "../../runtime/setting.ts";
-import { hosts } from "../../runtime/setting.ts";
-import { string } from "../../runtime/setting.ts";
-import { choice } from "../../runtime/setting.ts";
-import { type Setting } from "../../runtime/setting.ts";
-import type { Logger } from "../../runtime/log.ts";
+import {
+  choice,
+  type Config,
+  flag,
+  hosts,
+  type Setting,
+  string,
+  type TextFile,
+  textFile,
+} from "../runtime/setting.ts";
+import type { Logger } from "../runtime/log.ts";
 
 export const SASL_MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512", "oauthbearer"] as const;
 export type SaslMechanism = typeof SASL_MECHANISMS[number];

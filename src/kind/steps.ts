@@ -1,6 +1,6 @@
 /** What `deno task kind:up` does, step by step; each may be repeated, and run alone. */
-import { Failure } from "../../runtime/errors.ts";
-import { installStandIn } from "../../e2e/support/strimzi_stand_in/install.ts";
+import { Failure } from "../runtime/errors.ts";
+import { installStandIn } from "../e2e/support/strimzi_stand_in/install.ts";
 import { run, whileWaiting } from "./command.ts";
 import { buildAndLoad, checkTools } from "./tools.ts";
 import {

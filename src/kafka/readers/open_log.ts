@@ -1,13 +1,15 @@
 /** What a person's command starts with: waiting for Kafka, and a reader of the log. */
-import type { Config } from "../runtime/setting.ts";
-import { Failure } from "../runtime/errors.ts";
-import { type compressionSettings, kafkaAccess } from "../kafka/client/access.ts";
-import { type kafkaSettings } from "../kafka/settings.ts";
-import { createClient, explain, isKafkaError } from "../kafka/client/client.ts";
-import { clusterReady } from "../kafka/client/cluster_ready.ts";
-import { type LogReader, openLogReader } from "../kafka/readers/log_reader.ts";
-import { type LocatedUnreadable, sentenceOf } from "../kafka/records/unreadable.ts";
-import { Names } from "../topology.ts";
+import type { Config } from "../../runtime/setting.ts";
+import { Failure } from "../../runtime/errors.ts";
+import { type compressionSettings, kafkaAccess } from "../access.ts";
+import { type kafkaSettings } from "../settings.ts";
+import { createClient } from "../client/client.ts";
+import { isKafkaError } from "../client/errors.ts";
+import { explain } from "../client/errors.ts";
+import { clusterReady } from "../client/cluster_ready.ts";
+import { type LogReader, openLogReader } from "./log_reader.ts";
+import { type LocatedUnreadable, sentenceOf } from "../protocol/unreadable.ts";
+import { Names } from "../../topology.ts";
 
 export interface OpenLog {
   readonly kafka: ReturnType<typeof createClient>;

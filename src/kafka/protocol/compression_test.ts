@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { COMPRESSIONS } from "../client/access.ts";
+import { COMPRESSIONS } from "../access.ts";
 import { compress, decompress, idOf } from "./compression.ts";
 import { snappyCompress } from "@platformatic/wasm-utils";
 

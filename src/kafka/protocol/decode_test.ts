@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import Decoder from "kafkajs/src/protocol/decoder.js";
 import decodeWithKafkajs from "kafkajs/src/protocol/recordBatch/v0/decoder.js";
-import { type Compression, COMPRESSIONS } from "../client/access.ts";
+import { type Compression, COMPRESSIONS } from "../access.ts";
 import { crc32c } from "./compression.ts";
 import { decodeBatches, type DecodedRecord } from "./decode.ts";
 import "../patches/patches.ts";

@@ -6,7 +6,7 @@
  * Versions that every broker since Kafka 2.1 has: https://kafka.apache.org/protocol
  */
 import { createRequire } from "node:module";
-import type { WireRequest } from "./cluster.ts";
+import type { WireRequest } from "../client/cluster.ts";
 
 const require = createRequire(import.meta.url);
 

@@ -1,5 +1,5 @@
 /** `deno task kind:down`: deletes the kind cluster, and all that is in it. */
-import { runProgram } from "../../program.ts";
+import { runProgram } from "../program.ts";
 import { run } from "./command.ts";
 import { NAME } from "./settings.ts";
 

@@ -18,7 +18,7 @@ import {
   snappyCompress,
   snappyDecompress,
 } from "@platformatic/wasm-utils";
-import { type Compression, COMPRESSIONS } from "../client/access.ts";
+import { type Compression, COMPRESSIONS } from "../access.ts";
 
 export { crc32c };
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { ConfigError, readConfig } from "../../runtime/config.ts";
+import { ConfigError, readConfig } from "../runtime/config.ts";
 import {
   accessChecks,
   accessSettings,

@@ -1,5 +1,5 @@
 /** `deno task kind:load`: the image of this checkout, as it is now, in the running cluster. */
-import { runProgram } from "../../program.ts";
+import { runProgram } from "../program.ts";
 import { buildAndLoad } from "./tools.ts";
 import { openCluster, settings } from "./settings.ts";
 

@@ -1,12 +1,12 @@
 /** `deno task trace ORDER_ID`: everything that happened to one order, as a story. */
-import { flag } from "../runtime/setting.ts";
-import { runProgram } from "../program.ts";
-import { accessChecks } from "../kafka/client/access.ts";
-import { type TablesConfig } from "../database/settings.ts";
-import { storeSettings } from "../database/settings.ts";
-import { kafkaSettings } from "../kafka/settings.ts";
-import { withLog } from "./open_log.ts";
-import { printable } from "../runtime/printable.ts";
+import { flag } from "../../runtime/setting.ts";
+import { runProgram } from "../../program.ts";
+import { accessChecks } from "../../kafka/access.ts";
+import { storeSettings, type TablesConfig } from "../../database/settings.ts";
+import { kafkaSettings } from "../../kafka/settings.ts";
+import { timelineLines } from "./display.ts";
+import { withLog } from "../../kafka/readers/open_log.ts";
+import { printable } from "../../runtime/printable.ts";
 import {
   charges,
   joins,
@@ -15,14 +15,9 @@ import {
   payments,
   reservations,
   seenOrders,
-} from "../services/tables.ts";
-import { findRecords } from "../order_history/find.ts";
-import {
-  buildTimeline,
-  type Step,
-  type TableRow,
-  type Timeline,
-} from "../order_history/timeline.ts";
+} from "../../services/tables.ts";
+import { findRecords } from "../../order_history/find.ts";
+import { buildTimeline, type TableRow } from "../../order_history/timeline.ts";
 
 const TABLES: readonly Owned[] = [seenOrders, reservations, payments, charges, joins];
 
@@ -89,48 +84,3 @@ Deno.exit(
     },
   }),
 );
-
-/** A story as lines for a person; nothing that came from outside reaches the terminal raw. Pure. */
-
-/** Characters of a column that are shown; --json shows all. */
-const MAX_COLUMN = 80;
-
-export function timelineLines(story: Timeline): string[] {
-  const { orderId, placedAt, steps, rows, conclusion } = story;
-  const head = `order ${printable(orderId)}` +
-    (placedAt === null ? ", when it was placed cannot be read" : `, placed at ${placedAt}`);
-  return [
-    head,
-    ...table(steps.map(stepCells)),
-    ...(rows.length > 0 ? ["rows:", ...table(rows.map(rowCells))] : ["rows: none"]),
-    printable(conclusion, 1_000),
-  ];
-}
-
-function stepCells({ sinceMs, topic, partition, offset, event, text }: Step): string[] {
-  const since = `${sinceMs < 0 ? "-" : "+"}${(Math.abs(sinceMs) / 1_000).toFixed(3)} s`;
-  return [since.padStart(9), topic, `${partition}@${offset}`, printable(event), printable(text)];
-}
-
-/** Without the key, which is the order's id, and without what is empty. */
-function rowCells({ table, row }: TableRow): string[] {
-  const columns = Object.entries(row).slice(1).filter(([, value]) => value !== null);
-  return [
-    table,
-    columns.map(([name, value]) => `${name}=${printable(String(value), MAX_COLUMN)}`).join("  "),
-  ];
-}
-
-/** Cells in columns, each as wide as its widest; the last as it is. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [index, cell] of row.entries()) {
-      widths[index] = Math.max(widths[index] ?? 0, cell.length);
-    }
-  }
-  return rows.map((row) =>
-    "  " + row.map((cell, index) => index < row.length - 1 ? cell.padEnd(widths[index]!) : cell)
-      .join("  ")
-  );
-}

@@ -6,7 +6,7 @@
  * Format: https://kafka.apache.org/documentation/#recordbatch
  */
 import { AT, CRC_STARTS_AT, MAGIC, PREFIX_BYTES, TRANSACTIONAL } from "./layout.ts";
-import type { Compression } from "../client/access.ts";
+import type { Compression } from "../access.ts";
 import { compress, crc32c, idOf } from "./compression.ts";
 
 type Bytes = Uint8Array | string | null | undefined;

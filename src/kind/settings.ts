@@ -1,13 +1,11 @@
 /** What the kind tasks have in common. */
 import { resolve } from "node:path";
 import { parse } from "yaml";
-import { type Config } from "../../runtime/setting.ts";
-import { string } from "../../runtime/setting.ts";
-import { choice } from "../../runtime/setting.ts";
-import { Failure } from "../../runtime/errors.ts";
+import { choice, type Config, string } from "../runtime/setting.ts";
+import { Failure } from "../runtime/errors.ts";
 import { Cluster } from "./cluster.ts";
 
-export const PROJECT = resolve(import.meta.dirname!, "../../..");
+export const PROJECT = resolve(import.meta.dirname!, "../..");
 
 /** The name of the kind cluster, of the namespace and of the Helm release. */
 export const NAME = "orderflow";

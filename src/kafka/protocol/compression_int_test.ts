@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { Kafka } from "kafkajs";
 import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
 import { configureLogging } from "../../runtime/log.ts";
-import { type Compression, COMPRESSIONS } from "../client/access.ts";
+import { type Compression, COMPRESSIONS } from "../access.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
 import { createEventLog } from "../readers/event_log.ts";
