@@ -1,6 +1,4 @@
 /** Puts the stand-in where Strimzi would be: its resource definitions, the broker and the operator. */
-import type { Cluster } from "../../../kind/cluster.ts";
-
 const MANIFEST = `${import.meta.dirname}/kafka.yaml`;
 
 /**
@@ -9,7 +7,10 @@ const MANIFEST = `${import.meta.dirname}/kafka.yaml`;
  *
  * @param crds the folder of Strimzi's CustomResourceDefinitions
  */
-export async function installStandIn(cluster: Cluster, crds: string): Promise<void> {
+export async function installStandIn(
+  cluster: { kubectl(args: string[]): Promise<unknown> },
+  crds: string,
+): Promise<void> {
   await cluster.kubectl(["apply", "--server-side", "-f", crds]);
   await cluster.kubectl(["wait", "--for=condition=Established", "-f", crds, "--timeout=60s"]);
   await cluster.kubectl(["apply", "--server-side", "-f", MANIFEST]);

@@ -1,0 +1,225 @@
+/**
+ * The rooms of `src`, and what each may touch: arrows go down only. ARCHITECTURE.md draws the same.
+ *
+ * Tests, and what only tests use, may import whatever they need; no production file imports them.
+ */
+import { assertEquals } from "@std/assert";
+import { dirname, join, normalize } from "node:path/posix";
+
+/**
+ * From the bottom up: a file imports from its own room and from those above it in this list. Rooms on
+ * one line are neighbours, which do not know each other.
+ */
+const ROOMS: readonly (readonly string[])[] = [
+  // Settings, logs, HTTP, shutdown: nothing of orders, Kafka or SQL.
+  ["runtime/"],
+  // The contract of all processes: topics, keys, who writes and reads them; and what is in a message.
+  ["topology.ts"],
+  ["events/"],
+  // Below Kafka: the loop of a service commits its tables before its offsets.
+  ["database/"],
+
+  // Kafka, from its bytes up to the loop of a service.
+  ["kafka/access.ts", "kafka/records.ts", "kafka/metrics.ts"],
+  // They only describe: a dead letter is a message like any other.
+  ["kafka/settings.ts", "kafka/dead_letters.ts"],
+  // Bytes, without a connection.
+  ["kafka/protocol/"],
+  // They change kafkajs before anything loads it, and so know nothing of clients.
+  ["kafka/patches/"],
+  ["kafka/client/"],
+  ["kafka/topics.ts", "kafka/partition_counts.ts"],
+  ["kafka/group/"],
+  // What a group has committed, and where logs end: who shares the partitions comes before.
+  ["kafka/offsets/"],
+  // Whether a log is the one that it was, by its offsets.
+  ["kafka/log_watch/"],
+  ["kafka/readers/"],
+  ["kafka/producer/"],
+  // The consume-transform-produce loop: all of the above.
+  ["kafka/processor/"],
+
+  // What every entry point does; it prepares the access to Kafka.
+  ["program.ts"],
+  // By the topics alone: asked by the trace command and by the page.
+  ["order_history/"],
+  // What the services have in common, then each of them: they know each other by their events only.
+  ["services/"],
+  [
+    "services/simulator/",
+    "services/validator/",
+    "services/inventory/",
+    "services/payment/",
+    "services/fulfillment/",
+    "services/analytics/",
+  ],
+  // It judges the services by what they wrote.
+  ["audit/"],
+  // A reset asks the audit's runs; a trace reads the services' tables.
+  ["commands/"],
+  // It runs all of them: as processes, beside an embedded Kafka.
+  ["local/"],
+  // In Strimzi's place where its images cannot be had: kind installs it.
+  ["e2e/support/strimzi_stand_in/"],
+  ["kind/", "bench/"],
+  ["e2e/"],
+];
+
+/** Where a file of these is, only tests use it. */
+const TEST_ROOMS = /(^|\/)testing\/|^e2e\/(?!support\/strimzi_stand_in\/)/;
+const TEST_FILE = /_test\.tsx?$/;
+
+const MAX_LINES = 300;
+/** A test's cases stand below each other, and are read one at a time. */
+const MAX_TEST_LINES = 400;
+const MAX_FILES_IN_FOLDER = 15;
+
+interface SourceFile {
+  /** Relative to `src`; `../charts/...` for those of the chart. */
+  readonly path: string;
+  readonly lines: number;
+  readonly text: string;
+  /** As written: `./x.ts`, `kafkajs`. */
+  readonly imports: readonly string[];
+}
+
+const src = new URL("./", import.meta.url);
+
+/** Static and dynamic imports, re-exports and `require`, of types as of values. */
+const IMPORT =
+  /(?:^|\n)(?:import|export)\s[^"'`;]*?\bfrom\s+"([^"]+)"|(?:^|\n)import\s+"([^"]+)"|\b(?:import|require|replaceModule)\(\s*"([^"]+)"/g;
+
+function importsIn(text: string): string[] {
+  return [...text.matchAll(IMPORT)].map(([, from, bare, call]) => from ?? bare ?? call!);
+}
+
+function* filesBelow(folder: string): Generator<SourceFile> {
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, src))) {
+    const path = `${folder}${name}`;
+    if (isDirectory) yield* filesBelow(`${path}/`);
+    else if (/\.tsx?$/.test(name)) {
+      const text = Deno.readTextFileSync(new URL(path, src));
+      yield { path, text, lines: text.split("\n").length - 1, imports: importsIn(text) };
+    }
+  }
+}
+
+const files = [...filesBelow("./"), ...filesBelow("../charts/")]
+  .map((file) => ({ ...file, path: normalize(file.path) }))
+  .toSorted((a, b) => a.path < b.path ? -1 : 1);
+const isTest = ({ path }: SourceFile) =>
+  TEST_FILE.test(path) || TEST_ROOMS.test(path) || path.startsWith("../");
+const production = files.filter((file) => !isTest(file));
+
+/** As a reader finds it, from the checkout. */
+const nameOf = (path: string) => normalize(`src/${path}`);
+
+/** Files of ours that a file imports, relative to `src`. */
+function targetsOf({ path, imports }: SourceFile): string[] {
+  return imports.filter((name) => name.startsWith(".")).map((name) => join(dirname(path), name));
+}
+
+/** The innermost room of a file, and how high it is. */
+function roomOf(path: string): { room: string; level: number } | undefined {
+  const rooms = ROOMS.flatMap((rooms, level) => rooms.map((room) => ({ room, level })));
+  return rooms.filter(({ room }) => path === room || room.endsWith("/") && path.startsWith(room))
+    .toSorted((a, b) => b.room.length - a.room.length)[0];
+}
+
+/** Every import of a production file that goes where it must not. */
+function upwards({ path, ...file }: SourceFile): string[] {
+  const own = roomOf(path);
+  if (!own) return [`${nameOf(path)} is in no room: name it in ROOMS`];
+  return targetsOf({ path, ...file }).flatMap((target) => {
+    const arrow = `${nameOf(path)} imports ${nameOf(target)}`;
+    if (TEST_FILE.test(target) || TEST_ROOMS.test(target)) return [`${arrow}: it is for tests`];
+    const its = roomOf(target);
+    if (!its || its.room === own.room || its.level < own.level) return [];
+    const relation = its.level > own.level ? "above" : "a neighbour of";
+    return [`${arrow}: ${its.room} is ${relation} ${own.room}`];
+  });
+}
+
+/** One way round for each circle: every file on it once. */
+function circles(all: readonly SourceFile[]): string[] {
+  const targets = new Map(all.map((file) => [file.path, targetsOf(file)]));
+  const done = new Set<string>();
+  const way: string[] = [];
+  const found: string[] = [];
+  const visit = (path: string) => {
+    const from = way.indexOf(path);
+    if (from >= 0) {
+      const circle = [...way.slice(from), path].map(nameOf);
+      found.push(`a circle of imports: ${circle.join(" → ")}`);
+    }
+    if (from >= 0 || done.has(path)) return;
+    way.push(path);
+    for (const target of targets.get(path) ?? []) visit(target);
+    way.pop();
+    done.add(path);
+  };
+  for (const { path } of all) visit(path);
+  return found;
+}
+
+/**
+ * kafkajs is behind src/kafka, with its patches: who imports it elsewhere may load it unpatched. Its
+ * admin, consumers and producers are its types as well, by whatever name.
+ */
+function kafkajsLeaks(file: SourceFile): string[] {
+  const { path, imports, text } = file;
+  if (path.startsWith("kafka/")) {
+    if (path.startsWith("kafka/client/") || !/\nexport\s[^;]*?\bfrom\s+"kafkajs/.test(text)) {
+      return [];
+    }
+    return [`${nameOf(path)} exports what is kafkajs's: only src/kafka/client may`];
+  }
+  const calls = isTest(file) || path.startsWith("e2e/")
+    ? []
+    : [...text.matchAll(/\.(admin|consumer|producer)\(/g)].map(([, name]) => name!);
+  return [
+    ...imports.filter((name) => /^kafkajs(\/|$)/.test(name))
+      .map((name) => `${nameOf(path)} imports ${name}: only src/kafka may`),
+    ...calls.map((name) =>
+      `${nameOf(path)} calls ${name}() of a client, which is kafkajs's: ask src/kafka instead`
+    ),
+  ];
+}
+
+function tooLong(file: SourceFile): string[] {
+  const most = isTest(file) ? MAX_TEST_LINES : MAX_LINES;
+  return file.lines > most
+    ? [`${nameOf(file.path)} has ${file.lines} lines, more than ${most}`]
+    : [];
+}
+
+function crowdedFolders(): string[] {
+  const folders = Map.groupBy(
+    files.filter(({ path }) => !TEST_FILE.test(path)),
+    ({ path }) => dirname(path),
+  );
+  return [...folders].filter(([, { length }]) => length > MAX_FILES_IN_FOLDER)
+    .map(([folder, { length }]) =>
+      `${nameOf(folder)} has ${length} files that are no tests, more than ${MAX_FILES_IN_FOLDER}`
+    );
+}
+
+Deno.test("rooms: no file imports from a room above its own, nor what is for tests", () => {
+  assertEquals(production.flatMap(upwards), []);
+});
+
+Deno.test("files: none imports itself by way of others", () => {
+  assertEquals(circles(production), []);
+});
+
+Deno.test("kafkajs: nothing outside src/kafka imports it, or is handed what is kafkajs's", () => {
+  assertEquals(files.flatMap(kafkajsLeaks), []);
+});
+
+Deno.test("folders: none has more than 15 files that are no tests", () => {
+  assertEquals(crowdedFolders(), []);
+});
+
+Deno.test("files: none has more than 300 lines; of a test more than 400", () => {
+  assertEquals(files.flatMap(tooLong), []);
+});
