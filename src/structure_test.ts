@@ -162,27 +162,38 @@ function circles(all: readonly SourceFile[]): string[] {
   return found;
 }
 
+/** Where kafkajs is loaded, after its patches. */
+const PATCHED = "kafka/patches/kafkajs.ts";
+const VALUE_OF_KAFKAJS = /^(?:import|export)\s(?!type\b)[^"';]*?\bfrom\s+"kafkajs"/m;
+const EXPORT_OF_KAFKAJS = /^export\s[^"';]*?\bfrom\s+"(?:kafkajs|[^"]*\/kafkajs\.ts)"/m;
+
 /**
- * kafkajs is behind src/kafka, with its patches: who imports it elsewhere may load it unpatched. Its
- * admin, consumers and producers are its types as well, by whatever name.
+ * Nothing above src/kafka knows of kafkajs, and inside it one file loads it, with its patches. What a
+ * client makes (admin, consumer, producer) is kafkajs's as well, by whatever name.
  */
 function kafkajsLeaks(file: SourceFile): string[] {
   const { path, imports, text } = file;
+  const name = nameOf(path);
   if (path.startsWith("kafka/")) {
-    if (path.startsWith("kafka/client/") || !/\nexport\s[^;]*?\bfrom\s+"kafkajs/.test(text)) {
-      return [];
-    }
-    return [`${nameOf(path)} exports what is kafkajs's: only src/kafka/client may`];
+    if (isTest(file) || path === PATCHED) return [];
+    return [
+      ...VALUE_OF_KAFKAJS.test(text)
+        ? [`${name} loads kafkajs, perhaps unpatched: import it from ${nameOf(PATCHED)}`]
+        : [],
+      ...EXPORT_OF_KAFKAJS.test(text) && !path.startsWith("kafka/client/")
+        ? [`${name} exports what is kafkajs's: only src/kafka/client may`]
+        : [],
+    ];
   }
   const calls = isTest(file) || path.startsWith("e2e/")
     ? []
-    : [...text.matchAll(/\.(admin|consumer|producer)\(/g)].map(([, name]) => name!);
+    : [...text.matchAll(/\.(admin|consumer|producer)\(/g)].map(([, made]) => made!);
   return [
-    ...imports.filter((name) => /^kafkajs(\/|$)/.test(name))
-      .map((name) => `${nameOf(path)} imports ${name}: only src/kafka may`),
-    ...calls.map((name) =>
-      `${nameOf(path)} calls ${name}() of a client, which is kafkajs's: ask src/kafka instead`
-    ),
+    ...imports.filter((target) => /^kafkajs(\/|$)/.test(target))
+      .map((target) => `${name} imports ${target}: only src/kafka may`),
+    ...targetsOf(file).filter((target) => target.startsWith("kafka/patches/"))
+      .map((target) => `${name} imports ${nameOf(target)}: only src/kafka may`),
+    ...calls.map((made) => `${name} calls ${made}() of a client: src/kafka does so, for others`),
   ];
 }
 

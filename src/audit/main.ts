@@ -5,6 +5,7 @@ import { accessChecks } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
 import { kafkaSettings } from "../kafka/settings.ts";
 import { pause } from "../runtime/shutdown.ts";
+import { withAdmin } from "../kafka/client/admin.ts";
 import { allCaughtUp, whatWaits } from "../kafka/offsets/backlog.ts";
 import { committedOffsets } from "../kafka/offsets/committed_offsets.ts";
 import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
@@ -53,9 +54,7 @@ async function auditLog(
   signal: AbortSignal,
 ): Promise<AuditReport> {
   const notAtRest = waitS > 0 ? await untilAtRest(log, waitS, signal) : undefined;
-  const admin = log.kafka.admin();
-  await admin.connect();
-  try {
+  return await withAdmin(log.kafka, async (admin) => {
     const judged = await audit({
       ...log,
       committedOffsets: (group, topic) => committedOffsets(admin, group, topic),
@@ -67,9 +66,7 @@ async function auditLog(
     const missing = passed(judged) ? [] : tables.missing();
     const report = { ...judged, notes: [...judged.notes, ...missing] };
     return notAtRest ? { ...report, notAtRest } : report;
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }
 
 Deno.exit(

@@ -2,11 +2,23 @@
  * The Kafka client. kafkajs is walled in by this folder: its known defects, and the ways round them,
  * concern nobody else.
  */
-// First: it mends modules before kafkajs loads them.
-import "../patches/patches.ts";
-import { Kafka, logLevel } from "kafkajs";
+import type { Admin } from "kafkajs";
 import type { Compression, KafkaAccess } from "../access.ts";
+import { Kafka, logLevel } from "../patches/kafkajs.ts";
 import { saslOf } from "./login.ts";
+
+/** For those above src/kafka, who hand it on, and know no kafkajs. */
+export type KafkaClient = Kafka;
+export type KafkaAdmin = Admin;
+
+/** Rights of users, as they are given to the cluster. */
+export {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  ResourcePatternTypes,
+} from "../patches/kafkajs.ts";
+export type { AclEntry } from "kafkajs";
 
 export interface ClientOptions {
   /** How long an answer may take: 15,000 unless said. */

@@ -2,11 +2,8 @@
  * The parts of kafkajs's internal Cluster that we use ourselves: it keeps the connections and the
  * metadata. What is sent, and what an answer means, is decided by those who use it.
  */
-import "../patches/patches.ts";
 import type { Kafka } from "kafkajs";
-import { answerOf } from "./coordinator.ts";
-import type { Leaders } from "../producer/delivery.ts";
-import { produceRequest } from "../protocol/requests.ts";
+import type { WireRequest } from "../protocol/wire.ts";
 
 /**
  * How old what is known of topics may become: new partitions are worked on within 30 s, and their group
@@ -41,20 +38,6 @@ export interface Broker {
   readonly connectionPool: {
     readonly pool: readonly unknown[];
     send<Answer>(request: WireRequest<Answer>): Promise<Answer>;
-  };
-}
-
-/** A request as kafkajs's connections take it. */
-export interface WireRequest<Answer> {
-  readonly request: {
-    readonly apiKey: number;
-    readonly apiName: string;
-    readonly apiVersion: number;
-    encode(): Promise<unknown>;
-  };
-  readonly response: {
-    decode(payload: Uint8Array): Promise<unknown>;
-    parse(decoded: unknown): Promise<Answer>;
   };
 }
 
@@ -99,46 +82,4 @@ export async function askAnyBroker<T>(
     }
   }
   throw last;
-}
-
-/** The leaders of partitions, and how to reach them, by the metadata and the connections of kafkajs. */
-
-/** How long a broker may wait for its replicas: less than we wait for the broker. */
-function replicasLimitMs(limitMs: number): number {
-  return Math.ceil(Math.min(10_000, 0.8 * limitMs));
-}
-
-/**
- * @param transactionalId null outside transactions
- * @param onUnanswered told of each request that may still be carried out, at any time
- */
-export function createLeaders(
-  cluster: Cluster,
-  transactionalId: string | null,
-  onUnanswered: () => void,
-): Leaders {
-  return {
-    leaderOf(topic, partition) {
-      const leader = cluster.findTopicPartitionMetadata(topic)
-        .find(({ partitionId }) => partitionId === partition)?.leader;
-      return leader === undefined || leader < 0 ? undefined : leader;
-    },
-
-    async refresh(topics) {
-      if (!cluster.isConnected()) await cluster.connect();
-      await cluster.addMultipleTargetTopics([...topics]);
-      await cluster.refreshMetadata();
-    },
-
-    async produce(node, batches, limitMs) {
-      const broker = await cluster.findBroker({ nodeId: String(node) });
-      const request = produceRequest(transactionalId, replicasLimitMs(limitMs), batches);
-      try {
-        return await answerOf(broker, request, limitMs);
-      } catch (error) {
-        onUnanswered();
-        throw error;
-      }
-    },
-  };
 }

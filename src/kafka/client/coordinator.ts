@@ -6,7 +6,8 @@
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { causeOf } from "./errors.ts";
 import { dropConnections } from "../patches/connection.ts";
-import type { Broker, Cluster, WireRequest } from "./cluster.ts";
+import type { Broker, Cluster } from "./cluster.ts";
+import type { WireRequest } from "../protocol/wire.ts";
 import { errorOf, ERRORS, noAnswer, ProducerError, remedyOf } from "./error_codes.ts";
 import type { CodeAnswer } from "../protocol/requests.ts";
 

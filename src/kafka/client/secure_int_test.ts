@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { createClient } from "./client.ts";
-import { AclOperationTypes } from "kafkajs";
+import { AclOperationTypes, createClient } from "./client.ts";
 import {
   ADMIN,
   fileAt,

@@ -5,8 +5,8 @@
  * has two more than another, and neither in all has one of two members with the same subscription. A
  * member keeps what it had, up to its share: the fewer partitions move, the fewer stand still.
  */
-import "../patches/patches.ts";
-import { AssignerProtocol, type PartitionAssigner } from "kafkajs";
+import type { PartitionAssigner } from "kafkajs";
+import { AssignerProtocol } from "../patches/kafkajs.ts";
 
 export interface Subscriber {
   readonly memberId: string;

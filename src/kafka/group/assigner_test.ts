@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import "../patches/patches.ts";
-import { AssignerProtocol, type Cluster, PartitionAssigners } from "kafkajs";
+import { AssignerProtocol } from "../patches/kafkajs.ts";
+import { type Cluster, PartitionAssigners } from "kafkajs";
 import { createAssigner, subscriptionIn } from "./assigner.ts";
 
 const ids = (count: number) => Array.from({ length: count }, (_, partitionId) => ({ partitionId }));

@@ -1,6 +1,6 @@
 /** What a broker is asked about a log, beside what kafkajs asks: ids and leader epochs. */
-import type { WireRequest } from "../client/cluster.ts";
-import { type Decoder, NO_TAGS, type TopicPartition, wire } from "../protocol/requests.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
+import { type Decoder, NO_TAGS, wire, type WireRequest } from "../protocol/wire.ts";
 
 /** Since Kafka 2.8: the first version with topic ids. */
 export const METADATA = { apiKey: 3, version: 10 } as const;

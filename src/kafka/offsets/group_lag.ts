@@ -6,7 +6,8 @@
  * who does not step over it stays 1 behind, in each partition, for ever. Nothing is subtracted for
  * that, because from outside it looks the same as one message that nobody reads.
  */
-import { type Admin, AssignerProtocol, type GroupDescription, type Kafka } from "kafkajs";
+import type { Admin, GroupDescription, Kafka } from "kafkajs";
+import { AssignerProtocol } from "../patches/kafkajs.ts";
 import { type Names, type Service, type Topic, TOPIC_NAMES, TOPICS } from "../../topology.ts";
 import { subscriptionIn } from "../group/assigner.ts";
 import { isSubscription } from "../group/foreign_members.ts";

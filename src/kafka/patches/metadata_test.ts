@@ -1,7 +1,6 @@
 /** What kafkajs, as mended, makes of what brokers say of their cluster, and of those that say nothing. */
-import "./patches.ts";
 import { assertEquals, assertRejects } from "@std/assert";
-import { Kafka, logLevel } from "kafkajs";
+import { Kafka, logLevel } from "./kafkajs.ts";
 import { freePort } from "../../local/kafka/ports.ts";
 import { createCluster } from "../client/cluster.ts";
 import { ERRORS } from "../client/error_codes.ts";

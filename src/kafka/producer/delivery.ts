@@ -8,25 +8,7 @@
  */
 import { errorOf, noAnswer, ProducerError, remedyOf } from "../client/error_codes.ts";
 import type { PartitionBatch, PartitionCode } from "../protocol/requests.ts";
-
-/** Who leads, and how to reach them. */
-export interface Leaders {
-  /** The node that leads a partition, as far as we know; undefined when nobody does. */
-  leaderOf(topic: string, partition: number): number | undefined;
-  /** Looks up who leads these topics now. May fail: then what was known before is tried again. */
-  refresh(topics: readonly string[]): Promise<void>;
-  /**
-   * One Produce request.
-   *
-   * @returns a code for each partition; those that are missing were not answered
-   * @throws when no answer came within `limitMs`: whether it was carried out is not known
-   */
-  produce(
-    node: number,
-    batches: readonly PartitionBatch[],
-    limitMs: number,
-  ): Promise<readonly PartitionCode[]>;
-}
+import type { Leaders } from "./leaders.ts";
 
 export interface DeliveryLimits {
   /** How long it may take until all is acknowledged. */

@@ -4,7 +4,8 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import { deliver, type DeliveryLimits, type Leaders } from "./delivery.ts";
+import { deliver, type DeliveryLimits } from "./delivery.ts";
+import type { Leaders } from "./leaders.ts";
 import { ERRORS, ProducerError } from "../client/error_codes.ts";
 import type { PartitionBatch, PartitionCode } from "../protocol/requests.ts";
 

@@ -21,9 +21,10 @@ import type { Compression } from "../access.ts";
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { compressionOf } from "../client/client.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";
-import { type Cluster, createCluster, createLeaders } from "../client/cluster.ts";
+import { type Cluster, createCluster } from "../client/cluster.ts";
+import { createLeaders, type Leaders } from "./leaders.ts";
 import { type Coordinators, createCoordinators } from "../client/coordinator.ts";
-import { createSequences, deliver, type Leaders } from "./delivery.ts";
+import { createSequences, deliver } from "./delivery.ts";
 import { noAnswer, type ProducerError } from "../client/error_codes.ts";
 import {
   byPartition,

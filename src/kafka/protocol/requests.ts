@@ -5,37 +5,14 @@
  *
  * Versions that every broker since Kafka 2.1 has: https://kafka.apache.org/protocol
  */
-import { createRequire } from "node:module";
-import type { WireRequest } from "../client/cluster.ts";
-
-const require = createRequire(import.meta.url);
-
-/** What is used of kafkajs's Encoder; it grows as it is written to. */
-export interface Encoder {
-  writeInt16(value: number): Encoder;
-  writeInt32(value: number): Encoder;
-  writeInt64(value: bigint | number | string): Encoder;
-  writeBoolean(value: boolean): Encoder;
-  writeString(value: string | null): Encoder;
-  writeBufferInternal(value: Uint8Array): void;
-  /** The compact forms of newer versions: lengths as varints, tagged fields at the end of all. */
-  writeUVarInt(value: number): Encoder;
-  writeUVarIntString(value: string | null): Encoder;
-}
-const NewEncoder: new (sizeBytes?: number) => Encoder = require("kafkajs/src/protocol/encoder.js");
-
-export interface Decoder {
-  readBoolean(): boolean;
-  readInt16(): number;
-  readInt32(): number;
-  readInt64(): bigint;
-  readString(): string;
-  readArray<T>(read: (decoder: Decoder) => T): T[];
-  readUVarIntString(): string | null;
-  readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
-  readTaggedFields(): unknown;
-}
-const NewDecoder: new (payload: Uint8Array) => Decoder = require("kafkajs/src/protocol/decoder.js");
+import {
+  type Decoded,
+  type Decoder,
+  type Encoder,
+  NO_TAGS,
+  wire,
+  type WireRequest,
+} from "./wire.ts";
 
 /** Who writes: what InitProducerId answered. */
 export interface ProducerIdentity {
@@ -159,9 +136,6 @@ export function endTxnRequest(
   }, readCode);
 }
 
-/** What a flexible request's header and each of its structures end in. */
-export const NO_TAGS = 0;
-
 /**
  * A group's committed offset of one partition; -1 when there is none.
  *
@@ -216,39 +190,6 @@ export function offsetCommitRequest(
       encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
     });
   }, (decoder) => readPartitionCodes(decoder, offsets.length));
-}
-
-/** An answer, and how many milliseconds the broker wants us to rest; by this name kafkajs heeds it. */
-interface Decoded<Answer> {
-  readonly answer: Answer;
-  readonly clientSideThrottleTime: number;
-}
-
-/** @param apiKey https://kafka.apache.org/protocol#protocol_api_keys */
-export function wire<Answer>(
-  apiName: string,
-  apiKey: number,
-  apiVersion: number,
-  write: (encoder: Encoder) => void,
-  read: (decoder: Decoder) => Decoded<Answer>,
-  sizeBytes?: number,
-): WireRequest<Answer> {
-  return {
-    request: {
-      apiName,
-      apiKey,
-      apiVersion,
-      encode() {
-        const encoder = new NewEncoder(sizeBytes);
-        write(encoder);
-        return Promise.resolve(encoder);
-      },
-    },
-    response: {
-      decode: (payload) => Promise.resolve(read(new NewDecoder(payload))),
-      parse: (decoded) => Promise.resolve((decoded as Decoded<Answer>).answer),
-    },
-  };
 }
 
 function writeIdentity(encoder: Encoder, { producerId, producerEpoch }: ProducerIdentity): Encoder {

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createRequire } from "node:module";
 import { encoded, type Encoder } from "../testing/answers.ts";
-import type { WireRequest } from "../client/cluster.ts";
+import type { WireRequest } from "./wire.ts";
 import {
   addOffsetsToTxnRequest,
   addPartitionsToTxnRequest,

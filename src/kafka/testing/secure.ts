@@ -1,15 +1,13 @@
 /** For tests of logins: rights below a prefix, and secrets that change. */
-// First: it mends kafkajs.
-import "../client/client.ts";
+import type { Kafka } from "kafkajs";
+import { fileAt } from "../../local/testing/secure_broker.ts";
+import type { Names } from "../../topology.ts";
 import {
   AclOperationTypes,
   AclPermissionTypes,
   AclResourceTypes,
-  type Kafka,
   ResourcePatternTypes,
-} from "kafkajs";
-import { fileAt } from "../../local/testing/secure_broker.ts";
-import type { Names } from "../../topology.ts";
+} from "../patches/kafkajs.ts";
 
 /** Allows a user everything below a prefix; but for one thing with one topic, if that is said. */
 export async function allow(

@@ -5,7 +5,8 @@
  * queue) will be there twice, as after any batch that is sent again; the validator sorts that out.
  */
 import { pause } from "../../runtime/shutdown.ts";
-import { type createClient } from "../../kafka/client/client.ts";
+import { offsetsSince } from "../../kafka/client/admin.ts";
+import type { KafkaClient } from "../../kafka/client/client.ts";
 import { isKafkaError } from "../../kafka/client/errors.ts";
 import { explain } from "../../kafka/client/errors.ts";
 import { openLogReader } from "../../kafka/readers/log_reader.ts";
@@ -21,8 +22,6 @@ export interface Unknown {
   readonly sinceMs: number;
 }
 
-type Kafka = ReturnType<typeof createClient>;
-
 /** The clock of whoever sent them may have been set back meanwhile. */
 const CLOCK_SLACK_MS = 10_000;
 const RETRY_MS = 1_000;
@@ -35,7 +34,7 @@ const RETRY_MS = 1_000;
  * @returns the sequence numbers that are there; undefined when `signal` aborted before that was known
  */
 export async function findArrived(
-  kafka: Kafka,
+  kafka: KafkaClient,
   topic: string,
   unknown: Unknown,
   { signal, onWait }: { signal: AbortSignal; onWait: (reason: string) => void },
@@ -55,7 +54,7 @@ export async function findArrived(
 }
 
 async function look(
-  kafka: Kafka,
+  kafka: KafkaClient,
   topic: string,
   { runId, from, end, sinceMs }: Unknown,
   onNotice: (line: string) => void,
@@ -82,22 +81,6 @@ async function look(
     await reader.close();
   }
   return arrived;
-}
-
-/** By partition, the offset of the first record of that time or later; the end where there is none. */
-async function offsetsSince(
-  kafka: Kafka,
-  topic: string,
-  timeMs: number,
-): Promise<Map<number, number>> {
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    const found = await admin.fetchTopicOffsetsByTimestamp(topic, timeMs);
-    return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
-  } finally {
-    await admin.disconnect();
-  }
 }
 
 const utf8 = new TextDecoder();

@@ -1,9 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Kafka } from "kafkajs";
 import { decode } from "../../events/codec.ts";
 import { startTestBroker } from "../../local/testing/test_broker.ts";
 import { openDatabase } from "../../database/open.ts";
-import { createClient } from "../../kafka/client/client.ts";
+import { createClient, type KafkaClient } from "../../kafka/client/client.ts";
 import { openLogReader } from "../../kafka/readers/log_reader.ts";
 import { type LogRecord } from "../../kafka/records.ts";
 import { openPublisher } from "../../kafka/producer/publisher.ts";
@@ -15,7 +14,7 @@ import { createPace } from "./pace.ts";
 import { placeOrders, type Placing } from "./place.ts";
 import { beginRun, runs, simulatorTables } from "./runs.ts";
 
-async function readAll(kafka: Kafka, topic: string): Promise<LogRecord[]> {
+async function readAll(kafka: KafkaClient, topic: string): Promise<LogRecord[]> {
   const reader = await openLogReader(kafka);
   try {
     const records: LogRecord[] = [];

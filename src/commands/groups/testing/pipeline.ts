@@ -1,8 +1,9 @@
 /** What the tests of a reset share: pipelines of their own, and what is known of them. */
 import { assertEquals } from "@std/assert";
-import type { Kafka } from "kafkajs";
 import { openDatabase } from "../../../database/open.ts";
 import { allPositions, positions } from "../../../database/positions.ts";
+import { withAdmin } from "../../../kafka/client/admin.ts";
+import type { KafkaClient } from "../../../kafka/client/client.ts";
 import { openLogReader } from "../../../kafka/readers/log_reader.ts";
 import { committedOffsets } from "../../../kafka/offsets/committed_offsets.ts";
 import {
@@ -25,7 +26,7 @@ export const orders = (from: number, to: number) =>
 
 export interface Pipeline {
   readonly bootstrap: string;
-  readonly kafka: Kafka;
+  readonly kafka: KafkaClient;
   readonly names: Names;
   /** Of its tables. */
   readonly folder: string;
@@ -44,21 +45,11 @@ export async function freshPipeline(bootstrap: string, directory: string) {
   return { bootstrap, kafka, names, folder, groups };
 }
 
-async function withAdmin<T>(kafka: Kafka, work: (admin: ReturnType<Kafka["admin"]>) => Promise<T>) {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
-    return await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
-}
-
-export const deleteGroup = (kafka: Kafka, names: Names, service: Service) =>
+export const deleteGroup = (kafka: KafkaClient, names: Names, service: Service) =>
   withAdmin(kafka, (admin) => admin.deleteGroups([names.group(service)]));
 
 /** Deletes all that is in a topic, as retention does. */
-export const deleteRecords = (kafka: Kafka, topic: string) =>
+export const deleteRecords = (kafka: KafkaClient, topic: string) =>
   withAdmin(kafka, async (admin) => {
     const ends = await admin.fetchTopicOffsets(topic);
     const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
@@ -66,7 +57,7 @@ export const deleteRecords = (kafka: Kafka, topic: string) =>
   });
 
 /** What the validator's group has committed, by partition. */
-export const committed = (kafka: Kafka, names: Names) =>
+export const committed = (kafka: KafkaClient, names: Names) =>
   withAdmin(kafka, async (admin) =>
     Object.fromEntries(
       await committedOffsets(admin, names.group("validator"), names.topic("orders.raw")),
@@ -89,13 +80,13 @@ export async function tablesOf(folder: string): Promise<Record<string, number>> 
   }
 }
 
-export async function endsOf(kafka: Kafka, topic: string) {
+export async function endsOf(kafka: KafkaClient, topic: string) {
   const reader = await openLogReader(kafka);
   const ends = await reader.ends(topic).finally(() => reader.close());
   return Object.fromEntries([...ends].map(([partition, { end }]) => [partition, end]));
 }
 
-export const outcomesOf = async (kafka: Kafka, names: Names) =>
+export const outcomesOf = async (kafka: KafkaClient, names: Names) =>
   (await readAll(kafka, names.topic("orders.outcomes"))).map(({ key }) =>
     new TextDecoder().decode(key!)
   );

@@ -9,10 +9,10 @@ import {
   AclOperationTypes,
   AclPermissionTypes,
   AclResourceTypes,
-  type Admin,
+  createClient,
+  type KafkaAdmin,
   ResourcePatternTypes,
-} from "kafkajs";
-import { createClient } from "../../../kafka/client/client.ts";
+} from "../../../kafka/client/client.ts";
 import { type KubeApi, openKubeApi, type Resource } from "./kube_api.ts";
 import { setPassword } from "./scram.ts";
 import { aclKey, aclsOf, type UserSpec } from "./user_acls.ts";
@@ -84,7 +84,7 @@ async function reconcileCluster(api: KubeApi): Promise<void> {
 /** The topics that this process has seen a resource of. */
 const managed = new Set<string>();
 
-async function reconcileTopics(api: KubeApi, admin: Admin): Promise<void> {
+async function reconcileTopics(api: KubeApi, admin: KafkaAdmin): Promise<void> {
   const nameOf = ({ metadata, spec }: Resource<TopicSpec>) => spec.topicName ?? metadata.name;
   const existing = new Set(await admin.listTopics());
   const all = await reconcile<TopicSpec>(api, "kafkatopics", async (resource) => {
@@ -119,12 +119,12 @@ const ANY_ACL = {
   permissionType: AclPermissionTypes.ANY,
 };
 
-async function currentAcls(admin: Admin) {
+async function currentAcls(admin: KafkaAdmin) {
   const { resources } = await admin.describeAcls(ANY_ACL);
   return resources.flatMap(({ acls, ...resource }) => acls.map((acl) => ({ ...resource, ...acl })));
 }
 
-async function reconcileUsers(api: KubeApi, admin: Admin): Promise<void> {
+async function reconcileUsers(api: KubeApi, admin: KafkaAdmin): Promise<void> {
   const all = await reconcile<UserSpec>(api, "kafkausers", async (resource) => {
     const { metadata: { name, uid }, apiVersion, kind, spec } = resource;
     const mechanism = spec.authentication?.type;
@@ -151,7 +151,7 @@ async function reconcileUsers(api: KubeApi, admin: Admin): Promise<void> {
 }
 
 /** What no user asks for, or no longer. */
-async function removeAcls(admin: Admin, users: readonly Resource<UserSpec>[]): Promise<void> {
+async function removeAcls(admin: KafkaAdmin, users: readonly Resource<UserSpec>[]): Promise<void> {
   const wanted = new Set(
     users.filter(isDone).flatMap(({ metadata: { name }, spec }) => aclsOf(name, spec)).map(aclKey),
   );

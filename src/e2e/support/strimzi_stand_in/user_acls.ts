@@ -5,7 +5,7 @@ import {
   AclPermissionTypes,
   AclResourceTypes,
   ResourcePatternTypes,
-} from "kafkajs";
+} from "../../../kafka/client/client.ts";
 
 /** The part of a KafkaUser's spec that the stand-in understands. */
 export interface UserSpec {

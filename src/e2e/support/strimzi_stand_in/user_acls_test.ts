@@ -1,5 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { AclOperationTypes, AclResourceTypes, ResourcePatternTypes } from "kafkajs";
+import {
+  AclOperationTypes,
+  AclResourceTypes,
+  ResourcePatternTypes,
+} from "../../../kafka/client/client.ts";
 import { aclsOf } from "./user_acls.ts";
 
 Deno.test("aclsOf: one ACL an operation, with Strimzi's defaults", () => {

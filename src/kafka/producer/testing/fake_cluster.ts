@@ -1,7 +1,8 @@
 /** A cluster of one broker that a test scripts: what each request is answered with, or that it is not. */
 import type { Kafka } from "kafkajs";
 import { ERRORS } from "../../client/error_codes.ts";
-import type { Broker, Cluster, WireRequest } from "../../client/cluster.ts";
+import type { Broker, Cluster } from "../../client/cluster.ts";
+import type { WireRequest } from "../../protocol/wire.ts";
 
 /**
  * @param count of which request of this API it is asked; 1 is the first

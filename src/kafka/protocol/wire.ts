@@ -1,0 +1,84 @@
+/**
+ * A request as kafkajs's connections take it, written and read with kafkajs's own encoder and decoder.
+ *
+ * Format: https://kafka.apache.org/protocol
+ */
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+
+/** What is used of kafkajs's Encoder; it grows as it is written to. */
+export interface Encoder {
+  writeInt16(value: number): Encoder;
+  writeInt32(value: number): Encoder;
+  writeInt64(value: bigint | number | string): Encoder;
+  writeBoolean(value: boolean): Encoder;
+  writeString(value: string | null): Encoder;
+  writeBufferInternal(value: Uint8Array): void;
+  /** The compact forms of newer versions: lengths as varints, tagged fields at the end of all. */
+  writeUVarInt(value: number): Encoder;
+  writeUVarIntString(value: string | null): Encoder;
+}
+const NewEncoder: new (sizeBytes?: number) => Encoder = require("kafkajs/src/protocol/encoder.js");
+
+export interface Decoder {
+  readBoolean(): boolean;
+  readInt16(): number;
+  readInt32(): number;
+  readInt64(): bigint;
+  readString(): string;
+  readArray<T>(read: (decoder: Decoder) => T): T[];
+  readUVarIntString(): string | null;
+  readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
+  readTaggedFields(): unknown;
+}
+const NewDecoder: new (payload: Uint8Array) => Decoder = require("kafkajs/src/protocol/decoder.js");
+
+export interface WireRequest<Answer> {
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiName: string;
+    readonly apiVersion: number;
+    encode(): Promise<unknown>;
+  };
+  readonly response: {
+    decode(payload: Uint8Array): Promise<unknown>;
+    parse(decoded: unknown): Promise<Answer>;
+  };
+}
+
+/** What a flexible request's header and each of its structures end in. */
+export const NO_TAGS = 0;
+
+/** An answer, and how many milliseconds the broker wants us to rest; by this name kafkajs heeds it. */
+export interface Decoded<Answer> {
+  readonly answer: Answer;
+  readonly clientSideThrottleTime: number;
+}
+
+/** @param apiKey https://kafka.apache.org/protocol#protocol_api_keys */
+export function wire<Answer>(
+  apiName: string,
+  apiKey: number,
+  apiVersion: number,
+  write: (encoder: Encoder) => void,
+  read: (decoder: Decoder) => Decoded<Answer>,
+  sizeBytes?: number,
+): WireRequest<Answer> {
+  return {
+    request: {
+      apiName,
+      apiKey,
+      apiVersion,
+      encode() {
+        const encoder = new NewEncoder(sizeBytes);
+        write(encoder);
+        return Promise.resolve(encoder);
+      },
+    },
+    response: {
+      decode: (payload) => Promise.resolve(read(new NewDecoder(payload))),
+      parse: (decoded) => Promise.resolve((decoded as Decoded<Answer>).answer),
+    },
+  };
+}
