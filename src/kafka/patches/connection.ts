@@ -8,9 +8,8 @@ interface RequestQueuePrototype {
 }
 
 /**
- * kafkajs#1704: an idle request queue re-arms its timer for ever, once a millisecond, which costs 5 %
- * of a core a connection and prints TimeoutNegativeWarning. With nothing pending there is nothing to
- * check.
+ * kafkajs#1704, #1751: the timer of an idle request queue fires every millisecond, which costs 5 % of a
+ * core a connection and prints TimeoutNegativeWarning. With nothing pending there is nothing to check.
  */
 export function patchIdleRequestQueue(): void {
   const queue = require("kafkajs/src/network/requestQueue/index.js")
@@ -53,18 +52,18 @@ const LENGTH_BYTES = 4;
 const DISCONNECT_LIMIT_MS = 2_000;
 
 /**
- * - A connection that breaks in the middle of an answer keeps that half, and takes what comes from the
- *   next connection for the rest of it.
- * - A socket that was given up still tells its connection of its end, which by then has another.
- * - Two requests at once on a connection that is not there make a socket each; one is forgotten.
- * - After a request that timed out the connection stays. Where the network swallows packets, every
- *   request after it times out, too, until the system gives the socket up: 15 minutes. Kafka's own
- *   client closes it at once (NetworkClient.handleTimedOutRequests).
- * - A connection that is to be closed waits for its answers, however long they take, and takes further
- *   requests meanwhile; who refreshes the metadata waits with it. What it takes in the moment in which
- *   it closes is never answered, nor timed out.
- * - Bytes that are no answer make it throw in the socket's listener, which ends the process. The
- *   connection is closed: nobody knows where the next answer begins.
+ * - A connection that breaks in the middle of an answer keeps that half, and takes the first bytes of
+ *   the next connection for the rest of it.
+ * - An abandoned socket still reports its end to its connection, which has another socket by then.
+ * - Two requests at once on a closed connection open a socket each; one of them is forgotten.
+ * - After a request that timed out the connection stays (kafkajs#919, #1163). Where the network drops
+ *   packets, every later request times out, too, until the system closes the socket: 15 minutes.
+ *   Kafka's own client closes it at once (NetworkClient.handleTimedOutRequests).
+ * - A connection that is to be closed waits for its answers without a limit, and accepts requests
+ *   meanwhile (kafkajs#918); a refresh of the metadata waits with it. A request accepted at the moment
+ *   of closing is never answered, and never times out.
+ * - Bytes that are no answer throw in the socket's listener, which ends the process. The connection is
+ *   closed instead: where the next answer begins is unknown.
  */
 export function patchConnections(): void {
   const { prototype } = require("kafkajs/src/network/connection.js") as { prototype: Connection };
@@ -113,7 +112,7 @@ export function patchConnections(): void {
   };
 }
 
-/** Without a moment in which a request could still be sent: there is nothing to send it on. */
+/** In one step, so that no request is sent meanwhile. */
 function closeNow(connection: Connection): true {
   connection.socket = undefined;
   connection.connectionStatus = "disconnected";
@@ -141,7 +140,7 @@ function dropConnection(connection: Connection, reason: Error): void {
   closeNow(connection);
 }
 
-/** Closes the connections to a broker; the next request makes new ones. */
+/** Closes the connections to a broker; the next request opens new ones. */
 export function dropConnections(
   broker: { readonly connectionPool: { readonly pool: readonly unknown[] } },
   reason: Error,

@@ -1,4 +1,4 @@
-/** kafkajs's own connections, as mended, against a server that answers as each test says. */
+/** kafkajs's connections, with our patches, against a server that answers as each test says. */
 import "./patches.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { settlesWithin } from "../../runtime/shutdown.ts";
@@ -73,7 +73,7 @@ const echo = (request: ScriptedRequest) => request.answer(text(`socket ${request
 /** When the answer has come, of whichever kind. */
 const settled = (work: Promise<unknown>) => work.then(() => "answered", (error) => error.name);
 
-Deno.test("mendConnections: after a connection that broke in the middle of an answer the next one works", async () => {
+Deno.test("patchConnections: after a connection that broke in the middle of an answer the next one works", async () => {
   await using broker = new ScriptedBroker(async (request) => {
     if (request.socket > 0) return await echo(request);
     await request.answerInPart(text("a".repeat(1_000)), 300);
@@ -90,7 +90,7 @@ Deno.test("mendConnections: after a connection that broke in the middle of an an
   await connection.disconnect();
 });
 
-Deno.test("mendConnections: several requests at once on a lost connection make one socket", async () => {
+Deno.test("patchConnections: several requests at once on a lost connection make one socket", async () => {
   await using broker = new ScriptedBroker(echo);
   const pool = new NewConnectionPool(optionsFor(broker));
   await pool.getConnection();
@@ -103,7 +103,7 @@ Deno.test("mendConnections: several requests at once on a lost connection make o
   await pool.pool[0].disconnect();
 });
 
-Deno.test("mendConnections: the end of a socket that was given up does not disturb the live one", async () => {
+Deno.test("patchConnections: the end of an abandoned socket does not disturb the live one", async () => {
   const held: ScriptedRequest[] = [];
   await using broker = new ScriptedBroker((request) => held.push(request));
   const connection = new NewConnection(optionsFor(broker));
@@ -122,7 +122,7 @@ Deno.test("mendConnections: the end of a socket that was given up does not distu
   await connection.disconnect();
 });
 
-Deno.test("mendConnections: a request that times out closes its connection; the next one makes another", async () => {
+Deno.test("patchConnections: a request that times out closes its connection; the next one opens another", async () => {
   await using broker = new ScriptedBroker((request) => request.socket > 0 && echo(request));
   const connection = new NewConnection(optionsFor(broker, 100));
   await connection.connect();
@@ -135,7 +135,7 @@ Deno.test("mendConnections: a request that times out closes its connection; the 
   await connection.disconnect();
 });
 
-Deno.test("mendConnections: a disconnect ends, and what is pending with it, while the broker is silent", async () => {
+Deno.test("patchConnections: a disconnect ends, and what is pending with it, while the broker is silent", async () => {
   await using broker = new ScriptedBroker();
   const connection = new NewConnection(optionsFor(broker, 600_000));
   await connection.connect();
@@ -150,7 +150,7 @@ Deno.test("mendConnections: a disconnect ends, and what is pending with it, whil
 for (
   const [what, isGone] of [["of closing", false], ["in which its socket is gone", true]] as const
 ) {
-  Deno.test(`mendConnections: whatever is sent in the moment ${what} is told so`, async () => {
+  Deno.test(`patchConnections: whatever is sent in the moment ${what} fails`, async () => {
     // Nobody takes its connections, or ever ends them.
     using frozen = Deno.listen({ hostname: LOOPBACK, port: 0 });
     const { port } = frozen.addr as Deno.NetAddr;
@@ -171,7 +171,7 @@ for (
   });
 }
 
-Deno.test("mendConnections: a dead socket has no listeners piled up on it", async () => {
+Deno.test("patchConnections: a dead socket has no listeners piled up on it", async () => {
   await using broker = new ScriptedBroker(echo);
   const connection = new NewConnection(optionsFor(broker));
   await connection.connect();
@@ -185,7 +185,7 @@ Deno.test("mendConnections: a dead socket has no listeners piled up on it", asyn
   assertEquals(count(), before);
 });
 
-Deno.test("mendIdleRequestQueue: with nothing to send no timer is set", async () => {
+Deno.test("patchIdleRequestQueue: with nothing to send no timer is set", async () => {
   await using broker = new ScriptedBroker(echo);
   const connection = new NewConnection(optionsFor(broker)) as Connection & {
     requestQueue: { throttleCheckTimeoutId: unknown };

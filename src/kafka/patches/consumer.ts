@@ -1,33 +1,7 @@
-/** Members of consumer groups, whose leaders and coordinators move. */
+/** Members of consumer groups, when leaders and coordinators move. */
 import type { Consumer } from "kafkajs";
-import { type AbortedTransaction, type Fetched, withoutAborted } from "./read_committed.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
-import { replaceModule, require } from "./replace_module.ts";
-
-/**
- * kafkajs expects the broker's list of aborted transactions in the order of their first offsets, and
- * steps into at most one of them a record. With two that overlap in a partition, as those are that a
- * killed member leaves, records of the one came through as if committed.
- */
-export function patchReadCommitted(): void {
-  replaceModule(
-    "kafkajs/src/consumer/filterAbortedMessages.js",
-    ({ messages, abortedTransactions }: {
-      messages: Fetched[];
-      abortedTransactions: AbortedTransaction[] | null;
-    }) => withoutAborted(messages, abortedTransactions),
-  );
-}
-
-/**
- * With Fetch v11 a broker answers for partitions that it only follows, too, and kafkajs tells no leader
- * epoch. One that has just been restarted lacks what it has not copied yet, and says
- * OFFSET_OUT_OF_RANGE (kafkajs#1119). With v10 it says that it is not the leader.
- */
-export function patchFetchVersion(): void {
-  const fetch = require("kafkajs/src/protocol/requests/fetch/index.js") as { versions: string[] };
-  fetch.versions = fetch.versions.filter((version) => Number(version) <= 10);
-}
+import { require } from "./replace_module.ts";
 
 interface ConsumerGroup {
   groupId: string;
@@ -88,9 +62,9 @@ const willPass = (error: unknown) =>
   isAbout(MOVED_LEADER, error) || isAbout(MOVED_COORDINATOR, error) || isUnanswered(error);
 
 /**
- * A leader that has moved makes kafkajs join its group anew, which stops all members; a broker that is
- * away ends the consumer, for its failures are counted as long as it lives. It is enough to ask who
- * leads now.
+ * kafkajs#1011, #1439: a moved leader makes kafkajs join its group again, which stops all members. A
+ * broker that is away ends the consumer: its failures are counted as long as it lives. It is enough to
+ * look the leaders up again.
  */
 export function patchFetchRecovery(): void {
   const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as {
@@ -99,15 +73,15 @@ export function patchFetchRecovery(): void {
   const { createErrorFromCode } = require("kafkajs/src/protocol/error.js");
   const { recoverFromFetch } = prototype;
   prototype.recoverFromFetch = async function (error) {
-    // A topic has new partitions: the group is assigned anew, when what is at work has been finished.
-    // kafkajs joins in the middle of it, and once for each broker.
+    // A topic has new partitions: a rebalance, after the batches at work. kafkajs joins again in the
+    // middle of them, and once for each broker.
     if (isNewPartition(error)) throw createErrorFromCode(REBALANCE_IN_PROGRESS);
     let reason = error;
     if (!willPass(reason)) {
       try {
         return await recoverFromFetch.call(this, reason);
       } catch (failure) {
-        // What it asked on the way, such as where a log begins, may have moved as well.
+        // A request made on the way, such as for the beginning of a log, may have failed the same way.
         if (!willPass(failure)) throw failure;
         reason = failure;
       }
@@ -120,8 +94,8 @@ export function patchFetchRecovery(): void {
 }
 
 /**
- * A coordinator that has moved knows its members: one goes on as it is. kafkajs ends the consumer
- * instead, and the group waits for the member that never said goodbye.
+ * kafkajs#1630: a coordinator that has moved still knows its members, and a member can go on. kafkajs
+ * ends the consumer, which cannot leave the group then: the group waits for it.
  */
 export function patchLostCoordinator(): void {
   const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as {
@@ -139,12 +113,12 @@ export function patchLostCoordinator(): void {
   };
 }
 
-/** Whether the group has given this member up by now, whoever its coordinator is. */
+/** Whether the group has given this member up by now. */
 function isForgotten({ lastRequest, sessionTimeout }: ConsumerGroup): boolean {
   return Date.now() - lastRequest > sessionTimeout;
 }
 
-/** Asked again by the next heartbeat, if it is not to be found now. */
+/** If it cannot be found now, the next heartbeat asks again. */
 async function findCoordinator(group: ConsumerGroup): Promise<void> {
   const { groupId } = group;
   const coordinator = await group.cluster.findGroupCoordinator({ groupId }).catch(() => undefined);
@@ -160,17 +134,17 @@ interface OffsetManager {
 }
 
 export interface OffsetOutOfRange extends TopicPartition {
-  /** That was fetched at. */
+  /** The one that was fetched at. */
   readonly offset: number;
 }
 
-/** One of kafkajs's instrumentation events, which we add to them. */
+/** An instrumentation event that we add to those of kafkajs. */
 const OUT_OF_RANGE = "consumer.offset_out_of_range";
 
 /**
- * Of a position outside the log kafkajs commits "the beginning" for the group, outside every
- * transaction, and reads everything once more. Where to go on is decided by those who know what was
- * processed: they are told, and pause the partition meanwhile.
+ * kafkajs#1119: for a position outside the log kafkajs commits "the beginning" for the group, outside
+ * any transaction, and reads everything again. Our consumers decide themselves where to go on: they get
+ * an event, and pause the partition meanwhile.
  */
 export function patchOffsetReset(): void {
   const { events } = require("kafkajs/src/consumer/instrumentationEvents.js") as {
@@ -183,12 +157,12 @@ export function patchOffsetReset(): void {
   prototype.setDefaultOffset = async function ({ topic, partition }) {
     const offset = Number(this.nextOffset(topic, partition).toString());
     this.instrumentationEmitter.emit(OUT_OF_RANGE, { topic, partition, offset });
-    // Where nobody has paused it, the next fetch asks again.
+    // If the partition is not paused, the next fetch asks again.
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   };
 }
 
-/** Tells `listener` each time that the consumer fetched a partition at an offset outside its log. */
+/** Calls `listener` each time the consumer has fetched a partition at an offset outside its log. */
 export function onOffsetOutOfRange(
   consumer: Consumer,
   listener: (place: OffsetOutOfRange) => void,

@@ -1,4 +1,4 @@
-/** The members of kafkajs's groups, as mended, whose leaders and coordinators a test moves. */
+/** Members of kafkajs's groups, with our patches, while a test moves leaders and coordinators. */
 import "./patches.ts";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { until } from "../testing/topics.ts";
@@ -52,8 +52,8 @@ class Coordinator {
   }
 }
 
-interface World {
-  /** Who is found, and after how many look-ups that fail. */
+interface Situation {
+  /** The coordinator that is found, and how many look-ups fail before. */
   next?: Coordinator;
   failedLookups?: number;
   /** Where the member's partition is read. */
@@ -61,13 +61,13 @@ interface World {
 }
 
 /** A member of a group that owns partition 0 of `orders.raw`. */
-function member(present: Coordinator, world: World = {}) {
-  const { next = present, failedLookups = 0, position = 5 } = world;
-  const seen = { refreshes: 0, joins: 0, lookups: 0, told: [] as unknown[] };
+function member(present: Coordinator, situation: Situation = {}) {
+  const { next = present, failedLookups = 0, position = 5 } = situation;
+  const counts = { refreshes: 0, joins: 0, lookups: 0, told: [] as unknown[] };
   const cluster = {
-    refreshMetadata: () => Promise.resolve(void seen.refreshes++),
+    refreshMetadata: () => Promise.resolve(void counts.refreshes++),
     findGroupCoordinator: () =>
-      seen.lookups++ < failedLookups
+      counts.lookups++ < failedLookups
         ? Promise.reject(new errors.KafkaJSGroupCoordinatorNotFound("none"))
         : Promise.resolve(next),
     committedOffsets: () => ({ "orders.raw": {} }),
@@ -75,7 +75,7 @@ function member(present: Coordinator, world: World = {}) {
   };
   const instrumentationEmitter = {
     emit: (event: string, payload: unknown) => {
-      if (event === "consumer.offset_out_of_range") seen.told.push(payload);
+      if (event === "consumer.offset_out_of_range") counts.told.push(payload);
     },
   };
   const common = { groupId: "a-group", cluster, instrumentationEmitter };
@@ -86,7 +86,7 @@ function member(present: Coordinator, world: World = {}) {
     topics: ["orders.raw"],
   });
   Object.assign(group, { memberId: "me", generationId: 3, coordinator: present });
-  group.joinAndSync = () => Promise.resolve(void seen.joins++);
+  group.joinAndSync = () => Promise.resolve(void counts.joins++);
   group.offsetManager = new NewOffsetManager({
     ...common,
     coordinator: present,
@@ -94,7 +94,7 @@ function member(present: Coordinator, world: World = {}) {
     topicConfigurations: { "orders.raw": { fromBeginning: true } },
   });
   group.offsetManager.resolvedOffsets["orders.raw"] = { 0: String(position) };
-  return { group, seen };
+  return { group, counts };
 }
 
 /** Nothing was heard of the coordinator for longer than a session lasts. */
@@ -104,7 +104,7 @@ function forget(group: Group): void {
 
 const beat = (group: Group) => group.heartbeat({ interval: -SESSION_TIMEOUT_MS });
 
-Deno.test("mendFetchVersion: Fetch is never above version 10, which a follower refuses", async () => {
+Deno.test("patchFetchVersion: Fetch is never above version 10, which a follower refuses", async () => {
   await using broker = new ScriptedBroker((request) => {
     if (request.apiName === "ApiVersions") return request.answer(apiVersionsAnswer());
   });
@@ -131,13 +131,13 @@ const outOfRange = () =>
     }),
   );
 
-Deno.test("mendOffsetReset: nothing is committed, the position stays, and it is told", async () => {
+Deno.test("patchOffsetReset: nothing is committed, the position stays, and an event says so", async () => {
   const present = new Coordinator();
-  const { group, seen } = member(present, { position: 30 });
+  const { group, counts } = member(present, { position: 30 });
   await group.recoverFromFetch(outOfRange());
   assertEquals(String(group.offsetManager.nextOffset("orders.raw", 0)), "30");
   assertEquals(present.commits, 0);
-  assertEquals(seen.told, [{ topic: "orders.raw", partition: 0, offset: 30 }]);
+  assertEquals(counts.told, [{ topic: "orders.raw", partition: 0, offset: 30 }]);
 });
 
 Deno.test("onOffsetOutOfRange: a consumer takes listeners for it", () => {
@@ -164,69 +164,69 @@ const PASSING: Record<string, Error> = {
   ),
 };
 for (const [what, error] of Object.entries(PASSING)) {
-  Deno.test(`mendFetchRecovery: ${what}: who leads is asked, and nobody joins the group anew`, async () => {
-    const { group, seen } = member(new Coordinator());
+  Deno.test(`patchFetchRecovery: ${what}: the metadata is refreshed, and no member joins again`, async () => {
+    const { group, counts } = member(new Coordinator());
     await group.recoverFromFetch(error);
-    assertEquals(seen, { refreshes: 1, joins: 0, lookups: 0, told: [] });
+    assertEquals(counts, { refreshes: 1, joins: 0, lookups: 0, told: [] });
   });
 }
 
-Deno.test("mendFetchRecovery: a topic that has got partitions is a rebalance: nobody joins before what is at work is done", async () => {
-  const { group, seen } = member(new Coordinator());
+Deno.test("patchFetchRecovery: new partitions are a rebalance: no member joins before the batches at work are done", async () => {
+  const { group, counts } = member(new Coordinator());
   const error = new errors.KafkaJSStaleTopicMetadataAssignment("Topic has been updated", {
     topic: "orders.raw",
     unknownPartitions: [4],
   });
   const thrown = await assertRejects(() => group.recoverFromFetch(error), Error);
   assertEquals((thrown as Error & { type: string }).type, "REBALANCE_IN_PROGRESS");
-  assertEquals(seen.joins, 0);
+  assertEquals(counts.joins, 0);
 });
 
 const MOVED = [14, 15, 16].map((code) => createErrorFromCode(code) as Error & { type: string });
 for (const error of MOVED) {
-  Deno.test(`mendFetchRecovery: ${error.type}: the coordinator is looked up`, async () => {
+  Deno.test(`patchFetchRecovery: ${error.type}: the coordinator is looked up`, async () => {
     const next = new Coordinator();
-    const { group, seen } = member(new Coordinator(), { next });
+    const { group, counts } = member(new Coordinator(), { next });
     await group.recoverFromFetch(error);
     assertStrictEquals(group.coordinator, next);
     assertStrictEquals(group.offsetManager.coordinator, next);
-    assertEquals([seen.joins, seen.lookups], [0, 1]);
+    assertEquals([counts.joins, counts.lookups], [0, 1]);
   });
 }
 
-Deno.test("mendFetchRecovery: what will pass is told when the membership is over", async () => {
-  const { group, seen } = member(new Coordinator());
+Deno.test("patchFetchRecovery: an error that passes is thrown when the membership is over", async () => {
+  const { group, counts } = member(new Coordinator());
   forget(group);
   const failure = PASSING["a refused connection"]!;
   assertStrictEquals(await assertRejects(() => group.recoverFromFetch(failure)), failure);
-  assertEquals(seen.joins, 0);
+  assertEquals(counts.joins, 0);
 });
 
 for (const error of [...MOVED, PASSING["no answer"]!, PASSING["a refused connection"]!]) {
   const what = (error as { type?: string }).type ?? error.name;
-  Deno.test(`mendLostCoordinator: ${what}: the membership goes on at the coordinator that is found`, async () => {
+  Deno.test(`patchLostCoordinator: ${what}: the membership goes on at the coordinator that was found`, async () => {
     const [lost, next] = [new Coordinator(error), new Coordinator()];
-    const { group, seen } = member(lost, { next, failedLookups: 1 });
+    const { group, counts } = member(lost, { next, failedLookups: 1 });
     // A look-up that finds nobody is no failure: the next heartbeat asks again.
     for (let times = 0; times < 3; times++) await beat(group);
-    assertEquals([lost.heartbeats, next.heartbeats, seen.lookups, seen.joins], [2, 1, 2, 0]);
+    assertEquals([lost.heartbeats, next.heartbeats, counts.lookups, counts.joins], [2, 1, 2, 0]);
     assertStrictEquals(group.offsetManager.coordinator, next);
   });
 }
 
-Deno.test("mendLostCoordinator: given up when the session timeout is over", async () => {
+Deno.test("patchLostCoordinator: no look-up after the session timeout", async () => {
   const lost = new Coordinator(MOVED[0]);
-  const { group, seen } = member(lost);
+  const { group, counts } = member(lost);
   forget(group);
   assertStrictEquals(await assertRejects(() => beat(group)), MOVED[0]);
-  assertEquals(seen.lookups, 0);
+  assertEquals(counts.lookups, 0);
 });
 
-Deno.test("mendLostCoordinator: that the group rebalances, or has given the member up, is told", async () => {
+Deno.test("patchLostCoordinator: a rebalance, or a lost membership, is thrown", async () => {
   for (const code of [22, 25, 27]) {
     const failure = createErrorFromCode(code);
-    const { group, seen } = member(new Coordinator(failure));
+    const { group, counts } = member(new Coordinator(failure));
     assert(await assertRejects(() => beat(group)) === failure);
-    assertEquals(seen.lookups, 0);
+    assertEquals(counts.lookups, 0);
   }
 });

@@ -1,4 +1,4 @@
-/** Logins: what a broker offers, and when one is to be repeated. */
+/** Logins: the mechanisms that a broker offers, and when to log in again. */
 import { replaceModule, require } from "./replace_module.ts";
 
 interface Handshake {
@@ -8,7 +8,7 @@ interface Handshake {
 
 const UNSUPPORTED_SASL_MECHANISM = 33;
 
-/** A broker that does not offer the mechanism says which it offers; kafkajs drops the list. */
+/** A broker that does not offer the mechanism lists those that it does; kafkajs drops the list. */
 export function patchHandshake(): void {
   const name = "kafkajs/src/protocol/requests/saslHandshake/v0/response.js";
   const { decode, parse } = require(name);
@@ -35,8 +35,8 @@ interface SaslAuthenticator {
 const REST_OF_SESSION = 0.15;
 
 /**
- * kafkajs logs in again 10 s before a session ends: at every request of one that is shorter, such as
- * that of a token about to expire, until the broker, which takes one a second, refuses.
+ * kafkajs#492 logs in again 10 s before a session ends. In a shorter session, such as that of a token
+ * about to expire, that is at every request, until the broker, which takes one login a second, refuses.
  */
 export function patchSessionLifetime(): void {
   const { prototype } = require("kafkajs/src/broker/saslAuthenticator/index.js") as {

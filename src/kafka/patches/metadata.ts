@@ -1,4 +1,4 @@
-/** What is known of a cluster: its brokers, and who leads what. */
+/** Metadata of the cluster: its brokers, and the leaders of partitions. */
 import { parseAddress } from "../../runtime/address.ts";
 import { replaceModule, require } from "./replace_module.ts";
 
@@ -15,13 +15,13 @@ interface BrokerPool {
   refreshMetadata(topics: string[]): Promise<unknown>;
 }
 
-/** How soon to ask again who leads a partition that nobody leads. */
+/** How soon the metadata is refreshed while a partition has no leader. */
 const LEADERLESS_METADATA_AGE_MS = 250;
 
 /**
- * kafkajs takes an answer in which one partition has no leader for a failure, so that nothing is known
- * of all the others either, however long that one is away. Such a partition has the leader -1: nobody
- * asks for it, and the metadata is asked for again soon.
+ * kafkajs#639, #1769: one partition without a leader fails the whole answer, for as long as it has
+ * none, so that no leader of any partition is known. Here it has the leader -1, and the metadata is
+ * refreshed soon.
  */
 export function patchLeaderlessPartitions(): void {
   const { createErrorFromCode } = require("kafkajs/src/protocol/error.js");
@@ -52,9 +52,9 @@ interface ClusterPrototype {
 }
 
 /**
- * Who asks for metadata while somebody else's answer is awaited gets that one, which may lack the topic
- * that was just added. So a topic had no partitions, and no end: `fetchTopicOffsets` failed with a
- * TypeError, and whoever counted messages found none.
+ * kafkajs#461: two refreshes of the metadata at once share one answer, which may lack the topic that
+ * was just added. The topic has no partitions and no end then, and `fetchTopicOffsets` fails with a
+ * TypeError.
  */
 export function patchSharedMetadata(): void {
   const { prototype } = require("kafkajs/src/cluster/index.js") as { prototype: ClusterPrototype };
@@ -65,7 +65,7 @@ export function patchSharedMetadata(): void {
       topics.some((name) =>
         !this.brokerPool.metadata?.topicMetadata.some(({ topic }) => topic === name)
       );
-    // The second answer may be one that somebody else had asked for before; the third is not.
+    // The second answer may be shared as well; the third is not.
     for (let attempt = 1; attempt <= 2 && lacksOne(); attempt++) await this.refreshMetadata();
   };
 }
@@ -80,8 +80,8 @@ interface SeedPool {
 }
 
 /**
- * kafkajs tries another seed broker when one refuses the connection, but one that takes it and never
- * answers (frozen, cut off) it asks again and again, and no other.
+ * kafkajs#368: when a seed broker refuses the connection kafkajs tries another; but one that accepts it
+ * and never answers (frozen, cut off) is asked again and again, and no other.
  */
 export function patchSeedBroker(): void {
   const { prototype } = require("kafkajs/src/cluster/brokerPool.js") as { prototype: SeedPool };
@@ -93,7 +93,7 @@ export function patchSeedBroker(): void {
         await this.seedBroker!.connect();
         this.versions = this.seedBroker!.versions;
       } catch (error) {
-        // It takes the addresses in turn.
+        // The next address in turn.
         await this.createSeedBroker();
         if ((error as { retriable?: boolean }).retriable) throw error;
         bail(error);
@@ -109,8 +109,8 @@ interface LookupPool {
 }
 
 /**
- * kafkajs gives a look-up up at the first broker that cannot be reached, and says "no coordinator" of
- * whatever the others answer, a missing right included.
+ * kafkajs#1630: the first broker that cannot be reached fails a look-up, and every error of the others
+ * becomes "no coordinator", a missing right included.
  */
 export function patchLookups(): void {
   const { prototype } = require("kafkajs/src/cluster/brokerPool.js") as { prototype: LookupPool };
@@ -133,7 +133,7 @@ interface PoolBuilder {
   build(broker?: { host?: string; port?: number; rack?: string | null }): Promise<unknown>;
 }
 
-/** kafkajs cuts `[::1]:9092` at its first colon. */
+/** kafkajs#1589: `[::1]:9092` is cut at its first colon. */
 export function patchAddresses(): void {
   const name = "kafkajs/src/cluster/connectionPoolBuilder.js";
   const createBuilder = require(name) as (options: { brokers: string[] }) => PoolBuilder;

@@ -1,4 +1,4 @@
-/** What kafkajs, as mended, makes of what brokers say of their cluster, and of those that say nothing. */
+/** kafkajs, with our patches, with brokers that leave something out of their metadata, or are silent. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Kafka, logLevel } from "./kafkajs.ts";
 import { freePort } from "../../local/kafka/ports.ts";
@@ -62,7 +62,7 @@ function clusterAt(brokers: string[], { retries = 3, requestTimeout = 20_000 } =
   return Object.assign(cluster, { [Symbol.asyncDispose]: () => cluster.disconnect() });
 }
 
-Deno.test("mendLeaderlessPartitions: the others' leaders are known, and the metadata is asked for again soon", async () => {
+Deno.test("patchLeaderlessPartitions: the others' leaders are known, and the metadata is refreshed soon", async () => {
   await using broker = new MetadataBroker();
   broker.topics = [{ topic: "a", leaders: [1, -1, 1] }];
   await using cluster = clusterAt([broker.bootstrap]);
@@ -82,7 +82,7 @@ Deno.test("mendLeaderlessPartitions: the others' leaders are known, and the meta
 });
 
 for (const type of ["UNKNOWN_TOPIC_OR_PARTITION", "TOPIC_AUTHORIZATION_FAILED"] as const) {
-  Deno.test(`mendLeaderlessPartitions: the error of a topic is one as before: ${type}`, async () => {
+  Deno.test(`patchLeaderlessPartitions: the error of a topic is one as before: ${type}`, async () => {
     await using broker = new MetadataBroker();
     broker.topics = [{ topic: "a", code: ERRORS[type].code, leaders: [] }];
     await using cluster = clusterAt([broker.bootstrap]);
@@ -92,7 +92,7 @@ for (const type of ["UNKNOWN_TOPIC_OR_PARTITION", "TOPIC_AUTHORIZATION_FAILED"] 
   });
 }
 
-Deno.test("mendSharedMetadata: each of two who ask at once sees the topic that it added", async () => {
+Deno.test("patchSharedMetadata: each of two refreshes at once gets the topic that it added", async () => {
   await using broker = new MetadataBroker();
   broker.topics = ["a", "b"].map((topic) => ({ topic, leaders: [1] }));
   await using cluster = clusterAt([broker.bootstrap]);
@@ -110,7 +110,7 @@ Deno.test("mendSharedMetadata: each of two who ask at once sees the topic that i
   assertEquals(await both, [1, 1]);
 });
 
-Deno.test("mendSeedBroker: one that takes the connection and never answers is not asked again before the others", async () => {
+Deno.test("patchSeedBroker: one that accepts the connection and never answers is not asked again before the others", async () => {
   await using silent = new ScriptedBroker();
   await using broker = new MetadataBroker();
   await using cluster = clusterAt([silent.bootstrap, broker.bootstrap], { requestTimeout: 200 });
@@ -119,7 +119,7 @@ Deno.test("mendSeedBroker: one that takes the connection and never answers is no
   assertEquals([silent.requests.length, broker.count("ApiVersions")], [1, 1]);
 });
 
-Deno.test("mendLookups: goes on past brokers that cannot be reached", async () => {
+Deno.test("patchLookups: goes on past brokers that cannot be reached", async () => {
   await using broker = new MetadataBroker();
   const [second, third] = [await freePort(), await freePort()];
   broker.others = { 2: { port: second }, 3: { port: third } };
@@ -133,7 +133,7 @@ Deno.test("mendLookups: goes on past brokers that cannot be reached", async () =
   assertEquals(broker.count("FindCoordinator"), 10);
 });
 
-Deno.test("mendLookups: a missing right is told as such", async () => {
+Deno.test("patchLookups: a missing right is thrown as such", async () => {
   await using broker = new MetadataBroker();
   broker.coordinatorCode = ERRORS.GROUP_AUTHORIZATION_FAILED.code;
   await using cluster = clusterAt([broker.bootstrap]);

@@ -1,20 +1,19 @@
 /**
- * Defects of kafkajs 2.2.4 mended from outside, by replacing one function each. What it does with a
- * cluster whose leaders and coordinators move, and what we do about it, is told in `docs/kafkajs.md`.
+ * The defects of kafkajs 2.2.4 that are patched from outside, each by replacing one of its functions. A
+ * patch names the upstream issue where there is one; docs/kafkajs.md lists all that we know of.
  *
- * Loaded for its effect, before any client is made (client.ts imports it).
+ * Imported for its effect, by kafkajs.ts, before kafkajs itself.
  */
-import { patchFetchAnswers } from "./answers.ts";
 import { patchConnections, patchIdleRequestQueue } from "./connection.ts";
+import { patchFetchRecovery, patchLostCoordinator, patchOffsetReset } from "./consumer.ts";
 import {
-  patchFetchRecovery,
+  patchCodecs,
+  patchFetchAnswers,
+  patchFetchErrors,
   patchFetchVersion,
-  patchLostCoordinator,
-  patchOffsetReset,
-  patchReadCommitted,
-} from "./consumer.ts";
+  patchRecordBatches,
+} from "./fetch.ts";
 import { patchHandshake, patchSessionLifetime } from "./login.ts";
-import { patchCodecs, patchFetchErrors, patchRecordBatches } from "./record_batches.ts";
 import {
   patchAddresses,
   patchLeaderlessPartitions,
@@ -22,6 +21,7 @@ import {
   patchSeedBroker,
   patchSharedMetadata,
 } from "./metadata.ts";
+import { patchReadCommitted } from "./read_committed.ts";
 import { watchSilence } from "./silence.ts";
 
 patchReadCommitted();

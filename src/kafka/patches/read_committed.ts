@@ -1,11 +1,24 @@
 /**
- * What a reader of committed records may see of a fetched part of a partition.
- *
- * The broker answers a read_committed fetch with aborted records in it, and a list of the aborted
- * transactions they belong to, each with its producer and its first offset; where it ends, its abort
- * marker says. The list is in the order of the markers, not of the first offsets:
- * https://kafka.apache.org/protocol#The_Messages_Fetch
+ * The filter of a read_committed fetch. The broker answers with aborted records in it, and a list of
+ * their transactions: producer and first offset of each. Where one ends, its abort marker says. The
+ * list is in the order of the markers: https://kafka.apache.org/protocol#The_Messages_Fetch
  */
+import { replaceModule } from "./replace_module.ts";
+
+/**
+ * kafkajs expects the list of aborted transactions in the order of their first offsets, and looks at
+ * one of them a record at most. When two overlap in a partition, as after a killed member, records of
+ * one pass as committed.
+ */
+export function patchReadCommitted(): void {
+  replaceModule(
+    "kafkajs/src/consumer/filterAbortedMessages.js",
+    ({ messages, abortedTransactions }: {
+      messages: Fetched[];
+      abortedTransactions: AbortedTransaction[] | null;
+    }) => withoutAborted(messages, abortedTransactions),
+  );
+}
 
 /** A record, as far as it matters here. */
 export interface Fetched {

@@ -1,9 +1,9 @@
-/** kafkajs's own modules, to change them before it uses them. */
+/** Modules inside kafkajs, to change them before they are used. */
 import { createRequire } from "node:module";
 
 export const require = createRequire(import.meta.url);
 
-/** Replaces what a module of kafkajs exports, for those that load it from now on. */
+/** Replaces the exports of a module of kafkajs, for the modules that load it afterwards. */
 export function replaceModule(name: string, exports: unknown): void {
   const path = require.resolve(name);
   require(path);

@@ -1,4 +1,4 @@
-/** Every request of kafkajs, and every connection that it makes, as a question to a broker. */
+/** Reports each connection and each request of kafkajs to runtime/waits.ts, as a wait for a broker. */
 import { type Peer, waits } from "../../runtime/waits.ts";
 import { require } from "./replace_module.ts";
 
@@ -12,17 +12,16 @@ interface Connection {
 
 interface Protocol {
   readonly request: { readonly apiName: string };
-  /** Milliseconds; where a request may wait at the broker, so long and some more. */
+  /** Milliseconds: how long the request may wait at the broker, and NETWORK_DELAY_MS. */
   readonly requestTimeout?: number | null;
 }
 
-/** What kafkajs adds to the time that a request may wait at the broker (a fetch, a join). */
+/** Added by kafkajs to the time that a request may wait at the broker (a fetch, a join). */
 const NETWORK_DELAY_MS = 5_000;
 
-/** What is known of brokers by their addresses: who is called by it. */
+/** Node ids of brokers by their addresses. */
 const nodeIds = new Map<string, number>();
 
-/** Notes who waits for which broker, and for how long: see waits.ts. */
 export function watchSilence(): void {
   const { prototype } = require("kafkajs/src/network/connection.js") as { prototype: Connection };
   const { connect, send } = prototype;
@@ -34,7 +33,7 @@ export function watchSilence(): void {
       question.answered();
       return connected;
     } catch (error) {
-      // Who refuses is not there, and nobody waits for it: the cluster names another.
+      // A broker that refuses is down, and is not waited for: the cluster names another.
       if (isRefusal(error)) question.answered();
       else question.givenUp();
       throw error;

@@ -1,4 +1,4 @@
-/** What kafkajs makes of the bytes that a fetch brings. */
+/** Fetches: what is asked, and what becomes of the answer. */
 import { crc32 } from "node:zlib";
 import { COMPRESSIONS } from "../access.ts";
 import { compress, decompress, idOf } from "../protocol/compression.ts";
@@ -6,13 +6,26 @@ import { AT, MAGIC, PREFIX_BYTES } from "../protocol/layout.ts";
 import { decodeBatches, unsent } from "../protocol/decode.ts";
 import { replaceModule, require } from "./replace_module.ts";
 
+/**
+ * kafkajs#1119: with Fetch v11 a broker also answers for partitions that it only follows, and kafkajs
+ * sends no leader epoch. A broker that has just restarted lacks the records that it has not copied yet,
+ * and says OFFSET_OUT_OF_RANGE. With v10 it says that it is not the leader.
+ */
+export function patchFetchVersion(): void {
+  const fetch = require("kafkajs/src/protocol/requests/fetch/index.js") as { versions: string[] };
+  fetch.versions = fetch.versions.filter((version) => Number(version) <= 10);
+}
+
 interface Decoder {
   readInt32(): number;
   readBytes(length: number): Buffer;
   canReadBytes(length: number): boolean;
 }
 
-/** One batch that cannot be read fails the fetch, and with it all partitions of the member. */
+/**
+ * kafkajs#17, #1141: kafkajs checks no checksum and knows gzip only, and one batch that it cannot
+ * decode fails the fetch of all partitions of the member, again and again.
+ */
 export function patchRecordBatches(): void {
   const NewDecoder: new (bytes: Buffer) => Decoder = require("kafkajs/src/protocol/decoder.js");
   const decodeMessageSet: (decoder: Decoder, size: number) => Promise<unknown[]> = require(
@@ -32,8 +45,8 @@ export function patchRecordBatches(): void {
 }
 
 /**
- * Whether a message of before Kafka 0.11 is first, which was never converted. A damaged batch may look
- * like one, and kafkajs, which checks no checksum, fails at it.
+ * Whether the first is a message from before Kafka 0.11 that was never converted. A damaged batch may
+ * look like one; kafkajs would fail at it.
  *
  * Format: https://kafka.apache.org/documentation/#messageset
  */
@@ -44,7 +57,7 @@ function isOldMessage(bytes: Buffer): boolean {
     bytes.readUInt32BE(PREFIX_BYTES) === crc32(bytes.subarray(AT.magic, end));
 }
 
-/** By Kafka's numbers, what a broker answers that cannot read its own log. */
+/** Kafka's codes for a broker that cannot read its own log. */
 const BROKEN_LOG = new Map([
   [-1, "the broker fails at it (UNKNOWN_SERVER_ERROR)"],
   [2, "the broker finds it damaged (CORRUPT_MESSAGE)"],
@@ -56,7 +69,7 @@ interface FetchAnswer {
   }[];
 }
 
-/** One partition that its broker cannot read fails the fetch of all partitions. */
+/** One partition that its broker cannot read fails kafkajs's fetch of all partitions. */
 export function patchFetchErrors(): void {
   const response = require("kafkajs/src/protocol/requests/fetch/v1/response.js") as {
     parse: (answer: FetchAnswer) => Promise<unknown>;
@@ -73,7 +86,7 @@ export function patchFetchErrors(): void {
   };
 }
 
-/** For the old message format: it has gzip alone. */
+/** kafkajs#1141, for messages in the format from before Kafka 0.11: kafkajs knows gzip only. */
 export function patchCodecs(): void {
   const { Codecs } = require("kafkajs/src/protocol/message/compression/index.js") as {
     Codecs: Record<number, () => object>;
@@ -89,4 +102,35 @@ export function patchCodecs(): void {
     };
     Codecs[id] = () => codec;
   }
+}
+
+interface Broker {
+  fetch(request: { topics: { topic: string; partitions: { partition: number }[] }[] }): Promise<
+    { responses: { topicName: string; partitions: { partition: number }[] }[] }
+  >;
+}
+
+/**
+ * kafkajs takes an answer without a partition for "nothing new": its reader waits for ever. Without
+ * fetch sessions, which kafkajs does not use, every partition has to be in the answer.
+ */
+export function patchFetchAnswers(): void {
+  const { prototype } = require("kafkajs/src/broker/index.js") as { prototype: Broker };
+  const { KafkaJSError } = require("kafkajs/src/errors.js");
+  const { fetch } = prototype;
+  prototype.fetch = async function (request) {
+    const answer = await fetch.call(this, request);
+    const answered = new Set(
+      answer.responses.flatMap(({ topicName, partitions }) =>
+        partitions.map(({ partition }) => `${topicName}/${partition}`)
+      ),
+    );
+    for (const { topic, partitions } of request.topics) {
+      for (const { partition } of partitions) {
+        if (answered.has(`${topic}/${partition}`)) continue;
+        throw new KafkaJSError(`the answer to a fetch lacks ${topic}/${partition}`);
+      }
+    }
+    return answer;
+  };
 }

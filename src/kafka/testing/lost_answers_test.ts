@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { succeeded } from "./answer_errors.ts";
+import { succeeded } from "./lost_answers.ts";
 import { API_KEYS, type ApiName } from "./kafka_frames.ts";
 
 function request(apiName: ApiName, apiVersion: number) {
