@@ -171,7 +171,7 @@ function noCoordinator(what: string, error: unknown): ProducerError {
 function late(last: ProducerError, limitMs: number): ProducerError {
   return new ProducerError(
     "DELIVERY_TIMEOUT",
-    "take over again",
+    "fence",
     `not done within ${limitMs} ms: ${last.message}`,
     { cause: last },
   );

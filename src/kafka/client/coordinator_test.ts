@@ -79,7 +79,7 @@ Deno.test("ask: of several partitions the one that was refused is named", async 
 Deno.test("ask: no answer: the request is not repeated", async () => {
   const cluster = new FakeCluster(closed);
   const error = await assertRejects(() => ask(cluster), ProducerError, "Closed connection");
-  assertEquals([error.type, error.remedy], ["NO_ANSWER", "take over again"]);
+  assertEquals([error.type, error.remedy], ["NO_ANSWER", "fence"]);
   assertEquals(cluster.sent.length, 1);
 });
 
@@ -109,7 +109,7 @@ Deno.test("ask: what is not done in time says what was last", async () => {
     ProducerError,
     "CONCURRENT_TRANSACTIONS",
   );
-  assertEquals([error.type, error.remedy], ["DELIVERY_TIMEOUT", "take over again"]);
+  assertEquals([error.type, error.remedy], ["DELIVERY_TIMEOUT", "fence"]);
   assertEquals((error.cause as ProducerError).type, "CONCURRENT_TRANSACTIONS");
 });
 

@@ -1,24 +1,23 @@
 /**
- * What Kafka's errors mean for one who produces, and what to do about each. `docs/transaction-errors.md`
- * has the same table with the requests that each may come from; a test compares the two.
+ * What Kafka's errors mean for a producer, and what it does about each. `docs/transaction-errors.md` has
+ * the same table with the requests that each may answer; a test compares the two.
  *
  * Codes: https://kafka.apache.org/protocol#protocol_error_codes
  */
 
 /**
- * - `success`: it is there;
- * - `repeat`: the same request again in a moment, after its leader or coordinator was looked up anew;
- * - `take over again`: the transaction is over. Its producer is thrown away; another takes the
- *   transactional id, which fences this one and ends what it left open, and goes on from the committed
- *   offset;
- * - `end`: the same, but no attempt of ours will cure it: a person has to.
+ * - `success`: the request has been carried out;
+ * - `repeat`: the same request again in a moment, after a look-up of its leader or coordinator;
+ * - `fence`: the transaction is over. Another producer takes the transactional id, which fences this one
+ *   and ends what it left open, and goes on from the committed offset;
+ * - `end`: the same, but repeating will not help: somebody has to change something.
  */
-export type Remedy = "success" | "repeat" | "take over again" | "end";
+export type Remedy = "success" | "repeat" | "fence" | "end";
 
 interface Entry {
   readonly code: number;
   readonly remedy: Remedy;
-  /** For people. */
+  /** For log lines. */
   readonly meaning: string;
 }
 
@@ -49,36 +48,36 @@ export const ERRORS = {
 
   DUPLICATE_SEQUENCE_NUMBER: entry(46, "success", "the batch is there already"),
 
-  UNKNOWN_SERVER_ERROR: entry(-1, "take over again", "the broker failed, and does not say why"),
-  ILLEGAL_GENERATION: entry(22, "take over again", "the group has been assigned anew"),
-  UNKNOWN_MEMBER_ID: entry(25, "take over again", "the group has given this member up"),
-  REBALANCE_IN_PROGRESS: entry(27, "take over again", "the group is being assigned anew"),
+  UNKNOWN_SERVER_ERROR: entry(-1, "fence", "the broker failed, and does not say why"),
+  ILLEGAL_GENERATION: entry(22, "fence", "the group has been assigned anew"),
+  UNKNOWN_MEMBER_ID: entry(25, "fence", "the group has given this member up"),
+  REBALANCE_IN_PROGRESS: entry(27, "fence", "the group is being assigned anew"),
   OUT_OF_ORDER_SEQUENCE_NUMBER: entry(
     45,
-    "take over again",
+    "fence",
     "a batch before this one is missing in the log",
   ),
   INVALID_PRODUCER_EPOCH: entry(
     47,
-    "take over again",
+    "fence",
     "somebody else took the transactional id, or the transaction took TRANSACTION_TIMEOUT_MS",
   ),
-  INVALID_TXN_STATE: entry(48, "take over again", "there is no such transaction any more"),
+  INVALID_TXN_STATE: entry(48, "fence", "there is no such transaction any more"),
   INVALID_PRODUCER_ID_MAPPING: entry(
     49,
-    "take over again",
+    "fence",
     "the transactional id has another producer id",
   ),
-  TRANSACTION_COORDINATOR_FENCED: entry(52, "take over again", "there is a newer coordinator"),
+  TRANSACTION_COORDINATOR_FENCED: entry(52, "fence", "there is a newer coordinator"),
   OPERATION_NOT_ATTEMPTED: entry(
     55,
-    "take over again",
+    "fence",
     "another partition of the same request failed",
   ),
-  UNKNOWN_PRODUCER_ID: entry(59, "take over again", "the broker has forgotten this producer"),
-  FENCED_INSTANCE_ID: entry(82, "take over again", "another member has the same instance id"),
-  PRODUCER_FENCED: entry(90, "take over again", "somebody else took the transactional id"),
-  TRANSACTION_ABORTABLE: entry(120, "take over again", "the transaction can only be aborted"),
+  UNKNOWN_PRODUCER_ID: entry(59, "fence", "the broker has forgotten this producer"),
+  FENCED_INSTANCE_ID: entry(82, "fence", "another member has the same instance id"),
+  PRODUCER_FENCED: entry(90, "fence", "somebody else took the transactional id"),
+  TRANSACTION_ABORTABLE: entry(120, "fence", "the transaction can only be aborted"),
 
   MESSAGE_TOO_LARGE: entry(
     10,
@@ -109,19 +108,19 @@ export const ERRORS = {
   INVALID_RECORD: entry(87, "end", "the broker refuses a record"),
 } satisfies Record<string, Entry>;
 
-/** Kafka's word for an error, or one of ours for what no broker says. */
+/** Kafka's name for an error, or one of ours where no broker has answered. */
 export type ProducerErrorType =
   | keyof typeof ERRORS
-  /** A request that got no answer: whether it was carried out is not known. */
+  /** A request without an answer: it may or may not have been carried out. */
   | "NO_ANSWER"
-  /** Not acknowledged in the time that there was; the error's cause says what was last. */
+  /** Not acknowledged in time; the error's cause is the last failure. */
   | "DELIVERY_TIMEOUT"
   /** There is no such topic, or it has fewer partitions. */
   | "NO_SUCH_PARTITION"
   /** A code that the table lacks. */
   | "UNKNOWN_ERROR_CODE";
 
-/** What a broker, or its silence, made of a request. */
+/** Why a request failed, and what its producer does about it. */
 export class ProducerError extends Error {
   override readonly name = "ProducerError";
 
@@ -142,20 +141,20 @@ const BY_CODE = new Map(
   ]),
 );
 
-/** What to do about an error code; 0 is none. One that nobody knows ends the transaction. */
+/** What to do about an error code; 0 is none. An unknown one ends the transaction. */
 export function remedyOf(code: number): Remedy {
   if (code === 0) return "success";
-  return BY_CODE.get(code)?.remedy ?? "take over again";
+  return BY_CODE.get(code)?.remedy ?? "fence";
 }
 
-/** @param what was asked, such as "Produce to orders.validated/3" */
+/** @param what the request, such as "Produce to orders.validated/3" */
 export function errorOf(code: number, what: string): ProducerError {
   const known = BY_CODE.get(code);
-  if (!known) return new ProducerError("UNKNOWN_ERROR_CODE", "take over again", `${what}: ${code}`);
+  if (!known) return new ProducerError("UNKNOWN_ERROR_CODE", "fence", `${what}: ${code}`);
   const { type, remedy, meaning } = known;
   return new ProducerError(
     type,
-    remedy === "success" ? "take over again" : remedy,
+    remedy === "success" ? "fence" : remedy,
     `${what}: ${type} (${meaning})`,
   );
 }
@@ -168,7 +167,7 @@ export function errorOf(code: number, what: string): ProducerError {
 export function noAnswer(
   what: string,
   cause: unknown,
-  remedy: "repeat" | "take over again" = "take over again",
+  remedy: "repeat" | "fence" = "fence",
 ): ProducerError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ProducerError("NO_ANSWER", remedy, `${what}: no answer (${why})`, { cause });

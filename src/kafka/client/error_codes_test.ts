@@ -27,12 +27,12 @@ Deno.test("ERRORS: each code once", () => {
   assertEquals(codes.length, new Set(codes).size);
 });
 
-Deno.test("remedyOf, errorOf: 0 is no error; a code that nobody knows ends the transaction", () => {
+Deno.test("remedyOf, errorOf: 0 is no error; an unknown code ends the transaction", () => {
   assertEquals(remedyOf(0), "success");
-  assertEquals(remedyOf(9_999), "take over again");
+  assertEquals(remedyOf(9_999), "fence");
   const { type, remedy, message } = errorOf(9_999, "EndTxn of an id");
   assertEquals(
     [type, remedy, message],
-    ["UNKNOWN_ERROR_CODE", "take over again", "EndTxn of an id: 9999"],
+    ["UNKNOWN_ERROR_CODE", "fence", "EndTxn of an id: 9999"],
   );
 });

@@ -36,7 +36,7 @@ Deno.test("LaneFailures: what was repeated until its time was over is told at on
   const failures = new PartitionFailures();
   const error = new ProducerError(
     "DELIVERY_TIMEOUT",
-    "take over again",
+    "fence",
     "not done within 10000 ms",
   );
   assertEquals(failures.add("raw/1", error), 100);
@@ -70,7 +70,7 @@ Deno.test("LaneFailures: one that rests says why at once, until it is taken over
 
 Deno.test("LaneFailures: a takeover ends the failures of takeovers, not those of batches", () => {
   const failures = new PartitionFailures();
-  const failure = new ProducerError("NO_ANSWER", "take over again", "no answer");
+  const failure = new ProducerError("NO_ANSWER", "fence", "no answer");
   const fail = (during: "batch" | "takeover") => {
     for (let count = 0; count <= 4; count++) failures.add("orders.raw/3", failure, during);
     assertEquals(failures.why, "orders.raw/3 does not get on: no answer");

@@ -134,7 +134,7 @@ function late(
   const count = batches.length > 1 ? ` and ${batches.length - 1} more partitions` : "";
   return new ProducerError(
     "DELIVERY_TIMEOUT",
-    "take over again",
+    "fence",
     `not acknowledged within ${limitMs} ms: ${last.message}${count}`,
     { cause: last },
   );

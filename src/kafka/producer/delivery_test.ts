@@ -195,7 +195,7 @@ Deno.test("deliver: when it gives up, nothing is on its way any more, and nothin
       } catch (error) {
         given++;
         assert(error instanceof ProducerError);
-        assertEquals(error.remedy, "take over again");
+        assertEquals(error.remedy, "fence");
       }
       assertEquals(cluster.inFlight, 0);
       for (const log of cluster.logs.values()) assertEquals(log, log.map((_, index) => index));
