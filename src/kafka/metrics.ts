@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export type ProcessorMetrics = ReturnType<typeof createProcessorMetrics>;
+export type LossMetrics = ReturnType<typeof createLossMetrics>;
 
 export function createProcessorMetrics(registry: Registry) {
   const registers = [registry];

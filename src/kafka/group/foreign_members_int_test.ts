@@ -4,7 +4,7 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
-import { createGroupConsumer } from "../readers/group_consumer.ts";
+import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
 import { createAssigner } from "./assigner.ts";
 import {
   freshTopics,

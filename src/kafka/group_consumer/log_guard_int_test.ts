@@ -5,7 +5,7 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
-import { createEventLog } from "./event_log.ts";
+import { createEventLog } from "../readers/event_log.ts";
 import { createLossMetrics } from "../metrics.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { createGroupConsumer } from "./group_consumer.ts";

@@ -13,24 +13,23 @@ import type { Logger } from "../../runtime/log.ts";
 import type { KafkaAccess } from "../access.ts";
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { type Names, type Service, type Topic, topicsReadBy } from "../../topology.ts";
-import { isBug } from "../client/errors.ts";
+import { explain, isBug, isKafkaError } from "../client/errors.ts";
 import { createClient } from "../client/client.ts";
-import { isKafkaError } from "../client/errors.ts";
-import { explain } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
-import { createEventDecoder } from "./event_decoder.ts";
+import { createEventDecoder } from "../readers/event_decoder.ts";
 import { createAssigner } from "../group/assigner.ts";
 import { watchForeignMembers } from "../group/foreign_members.ts";
 import { watchHeartbeats } from "../group/heartbeats.ts";
 import { commitPositions, createPositions, type Positions } from "./positions.ts";
 import { METADATA_MAX_AGE_MS } from "../client/cluster.ts";
-import { LogGuard, type LossMetrics } from "./log_guard.ts";
+import { LogGuard } from "./log_guard.ts";
+import type { LossMetrics } from "../metrics.ts";
 import {
   type ConsumerState,
   createConsumerState,
   endOf,
   PausedPartitions,
-} from "./resting_partitions.ts";
+} from "./paused_partitions.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import { sentenceOf, unreadableOf } from "../protocol/unreadable.ts";
 

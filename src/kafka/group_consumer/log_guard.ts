@@ -7,14 +7,12 @@ import type { Logger } from "../../runtime/log.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { explain } from "../client/errors.ts";
 import type { OffsetOutOfRange } from "../patches/consumer.ts";
-import type { createLossMetrics } from "../metrics.ts";
+import type { LossMetrics } from "../metrics.ts";
 import type { Positions } from "./positions.ts";
 import { watchConsumer } from "../log_watch/consumer_watch.ts";
-import { decideStart, type GoOn } from "../log_watch/start_position.ts";
-import { type LogState, type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
+import { startAt } from "../log_watch/start_position.ts";
+import { type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
 import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
-
-export type LossMetrics = ReturnType<typeof createLossMetrics>;
 
 /** After a pause as long as this nobody may have fetched while a topic was away. */
 const MAX_FETCH_GAP_MS = 400;
@@ -142,16 +140,4 @@ export class LogGuard {
       consumer.resume(place);
     }
   }
-}
-
-/** Where a reader that keeps no tables goes on; it was to read at `committed` next. */
-export function startAt(
-  topic: string,
-  partition: number,
-  committed: number,
-  state: LogState,
-): GoOn {
-  const start = decideStart({ service: "", group: "", topic, partition, committed, ...state });
-  if (start.kind === "rest") throw new TypeError("without tables nobody rests");
-  return start;
 }
