@@ -47,7 +47,7 @@ export function createProcessorMetrics(registry: Registry) {
       help: "Rebalances of the group that this member took part in",
       registers,
     }),
-    laneRestarts: new Counter({
+    partitionRestarts: new Counter({
       name: "orderflow_partition_restarts_total",
       help: "Partitions taken over again after a failed transaction",
       registers,

@@ -29,7 +29,7 @@ export interface LogGuardOptions {
   readonly log: Logger;
   readonly metrics: LossMetrics | undefined;
   readonly topicCheckMs?: number;
-  /** After how long a changed id is looked at again; 1,000 unless said. */
+  /** After how long a changed id is checked once more (default: 1,000). */
   readonly confirmMs?: number;
 }
 
@@ -49,8 +49,10 @@ export class LogGuard {
       this.#watch.doubt();
     });
     watchConsumer(consumer, MAX_FETCH_GAP_MS, {
+      onNothing: ({ topic, partition }, _from, to) =>
+        options.positions.advance(topic, partition, to),
       onGap: () => this.#watch.doubt(),
-      onOutOfRange: (place) => void this.#judge(place),
+      onOutOfRange: (place) => void this.#onOutOfRange(place),
     });
   }
 
@@ -61,7 +63,7 @@ export class LogGuard {
   async settled(): Promise<boolean> {
     try {
       await this.#watch.settled();
-      await this.#note();
+      await this.#noteIds();
       return true;
     } catch (error) {
       this.options.log.debug(`topics not compared: ${explain(error)}`);
@@ -74,7 +76,7 @@ export class LogGuard {
     this.#closed.abort();
   }
 
-  async #note(): Promise<void> {
+  async #noteIds(): Promise<void> {
     const { logs, topics, ids } = this.options;
     if ([...topics.keys()].every((topic) => ids.has(topic))) return;
     for (const [topic, id] of await logs.topicIds([...topics.keys()]) ?? []) {
@@ -91,13 +93,13 @@ export class LogGuard {
     for (const topic of topics) {
       const id = now?.get(topic);
       if (id === undefined) throw new TopicUnknown(topic);
-      if (id !== ids.get(topic)) await this.#startOverOne(topic);
+      if (id !== ids.get(topic)) await this.#startOverTopic(topic);
       ids.set(topic, id);
       this.#watch.taken(topic, topic, id);
     }
   }
 
-  async #startOverOne(topic: string): Promise<void> {
+  async #startOverTopic(topic: string): Promise<void> {
     const { consumer, logs, positions, log, metrics } = this.options;
     const partitions = this.#assignment[topic] ?? [];
     const firsts = await Promise.all(
@@ -113,7 +115,7 @@ export class LogGuard {
     metrics?.recreations.inc({ topic: this.options.topics.get(topic)! }, partitions.length);
   }
 
-  async #judge({ topic, partition, offset }: OffsetOutOfRange): Promise<void> {
+  async #onOutOfRange({ topic, partition, offset }: OffsetOutOfRange): Promise<void> {
     const { consumer, logs, positions, log, metrics, topics, ids } = this.options;
     const place = [{ topic, partitions: [partition] }];
     consumer.pause(place);
@@ -135,7 +137,7 @@ export class LogGuard {
       }
     } catch (error) {
       log.debug(`${topic}/${partition}: ${explain(error)}`);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await pause(RETRY_MS);
     } finally {
       consumer.resume(place);
     }

@@ -3,11 +3,10 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import { RetryableError } from "../../runtime/errors.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "../dead_letters.ts";
 import type { Handler } from "./handler.ts";
-import { GUARANTEES } from "./processor.ts";
+import { FETCH_BYTES_PER_PARTITION, GUARANTEES } from "./processor.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";
-import { FETCH_BYTES_PER_PARTITION } from "./session.ts";
 import {
   freshTopics,
   placed,

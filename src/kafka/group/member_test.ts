@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Consumer } from "kafkajs";
-import { watchHeartbeats } from "./heartbeats.ts";
+import { watchHeartbeats } from "./member.ts";
 import { until } from "../testing/topics.ts";
 
 const INTERVAL_MS = 20;
