@@ -154,7 +154,7 @@ export class GroupMember {
       onSilence: (reason) => this.#setSilence(this.#silence ?? reason),
       onHeard: () => this.#setSilence(undefined),
     });
-    const stopLooking = watchForeignMembers(consumer, {
+    const stopChecking = watchForeignMembers(consumer, {
       group,
       topics: [...topics.keys()],
       onLed: (reason) => {
@@ -165,7 +165,7 @@ export class GroupMember {
     });
     return () => {
       stopWatching();
-      stopLooking();
+      stopChecking();
     };
   }
 
@@ -226,13 +226,13 @@ export async function keepMember(
   }
 }
 
-const LOOK_EVERY_MS = 500;
-/** Heartbeats that may be missing before anybody is told: a coordinator moves in less. */
+const CHECK_EVERY_MS = 500;
+/** Heartbeats that may be missing before it is reported: a coordinator moves in less. */
 const MAX_MISSING = 2.5;
 
 /**
- * Tells once when the coordinator of a consumer that has joined does not answer any more, and once when
- * it does again. kafkajs goes on meanwhile, for a coordinator that has moved knows its members.
+ * Reports once when the coordinator of a consumer that has joined does not answer any more, and once
+ * when it does again. kafkajs goes on meanwhile, for a coordinator that has moved knows its members.
  *
  * @param intervalMs the consumer's heartbeatInterval
  * @returns ends the watch
@@ -260,7 +260,7 @@ export function watchHeartbeats(
     if (performance.now() - heardAt < MAX_MISSING * intervalMs) return;
     silent = true;
     onSilence("the coordinator of the consumer group does not answer");
-  }, LOOK_EVERY_MS);
+  }, CHECK_EVERY_MS);
   return () => {
     clearInterval(timer);
     for (const remove of removers) remove();

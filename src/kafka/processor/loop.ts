@@ -98,25 +98,6 @@ async function unprocessed(
   return messages;
 }
 
-/**
- * A batch that cannot be read is left behind when a person has decided so, and no earlier.
- *
- * @throws {UnreadableBatch} nobody has
- */
-async function skip(
-  { batch, resolveOffset }: EachBatchPayload,
-  { options: { log, metrics }, task, skips, onProgress }: BatchContext,
-  unreadable: Unreadable,
-): Promise<void> {
-  const next = await skips.nextAfter(batch, unreadable);
-  await task.advance([], next);
-  await task.flush({ force: true });
-  log.warn(`${sentenceOf(batch, unreadable)}: skipped, as \`deno task dlq skip\` was told`);
-  metrics.deadLetters.inc({ reason: "unreadable" });
-  resolveOffset(String(next - 1));
-  onProgress();
-}
-
 type TransformOptions = Pick<
   ProcessorOptions,
   "handlers" | "log" | "metrics" | "names" | "service"
@@ -259,4 +240,23 @@ function toRecord(message: KafkaMessage): ConsumerRecord {
     headers[name] = Array.isArray(value) ? value.map(String).join(",") : String(value ?? "");
   }
   return { offset: Number(message.offset), key: message.key, value: message.value, headers };
+}
+
+/**
+ * A batch that cannot be read is left behind when a person has decided so, and no earlier.
+ *
+ * @throws {UnreadableBatch} nobody has
+ */
+async function skip(
+  { batch, resolveOffset }: EachBatchPayload,
+  { options: { log, metrics }, task, skips, onProgress }: BatchContext,
+  unreadable: Unreadable,
+): Promise<void> {
+  const next = await skips.nextAfter(batch, unreadable);
+  await task.advance([], next);
+  await task.flush({ force: true });
+  log.warn(`${sentenceOf(batch, unreadable)}: skipped, as \`deno task dlq skip\` was told`);
+  metrics.deadLetters.inc({ reason: "unreadable" });
+  resolveOffset(String(next - 1));
+  onProgress();
 }
