@@ -150,6 +150,10 @@ export class GroupMember {
       this.#assigner.owns(memberAssignment);
       onAssigned(memberAssignment);
     });
+    // A login that was refused may be accepted before the coordinator has been silent for long.
+    consumer.on(consumer.events.HEARTBEAT, () => {
+      if (this.#silence !== undefined) this.#setSilence(undefined);
+    });
     const stopWatching = watchHeartbeats(consumer, this.#heartbeatMs, {
       onSilence: (reason) => this.#setSilence(this.#silence ?? reason),
       onHeard: () => this.#setSilence(undefined),
