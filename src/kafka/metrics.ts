@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export type ProcessorMetrics = ReturnType<typeof createProcessorMetrics>;
+export type LossMetrics = ReturnType<typeof createLossMetrics>;
 
 export function createProcessorMetrics(registry: Registry) {
   const registers = [registry];
@@ -46,7 +47,7 @@ export function createProcessorMetrics(registry: Registry) {
       help: "Rebalances of the group that this member took part in",
       registers,
     }),
-    laneRestarts: new Counter({
+    partitionRestarts: new Counter({
       name: "orderflow_partition_restarts_total",
       help: "Partitions taken over again after a failed transaction",
       registers,

@@ -230,7 +230,7 @@ Deno.test("dead letters are counted and logged when they are committed, however 
     log: { debug: note, info: note, warn: note } as unknown as Logger,
   });
   const counted = async () => (await metrics.deadLetters.get()).values[0]?.value ?? 0;
-  const restarts = async () => (await metrics.laneRestarts.get()).values[0]?.value ?? 0;
+  const restarts = async () => (await metrics.partitionRestarts.get()).values[0]?.value ?? 0;
   await until("it was tried twice", async () => await restarts() >= 2);
   assertEquals(await counted(), 0);
   await setRefusing(kafka, names.topic("dlq.validator"), false);

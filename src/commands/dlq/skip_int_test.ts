@@ -105,7 +105,7 @@ Deno.test("a batch that cannot be read", async (t) => {
   for (const world of worlds) {
     const { what, guarantee, names, batch, why, kafka } = world;
     await t.step(
-      `${what}, ${guarantee}: its partition rests and says so, others go on, until it is skipped`,
+      `${what}, ${guarantee}: its partition is paused and says so, others go on, until it is skipped`,
       async () => {
         const first = batch * SIZE;
         const place = `${names.topic("orders.raw")}/0`;
@@ -128,15 +128,17 @@ Deno.test("a batch that cannot be read", async (t) => {
           (await readAll(kafka, names.topic("orders.outcomes")))
             .map(({ key }) => new TextDecoder().decode(key!)).toSorted();
         await until(
-          "it rests",
-          () => !!validator.processor.notReady()?.includes("rests"),
+          "it is paused",
+          () => !!validator.processor.notReady()?.includes("is paused"),
           LIMIT_MS,
         );
         await until("the others go on", async () => (await outcomes()).length >= before.length);
         const said = validator.processor.notReady()!;
         assertMatch(said, new RegExp(`^${place} (from offset|offsets) ${first}\\b`));
         const command = `dlq skip validator ${names.topic("orders.raw")} 0@${first}`;
-        for (const part of [why, "the partition rests", command]) assertStringIncludes(said, part);
+        for (const part of [why, "the partition is paused", command]) {
+          assertStringIncludes(said, part);
+        }
         assertEquals(await outcomes(), before.toSorted());
         assertEquals(await committed(kafka, names), first === 0 ? undefined : first);
 
@@ -162,7 +164,7 @@ Deno.test("a batch that cannot be read", async (t) => {
           1,
           lines.join("\n"),
         );
-        assertEquals((await metrics.laneRestarts.get()).values.map(({ value }) => value), [0]);
+        assertEquals((await metrics.partitionRestarts.get()).values.map(({ value }) => value), [0]);
         assertEquals(
           (await metrics.deadLetters.get()).values.map(({ labels, value }) => [labels, value]),
           [
@@ -175,7 +177,7 @@ Deno.test("a batch that cannot be read", async (t) => {
   }
 
   await t.step(
-    "what the broker itself cannot read: its partition rests, and nobody can skip it",
+    "what the broker itself cannot read: its partition is paused, and nobody can skip it",
     async () => {
       const lines: string[] = [];
       const note = (line: unknown) => void lines.push(String(line));
@@ -183,7 +185,7 @@ Deno.test("a batch that cannot be read", async (t) => {
         log: { debug: note, info: note, warn: note } as unknown as Logger,
       });
       const reason = () => validator.processor.notReady() ?? "";
-      await until("it rests", () => reason().includes("UNKNOWN_SERVER_ERROR"), LIMIT_MS);
+      await until("it is paused", () => reason().includes("UNKNOWN_SERVER_ERROR"), LIMIT_MS);
       assertStringIncludes(reason(), "kafka-delete-records.sh");
       const outcomes = async () =>
         (await readAll(unsent.kafka, unsent.names.topic("orders.outcomes"))).length;

@@ -3,7 +3,7 @@
  *
  * A topic's partitions go only to the members that subscribe to it, evenly: of each topic no subscriber
  * has two more than another, and neither in all has one of two members with the same subscription. A
- * member keeps what it had, up to its share: the fewer partitions move, the fewer stand still.
+ * member keeps what it had, up to its share: a partition that moves pauses meanwhile.
  */
 import type { PartitionAssigner } from "kafkajs";
 import { AssignerProtocol } from "../patches/kafkajs.ts";
@@ -57,8 +57,8 @@ function assignTopic(
   const kept = new Map(
     [...had].map(([memberId, list]) => [memberId, list.slice(0, shares.get(memberId))]),
   );
-  const taken = new Set([...kept.values()].flat());
-  const free = partitions.filter((partition) => !taken.has(partition)).toSorted((a, b) => a - b);
+  const assigned = new Set([...kept.values()].flat());
+  const free = partitions.filter((partition) => !assigned.has(partition)).toSorted((a, b) => a - b);
   // In turn, so that neighbours are apart: as kafkajs's own assigner has it.
   for (let turn = 0; free.length > 0; turn++) {
     const { memberId } = subscribers[turn % subscribers.length]!;
@@ -68,7 +68,7 @@ function assignTopic(
   return kept;
 }
 
-/** By member what it had of a topic: each partition once, and only those that there are. */
+/** By member what it had of a topic: each partition once, and only those that exist. */
 function claims(
   topic: string,
   partitions: readonly number[],
@@ -78,19 +78,19 @@ function claims(
   return new Map(
     subscribers.map(({ memberId, owned }) => [
       memberId,
-      // Two may say so of one partition: a member that was frozen while others took over.
+      // Two may claim one partition: a member that was frozen while another was assigned it.
       (owned[topic] ?? []).toSorted((a, b) => a - b).filter((p) => unclaimed.delete(p)),
     ]),
   );
 }
 
-/** How many each gets: one more for those who have least in all, and of them for who had most here. */
+/** How many each gets; one more goes to those with the fewest in all, then to who had most here. */
 function sharesOf(
   count: number,
   subscribers: readonly Subscriber[],
   stateOf: (memberId: string) => { total: number; had: number },
 ): Map<string, number> {
-  const least = Math.floor(count / subscribers.length);
+  const share = Math.floor(count / subscribers.length);
   const ids = subscribers.map(({ memberId }) => memberId);
   const withOneMore = new Set(
     ids.toSorted((a, b) => {
@@ -98,17 +98,15 @@ function sharesOf(
       return one.total - other.total || other.had - one.had;
     }).slice(0, count % subscribers.length),
   );
-  return new Map(ids.map((id) => [id, withOneMore.has(id) ? least + 1 : least]));
+  return new Map(ids.map((id) => [id, withOneMore.has(id) ? share + 1 : share]));
 }
 
 /**
- * Our assigner in place of kafkajs's, which gives partitions to members that do not read them.
- *
- * It has the name of kafkajs's and its forms: members of an older version, which have that one, are in
- * the same group during a rolling upgrade, and whichever leads assigns by its own rule. What a member
- * has is told to the leader in `userData`, which kafkajs's leaves empty and does not look at.
+ * kafkajs's own name: members of an older version, which have its assigner, are in the same group during
+ * a rolling upgrade, and whichever leads assigns by its own rule. (kafkajs's gives partitions to members
+ * that do not read them.) A member tells the leader what it has in `userData`, which kafkajs's leaves
+ * empty and ignores.
  */
-
 const NAME = "RoundRobinAssigner";
 const VERSION = 0;
 
@@ -117,7 +115,7 @@ const { MemberMetadata, MemberAssignment } = AssignerProtocol;
 export interface MemberAssigner {
   /** For kafkajs; it makes one for each consumer. */
   readonly create: PartitionAssigner;
-  /** To be told what this member was given: it asks to keep that the next time. */
+  /** Call it with what this member was assigned: it asks to keep that the next time. */
   owns(assignment: Assignment): void;
 }
 
@@ -150,11 +148,14 @@ export function createAssigner(): MemberAssigner {
             cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId),
           ]),
         );
-        const given = assign(
+        const assigned = assign(
           partitions,
-          members.map(({ memberId, memberMetadata }) => ({ memberId, ...saysOf(memberMetadata) })),
+          members.map(({ memberId, memberMetadata }) => ({
+            memberId,
+            ...subscriberOf(memberMetadata),
+          })),
         );
-        return [...given].map(([memberId, assignment]) => ({
+        return [...assigned].map(([memberId, assignment]) => ({
           memberId,
           memberAssignment: MemberAssignment.encode({
             version: VERSION,
@@ -167,8 +168,8 @@ export function createAssigner(): MemberAssigner {
   };
 }
 
-/** What a member says of itself; of another application whatever can be read of it. */
-function saysOf(metadata: Uint8Array): Omit<Subscriber, "memberId"> {
+/** What a member tells of itself; of another application, whatever can be read. */
+function subscriberOf(metadata: Uint8Array): Omit<Subscriber, "memberId"> {
   const topics = subscriptionIn(metadata) ?? [];
   try {
     const { userData } = MemberMetadata.decode(Buffer.from(metadata))!;

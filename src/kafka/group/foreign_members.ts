@@ -1,7 +1,7 @@
 /**
  * Members of a consumer group that subscribe to something else: another application under our group's
- * name. Our assigner gives them none of our partitions; but where one of them leads the group, its
- * assigner does what it likes, and leaves ours to nobody.
+ * name. Our assigner gives them none of our partitions; but where one of them leads the group, its own
+ * assigner decides, and may assign ours to nobody.
  */
 import type { Consumer, ConsumerGroupJoinEvent, MemberDescription } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
@@ -18,7 +18,7 @@ export interface ForeignMember {
   readonly subscription: readonly string[] | undefined;
 }
 
-/** Whether somebody subscribes to these topics, and to no others. */
+/** Whether a member subscribes to these topics, and to no others. */
 export function isSubscription(
   topics: readonly string[],
   subscription: readonly string[] | undefined,
@@ -33,14 +33,14 @@ export function nameOfForeign({ clientId, host, subscription }: ForeignMember): 
   return `${clientId} at ${host} (reads ${reads})`;
 }
 
-const LOOK_AGAIN_MS = 1_000;
+const RETRY_MS = 1_000;
 
 /**
- * Looks who is there each time that the group was assigned: one request. The member that leads warns
+ * Asks for the group's members each time that it was assigned: one request. The member that leads warns
  * of foreign ones, once for each change.
  *
  * @param options.topics what the group's own members subscribe to, by their names on the cluster
- * @param options.onLed told why nobody reads our partitions, undefined when somebody does
+ * @param options.onLed called with the reason why nobody reads our partitions; undefined: somebody does
  * @returns ends the watch
  */
 export function watchForeignMembers(consumer: Consumer, options: {
@@ -49,15 +49,15 @@ export function watchForeignMembers(consumer: Consumer, options: {
   onLed: (reason: string | undefined) => void;
   log: Logger;
 }): () => void {
-  let told = "";
-  let looking = new AbortController();
+  let warnedOf = "";
+  let checking = new AbortController();
   const remove = consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    looking.abort();
-    looking = new AbortController();
-    void look(payload, looking.signal);
+    checking.abort();
+    checking = new AbortController();
+    void check(payload, checking.signal);
   });
 
-  async function look(
+  async function check(
     { isLeader, leaderId }: ConsumerGroupJoinEvent["payload"],
     signal: AbortSignal,
   ): Promise<void> {
@@ -67,14 +67,14 @@ export function watchForeignMembers(consumer: Consumer, options: {
     const leader = foreign.find(({ memberId }) => memberId === leaderId);
     const missed = options.topics.filter((topic) => !leader?.subscription?.includes(topic));
     options.onLed(leader && missed.length > 0 ? ledBy(leader, missed, options.group) : undefined);
-    // One of us tells; all do where none of us leads.
-    if (isLeader || leader) tell(foreign);
+    // One of us warns; all do where none of us leads.
+    if (isLeader || leader) warn(foreign);
   }
 
-  function tell(foreign: readonly ForeignMember[]): void {
+  function warn(foreign: readonly ForeignMember[]): void {
     const names = foreign.map(nameOfForeign).toSorted().join("; ");
-    if (names === told) return;
-    told = names;
+    if (names === warnedOf) return;
+    warnedOf = names;
     const { group, log } = options;
     if (names === "") log.info(`no other application is in the consumer group ${group} any more`);
     else {
@@ -86,12 +86,12 @@ export function watchForeignMembers(consumer: Consumer, options: {
   }
 
   return () => {
-    looking.abort();
+    checking.abort();
     remove();
   };
 }
 
-/** The group's members; undefined when `signal` aborted, or it rebalances again: then one looks again. */
+/** The group's members; undefined when `signal` aborted, or it rebalances again: that is a new check. */
 async function describe(
   consumer: Consumer,
   signal: AbortSignal,
@@ -105,7 +105,7 @@ async function describe(
     } catch (error) {
       // Whatever it was: also what kafkajs throws where it is closed meanwhile.
       log.debug(`the group's members are not known: ${explain(error)}`);
-      await pause(LOOK_AGAIN_MS, signal);
+      await pause(RETRY_MS, signal);
     }
   }
 }

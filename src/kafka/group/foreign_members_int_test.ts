@@ -4,7 +4,7 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
-import { createGroupConsumer } from "../readers/group_consumer.ts";
+import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
 import { createAssigner } from "./assigner.ts";
 import {
   freshTopics,
@@ -62,25 +62,25 @@ const KINDS: Record<string, (kafka: Kafka, names: Names, log: Logger) => Member>
     const done = async () => (await readAll(kafka, names.topic("orders.outcomes"))).length;
     return { notReady: () => processor.notReady(), done, stop };
   },
-  tail(_, names, log) {
+  groupConsumer(_, names, log) {
     const seen = seenBy.get(names) ?? new Set<string>();
     seenBy.set(names, seen);
     const controller = new AbortController();
-    const tail = createGroupConsumer({
+    const consumer = createGroupConsumer({
       access: { brokers: [broker.bootstrap] },
-      clientId: "test-tail",
+      clientId: "test-consumer",
       service: "validator",
       names,
       onEvents: (events) => events.forEach(({ orderId }) => seen.add(orderId)),
       drainTimeoutMs: 10_000,
       log,
     });
-    const ended = tail.run(controller.signal);
+    const ended = consumer.run(controller.signal);
     const stop = () => (controller.abort(), ended);
-    return { notReady: () => tail.notReady(), done: () => Promise.resolve(seen.size), stop };
+    return { notReady: () => consumer.notReady(), done: () => Promise.resolve(seen.size), stop };
   },
 };
-/** The orders that the tails of a group have seen, together. */
+/** The orders that the consumers of a group have read, together. */
 const seenBy = new Map<Names, Set<string>>();
 
 function logger(): { log: Logger; warnings: string[] } {

@@ -224,3 +224,15 @@ function rest({ topic, partition, service }: StartFacts, what: string, ...ways: 
       command + others,
   };
 }
+
+/** Where a reader that keeps no tables goes on; it was to read at `committed` next. */
+export function startAt(
+  topic: string,
+  partition: number,
+  committed: number,
+  state: Pick<StartFacts, "log" | "clusterId" | "topicId">,
+): GoOn {
+  const start = decideStart({ service: "", group: "", topic, partition, committed, ...state });
+  if (start.kind === "rest") throw new TypeError("only a reader with tables can be paused");
+  return start;
+}

@@ -1,6 +1,7 @@
 /**
- * Takes an input partition over: fences whoever had it, compares where the tables, the group and the
- * log are, and from then on keeps the tables' position ahead of the group's offset. See start_position.ts.
+ * Assigns an input partition: fences whoever had it, compares where the tables, the group and the log
+ * are (start_position.ts), and from then on keeps the tables' position ahead of the group's offset.
+ * docs/exactly-once.md says why in this order.
  */
 import type { Logger } from "../../runtime/log.ts";
 import { pause } from "../../runtime/shutdown.ts";
@@ -47,11 +48,11 @@ export interface AssignOptions {
   readonly logs: LogStates;
   readonly log: Logger;
   readonly metrics: ProcessorMetrics;
-  /** How long before a surprise is looked at again: 1,000 unless said. */
+  /** How long before a surprise is checked once more (default: 1,000). */
   readonly confirmMs?: number;
 }
 
-/** A partition that was taken over. */
+/** A partition that is ours: fenced, and where to go on is known. */
 export interface AssignedPartition {
   /** The next offset to process. */
   readonly start: number;
@@ -72,14 +73,14 @@ export interface AssignedPartition {
   close(): Promise<void>;
 }
 
-/** A partition could not be taken over, or is somebody else's by now: it is tried again. */
+/** A partition could not be assigned, or is another member's by now: it is tried again. */
 export class NotAssigned extends Error {
-  override readonly name: string = "NotTaken";
+  override readonly name: string = "NotAssigned";
 }
 
-/** It rests until a person has decided: the message says what happened, and the ways on. */
+/** It is paused until a person has decided: the message says what happened, and the ways on. */
 export class PausedPartition extends NotAssigned {
-  override readonly name = "Resting";
+  override readonly name = "PausedPartition";
 }
 
 /**
@@ -95,35 +96,35 @@ export async function assignPartition(
   const writer = await open();
   try {
     const committed = writer.start ?? NOTHING_COMMITTED;
-    let seen = await look(input, committed, options);
-    if (seen.start.kind === "rest" || seen.start.recreated) {
-      // Another partition may be taken over meanwhile, too.
+    let found = await compare(input, committed, options);
+    if (found.start.kind === "rest" || found.start.recreated) {
+      // A broker that was away may have answered: its next answer counts.
       await pause(options.confirmMs ?? CONFIRM_MS);
-      seen = await look(input, committed, options);
+      found = await compare(input, committed, options);
     }
-    const { start } = seen;
+    const { start } = found;
     if (start.kind === "rest") throw new PausedPartition(start.why);
-    const onTaken = () => tell(input, start, options);
+    const onAssigned = () => report(input, start, options);
     return options.tables
-      ? await withTables(writer, { ...seen, input, start, committed, onTaken }, options.tables)
-      : await withoutTables(writer, { ...seen, start, committed, onTaken });
+      ? await withTables(writer, { ...found, input, start, committed, onAssigned }, options.tables)
+      : await withoutTables(writer, { ...found, start, committed, onAssigned });
   } catch (error) {
     await writer.close();
     throw error;
   }
 }
 
-interface Seen {
+interface Comparison {
   readonly start: GoOn | Rest;
   readonly state: LogState;
   readonly position: TablePosition | undefined;
 }
 
-async function look(
+async function compare(
   { topicName: topic, partition }: Input,
   committed: number,
   { service, group, tables, logs }: AssignOptions,
-): Promise<Seen> {
+): Promise<Comparison> {
   const position = tables && await findPosition(tables.database, inputOf(topic, partition));
   const state = await logs.of({ topic, partition }, position);
   const facts = { service, group, topic, partition, committed, ...state };
@@ -147,19 +148,19 @@ function isJump({ offset }: GoOn, committed: number): boolean {
   return offset !== Math.max(0, committed);
 }
 
-interface Begun extends Seen {
+interface Begun extends Comparison {
   readonly start: GoOn;
   readonly committed: number;
-  /** Nobody else has it. Said before the group is told: rather twice than never. */
-  readonly onTaken: () => void;
+  /** Nobody else has it. Reported before the group is told: rather twice than never. */
+  readonly onAssigned: () => void;
 }
 
 async function withoutTables(
   writer: PartitionWriter,
-  { start, state: { topicId }, committed, onTaken }: Begun,
+  { start, state: { topicId }, committed, onAssigned }: Begun,
 ): Promise<AssignedPartition> {
-  onTaken();
-  // At once, so that it is said and counted once.
+  onAssigned();
+  // At once, so that it is reported once.
   if (isJump(start, committed)) await writer.commit([], start.offset);
   return {
     start: start.offset,
@@ -172,7 +173,7 @@ async function withoutTables(
 
 async function withTables(
   writer: PartitionWriter,
-  { input, start, state, position, committed, onTaken }: Begun & { input: Input },
+  { input, start, state, position, committed, onAssigned }: Begun & { input: Input },
   { database }: ServiceTables,
 ): Promise<AssignedPartition> {
   const { offset } = start;
@@ -204,10 +205,10 @@ async function withTables(
     }
   }
   if (start.adopts) await adoptInputs(database);
-  if (!await takePosition(database, now, position?.owner)) throw taken(now.input);
-  onTaken();
+  if (!await takePosition(database, now, position?.owner)) throw fenced(now.input);
+  onAssigned();
   const save = async (next: TablePosition) => {
-    if (!await savePosition(database, next)) throw taken(next.input);
+    if (!await savePosition(database, next)) throw fenced(next.input);
     now = next;
   };
   if (jumps || start.recreated) {
@@ -234,11 +235,11 @@ async function withTables(
   };
 }
 
-function taken(input: string): NotAssigned {
-  return new NotAssigned(`${input}: somebody else has taken it over`);
+function fenced(input: string): NotAssigned {
+  return new NotAssigned(`${input}: another member has been assigned it since`);
 }
 
-function tell(input: Input, { lost, recreated, said }: GoOn, options: AssignOptions): void {
+function report(input: Input, { lost, recreated, said }: GoOn, options: AssignOptions): void {
   const { log, metrics } = options;
   const { topic } = input;
   if (lost) metrics.recordsLost.inc({ topic, why: lost.why }, lost.records);

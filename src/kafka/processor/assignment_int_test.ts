@@ -1,4 +1,4 @@
-/** Takeovers of one partition: a real database, and a group and a log that the test moves. */
+/** Assignments of one partition: a real database, and a group and a log that the test moves. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
 import type { Logger } from "../../runtime/log.ts";
@@ -21,14 +21,14 @@ const INPUT = "t.orders.raw/3";
 const output = [{ topic: "orders.validated", messages: [] }];
 
 /** What is on the cluster. */
-class World {
+class Cluster {
   committed = -1;
   log: { first: number; end: number; endOfEpoch?: number } = { first: 0, end: 1_000 };
   topicId = "topic";
   clusterId = "cluster";
   /** How many calls of the database and the writer still succeed. */
   left = Infinity;
-  /** What happens to the partition while one that takes it over looks around. */
+  /** What happens to the partition while it is being assigned. */
   meanwhile = () => Promise.resolve();
   readonly said: string[] = [];
   readonly metrics = createProcessorMetrics(new Registry());
@@ -36,8 +36,8 @@ class World {
 
   constructor(private readonly database: Database) {}
 
-  /** One more service that takes the partition over. */
-  takeOver(): Promise<AssignedPartition> {
+  /** Assigns the partition to one more member. */
+  assign(): Promise<AssignedPartition> {
     const logs: Partial<LogStates> = {
       of: async (_, position) => {
         await this.meanwhile();
@@ -98,9 +98,9 @@ class World {
   }
 }
 
-async function worldAt(place: Place): Promise<{ world: World; database: Database }> {
+async function clusterAt(place: Place): Promise<{ cluster: Cluster; database: Database }> {
   const database = await place.open("validator", [work, positions]);
-  return { world: new World(database), database };
+  return { cluster: new Cluster(database), database };
 }
 
 const rangeOf = async (database: Database) => {
@@ -109,119 +109,128 @@ const rangeOf = async (database: Database) => {
 };
 
 eachStore(
-  "takeOver: the position is saved before the commit, and is exact after a stop",
+  "assignPartition: the position is saved before the commit, and is exact after a stop",
   async (place) => {
-    const { world, database } = await worldAt(place);
-    const first = await world.takeOver();
+    const { cluster, database } = await clusterAt(place);
+    const first = await cluster.assign();
     assertEquals(first.start, 0);
     await first.commit(output, 40, 7);
     assertEquals(await rangeOf(database), [-1, 40, 7]);
     await first.commit([], 60, 8);
-    assertEquals([await rangeOf(database), world.committed], [[40, 60, 8], 60]);
+    assertEquals([await rangeOf(database), cluster.committed], [[40, 60, 8], 60]);
     await first.close();
     assertEquals(await rangeOf(database), [60, 60, 8]);
-    assertEquals((await world.takeOver()).start, 60);
+    assertEquals((await cluster.assign()).start, 60);
     assertEquals(await rangeOf(database), [60, 60, 8]);
-    assertEquals([world.said, await world.lost()], [[], {}]);
+    assertEquals([cluster.said, await cluster.lost()], [[], {}]);
   },
 );
 
-eachStore("takeOver: a commit that fails leaves the range open", async (place) => {
-  const { world, database } = await worldAt(place);
-  const first = await world.takeOver();
+eachStore("assignPartition: a commit that fails leaves the range open", async (place) => {
+  const { cluster, database } = await clusterAt(place);
+  const first = await cluster.assign();
   await first.commit(output, 40, 7);
-  world.left = 2;
+  cluster.left = 2;
   await assertRejects(() => first.commit(output, 60, 7), RetryableError, "the cluster");
-  world.left = Infinity;
+  cluster.left = Infinity;
   await first.close();
-  assertEquals([await rangeOf(database), world.committed], [[40, 60, 7], 40]);
-  assertEquals((await world.takeOver()).start, 40);
+  assertEquals([await rangeOf(database), cluster.committed], [[40, 60, 7], 40]);
+  assertEquals((await cluster.assign()).start, 40);
 });
 
-eachStore("takeOver: whoever was there before can neither save nor commit", async (place) => {
-  const { world, database } = await worldAt(place);
-  const zombie = await world.takeOver();
-  await zombie.commit(output, 40, 7);
-  const owner = await world.takeOver();
-  await owner.commit(output, 80, 7);
-  await assertRejects(() => zombie.commit(output, 60, 7), NotAssigned, "somebody else");
-  await zombie.close();
-  assertEquals([await rangeOf(database), world.committed], [[40, 80, 7], 80]);
-  await owner.commit(output, 90, 7);
-  assertEquals(world.committed, 90);
-});
+eachStore(
+  "assignPartition: whoever was there before can neither save nor commit",
+  async (place) => {
+    const { cluster, database } = await clusterAt(place);
+    const zombie = await cluster.assign();
+    await zombie.commit(output, 40, 7);
+    const owner = await cluster.assign();
+    await owner.commit(output, 80, 7);
+    await assertRejects(() => zombie.commit(output, 60, 7), NotAssigned, "another member");
+    await zombie.close();
+    assertEquals([await rangeOf(database), cluster.committed], [[40, 80, 7], 80]);
+    await owner.commit(output, 90, 7);
+    assertEquals(cluster.committed, 90);
+  },
+);
 
-eachStore("takeOver: refused where somebody else took it while it looked", async (place) => {
-  const { world, database } = await worldAt(place);
-  await (await world.takeOver()).commit(output, 40, 7);
-  world.meanwhile = async () => {
-    const stored = (await findPosition(database, INPUT))!;
-    await takePosition(database, { ...stored, owner: "somebody else" }, stored.owner);
-  };
-  await assertRejects(() => world.takeOver(), NotAssigned, "somebody else");
-});
+eachStore(
+  "assignPartition: refused where another member was assigned it meanwhile",
+  async (place) => {
+    const { cluster, database } = await clusterAt(place);
+    await (await cluster.assign()).commit(output, 40, 7);
+    cluster.meanwhile = async () => {
+      const stored = (await findPosition(database, INPUT))!;
+      await takePosition(database, { ...stored, owner: "somebody else" }, stored.owner);
+    };
+    await assertRejects(() => cluster.assign(), NotAssigned, "another member");
+  },
+);
 
-eachStore("takeOver: it rests until a reset has written a position", async (place) => {
-  const { world, database } = await worldAt(place);
-  const first = await world.takeOver();
+eachStore("assignPartition: it is paused until a reset has written a position", async (place) => {
+  const { cluster, database } = await clusterAt(place);
+  const first = await cluster.assign();
   await first.commit(output, 40, 7);
   await first.close();
-  world.committed = 90;
+  cluster.committed = 90;
   const before = await findPosition(database, INPUT);
-  const error = await assertRejects(() => world.takeOver(), PausedPartition);
+  const error = await assertRejects(() => cluster.assign(), PausedPartition);
   assertStringIncludes(error.message, "50 behind the group's 90");
   assertEquals(await findPosition(database, INPUT), before);
   await takePosition(database, positionAt(INPUT, 90), before!.owner);
-  assertEquals((await world.takeOver()).start, 90);
+  assertEquals((await cluster.assign()).start, 90);
   const { clusterId, topicId } = (await findPosition(database, INPUT))!;
   assertEquals([clusterId, topicId], ["cluster", "topic"]);
 });
 
 eachStore(
-  "takeOver: tables that are older than positions go by the group, input by input",
+  "assignPartition: tables that are older than positions go by the group, input by input",
   async (place) => {
-    const { world, database } = await worldAt(place);
+    const { cluster, database } = await clusterAt(place);
     await database.transaction((tx) => tx.insert(work, [{ id: "an order" }]));
     await takePosition(database, positionAt("t.orders.raw/2", 5), undefined);
-    world.committed = 40;
-    await assertRejects(() => world.takeOver(), PausedPartition, "nothing of it");
-    const other = await worldAt({ ...place, open: () => place.open("payment", [work, positions]) });
+    cluster.committed = 40;
+    await assertRejects(() => cluster.assign(), PausedPartition, "nothing of it");
+    const other = await clusterAt({
+      ...place,
+      open: () => place.open("payment", [work, positions]),
+    });
     await other.database.transaction((tx) => tx.insert(work, [{ id: "an order" }]));
-    other.world.committed = 40;
-    assertEquals((await other.world.takeOver()).start, 40);
-    assertStringIncludes(other.world.said.join(), "older than positions");
+    other.cluster.committed = 40;
+    assertEquals((await other.cluster.assign()).start, 40);
+    assertStringIncludes(other.cluster.said.join(), "older than positions");
   },
 );
 
 const jumps: {
   what: string;
-  move: (world: World) => void;
+  move: (cluster: Cluster) => void;
   start: number;
   lost: Record<string, number>;
 }[] = [
   {
     what: "deleted records",
-    move: (world) => world.log = { first: 90, end: 200, endOfEpoch: 200 },
+    move: (cluster) => cluster.log = { first: 90, end: 200, endOfEpoch: 200 },
     start: 90,
     lost: { deleted: 30 },
   },
   {
     what: "a log that was cut",
-    move: (world) => world.log = { first: 0, end: 50, endOfEpoch: 50 },
+    move: (cluster) => cluster.log = { first: 0, end: 50, endOfEpoch: 50 },
     start: 50,
     lost: { truncated: 10 },
   },
   {
     what: "a log that was cut, and has grown past it",
-    move: (world) => world.log = { first: 0, end: 200, endOfEpoch: 50 },
+    move: (cluster) => cluster.log = { first: 0, end: 200, endOfEpoch: 50 },
     start: 50,
     lost: { truncated: 10 },
   },
   {
     what: "a topic that was created anew",
-    move: (world) => {
-      world.topicId = "new";
-      world.log = { first: 0, end: 200 };
+    move: (cluster) => {
+      cluster.topicId = "new";
+      cluster.log = { first: 0, end: 200 };
     },
     start: 0,
     lost: {},
@@ -230,33 +239,33 @@ const jumps: {
 
 for (const { what, move, start, lost } of jumps) {
   eachStore(
-    `takeOver: ${what}: wherever it is broken off, the next one comes to the same`,
+    `assignPartition: ${what}: wherever it is broken off, the next one comes to the same`,
     async (place) => {
       for (let moments = 0;; moments++) {
         const database = await place.open(`at_${moments}`, [work, positions]);
-        const world = new World(database);
-        const first = await world.takeOver();
+        const cluster = new Cluster(database);
+        const first = await cluster.assign();
         await first.commit(output, 40, 7);
         await first.commit(output, 60, 7);
         await first.close();
-        move(world);
-        world.left = moments;
-        const broken = await world.takeOver().then(() => false, (error) => {
+        move(cluster);
+        cluster.left = moments;
+        const broken = await cluster.assign().then(() => false, (error) => {
           assert(error instanceof RetryableError, String(error));
           return true;
         });
-        world.left = Infinity;
-        if (broken) assertEquals((await world.takeOver()).start, start);
-        assertEquals(world.committed, start);
-        assertEquals((await world.takeOver()).start, start);
-        const counted = await world.lost();
+        cluster.left = Infinity;
+        if (broken) assertEquals((await cluster.assign()).start, start);
+        assertEquals(cluster.committed, start);
+        assertEquals((await cluster.assign()).start, start);
+        const counted = await cluster.lost();
         if (!broken) {
           assertEquals(await rangeOf(database), [start, start, null]);
-          assertEquals([counted, world.said.length], [lost, 1]);
+          assertEquals([counted, cluster.said.length], [lost, 1]);
           return assert(moments > 6);
         }
         // Rather twice than never.
-        assert([1, 2].includes(world.said.length), world.said.join("\n"));
+        assert([1, 2].includes(cluster.said.length), cluster.said.join("\n"));
         assertEquals(Object.keys(counted), Object.keys(lost));
       }
     },

@@ -2,7 +2,7 @@
  * What the loop promises, where it is easiest to break: when a partition's previous owner is still at
  * work, when the cluster refuses a part of a batch's outputs, and from each commit to the next.
  */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { OrderPlaced } from "../../events/schemas.ts";
 import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
 import type { DeadLetterTopic, Topic } from "../../topology.ts";
@@ -56,11 +56,11 @@ async function setUp(partitions = 1) {
     /** The orders that have an outcome, once for each that they have. */
     outcomes: async () => (await read("orders.outcomes")).map(keyOf).toSorted(),
     /** The offsets of the messages that are dead letters. */
-    letters: async () =>
+    deadLetters: async () =>
       (await read("dlq.validator"))
         .map(({ headers }) => Number(headers[DEAD_LETTER_HEADERS.offset])),
-    /** Takes a partition over, as the validator would. */
-    takeOver: (partition: number, committedOffset = () => committed(partition)) =>
+    /** Fences a partition, as the validator would when it is assigned. */
+    openWriter: (partition: number, committedOffset = () => committed(partition)) =>
       openTransactionalWriter(kafka, { topic: raw, partition, group }, {
         transactionalId: names.transactionalId("validator", "orders.raw", partition),
         transactionTimeoutMs: 6_000,
@@ -80,8 +80,8 @@ async function setUp(partitions = 1) {
 Deno.test("openTransactionalWriter: the committed offset that it reads is the previous owner's last", async () => {
   await using pipeline = await setUp();
   const [order, last] = [placed(0), placed(1)];
-  const previous = await pipeline.takeOver(0);
-  const next = await pipeline.takeOver(0, async () => {
+  const previous = await pipeline.openWriter(0);
+  const next = await pipeline.openWriter(0, async () => {
     const offset = await pipeline.committed();
     // Too late: it must be fenced by now, or its batch would come again.
     await previous.commit(pipeline.outcomeOf(order, 0), 1).catch(() => {});
@@ -94,12 +94,24 @@ Deno.test("openTransactionalWriter: the committed offset that it reads is the pr
   assertEquals(await pipeline.outcomes(), [order.orderId, last.orderId], NOT_ONCE);
 });
 
-Deno.test("processor: takes partitions over from owners in the middle of their work, each message once", async () => {
+Deno.test("openTransactionalWriter: fences the previous owner, whose transaction leaves nothing", async () => {
+  await using pipeline = await setUp();
+  const outcomeOf = (sequence: number) => pipeline.outcomeOf(placed(sequence), 0);
+  const first = await pipeline.openWriter(0);
+  await first.commit(outcomeOf(1), 1);
+  const second = await pipeline.openWriter(0);
+  await assertRejects(() => first.commit(outcomeOf(2), 2));
+  await second.commit(outcomeOf(3), 2);
+  await Promise.all([first.close(), second.close()]);
+  assertEquals(await pipeline.outcomes(), ["r1-000001", "r1-000003"]);
+});
+
+Deno.test("processor: fences owners in the middle of their work, each message once", async () => {
   const PARTITIONS = 6;
   const orders = Array.from({ length: 240 }, (_, sequence) => placed(sequence));
   await using pipeline = await setUp(PARTITIONS);
   const owners = await Promise.all(
-    Array.from({ length: PARTITIONS }, (_, partition) => pipeline.takeOver(partition)),
+    Array.from({ length: PARTITIONS }, (_, partition) => pipeline.openWriter(partition)),
   );
   const validator = startValidator(broker.bootstrap, pipeline.names, refuse);
   await until("it is a member", () => validator.processor.notReady() === undefined);
@@ -124,7 +136,7 @@ for (const guarantee of GUARANTEES) {
   for (const refusing of ["orders.outcomes", "dlq.validator"] as const) {
     Deno.test(`processor: ${guarantee}: a batch whose outputs ${refusing} refuses comes again, whole`, async () => {
       await using pipeline = await setUp();
-      const { kafka, names, committed, publish, outcomes, letters } = pipeline;
+      const { kafka, names, committed, publish, outcomes, deadLetters } = pipeline;
       let attempts = 0;
       const handler: Handler<OrderPlaced> = (batch) => {
         attempts++;
@@ -145,25 +157,28 @@ for (const guarantee of GUARANTEES) {
         );
         assertEquals(await committed(), before, "committed without its outputs");
         if (guarantee === "exactly_once") {
-          const seen = [(await outcomes()).length, (await letters()).length];
-          assertEquals(seen, [2 * round, round], "some of the outputs are there, not all");
+          const found = [(await outcomes()).length, (await deadLetters()).length];
+          assertEquals(found, [2 * round, round], "some of the outputs are there, not all");
         }
         await setRefusing(kafka, names.topic(refusing), false);
         await until("the batch is committed", async () => await committed() === first + 3);
         const all = [2 * (round + 1), round + 1] as const;
         await until(
           "all of it can be read",
-          async () => (await outcomes()).length >= all[0] && (await letters()).length >= all[1],
+          async () => (await outcomes()).length >= all[0] && (await deadLetters()).length >= all[1],
         );
       }
       await validator.stop();
-      const found = { outcomes: await outcomes(), letters: await letters() };
-      const expected = { outcomes: [0, 2, 3, 5].map((n) => placed(n).orderId), letters: [1, 4] };
+      const found = { outcomes: await outcomes(), deadLetters: await deadLetters() };
+      const expected = {
+        outcomes: [0, 2, 3, 5].map((n) => placed(n).orderId),
+        deadLetters: [1, 4],
+      };
       const once = (list: (string | number)[]) => [...new Set(list)];
       assertEquals(
         guarantee === "exactly_once"
           ? found
-          : { outcomes: once(found.outcomes), letters: once(found.letters) },
+          : { outcomes: once(found.outcomes), deadLetters: once(found.deadLetters) },
         expected,
         NOT_ONCE,
       );

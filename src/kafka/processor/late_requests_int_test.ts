@@ -77,7 +77,7 @@ async function setUp() {
   };
 }
 
-Deno.test("processor: a commit that comes late, just before the partition is taken over again, counts", async () => {
+Deno.test("processor: a commit that comes late, just before the partition is fenced, counts", async () => {
   await using test = await setUp();
   const commit = test.strike("EndTxn", "request held");
   const fence = test.strike("InitProducerId", "request held", { when: () => commit.held === 1 });
@@ -87,7 +87,7 @@ Deno.test("processor: a commit that comes late, just before the partition is tak
   commit.release();
   await until("the commit is executed", () => commit.fired === 1);
   fence.release();
-  // What comes behind it shows that the partition was taken over.
+  // What comes behind it shows that the partition was assigned again.
   await test.publish(1);
   await test.assertOnce();
   assertEquals(fence.fired, 1);
@@ -100,13 +100,13 @@ Deno.test("processor: a commit that comes late does not commit a half of the nex
   test.start();
   await test.publish(BATCH);
   await until("the commit is on its way", () => commit.held === 1);
-  // Half, without its offset: whoever takes over then publishes the same outputs.
+  // Half, without its offset: whoever is assigned the partition then publishes the same outputs.
   const half = test.strike("AddOffsetsToTxn", "closed before the request", { times: Infinity });
   await test.publish(BATCH);
   await until("there is half a transaction", () => half.fired > 0);
   commit.release();
   await until("the commit is executed", () => commit.fired === 1);
-  await until("the partition is taken over", () => fence.held === 1);
+  await until("the partition is about to be fenced", () => fence.held === 1);
   half.clear();
   fence.release();
   await test.assertOnce();

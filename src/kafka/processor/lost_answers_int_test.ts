@@ -84,7 +84,7 @@ async function processorOutlives(api: ApiName, fault: Fault): Promise<void> {
   const first = start(1);
   await publish();
   await until("the first member works", allOut, LIMIT_MS);
-  // The second one takes partitions over, which is when InitProducerId is asked.
+  // The second one is assigned partitions, which is when InitProducerId is asked.
   const underLoad = strike(proxy, api, fault, { client: names.prefix, times: 3 });
   const second = start(2);
   await until("the fault has struck", async () => {

@@ -1,6 +1,6 @@
 /**
  * One input partition that is assigned to us: its writer, its position, and the order of what happens
- * to it. A lane does one thing at a time; different lanes run side by side.
+ * to it. A task does one thing at a time; different tasks run side by side.
  */
 import type { TopicMessages } from "kafkajs";
 import type { AssignedPartition } from "./assignment.ts";
@@ -13,33 +13,33 @@ import type { AssignedPartition } from "./assignment.ts";
 const OFFSET_ONLY_COMMIT_MS = 1_000;
 
 export class PartitionTask {
-  #taken: AssignedPartition | undefined;
+  #assigned: AssignedPartition | undefined;
   #position: number | undefined;
   /** The leader's epoch of the last record before the position; null where it is not known. */
   #leaderEpoch: number | null = null;
   #committed: number | undefined;
   #uncommitted = false;
   #lastCommit = 0;
-  #tail: Promise<unknown> = Promise.resolve();
+  #queue: Promise<unknown> = Promise.resolve();
 
-  /** @param open takes the partition over */
+  /** @param open assigns the partition: fences, and finds out where to go on */
   constructor(private readonly open: () => Promise<AssignedPartition>) {}
 
   /** Runs `work` when everything before it has ended. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#tail.then(work);
-    this.#tail = result.catch(() => {});
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => {});
     return result;
   }
 
-  /** Resolves when nothing runs in this lane. */
+  /** Resolves when nothing is under way. */
   idle(): Promise<unknown> {
-    return this.#tail;
+    return this.#queue;
   }
 
   /**
-   * What lies below is done for good, as far as this lane knows; undefined before the first takeover.
-   * A consumer that is ahead of it when the lane closes has to come back here.
+   * What lies below is done for good, as far as this task knows; undefined before the first assignment.
+   * A consumer that is ahead of it when the task closes has to come back here.
    */
   get committed(): number | undefined {
     return this.#committed;
@@ -51,14 +51,14 @@ export class PartitionTask {
   }
 
   /**
-   * The next offset to process; takes the partition over if that has not happened yet. A consumer that
-   * is somewhere else has to come here.
+   * The next offset to process; assigns the partition if that has not happened yet. A consumer that is
+   * somewhere else has to come here.
    */
   async position(): Promise<number> {
-    if (this.#taken === undefined || this.#position === undefined) {
-      this.#taken = await this.open();
-      this.#position = this.#committed = this.#taken.start;
-      this.#leaderEpoch = this.#taken.leaderEpoch;
+    if (this.#assigned === undefined || this.#position === undefined) {
+      this.#assigned = await this.open();
+      this.#position = this.#committed = this.#assigned.start;
+      this.#leaderEpoch = this.#assigned.leaderEpoch;
       this.#lastCommit = performance.now();
     }
     return this.#position;
@@ -76,7 +76,7 @@ export class PartitionTask {
   }
 
   /**
-   * Publishes `outputs` and moves on to `nextOffset`. After an error the lane is closed.
+   * Publishes `outputs` and moves on to `nextOffset`. After an error the task is closed.
    *
    * @param leaderEpoch of the last record below `nextOffset`; null where it is not known
    */
@@ -92,7 +92,7 @@ export class PartitionTask {
   }
 
   /**
-   * Commits the offset of batches without output, when that is due. After an error the lane is closed.
+   * Commits the offset of batches without output, when that is due. After an error the task is closed.
    */
   async flush(options: { force: boolean }): Promise<void> {
     if (!this.#uncommitted || this.#position === undefined) return;
@@ -104,12 +104,12 @@ export class PartitionTask {
   }
 
   async #commit(outputs: TopicMessages[], nextOffset: number): Promise<void> {
-    if (!this.#taken) throw new TypeError("the lane is not open");
+    if (!this.#assigned) throw new TypeError("the partition is not assigned");
     try {
-      await this.#taken.commit(outputs, nextOffset, this.#leaderEpoch);
+      await this.#assigned.commit(outputs, nextOffset, this.#leaderEpoch);
     } catch (error) {
-      // At once, before anything else that waits for the lane: the writer is spent, and whether the
-      // offset was committed only the next takeover will know.
+      // At once, before anything else that waits its turn: the writer is spent, and whether the offset
+      // was committed only the next assignment will know.
       await this.close();
       throw error;
     }
@@ -118,13 +118,13 @@ export class PartitionTask {
     this.#lastCommit = performance.now();
   }
 
-  /** Lets go of the partition; the next `position` takes it over anew. */
+  /** Lets go of the partition; the next `position` assigns it anew. */
   async close(): Promise<void> {
-    const taken = this.#taken;
-    this.#taken = undefined;
+    const assigned = this.#assigned;
+    this.#assigned = undefined;
     this.#position = undefined;
     this.#leaderEpoch = null;
     this.#uncommitted = false;
-    await taken?.close();
+    await assigned?.close();
   }
 }

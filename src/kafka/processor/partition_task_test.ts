@@ -3,10 +3,10 @@ import fc from "fast-check";
 import { PartitionTask } from "./partition_task.ts";
 import type { AssignedPartition } from "./assignment.ts";
 
-/** A lane over writers that note what is asked of them; `start` is the group's committed offset. */
-function laneWith(start: number) {
+/** A task over writers that note what is asked of them; `start` is the group's committed offset. */
+function taskWith(start: number) {
   const calls: string[] = [];
-  const lane = new PartitionTask(() => {
+  const task = new PartitionTask(() => {
     calls.push("open");
     const writer: AssignedPartition = {
       start,
@@ -23,36 +23,36 @@ function laneWith(start: number) {
     };
     return Promise.resolve(writer);
   });
-  return { lane, calls };
+  return { task, calls };
 }
 
 const output = [{ topic: "orders.validated", messages: [] }];
 
-Deno.test("Lane: starts where it was taken over", async () => {
-  const { lane, calls } = laneWith(7);
-  assertEquals(await lane.position(), 7);
-  assertEquals(await lane.position(), 7);
+Deno.test("PartitionTask: starts where it was assigned", async () => {
+  const { task, calls } = taskWith(7);
+  assertEquals(await task.position(), 7);
+  assertEquals(await task.position(), 7);
   assertEquals(calls, ["open"]);
 });
 
-Deno.test("Lane: steps over control records, and over nothing that was not looked at", async () => {
-  const { lane, calls } = laneWith(7);
-  lane.stepOver(7, 8);
-  assertEquals(await lane.position(), 7);
-  lane.stepOver(7, 8);
-  assertEquals(await lane.position(), 8);
-  lane.stepOver(9, 12);
-  lane.stepOver(5, 6);
-  assertEquals(await lane.position(), 8);
-  await lane.advance(output, 12);
-  lane.stepOver(12, 13);
-  assertEquals(await lane.position(), 13);
+Deno.test("PartitionTask: steps over control records, and over nothing that was not looked at", async () => {
+  const { task, calls } = taskWith(7);
+  task.stepOver(7, 8);
+  assertEquals(await task.position(), 7);
+  task.stepOver(7, 8);
+  assertEquals(await task.position(), 8);
+  task.stepOver(9, 12);
+  task.stepOver(5, 6);
+  assertEquals(await task.position(), 8);
+  await task.advance(output, 12);
+  task.stepOver(12, 13);
+  assertEquals(await task.position(), 13);
   assertEquals(calls, ["open", "commit 1 12"]);
 });
 
-Deno.test("Lane: tells which leader's epoch a commit ends in, while it knows", async () => {
+Deno.test("PartitionTask: tells which leader's epoch a commit ends in, while it knows", async () => {
   const epochs: (number | null)[] = [];
-  const lane = new PartitionTask(() =>
+  const task = new PartitionTask(() =>
     Promise.resolve<AssignedPartition>({
       start: 0,
       leaderEpoch: 2,
@@ -61,57 +61,57 @@ Deno.test("Lane: tells which leader's epoch a commit ends in, while it knows", a
       close: () => Promise.resolve(),
     })
   );
-  await lane.position();
-  assertEquals(lane.leaderEpoch, 2);
-  await lane.advance(output, 5, 3);
-  await lane.advance([], 8, 4);
-  assertEquals(lane.leaderEpoch, 4);
-  await lane.flush({ force: true });
-  await lane.advance([], 9, 4);
-  lane.stepOver(9, 10);
-  await lane.flush({ force: true });
-  await lane.advance([], 11, 4);
-  lane.stepOver(11, 12, 6);
-  await lane.flush({ force: true });
+  await task.position();
+  assertEquals(task.leaderEpoch, 2);
+  await task.advance(output, 5, 3);
+  await task.advance([], 8, 4);
+  assertEquals(task.leaderEpoch, 4);
+  await task.flush({ force: true });
+  await task.advance([], 9, 4);
+  task.stepOver(9, 10);
+  await task.flush({ force: true });
+  await task.advance([], 11, 4);
+  task.stepOver(11, 12, 6);
+  await task.flush({ force: true });
   assertEquals(epochs, [3, 4, null, 6]);
-  await lane.advance(output, 13, 5);
-  await lane.close();
-  assertEquals(lane.leaderEpoch, null);
+  await task.advance(output, 13, 5);
+  await task.close();
+  assertEquals(task.leaderEpoch, null);
 });
 
-Deno.test("Lane: commits outputs at once, offsets without output when flushed", async () => {
-  const { lane, calls } = laneWith(0);
-  await lane.position();
-  await lane.advance(output, 5);
-  await lane.advance([], 8);
-  await lane.flush({ force: false });
+Deno.test("PartitionTask: commits outputs at once, offsets without output when flushed", async () => {
+  const { task, calls } = taskWith(0);
+  await task.position();
+  await task.advance(output, 5);
+  await task.advance([], 8);
+  await task.flush({ force: false });
   assertEquals(calls, ["open", "commit 1 5"]);
-  await lane.flush({ force: true });
-  await lane.flush({ force: true });
+  await task.flush({ force: true });
+  await task.flush({ force: true });
   assertEquals(calls, ["open", "commit 1 5", "commit 0 8"]);
-  assertEquals(await lane.position(), 8);
+  assertEquals(await task.position(), 8);
 });
 
-Deno.test("Lane: an offset that waits goes with the next output", async () => {
-  const { lane, calls } = laneWith(0);
-  await lane.position();
-  await lane.advance([], 3);
-  await lane.advance(output, 5);
-  await lane.flush({ force: true });
+Deno.test("PartitionTask: an offset that waits goes with the next output", async () => {
+  const { task, calls } = taskWith(0);
+  await task.position();
+  await task.advance([], 3);
+  await task.advance(output, 5);
+  await task.flush({ force: true });
   assertEquals(calls, ["open", "commit 1 5"]);
 });
 
-Deno.test("Lane: does one thing at a time, also after a failure", async () => {
-  const { lane } = laneWith(0);
+Deno.test("PartitionTask: does one thing at a time, also after a failure", async () => {
+  const { task } = taskWith(0);
   const order: string[] = [];
   const gate = Promise.withResolvers<void>();
-  const first = lane.exclusive(async () => {
+  const first = task.exclusive(async () => {
     order.push("first starts");
     await gate.promise;
     order.push("first ends");
     throw new Error("first failed");
   });
-  const second = lane.exclusive(() => {
+  const second = task.exclusive(() => {
     order.push("second");
     return Promise.resolve("done");
   });
@@ -121,9 +121,9 @@ Deno.test("Lane: does one thing at a time, also after a failure", async () => {
   assertEquals(order, ["first starts", "first ends", "second"]);
 });
 
-Deno.test("Lane: after a failed commit nothing that waited commits its offset", async () => {
+Deno.test("PartitionTask: after a failed commit nothing that waited commits its offset", async () => {
   const calls: string[] = [];
-  const lane = new PartitionTask(() => {
+  const task = new PartitionTask(() => {
     calls.push("open");
     return Promise.resolve<AssignedPartition>({
       start: 0,
@@ -136,16 +136,16 @@ Deno.test("Lane: after a failed commit nothing that waited commits its offset", 
       close: () => Promise.resolve(),
     });
   });
-  await lane.position();
-  const advancing = lane.exclusive(() => lane.advance(output, 5));
-  const flushing = lane.exclusive(() => lane.flush({ force: true }));
+  await task.position();
+  const advancing = task.exclusive(() => task.advance(output, 5));
+  const flushing = task.exclusive(() => task.flush({ force: true }));
   await assertRejects(() => advancing, Error, "the broker is gone");
   await flushing;
   assertEquals(calls, ["open", "commit 5"]);
-  assertEquals(await lane.position(), 0);
+  assertEquals(await task.position(), 0);
 });
 
-Deno.test("Lane: whichever commits fail, before or after they took effect, each message has its output once", async () => {
+Deno.test("PartitionTask: whichever commits fail, before or after they took effect, each message has its output once", async () => {
   const ends = fc.array(fc.constantFrom("done", "failed", "done, but nobody knows"), {
     maxLength: 12,
   });
@@ -153,7 +153,7 @@ Deno.test("Lane: whichever commits fail, before or after they took effect, each 
   await fc.assert(fc.asyncProperty(ends, silent, async (ends, silent) => {
     let group = 0;
     const published: number[] = [];
-    const lane = new PartitionTask(() =>
+    const task = new PartitionTask(() =>
       Promise.resolve<AssignedPartition>({
         start: group,
         leaderEpoch: null,
@@ -172,21 +172,21 @@ Deno.test("Lane: whichever commits fail, before or after they took effect, each 
     // A consumer that goes on only behind what was done, in batches of two.
     let fetched = 0;
     while (fetched < silent.length) {
-      fetched = await lane.position();
+      fetched = await task.position();
       const batch = [fetched, fetched + 1].filter((offset) => silent[offset] === false);
       const outputs = batch.map((offset) => ({
         topic: "orders.validated",
         messages: [{ value: String(offset) }],
       }));
-      await lane.advance(outputs, fetched + 2).then(() => fetched += 2, () => {});
+      await task.advance(outputs, fetched + 2).then(() => fetched += 2, () => {});
     }
     assertEquals(published, [...silent.keys()].filter((offset) => !silent[offset]));
   }));
 });
 
-Deno.test("Lane.committed: where the group is, through a failed flush and the next takeover", async () => {
+Deno.test("PartitionTask.committed: where the group is, through a failed flush and the next assignment", async () => {
   let away = false;
-  const lane = new PartitionTask(() =>
+  const task = new PartitionTask(() =>
     Promise.resolve<AssignedPartition>({
       start: 4,
       leaderEpoch: null,
@@ -195,15 +195,15 @@ Deno.test("Lane.committed: where the group is, through a failed flush and the ne
       close: () => Promise.resolve(),
     })
   );
-  assertEquals(lane.committed, undefined);
-  await lane.position();
-  assertEquals(lane.committed, 4);
-  await lane.advance(output, 6);
-  await lane.advance([], 9);
-  assertEquals(lane.committed, 6);
+  assertEquals(task.committed, undefined);
+  await task.position();
+  assertEquals(task.committed, 4);
+  await task.advance(output, 6);
+  await task.advance([], 9);
+  assertEquals(task.committed, 6);
   away = true;
-  await assertRejects(() => lane.flush({ force: true }), Error, "the broker is gone");
-  assertEquals(lane.committed, 6);
-  await lane.position();
-  assertEquals(lane.committed, 4);
+  await assertRejects(() => task.flush({ force: true }), Error, "the broker is gone");
+  assertEquals(task.committed, 6);
+  await task.position();
+  assertEquals(task.committed, 4);
 });

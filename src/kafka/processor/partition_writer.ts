@@ -2,9 +2,9 @@
  * Writes the outcome of one input partition's batches, under one of two guarantees.
  *
  * exactly_once: outputs and the input's offset in one Kafka transaction. The transactional.id belongs
- * to the input partition, so that taking it fences whoever had the partition before; offsets are
+ * to the input partition, so that opening a writer fences whoever had the partition before; offsets are
  * committed without the group's generation (no KIP-447), which makes this the only fence there is.
- * Hence the order in `open`: fence first, and only then read the committed offset.
+ * Hence the order: fence first, and only then read the committed offset (docs/exactly-once.md).
  *
  * at_least_once: outputs first, then the offset. A crash between the two repeats the outputs.
  *
@@ -79,15 +79,15 @@ class NotCommitted extends Error {
 type Offset = { readonly topic: string; readonly partition: number; readonly offset: string };
 
 /** What each consumer is committing; with one listener for all of it. */
-const underWay = new WeakMap<object, Set<Offset & { isCommitted: boolean }>>();
+const commitsOf = new WeakMap<object, Set<Offset & { isCommitted: boolean }>>();
 
 /** kafkajs's consumer commits nothing once it has stopped or crashed, and does not say so. */
 export async function commitOffset(
   consumer: Pick<Consumer, "commitOffsets" | "on" | "events">,
   next: Offset,
 ): Promise<void> {
-  let commits = underWay.get(consumer);
-  if (!commits) underWay.set(consumer, commits = listenTo(consumer));
+  let commits = commitsOf.get(consumer);
+  if (!commits) commitsOf.set(consumer, commits = listenTo(consumer));
   const commit = { ...next, isCommitted: false };
   commits.add(commit);
   try {

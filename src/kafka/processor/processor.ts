@@ -1,63 +1,23 @@
 /**
  * The consume-transform-produce loop: reads the topics of a service as one member of its consumer
  * group, hands batches of one partition to the service's handlers, and publishes what they return
- * together with the batch's offset. See partition_writer.ts for the two guarantees.
+ * together with the batch's offset. docs/exactly-once.md says why nothing is lost or doubled.
  *
- * Any error in a transaction: the lane is closed and taken over again, which fences, reads the
+ * Any error in a transaction: the partition is closed and assigned again, which fences, reads the
  * committed offset and starts from there. Whatever the error was, that is always right.
  */
-import type { Logger } from "../../runtime/log.ts";
-import type { KafkaAccess } from "../access.ts";
-import { pause } from "../../runtime/shutdown.ts";
-import {
-  deadLetterTopicOf,
-  type Names,
-  type Processor as ProcessorName,
-  type Topic,
-  topicsReadBy,
-  topicsWrittenBy,
-} from "../../topology.ts";
+import type { Kafka } from "kafkajs";
+import { deadLetterTopicOf, topicsReadBy, topicsWrittenBy } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
-import { isCoordinatorMoving } from "../client/errors.ts";
-import { explain } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
-import type { EventOf, Handler } from "./handler.ts";
-import type { ProcessorMetrics } from "../metrics.ts";
+import { explain, isCoordinatorMoving } from "../client/errors.ts";
+import { type Crash, GroupMember, keepMember } from "../group/member.ts";
 import { watchPartitions } from "../partition_counts.ts";
-import { Session } from "./session.ts";
-import type { ServiceTables } from "./assignment.ts";
+import { MAX_PART_BYTES } from "../producer/parts.ts";
+import type { ProcessorOptions } from "./options.ts";
+import { Partitions } from "./partitions.ts";
 
-export const GUARANTEES = ["exactly_once", "at_least_once"] as const;
-export type Guarantee = typeof GUARANTEES[number];
-
-export interface ProcessorOptions {
-  readonly access: KafkaAccess;
-  /** This process's name, unique among the members of its group. */
-  readonly clientId: string;
-  readonly service: ProcessorName;
-  readonly names: Names;
-  /** One for each topic that the topology says the service reads. */
-  readonly handlers: { readonly [T in Topic]?: Handler<EventOf<T>> };
-  /** Absent: the service keeps none, and goes where its group is. */
-  readonly tables?: ServiceTables;
-  readonly guarantee: Guarantee;
-  /** How long the group waits for a member that says nothing. */
-  readonly sessionTimeoutMs: number;
-  /** How long the cluster lets a transaction stay open; at most the session timeout. */
-  readonly transactionTimeoutMs: number;
-  /** Most messages in one transaction. */
-  readonly maxBatch: number;
-  /** How long a stop may take before it is given up. */
-  readonly drainTimeoutMs: number;
-  /** How long the cluster may take for an answer; as createClient has it unless said. */
-  readonly requestTimeoutMs?: number;
-  /** How old what is known of the topics may become; METADATA_MAX_AGE_MS unless said. */
-  readonly metadataMaxAgeMs?: number;
-  /** How often the topics' ids are compared while nothing gives a reason to: 30,000 unless said. */
-  readonly topicCheckMs?: number;
-  readonly log: Logger;
-  readonly metrics: ProcessorMetrics;
-}
+export { type Guarantee, GUARANTEES, type ProcessorOptions } from "./options.ts";
 
 export interface Processor {
   /**
@@ -70,16 +30,30 @@ export interface Processor {
   notReady(): string | undefined;
 }
 
-/** How long to wait before a consumer that crashed is started again. */
-const RESTART_PAUSE_MS = 500;
 /** A new cluster's coordinator takes a second or so to load: nothing to worry anybody with. */
 const QUIET_RESTARTS = 4;
+
+/** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
+const FETCH_BYTES = 3 * 1024 * 1024;
+/**
+ * As large as a batch of ours: a larger one waits until the shuffled fetch has it first. Smaller would
+ * starve partitions; larger would leave the fetch to few of them, and most of a partition's time is
+ * waiting.
+ */
+export const FETCH_BYTES_PER_PARTITION = MAX_PART_BYTES;
+/** A fetch waits this long for FETCH_MIN_BYTES, so that transactions are not made for single orders. */
+const FETCH_WAIT_MS = 50;
+const FETCH_MIN_BYTES = 64 * 1024;
+/** Side by side: a partition waits for the cluster most of its time. */
+const MAX_PARTITIONS_AT_WORK = 64;
+
+type SetState = (reason: string | undefined) => void;
 
 export function createProcessor(options: ProcessorOptions): Processor {
   const { names, service, log, metrics, metadataMaxAgeMs } = options;
   const deadLetters = deadLetterTopicOf(service);
   let state: string | undefined = "starting";
-  const setState = (next: string | undefined) => {
+  const setState: SetState = (next) => {
     if (next === state) return;
     if (next) log.warn(next);
     else log.info("working");
@@ -96,47 +70,69 @@ export function createProcessor(options: ProcessorOptions): Processor {
     },
     log,
   });
+  const inputs = topicsReadBy(service).map((topic) => names.topic(topic));
+  const outputs = [...topicsWrittenBy(service), deadLetters].map((topic) => names.topic(topic));
 
-  async function runSessions(signal: AbortSignal): Promise<void> {
-    const topics = topicsReadBy(service);
-    const needed = [...topics, ...topicsWrittenBy(service), deadLetters]
-      .map((topic) => names.topic(topic));
-    let quietRestarts = 0;
-    while (!signal.aborted) {
-      await clusterReady(kafka, {
-        access: options.access,
-        topics: needed,
-        signal,
-        onWait: setState,
-      });
-      await watch.look();
-      if (signal.aborted) break;
-      const session = new Session(kafka, topics, options, setState);
-      const end = await session.run(signal);
-      if (end?.fatal) throw end.error;
-      if (end) {
-        if (!isCoordinatorMoving(end.error) || ++quietRestarts > QUIET_RESTARTS) {
-          const inputs = topics.map((topic) => names.topic(topic)).join(", ");
-          setState(
-            `the consumer stopped (${inputs} as group ${names.group(service)}: ` +
-              `${explain(end.error)}); starting it again`,
-          );
-        }
-        await pause(RESTART_PAUSE_MS, signal);
-      }
-    }
-    state = "stopped";
+  async function start(signal: AbortSignal): Promise<Crash | undefined> {
+    await clusterReady(kafka, {
+      access: options.access,
+      topics: [...inputs, ...outputs],
+      signal,
+      onWait: setState,
+    });
+    await watch.look();
+    return signal.aborted ? undefined : await runMember(kafka, options, signal, setState);
+  }
+
+  let restarts = 0;
+  function onCrash(error: unknown): void {
+    if (isCoordinatorMoving(error) && ++restarts <= QUIET_RESTARTS) return;
+    const group = `${inputs.join(", ")} as group ${names.group(service)}`;
+    setState(`the consumer stopped (${group}: ${explain(error)}); starting it again`);
   }
 
   return {
-    // What is wrong with the topics is the reason of what else does not get on.
+    // What is wrong with the topics is the reason of whatever else is failing.
     notReady: () => watch.fault ?? state,
     async run(signal) {
       try {
-        await runSessions(signal);
+        await keepMember(signal, () => start(signal), onCrash);
+        state = "stopped";
       } finally {
         await watch.close();
       }
     },
   };
+}
+
+/** One member of the service's group, until `signal` aborts (undefined) or it crashes. */
+function runMember(
+  kafka: Kafka,
+  options: ProcessorOptions,
+  signal: AbortSignal,
+  setState: SetState,
+): Promise<Crash | undefined> {
+  const { names, service, metrics } = options;
+  const member = new GroupMember(kafka, {
+    ...options,
+    group: names.group(service),
+    topics: new Map(topicsReadBy(service).map((topic) => [names.topic(topic), topic])),
+    fetch: {
+      maxBytes: FETCH_BYTES,
+      maxBytesPerPartition: FETCH_BYTES_PER_PARTITION,
+      minBytes: FETCH_MIN_BYTES,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+    },
+    concurrency: MAX_PARTITIONS_AT_WORK,
+  });
+  // A partition that commits nothing needs no coordinator; the service does.
+  const onState = () => setState(member.notReady ?? partitions.notReady);
+  const partitions = new Partitions(kafka, member, options, 2 * FETCH_WAIT_MS, onState);
+  member.consumer.on(member.consumer.events.REBALANCING, () => metrics.rebalances.inc());
+  return member.run(signal, {
+    onAssigned: (assignment) => partitions.onAssigned(assignment),
+    onBatch: (payload) => partitions.onBatch(payload),
+    onState,
+    onStop: () => partitions.stop(),
+  });
 }

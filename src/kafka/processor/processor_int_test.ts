@@ -3,11 +3,10 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import { RetryableError } from "../../runtime/errors.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "../dead_letters.ts";
 import type { Handler } from "./handler.ts";
-import { GUARANTEES } from "./processor.ts";
+import { FETCH_BYTES_PER_PARTITION, GUARANTEES } from "./processor.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";
-import { FETCH_BYTES_PER_PARTITION } from "./session.ts";
 import {
   freshTopics,
   placed,
@@ -143,9 +142,9 @@ Deno.test("processor: what cannot be decoded is a dead letter as received, its n
   const topic = names.topic("orders.outcomes");
   await until("the good ones are done", async () => (await readAll(kafka, topic)).length === 2);
   await validator.stop();
-  const letters = await readAll(kafka, names.topic("dlq.validator"));
-  assertEquals(letters.length, 2);
-  const [first, second] = letters;
+  const deadLetters = await readAll(kafka, names.topic("dlq.validator"));
+  assertEquals(deadLetters.length, 2);
+  const [first, second] = deadLetters;
   assert(first?.value && second);
   assertEquals(Array.from(first.value), Array.from(broken.value));
   assertEquals(new TextDecoder().decode(first.key!), broken.key);
@@ -201,38 +200,11 @@ Deno.test("processor: outlives its broker", async () => {
   assertOnceEach(await outcomeKeys(kafka, topic), 1_000);
 });
 
-Deno.test("openTransactionalWriter: fences the previous owner, whose transaction leaves nothing", async () => {
-  const { kafka, names } = await freshTopics(broker.bootstrap, 1);
-  const input = { topic: names.topic("orders.raw"), partition: 0, group: names.group("validator") };
-  const options = {
-    transactionalId: names.transactionalId("validator", "orders.raw", 0),
-    transactionTimeoutMs: 6_000,
-    committedOffset: () => Promise.resolve(undefined),
-  };
-  const output = (sequence: number) => {
-    const { key, value } = publication(placed(sequence));
-    return [{
-      topic: names.topic("orders.validated"),
-      messages: [{ key, value: bytes(value), partition: 0 }],
-    }];
-  };
-  const first = await openTransactionalWriter(kafka, input, options);
-  await first.commit(output(1), 1);
-  const second = await openTransactionalWriter(kafka, input, options);
-  await assertRejects(() => first.commit(output(2), 2));
-  await second.commit(output(3), 2);
-  await Promise.all([first.close(), second.close()]);
-  assertEquals(await outcomeKeys(kafka, names.topic("orders.validated")), [
-    "r1-000001",
-    "r1-000003",
-  ]);
-});
-
 Deno.test("processor: an offset without outputs is committed after all when its commit failed", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap, 1);
   const topic = names.topic("orders.raw");
   const group = names.group("validator");
-  const takeOver = async () => {
+  const fence = async () => {
     const writer = await openTransactionalWriter(kafka, { topic, partition: 0, group }, {
       transactionalId: names.transactionalId("validator", "orders.raw", 0),
       transactionTimeoutMs: 6_000,
@@ -243,7 +215,7 @@ Deno.test("processor: an offset without outputs is committed after all when its 
   let handled = 0;
   const silent: Handler<OrderPlaced> = async () => {
     // In the middle of the second batch somebody fences us, so that its commit fails.
-    if (handled++ === 1) await takeOver();
+    if (handled++ === 1) await fence();
     return { events: [] };
   };
   const validator = startValidator(broker.bootstrap, names, silent);

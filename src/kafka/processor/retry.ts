@@ -1,12 +1,12 @@
 /**
- * Calls a handler as often as it takes, within bounds, and sorts its failures:
+ * The retry policy of a handler, by what it throws:
  *
  * - RetryableError (a database, a gateway): tried again with growing pauses; then passed on, for the
  *   partition to be paused. Nothing is skipped.
  * - a bug (TypeError, a failed assertion): passed on at once; the process ends with a clear log, and
  *   whoever supervises it starts it again.
- * - anything else, such as a value that the database refuses: the batch is halved until the message is
- *   found that fails alone; that one is a dead letter, the others go on.
+ * - anything else, such as a value that the database refuses: the batch is halved until the poison
+ *   record is found, which fails alone; that one is a dead letter, the others go on.
  */
 import { ExponentialBackoff, handleType, type IBackoffFactory, retry } from "cockatiel";
 import { RetryableError } from "../../runtime/errors.ts";
@@ -34,32 +34,22 @@ export async function handleWithRetries(
   before = 0,
 ): Promise<HandlerResult> {
   let attempts = before;
-  const patience = retry(handleType(RetryableError), { maxAttempts: ATTEMPTS - 1, backoff });
+  const policy = retry(handleType(RetryableError), { maxAttempts: ATTEMPTS - 1, backoff });
   try {
-    const { events, deadLetters } = await patience.execute(() => {
+    const { events, deadLetters } = await policy.execute(() => {
       attempts++;
       return handler(batch);
     }, signal);
-    return { events, deadLetters: deadLetters?.map((letter) => ({ ...letter, attempts })) };
+    return { events, deadLetters: deadLetters?.map((each) => ({ ...each, attempts })) };
   } catch (error) {
     if (error instanceof RetryableError || isBug(error)) throw error;
-    if (signal.aborted) throw new RetryableError("given up: the partition is being handed over");
+    if (signal.aborted) throw new RetryableError("given up: the partition is being revoked");
     if (batch.length > 1) {
       const middle = batch.length >> 1;
-      const first = await handleWithRetries(
-        handler,
-        batch.slice(0, middle),
-        signal,
-        backoff,
-        attempts,
-      );
-      const second = await handleWithRetries(
-        handler,
-        batch.slice(middle),
-        signal,
-        backoff,
-        attempts,
-      );
+      const handle = (half: readonly EventRecord[]) =>
+        handleWithRetries(handler, half, signal, backoff, attempts);
+      const first = await handle(batch.slice(0, middle));
+      const second = await handle(batch.slice(middle));
       return {
         events: [...first.events, ...second.events],
         deadLetters: [...first.deadLetters ?? [], ...second.deadLetters ?? []],

@@ -27,7 +27,7 @@ function received(orderId: string, offset: number): EventRecord {
 const batch = ["a", "b", "c"].map(received);
 const echo: Handler = (batch) => Promise.resolve({ events: batch.map(({ event }) => event) });
 
-Deno.test("attempt: RetryableError is tried again until it works", async () => {
+Deno.test("handleWithRetries: RetryableError is tried again until it works", async () => {
   let calls = 0;
   const handler: Handler = (batch) => {
     if (++calls < 4) throw new RetryableError("the database is away");
@@ -37,7 +37,7 @@ Deno.test("attempt: RetryableError is tried again until it works", async () => {
   assertEquals([calls, events.length], [4, 3]);
 });
 
-Deno.test("attempt: RetryableError is passed on after some attempts, and skips nothing", async () => {
+Deno.test("handleWithRetries: RetryableError is passed on after some attempts, and skips nothing", async () => {
   let calls = 0;
   const handler: Handler = () => {
     calls++;
@@ -51,21 +51,21 @@ Deno.test("attempt: RetryableError is passed on after some attempts, and skips n
   assertEquals(calls, 6);
 });
 
-Deno.test("attempt: gives up between attempts when the partition is handed over", async () => {
-  const handover = new AbortController();
+Deno.test("handleWithRetries: gives up between attempts when the partition is revoked", async () => {
+  const revocation = new AbortController();
   let calls = 0;
   const handler: Handler = () => {
     calls++;
-    handover.abort();
+    revocation.abort();
     throw new RetryableError("the database is away");
   };
   await assertRejects(() =>
-    handleWithRetries(handler, batch, handover.signal, new ConstantBackoff(60_000))
+    handleWithRetries(handler, batch, revocation.signal, new ConstantBackoff(60_000))
   );
   assertEquals(calls, 1);
 });
 
-Deno.test("attempt: a bug is passed on at once", async () => {
+Deno.test("handleWithRetries: a bug is passed on at once", async () => {
   let calls = 0;
   const handler: Handler = () => {
     calls++;
@@ -75,7 +75,7 @@ Deno.test("attempt: a bug is passed on at once", async () => {
   assertEquals(calls, 1);
 });
 
-Deno.test("attempt: exactly the messages that fail alone are dead letters, the others go on", async () => {
+Deno.test("handleWithRetries: exactly the messages that fail alone are dead letters, the others go on", async () => {
   const ids = fc.uniqueArray(fc.nat(99), { maxLength: 20 });
   await fc.assert(fc.asyncProperty(ids, fc.func(fc.boolean()), async (ids, isPoison) => {
     const messages = ids.map((id, offset) => received(String(id), offset));
@@ -94,7 +94,7 @@ Deno.test("attempt: exactly the messages that fail alone are dead letters, the o
   }));
 });
 
-Deno.test("attempt: a dead letter says how often its message was tried", async () => {
+Deno.test("handleWithRetries: a dead letter says how often its message was tried", async () => {
   const tries = new Map<string, number>();
   let away = true;
   const handler: Handler = (batch) => {

@@ -7,14 +7,13 @@ import type { Kafka } from "kafkajs";
 import type { DeadLetterReason } from "../../events/reasons.ts";
 import { DEAD_LETTER_HEADERS, sha256 } from "../dead_letters.ts";
 import { deadLetterTopicOf, type Names, type Processor } from "../../topology.ts";
-import { isKafkaError } from "../client/errors.ts";
-import { explain } from "../client/errors.ts";
+import { explain, isKafkaError } from "../client/errors.ts";
 import { openLogReader } from "../readers/log_reader.ts";
 import { ENDLESS, sentenceOf, type Unreadable, UnreadableBatch } from "../protocol/unreadable.ts";
 
 const UNREADABLE: DeadLetterReason = "unreadable";
 
-/** Several partitions may rest at once. */
+/** Several partitions may be paused at once. */
 const READ_EACH_MS = 1_000;
 
 export class Skips {
@@ -39,20 +38,20 @@ export class Skips {
     batch: Unreadable,
   ): Promise<number> {
     const what = sentenceOf({ topic, partition }, batch);
-    if (batch.endless) throw new UnreadableBatch(`${what}; the partition rests: ${ENDLESS}`);
+    if (batch.endless) throw new UnreadableBatch(`${what}; the partition is paused: ${ENDLESS}`);
     const reading = this.#last.then(() => this.#read());
     this.#last = reading.catch(() => {});
     const failure = await reading.then(() => undefined, (error) => ({ error }));
     if (failure && !isKafkaError(failure.error)) throw failure.error;
-    // By its bytes, too: a topic that was made anew has other batches at the same offsets.
+    // By its bytes, too: a topic that was created anew has other batches at the same offsets.
     const key = keyOf(topic, String(partition), String(batch.offset), sha256(batch.bytes));
     const next = this.#known.get(key);
     if (next !== undefined) return next;
     const unknown = failure
-      ? ` (whether that was done is not known: ${explain(failure.error)})`
+      ? ` (whether that was done already is not known: ${explain(failure.error)})`
       : "";
     throw new UnreadableBatch(
-      `${what}; the partition rests. \`deno task dlq skip ` +
+      `${what}; the partition is paused. \`deno task dlq skip ` +
         `${this.service} ${topic} ${partition}@${batch.offset}\` goes past it and keeps its bytes` +
         unknown,
     );

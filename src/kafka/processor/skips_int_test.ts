@@ -16,7 +16,7 @@ const batchAt = (first: number): Unreadable => ({
   bytes: new Uint8Array([first]),
 });
 
-Deno.test("Skips: a decision is read in a dead-letter topic that was made anew, too", async () => {
+Deno.test("Skips: a decision is read in a dead-letter topic that was created anew, too", async () => {
   await using broker = await startTestBroker();
   const { kafka, names } = await freshTopics(broker.bootstrap, 1);
   const input = { topic: names.topic("orders.raw"), partition: 0 };

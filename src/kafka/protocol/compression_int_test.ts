@@ -7,7 +7,7 @@ import { type Compression, COMPRESSIONS } from "../access.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
 import { createEventLog } from "../readers/event_log.ts";
-import { createGroupConsumer } from "../readers/group_consumer.ts";
+import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
 import {
   freshTopics,
   placed,

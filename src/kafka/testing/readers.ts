@@ -7,7 +7,7 @@ import { explain, isKafkaError } from "../client/errors.ts";
 import { createEventLog } from "../readers/event_log.ts";
 import { createGroupLagReader } from "../offsets/group_lag.ts";
 import { openPublisher, type Publisher } from "../producer/publisher.ts";
-import { createGroupConsumer } from "../readers/group_consumer.ts";
+import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
 import { placed, publication, refuse, startValidator } from "./topics.ts";
 
 export const READER_KINDS = ["processor", "tail", "event log", "group lag", "publisher"] as const;

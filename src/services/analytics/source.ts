@@ -12,8 +12,8 @@ import type { KafkaAccess } from "../../kafka/access.ts";
 import { untilCaughtUp } from "../../kafka/offsets/backlog.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { createEventLog } from "../../kafka/readers/event_log.ts";
-import { createGroupConsumer } from "../../kafka/readers/group_consumer.ts";
-import type { LossMetrics } from "../../kafka/readers/log_guard.ts";
+import { createGroupConsumer } from "../../kafka/group_consumer/group_consumer.ts";
+import type { LossMetrics } from "../../kafka/metrics.ts";
 import { type Names, type Topic, topicsReadBy } from "../../topology.ts";
 import type { Reading } from "./snapshot.ts";
 

@@ -5,7 +5,7 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
-import { createEventLog } from "./event_log.ts";
+import { createEventLog } from "../readers/event_log.ts";
 import { createLossMetrics } from "../metrics.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { createGroupConsumer } from "./group_consumer.ts";
@@ -20,7 +20,7 @@ Deno.test.afterAll(() => broker.remove());
 const keysOf = (events: readonly OrderEvent[]) => events.map(({ orderId }) => orderId);
 
 /** Reads orders.raw; what was begun again goes on where it was. */
-function createReader(kind: "tail" | "eventLog", names: Names) {
+function createReader(kind: "groupConsumer" | "eventLog", names: Names) {
   const lines: string[] = [];
   const note = (line: string) => void lines.push(line);
   const losses = createLossMetrics(new Registry());
@@ -34,7 +34,7 @@ function createReader(kind: "tail" | "eventLog", names: Names) {
     losses,
   };
   const eventLog = createEventLog({ ...options, topics: ["orders.raw"] });
-  const tail = () =>
+  const consumer = () =>
     createGroupConsumer({
       ...options,
       service: "validator",
@@ -48,7 +48,9 @@ function createReader(kind: "tail" | "eventLog", names: Names) {
     seen,
     start() {
       controller = new AbortController();
-      ended = kind === "tail" ? tail().run(controller.signal) : eventLog.follow(controller.signal);
+      ended = kind === "groupConsumer"
+        ? consumer().run(controller.signal)
+        : eventLog.follow(controller.signal);
       ended.catch(() => {});
     },
     stop() {
@@ -113,7 +115,7 @@ const situations: Situation[] = [
   },
 ];
 
-for (const kind of ["tail", "eventLog"] as const) {
+for (const kind of ["groupConsumer", "eventLog"] as const) {
   for (const { what, happens, deleted, says } of situations) {
     Deno.test(`${kind}: ${what}: it says so, and reads all that is there`, async () => {
       const { kafka, names } = await freshTopics(broker.bootstrap, 1);
@@ -131,7 +133,7 @@ for (const kind of ["tail", "eventLog"] as const) {
         reader.start();
         await place(40);
         await until("they are read", () => reader.seen.length === 40);
-        if (kind === "tail") {
+        if (kind === "groupConsumer") {
           const group = names.group("validator");
           const committed = () => committedOffsets(admin, group, topic);
           await until("that is committed", async () => (await committed()).get(0) === 40);

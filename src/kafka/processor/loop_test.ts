@@ -7,7 +7,7 @@ import { DEAD_LETTER_HEADERS } from "../dead_letters.ts";
 import type { Handler } from "./handler.ts";
 import { createProcessorMetrics } from "../metrics.ts";
 import { placed } from "../testing/topics.ts";
-import { transform } from "./transform.ts";
+import { transform } from "./loop.ts";
 
 /** What the validator publishes of messages on orders.raw with these headers. */
 function publishedOf(handler: Handler, headers: Record<string, string>[]) {

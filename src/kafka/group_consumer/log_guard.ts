@@ -7,14 +7,12 @@ import type { Logger } from "../../runtime/log.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { explain } from "../client/errors.ts";
 import type { OffsetOutOfRange } from "../patches/consumer.ts";
-import type { createLossMetrics } from "../metrics.ts";
+import type { LossMetrics } from "../metrics.ts";
 import type { Positions } from "./positions.ts";
 import { watchConsumer } from "../log_watch/consumer_watch.ts";
-import { decideStart, type GoOn } from "../log_watch/start_position.ts";
-import { type LogState, type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
+import { startAt } from "../log_watch/start_position.ts";
+import { type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
 import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
-
-export type LossMetrics = ReturnType<typeof createLossMetrics>;
 
 /** After a pause as long as this nobody may have fetched while a topic was away. */
 const MAX_FETCH_GAP_MS = 400;
@@ -31,7 +29,7 @@ export interface LogGuardOptions {
   readonly log: Logger;
   readonly metrics: LossMetrics | undefined;
   readonly topicCheckMs?: number;
-  /** After how long a changed id is looked at again; 1,000 unless said. */
+  /** After how long a changed id is checked once more (default: 1,000). */
   readonly confirmMs?: number;
 }
 
@@ -51,8 +49,10 @@ export class LogGuard {
       this.#watch.doubt();
     });
     watchConsumer(consumer, MAX_FETCH_GAP_MS, {
+      onNothing: ({ topic, partition }, _from, to) =>
+        options.positions.advance(topic, partition, to),
       onGap: () => this.#watch.doubt(),
-      onOutOfRange: (place) => void this.#judge(place),
+      onOutOfRange: (place) => void this.#onOutOfRange(place),
     });
   }
 
@@ -63,7 +63,7 @@ export class LogGuard {
   async settled(): Promise<boolean> {
     try {
       await this.#watch.settled();
-      await this.#note();
+      await this.#noteIds();
       return true;
     } catch (error) {
       this.options.log.debug(`topics not compared: ${explain(error)}`);
@@ -76,7 +76,7 @@ export class LogGuard {
     this.#closed.abort();
   }
 
-  async #note(): Promise<void> {
+  async #noteIds(): Promise<void> {
     const { logs, topics, ids } = this.options;
     if ([...topics.keys()].every((topic) => ids.has(topic))) return;
     for (const [topic, id] of await logs.topicIds([...topics.keys()]) ?? []) {
@@ -93,13 +93,13 @@ export class LogGuard {
     for (const topic of topics) {
       const id = now?.get(topic);
       if (id === undefined) throw new TopicUnknown(topic);
-      if (id !== ids.get(topic)) await this.#startOverOne(topic);
+      if (id !== ids.get(topic)) await this.#startOverTopic(topic);
       ids.set(topic, id);
       this.#watch.taken(topic, topic, id);
     }
   }
 
-  async #startOverOne(topic: string): Promise<void> {
+  async #startOverTopic(topic: string): Promise<void> {
     const { consumer, logs, positions, log, metrics } = this.options;
     const partitions = this.#assignment[topic] ?? [];
     const firsts = await Promise.all(
@@ -115,7 +115,7 @@ export class LogGuard {
     metrics?.recreations.inc({ topic: this.options.topics.get(topic)! }, partitions.length);
   }
 
-  async #judge({ topic, partition, offset }: OffsetOutOfRange): Promise<void> {
+  async #onOutOfRange({ topic, partition, offset }: OffsetOutOfRange): Promise<void> {
     const { consumer, logs, positions, log, metrics, topics, ids } = this.options;
     const place = [{ topic, partitions: [partition] }];
     consumer.pause(place);
@@ -137,21 +137,9 @@ export class LogGuard {
       }
     } catch (error) {
       log.debug(`${topic}/${partition}: ${explain(error)}`);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await pause(RETRY_MS);
     } finally {
       consumer.resume(place);
     }
   }
-}
-
-/** Where a reader that keeps no tables goes on; it was to read at `committed` next. */
-export function startAt(
-  topic: string,
-  partition: number,
-  committed: number,
-  state: LogState,
-): GoOn {
-  const start = decideStart({ service: "", group: "", topic, partition, committed, ...state });
-  if (start.kind === "rest") throw new TypeError("without tables nobody rests");
-  return start;
 }

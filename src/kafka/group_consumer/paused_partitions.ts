@@ -1,20 +1,19 @@
 /**
- * Partitions of a tail that rest at a batch which cannot be read, and of which nobody knows where it
- * ends. The others go on; a resting one is tried again every few seconds.
+ * Partitions of a group consumer that are paused at a batch which cannot be read, and of which nobody
+ * knows where it ends. The others go on; a paused one is tried again every few seconds.
  */
 import type { Batch, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
-import { isKafkaError } from "../client/errors.ts";
-import { explain } from "../client/errors.ts";
-import { openLogReader } from "./log_reader.ts";
+import { explain, isKafkaError } from "../client/errors.ts";
+import { openLogReader } from "../readers/log_reader.ts";
 import type { Positions } from "./positions.ts";
 import { ENDLESS, sentenceOf, type Unreadable, UnreadableBatch } from "../protocol/unreadable.ts";
 
 const RETRY_MS = 5_000;
 
 export class PausedPartitions {
-  /** By topic and partition: why it rests, and the offset it is to read next. */
-  readonly #rests = new Map<
+  /** By topic and partition: why it is paused, and the offset it is to read next. */
+  readonly #paused = new Map<
     string,
     { topic: string; partition: number; at: number; why: string }
   >();
@@ -23,19 +22,19 @@ export class PausedPartitions {
   /** @param retryMs after how many milliseconds a partition is tried again */
   constructor(private readonly positions: Positions, private readonly retryMs = RETRY_MS) {}
 
-  /** Why partitions rest, with the way out; undefined when none does. */
+  /** Why partitions are paused, with the way out; undefined when none is. */
   why(): string | undefined {
-    for (const [key, { topic, partition, at }] of this.#rests) {
-      if (this.positions.next(topic, partition) !== at) this.#rests.delete(key);
+    for (const [key, { topic, partition, at }] of this.#paused) {
+      if (this.positions.next(topic, partition) !== at) this.#paused.delete(key);
     }
-    const all = [...this.#rests.values()].map(({ why }) => why);
+    const all = [...this.#paused.values()].map(({ why }) => why);
     return all.length > 0 ? all.join("; ") : undefined;
   }
 
   /** Fetches nothing of the batch's partition for a while. */
-  rest({ batch: { topic, partition }, pause }: EachBatchPayload, why: string): void {
+  pause({ batch: { topic, partition }, pause }: EachBatchPayload, why: string): void {
     const at = this.positions.next(topic, partition);
-    this.#rests.set(`${topic}/${partition}`, { topic, partition, at, why });
+    this.#paused.set(`${topic}/${partition}`, { topic, partition, at, why });
     const resume = pause();
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -44,10 +43,10 @@ export class PausedPartitions {
     this.#timers.add(timer);
   }
 
-  /** What is another member's now does not rest here. */
+  /** What is another member's now is not paused here. */
   assigned(assignment: Record<string, readonly number[]>): void {
-    for (const [key, { topic, partition }] of this.#rests) {
-      if (!assignment[topic]?.includes(partition)) this.#rests.delete(key);
+    for (const [key, { topic, partition }] of this.#paused) {
+      if (!assignment[topic]?.includes(partition)) this.#paused.delete(key);
     }
   }
 
@@ -61,30 +60,30 @@ export class PausedPartitions {
 export interface ConsumerState {
   /** Why it is no member of its group; undefined when it is. */
   set(reason: string | undefined): void;
-  /** Says it when what `notReady` tells has changed. */
-  tell(): void;
+  /** Logs what `notReady` tells when it has changed. */
+  report(): void;
   /** Why it is not reading, or not all; undefined when it reads. */
   notReady(): string | undefined;
   stopped(): void;
 }
 
-export function createConsumerState(rests: PausedPartitions, log: Logger): ConsumerState {
+export function createConsumerState(paused: PausedPartitions, log: Logger): ConsumerState {
   let state: string | undefined = "starting";
-  let told: string | undefined = state;
-  const notReady = () => state ?? rests.why();
-  const tell = () => {
+  let reported: string | undefined = state;
+  const notReady = () => state ?? paused.why();
+  const report = () => {
     const now = notReady();
-    if (now === told) return;
+    if (now === reported) return;
     if (now) log.warn(now);
     else log.info("reading");
-    told = now;
+    reported = now;
   };
   return {
     set(reason) {
       state = reason;
-      tell();
+      report();
     },
-    tell,
+    report,
     notReady,
     stopped: () => void (state = "stopped"),
   };

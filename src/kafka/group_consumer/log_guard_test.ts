@@ -37,7 +37,7 @@ function setUp(answers: string[]) {
   return { guard, positions, sought, warned };
 }
 
-Deno.test("TailGuard: of a topic created anew nothing counts as read, of partitions of others neither", async () => {
+Deno.test("LogGuard: of a topic created anew nothing counts as read, of partitions of others neither", async () => {
   const { guard, positions, sought, warned } = setUp(["new", "new"]);
   assertEquals(await guard.settled(), true);
   assertEquals([0, 1].map((partition) => positions.next(TOPIC, partition)), [0, 0]);
@@ -45,7 +45,7 @@ Deno.test("TailGuard: of a topic created anew nothing counts as read, of partiti
   guard.close();
 });
 
-Deno.test("TailGuard: a changed id that is told once is not believed", async () => {
+Deno.test("LogGuard: a changed id that is told once is not believed", async () => {
   const { guard, positions, sought, warned } = setUp(["stale", "old"]);
   assertEquals(await guard.settled(), true);
   assertEquals([0, 1].map((partition) => positions.next(TOPIC, partition)), [200, 200]);

@@ -5,9 +5,9 @@ import type { OrderEvent } from "../../events/schemas.ts";
 import { type Names, topicsReadBy } from "../../topology.ts";
 import { untilCaughtUp } from "../offsets/backlog.ts";
 import { createClient } from "../client/client.ts";
-import { createEventLog } from "./event_log.ts";
+import { createEventLog } from "../readers/event_log.ts";
 import { createGroupLagReader } from "../offsets/group_lag.ts";
-import { openLogReader } from "./log_reader.ts";
+import { openLogReader } from "../readers/log_reader.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { createGroupConsumer } from "./group_consumer.ts";
 import { freshTopics, placed, publication, publishAll, until } from "../testing/topics.ts";
@@ -30,10 +30,10 @@ function idsOf(from: number, to: number): string[] {
 }
 
 /** Reads orders.raw as a member of the validator's group, until `stop`. */
-function startTail(names: Names, onEvents: (events: readonly OrderEvent[]) => void = () => {}) {
+function startReader(names: Names, onEvents: (events: readonly OrderEvent[]) => void = () => {}) {
   const seen: string[] = [];
   const controller = new AbortController();
-  const tail = createGroupConsumer({
+  const consumer = createGroupConsumer({
     access: { brokers: [broker.bootstrap] },
     clientId: `test-${crypto.randomUUID()}`,
     service: "validator",
@@ -45,10 +45,10 @@ function startTail(names: Names, onEvents: (events: readonly OrderEvent[]) => vo
     drainTimeoutMs: 10_000,
     log,
   });
-  const ended = tail.run(controller.signal);
+  const ended = consumer.run(controller.signal);
   ended.catch(() => {});
   return {
-    tail,
+    consumer,
     seen,
     ended,
     stop: () => {
@@ -115,16 +115,16 @@ async function publishInTransaction(
   }
 }
 
-Deno.test("tail: each committed event once, none of an aborted transaction, and no lag is left", async () => {
+Deno.test("groupConsumer: each committed event once, none of an aborted transaction, and no lag is left", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap);
   await publishAll(kafka, names.topic("orders.raw"), orders(0, 300));
   await publishInTransaction(kafka, names, orders(300, 320), "abort");
   await publishInTransaction(kafka, names, orders(320, 340), "commit");
   const expected = [...idsOf(0, 300), ...idsOf(320, 340)];
-  const reader = startTail(names);
+  const reader = startReader(names);
   await until("all is read", () => reader.seen.length >= expected.length);
-  assertEquals(reader.tail.notReady(), undefined);
-  assertEquals(reader.tail.partitions, 4);
+  assertEquals(reader.consumer.notReady(), undefined);
+  assertEquals(reader.consumer.partitions, 4);
   // Fetched by itself: a batch that holds nothing to read.
   await publishInTransaction(kafka, names, orders(340, 360), "abort");
   await until("nothing is left to commit", async () => {
@@ -135,7 +135,7 @@ Deno.test("tail: each committed event once, none of an aborted transaction, and 
   assertEquals(reader.seen.toSorted(), expected);
 });
 
-Deno.test("tail: what is no event is left out and counted, its neighbours go on", async () => {
+Deno.test("groupConsumer: what is no event is left out and counted, its neighbours go on", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap, 1);
   const broken = { key: "r1-000001", value: Uint8Array.of(1, 2, 255) };
   await publishAll(kafka, names.topic("orders.raw"), [
@@ -144,49 +144,52 @@ Deno.test("tail: what is no event is left out and counted, its neighbours go on"
     { key: null, value: null },
     ...orders(1, 2),
   ]);
-  const reader = startTail(names);
+  const reader = startReader(names);
   await until("the neighbours are read", () => reader.seen.length === 2);
   assertEquals(reader.seen, idsOf(0, 2));
-  assertEquals(reader.tail.undecodable, 2);
+  assertEquals(reader.consumer.undecodable, 2);
   await reader.stop();
 });
 
-Deno.test("tail: the next member goes on where the last one stopped", async () => {
+Deno.test("groupConsumer: the next member goes on where the last one stopped", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap);
   await publishAll(kafka, names.topic("orders.raw"), orders(0, 200));
-  const first = startTail(names);
+  const first = startReader(names);
   await until("the first has read", () => first.seen.length === 200);
   await first.stop();
   await publishAll(kafka, names.topic("orders.raw"), orders(200, 300));
-  const second = startTail(names);
+  const second = startReader(names);
   await until("the second has read", () => second.seen.length >= 100);
   await second.stop();
   assertEquals(second.seen.toSorted(), idsOf(200, 300));
 });
 
-Deno.test("tail: while members come and go, all is read, and by none of them twice", async () => {
+Deno.test("groupConsumer: while members come and go, all is read, and by none of them twice", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap);
   const topic = names.topic("orders.raw");
-  const first = startTail(names);
-  await until("the first is ready", () => first.tail.partitions === 4);
+  const first = startReader(names);
+  await until("the first is ready", () => first.consumer.partitions === 4);
   await publishAll(kafka, topic, orders(0, 500));
-  const second = startTail(names);
-  await until("they share", () => first.tail.partitions === 2 && second.tail.partitions === 2);
+  const second = startReader(names);
+  await until(
+    "they share",
+    () => first.consumer.partitions === 2 && second.consumer.partitions === 2,
+  );
   await publishAll(kafka, topic, orders(500, 1_000));
   const all = () => new Set([...first.seen, ...second.seen]);
   await until("the second reads, too", () => all().size === 1_000 && second.seen.length > 0);
   await first.stop();
-  await until("the second has all", () => second.tail.partitions === 4);
+  await until("the second has all", () => second.consumer.partitions === 4);
   await publishAll(kafka, topic, orders(1_000, 1_500));
   await until("all is read", () => all().size === 1_500);
   await second.stop();
   for (const { seen } of [first, second]) assertEquals(seen.length, new Set(seen).size);
 });
 
-Deno.test("tail, eventLog and groupLag: outlive their broker, and read nothing twice", async () => {
+Deno.test("groupConsumer, eventLog and groupLag: outlive their broker, and read nothing twice", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap);
   await publishAll(kafka, names.topic("orders.raw"), orders(0, 200));
-  const reader = startTail(names);
+  const reader = startReader(names);
   const events = openEventLog(names);
   const controller = new AbortController();
   const following = events.log.follow(controller.signal);
@@ -196,7 +199,7 @@ Deno.test("tail, eventLog and groupLag: outlive their broker, and read nothing t
   await until("the first half is read", both(200));
   await until("the lag is known", lagKnown);
   await broker.stop();
-  await until("they notice", () => reader.tail.notReady() !== undefined);
+  await until("they notice", () => reader.consumer.notReady() !== undefined);
   await until("they notice", () => events.log.notReady() !== undefined);
   assertEquals(await lagKnown(), false);
   await broker.start();
@@ -210,10 +213,10 @@ Deno.test("tail, eventLog and groupLag: outlive their broker, and read nothing t
   for (const { seen } of [reader, events]) assertEquals(seen.toSorted(), idsOf(0, 400));
 });
 
-Deno.test("tail: what onEvents throws ends it", async () => {
+Deno.test("groupConsumer: what onEvents throws ends it", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap, 1);
   await publishAll(kafka, names.topic("orders.raw"), orders(0, 1));
-  const reader = startTail(names, () => {
+  const reader = startReader(names, () => {
     throw new Error("a callback's own error");
   });
   await assertRejects(() => reader.ended, Error, "a callback's own error");
@@ -227,7 +230,7 @@ Deno.test("untilCaughtUp: waits for what is there when it is asked, control reco
   const topics = topicsReadBy("validator").map((topic) => names.topic(topic));
   const limit = AbortSignal.timeout(30_000);
   const waiting = untilCaughtUp(kafka, names.group("validator"), topics, limit);
-  const reader = startTail(names);
+  const reader = startReader(names);
   await waiting;
   assert(!limit.aborted, "it never saw that all is read");
   assertEquals(reader.seen.toSorted(), idsOf(0, 120));
@@ -240,7 +243,7 @@ Deno.test("eventLog: reads to the end as of now, then follows, and no group noti
   await publishAll(kafka, topic, orders(0, 300));
   await publishInTransaction(kafka, names, orders(300, 320), "abort");
   await publishInTransaction(kafka, names, orders(320, 340), "commit");
-  const member = startTail(names);
+  const member = startReader(names);
   await until("the group has read", () => member.seen.length === 320);
   await member.stop();
   const before = await progress(kafka, names);
@@ -295,8 +298,8 @@ Deno.test("groupLag: messages and members of each group, before, while and after
     [2, 0],
     [3, 0],
   ]);
-  const members = [startTail(names), startTail(names)];
-  await until("both share", () => members.every(({ tail }) => tail.partitions === 2));
+  const members = [startReader(names), startReader(names)];
+  await until("both share", () => members.every(({ consumer }) => consumer.partitions === 2));
   await until("they have read", async () => (await lagOf("validator")).lagMessages === 0);
   const { state, memberList, ...after } = await lagOf("validator");
   assertEquals([state, after.members, after.topics], ["Stable", 2, raw(0)]);

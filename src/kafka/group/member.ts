@@ -1,0 +1,272 @@
+/**
+ * A member of a consumer group: the one set-up of a kafkajs consumer, from its start to a stop or a
+ * crash. It assigns by our own rule, and says why it is no working member.
+ */
+import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { Logger } from "../../runtime/log.ts";
+import { pause, settlesWithin } from "../../runtime/shutdown.ts";
+import type { Topic } from "../../topology.ts";
+import type { KafkaAccess } from "../access.ts";
+import { METADATA_MAX_AGE_MS } from "../client/cluster.ts";
+import { isBug } from "../client/errors.ts";
+import { isRefusedLogin, whyUnreachable } from "../client/why_unreachable.ts";
+import { type Assignment, createAssigner } from "./assigner.ts";
+import { watchForeignMembers } from "./foreign_members.ts";
+
+export interface MemberOptions {
+  readonly access: KafkaAccess;
+  readonly group: string;
+  /** What it reads, by the topics' names on the cluster. */
+  readonly topics: ReadonlyMap<string, Topic>;
+  /** How long the group waits for a member that says nothing. */
+  readonly sessionTimeoutMs: number;
+  /** What one fetch brings at most, so that memory stays bounded; and how long it waits for how much. */
+  readonly fetch: {
+    readonly maxBytes: number;
+    readonly maxBytesPerPartition: number;
+    readonly minBytes: number;
+    readonly maxWaitTimeInMs: number;
+  };
+  /** Batches in hand at once, each of another partition (default: 1). */
+  readonly concurrency?: number;
+  /** How old what is known of the topics may become (default: METADATA_MAX_AGE_MS). */
+  readonly metadataMaxAgeMs?: number | undefined;
+  /** How long a stop may take before it is given up. */
+  readonly drainTimeoutMs: number;
+  readonly log: Logger;
+}
+
+export interface MemberEvents {
+  /** It joined the group, and was given these partitions. */
+  readonly onAssigned: (assignment: Assignment) => void;
+  readonly onBatch: (payload: EachBatchPayload) => Promise<void>;
+  /** `notReady` may have changed. */
+  readonly onState: () => void;
+  /** Before it disconnects: finishes what is in hand. */
+  readonly onStop: () => Promise<void>;
+}
+
+/** Why a member ended by itself. */
+export interface Crash {
+  readonly error: unknown;
+  /** A bug of ours: the process should end. */
+  readonly fatal: boolean;
+}
+
+/** Answers to a heartbeat after which kafkajs joins the group anew. */
+const LOST_MEMBERSHIP = new Set([
+  "REBALANCE_IN_PROGRESS",
+  "ILLEGAL_GENERATION",
+  "UNKNOWN_MEMBER_ID",
+]);
+
+export class GroupMember {
+  readonly consumer: Consumer;
+  readonly #assigner = createAssigner();
+  readonly #heartbeatMs: number;
+  readonly #ended = Promise.withResolvers<Crash | undefined>();
+  #onState = () => {};
+  /** That the group's coordinator does not answer, or refuses the login. */
+  #silence: string | undefined;
+  /** That another application leads the group. */
+  #foreignLeader: string | undefined;
+
+  constructor(kafka: Kafka, readonly options: MemberOptions) {
+    this.#heartbeatMs = Math.floor(options.sessionTimeoutMs / 5);
+    this.consumer = kafka.consumer({
+      groupId: options.group,
+      partitionAssigners: [this.#assigner.create],
+      sessionTimeout: options.sessionTimeoutMs,
+      heartbeatInterval: this.#heartbeatMs,
+      rebalanceTimeout: options.sessionTimeoutMs,
+      ...options.fetch,
+      metadataMaxAge: options.metadataMaxAgeMs ?? METADATA_MAX_AGE_MS,
+      allowAutoTopicCreation: false,
+      retry: {
+        // Enough for the second or so in which a new cluster's coordinator is still loading.
+        retries: 8,
+        // kafkajs would restart by itself only after some errors; we do it after all.
+        restartOnFailure: () => Promise.resolve(false),
+      },
+    });
+  }
+
+  /** Why it is no working member, of what it knows itself; undefined while it knows nothing. */
+  get notReady(): string | undefined {
+    return this.#silence ?? this.#foreignLeader;
+  }
+
+  /** @param name on the cluster */
+  topicOf(name: string): Topic {
+    const topic = this.options.topics.get(name);
+    if (topic === undefined) throw new TypeError(`read from a topic not subscribed to: ${name}`);
+    return topic;
+  }
+
+  /** Ends it; only the first reason counts. */
+  crash(crash: Crash): void {
+    this.#ended.resolve(crash);
+  }
+
+  /** Runs until `signal` aborts (undefined), or it crashes. */
+  async run(signal: AbortSignal, events: MemberEvents): Promise<Crash | undefined> {
+    const { consumer } = this;
+    const { topics, concurrency = 1, drainTimeoutMs, log } = this.options;
+    const onAbort = () => this.#ended.resolve(undefined);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    const stopWatching = this.#watch(events);
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topics: [...topics.keys()], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: concurrency,
+        eachBatch: events.onBatch,
+      });
+      return await this.#ended.promise;
+    } catch (error) {
+      return { error, fatal: isBug(error) };
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      stopWatching();
+      const drained = events.onStop().finally(() => consumer.disconnect());
+      // kafkajs#1074: disconnecting while the group rebalances can hang.
+      if (!await settlesWithin(drained, drainTimeoutMs)) {
+        log.warn(`not drained within ${drainTimeoutMs} ms: leaving what is open to its timeouts`);
+      }
+    }
+  }
+
+  #watch({ onAssigned, onState }: MemberEvents): () => void {
+    const { consumer } = this;
+    const { group, topics, log } = this.options;
+    this.#onState = onState;
+    consumer.on(consumer.events.CRASH, ({ payload: { error } }) => {
+      this.crash({ error, fatal: false });
+    });
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
+      this.#assigner.owns(memberAssignment);
+      onAssigned(memberAssignment);
+    });
+    // A login that was refused may be accepted before the coordinator has been silent for long.
+    consumer.on(consumer.events.HEARTBEAT, () => {
+      if (this.#silence !== undefined) this.#setSilence(undefined);
+    });
+    const stopWatching = watchHeartbeats(consumer, this.#heartbeatMs, {
+      onSilence: (reason) => this.#setSilence(this.#silence ?? reason),
+      onHeard: () => this.#setSilence(undefined),
+    });
+    const stopChecking = watchForeignMembers(consumer, {
+      group,
+      topics: [...topics.keys()],
+      onLed: (reason) => {
+        this.#foreignLeader = reason;
+        onState();
+      },
+      log,
+    });
+    return () => {
+      stopWatching();
+      stopChecking();
+    };
+  }
+
+  #setSilence(reason: string | undefined): void {
+    this.#silence = reason;
+    this.#onState();
+  }
+
+  /**
+   * Sends heartbeats until `work` has ended: while a batch is in hand kafkajs sends none by itself.
+   *
+   * @param onLost told that the group rebalances, or gave this member up: a heartbeat's answer says so
+   */
+  async keepAlive(
+    { heartbeat }: Pick<EachBatchPayload, "heartbeat">,
+    work: () => Promise<void>,
+    onLost: (error: unknown) => void,
+  ): Promise<void> {
+    const { access, sessionTimeoutMs } = this.options;
+    const onError = (error: unknown) => {
+      const { type } = error as { type?: string };
+      if (type !== undefined && LOST_MEMBERSHIP.has(type)) onLost(error);
+      if (!isRefusedLogin(error)) return;
+      // Its batch keeps the consumer from finding out by itself.
+      const brokers = access.brokers.join(", ");
+      this.#setSilence(`Kafka at ${brokers}: ${whyUnreachable(error, access)}`);
+    };
+    const beating = setInterval(() => heartbeat().catch(onError), sessionTimeoutMs / 10);
+    try {
+      await work();
+    } finally {
+      clearInterval(beating);
+    }
+  }
+}
+
+/** How long to wait before a member that crashed is started again. */
+const RESTART_PAUSE_MS = 500;
+
+/**
+ * Starts one member after another, until `signal` aborts.
+ *
+ * @param start resolves when the member has ended
+ * @param onCrash told why, before the next is started
+ * @throws whatever is a bug
+ */
+export async function keepMember(
+  signal: AbortSignal,
+  start: () => Promise<Crash | undefined>,
+  onCrash: (error: unknown) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    const crash = await start();
+    if (!crash) continue;
+    if (crash.fatal) throw crash.error;
+    onCrash(crash.error);
+    await pause(RESTART_PAUSE_MS, signal);
+  }
+}
+
+const CHECK_EVERY_MS = 500;
+/** Heartbeats that may be missing before it is reported: a coordinator moves in less. */
+const MAX_MISSING = 2.5;
+
+/**
+ * Reports once when the coordinator of a consumer that has joined does not answer any more, and once
+ * when it does again. kafkajs goes on meanwhile, for a coordinator that has moved knows its members.
+ *
+ * @param intervalMs the consumer's heartbeatInterval
+ * @returns ends the watch
+ */
+export function watchHeartbeats(
+  consumer: Consumer,
+  intervalMs: number,
+  { onSilence, onHeard }: { onSilence: (reason: string) => void; onHeard: () => void },
+): () => void {
+  let heardAt: number | undefined;
+  let silent = false;
+  const heard = () => {
+    heardAt = performance.now();
+    if (silent) onHeard();
+    silent = false;
+  };
+  const removers = [
+    consumer.on(consumer.events.GROUP_JOIN, heard),
+    consumer.on(consumer.events.HEARTBEAT, heard),
+    // While the group is being assigned nobody sends heartbeats.
+    consumer.on(consumer.events.REBALANCING, () => heardAt = undefined),
+  ];
+  const timer = setInterval(() => {
+    if (silent || heardAt === undefined) return;
+    if (performance.now() - heardAt < MAX_MISSING * intervalMs) return;
+    silent = true;
+    onSilence("the coordinator of the consumer group does not answer");
+  }, CHECK_EVERY_MS);
+  return () => {
+    clearInterval(timer);
+    for (const remove of removers) remove();
+  };
+}

@@ -1,0 +1,297 @@
+/**
+ * The input partitions of a member: assigned at once, each on its own (assignment.ts); worked on side by
+ * side (loop.ts); paused and retried where one fails; revoked between two transactions.
+ */
+import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import { pause } from "../../runtime/shutdown.ts";
+import { RetryableError } from "../../runtime/errors.ts";
+import { inputOf } from "../../database/positions.ts";
+import { explain, isKafkaError } from "../client/errors.ts";
+import type { Assignment } from "../group/assigner.ts";
+import type { GroupMember } from "../group/member.ts";
+import { watchConsumer } from "../log_watch/consumer_watch.ts";
+import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
+import { TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
+import { createStableOffsets, type StableOffsets } from "../offsets/committed_offsets.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
+import { UnreadableBatch } from "../protocol/unreadable.ts";
+import {
+  type AssignedPartition,
+  assignPartition,
+  NotAssigned,
+  PausedPartition,
+} from "./assignment.ts";
+import { PartitionFailures } from "./failures.ts";
+import { processBatch } from "./loop.ts";
+import type { ProcessorOptions } from "./options.ts";
+import { PartitionTask } from "./partition_task.ts";
+import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
+import { Skips } from "./skips.ts";
+
+const FLUSH_EVERY_MS = 500;
+
+interface OwnPartition extends TopicPartition {
+  /** Such as `orders.raw/3`. */
+  readonly name: string;
+  readonly task: PartitionTask;
+}
+
+export class Partitions {
+  readonly #partitions = new Map<string, OwnPartition>();
+  readonly #failures = new PartitionFailures();
+  readonly #group: string;
+  readonly #consumer: Consumer;
+  readonly #offsets: StableOffsets;
+  readonly #logs: LogStates;
+  readonly #watch: TopicWatch;
+  readonly #skips: Skips;
+  readonly #timers: readonly ReturnType<typeof setInterval>[];
+  /** Aborts when the group rebalances or the member stops: batches stop between two transactions. */
+  #revocation = new AbortController();
+  #stopping = false;
+
+  /**
+   * @param maxFetchGapMs a topic that is deleted and created anew says so to whoever fetches in between:
+   *   after a pause as long as this nobody may have
+   * @param onState told when `notReady` may have changed
+   */
+  constructor(
+    private readonly kafka: Kafka,
+    private readonly member: GroupMember,
+    private readonly options: ProcessorOptions,
+    maxFetchGapMs: number,
+    private readonly onState: () => void,
+  ) {
+    const { names, service, topicCheckMs = TOPIC_CHECK_MS } = options;
+    this.#group = member.options.group;
+    this.#consumer = member.consumer;
+    this.#offsets = createStableOffsets(kafka, this.#group);
+    this.#logs = createLogStates(kafka);
+    this.#watch = new TopicWatch(this.#logs, (inputs) => this.#reassign(inputs));
+    this.#skips = new Skips(kafka, service, names);
+    watchConsumer(this.#consumer, maxFetchGapMs, {
+      onNothing: ({ topic, partition }, from, to) =>
+        this.#partitions.get(inputOf(topic, partition))?.task.stepOver(from, to),
+      onGap: () => this.#watch.doubt(),
+      onOutOfRange: (place) => {
+        this.#pause(place);
+        void this.#reassign([inputOf(place.topic, place.partition)]);
+      },
+    });
+    this.#timers = [
+      setInterval(() => void this.#flush({ force: false }), FLUSH_EVERY_MS),
+      setInterval(() => this.#watch.doubt(), topicCheckMs),
+    ];
+  }
+
+  /** Why some partition is not worked on; undefined when all are, or have only just failed. */
+  get notReady(): string | undefined {
+    return this.#failures.why;
+  }
+
+  onAssigned(assignment: Assignment): void {
+    // Nothing is assigned any more on behalf of the assignment before.
+    this.#revocation.abort();
+    this.#revocation = new AbortController();
+    this.#watch.doubt();
+    if (this.#stopping) this.#revocation.abort();
+    const mine = Object.entries(assignment).flatMap(([topic, partitions]) =>
+      partitions.map((partition) => ({ topic, partition }))
+    );
+    const kept = new Set(mine.map(({ topic, partition }) => inputOf(topic, partition)));
+    for (const [name, { task }] of this.#partitions) {
+      // A partition that stays keeps its writer: had anybody else been assigned it, we would be fenced.
+      if (kept.has(name)) continue;
+      this.#partitions.delete(name);
+      this.#failures.clear(name);
+      this.#watch.released(name);
+      void task.exclusive(() => task.close());
+    }
+    const list = Object.entries(assignment)
+      .map(([topic, partitions]) => `${topic} ${partitions.toSorted((a, b) => a - b).join(",")}`);
+    this.options.metrics.partitions.set(mine.length);
+    this.options.log.info(
+      `assigned ${mine.length} partitions${mine.length ? `: ${list.join("; ")}` : ""}`,
+    );
+    // At once, not when the first message comes: where the group is ahead, none may ever come.
+    const revoked = this.#revocation.signal;
+    void Promise.all(mine.map((place) => this.#assign(this.#partitionOf(place), revoked)))
+      .then(() => revoked.aborted || this.onState());
+  }
+
+  async onBatch(payload: EachBatchPayload): Promise<void> {
+    const revoked = this.#revocation.signal;
+    const partition = this.#partitionOf(payload.batch);
+    const work = async () => {
+      try {
+        await this.#watch.settled();
+        await partition.task.exclusive(() => this.#process(partition, payload, revoked));
+      } catch (error) {
+        this.#onFailure(error, partition, revoked, "batch");
+      }
+    };
+    await this.member.keepAlive(payload, work, (error) => this.#revocation.abort(error));
+    if (!revoked.aborted) return;
+    // Nobody goes to join the group anew while another partition is still at work: it is revoked when
+    // that is finished, not in the middle.
+    await Promise.all([...this.#partitions.values()].map(({ task }) => task.idle()));
+    if (revoked.reason instanceof Error && isKafkaError(revoked.reason)) throw revoked.reason;
+  }
+
+  #process(
+    { name, task, topic, partition }: OwnPartition,
+    payload: EachBatchPayload,
+    revoked: AbortSignal,
+  ): Promise<void> {
+    return processBatch(payload, {
+      options: this.options,
+      topic: this.member.topicOf(topic),
+      task,
+      skips: this.#skips,
+      revoked,
+      seek: (offset) => this.#consumer.seek({ topic, partition, offset: String(offset) }),
+      onProgress: () => {
+        this.#failures.clear(name);
+        this.onState();
+      },
+    });
+  }
+
+  /** Stops between two transactions, commits what is done, and leaves the group. */
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#stopping = true;
+    this.#revocation.abort();
+    // First: a consumer that is told to stop commits no more offsets, and does not say so.
+    await this.#flush({ force: true });
+    await this.#consumer.stop();
+    const all = [...this.#partitions.values()];
+    await Promise.all(all.map(({ task }) => task.exclusive(() => task.close())));
+    this.#partitions.clear();
+    await Promise.allSettled([this.#offsets.close(), this.#logs.close()]);
+  }
+
+  /** Assigns a partition, if that has not happened yet, and lets the consumer read on from there. */
+  async #assign(input: OwnPartition, revoked: AbortSignal): Promise<void> {
+    if (revoked.aborted) return;
+    const { name, task, topic, partition } = input;
+    try {
+      const position = await task.exclusive(async () =>
+        revoked.aborted ? undefined : await task.position()
+      );
+      if (position === undefined || revoked.aborted) return;
+      this.#failures.assigned(name);
+      this.#whileItRuns(() => {
+        this.#consumer.seek({ topic, partition, offset: String(position) });
+        this.#consumer.resume([{ topic, partitions: [partition] }]);
+      });
+    } catch (error) {
+      this.#onFailure(error, input, revoked, "assignment");
+    }
+  }
+
+  /** The logs of these inputs are not what they were when they were assigned. */
+  async #reassign(names: readonly string[]): Promise<void> {
+    const revoked = this.#revocation.signal;
+    const inputs = names.flatMap((name) => this.#partitions.get(name) ?? []);
+    await Promise.all(inputs.map(({ task }) => task.exclusive(() => task.close())));
+    for (const input of inputs) void this.#retry(input, revoked);
+  }
+
+  /** As `#assign`, and says how it went. */
+  async #retry(input: OwnPartition, revoked: AbortSignal): Promise<void> {
+    await this.#assign(input, revoked);
+    if (!revoked.aborted) this.onState();
+  }
+
+  #onFailure(
+    error: unknown,
+    input: OwnPartition,
+    revoked: AbortSignal,
+    during: "batch" | "assignment",
+  ): void {
+    const { log, metrics } = this.options;
+    const retryable = error instanceof RetryableError;
+    if (!retryable && !(error instanceof NotAssigned) && !isKafkaError(error)) {
+      this.member.crash({ error, fatal: true });
+      return;
+    }
+    const isPaused = error instanceof PausedPartition || error instanceof UnreadableBatch;
+    if (!retryable && !isPaused) metrics.partitionRestarts.inc();
+    if (revoked.aborted) return;
+    const pauseMs = this.#failures.add(input.name, error, during);
+    if (this.#failures.why) this.onState();
+    if (!isPaused) log.debug(`${input.name}: ${explain(error)}; retrying in ${pauseMs} ms`);
+    // It alone pauses; the other partitions go on.
+    this.#pause(input);
+    void pause(pauseMs, revoked).then(() => this.#retry(input, revoked));
+  }
+
+  #pause({ topic, partition }: TopicPartition): void {
+    this.#whileItRuns(() => this.#consumer.pause([{ topic, partitions: [partition] }]));
+  }
+
+  /** A consumer that has crashed refuses to be moved; its member is about to end. */
+  #whileItRuns(move: () => void): void {
+    try {
+      move();
+    } catch (error) {
+      if (!isKafkaError(error)) throw error;
+    }
+  }
+
+  /** Commits the offsets of batches without outputs. */
+  async #flush(options: { force: boolean }): Promise<void> {
+    const flush = async ({ name, task, topic, partition }: OwnPartition) => {
+      try {
+        await task.flush(options);
+      } catch (error) {
+        this.options.log.debug(`${name}: offset not committed: ${explain(error)}`);
+        if (this.#revocation.signal.aborted) return;
+        // Nothing may ever come behind it that would have it assigned again: fetch once more.
+        const offset = String(task.committed);
+        this.#whileItRuns(() => this.#consumer.seek({ topic, partition, offset }));
+      }
+    };
+    const all = [...this.#partitions.values()];
+    await Promise.all(all.map((input) => input.task.exclusive(() => flush(input))));
+  }
+
+  #partitionOf({ topic, partition }: TopicPartition): OwnPartition {
+    const name = inputOf(topic, partition);
+    let input = this.#partitions.get(name);
+    if (input === undefined) {
+      const task = new PartitionTask(() => this.#open(topic, partition));
+      input = { name, topic, partition, task };
+      this.#partitions.set(name, input);
+    }
+    return input;
+  }
+
+  async #open(topicName: string, partition: number): Promise<AssignedPartition> {
+    const input = { topic: this.member.topicOf(topicName), topicName, partition };
+    const assigned = await assignPartition(input, () => this.#openWriter(topicName, partition), {
+      ...this.options,
+      group: this.#group,
+      logs: this.#logs,
+    });
+    this.#watch.taken(inputOf(topicName, partition), topicName, assigned.topicId);
+    return assigned;
+  }
+
+  #openWriter(topic: string, partition: number) {
+    const { guarantee, names, service, transactionTimeoutMs } = this.options;
+    const input = { topic, partition, group: this.#group };
+    const committedOffset = () => this.#offsets.committed({ topic, partition });
+    if (guarantee === "at_least_once") {
+      const consumer = this.#consumer;
+      return openAtLeastOnceWriter(this.kafka, input, { consumer, committedOffset });
+    }
+    const transactionalId = names.transactionalId(service, this.member.topicOf(topic), partition);
+    return openTransactionalWriter(this.kafka, input, {
+      transactionalId,
+      transactionTimeoutMs,
+      committedOffset,
+    });
+  }
+}
