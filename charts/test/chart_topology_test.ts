@@ -16,7 +16,7 @@ Deno.test("values.yaml: has one entry for each service that consumes", () => {
   const entries = Object.keys(values.consumers);
   const faults = [
     ...CONSUMERS.filter((service) => !entries.includes(service))
-      .map((service) => `consumers has no ${service}: add the line "  ${service}: {}"`),
+      .map((service) => `consumers has no ${service}: add the line "  ${service}: { env: {} }"`),
     ...entries.filter((entry) => !CONSUMERS.some((service) => service === entry))
       .map((entry) => `consumers has ${entry}, which src/topology.ts does not: remove it`),
   ];
