@@ -1,7 +1,8 @@
 /** That the chart knows the topology's services, without helm. */
+import { CONSUMERS } from "../../src/testing/services.ts";
 import { assertEquals } from "@std/assert";
 import { chartTopology, TOPOLOGY_FILE } from "../make_topology.ts";
-import { CONSUMERS, parseAll, VALUES_FILE } from "./helm.ts";
+import { parseAll, VALUES_FILE } from "./helm.ts";
 
 Deno.test("topology.yaml: is what deno task chart:topology makes of src/topology.ts", () => {
   const text = Deno.readTextFileSync(TOPOLOGY_FILE);

@@ -1,14 +1,9 @@
 /** Renders the chart as `helm install` would, without a cluster. */
 import { parseAllDocuments } from "yaml";
 import { program } from "../../src/testing/skips.ts";
-import { PROCESSORS, type Service } from "../../src/topology.ts";
 
 export const CHART = new URL("../orderflow/", import.meta.url).pathname;
 export const VALUES_FILE = `${CHART}values.yaml`;
-
-/** The services that have a Deployment, and a group to read with. */
-export const CONSUMERS = [...PROCESSORS, "analytics"] as const;
-export const SERVICES: readonly Service[] = ["simulator", ...CONSUMERS];
 
 /** Values that the tests render with; each is a file in the chart's folder `ci`. */
 export const CASES = [

@@ -20,8 +20,9 @@ import { until } from "../../src/kafka/testing/topics.ts";
 import { createTopics } from "../../src/kafka/topics.ts";
 import { openTransactionalSender } from "../../src/kafka/producer/transactional_sender.ts";
 import { Names, PROCESSORS, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../src/topology.ts";
+import { CONSUMERS, SERVICES } from "../../src/testing/services.ts";
 import { lacks } from "../../src/testing/skips.ts";
-import { CONSUMERS, HELM, render, SERVICES } from "./helm.ts";
+import { HELM, render } from "./helm.ts";
 import { deadLetterOf, leaveCutOff, makeUser, runTask } from "./rights.ts";
 
 const ORDERS = 300;

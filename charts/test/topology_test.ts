@@ -3,15 +3,15 @@ import { topicConfigs } from "../../src/kafka/topics.ts";
 import {
   deadLetterTopicOf,
   Names,
-  type Processor,
   PROCESSORS,
   type Service,
   TOPIC_NAMES,
   topicsReadBy,
   topicsWrittenBy,
 } from "../../src/topology.ts";
+import { CONSUMERS, isProcessor, SERVICES } from "../../src/testing/services.ts";
 import { lacks } from "../../src/testing/skips.ts";
-import { type Case, CONSUMERS, HELM, render, type Resource, SERVICES } from "./helm.ts";
+import { type Case, HELM, render, type Resource } from "./helm.ts";
 
 /** A rule as one line, such as `topic orders.raw: Read, Describe`. */
 const rule = (resource: string, ...operations: string[]) => `${resource}: ${operations.join(", ")}`;
@@ -32,7 +32,6 @@ function leastRights(service: Service, names: Names): string[] {
   const reads = topicsReadBy(service);
   const writes = topicsWrittenBy(service);
   const group = names.group(service);
-  const isProcessor = (PROCESSORS as readonly string[]).includes(service);
   return [
     ...reads.map((topic) => read(`topic ${names.topic(topic)}`)),
     ...writes.map((topic) => write(`topic ${names.topic(topic)}`)),
@@ -41,11 +40,11 @@ function leastRights(service: Service, names: Names): string[] {
       .filter((topic) => service !== "analytics" && ![...reads, ...writes].includes(topic))
       .map((topic) => see(`topic ${names.topic(topic)}`)),
     ...reads.length > 0 ? [read(`group ${group}`)] : [],
-    ...isProcessor
+    ...isProcessor(service)
       ? [
         // It also says which batches a person decided to skip.
         rule(
-          `topic ${names.topic(deadLetterTopicOf(service as Processor))}`,
+          `topic ${names.topic(deadLetterTopicOf(service))}`,
           ...["Read", "Write", "Describe"],
         ),
         write(`transactionalId ${group}-*`),
