@@ -3,6 +3,7 @@ import { parseAllDocuments } from "yaml";
 import { program } from "../../src/testing/skips.ts";
 
 export const CHART = new URL("../orderflow/", import.meta.url).pathname;
+export const VALUES_FILE = `${CHART}values.yaml`;
 
 /** Values that the tests render with; each is a file in the chart's folder `ci`. */
 export const CASES = [

@@ -1,13 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { PROCESSORS } from "../../src/topology.ts";
 import { lacks } from "../../src/testing/skips.ts";
 import { find, HELM, podsOf, render } from "./helm.ts";
 
 /** Who may be reached from a component's pods. */
 const REACHES: Record<string, string[]> = {
-  validator: ["dns", "database", "kafka"],
-  inventory: ["dns", "database", "kafka"],
-  payment: ["dns", "database", "kafka"],
-  fulfillment: ["dns", "database", "kafka"],
+  ...Object.fromEntries(PROCESSORS.map((service) => [service, ["dns", "database", "kafka"]])),
   simulator: ["dns", "database", "kafka"],
   "simulator-job": ["dns", "database", "kafka"],
   audit: ["dns", "database", "kafka"],
@@ -35,20 +33,20 @@ Deno.test({
 }, async () => {
   const rendered = await render("three-brokers");
   const policies = rendered.filter(({ kind }) => kind === "NetworkPolicy");
-  const seen: Record<string, string[]> = {};
+  const reached: Record<string, string[]> = {};
   for (const { name, metadata } of podsOf(rendered)) {
     const labels = metadata.labels!;
     const component = labels["app.kubernetes.io/component"]!;
     const mine = policies.filter(({ spec }) => selects(spec.podSelector, labels));
     assert(mine.some(({ metadata }) => metadata.name === "orderflow-default-deny"), name);
-    seen[component] = mine.filter(({ spec }) => spec.egress)
+    reached[component] = mine.filter(({ spec }) => spec.egress)
       .map(({ metadata }) => metadata.name.replace(/^orderflow-(to-)?/, "")).toSorted();
     const entered = mine.filter(({ spec }) => spec.ingress).map(({ metadata }) => metadata.name);
     const open = ["analytics", "postgres"].includes(component) ? [`orderflow-${component}`] : [];
     assertEquals(entered, open, name);
   }
   assertEquals(
-    seen,
+    reached,
     Object.fromEntries(Object.entries(REACHES).map(([who, whom]) => [who, whom.toSorted()])),
   );
   const { egress: [kafka] } = find(rendered, "NetworkPolicy", "orderflow-to-kafka").spec;

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse as parseDotenv } from "@std/dotenv";
-import { PROCESSORS } from "../../src/topology.ts";
+import { PROCESSORS, topicsReadBy } from "../../src/topology.ts";
+import { CONSUMERS, SERVICES } from "../../src/testing/services.ts";
 import { lacks } from "../../src/testing/skips.ts";
-import { type Case, CASES, CHART, find, HELM, podsOf, render } from "./helm.ts";
+import { type Case, CASES, CHART, find, HELM, parseAll, podsOf, render } from "./helm.ts";
 
-const CONSUMERS = [...PROCESSORS, "analytics"];
 const project = (file: string) => Deno.readTextFileSync(`${CHART}../../${file}`);
 
 function test(name: string, fn: () => Promise<void>): void {
@@ -23,13 +23,9 @@ async function inventory(name: Case): Promise<string[]> {
 }
 
 const DEFAULT_INVENTORY = [
+  ...SERVICES.map((service) => `Deployment orderflow-${service}`),
+  ...CONSUMERS.map((service) => `PodDisruptionBudget orderflow-${service}`),
   "CronJob orderflow-audit",
-  "Deployment orderflow-analytics",
-  "Deployment orderflow-fulfillment",
-  "Deployment orderflow-inventory",
-  "Deployment orderflow-payment",
-  "Deployment orderflow-simulator",
-  "Deployment orderflow-validator",
   "Job orderflow-seed",
   "NetworkPolicy orderflow-analytics",
   "NetworkPolicy orderflow-default-deny",
@@ -38,11 +34,6 @@ const DEFAULT_INVENTORY = [
   "NetworkPolicy orderflow-to-database",
   "NetworkPolicy orderflow-to-kafka",
   "Pod orderflow-test-audit",
-  "PodDisruptionBudget orderflow-analytics",
-  "PodDisruptionBudget orderflow-fulfillment",
-  "PodDisruptionBudget orderflow-inventory",
-  "PodDisruptionBudget orderflow-payment",
-  "PodDisruptionBudget orderflow-validator",
   "Secret orderflow-postgres",
   "Service orderflow-analytics",
   "Service orderflow-postgres",
@@ -60,10 +51,7 @@ const DIFFERENCES: Record<Case, { more: string[]; less: string[] }> = {
     more: [
       "NetworkPolicy orderflow-metrics",
       "PodMonitor orderflow",
-      "ScaledObject orderflow-fulfillment",
-      "ScaledObject orderflow-inventory",
-      "ScaledObject orderflow-payment",
-      "ScaledObject orderflow-validator",
+      ...PROCESSORS.map((service) => `ScaledObject orderflow-${service}`),
       "Secret orderflow-keda-username",
       "TriggerAuthentication orderflow-kafka",
     ],
@@ -108,21 +96,23 @@ for (const name of CASES) {
 }
 
 test("replicas are left to kubectl and autoscalers, unless they are given; no simulator runs", async () => {
-  const replicas = async (name: Case) =>
-    Object.fromEntries(
-      (await render(name)).filter(({ kind }) => kind === "Deployment")
-        .map(({ metadata, spec }) => [metadata.name.replace("orderflow-", ""), spec.replicas]),
+  interface Values {
+    consumers?: Record<string, { replicas: number }>;
+    simulator?: { replicas: number };
+  }
+  for (const name of ["default", "three-brokers"] as const) {
+    const [values] = parseAll(project(`charts/orderflow/ci/${name}-values.yaml`));
+    const { consumers = {}, simulator = { replicas: 0 } } = values as unknown as Values;
+    const given = { ...consumers, simulator } as Record<string, { replicas: number } | undefined>;
+    const deployments = (await render(name)).filter(({ kind }) => kind === "Deployment");
+    assertEquals(
+      Object.fromEntries(deployments.map(({ metadata, spec }) => [metadata.name, spec.replicas])),
+      Object.fromEntries(SERVICES.map((service) => [
+        `orderflow-${service}`,
+        given[service]?.replicas,
+      ])),
     );
-  assertEquals(await replicas("default"), {
-    validator: undefined,
-    inventory: undefined,
-    payment: undefined,
-    fulfillment: undefined,
-    analytics: undefined,
-    simulator: 0,
-  });
-  const given = { validator: 3, inventory: 3, payment: 3, fulfillment: 3, simulator: 1 };
-  assertEquals(await replicas("three-brokers"), { ...given, analytics: undefined });
+  }
 });
 
 test("a pod has longer to end than its process to drain", async () => {
@@ -232,15 +222,15 @@ test("another image, or another number of orders, is another Job; the same is th
 
 test("KEDA scales each processor by the lag of its group in each of its topics", async () => {
   const rendered = await render("keda");
-  const { spec } = find(rendered, "ScaledObject", "orderflow-inventory");
-  assertEquals(spec.maxReplicaCount, 12);
-  assertEquals(
-    spec.triggers.map(({ metadata }: { metadata: Record<string, string> }) => [
-      metadata.consumerGroup,
-      metadata.topic,
-    ]),
-    [["inventory", "orders.outcomes"], ["inventory", "orders.validated"]],
-  );
+  for (const service of PROCESSORS) {
+    const { spec } = find(rendered, "ScaledObject", `orderflow-${service}`);
+    assertEquals(spec.maxReplicaCount, 12);
+    const triggers: { metadata: Record<string, string> }[] = spec.triggers;
+    assertEquals(
+      triggers.map(({ metadata }) => [metadata.consumerGroup, metadata.topic]),
+      topicsReadBy(service).toSorted().map((topic) => [service, topic]),
+    );
+  }
   const { secretTargetRef } = find(rendered, "TriggerAuthentication", "orderflow-kafka").spec;
   assertEquals(secretTargetRef[1], {
     parameter: "password",

@@ -10,92 +10,22 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import type { DeadLetterReason } from "../../src/events/reasons.ts";
-import {
-  fileAt,
-  type SecureTestBroker,
-  startSecureTestBroker,
-} from "../../src/local/testing/secure_broker.ts";
-import { argumentsOf, PROJECT, startTask } from "../../src/local/supervise.ts";
-import { beginRun, simulatorTables } from "../../src/services/simulator/runs.ts";
-import { openDatabase } from "../../src/database/open.ts";
-import { aclsOf } from "../../src/e2e/support/strimzi_stand_in/user_acls.ts";
-import { withAdmin } from "../../src/kafka/client/admin.ts";
-import { createClient, type KafkaClient } from "../../src/kafka/client/client.ts";
-import { REPLAYED_FROM, toDeadLetterMessage } from "../../src/kafka/dead_letters.ts";
+import { fileAt, startSecureTestBroker } from "../../src/local/testing/secure_broker.ts";
+import { PROJECT, startTask } from "../../src/local/supervise.ts";
+import { createClient } from "../../src/kafka/client/client.ts";
+import { REPLAYED_FROM } from "../../src/kafka/dead_letters.ts";
 import { openLogReader } from "../../src/kafka/readers/log_reader.ts";
 import { openPublisher } from "../../src/kafka/producer/publisher.ts";
 import { until } from "../../src/kafka/testing/topics.ts";
 import { createTopics } from "../../src/kafka/topics.ts";
-import {
-  openTransactionalSender,
-  type ProducerRecord,
-} from "../../src/kafka/producer/transactional_sender.ts";
-import {
-  deadLetterTopicOf,
-  Names,
-  type Processor,
-  PROCESSORS,
-  type Service,
-  type Topic,
-  TOPIC_NAMES,
-  TOPICS,
-  topicsReadBy,
-} from "../../src/topology.ts";
+import { openTransactionalSender } from "../../src/kafka/producer/transactional_sender.ts";
+import { Names, PROCESSORS, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../src/topology.ts";
+import { CONSUMERS, SERVICES } from "../../src/testing/services.ts";
 import { lacks } from "../../src/testing/skips.ts";
-import { HELM, render, type Resource } from "./helm.ts";
+import { HELM, render } from "./helm.ts";
+import { deadLetterOf, leaveCutOff, makeUser, runTask } from "./rights.ts";
 
 const ORDERS = 300;
-const TASK_LIMIT_MS = 90_000;
-const CONSUMERS = [...PROCESSORS, "analytics"] as const;
-const SERVICES: Service[] = ["simulator", ...CONSUMERS];
-
-/** What Strimzi's user operator does with a KafkaUser. */
-async function makeUser(
-  secure: SecureTestBroker,
-  kafka: KafkaClient,
-  { metadata: { name }, spec }: Resource,
-): Promise<string> {
-  await withAdmin(kafka, (admin) => admin.createAcls({ acl: aclsOf(name, spec) }));
-  return await secure.addUser(name);
-}
-
-/** A dead letter of a service, as if it had failed on a message of `topic`. */
-function letterOf(service: Processor, topic: Topic, reason: DeadLetterReason): ProducerRecord {
-  const raw = { offset: 0, key: null, value: new TextEncoder().encode("{"), headers: {} };
-  const { headers } = toDeadLetterMessage(
-    { topic, partition: 1, raw, fault: { reason, detail: "" } },
-    { topic, group: service, attempts: 1, time: new Date().toISOString() },
-  );
-  return {
-    topic: deadLetterTopicOf(service),
-    partition: 0,
-    key: raw.key,
-    value: raw.value,
-    headers: headers as Record<string, string>,
-  };
-}
-
-/** Leaves a run behind that was cut off: whoever goes on with it has to read orders.raw. */
-async function leaveCutOff(directory: string, runId: string): Promise<void> {
-  const database = await openDatabase({ directory, owner: "simulator", tables: simulatorTables });
-  const orders = { seed: 1, refusedShare: 0.04, brokenShare: 0.002, zipfExponent: 1 };
-  const run = await beginRun(database, { runId, orders }, Date.now());
-  await run.save({ acknowledged: 0, placed: 100 }, Date.now());
-  await database.close();
-}
-
-async function runTask(task: string, args: string[], env: Record<string, string>) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...argumentsOf(task), ...args],
-    cwd: PROJECT,
-    env,
-    // Without a right a task waits for it.
-    signal: AbortSignal.timeout(TASK_LIMIT_MS),
-  }).output();
-  const text = new TextDecoder();
-  return { code, output: text.decode(stdout) + text.decode(stderr) };
-}
 
 Deno.test(
   { name: "KafkaUsers: their rights are enough, and no more", ignore: lacks(HELM) },
@@ -145,12 +75,12 @@ Deno.test(
           assertEquals(placed.code, 0, placed.output);
           assertStringIncludes(placed.output, `placed ${ORDERS} orders`);
         }
-        let verdict = { code: 1, output: "" };
+        let audit = { code: 1, output: "" };
         await until("the audit passes", async () => {
-          verdict = await runTask("audit", [], envOf("audit"));
-          return verdict.code === 0;
+          audit = await runTask("audit", [], envOf("audit"));
+          return audit.code === 0;
         }, 90_000).catch((error) => {
-          throw new Error(`${verdict.output}\n${error.message}`);
+          throw new Error(`${audit.output}\n${error.message}`);
         });
         // Analytics sees all groups, its own rights and those of others.
         const url = /http:\S+\/snapshot/.exec(await Deno.readTextFile(log("analytics")))![0];
@@ -178,12 +108,14 @@ Deno.test(
     };
 
     await t.step(
-      "dlq replays to every topic that a letter can come from, and discards",
+      "dlq replays to every topic that a dead letter can come from, and discards",
       async () => {
-        const sender = await openTransactionalSender(kafka, "test-letters");
+        const sender = await openTransactionalSender(kafka, "test-dead-letters");
         await sender.send(PROCESSORS.flatMap((service) => [
-          ...topicsReadBy(service).map((topic) => letterOf(service, topic, "processing_failed")),
-          letterOf(service, topicsReadBy(service)[0]!, "invalid_json"),
+          ...topicsReadBy(service).map((topic) =>
+            deadLetterOf(service, topic, "processing_failed")
+          ),
+          deadLetterOf(service, topicsReadBy(service)[0]!, "invalid_json"),
         ]));
         await sender.close();
         const dlq = async (...args: string[]) => {
@@ -194,10 +126,9 @@ Deno.test(
         for (const service of PROCESSORS) {
           const failed = ["--all", "--reason", "processing_failed"];
           const { length } = topicsReadBy(service);
-          const letters = `${length} ${length === 1 ? "letter" : "letters"}`;
-          assertStringIncludes(
+          assertMatch(
             await dlq("replay", service, ...failed),
-            `${letters} of dlq.${service}`,
+            new RegExp(`\\b${length} (dead )?letters? of dlq\\.${service}\\b`),
           );
           assertStringIncludes(await dlq("discard", service, "--all"), "discarded");
           assertStringIncludes(

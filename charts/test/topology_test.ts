@@ -3,17 +3,15 @@ import { topicConfigs } from "../../src/kafka/topics.ts";
 import {
   deadLetterTopicOf,
   Names,
-  type Processor,
   PROCESSORS,
   type Service,
   TOPIC_NAMES,
   topicsReadBy,
   topicsWrittenBy,
 } from "../../src/topology.ts";
+import { CONSUMERS, isProcessor, SERVICES } from "../../src/testing/services.ts";
 import { lacks } from "../../src/testing/skips.ts";
 import { type Case, HELM, render, type Resource } from "./helm.ts";
-
-const SERVICES: Service[] = ["simulator", ...PROCESSORS, "analytics"];
 
 /** A rule as one line, such as `topic orders.raw: Read, Describe`. */
 const rule = (resource: string, ...operations: string[]) => `${resource}: ${operations.join(", ")}`;
@@ -34,7 +32,6 @@ function leastRights(service: Service, names: Names): string[] {
   const reads = topicsReadBy(service);
   const writes = topicsWrittenBy(service);
   const group = names.group(service);
-  const isProcessor = (PROCESSORS as readonly string[]).includes(service);
   return [
     ...reads.map((topic) => read(`topic ${names.topic(topic)}`)),
     ...writes.map((topic) => write(`topic ${names.topic(topic)}`)),
@@ -43,11 +40,11 @@ function leastRights(service: Service, names: Names): string[] {
       .filter((topic) => service !== "analytics" && ![...reads, ...writes].includes(topic))
       .map((topic) => see(`topic ${names.topic(topic)}`)),
     ...reads.length > 0 ? [read(`group ${group}`)] : [],
-    ...isProcessor
+    ...isProcessor(service)
       ? [
-        // Which batches a person decided to skip, is in there, too.
+        // It also says which batches a person decided to skip.
         rule(
-          `topic ${names.topic(deadLetterTopicOf(service as Processor))}`,
+          `topic ${names.topic(deadLetterTopicOf(service))}`,
           ...["Read", "Write", "Describe"],
         ),
         write(`transactionalId ${group}-*`),
@@ -60,7 +57,7 @@ const allTopics = (names: Names) => [
   ...TOPIC_NAMES.map((topic) => names.topic(topic)),
   ...PROCESSORS.map((service) => names.topic(deadLetterTopicOf(service))),
 ];
-const groups = (names: Names) => [...PROCESSORS, "analytics" as const].map((s) => names.group(s));
+const groups = (names: Names) => CONSUMERS.map((service) => names.group(service));
 
 /** Of those who look at the work of others. */
 function extraRights(user: string, names: Names): string[] {
@@ -69,7 +66,7 @@ function extraRights(user: string, names: Names): string[] {
       // Which orders of a run that was cut off have arrived.
       return topicsWrittenBy("simulator").map((topic) => read(`topic ${names.topic(topic)}`));
     case "analytics":
-      // How far every group is behind, dead letters, and the story of an order.
+      // How far every group is behind, dead letters, and an order's history.
       return [
         ...allTopics(names)
           .filter((topic) => !topicsReadBy("analytics").some((own) => names.topic(own) === topic))
@@ -87,8 +84,8 @@ function extraRights(user: string, names: Names): string[] {
         ...groups(names).map((group) => see(`group ${group}`)),
       ];
     case "dlq":
-      // A letter is read, and what was cut of it where it came from; it goes back to any topic that its
-      // service reads; the verdict goes to where the letter is.
+      // A dead letter is read, and what was cut of it where it came from; it goes back to any topic that
+      // its service reads; its resolution is written beside it.
       return [
         ...TOPIC_NAMES
           .filter((topic) => PROCESSORS.some((service) => topicsReadBy(service).includes(topic)))

@@ -2,14 +2,10 @@ import { parse } from "@std/dotenv";
 import { assert, assertEquals } from "@std/assert";
 import { settings as brokerSettings } from "../local/kafka/main.ts";
 import { settings as seedSettings } from "../commands/seed/main.ts";
-import { settings as analyticsSettings } from "../services/analytics/settings.ts";
-import { settings as paymentSettings } from "../services/payment/settings.ts";
-import { settings as simulatorSettings } from "../services/simulator/settings.ts";
-import { settings as validatorSettings } from "../services/validator/settings.ts";
 import type { Settings } from "./setting.ts";
-import { processorSettings } from "../services/settings.ts";
 import { logSettings } from "./log.ts";
 import { kafkaSettings, topicSettings } from "../kafka/settings.ts";
+import { SERVICES, settingsOf } from "../testing/services.ts";
 
 /**
  * By task: what its process reads from the environment. The demo's and kind's own settings are theirs
@@ -19,15 +15,10 @@ const SETTINGS: Record<string, Settings> = {
   broker: brokerSettings,
   topics: { ...kafkaSettings, ...logSettings, ...topicSettings },
   seed: seedSettings,
-  simulator: simulatorSettings,
-  validator: validatorSettings,
-  inventory: processorSettings,
-  payment: paymentSettings,
-  fulfillment: processorSettings,
-  analytics: analyticsSettings,
 };
+for (const service of SERVICES) SETTINGS[service] = await settingsOf(service);
 
-/** What the clients of Kafka and PostgreSQL, the search for Java and Deno's TLS look at themselves. */
+/** What the clients of Kafka and PostgreSQL, the search for Java and Deno's TLS read by themselves. */
 const OF_LIBRARIES = ["NODE_ENV", "USER", "USERNAME", "JAVA_HOME", "DENO_TLS_CA_STORE"];
 
 const project = new URL("../../", import.meta.url);
@@ -37,6 +28,8 @@ Deno.test(".env.example: names every setting of the services and their commands,
   const example = parse(read(".env.example"));
   const env = Object.values(SETTINGS).flatMap((settings) => Object.values(settings))
     .filter(({ env }) => env);
+  const missing = env.filter(({ env }) => !(env! in example));
+  assertEquals([...new Set(missing.map(({ env, fallback }) => `${env}=${fallback}`))], []);
   assertEquals(
     Object.fromEntries(env.map(({ env, fallback }) => [env, fallback]).toSorted()),
     Object.fromEntries(Object.entries(example).toSorted()),

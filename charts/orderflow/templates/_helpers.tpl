@@ -1,11 +1,11 @@
-{{- /* The release's name, with the chart's in it once. */}}
+{{- /* The release's name; it contains the chart's name once. */}}
 {{- define "orderflow.fullname" -}}
 {{- $name := .Release.Name -}}
 {{- if not (contains .Chart.Name $name) -}}{{- $name = printf "%s-%s" $name .Chart.Name -}}{{- end -}}
 {{- $name | trunc 40 | trimSuffix "-" -}}
 {{- end }}
 
-{{- /* What selects a component's pods: root, component. */}}
+{{- /* Selects a component's pods. In: root, component. */}}
 {{- define "orderflow.selector" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
@@ -74,7 +74,7 @@ restartPolicy: {{ . }}
 {{- with .deadlineS }}
 activeDeadlineSeconds: {{ . }}
 {{- end }}
-{{- /* A process may use its time to drain twice: for the batch, and for what it closes after it. */}}
+{{- /* A process may use the drain time twice: for its batch, and to close its connections. */}}
 terminationGracePeriodSeconds: {{ add (div (mul 2 (int $values.drainTimeoutMs)) 1000) 10 }}
 {{- with $values.imagePullSecrets }}
 imagePullSecrets:
@@ -109,7 +109,7 @@ containers:
     {{- if .http }}
     ports:
       - { name: http, containerPort: 8080 }
-    # Its HTTP begins when database and catalog are there: until then it waits, and says for what.
+    # HTTP starts once database and catalog are there; until then the log says what it waits for.
     startupProbe:
       httpGet: { path: /livez, port: http }
       periodSeconds: 2

@@ -1,0 +1,37 @@
+/**
+ * `deno task chart:topology` writes what the chart has to know of src/topology.ts into
+ * orderflow/topology.yaml: helm reads no TypeScript. A test compares the two.
+ */
+import { topicConfigs } from "../src/kafka/topics.ts";
+import { Names, PROCESSORS, TOPIC_NAMES, TOPICS } from "../src/topology.ts";
+
+export const TOPOLOGY_FILE = new URL("orderflow/topology.yaml", import.meta.url);
+
+/** The file's text, formatted as `deno fmt` wants it. */
+export function chartTopology(): string {
+  const list = (names: readonly string[]) => `[${names.join(", ")}]`;
+  const topics = TOPIC_NAMES.map((topic) => {
+    const { writers, readers } = TOPICS[topic];
+    return `  ${topic}:\n    writers: ${list(writers)}\n    readers: ${list(readers)}\n`;
+  });
+  const configs = topicConfigs(new Names(), { partitions: 1, replicationFactor: 1 });
+  const deadLetters = configs.find(({ topic }) => topic.startsWith("dlq."))!;
+  const entries = deadLetters.configEntries!.map(({ name, value }) => `    ${name}: ${value}\n`);
+  return `\
+# Made from src/topology.ts by \`deno task chart:topology\`: do not edit. Topics, users and what each
+# may do come from here.
+
+# In the order in which an order flows through them.
+topics:
+${topics.join("")}
+# Those that consume, transform and produce: each has transactions and a topic of dead letters.
+processors: ${list(PROCESSORS)}
+
+# How each topic of dead letters is.
+deadLetters:
+  partitions: ${deadLetters.numPartitions}
+  config:
+${entries.join("")}`;
+}
+
+if (import.meta.main) Deno.writeTextFileSync(TOPOLOGY_FILE, chartTopology());

@@ -1,0 +1,25 @@
+/** That the chart knows the topology's services, without helm. */
+import { CONSUMERS } from "../../src/testing/services.ts";
+import { assertEquals } from "@std/assert";
+import { chartTopology, TOPOLOGY_FILE } from "../make_topology.ts";
+import { parseAll, VALUES_FILE } from "./helm.ts";
+
+Deno.test("topology.yaml: is what deno task chart:topology makes of src/topology.ts", () => {
+  const text = Deno.readTextFileSync(TOPOLOGY_FILE);
+  const fault = text === chartTopology() ? "" : "run deno task chart:topology, and commit the file";
+  assertEquals(fault, "");
+});
+
+Deno.test("values.yaml: has one entry for each service that consumes", () => {
+  const [values] = parseAll(Deno.readTextFileSync(VALUES_FILE)) as unknown as [
+    { consumers: Record<string, unknown> },
+  ];
+  const entries = Object.keys(values.consumers);
+  const faults = [
+    ...CONSUMERS.filter((service) => !entries.includes(service))
+      .map((service) => `consumers has no ${service}: add the line "  ${service}: { env: {} }"`),
+    ...entries.filter((entry) => !CONSUMERS.some((service) => service === entry))
+      .map((entry) => `consumers has ${entry}, which src/topology.ts does not: remove it`),
+  ];
+  assertEquals(faults, []);
+});

@@ -1,0 +1,67 @@
+/** What the test of rights does to its broker: users, dead letters, a run that was cut off, tasks. */
+import { openDatabase } from "../../src/database/open.ts";
+import type { DeadLetterReason } from "../../src/events/reasons.ts";
+import { aclsOf } from "../../src/e2e/support/strimzi_stand_in/user_acls.ts";
+import { withAdmin } from "../../src/kafka/client/admin.ts";
+import type { KafkaClient } from "../../src/kafka/client/client.ts";
+import { toDeadLetterMessage } from "../../src/kafka/dead_letters.ts";
+import type { ProducerRecord } from "../../src/kafka/producer/transactional_sender.ts";
+import type { SecureTestBroker } from "../../src/local/testing/secure_broker.ts";
+import { argumentsOf, PROJECT } from "../../src/local/supervise.ts";
+import { beginRun, simulatorTables } from "../../src/services/simulator/runs.ts";
+import { deadLetterTopicOf, type Processor, type Topic } from "../../src/topology.ts";
+import type { Resource } from "./helm.ts";
+
+const TASK_LIMIT_MS = 90_000;
+
+/** What Strimzi's user operator does with a KafkaUser. */
+export async function makeUser(
+  secure: SecureTestBroker,
+  kafka: KafkaClient,
+  { metadata: { name }, spec }: Resource,
+): Promise<string> {
+  await withAdmin(kafka, (admin) => admin.createAcls({ acl: aclsOf(name, spec) }));
+  return await secure.addUser(name);
+}
+
+/** A dead letter of a service, as if it had failed on a message of `topic`. */
+export function deadLetterOf(
+  service: Processor,
+  topic: Topic,
+  reason: DeadLetterReason,
+): ProducerRecord {
+  const raw = { offset: 0, key: null, value: new TextEncoder().encode("{"), headers: {} };
+  const { headers } = toDeadLetterMessage(
+    { topic, partition: 1, raw, fault: { reason, detail: "" } },
+    { topic, group: service, attempts: 1, time: new Date().toISOString() },
+  );
+  return {
+    topic: deadLetterTopicOf(service),
+    partition: 0,
+    key: raw.key,
+    value: raw.value,
+    headers: headers as Record<string, string>,
+  };
+}
+
+/** Leaves a run behind that was cut off: whoever goes on with it has to read orders.raw. */
+export async function leaveCutOff(directory: string, runId: string): Promise<void> {
+  const database = await openDatabase({ directory, owner: "simulator", tables: simulatorTables });
+  const orders = { seed: 1, refusedShare: 0.04, brokenShare: 0.002, zipfExponent: 1 };
+  const run = await beginRun(database, { runId, orders }, Date.now());
+  await run.save({ acknowledged: 0, placed: 100 }, Date.now());
+  await database.close();
+}
+
+/** Runs a task to its end with its own permissions, and this environment beside ours. */
+export async function runTask(task: string, args: string[], env: Record<string, string>) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...argumentsOf(task), ...args],
+    cwd: PROJECT,
+    env,
+    // Without a right a task waits for it.
+    signal: AbortSignal.timeout(TASK_LIMIT_MS),
+  }).output();
+  const text = new TextDecoder();
+  return { code, output: text.decode(stdout) + text.decode(stderr) };
+}
