@@ -23,7 +23,7 @@ import {
   type SecureTestBroker,
   startSecureTestBroker,
 } from "../../src/local/testing/secure_broker.ts";
-import { argumentsOf, PROJECT, startTask } from "../../src/local/supervise.ts";
+import { argumentsOf, PROJECT, startTask } from "../../src/local/task.ts";
 import { beginRun, simulatorTables } from "../../src/services/simulator/runs.ts";
 import { openDatabase } from "../../src/database/open.ts";
 import { createClient } from "../../src/kafka/client/client.ts";
