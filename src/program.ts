@@ -5,7 +5,7 @@ import { type AccessConfig, prepareAccess } from "./kafka/access.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./runtime/log.ts";
 import { clockCheck } from "./runtime/clock.ts";
 import { stopSignal } from "./runtime/shutdown.ts";
-import { tellSilences } from "./runtime/waits.ts";
+import { logSilences } from "./runtime/waits.ts";
 import { Failure, isFromSystem, RetryableError } from "./runtime/errors.ts";
 import { outliveKafkajs } from "./kafka/client/errors.ts";
 
@@ -46,8 +46,8 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
     if ("brokers" in values && "ssl" in values) {
       prepareAccess(config as unknown as AccessConfig, log);
     }
-    tellSilences(log);
-    clockCheck.tell(log);
+    logSilences(log);
+    clockCheck.logTo(log);
     outliveKafkajs((error) => log.warn(`the Kafka client failed by itself: ${error.message}`));
     const signal = stopSignal({ stdin: values.stopWithStdin === true });
     return await program.run({ config, positionals, log, signal }) ?? 0;

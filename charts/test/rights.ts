@@ -7,7 +7,7 @@ import type { KafkaClient } from "../../src/kafka/client/client.ts";
 import { toDeadLetterMessage } from "../../src/kafka/dead_letters.ts";
 import type { ProducerRecord } from "../../src/kafka/producer/transactional_sender.ts";
 import type { SecureTestBroker } from "../../src/local/testing/secure_broker.ts";
-import { argumentsOf, PROJECT } from "../../src/local/supervise.ts";
+import { argumentsOf, PROJECT } from "../../src/local/task.ts";
 import { beginRun, simulatorTables } from "../../src/services/simulator/runs.ts";
 import { deadLetterTopicOf, type Processor, type Topic } from "../../src/topology.ts";
 import type { Resource } from "./helm.ts";

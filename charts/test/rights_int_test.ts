@@ -11,7 +11,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { fileAt, startSecureTestBroker } from "../../src/local/testing/secure_broker.ts";
-import { PROJECT, startTask } from "../../src/local/supervise.ts";
+import { PROJECT, startTask } from "../../src/local/task.ts";
 import { createClient } from "../../src/kafka/client/client.ts";
 import { REPLAYED_FROM } from "../../src/kafka/dead_letters.ts";
 import { openLogReader } from "../../src/kafka/readers/log_reader.ts";

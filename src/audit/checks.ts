@@ -1,7 +1,7 @@
 /**
  * The verdict on each guarantee, when everything is read. Pure: books in, checks out.
  */
-import { formatMoney } from "../runtime/money.ts";
+import { formatMoney } from "../runtime/format.ts";
 import { type Books, currencyBook } from "./books.ts";
 import { CHECK_NAMES, type CheckName, CHECKS, type Offender } from "./findings.ts";
 import { offsetsAhead, offsetsBehind } from "./judge_offsets.ts";

@@ -1,16 +1,17 @@
 /**
  * `deno task bench`: the pipeline flat out with exactly-once on and off, its latency at a steady rate,
- * and its memory, beside Kafka's own tools on the same broker in the same run. Figures of one machine
- * mean something beside each other, not beside those of another.
+ * and its memory, beside Kafka's own tools on the same broker in the same run. Compare figures of one
+ * machine with each other, not with those of another machine.
  *
  * `--compression all` compares the codecs instead: what each costs and saves.
  */
+import { formatCount } from "../runtime/format.ts";
 import { choice, integer } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { COMPRESSIONS } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
+import { CONSUMERS } from "../local/pipeline.ts";
 import { openRun, type Run } from "../local/run.ts";
-import { PROCESSORS, type Service } from "../topology.ts";
 import { kafkaTools } from "./kafka_tools.ts";
 import { logBytes, type Row, table, usageOf } from "./measure.ts";
 
@@ -52,8 +53,6 @@ const settings = {
   }),
 };
 
-const MEMBERS: readonly Service[] = [...PROCESSORS, "analytics"];
-
 interface FlatOut {
   readonly settledPerSecond: number;
   /** What an order takes on the broker's disk, in all topics together. */
@@ -68,7 +67,7 @@ interface FlatOut {
 
 async function flatOut(run: Run, orders: number, signal: AbortSignal): Promise<FlatOut> {
   const pids = new Map<string, number>([
-    ...MEMBERS.map((service) => [service, run.pipeline.members(service)[0]!.pid] as const),
+    ...CONSUMERS.map((service) => [service, run.pipeline.members(service)[0]!.pid] as const),
     ["Kafka", run.cluster!.nodes[0]!.pid],
   ]);
   const all = () =>
@@ -111,7 +110,7 @@ async function withPipeline<T>(
     onNotice: () => {},
   });
   try {
-    for (const service of MEMBERS) await run.pipeline.scale(service, 1);
+    for (const service of CONSUMERS) await run.pipeline.scale(service, 1);
     if (options.warmUp > 0) {
       await run.place({ orders: options.warmUp, rate: 0, seed: 1 }, signal, () => {});
     }
@@ -129,7 +128,7 @@ async function compareCodecs(
   const rows: Row[] = [["", "orders settled", "log an order", "CPU an order: ours", "Kafka"]];
   for (const compression of COMPRESSIONS) {
     if (signal.aborted) break;
-    console.error(`${compression}: warm-up, then ${whole(config.orders)} orders flat out`);
+    console.error(`${compression}: warm-up, then ${formatCount(config.orders)} orders flat out`);
     const { settledPerSecond, logBytesPerOrder, usage } = await withPipeline(
       { ...config, compression, guarantee: "exactly_once" },
       signal,
@@ -140,16 +139,15 @@ async function compareCodecs(
         .reduce((sum, { cpuPerOrder }) => sum + cpuPerOrder, 0);
     rows.push([
       compression,
-      `${whole(settledPerSecond)} /s`,
-      `${whole(logBytesPerOrder)} bytes`,
-      `${whole(cpuOf(false))} µs`,
-      `${whole(cpuOf(true))} µs`,
+      `${formatCount(settledPerSecond)} /s`,
+      `${formatCount(logBytesPerOrder)} bytes`,
+      `${formatCount(cpuOf(false))} µs`,
+      `${formatCount(cpuOf(true))} µs`,
     ]);
   }
   return rows;
 }
 
-const whole = (value: number) => Math.round(value).toLocaleString("en");
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(3)} s`;
 
 Deno.exit(
@@ -164,7 +162,9 @@ Deno.exit(
         if (signal.aborted) return 1;
         return console.log(table(rows));
       }
-      say(`exactly_once: warm-up, then ${whole(orders)} orders flat out, then ${rate} orders/s`);
+      say(
+        `exactly_once: warm-up, then ${formatCount(orders)} orders flat out, then ${rate} orders/s`,
+      );
       const exactly = await withPipeline(
         { ...config, guarantee: "exactly_once" },
         signal,
@@ -189,7 +189,7 @@ Deno.exit(
       const base = exactly.settledPerSecond;
       const row = (what: string, perSecond: number): Row => [
         what,
-        `${whole(perSecond)} /s`,
+        `${formatCount(perSecond)} /s`,
         (perSecond / base).toFixed(2),
       ];
       console.log(table([
@@ -197,13 +197,13 @@ Deno.exit(
         row("orders settled, exactly once", base),
         row("orders settled, at least once", atLeast.settledPerSecond),
         ["exactly once of at least once", "", (base / atLeast.settledPerSecond).toFixed(2)],
-        [`latency p50 at ${whole(rate)} orders/s`, seconds(exactly.p50), ""],
-        [`latency p99 at ${whole(rate)} orders/s`, seconds(exactly.p99), ""],
-        ["log on disk an order", `${whole(exactly.logBytesPerOrder)} bytes`, ""],
+        [`latency p50 at ${formatCount(rate)} orders/s`, seconds(exactly.p50), ""],
+        [`latency p99 at ${formatCount(rate)} orders/s`, seconds(exactly.p99), ""],
+        ["log on disk an order", `${formatCount(exactly.logBytesPerOrder)} bytes`, ""],
         ...exactly.usage.map(({ process, peakMiB, cpuPerOrder }): Row => [
           `${process}: CPU an order, peak memory`,
-          `${whole(cpuPerOrder)} µs`,
-          `${whole(peakMiB)} MiB`,
+          `${formatCount(cpuPerOrder)} µs`,
+          `${formatCount(peakMiB)} MiB`,
         ]),
         ...exactly.tools.map(({ tool, perSecond }) => row(tool, perSecond)),
       ]));

@@ -68,8 +68,8 @@ export function consumerRate(printed: string): number {
 }
 
 /**
- * The copier prints JSON with the time of each of its progress reports; its own start counts, too,
- * where there is only one.
+ * The copier prints JSON with the messages consumed at each progress report. The time is that of the
+ * whole process, its start included.
  */
 export function copierRate(printed: string, elapsedMs: number): number {
   const consumed = [...printed.matchAll(/"consumed":"?(\d+)/g)].map((match) => Number(match[1]));
@@ -79,7 +79,7 @@ export function copierRate(printed: string, elapsedMs: number): number {
 function expectNumber(text: string | undefined, printed: string): number {
   const value = Number(text);
   if (text === undefined || !Number.isFinite(value)) {
-    throw new Error(`no figure in what the tool printed:\n${printed}`);
+    throw new Error(`the tool printed no figure:\n${printed}`);
   }
   return value;
 }

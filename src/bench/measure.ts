@@ -1,4 +1,4 @@
-/** How large the logs of topics are on a broker's disk. */
+/** What the bench measures (logs on disk, CPU and memory of processes), and its table. */
 import type { Broker } from "../local/kafka/broker.ts";
 import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
 
@@ -17,10 +17,9 @@ export async function logBytes({ directory }: Pick<Broker, "directory">): Promis
   return bytes;
 }
 
-/** Rows of text, aligned: the first column to the left, the others to the right. */
-
 export type Row = readonly string[];
 
+/** Rows of text, aligned: the first column to the left, the others to the right. */
 export function table(rows: readonly Row[]): string {
   const columns = Math.max(...rows.map((row) => row.length));
   const widths = Array.from(
@@ -33,8 +32,7 @@ export function table(rows: readonly Row[]): string {
   ).join("\n");
 }
 
-/** What a process has used so far, as Linux tells it; elsewhere NaN. */
-
+/** What a process has used so far, according to Linux; NaN on other systems. */
 export interface Usage {
   /** Largest resident size, MiB. */
   readonly peakMiB: number;

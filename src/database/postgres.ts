@@ -7,10 +7,9 @@
  * starts, hence a look-up after a lock sees what the lock's last holder wrote.
  */
 import type { TextFile } from "../runtime/setting.ts";
-import type { Database, Row, Table } from "./database.ts";
+import { type Database, type Row, runTransaction, type Session, type Table } from "./database.ts";
 import { type Connection, createPool, type Parameter, type Pool } from "./postgres_pool.ts";
 import { keyOf, pushValues } from "./rows.ts";
-import { runTransaction, type Session } from "./transaction.ts";
 
 /**
  * Connects, and creates the schema and the tables where they are not there yet.

@@ -165,7 +165,7 @@ Deno.test({
   withServer(async (server) => {
     const lines: string[] = [];
     const note = (line: string) => void lines.push(line);
-    clockCheck.tell({ warn: note, info: note });
+    clockCheck.logTo({ warn: note, info: note });
     const pool = createPool(server.url);
     const { now } = Date;
     Date.now = () => now() + 3_600_000;

@@ -10,10 +10,9 @@
 import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Failure, RetryableError } from "../runtime/errors.ts";
-import type { Database, Row, Table } from "./database.ts";
+import { type Database, type Row, runTransaction, type Session, type Table } from "./database.ts";
 import { keyOf, pushValues } from "./rows.ts";
 import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
-import { runTransaction, type Session } from "./transaction.ts";
 
 /** Rows in one INSERT: more than twice as fast as row by row. */
 const INSERT_ROWS = 50;

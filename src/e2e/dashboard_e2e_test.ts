@@ -4,8 +4,9 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
-import { bundlePage } from "../local/bundle_page.ts";
+import { bundlePage } from "../local/task.ts";
 import { freePort } from "../local/kafka/ports.ts";
+import { CONSUMERS } from "../local/pipeline.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { until } from "../kafka/testing/topics.ts";
 import { BROWSER } from "../testing/browser_program.ts";
@@ -84,11 +85,7 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
   }).finally(() => held.close());
   const stop = new AbortController();
   try {
-    for (
-      const service of ["validator", "inventory", "payment", "fulfillment", "analytics"] as const
-    ) {
-      await run.pipeline.scale(service, 1);
-    }
+    for (const service of CONSUMERS) await run.pipeline.scale(service, 1);
     const url = `http://127.0.0.1:${port}/`;
     await until("analytics serves", () => fetch(`${url}livez`).then((r) => r.ok, () => false));
     await using browser = await openPage(url);
@@ -114,7 +111,7 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
       await until("more are settled", async () => (await totals(page)).settled > before.settled);
       const rate = page.locator('[data-edge="simulator orders.raw"] text');
       await until(
-        "the picture shows the rate",
+        "the diagram shows the rate",
         async () => /[1-9]/.test(await rate.textContent() ?? ""),
       );
     });
@@ -138,7 +135,7 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
     placed = 0;
     const more = place(ORDERS.more, 8);
 
-    await t.step("a killed member disappears, and the pause that it caused is shown", async () => {
+    await t.step("a killed member disappears, and the stall that it caused is shown", async () => {
       await until("orders flow again", () => placed > 0);
       assert(placed < ORDERS.more, "all were placed before it could be killed");
       const killed = nameOf(run, 1);
@@ -147,7 +144,7 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
       await until("it is gone", async () => !(killed in await grid(page, "validator")));
       await until("it is noted", async () => {
         const texts = await rebalances(page, "validator");
-        return texts.some((text) => text.includes(`− ${killed}`) && /longest pause/.test(text));
+        return texts.some((text) => text.includes(`− ${killed}`) && /longest stall/.test(text));
       });
     });
 
@@ -175,7 +172,7 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
       async () => {
         await until("no lag is left", async () => {
           const lags = await page.locator("[data-group] .lag").allInnerTexts();
-          return lags.length === 5 && lags.every((lag) => lag === "lag 0 messages");
+          return lags.length === CONSUMERS.length && lags.every((lag) => lag === "lag 0 messages");
         });
       },
     );
@@ -193,9 +190,9 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
       const id = run.exampleOrder();
       await page.getByLabel("Order id").fill(id);
       await page.keyboard.press("Enter");
-      const story = page.locator(".story");
-      await story.waitFor();
-      const text = await story.innerText();
+      const history = page.locator(".order-history");
+      await history.waitFor();
+      const text = await history.innerText();
       assertMatch(text, /OrderPlaced[\s\S]*OrderValidated[\s\S]*Order(Cancelled|Confirmed)/);
       assert(!/\bc-\d+/.test(text), text);
     });

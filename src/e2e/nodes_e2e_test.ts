@@ -7,7 +7,7 @@
 import { assert } from "@std/assert";
 import type { Broker } from "../local/kafka/broker.ts";
 import type { Cluster } from "../local/kafka/cluster.ts";
-import { disturbNodes } from "../local/kafka/disturb.ts";
+import { disturbNodes } from "../local/supervise.ts";
 import { freePort } from "../local/kafka/ports.ts";
 import { readMetadata } from "../local/kafka/metadata.ts";
 import type { Run } from "../local/run.ts";

@@ -1,7 +1,7 @@
 /** The whole pipeline, whose topics get more partitions while orders flow. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Run } from "../local/run.ts";
-import { argumentsOf, PROJECT } from "../local/supervise.ts";
+import { argumentsOf, PROJECT } from "../local/task.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { openLogReader } from "../kafka/readers/log_reader.ts";
 import { until } from "../kafka/testing/topics.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { argumentsOf, PROJECT } from "../local/supervise.ts";
+import { argumentsOf, PROJECT } from "../local/task.ts";
 
 /** All tasks that talk to Kafka, with what they need on the command line. */
 const TASKS: Record<string, string[]> = {

@@ -90,7 +90,7 @@ function deleteTopic(kafka: Kafka, topic: string): Promise<void> {
 function eventOf(topic: Topic, sequence: number): OrderEvent {
   if (topic === "orders.raw") return placed(sequence);
   const order = { sequence, placedAtMs: 0, latencyMs: 10, totalCents: 100, currency: "EUR" };
-  return eventsOf({ ...order, fate: "confirmed" }).find(({ type }) => topicOf(type) === topic)!;
+  return eventsOf({ ...order, scenario: "confirmed" }).find(({ type }) => topicOf(type) === topic)!;
 }
 
 const sequenceOf = (orderId: string) => Number(orderId.split("-")[1]);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { basename } from "node:path";
-import { argumentsOf, PROJECT } from "./supervise.ts";
+import { argumentsOf, PROJECT } from "./task.ts";
 
 const FAULTS = [
   [["--nodes", "2"], '--nodes: expected one of 1, 3, found "2"'],

@@ -4,19 +4,25 @@
  * have in common.
  */
 import { Failure } from "../runtime/errors.ts";
-import type { Service } from "../topology.ts";
-import { MAX_SHORT_LIVES, startTask, supervise, type TaskProcess } from "./supervise.ts";
+import { PROCESSORS, type Service, TOPIC_NAMES, TOPICS } from "../topology.ts";
+import { MAX_SHORT_LIVES, supervise } from "./supervise.ts";
+import { startTask, type TaskProcess } from "./task.ts";
+
+/** The services of a whole pipeline: all that consume, those that only read last. */
+export const CONSUMERS: readonly Service[] = [
+  ...new Set<Service>([...PROCESSORS, ...TOPIC_NAMES.flatMap((topic) => TOPICS[topic].readers)]),
+];
 
 export interface PipelineOptions {
   /** Where each member's log goes: `<directory>/logs/<member>.log`. */
   readonly directory: string;
-  /** Settings of all members. */
+  /** The settings of all members, as environment variables. */
   readonly env: Readonly<Record<string, string>>;
-  /** Told in one line what a person wants to know: started, died, started again. */
+  /** Gets one line whenever a member has started, died or been started again. */
   readonly onNotice: (line: string) => void;
 }
 
-/** How long a member may take to drain, before it is killed. */
+/** How long a member may take to drain before it is killed. */
 const STOP_LIMIT_MS = 20_000;
 const RESTART_PAUSE_MS = 500;
 
@@ -36,7 +42,7 @@ export class Pipeline {
     Deno.mkdirSync(`${options.directory}/logs`, { recursive: true });
   }
 
-  /** Throws when a member keeps dying right after its start. */
+  /** @throws {Failure} a member keeps dying right after its start */
   throwIfFailed(): void {
     if (this.#failure) throw this.#failure;
   }
@@ -96,7 +102,7 @@ export class Pipeline {
 
   async #stop(member: Member): Promise<void> {
     member.stopping = true;
-    // A frozen process would not see that it is asked to stop.
+    // A frozen process would not notice SIGTERM.
     member.process.signal("SIGCONT");
     await member.process.stop(STOP_LIMIT_MS);
     const index = this.#members.indexOf(member);

@@ -1,4 +1,4 @@
-/** Places orders and waits for what becomes of them: the simulator, and the pipeline behind it. */
+/** Places orders with the simulator, and waits until the pipeline has settled them. */
 import { Failure } from "../runtime/errors.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { KafkaClient } from "../kafka/client/client.ts";
@@ -6,8 +6,7 @@ import { allCaughtUp } from "../kafka/offsets/backlog.ts";
 import type { Names } from "../topology.ts";
 import { createStall, type Placing, type Tally } from "./tally.ts";
 import type { Pipeline } from "./pipeline.ts";
-import type { Progress } from "./progress_line.ts";
-import { startTask } from "./supervise.ts";
+import { startTask } from "./task.ts";
 
 export interface Orders {
   readonly orders: number;
@@ -16,8 +15,15 @@ export interface Orders {
   readonly seed: number;
 }
 
+/** Counts of orders. */
+export interface Progress {
+  readonly placed: number;
+  readonly settled: number;
+  readonly total: number;
+}
+
 const POLL_MS = 200;
-/** Longer than any member, coordinator or transaction is waited for: what is open then is lost. */
+/** Longer than any wait for a member, coordinator or transaction: what is still open then is lost. */
 const STALL_LIMIT_MS = 120_000;
 
 /**
@@ -43,15 +49,15 @@ export async function placeOrders(
   const logFile = pipeline.logFile("simulator");
   const simulator = startSimulator({ orders, rate, seed }, env, logFile);
   const stall = createStall();
-  const look = () => {
+  const sample = () => {
     const { placed, acknowledged } = simulator;
     const { settled } = tally();
     onProgress({ placed, settled, total: orders });
-    stall.look({ settled, acknowledged }, performance.now());
+    stall.sample({ settled, acknowledged }, performance.now());
   };
   const goOn = () => !signal.aborted && stall.presentMs <= STALL_LIMIT_MS;
   const next = async () => {
-    look();
+    sample();
     await pause(POLL_MS, signal);
     pipeline.throwIfFailed();
   };
@@ -66,16 +72,16 @@ export async function placeOrders(
   const deadline = performance.now() + STALL_LIMIT_MS;
   while (goOn() && !await allCaughtUp(kafka, names)) {
     if (performance.now() > deadline) {
-      onNotice("The services do not get to the end of what they have to read; going on without.");
+      onNotice("The services have not read everything; going on without them.");
       break;
     }
     await next();
   }
-  look();
+  sample();
   const { acknowledged, seconds } = simulator;
   if (!signal.aborted && !goOn()) {
     onNotice(
-      `${acknowledged - tally().settled} orders are open, and none was settled for ` +
+      `Stalled: ${acknowledged - tally().settled} orders are open, and none was settled for ` +
         `${STALL_LIMIT_MS / 1_000} s; going on without them.`,
     );
   }
@@ -96,15 +102,15 @@ function startSimulator(
     stdout: "piped",
   });
   const startedAt = performance.now();
-  /** What it has said so far. */
-  const said = { placed: 0, acknowledged: 0, seconds: 0 };
+  /** What it has reported so far. */
+  const reported = { placed: 0, acknowledged: 0, seconds: 0 };
   const reading = (async () => {
     for await (const text of process.lines) {
       const { placed, acknowledged } = JSON.parse(text);
       const seconds = (performance.now() - startedAt) / 1_000;
-      Object.assign(said, { placed, acknowledged, seconds });
+      Object.assign(reported, { placed, acknowledged, seconds });
     }
   })();
   const ended = Promise.all([process.status, reading]).then(([{ code }]) => code);
-  return Object.assign(said, { process, ended });
+  return Object.assign(reported, { process, ended });
 }

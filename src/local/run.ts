@@ -16,39 +16,39 @@ import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";
 import { groupSize } from "../kafka/client/admin.ts";
-import { createClient } from "../kafka/client/client.ts";
+import { createClient, type KafkaClient } from "../kafka/client/client.ts";
 import { followTopics } from "../kafka/readers/follow.ts";
-import { type LocatedUnreadable, sentenceOf } from "../kafka/protocol/unreadable.ts";
+import { sentenceOf } from "../kafka/protocol/unreadable.ts";
+import type { LogRecord } from "../kafka/records.ts";
 import { createTopics } from "../kafka/topics.ts";
 import { Names, type Service } from "../topology.ts";
 import { type ClaimedFolder, claimFolder } from "./kafka/folders.ts";
 import { type Cluster, type ClusterOptions, nodeLines, startCluster } from "./kafka/cluster.ts";
 import { createTally, type Placing, type Tally } from "./tally.ts";
 import { Pipeline } from "./pipeline.ts";
-import { type Orders, placeOrders } from "./place_orders.ts";
-import type { Progress } from "./progress_line.ts";
-import { argumentsOf, PROJECT } from "./supervise.ts";
+import { type Orders, placeOrders, type Progress } from "./place_orders.ts";
+import { argumentsOf, PROJECT } from "./task.ts";
 
 export interface RunOptions {
-  /** Its data goes to a new folder in `<dataDir>/demo`, or `demo-2` … while another run uses that. */
+  /** Its data goes to a new folder in `<dataDir>/demo`, or in `demo-2` … while another run uses that. */
   readonly dataDir: string;
-  /** Of each order topic; DEFAULT_PARTITIONS unless said. */
+  /** Of each order topic (default: DEFAULT_PARTITIONS). */
   readonly partitions?: number | undefined;
-  /** As many as the cluster allows, at most 3, unless said. */
+  /** (default: as many as the cluster allows, at most 3) */
   readonly replicationFactor?: number | undefined;
   readonly guarantee: string;
   /** A PostgreSQL, or "" for SQLite in the run's folder. */
   readonly databaseUrl: string;
   readonly databasePassword?: TextFile | undefined;
-  /** An existing cluster; otherwise one is started. */
+  /** An existing cluster (default: one is started). */
   readonly external?: readonly string[] | undefined;
-  /** How to reach that one; otherwise without TLS or login. */
+  /** How to reach the existing cluster (default: no TLS, no login). */
   readonly security?: SecurityConfig;
-  /** How many nodes that one has; 1 unless said. */
+  /** How many nodes are started (default: 1). */
   readonly nodes?: number;
-  /** Where they should listen, the first of them; other ports are taken if these are. 0: any free ones. */
+  /** Where the first node listens; the others follow. A taken port is replaced. 0: any free ports. */
   readonly port?: number;
-  /** For tests with proxies before the nodes: the nodes' own ports, and those that clients are told. */
+  /** For tests with proxies before the nodes: the nodes' own ports, and the ones that clients get. */
   readonly proxied?: Pick<ClusterOptions, "ports" | "advertisedPort">;
   /** Pieces of each product, give or take a quarter: about as many as there will be orders. */
   readonly initialStock?: number;
@@ -64,20 +64,20 @@ export interface Run {
   readonly names: Names;
   readonly brokers: readonly string[];
   readonly directory: string;
-  /** A file with the settings of this run, for commands by hand: `--env FILE`. */
+  /** A file with this run's settings, for commands that you start by hand: `--env FILE`. */
   readonly envFile: string;
-  /** Places orders and waits for what becomes of them: see `placeOrders`. */
+  /** Places orders and waits for their outcomes: see `placeOrders`. */
   place(
     orders: Orders,
     signal: AbortSignal,
     onProgress: (progress: Progress) => void,
   ): Promise<Placing>;
-  /** Runs `deno task audit`, its output to ours; returns whether it passed. */
+  /** Runs `deno task audit`, which prints to our output; returns whether it passed. */
   audit(): Promise<boolean>;
   /**
-   * The same, its report as JSON.
+   * The same with its report as JSON.
    *
-   * @throws {Failure} there is no report; the message has the command's own words
+   * @throws {Failure} there is no report; the message quotes the command
    */
   auditAsJson(): Promise<{
     passed: boolean;
@@ -86,13 +86,14 @@ export interface Run {
   }>;
   /** The members of a service's consumer group right now. */
   groupSize(service: Service): Promise<number>;
-  /** What became of the orders that were placed last. */
+  /** What became of the orders of the last `place`. */
   tally(): Tally;
+  /** The id of an order to look at: a cancelled one, if there is one. */
   exampleOrder(): string;
   close(): Promise<void>;
 }
 
-/** Not 9092: services that were started by hand wait there for a broker of their own. */
+/** Not 9092: services that you started by hand wait there for a broker of their own. */
 const DEFAULT_PORT = 19_092;
 
 export async function openRun(options: RunOptions): Promise<Run> {
@@ -118,14 +119,14 @@ export async function openRun(options: RunOptions): Promise<Run> {
   }
 }
 
-/** Topics, catalog, and what a run is made of; nothing is placed yet. */
+/** Creates the topics, loads the catalog, and prepares the services; nothing is placed yet. */
 async function prepareRun(
   options: RunOptions,
   folder: ClaimedFolder,
   directory: string,
   cluster: Cluster | undefined,
 ): Promise<Run> {
-  const { guarantee, databaseUrl, databasePassword, external, onNotice } = options;
+  const { external, onNotice } = options;
   const brokers = external ?? cluster!.nodes.map(({ bootstrap }) => bootstrap);
   const security = external && options.security;
   for (const line of cluster ? nodeLines(cluster) : []) onNotice(line);
@@ -137,61 +138,22 @@ async function prepareRun(
     : { brokers };
   const kafka = createClient(access, `demo-${Deno.pid}`);
   const { created, partitions, replicationFactor } = await createTopics(kafka, names, options);
-
-  const place = { url: databaseUrl, password: databasePassword, directory };
-  const catalog = await openCatalog(place);
-  const inventory = await openDatabase({ ...place, owner: "inventory", tables: inventoryTables });
-  const data = makeCatalog({ seed: 1, initialStock: options.initialStock ?? 20_000 });
-  await seed({ catalog, inventory, data });
-  await Promise.all([catalog.close(), inventory.close()]);
+  const loaded = await loadCatalog(options, directory);
   onNotice(
     `${created.length} topics created, replication factor ${replicationFactor}; ` +
-      `${data.customers.length} customers and ${data.products.length} products loaded`,
+      `${loaded.customers} customers and ${loaded.products} products loaded`,
   );
-
   const env: Record<string, string> = {
     ...accessVariables(brokers, security),
+    ...serviceVariables(options, directory),
     TOPIC_PREFIX: names.prefix,
     PARTITIONS: String(partitions),
-    DATA_DIR: directory,
-    DATABASE_URL: databaseUrl,
-    DATABASE_PASSWORD_FILE: databasePassword?.path ?? "",
-    PROCESSING_GUARANTEE: guarantee,
     ...options.env,
   };
   const envFile = `${folder.directory}/.env`;
-  Deno.writeTextFileSync(
-    envFile,
-    Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}\n`).join(""),
-  );
-
+  Deno.writeTextFileSync(envFile, envLines(env));
   const pipeline = new Pipeline({ directory, env, onNotice });
-  let counter = createTally();
-  const following = new AbortController();
-  const onUnreadable = (batch: LocatedUnreadable) => onNotice(sentenceOf(batch, batch));
-  const outcomes = followTopics(
-    kafka,
-    [names.topic("orders.outcomes")],
-    (records) => counter.addOutcomes(records),
-    onUnreadable,
-    following.signal,
-  );
-  const deadLetters = followTopics(
-    kafka,
-    [names.topic("dlq.validator")],
-    (records) => counter.addDeadLetters(records),
-    onUnreadable,
-    following.signal,
-  );
-
-  const auditCommand = (args: string[], options: Deno.CommandOptions) =>
-    new Deno.Command(Deno.execPath(), {
-      args: [...argumentsOf("audit"), ...args],
-      cwd: PROJECT,
-      env,
-      ...options,
-    });
-
+  const counter = followOutcomes(kafka, names, onNotice);
   return {
     pipeline,
     cluster,
@@ -199,43 +161,100 @@ async function prepareRun(
     brokers,
     directory,
     envFile,
-    tally: () => counter.tally,
+    tally: counter.tally,
     exampleOrder() {
-      const { examples } = counter.tally;
+      const { examples } = counter.tally();
       return examples.get("OrderCancelled") ?? examples.get("OrderConfirmed") ?? "ORDER_ID";
     },
-
     place(orders, signal, onProgress) {
-      counter = createTally();
-      const tally = () => counter.tally;
+      counter.reset();
+      const { tally } = counter;
       const watch = { tally, signal, onProgress, onNotice };
       return placeOrders(orders, { kafka, names, env, pipeline, ...watch });
     },
-
-    async audit() {
-      const audit = auditCommand([], { stdout: "inherit", stderr: "inherit" });
-      return (await audit.output()).success;
-    },
-
-    async auditAsJson() {
-      const audit = auditCommand(["--json"], { stdout: "piped", stderr: "piped" });
-      const { code, stdout, stderr } = await audit.output();
-      const [report, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-      // One that fails ends with 1 and a report; without a report it could not be made.
-      if (!report) throw new Failure(`the audit exited with ${code}:\n${errors}`);
-      return JSON.parse(report);
-    },
-
+    ...auditCommands(env),
     groupSize: (service) => groupSize(kafka, names.group(service)),
-
     async close() {
       await pipeline.stop();
-      following.abort();
-      await Promise.allSettled([outcomes, deadLetters]);
+      await counter.stop();
       await cluster?.stop();
       folder.release();
     },
   };
+}
+
+/** What the services get of a run's own settings. */
+function serviceVariables(options: RunOptions, directory: string): Record<string, string> {
+  return {
+    DATA_DIR: directory,
+    DATABASE_URL: options.databaseUrl,
+    DATABASE_PASSWORD_FILE: options.databasePassword?.path ?? "",
+    PROCESSING_GUARANTEE: options.guarantee,
+  };
+}
+
+async function loadCatalog(options: RunOptions, directory: string) {
+  const { databaseUrl: url, databasePassword: password, initialStock = 20_000 } = options;
+  const place = { url, password, directory };
+  const catalog = await openCatalog(place);
+  const inventory = await openDatabase({ ...place, owner: "inventory", tables: inventoryTables });
+  const data = makeCatalog({ seed: 1, initialStock });
+  await seed({ catalog, inventory, data });
+  await Promise.all([catalog.close(), inventory.close()]);
+  return { customers: data.customers.length, products: data.products.length };
+}
+
+/** Counts outcomes and dead letters from the log, until it is stopped. */
+function followOutcomes(kafka: KafkaClient, names: Names, onNotice: (line: string) => void) {
+  let counter = createTally();
+  const following = new AbortController();
+  const follow = (topic: string, add: (records: readonly LogRecord[]) => void) =>
+    followTopics(
+      kafka,
+      [topic],
+      add,
+      (batch) => onNotice(sentenceOf(batch, batch)),
+      following.signal,
+    );
+  const all = [
+    follow(names.topic("orders.outcomes"), (records) => counter.addOutcomes(records)),
+    follow(names.topic("dlq.validator"), (records) => counter.addDeadLetters(records)),
+  ];
+  return {
+    tally: (): Tally => counter.tally,
+    /** Begins to count anew. */
+    reset: () => void (counter = createTally()),
+    async stop() {
+      following.abort();
+      await Promise.allSettled(all);
+    },
+  };
+}
+
+function auditCommands(env: Readonly<Record<string, string>>): Pick<Run, "audit" | "auditAsJson"> {
+  const command = (args: readonly string[], output: "inherit" | "piped") =>
+    new Deno.Command(Deno.execPath(), {
+      args: [...argumentsOf("audit"), ...args],
+      cwd: PROJECT,
+      env,
+      stdout: output,
+      stderr: output,
+    }).output();
+  return {
+    audit: async () => (await command([], "inherit")).success,
+    async auditAsJson() {
+      const { code, stdout, stderr } = await command(["--json"], "piped");
+      const [report, errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+      // An audit that fails exits with 1 and a report; no report: it could not be made.
+      if (!report) throw new Failure(`the audit exited with ${code}:\n${errors}`);
+      return JSON.parse(report);
+    },
+  };
+}
+
+/** The text of a `.env` file. */
+function envLines(env: Readonly<Record<string, string>>): string {
+  return Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}\n`).join("");
 }
 
 /** In a `.env` file a `$` names a variable, and a `#` begins a comment. */
@@ -243,7 +262,7 @@ function quoted(value: string): string {
   return /[$#\s]/.test(value) ? `'${value}'` : value;
 }
 
-/** A new folder for this run's data; what earlier runs left beside it goes. */
+/** A new folder for this run's data; those of earlier runs are deleted. */
 async function freshFolder(parent: string): Promise<string> {
   for await (const { name, isDirectory } of Deno.readDir(parent)) {
     if (isDirectory) await Deno.remove(`${parent}/${name}`, { recursive: true });

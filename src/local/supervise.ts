@@ -1,33 +1,36 @@
-/** Starts again what ended without being asked to, unless it will not get well by itself. */
+/**
+ * Restarts what ends without being asked to, until it keeps dying right after its start; and disturbs
+ * the nodes of a cluster on purpose.
+ */
 import { Failure } from "../runtime/errors.ts";
-import { pause, settlesWithin } from "../runtime/shutdown.ts";
+import { pause } from "../runtime/shutdown.ts";
 import type { Broker } from "./kafka/broker.ts";
 import type { Cluster } from "./kafka/cluster.ts";
 
 export interface Supervised {
-  /** What notices call it. */
+  /** Its name in notices. */
   readonly name: string;
   /** Resolves when its present run has ended; never rejects. */
   ended(): Promise<Deno.CommandStatus>;
   /**
-   * @returns its process
+   * @returns its process id
    * @throws {Failure} it did not start, which counts as a short life
    */
   start(): Promise<number> | number;
-  /** Whether an end is wanted. */
+  /** Whether it should stay stopped. */
   stopping(): boolean;
 }
 
-/** One that dies this often within a short life each time will not get well by itself. */
+/** After so many short lives in a row it is given up. */
 export const MAX_SHORT_LIVES = 5;
 const SHORT_LIFE_MS = 5_000;
 const NODE_RESTART_PAUSE_MS = 3_000;
 
 /**
- * Resolves when an end is wanted, or when it died too often.
+ * Resolves when it should stay stopped, or when it has died too often.
  *
- * @param options.pauseMs how long it stays away
- * @param options.onNotice told in one line: died, started again
+ * @param options.pauseMs how long it stays down before it is restarted
+ * @param options.onNotice gets one line for each end and each start
  */
 export async function supervise(
   { name, ended, start, stopping }: Supervised,
@@ -53,7 +56,7 @@ export async function supervise(
 }
 
 /**
- * Starts each of several nodes again some seconds after its end, so that one can watch another lead;
+ * Restarts each of several nodes some seconds after its end, so that you can watch another one lead;
  * until `signal` aborts.
  *
  * @throws {Failure} a lone node ended, or one of several keeps ending right after its start
@@ -87,121 +90,49 @@ async function lastWords(node: Broker, what: string): Promise<Failure> {
   return new Failure(`${what}; the last lines of its log:\n${await node.lastLogLines()}`);
 }
 
-/**
- * A task of deno.json as a child process: the same command, and so the same permissions, that a
- * person gets who types `deno task validator`. deno.json is the one place where they are written.
- */
+/** How often `disturbNodes` looks at how far the run is. */
+const POLL_MS = 100;
 
-/** The project's folder, where deno.json is. */
-export const PROJECT = new URL("../../", import.meta.url);
+const WAYS: readonly { what: string; end: (node: Broker) => Promise<void> }[] = [
+  { what: "restarted (SIGTERM)", end: (node) => node.stop() },
+  { what: "killed (SIGKILL)", end: (node) => node.kill() },
+];
 
 /**
- * The arguments of `deno` for a task.
+ * Disturbs the nodes of a cluster while orders flow: restarts each in turn, as an upgrade does, and then
+ * kills each in turn and starts it again. The steps are spread over the run; none begins before the node
+ * of the previous one is in sync.
  *
- * @throws when deno.json has no such task, or one that is not a plain `deno run …`
- */
-export function argumentsOf(task: string): string[] {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", PROJECT)));
-  const command: unknown = tasks[task]?.command ?? tasks[task];
-  if (typeof command !== "string" || !command.startsWith("deno run ")) {
-    throw new TypeError(`deno.json has no task "${task}" of the form "deno run …"`);
-  }
-  return command.split(/\s+/).slice(1);
-}
-
-export interface TaskProcess {
-  /** Such as `validator-2`. */
-  readonly name: string;
-  readonly pid: number;
-  /** Resolves when it has ended. */
-  readonly status: Promise<Deno.CommandStatus>;
-  /** What it prints on stdout, when `stdout` is "piped". */
-  readonly lines: AsyncIterable<string>;
-  readonly running: boolean;
-  signal(signal: Deno.Signal): void;
-  /** Asks it to stop; after `limitMs` it is killed. Resolves when it has ended. */
-  stop(limitMs: number): Promise<Deno.CommandStatus>;
-}
-
-/**
- * Starts a task.
+ * Resolves when every step is done and every replica is in sync again, or when `signal` aborts.
  *
- * @param options.logFile where stderr is appended
- * @param options.stdout "piped" to read it as `lines`; otherwise it goes to the log, too
+ * @param options.share how much of the run is done, from 0 to 1: the first step waits for more than 0
+ * @param options.onNotice told each step in one line
+ * @throws {Failure} a node does not start, or does not get in sync
  */
-export function startTask(options: {
-  task: string;
-  name: string;
-  args?: readonly string[];
-  env?: Readonly<Record<string, string>>;
-  logFile: string;
-  stdout?: "piped" | "log";
-}): TaskProcess {
-  const { task, name, args = [], env = {}, logFile, stdout = "log" } = options;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...argumentsOf(task), ...args],
-    cwd: PROJECT,
-    env: { ...env, STOP_WITH_STDIN: "true", NO_COLOR: "1" },
-    // Held open for as long as we live: its end tells the child that we are gone.
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-
-  const log = Deno.openSync(logFile, { create: true, append: true });
-  let writers = stdout === "log" ? 2 : 1;
-  const copyToLog = async (stream: ReadableStream<Uint8Array>) => {
-    try {
-      for await (const chunk of stream) await writeAll(log, chunk);
-    } finally {
-      if (--writers === 0) log.close();
+export async function disturbNodes(
+  cluster: Cluster,
+  { share, signal, onNotice }: {
+    share: () => number;
+    signal: AbortSignal;
+    onNotice: (line: string) => void;
+  },
+): Promise<void> {
+  const steps = WAYS.flatMap((way) => cluster.nodes.map((node) => ({ ...way, node })));
+  for (const [index, { what, end, node }] of steps.entries()) {
+    let done = share();
+    for (; done <= index / steps.length; done = share()) {
+      if (signal.aborted) return;
+      await pause(POLL_MS, signal);
     }
-  };
-  void copyToLog(child.stderr);
-  if (stdout === "log") void copyToLog(child.stdout);
-
-  let running = true;
-  const status = child.status.finally(async () => {
-    running = false;
-    await child.stdin.close().catch(() => {});
-  });
-  const signal = (name: Deno.Signal) => {
-    // It may have ended in the meantime: then there is nobody to tell.
-    try {
-      if (running) child.kill(name);
-    } catch { /* gone */ }
-  };
-  return {
-    name,
-    pid: child.pid,
-    status,
-    lines: stdout === "piped" ? toLines(child.stdout) : noLines(),
-    get running() {
-      return running;
-    },
-    signal,
-    async stop(limitMs) {
-      signal("SIGTERM");
-      if (!await settlesWithin(status, limitMs)) signal("SIGKILL");
-      return await status;
-    },
-  };
-}
-
-async function writeAll(file: Deno.FsFile, chunk: Uint8Array): Promise<void> {
-  for (let written = 0; written < chunk.length;) {
-    written += await file.write(chunk.subarray(written));
+    const startedAt = performance.now();
+    const seconds = () => ((performance.now() - startedAt) / 1_000).toFixed(1);
+    await end(node);
+    await node.start();
+    const away = seconds();
+    await cluster.inSync();
+    onNotice(
+      `node ${node.nodeId} ${what} at ${Math.floor(100 * done)} %: back after ${away} s, ` +
+        `in sync after ${seconds()} s, process ${node.pid}`,
+    );
   }
 }
-
-async function* toLines(stream: ReadableStream<BufferSource>): AsyncGenerator<string> {
-  let rest = "";
-  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  if (rest) yield rest;
-}
-
-async function* noLines(): AsyncGenerator<string> {}

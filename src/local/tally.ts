@@ -1,6 +1,6 @@
 /**
  * What became of the orders, counted from the log: outcomes by kind and reason, dead letters, and the
- * time from placed to outcome. Nothing is asked of the services, so that any of them may be killed.
+ * time from placed to outcome. It asks no service, so that any of them may be killed.
  */
 import { decode } from "../events/codec.ts";
 import { LatencyHistogram } from "../services/analytics/histogram.ts";
@@ -8,7 +8,7 @@ import { DEAD_LETTER_HEADERS } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
 
 export interface Tally {
-  /** Orders with an outcome, and messages that are dead letters. */
+  /** Orders with an outcome, and dead letters. */
   readonly settled: number;
   /** `OrderConfirmed` … and `dead letter`, to a count by reason ("" where there is none). */
   readonly kinds: ReadonlyMap<string, ReadonlyMap<string, number>>;
@@ -17,7 +17,7 @@ export interface Tally {
   /** Epoch milliseconds of the first order placed and of the last outcome. */
   readonly firstPlacedAtMs: number;
   readonly lastOutcomeAtMs: number;
-  /** Some order of each kind, to look at more closely. */
+  /** The first order of each kind, to look at more closely. */
   readonly examples: ReadonlyMap<string, string>;
 }
 
@@ -67,67 +67,21 @@ export function createTally() {
   };
 }
 
-/** The figures of a run, as lines for people. */
-
+/** What came of placing orders. */
 export interface Placing {
   readonly acknowledged: number;
   readonly seconds: number;
-  /** In which no order was settled although some were open. */
+  /** The longest time in which no order was settled although some were open. */
   readonly longestStallMs: number;
 }
 
-const KINDS = [
-  ["OrderConfirmed", "confirmed"],
-  ["OrderCancelled", "cancelled"],
-  ["OrderRejected", "rejected"],
-  ["dead letter", "dead letters"],
-] as const;
-
-export function figures(placing: Placing, tally: Tally): string[] {
-  const seconds = Math.max(0, (tally.lastOutcomeAtMs - tally.firstPlacedAtMs) / 1_000);
-  const { latency } = tally;
-  const quantile = (q: number) => `p${q * 100} ${(latency.quantile(q) / 1_000).toFixed(2)} s`;
-  const lines = [
-    rate("placed", placing.acknowledged, placing.seconds),
-    rate("settled", tally.settled, seconds),
-    `${"latency".padEnd(13)}from placed to outcome: ${[0.5, 0.95, 0.99].map(quantile).join(", ")}`,
-    `${"stall".padEnd(13)}at most ${(placing.longestStallMs / 1_000).toFixed(1)} s without an ` +
-    "outcome while orders were open",
-  ];
-  for (const [kind, name] of KINDS) {
-    const reasons = [...tally.kinds.get(kind) ?? []].toSorted((a, b) => b[1] - a[1]);
-    const count = reasons.reduce((sum, [, n]) => sum + n, 0);
-    const share = tally.settled === 0 ? 0 : 100 * count / tally.settled;
-    const named = reasons.filter(([reason]) => reason !== "").map(([reason, n]) =>
-      `${reason} ${n}`
-    );
-    lines.push(
-      `${name.padEnd(13)}${number(count).padStart(9)} ${share.toFixed(1).padStart(5)} %` +
-        (named.length > 0 ? `   ${named.join(", ")}` : ""),
-    );
-  }
-  return lines;
-}
-
-function rate(name: string, count: number, seconds: number): string {
-  const perSecond = seconds > 0 ? number(Math.round(count / seconds)) : "–";
-  return `${name.padEnd(13)}${number(count).padStart(9)} orders in ${seconds.toFixed(1)} s: ` +
-    `${perSecond} orders/s`;
-}
-
-/** With separators for thousands. */
-export function number(value: number): string {
-  return value.toLocaleString("en");
-}
-
 /** How long nothing was settled although orders were open: what a disturbance costs. */
-
 export interface Stall {
-  /** Told now and then how things stand; `nowMs` is a time that only grows. */
-  look(counts: { settled: number; acknowledged: number }, nowMs: number): void;
-  /** The one that lasts, up to the last look; 0 while orders are settled, or none is open. */
+  /** Takes a sample; `nowMs` is of a clock that never goes back. */
+  sample(counts: { settled: number; acknowledged: number }, nowMs: number): void;
+  /** The present one, up to the last sample; 0 while orders are settled, or none is open. */
   readonly presentMs: number;
-  /** Of those that have ended. */
+  /** The longest that has ended. */
   readonly longestMs: number;
 }
 
@@ -137,7 +91,7 @@ export function createStall(): Stall {
   let presentMs = 0;
   let longestMs = 0;
   return {
-    look({ settled, acknowledged }, nowMs) {
+    sample({ settled, acknowledged }, nowMs) {
       const elapsedMs = nowMs - (sinceMs ??= nowMs);
       const ended = settled !== lastSettled;
       if (ended) longestMs = Math.max(longestMs, elapsedMs);

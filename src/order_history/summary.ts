@@ -1,6 +1,6 @@
 /** What came of an order, in one sentence. Pure. */
 import type { OrderEvent } from "../events/schemas.ts";
-import { formatMoney } from "../runtime/money.ts";
+import { formatMoney } from "../runtime/format.ts";
 
 /** A dead letter of the order. */
 export interface OrderLetter {

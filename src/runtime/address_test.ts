@@ -15,7 +15,7 @@ Deno.test("parseAddress, formatAddress: names, IPv4, and IPv6 in brackets", () =
   }
 });
 
-Deno.test("parseAddress: what is no address is none", () => {
+Deno.test("parseAddress: anything else is undefined", () => {
   const none = ["", "kafka", ":9092", "kafka:", "kafka:0", "kafka:65536", "a b:1", "::1:9092"];
   const brackets = ["[::1]", "::1", "[kafka]:9092", "[::1:9092", "[]:9092", "x[::1]:9092"];
   for (const text of [...none, ...brackets]) assertEquals(parseAddress(text), undefined, text);

@@ -20,11 +20,11 @@ for (
     ["within the time that the answer took", NOW_MS + 9_000, undefined],
   ] as const
 ) {
-  Deno.test(`ownClock: ${what}: ${begins === undefined ? "not told" : "told once, and its end"}`, () => {
+  Deno.test(`ClockCheck: ${what}: ${begins === undefined ? "not logged" : "logged once, and its end"}`, () => {
     const clock = new ClockCheck();
     const lines: string[] = [];
     const note = (line: string) => void lines.push(line);
-    clock.tell({ warn: note, info: note });
+    clock.logTo({ warn: note, info: note });
     const between = [NOW_MS, NOW_MS + (begins === undefined ? 10_000 : 0)] as const;
     clock.note("PostgreSQL", saidMs, between);
     clock.note("PostgreSQL", saidMs, between);
@@ -40,7 +40,7 @@ for (
   });
 }
 
-Deno.test("ownClock: the difference is a metric", async () => {
+Deno.test("ClockCheck: the difference is a metric", async () => {
   const clock = new ClockCheck();
   const registry = new Registry();
   clock.register(registry);

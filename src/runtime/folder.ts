@@ -1,12 +1,12 @@
-/** Folders that are written to: found out at the start, in one line, instead of in the middle. */
+/** Folders that will be written to are checked at the start, with an error of one line. */
 import { resolve } from "node:path";
 import { Failure } from "./errors.ts";
 
 /**
- * Makes the folder where it is not there yet, and tries whether it can be written to.
+ * Makes the folder if it does not exist, and checks that it can be written to.
  *
  * @param name the setting that names it, or what it is for
- * @throws {Failure} it cannot; the message names it and the way out
+ * @throws {Failure} it cannot be written to; the message names it and the way out
  */
 export async function writableFolder(path: string, name = "DATA_DIR"): Promise<void> {
   try {

@@ -16,11 +16,11 @@ export interface HttpServer {
 /**
  * @param options.port 0 takes a free one
  * @param options.portPolicy when the port is taken: `exact` fails, `prefer` takes a free one and says
- * so; `exact` unless said
- * @param options.notReady why the service is not ready, or undefined when it is; it is not ready either
- * while it waits for somebody who does not answer
+ * so (default: `exact`)
+ * @param options.notReady why the service is not ready, or undefined when it is; a peer that does not
+ * answer makes it not ready, too
  * @param options.routes further paths
- * @throws {Failure} nobody can listen there: the port is taken, or the address is none of this machine
+ * @throws {Failure} the port is taken, or the address is not one of this machine
  */
 export function startHttp(options: {
   hostname: string;
@@ -52,7 +52,7 @@ export function startHttp(options: {
     return await routes[pathname]?.(request) ?? new Response("not found\n", { status: 404 });
   };
   const server = listen({ hostname, port }, answer, options);
-  // Once it serves them: who cannot listen may try again with the same registry.
+  // Only now: a caller whose port is taken may try again with the same registry.
   registerWaits(metrics);
   clockCheck.register(metrics);
   return {

@@ -16,7 +16,6 @@ export type LogFormat = "text" | "json";
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
 export const LOG_FORMATS = ["text", "json"] as const;
 
-/** The process's logger; its name is what the lines are marked with. */
 export type { Logger };
 
 /**

@@ -1,4 +1,4 @@
-/** What came from outside, made safe for a terminal: control characters are shown, never obeyed. */
+/** Text and bytes from outside, made safe for a terminal: control characters are shown, never obeyed. */
 
 /**
  * C0 and C1 controls, DEL, line separators, and what reverses or hides text (bidirectional marks,
@@ -26,7 +26,7 @@ export function printable(text: string, maxLength = 500): string {
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** The most of a value that is shown: bytes of a dump, characters of a text. */
+/** The most that is shown of a value: bytes of a dump, characters of a text. */
 const MAX_SHOWN = 4096;
 
 /**

@@ -1,17 +1,17 @@
 /**
- * When to stop: the first SIGINT or SIGTERM, or, for a process that a supervisor started with a pipe
- * to its standard input, the end of that pipe, so that no orphan survives its supervisor's death.
+ * When to stop: at the first SIGINT or SIGTERM. A process whose supervisor holds a pipe to its standard
+ * input also stops at the end of that pipe, so that it does not become an orphan.
  */
 
 /**
- * One press of Ctrl-C arrives up to three times: the terminal tells every process of the group, and
- * `npx` and `deno task` pass on what they were told. Signals this close to the first are the same press.
+ * One press of Ctrl-C arrives up to three times: the terminal sends it to every process of the group, and
+ * `npx` and `deno task` pass it on. Signals this close to the first are the same press.
  */
 const SAME_PRESS_MS = 1_000;
 
 /**
- * Aborts, with the cause as the reason, when this process should stop. A second signal, later on, ends
- * the process at once: that is what a person means who presses Ctrl-C twice.
+ * Aborts when this process should stop; the reason is the cause. A second signal, later on, ends the
+ * process at once: whoever presses Ctrl-C twice wants that.
  *
  * @param options.stdin also stop when standard input ends
  */
@@ -28,7 +28,7 @@ export function stopSignal(options: { stdin: boolean }): AbortSignal {
   }
   if (options.stdin) {
     void (async () => {
-      for await (const _ of Deno.stdin.readable) { /* what it says does not matter */ }
+      for await (const _ of Deno.stdin.readable) { /* its content does not matter */ }
       controller.abort("the supervisor is gone");
     })();
   }
@@ -57,7 +57,7 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Resolves to whether `work` settled within `ms`; what it resolves or rejects to is dropped. */
+/** Resolves to whether `work` settled within `ms`; its result or error is dropped. */
 export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   const timeout = new AbortController();
   const settled = work.then(() => true, () => true);

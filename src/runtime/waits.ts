@@ -1,31 +1,32 @@
 /**
- * Whom this process waits for: brokers, its database, the payment gateway. Whatever asks them notes
- * each question here; who has not answered for some seconds is told in one line, and in one more when
- * it is heard again. Not everything that waits has a place to say so, and a network that swallows
- * packets is no error for a long time.
+ * Which peers this process waits for: brokers, its database, the payment gateway. Callers note each
+ * question here. A peer that has not answered for some seconds is logged in one line, and in one more
+ * when it answers again: a network that drops packets is no error for a long time, and most callers have
+ * no place to say that they wait.
  *
  * A question that is given up and asked again is the same wait: only an answer ends it.
  */
 import { Gauge, type Registry } from "prom-client";
+import { utcTimeOfDay } from "./format.ts";
 
-/** Somebody who is asked. */
+/** A system that is asked. */
 export interface Peer {
-  /** The same for all questions. */
+  /** The same for all questions to this peer. */
   readonly id: string;
-  /** For people; more of it may be known later. */
+  /** For people; it may become more precise later. */
   readonly name: string;
-  /** What it would take, for people: `until …`. */
+  /** What would end the wait, for people: `until …`. */
   readonly until: string;
 }
 
 export interface Question {
-  /** An answer came, whatever it says; or it is known that none will come. */
+  /** An answer came, also a refusal; or it is known that none will come. */
   answered(): void;
-  /** Nobody waits for this answer any more. */
+  /** The caller no longer waits for this answer. */
   givenUp(): void;
 }
 
-/** Somebody who has not answered for some time. */
+/** A peer that has not answered for some time. */
 export interface Silence {
   readonly peer: Peer;
   /** What it was asked for. */
@@ -37,22 +38,22 @@ export interface Waits {
   /**
    * Notes a question.
    *
-   * @param what is asked for, such as the name of a request; one of few
-   * @param mayTakeMs how long the answer may take where nothing is wrong, such as a long poll's
+   * @param what is asked for, such as the name of a request; one of a few words
+   * @param mayTakeMs how long the answer may take when all is well, such as that of a long poll
    */
   ask(peer: Peer, what: string, mayTakeMs?: number): Question;
-  /** Who has not answered for `afterMs`. */
+  /** The peers that have not answered for `afterMs`. */
   silent(): Silence[];
 }
 
 export const SILENCE_AFTER_MS = 5_000;
-/** What was given up and is not asked any more is nobody's concern: longer than any pause of ours. */
+/** A question that was given up and is not asked again is forgotten: longer than any pause between retries. */
 const FORGET_MS = 5_000;
 
 interface Asked {
-  /** Questions without an answer: since when one would have been due. */
+  /** Questions without an answer, and when each answer was due. */
   readonly open: Set<{ readonly dueAt: number }>;
-  /** The first of those in a row that were given up. */
+  /** When the answer to the first question that was given up was due. */
   givenUpDueAt: number | undefined;
   lastAt: number;
 }
@@ -77,7 +78,7 @@ export function createWaits(
     return asked;
   }
 
-  /** For how long no answer has come; what nobody asks for any more grows no older. */
+  /** For how long no answer has come; without new questions the wait does not grow. */
   function forMsOf({ open, givenUpDueAt, lastAt }: Asked): number {
     // In the order in which they were asked.
     const [first] = open;
@@ -118,12 +119,12 @@ export function createWaits(
   };
 }
 
-/** This process's: those who ask are spread over it. */
+/** This process's; callers all over it use it. */
 export const waits: Waits = createWaits();
 
 /** One line for people. */
 export function describeSilence({ peer, what, forMs }: Silence): string {
-  const since = new Date(Date.now() - forMs).toISOString().slice(11, 19);
+  const since = utcTimeOfDay(Date.now() - forMs);
   return `waiting for ${peer.name} for ${seconds(forMs)}, since ${since} UTC ` +
     `(${what.join(", ")}), ${peer.until}`;
 }
@@ -132,11 +133,11 @@ function seconds(ms: number): string {
   return `${Math.round(ms / 1_000)} s`;
 }
 
-/** Of whom it waits for, since when, as a metric. */
+/** The waits as a metric. */
 export function registerWaits(registry: Registry): void {
   new Gauge({
     name: "orderflow_waiting_seconds",
-    help: "For how long somebody who was asked has not answered, from 5 seconds on, by whom",
+    help: "For how long a system that was asked has not answered, from 5 seconds on",
     labelNames: ["for"],
     registers: [registry],
     collect() {
@@ -146,34 +147,34 @@ export function registerWaits(registry: Registry): void {
   });
 }
 
-const LOOK_EVERY_MS = 500;
+const CHECK_EVERY_MS = 500;
 
 /**
- * Tells once of each silence that begins, and once of each that ends.
+ * Logs each silence once when it begins, and once when it ends.
  *
  * @returns ends it
  */
-export function tellSilences(
+export function logSilences(
   log: { warn(line: string): void; info(line: string): void },
   of: Waits = waits,
 ): () => void {
-  const told = new Map<string, Silence>();
-  let lookedAt = performance.now();
+  const logged = new Map<string, Silence>();
+  let checkedAt = performance.now();
   const timer = setInterval(() => {
-    const stoodStill = performance.now() - lookedAt > 4 * LOOK_EVERY_MS;
-    lookedAt = performance.now();
-    // A process that was frozen has its answers in the next moment.
-    if (stoodStill) return;
+    const wasFrozen = performance.now() - checkedAt > 4 * CHECK_EVERY_MS;
+    checkedAt = performance.now();
+    // After a freeze the answers are there in the next moment.
+    if (wasFrozen) return;
     const silent = new Map(of.silent().map((silence) => [silence.peer.id, silence]));
     for (const [id, silence] of silent) {
-      if (!told.has(id)) log.warn(describeSilence(silence));
-      told.set(id, silence);
+      if (!logged.has(id)) log.warn(describeSilence(silence));
+      logged.set(id, silence);
     }
-    for (const [id, { peer, forMs }] of told) {
+    for (const [id, { peer, forMs }] of logged) {
       if (silent.has(id)) continue;
-      told.delete(id);
+      logged.delete(id);
       log.info(`no longer waiting for ${peer.name}, after ${seconds(forMs)}`);
     }
-  }, LOOK_EVERY_MS);
+  }, CHECK_EVERY_MS);
   return () => clearInterval(timer);
 }

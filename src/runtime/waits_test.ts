@@ -14,7 +14,7 @@ function setUp() {
   };
 }
 
-Deno.test("waits: who has not answered for five seconds is silent, until it answers", () => {
+Deno.test("waits: a peer that has not answered for five seconds is silent, until it answers", () => {
   const { waits, pass, silent } = setUp();
   const question = waits.ask(BROKER, "Fetch");
   pass(4_999);
@@ -50,7 +50,7 @@ Deno.test("waits: a long poll is due when its own time is over", () => {
   assertEquals(silent(), [["b", "JoinGroup", 5_000]]);
 });
 
-Deno.test("waits: what nobody asks for any more grows no older, and is forgotten", () => {
+Deno.test("waits: without new questions a wait does not grow, and is forgotten", () => {
   const { waits, pass, silent } = setUp();
   const short = waits.ask(BROKER, "Fetch");
   pass(1_000);
@@ -69,7 +69,7 @@ Deno.test("waits: what nobody asks for any more grows no older, and is forgotten
   assertEquals(silent(), []);
 });
 
-Deno.test("waits: the oldest of many questions counts, of each who is asked", () => {
+Deno.test("waits: the oldest of many questions counts, for each peer", () => {
   const { waits, pass, silent } = setUp();
   waits.ask(BROKER, "Fetch");
   pass(1_000);
@@ -80,7 +80,7 @@ Deno.test("waits: the oldest of many questions counts, of each who is asked", ()
   assertEquals(silent(), [["b", "Fetch,Produce", 6_000], ["d", "a statement", 5_000]]);
 });
 
-Deno.test("describeSilence: whom, for how long, what for, and what it would take", () => {
+Deno.test("describeSilence: the peer, for how long, what for, and what would end it", () => {
   const line = describeSilence({ peer: BROKER, what: ["Fetch", "Heartbeat"], forMs: 7_300 });
   assertStringIncludes(line, "waiting for broker 2 at 127.0.0.1:9093 for 7 s, since ");
   assertStringIncludes(line, " UTC (Fetch, Heartbeat), until it answers");

@@ -8,7 +8,7 @@ import {
   startSecureTestBroker,
   unsignedToken,
 } from "../../local/testing/secure_broker.ts";
-import { argumentsOf, PROJECT } from "../../local/supervise.ts";
+import { argumentsOf, PROJECT } from "../../local/task.ts";
 import type { KafkaAccess, Login } from "../access.ts";
 import { Names } from "../../topology.ts";
 import { clusterReady } from "./cluster_ready.ts";

@@ -3,13 +3,15 @@
  * a directory of its own. It can be stopped, killed and started again on the same ports and data.
  * `cluster.ts` says how many there are, and where.
  *
- * It ends when this process does, however that ends, and not before: see `kafka/owned_process.ts`.
+ * It ends when this process does, however that ends, and not before: see owned_process.ts.
  */
 import { join, resolve } from "node:path";
 import { writableFolder } from "../../runtime/folder.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { settlesWithin } from "../../runtime/shutdown.ts";
-import { chooseRuntime } from "./choose_runtime.ts";
+import { dockerRuntime, hasDocker } from "./docker_runtime.ts";
+import { MissingTool } from "./jars.ts";
+import { javaRuntime, type Runtime, type RuntimeOptions } from "./java_runtime.ts";
 import { type OwnedProcess, recordRunning, stopOrphan } from "./owned_process.ts";
 import { checkFree, LOOPBACK } from "./ports.ts";
 import type { NodePorts, ServerSettings } from "./server_settings.ts";
@@ -44,14 +46,14 @@ export interface Broker {
   /** Resolves when the present run has ended, whoever ended it; never rejects. */
   readonly exited: Promise<Deno.CommandStatus>;
   readonly running: boolean;
-  /** Stops in order; kills after `limitMs` (20,000 unless said). Resolves when it has ended. */
+  /** Stops in order; kills after `limitMs` (default: 20,000). Resolves when it has ended. */
   stop(limitMs?: number): Promise<void>;
   /** Ends it with SIGKILL. Resolves when it has ended. */
   kill(): Promise<void>;
   /**
    * Starts it again after its end, on the same port and data; resolves when it answers.
    *
-   * @throws {Failure} it runs, the port was taken in the meantime, or it does not start
+   * @throws {Failure} it runs already, the port has been taken meanwhile, or it does not start
    */
   start(): Promise<void>;
   /**
@@ -79,11 +81,11 @@ const POLL_MS = 25;
 const READY = "Kafka Server started";
 
 /**
- * Prepares a node: what runs it is found, and what a killed owner left on its directory is stopped.
+ * Prepares a node: finds what can run it, and stops the orphan of a killed owner on its directory.
  *
  * @returns starts it; resolves when it answers, which takes more than half of the cluster's nodes; ends
  * it and rejects when the signal aborts meanwhile
- * @throws {Failure} nothing is there to run it with, or another one runs on the directory
+ * @throws {Failure} neither Java nor Docker is there, or another broker runs on the directory
  */
 export async function prepareNode(
   { nodeId, heapMb, overrides, onNotice, ...options }: NodeOptions,
@@ -94,69 +96,84 @@ export async function prepareNode(
   const runtime = await chooseRuntime({ directory, nodeId, heapMb, overrides }, onNotice);
   await stopOrphan(directory, runtime.isBroker, onNotice);
 
-  return async (cluster, signal) => {
-    const port = cluster.nodes[nodeId - 1]!.client;
-    const launch = async (signal?: AbortSignal) => {
-      // Of the last run there is one log left, as the log's own configuration has it.
-      await Deno.rename(logFile, `${logFile}.1`).catch(() => {});
-      await Deno.writeTextFile(logFile, "");
-      const process = await runtime.start(cluster, logFile);
-      await recordRunning(directory, process.pid);
-      await ready(process, logFile, () => runtime.kill(process), signal);
-      return process;
-    };
-    let process = await launch(signal);
+  const node = { nodeId, directory, logFile, runtime };
+  return (cluster, signal) => startNode(node, cluster, signal);
+}
 
-    async function kill(): Promise<void> {
-      if (process.running) await runtime.kill(process);
-      await process.exited;
-    }
+/** A node that can be started. */
+interface PreparedNode {
+  readonly nodeId: number;
+  readonly directory: string;
+  readonly logFile: string;
+  readonly runtime: Runtime;
+}
 
-    async function stop(limitMs = STOP_LIMIT_MS): Promise<void> {
-      if (process.running) await runtime.terminate(process);
-      if (!await settlesWithin(process.exited, limitMs)) await kill();
-    }
+async function startNode(
+  { nodeId, directory, logFile, runtime }: PreparedNode,
+  cluster: ClusterPlace,
+  signal: AbortSignal,
+): Promise<Broker> {
+  const port = cluster.nodes[nodeId - 1]!.client;
+  const launch = async (signal?: AbortSignal) => {
+    // The log of the previous run is kept, as in the log's own configuration.
+    await Deno.rename(logFile, `${logFile}.1`).catch(() => {});
+    await Deno.writeTextFile(logFile, "");
+    const process = await runtime.start(cluster, logFile);
+    await recordRunning(directory, process.pid);
+    await ready(process, logFile, () => runtime.kill(process), signal);
+    return process;
+  };
+  let process = await launch(signal);
 
-    return {
-      nodeId,
-      bootstrap: `${LOOPBACK}:${port}`,
-      port,
-      directory,
-      get pid() {
-        return process.pid;
-      },
-      get exited() {
-        return process.exited;
-      },
-      get running() {
-        return process.running;
-      },
-      kill,
-      stop,
+  async function kill(): Promise<void> {
+    if (process.running) await runtime.kill(process);
+    await process.exited;
+  }
 
-      async start() {
-        if (process.running) throw new Failure(`the broker on ${directory} runs already`);
-        await checkFree(port);
-        process = await launch();
-      },
+  async function stop(limitMs = STOP_LIMIT_MS): Promise<void> {
+    if (process.running) await runtime.terminate(process);
+    if (!await settlesWithin(process.exited, limitMs)) await kill();
+  }
 
-      async runTool(className, args, options) {
-        const { code, stdout, stderr } = await run(runtime.tool(className, args), options);
-        if (code === 0) return stdout;
-        throw new Failure(
-          `${className} ended with exit code ${code}:\n${lastLines(stdout + stderr, 20)}`,
-        );
-      },
+  return {
+    nodeId,
+    bootstrap: `${LOOPBACK}:${port}`,
+    port,
+    directory,
+    get pid() {
+      return process.pid;
+    },
+    get exited() {
+      return process.exited;
+    },
+    get running() {
+      return process.running;
+    },
+    kill,
+    stop,
 
-      async lastLogLines(count = 20) {
-        return lastLines(await readLog(logFile), count);
-      },
+    async start() {
+      if (process.running) throw new Failure(`the broker on ${directory} runs already`);
+      await checkFree(port);
+      process = await launch();
+    },
 
-      async remove() {
-        await stop();
-        await runtime.removeData();
-      },
-    };
+    async runTool(className, args, options) {
+      const { code, stdout, stderr } = await run(runtime.tool(className, args), options);
+      if (code === 0) return stdout;
+      throw new Failure(
+        `${className} ended with exit code ${code}:\n${lastLines(stdout + stderr, 20)}`,
+      );
+    },
+
+    async lastLogLines(count = 20) {
+      return lastLines(await readLog(logFile), count);
+    },
+
+    async remove() {
+      await stop();
+      await runtime.removeData();
+    },
   };
 }
 
@@ -190,5 +207,26 @@ async function readLog(file: string): Promise<string> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "";
     throw error;
+  }
+}
+
+/** Java where it is installed, else Docker, else a sentence that says what to install. */
+
+/** @throws {Failure} neither is there */
+export async function chooseRuntime(
+  options: RuntimeOptions,
+  onNotice: (line: string) => void,
+): Promise<Runtime> {
+  try {
+    return await javaRuntime(options, onNotice);
+  } catch (error) {
+    if (!(error instanceof MissingTool)) throw error;
+    if (!await hasDocker()) {
+      throw new Failure(
+        `${error.message}, or start Docker, or name a Kafka that runs elsewhere with KAFKA_BROKERS`,
+      );
+    }
+    onNotice(`${error.message}; running Kafka with Docker instead`);
+    return await dockerRuntime(options);
   }
 }

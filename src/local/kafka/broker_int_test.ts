@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { Failure } from "../../runtime/errors.ts";
 import type { Broker } from "./broker.ts";
 import { startBroker } from "./cluster.ts";
-import { isAlive } from "../testing/eventually.ts";
+import { isAlive } from "../testing/processes.ts";
 import { startColdTestBroker } from "../testing/test_broker.ts";
 
 const TOOLS = "org.apache.kafka.tools";

@@ -22,18 +22,18 @@ export interface ClusterOptions {
   readonly directory: string;
   /** Where clients find the nodes, one port for each node; 0 is any free one. */
   readonly ports: readonly number[];
-  /** When a port is taken: `exact` fails, `prefer` takes another and says so. `exact` unless said. */
+  /** When a port is taken: `exact` fails, `prefer` takes another and says so (default: `exact`). */
   readonly portPolicy?: "exact" | "prefer";
-  /** The most that each JVM's heap grows to; `defaultHeapMb` unless said. */
+  /** The most that each JVM's heap grows to (default: `defaultHeapMb`). */
   readonly heapMb?: number | undefined;
-  /** Settings of the servers that are added, or that replace those of `kafka/server_settings.ts`. */
+  /** Settings of the servers that are added, or that replace those of server_settings.ts. */
   readonly overrides?: ServerSettings;
   /**
-   * The port that clients are told for a node, such as that of a proxy before it; its own unless said.
+   * The port that a node advertises to clients, such as that of a proxy before it (default: its own).
    * The nodes themselves talk past it.
    */
   readonly advertisedPort?: (nodeId: number) => number;
-  /** Told in one line what a person wants to know: another port, something to wait for. */
+  /** Gets one line for what a person should know: another port, something to wait for. */
   readonly onNotice?: (line: string) => void;
 }
 
@@ -47,8 +47,8 @@ export interface Cluster {
   /**
    * Resolves when every node answers and says that all replicas of all partitions are in sync.
    *
-   * @param limitMs 60,000 unless said
-   * @throws {Failure} that takes longer; the message names what is missing
+   * @param limitMs (default: 60,000)
+   * @throws {Failure} it takes longer; the message names what is missing
    */
   inSync(limitMs?: number): Promise<void>;
   /** Stops all nodes in order. Resolves when they have ended. */
@@ -68,7 +68,7 @@ export const nodesSetting = choice({
 const READY_LIMIT_MS = 60_000;
 const POLL_MS = 50;
 
-/** What a JVM's heap grows to unless said, MiB, in a cluster of so many nodes. */
+/** The default for `heapMb`, in a cluster of so many nodes. */
 export function defaultHeapMb(nodes: number): number {
   return nodes === 1 ? 512 : 256;
 }
@@ -87,7 +87,7 @@ export async function startBroker(
 /**
  * Starts nodes side by side; resolves when each answers and knows the others.
  *
- * @throws {Failure} nothing is there to run them with, a port is taken, other ones run on their
+ * @throws {Failure} neither Java nor Docker is there, a port is taken, other brokers run on their
  * directories, or they do not start within 60 s; none is left running
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
@@ -119,7 +119,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return toCluster(nodes);
 }
 
-/** For people: what can be killed. Nothing of a lone node. */
+/** For people who want to kill a node: one line each. None for a lone node. */
 export function nodeLines({ nodes }: Cluster): string[] {
   if (nodes.length === 1) return [];
   return nodes.map(({ nodeId, bootstrap, pid }) =>
@@ -146,14 +146,14 @@ function toCluster(nodes: readonly Broker[]): Cluster {
     },
 
     async remove() {
-      // Data that goes needs no orderly end: the last of several to stop waits 5 s for the others.
+      // Data that is deleted needs no orderly stop, in which the last of several waits 5 s for the others.
       if (nodes.length > 1) await Promise.all(nodes.map((node) => node.kill()));
       await Promise.all(nodes.map((node) => node.remove()));
     },
   };
 }
 
-/** Where the nodes listen: as asked for, and on further ports of which nobody is told. */
+/** Where the nodes listen: as asked for, and on internal ports that are drawn. */
 async function choosePorts(options: ClusterOptions): Promise<NodePorts[]> {
   const { ports, portPolicy = "exact", advertisedPort, onNotice = () => {} } = options;
   const taken = [...ports];
@@ -181,7 +181,7 @@ async function choosePorts(options: ClusterOptions): Promise<NodePorts[]> {
   return nodes;
 }
 
-/** That of the data, where there is some: a node whose directory was deleted joins the others again. */
+/** The id that the data has, if there is any: a node whose directory was deleted joins the others again. */
 async function clusterId(directories: readonly string[]): Promise<string> {
   const ids = await Promise.all(
     directories.map((directory) => readClusterId(join(directory, LOG_DIRECTORY))),
@@ -189,7 +189,7 @@ async function clusterId(directories: readonly string[]): Promise<string> {
   return ids.find((id) => id !== undefined) ?? randomClusterId();
 }
 
-/** All that start; or, when one does not, none, and why. */
+/** All nodes; when one does not start, the others are killed, and its error is thrown. */
 async function allOrNone(
   start: (signal: AbortSignal) => readonly Promise<Broker>[],
 ): Promise<Broker[]> {
@@ -209,8 +209,8 @@ async function allOrNone(
 /**
  * Waits until every node answers and finds nothing amiss.
  *
- * @param what such as "not in sync": what it is that `find` finds
- * @throws {Failure} that takes longer than `limitMs`
+ * @param what `find` finds, such as "not in sync"
+ * @throws {Failure} it takes longer than `limitMs`
  */
 async function untilAllSay(
   nodes: readonly Broker[],

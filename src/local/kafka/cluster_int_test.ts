@@ -6,7 +6,7 @@ import { type Cluster, startCluster } from "./cluster.ts";
 import { randomClusterId } from "./server_settings.ts";
 import { readMetadata } from "./metadata.ts";
 import { freePort } from "./ports.ts";
-import { isAlive } from "../testing/eventually.ts";
+import { isAlive } from "../testing/processes.ts";
 import { startTestCluster } from "../testing/test_broker.ts";
 
 function topicTool(cluster: Cluster, ...args: string[]): Promise<string> {

@@ -1,9 +1,7 @@
 /**
  * The broker as a container, for a machine without Java or Maven: the image of the Kafka project,
- * with the same settings as the JVM.
- *
- * Not run where this was written, which has no Docker engine: the arguments are tested, the container
- * is not.
+ * with the same settings as the JVM. Only the arguments are tested, not the container: the tests need
+ * no Docker engine.
  */
 import { Failure } from "../../runtime/errors.ts";
 import { KAFKA_VERSION } from "./jars.ts";
@@ -16,7 +14,7 @@ export const IMAGE = `apache/kafka:${KAFKA_VERSION}`;
 
 /** Where the image keeps its data. */
 const DATA = "/var/lib/kafka/data";
-/** Inside the container, where nobody else is. */
+/** Inside the container, where no other process listens. */
 const CONTROLLER_PORT = 19_999;
 const STOP_LIMIT_SECONDS = 15;
 
@@ -38,13 +36,13 @@ export async function dockerRuntime(
       if (nodes.length > 1) {
         throw new Failure("several nodes need Java and Maven: with Docker there is only one");
       }
-      // What an owner that was killed left behind would hold the name and the port.
+      // The orphan of a killed owner would hold the name and the port.
       await docker("rm", "--force", name);
       return startOwned({
         command: dockerRunArguments({ name, port, heapMb, overrides }),
         cwd: directory,
         logFile,
-        lastWill: `docker stop -t ${STOP_LIMIT_SECONDS} ${name}`,
+        cleanupCommand: `docker stop -t ${STOP_LIMIT_SECONDS} ${name}`,
       });
     },
 
@@ -81,7 +79,7 @@ export function dockerRunArguments(options: {
   });
   return [
     ...["docker", "run", "--rm", "--name", name],
-    // The same port inside, so that the address that clients are told holds for tools inside, too.
+    // The same port inside, so that the advertised address works for tools inside, too.
     ...["--publish", `127.0.0.1:${port}:${port}`],
     ...["--volume", `${name}:${DATA}`],
     ...["--env", `KAFKA_HEAP_OPTS=-Xmx${heapMb}m`],
@@ -93,13 +91,13 @@ export function dockerRunArguments(options: {
   ];
 }
 
-/** How the image wants a setting: `log.dirs` is `KAFKA_LOG_DIRS`. */
+/** The image's name for a setting: `log.dirs` is `KAFKA_LOG_DIRS`. */
 export function environmentName(setting: string): string {
   const name = setting.replaceAll("_", "__").replaceAll("-", "___").replaceAll(".", "_");
   return `KAFKA_${name.toUpperCase()}`;
 }
 
-/** A container's and volume's name of its own for each directory. */
+/** The name of the container and of its volume: one for each directory. */
 async function nameOf(directory: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(directory));
   return `orderflow-kafka-${new Uint8Array(digest).toHex().slice(0, 12)}`;

@@ -1,22 +1,24 @@
 /**
- * A folder that one run has for itself. The claim is a lock that the system takes back when its
- * process ends, however it ends; so a run that was killed leaves nothing that needs tidying by hand.
+ * Folders that one run has for itself, and folders that are made once and shared.
+ *
+ * A claim is a lock that the system releases when its process ends, however it ends: a killed run leaves
+ * nothing to tidy up by hand.
  */
-import { writableFolder } from "../../runtime/folder.ts";
-import { Failure } from "../../runtime/errors.ts";
 import { dirname } from "node:path";
+import { Failure } from "../../runtime/errors.ts";
+import { writableFolder } from "../../runtime/folder.ts";
 
 export interface ClaimedFolder {
   readonly directory: string;
   release(): void;
 }
 
-/** Not more runs at once than this on one machine. */
+/** The most runs at once in one parent folder. */
 const MAX_FOLDERS = 20;
 
 /**
- * Claims `<parent>/<name>`, or `<name>-2`, `<name>-3` … while others have it. The folder may hold what
- * an earlier run left.
+ * Claims `<parent>/<name>`, or `<name>-2`, `<name>-3` … while others have it. The folder may hold files
+ * of an earlier run.
  *
  * @throws {Failure} all are taken, or the parent cannot be written to
  */
@@ -36,16 +38,11 @@ export async function claimFolder(parent: string, name: string): Promise<Claimed
 }
 
 /**
- * Folders that are made once and kept, such as what was downloaded.
+ * Makes `directory`, such as one for downloads, unless it exists. Several processes may do so at once:
+ * each makes a folder of its own and renames it, and the first one wins. What has the final name is
+ * always complete.
  *
- * Safe when several processes do it at once: each makes a folder of its own and renames it; the first
- * one wins, and what is found under the final name is always complete.
- */
-
-/**
- * Returns when `directory` is there, by whomever it was made.
- *
- * @param what it is for, should its parent not be writable; for people
+ * @param what it is for: named in the error when its parent is not writable
  * @param make fills an empty folder
  * @throws what `make` throws, after the folder was removed
  */
@@ -69,7 +66,7 @@ export async function makeOnce(
   }
 }
 
-/** Tells one content of a file from another: for the name of what is made from it. */
+/** A short digest of a file's content, for the name of what is made from it. */
 export async function digestOf(file: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(file));
   return new Uint8Array(digest).toHex().slice(0, 8);

@@ -65,9 +65,9 @@ export async function findJava(javaHome = Deno.env.get("JAVA_HOME")): Promise<Ja
 /**
  * The classpath of the broker and of all tools, as one `DIRECTORY/*`.
  *
- * @param options.cacheDir where the jars are kept; `.data/kafka-<version>` of the project unless said
- * @param options.maven the command; `mvn` unless said
- * @param options.onProgress told in one line when there is something to wait for
+ * @param options.cacheDir where the jars are kept (default: `.data/kafka-<version>` of the project)
+ * @param options.maven the command (default: `mvn`)
+ * @param options.onProgress gets one line when there is something to wait for
  * @throws {MissingTool} the jars have to be fetched, and there is no Maven
  * @throws {Failure} Maven could not fetch them
  */
@@ -91,7 +91,7 @@ async function fetchJars(directory: string, maven: string): Promise<void> {
   const { code, stdout, stderr } = await run(command);
   if (code === 127) {
     throw new MissingTool(
-      `no Maven was found, which fetches Kafka ${KAFKA_VERSION} once: install Maven (mvn)`,
+      `no Maven was found, and it has to fetch Kafka ${KAFKA_VERSION} once: install Maven (mvn)`,
     );
   }
   if (code !== 0) {

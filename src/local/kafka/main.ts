@@ -22,7 +22,7 @@ export const settings = {
     fallback: "",
     min: 128,
     max: 65_536,
-    help: "the most memory that the heap of the embedded Kafka grows to, in MiB; empty: " +
+    help: "the most that the heap of the embedded Kafka grows to, in MiB; empty: " +
       `${defaultHeapMb(1)}, or ${defaultHeapMb(3)} for each of three nodes`,
   })),
   stopWithStdin: serviceSettings.stopWithStdin,

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { readMetadata } from "./metadata.ts";
 import { freePort, isFree } from "./ports.ts";
 import { runScript } from "./shell.ts";
-import { eventually, isAlive } from "../testing/eventually.ts";
+import { until } from "../../kafka/testing/topics.ts";
+import { isAlive } from "../testing/processes.ts";
 import { KAFKA_VERSION, kafkaClasspath } from "./jars.ts";
-import { PROJECT } from "../supervise.ts";
+import { PROJECT } from "../task.ts";
 
 /** `deno task broker` in a terminal of its own, with the least permissions. */
 class BrokerTask {
@@ -40,7 +41,7 @@ class BrokerTask {
 
   /** Resolves when it has said `text` on stderr. */
   async said(text: string): Promise<void> {
-    await eventually(text, () => Promise.resolve(this.#errors.includes(text)));
+    await until(text, () => this.#errors.includes(text));
   }
 
   /** The next thing that it prints. */
@@ -122,7 +123,7 @@ Deno.test("broker: kill -9 of it ends the JVM, and it starts again on the same d
     // At once: whether the JVM is still about to end or has ended already.
     const again = start(env);
     assertStringIncludes(await again.line(), "is ready");
-    await eventually("the JVM ends with its owner", async () => !await isAlive(pid));
+    await until("the JVM ends with its owner", async () => !await isAlive(pid));
     await again.signalGroup("INT");
     assertEquals((await again.end()).code, 0);
   }));

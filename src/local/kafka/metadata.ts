@@ -1,7 +1,7 @@
 /**
  * What one broker says of its cluster: the brokers that are registered and unfenced, and the leader
  * and the in-sync replicas of every partition. Asked over the wire, of exactly this broker: a client
- * library asks whichever it likes, at the addresses that it was told.
+ * library asks any broker, at its advertised address.
  */
 import { LOOPBACK } from "./ports.ts";
 
@@ -30,10 +30,10 @@ const REQUEST = new Uint8Array([
 
 const ANSWER_LIMIT_MS = 5_000;
 
-/** Asks the broker that listens on `port` of the loopback interface. @throws nobody answers there */
+/** Asks the broker that listens on `port` of the loopback interface. @throws it does not answer */
 export async function readMetadata(port: number): Promise<Metadata> {
   using connection = await Deno.connect({ hostname: LOOPBACK, port });
-  // One that is frozen accepts connections, and does not answer.
+  // A frozen broker accepts connections, and does not answer.
   using _limit = closedAfter(connection, ANSWER_LIMIT_MS);
   await connection.write(REQUEST);
   const size = new DataView((await readExactly(connection, 4)).buffer).getInt32(0);

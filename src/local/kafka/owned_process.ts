@@ -1,11 +1,10 @@
 /**
- * A child process that does not outlive its owner, not even one that is killed with -9, and that
- * ends no sooner: it has a session of its own, so that a Ctrl-C in the terminal reaches the owner
- * only, who then stops things in order.
+ * A child process that does not outlive its owner, not even an owner that is killed with -9. It has a
+ * session of its own: a Ctrl-C in the terminal reaches only the owner, which then stops things in order.
  *
- * How: the child's shell leaves a watcher behind before it becomes the command, and the watcher reads
- * from a pipe that we hold. When the command has ended we write a line to the pipe; when the pipe
- * ends without one, we are dead, and the watcher ends the command.
+ * How: the child's shell leaves a watcher behind before it becomes the command. The watcher reads from a
+ * pipe that the owner holds. When the command has ended, the owner writes a line to the pipe; when the
+ * pipe ends without one, the owner is dead, and the watcher ends the command.
  */
 import { join } from "node:path";
 import { Failure } from "../../runtime/errors.ts";
@@ -21,7 +20,7 @@ export interface OwnedProcess {
   signal(signal: Deno.Signal): void;
 }
 
-/** What the watcher does by default: asks, and after 20 s insists. `$$` is the command's process. */
+/** The default clean-up command: SIGTERM, and SIGKILL after 20 s. `$$` is the command's process. */
 const TERMINATE = `
   kill -TERM $$
   for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -30,12 +29,12 @@ const TERMINATE = `
   done
   kill -KILL $$`;
 
-/** $1 is the log file, $2 what the watcher runs, and the rest is the command. */
+/** $1 is the log file, $2 the watcher's clean-up command, and the rest is the command. */
 const WRAPPER = `
   exec 3<&0 </dev/null >>"$1" 2>&1
-  will=$2
+  cleanup=$2
   shift 2
-  { read -r _ <&3 || eval "$will"; } &
+  { read -r _ <&3 || eval "$cleanup"; } &
   exec 3<&-
   exec "$@"`;
 
@@ -43,19 +42,20 @@ const WRAPPER = `
  * Starts `command`, its name or path first.
  *
  * @param options.logFile where stdout and stderr are appended
- * @param options.lastWill a line of shell that ends the command when its owner is dead
- * @param options.onExit what is to happen before `exited` resolves; must not reject
+ * @param options.cleanupCommand a line of shell that ends the command when its owner is dead (default: SIGTERM,
+ * and SIGKILL after 20 s)
+ * @param options.onExit runs before `exited` resolves; must not reject
  */
 export function startOwned(options: {
   command: readonly string[];
   cwd: string;
   logFile: string;
-  lastWill?: string;
+  cleanupCommand?: string;
   onExit?: (status: Deno.CommandStatus) => Promise<void>;
 }): OwnedProcess {
-  const { command, cwd, logFile, lastWill = TERMINATE, onExit } = options;
+  const { command, cwd, logFile, cleanupCommand = TERMINATE, onExit } = options;
   const child = new Deno.Command("sh", {
-    args: ["-c", WRAPPER, "sh", logFile, lastWill, ...command],
+    args: ["-c", WRAPPER, "sh", logFile, cleanupCommand, ...command],
     cwd,
     stdin: "piped",
     stdout: "null",
@@ -94,16 +94,16 @@ async function dismissWatcher(stdin: WritableStream<Uint8Array>): Promise<void> 
 }
 
 /**
- * What an owner that was killed may have left running on a data directory. The process id is written
- * to the directory; an id alone proves nothing, because the system gives it to others later, so a
- * process is touched only when its command line is that of our broker on this very directory.
+ * Orphan processes: brokers that a killed owner may have left running on a data directory. The process
+ * id is written to the directory. The system reuses ids, so a process is touched only when its command
+ * line is that of our broker on this very directory.
  */
 
 const FILE = "broker.pid";
 const STOP_LIMIT_MS = 20_000;
 const POLL_MS = 100;
 
-/** Prints the parent's id and the command line; Linux without and macOS with the help of `ps`. */
+/** Prints the parent's id and the command line: on Linux from /proc, on macOS with `ps`. */
 const DESCRIBE = `
   if [ -r "/proc/$1/cmdline" ]; then
     sed -n 's/^PPid:[[:space:]]*//p' "/proc/$1/status" && tr '\\0' ' ' < "/proc/$1/cmdline"
@@ -142,7 +142,9 @@ export async function stopOrphan(
         `stop it first, or choose another directory`,
     );
   }
-  onNotice(`stopping the broker that a killed process left on ${directory} (process ${pid})`);
+  onNotice(
+    `stopping the orphan broker that a killed process left on ${directory} (process ${pid})`,
+  );
   await runScript('kill -TERM "$1"', [pid]);
   const deadline = performance.now() + STOP_LIMIT_MS;
   while (await find()) {

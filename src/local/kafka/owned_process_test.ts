@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { startOwned } from "./owned_process.ts";
 import { runScript } from "./shell.ts";
-import { eventually, groupSize, isAlive } from "../testing/eventually.ts";
+import { until } from "../../kafka/testing/topics.ts";
+import { groupSize, isAlive } from "../testing/processes.ts";
 
 async function withDirectory(test: (cwd: string, logFile: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
@@ -24,13 +25,13 @@ Deno.test("startOwned: output goes to the log, the exit code to `exited`, and no
     assertEquals(child.running, false);
     child.signal("SIGTERM");
     assertEquals(await Deno.readTextFile(logFile), `${await Deno.realPath(cwd)}\nerr\n`);
-    await eventually("the watcher ends", async () => await groupSize(child.pid) === 0);
+    await until("the watcher ends", async () => await groupSize(child.pid) === 0);
   }));
 
 Deno.test("startOwned: `pid` is the command's own process", () =>
   withDirectory(async (cwd, logFile) => {
     const child = startOwned({ command: ["sh", "-c", "echo $$; exec sleep 600"], cwd, logFile });
-    await eventually("it says its id", async () => {
+    await until("it says its id", async () => {
       return (await Deno.readTextFile(logFile).catch(() => "")).endsWith("\n");
     });
     assertEquals(Number(await Deno.readTextFile(logFile)), child.pid);
@@ -69,6 +70,6 @@ Deno.test("startOwned: a Ctrl-C in the owner's terminal passes by; the owner's k
       await process.status;
       await reader.cancel();
     }
-    await eventually("the command ends", async () => !await isAlive(pid));
-    await eventually("the watcher ends", async () => await groupSize(pid) === 0);
+    await until("the command ends", async () => !await isAlive(pid));
+    await until("the watcher ends", async () => await groupSize(pid) === 0);
   }));

@@ -11,13 +11,13 @@ const LOWEST = 20_000;
 const HIGHEST = 32_000;
 const MAX_TRIES = 100;
 
-/** Whether nobody listens on `port`. */
+/** Whether `port` is free. */
 export async function isFree(port: number): Promise<boolean> {
   // macOS lets one listen on 127.0.0.1 where another listens on all addresses: ask first.
   try {
     (await Deno.connect({ hostname: LOOPBACK, port })).close();
     return false;
-  } catch { /* nobody answers */ }
+  } catch { /* no answer */ }
   try {
     Deno.listen({ hostname: LOOPBACK, port }).close();
     return true;
@@ -28,9 +28,9 @@ export async function isFree(port: number): Promise<boolean> {
 }
 
 /**
- * A port on which nobody listens; drawn at random, so that two who ask at once hardly get the same.
+ * A free port, drawn at random: two processes that ask at once hardly get the same.
  *
- * @param except ports that were drawn already, and where nobody listens yet
+ * @param except ports that were drawn already, and are still free
  */
 export async function freePort(...except: readonly number[]): Promise<number> {
   for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -40,7 +40,7 @@ export async function freePort(...except: readonly number[]): Promise<number> {
   throw new Failure(`no free port was found between ${LOWEST} and ${HIGHEST}`);
 }
 
-/** @throws {Failure} somebody listens on `port`; with a way out */
+/** @throws {Failure} `port` is taken; the message names a way out */
 export async function checkFree(port: number): Promise<void> {
   if (await isFree(port)) return;
   throw new Failure(

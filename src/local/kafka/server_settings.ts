@@ -9,7 +9,7 @@ export type ServerSettings = Readonly<Record<string, string>>;
 /** Where a node listens. */
 export interface NodePorts {
   readonly client: number;
-  /** Where clients are told that it listens: `client`, or that of a proxy before it. */
+  /** What it advertises to clients: `client`, or the port of a proxy before it. */
   readonly advertised: number;
   readonly controller: number;
   /** For the other brokers, past any proxy; not used by a lone node. */
@@ -112,9 +112,7 @@ function escape(value: string): string {
   );
 }
 
-/** The id that all nodes of a cluster have in their data, from when it is formatted. */
-
-/** @param logDirectory a node's; @returns undefined where nothing is formatted */
+/** The cluster's id in a node's log directory; undefined when it is not formatted yet. */
 export async function readClusterId(logDirectory: string): Promise<string | undefined> {
   try {
     const text = await Deno.readTextFile(join(logDirectory, "meta.properties"));
@@ -125,7 +123,7 @@ export async function readClusterId(logDirectory: string): Promise<string | unde
   }
 }
 
-/** 16 random bytes in base64url without padding: how Kafka writes its ids. */
+/** 16 random bytes in base64url without padding, as Kafka writes its ids. */
 export function randomClusterId(): string {
   return crypto.getRandomValues(new Uint8Array(16))
     .toBase64({ alphabet: "base64url", omitPadding: true });

@@ -4,7 +4,7 @@
  */
 
 export interface Result {
-  /** 127: there is no such command. */
+  /** 127: the command was not found. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -12,7 +12,7 @@ export interface Result {
 
 export interface RunOptions {
   readonly cwd?: string;
-  /** What the command reads on its standard input; nothing unless said. */
+  /** The command's standard input (default: none). */
   readonly stdin?: string;
   /** Ends the command with SIGTERM when it aborts. */
   readonly signal?: AbortSignal;
@@ -49,7 +49,9 @@ async function feed(stream: WritableStream<Uint8Array>, text: string): Promise<v
   try {
     await writer.write(new TextEncoder().encode(text));
     await writer.close();
-  } catch { /* it ended before it had read all: its exit code says whether that is a failure */ }
+  } catch {
+    /* it ended before it had read everything: its exit code says whether that is a failure */
+  }
 }
 
 /**

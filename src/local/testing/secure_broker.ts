@@ -28,8 +28,8 @@ export interface SecureTestBroker {
   /**
    * Makes a user who may do nothing, or gives one another password.
    *
-   * @param options.password made up unless given
-   * @param options.mechanism SCRAM-SHA-512 unless given
+   * @param options.password (default: a random one)
+   * @param options.mechanism (default: SCRAM-SHA-512)
    * @returns the file with the password
    */
   addUser(
@@ -45,7 +45,7 @@ async function openssl(directory: string, args: readonly string[]): Promise<void
   if (code !== 0) throw new Error(`openssl ${args[0]}: ${lastLines(stderr, 5)}`);
 }
 
-/** Makes `NAME.crt` and `NAME.key`, an authority that nobody knows. */
+/** Makes `NAME.crt` and `NAME.key`, an authority that no client trusts yet. */
 export function makeAuthority(directory: string, name: string): Promise<void> {
   const files = ["-keyout", `${name}.key`, "-out", `${name}.crt`];
   return openssl(directory, ["req", "-x509", ...EC_KEY, ...files, "-subj", `/CN=${name}`]);
@@ -81,7 +81,7 @@ function hasIpv6(): boolean {
   }
 }
 
-/** What the listeners want from who connects. */
+/** How clients log in at each listener. */
 function loginSettings(secrets: string, sessionMs: number): Record<string, string> {
   const any = "listener.name.secure";
   return {
@@ -170,13 +170,13 @@ export async function startSecureTestBroker(
   };
 }
 
-/** A file that is read again whenever it is asked for, as the settings have them. */
+/** A file that is read anew at each use, as the settings have them. */
 export function fileAt(path: string): TextFile {
   return { path, read: () => Deno.readTextFileSync(path).trim() };
 }
 
 /**
- * A token that the broker takes, as it asks for no signature.
+ * A token for the broker, which asks for no signature.
  *
  * @param lifeMs until it expires
  */

@@ -15,7 +15,7 @@ export type TestCluster = Cluster & AsyncDisposable;
  * its data is kept, because a test may start it again, and is deleted when the test file ends.
  *
  * @param overrides settings of the server
- * @returns it, when its coordinators answer: a test is to fail for what it tests
+ * @returns it when its coordinators answer, so that no test fails because they are not up
  */
 export async function startTestBroker(overrides: ServerSettings = {}): Promise<TestBroker> {
   const broker = await startColdTestBroker(overrides);
@@ -23,14 +23,14 @@ export async function startTestBroker(overrides: ServerSettings = {}): Promise<T
   return broker;
 }
 
-/** The same as users meet it: a group or a transaction may have to wait for its coordinator. */
+/** The same right after its start, as users meet it: the first group or transaction waits for its coordinator. */
 export async function startColdTestBroker(overrides: ServerSettings = {}): Promise<TestBroker> {
   return removedAtEnd(await startBroker({ directory: await testDirectory(), port: 0, overrides }));
 }
 
 /**
  * Starts three nodes, with a copy of every partition on each: the same as `startTestBroker` otherwise.
- * The coordinators are asked where clients are told that they are: proxies have to be there already.
+ * The coordinators are asked at their advertised addresses: proxies have to be there already.
  */
 export async function startTestCluster(
   options: Partial<Omit<ClusterOptions, "directory">> = {},
@@ -55,7 +55,7 @@ function removedAtEnd<T extends { remove(): Promise<void> }>(kafka: T): T & Asyn
 
 const COORDINATORS_LIMIT_MS = 60_000;
 
-/** Kafka makes the topics of its coordinators when the first group and the first transaction come. */
+/** Kafka makes its coordinators' topics for the first group and the first transaction. */
 export async function untilCoordinatorsAnswer(bootstrap: string): Promise<void> {
   const kafka = createClient({ brokers: bootstrap.split(",") }, "test");
   const deadline = performance.now() + COORDINATORS_LIMIT_MS;

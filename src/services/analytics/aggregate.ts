@@ -1,18 +1,17 @@
 /**
- * The figures: input the events of orders, output counts, money, rates and latencies, all by the
- * times inside the events, never by when they arrived. Pure: no clock, no I/O; `snapshot` (in
- * snapshot.ts) reads it.
+ * The figures: in come the events of orders, out go counts, money, rates and latencies, all by the times
+ * inside the events, never by when they arrived. Pure: no clock, no I/O; `snapshot` (in snapshot.ts)
+ * reads it.
  *
- * Its memory is the same for a run of any length, because it remembers nothing of single orders. What
- * follows from that: a second copy of an event counts twice. With `exactly_once` there is none; with
- * `at_least_once` the figures show what that costs.
+ * Its memory is the same for a run of any length, because it remembers no single order. So a second copy
+ * of an event counts twice: with `exactly_once` there is none, with `at_least_once` the figures show it.
  *
- * Events may come in any order across partitions, as they do: the figures are the same. Only
- * `lateEvents` tells of the order of arrival itself.
+ * Events of several partitions come in any order, and the figures are the same. Only `lateEvents`
+ * depends on the order of arrival.
  *
- * Windows follow the newest `occurredAt`, which our own services' clocks write. `placedAt` comes from
- * outside: one that is later than what followed from it, or no time at all, is taken to be the time of
- * that event, and counted in `clockSkewEvents`.
+ * Windows follow the newest `occurredAt`, which the services' own clocks write. `placedAt` comes from
+ * outside: when it is later than an event that followed from it, or no time at all, the event's own time
+ * is taken instead, and counted in `clockSkewEvents`.
  */
 import type { OrderEvent } from "../../events/schemas.ts";
 import { LatencyHistogram } from "./histogram.ts";
@@ -40,7 +39,7 @@ export interface Amounts {
 export type AmountsByCurrency = Map<string, Amounts>;
 
 export interface Aggregate {
-  /** Events by type; InventoryUpdated is counted by its action. */
+  /** Events by type, and those of InventoryUpdated by their action, too. */
   readonly events: Map<string, number>;
   /** Outcomes with a reason, by it: words of closed lists. */
   readonly reasons: Record<"cancelled" | "rejected", Map<string, number>>;
@@ -106,11 +105,11 @@ interface Times {
 
 /** Counts one event. */
 export function add(aggregate: Aggregate, event: OrderEvent): void {
-  // Not read by analytics: that an order was placed is learned from what the validator made of it.
+  // Not read by analytics: it learns of a placed order from what the validator decided.
   if (event.type === "OrderPlaced") return;
   const times = timesOf(aggregate, event);
   const { occurredAtMs, placedAtMs } = times;
-  increment(aggregate.events, event.type === "InventoryUpdated" ? event.action : event.type);
+  increment(aggregate.events, event.type);
   switch (event.type) {
     case "OrderValidated": {
       place(aggregate, times);
@@ -138,13 +137,9 @@ export function add(aggregate: Aggregate, event: OrderEvent): void {
       increment(aggregate.reasons.rejected, event.reason);
       break;
     case "InventoryUpdated":
-    case "InventoryRejected":
-    case "PaymentProcessed":
-    case "PaymentFailed":
-    case "PaymentRefunded":
+      increment(aggregate.events, event.action);
       break;
-    default:
-      event satisfies never;
+      // All others, also those of a service of your own, are counted by type alone.
   }
 }
 

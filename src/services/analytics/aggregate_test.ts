@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { add, createAggregate } from "./aggregate.ts";
 import { type Snapshot, snapshot } from "./snapshot.ts";
-import { eventsOf, FATES, type SampleOrder } from "./testing/orders.ts";
+import { eventsOf, type SampleOrder, SCENARIOS } from "./testing/orders.ts";
 
 const NOON_MS = Date.parse("2026-01-02T12:00:00.000Z");
 const MINUTE_MS = 60_000;
@@ -21,7 +21,7 @@ function order(changes: Partial<SampleOrder>): SampleOrder {
     latencyMs: 100,
     totalCents: 1_000,
     currency: "EUR",
-    fate: "confirmed",
+    scenario: "confirmed",
     ...changes,
   };
 }
@@ -38,7 +38,7 @@ const sampleOrder: fc.Arbitrary<SampleOrder> = fc.record({
   latencyMs: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 900_000 })),
   totalCents: fc.oneof(fc.integer({ min: 0, max: 100_000 }), fc.constant(10 ** 13)),
   currency: fc.constantFrom("EUR", "USD"),
-  fate: fc.constantFrom(...FATES),
+  scenario: fc.constantFrom(...SCENARIOS),
 });
 
 const orders = fc.array(sampleOrder, { minLength: 1, maxLength: 40 });
@@ -64,8 +64,8 @@ Deno.test("add: totals, by outcome and reason, are those of the orders", () => {
   fc.assert(
     fc.property(shuffled, ({ orders, arrived }) => {
       const figures = figuresOf(arrived);
-      const count = (...fates: SampleOrder["fate"][]) =>
-        orders.filter(({ fate }) => fates.includes(fate)).length;
+      const count = (...scenarios: SampleOrder["scenario"][]) =>
+        orders.filter(({ scenario }) => scenarios.includes(scenario)).length;
       const some = (counts: Record<string, number>) =>
         Object.fromEntries(Object.entries(counts).filter(([, n]) => n > 0));
       assertEquals(figures.orders, {
@@ -105,13 +105,13 @@ Deno.test("add: money in total is that of the orders, by currency", () => {
         Object.entries(Object.groupBy(orders, ({ currency }) => currency))
           .map(([currency, group = []]) =>
             [currency, {
-              orderedCents: cents(group.filter(({ fate }) => fate !== "rejected")),
-              confirmedCents: cents(group.filter(({ fate }) => fate === "confirmed")),
+              orderedCents: cents(group.filter(({ scenario }) => scenario !== "rejected")),
+              confirmedCents: cents(group.filter(({ scenario }) => scenario === "confirmed")),
             }] as const
           )
           // A currency is learned from an order that was not rejected.
           .filter(([currency]) =>
-            orders.some((order) => order.currency === currency && order.fate !== "rejected")
+            orders.some((order) => order.currency === currency && order.scenario !== "rejected")
           ),
       );
       assertEquals(figuresOf(arrived).money, expected);
@@ -123,7 +123,7 @@ Deno.test("add: each second and minute counts what its times say", () => {
   fc.assert(
     fc.property(shuffled, ({ orders, arrived }) => {
       const { perSecond, perMinute } = figuresOf(arrived);
-      const good = orders.filter(({ fate }) => fate !== "rejected");
+      const good = orders.filter(({ scenario }) => scenario !== "rejected");
       const validatedAtMs = ({ placedAtMs, latencyMs }: SampleOrder) =>
         placedAtMs + Math.floor(latencyMs / 2);
       const outcomeAtMs = ({ placedAtMs, latencyMs }: SampleOrder) => placedAtMs + latencyMs;
@@ -149,7 +149,7 @@ Deno.test("add: each second and minute counts what its times say", () => {
           assertEquals(columns.orderedCents[i], cents(good, ({ placedAtMs }) => placedAtMs));
           assertEquals(
             columns.confirmedCents[i],
-            cents(good.filter(({ fate }) => fate === "confirmed"), outcomeAtMs),
+            cents(good.filter(({ scenario }) => scenario === "confirmed"), outcomeAtMs),
           );
         }
       }
@@ -179,7 +179,7 @@ Deno.test("add: the window's oldest second is not late, the one before is", () =
 
 Deno.test("add: an order placed after its own outcome, or at no time at all, takes 0 ms", () => {
   for (const placedAt of ["2026-01-02T12:00:00.001Z", "2026-99-99T99:99:99.999Z"]) {
-    const events = eventsOf(order({ fate: "rejected", latencyMs: 0 }))
+    const events = eventsOf(order({ scenario: "rejected", latencyMs: 0 }))
       .map((event) => ({ ...event, placedAt } as OrderEvent));
     const { latency, clockSkewEvents, perSecond } = figuresOf(events);
     assertEquals(latency.rejected, { orders: 1, p50Ms: 0, p95Ms: 0, p99Ms: 0, maxMs: 0 });
@@ -195,7 +195,7 @@ Deno.test("add: an event at the very time of its order is no clock skew", () => 
 });
 
 Deno.test("add: an event of no time is in the totals and in no window", () => {
-  const events = eventsOf(order({ fate: "rejected" }))
+  const events = eventsOf(order({ scenario: "rejected" }))
     .map((event) => ({ ...event, occurredAt: "2026-99-99T99:99:99.999Z" } as OrderEvent));
   const { orders, newestEventAt, perSecond, clockSkewEvents } = figuresOf(events);
   assertEquals([orders.rejected, newestEventAt, clockSkewEvents], [1, null, 1]);
@@ -272,8 +272,8 @@ Deno.test("snapshot: latency in total, by outcome, and of the newest minute", ()
   const { latency, perTenSeconds } = figuresOf([
     ...eventsOf(order({ sequence: 1, placedAtMs: NOON_MS - MINUTE_MS, latencyMs: 30 })),
     ...eventsOf(order({ sequence: 2, placedAtMs: NOON_MS - 50_000, latencyMs: 25 })),
-    ...eventsOf(order({ sequence: 3, latencyMs: 20, fate: "card_declined" })),
-    ...eventsOf(order({ sequence: 4, latencyMs: 10, fate: "rejected" })),
+    ...eventsOf(order({ sequence: 3, latencyMs: 20, scenario: "card_declined" })),
+    ...eventsOf(order({ sequence: 4, latencyMs: 10, scenario: "rejected" })),
   ]);
   const brief = ({ orders, p50Ms, maxMs }: Snapshot["latency"]["all"]) => [orders, p50Ms, maxMs];
   assertEquals(brief(latency.all), [4, 20, 30]);

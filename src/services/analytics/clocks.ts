@@ -1,108 +1,87 @@
 /**
- * Whose clock is off, as far as events prove it: none is read before it happened, and none that
- * follows from an order happens before that order was placed. What Kafka answers has no time in it.
+ * Whose clock is off, as far as events prove it: no event is read before it happened, and none that
+ * follows from an order happens before that order was placed. (Kafka's answers have no time in them.)
  *
- * A simulator whose clock is behind looks like orders that take long, and is not told apart from them.
+ * A simulator whose clock is behind cannot be told from orders that take long.
  */
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
-import type { Processor } from "../../topology.ts";
-
-export type Writer = "simulator" | Processor;
+import type { Service } from "../../topology.ts";
+import { writerOf } from "./writers.ts";
 
 export interface Clocks {
-  /** Looks at events as they are read; `nowMs` is this process's time, epoch milliseconds. */
+  /** Checks events as they are read; `nowMs` is this process's time, epoch milliseconds. */
   note(events: readonly OrderEvent[], nowMs: number): void;
-  /** Milliseconds that a clock is ahead of this process's at least; negative: behind the simulator's. */
-  off(nowMs: number): ReadonlyMap<Writer, number>;
+  /** By at least how many milliseconds a clock is ahead of this process's; negative: behind the simulator's. */
+  off(nowMs: number): ReadonlyMap<Service, number>;
 }
 
-/** Machines whose clocks are kept differ by less. */
+/** Machines that keep their clocks (NTP) differ by less. */
 const TOLERANCE_MS = 3_000;
-/** An order may say any time: it takes several to blame a clock. */
+/** An order may claim any time: it takes several to blame a clock. */
 const EVIDENCE = 3;
 /** How long a proof holds. */
 const HOLDS_MS = 60_000;
-/** What happened long ago tells of the clocks of that time. */
+/** Older events say how the clocks were then. */
 const RECENT_MS = 600_000;
 
 interface Proof {
   events: number;
   offMs: number;
   lastAtMs: number;
-  told: boolean;
+  logged: boolean;
 }
 
 export function createClocks(log: Pick<Logger, "warn" | "info">): Clocks {
-  const proofs = new Map<Writer, Proof>();
+  const proofs = new Map<Service, Proof>();
 
-  function see(writer: Writer, offMs: number, nowMs: number): void {
-    const proof = proofs.get(writer) ?? { events: 0, offMs, lastAtMs: nowMs, told: false };
+  function prove(writer: Service, offMs: number, nowMs: number): void {
+    const proof = proofs.get(writer) ?? { events: 0, offMs, lastAtMs: nowMs, logged: false };
     proofs.set(writer, proof);
     proof.events++;
     proof.lastAtMs = nowMs;
-    // Waiting makes it look smaller than it is.
+    // An event that waited to be read proves less than there is.
     if (Math.abs(offMs) > Math.abs(proof.offMs)) proof.offMs = offMs;
-    if (proof.told || proof.events < EVIDENCE) return;
-    proof.told = true;
+    if (proof.logged || proof.events < EVIDENCE) return;
+    proof.logged = true;
     log.warn(describe(writer, proof.offMs));
   }
 
   function forget(nowMs: number): void {
-    for (const [writer, { lastAtMs, told }] of proofs) {
+    for (const [writer, { lastAtMs, logged }] of proofs) {
       if (nowMs - lastAtMs <= HOLDS_MS) continue;
       proofs.delete(writer);
-      if (told) log.info(`the clock of the ${writer} is not seen to be off any more`);
+      if (logged) log.info(`the clock of the ${writer} is no longer seen to be off`);
     }
   }
 
   return {
     note(events, nowMs) {
       forget(nowMs);
-      // Times are written such that they compare as texts; parsing all of them would cost more.
+      // ISO times compare as texts, which is cheaper than to parse all of them.
       const future = new Date(nowMs + TOLERANCE_MS).toISOString();
       const recent = new Date(nowMs - RECENT_MS).toISOString();
       for (const event of events) {
         if (event.type === "OrderPlaced") continue;
         const { occurredAt, placedAt } = event;
         const writer = writerOf(event.type);
-        if (occurredAt > future) see(writer, Date.parse(occurredAt) - nowMs, nowMs);
-        if (placedAt > future) see("simulator", Date.parse(placedAt) - nowMs, nowMs);
+        if (occurredAt > future) prove(writer, Date.parse(occurredAt) - nowMs, nowMs);
+        if (placedAt > future) prove("simulator", Date.parse(placedAt) - nowMs, nowMs);
         else if (occurredAt < placedAt && placedAt > recent) {
           const offMs = Date.parse(occurredAt) - Date.parse(placedAt);
-          if (offMs < -TOLERANCE_MS) see(writer, offMs, nowMs);
+          if (offMs < -TOLERANCE_MS) prove(writer, offMs, nowMs);
         }
       }
     },
     off(nowMs) {
       forget(nowMs);
-      const sure = [...proofs].filter(([, { told }]) => told);
+      const sure = [...proofs].filter(([, { logged }]) => logged);
       return new Map(sure.map(([writer, { offMs }]) => [writer, offMs]));
     },
   };
 }
 
-function writerOf(type: Exclude<OrderEvent["type"], "OrderPlaced">): Processor {
-  switch (type) {
-    case "OrderValidated":
-    case "OrderRejected":
-      return "validator";
-    case "InventoryUpdated":
-    case "InventoryRejected":
-      return "inventory";
-    case "PaymentProcessed":
-    case "PaymentFailed":
-    case "PaymentRefunded":
-      return "payment";
-    case "OrderConfirmed":
-    case "OrderCancelled":
-      return "fulfillment";
-    default:
-      return type satisfies never;
-  }
-}
-
-function describe(writer: Writer, offMs: number): string {
+function describe(writer: Service, offMs: number): string {
   const seconds = Math.round(Math.abs(offMs) / 1_000);
   return (offMs > 0
     ? `the clock of the ${writer} is ${seconds} s ahead of this process's`

@@ -22,7 +22,7 @@ function orders(count: number): OrderEvent[] {
       latencyMs: 400,
       totalCents: 100,
       currency: "EUR",
-      fate: "confirmed",
+      scenario: "confirmed",
     })).flat();
 }
 
@@ -77,8 +77,8 @@ Deno.test("clocks: says whose, by how much, and compared to what; and when it is
   assertEquals(lines.map((line) => line.replace(/:.*/, "")), [
     "the clock of the validator is 3600 s behind the simulator's",
     "the clock of the simulator is 3600 s ahead of this process's",
-    "the clock of the validator is not seen to be off any more",
-    "the clock of the simulator is not seen to be off any more",
+    "the clock of the validator is no longer seen to be off",
+    "the clock of the simulator is no longer seen to be off",
   ]);
   assertEquals(clocks.off(NOW_MS + 60_001).size, 0);
 });

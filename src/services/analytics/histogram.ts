@@ -19,7 +19,7 @@ function bucketOf(ms: number): number {
   return EXACT_BELOW_MS + Math.floor(Math.log(ms / EXACT_BELOW_MS) / LOG_GROWTH);
 }
 
-/** What stands for all latencies of a bucket: as far, relatively, from its lower as its upper end. */
+/** The estimate for all latencies of a bucket: relatively as far from its lower as from its upper end. */
 function middleMs(bucket: number): number {
   if (bucket < EXACT_BELOW_MS) return bucket;
   const lowerMs = EXACT_BELOW_MS * GROWTH ** (bucket - EXACT_BELOW_MS);

@@ -1,10 +1,10 @@
 /**
  * Analytics: live figures of all orders, on the console, on a web page and at /snapshot.
  *
- * Without options it is a member of the consumer group `analytics`, and counts what the group had not
- * read before; several members share the partitions, and each shows its share. `--from-beginning` counts
- * everything in the log, in no group, and goes on live. `--once` prints the figures when all that is
- * there now has been read, and ends; together they rebuild the figures from the log.
+ * Without options it is a member of the consumer group `analytics` and counts what the group has not read
+ * before; several members share the partitions, and each shows its share. `--from-beginning` counts
+ * everything in the log, in no group, and goes on live. `--once` prints the figures when everything
+ * that is there now has been read, and ends; together they rebuild the figures from the log.
  */
 import { Registry } from "prom-client";
 import { startHttp } from "../../runtime/http.ts";
@@ -20,7 +20,7 @@ import { registerMetrics } from "./metrics.ts";
 import { printAll, report } from "./console/report.ts";
 import { createDashboard } from "./web/dashboard.ts";
 
-/** How long the last figures wait for the last answer to how far the groups are behind. */
+/** How long the last figures wait for the last sample of the groups' lag. */
 const LAST_LAG_LIMIT_MS = 1_000;
 
 Deno.exit(
@@ -38,38 +38,38 @@ Deno.exit(
       };
       const registry = new Registry();
       const losses = createLossMetrics(registry);
-      const counting = createProjection({ ...cluster, ...config, losses });
-      const dashboard = createDashboard(cluster, counting);
+      const projection = createProjection({ ...cluster, ...config, losses });
+      const dashboard = createDashboard(cluster, projection);
       const { watch } = dashboard;
       let finished = false;
       const figures = (): Figures => {
-        const reading = counting.reading();
+        const reading = projection.reading();
         return {
-          snapshot: snapshot(counting.aggregate),
-          // That it no longer reads in the end needs no reason.
+          snapshot: snapshot(projection.aggregate),
+          // At the end it does not read, which is no fault.
           reading: { ...reading, notReady: finished ? null : reading.notReady },
           lag: watch.latest,
         };
       };
 
       if (config.once) {
-        await counting.run(signal);
+        await projection.run(signal);
         if (signal.aborted) return 1;
         finished = true;
-        await watch.ask();
+        await watch.sample();
         printAll(figures());
         await settlesWithin(dashboard.close(), drainTimeoutMs);
         return 0;
       }
 
-      registerMetrics(registry, figures, () => counting.clocks.off(Date.now()));
+      registerMetrics(registry, figures, () => projection.clocks.off(Date.now()));
       const http = startHttp({
         hostname: config.httpHost,
         port: config.httpPort || config.dashboardPort,
-        // A second copy on the same machine needs no setting.
+        // A second process on the same machine takes another port without a setting.
         portPolicy: config.httpPort === 0 ? "prefer" : "exact",
         metrics: registry,
-        notReady: () => signal.aborted ? "stopping" : counting.reading().notReady ?? undefined,
+        notReady: () => signal.aborted ? "stopping" : projection.reading().notReady ?? undefined,
         routes: { ...dashboard.routes, "/snapshot": () => Response.json(figures()) },
         onNotice: (line) => log.warn(line),
       });
@@ -78,9 +78,9 @@ Deno.exit(
       const endReport = report(figures);
       try {
         const watching = Promise.race([dashboard.run(signal), aborted(signal)]);
-        await Promise.all([counting.run(signal), watching]);
+        await Promise.all([projection.run(signal), watching]);
         finished = true;
-        await settlesWithin(watch.ask(), LAST_LAG_LIMIT_MS);
+        await settlesWithin(watch.sample(), LAST_LAG_LIMIT_MS);
       } finally {
         endReport();
       }

@@ -5,7 +5,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { encode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
-import { startTask, type TaskProcess } from "../../local/supervise.ts";
+import { startTask, type TaskProcess } from "../../local/task.ts";
 import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
 import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
 import { freshTopics, publishAll, until } from "../../kafka/testing/topics.ts";

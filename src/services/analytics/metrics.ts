@@ -3,9 +3,9 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import type { Figures } from "./snapshot.ts";
 
 /**
- * Registers the metrics; `figures` is asked at every scrape.
+ * Registers the metrics; each scrape reads `figures`.
  *
- * @param clocksOff milliseconds, by whose clock it is
+ * @param clocksOff milliseconds, by the service whose clock it is
  */
 export function registerMetrics(
   registry: Registry,
@@ -15,7 +15,7 @@ export function registerMetrics(
   const registers = [registry];
   new Counter({
     name: "orderflow_analytics_orders_total",
-    help: "Orders, by what was learned of them: placed, validated, confirmed, cancelled, rejected",
+    help: "Orders, by stage: placed, validated, confirmed, cancelled, rejected",
     labelNames: ["stage"],
     registers,
     collect() {
@@ -69,7 +69,7 @@ export function registerMetrics(
   new Counter({
     name: "orderflow_analytics_left_out_total",
     help:
-      "Late events (not in the rates), clock skew (latency taken as 0), messages that are no events",
+      "Late events (not in the rates), clock skew (latency counted as 0), messages that are not events",
     labelNames: ["why"],
     registers,
     collect() {
@@ -104,7 +104,8 @@ export function registerMetrics(
   });
   new Gauge({
     name: "orderflow_clock_off_seconds",
-    help: "By how much a clock is ahead of analytics', at least; negative: behind the simulator's",
+    help:
+      "By at least how much a clock is ahead of this process's; negative: behind the simulator's",
     labelNames: ["service"],
     registers,
     collect() {

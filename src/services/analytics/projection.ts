@@ -1,13 +1,27 @@
 /**
- * The figures and where they come from, as one: a replay begins both anew, from the first event in the
- * log, in no group; whatever was read as a member of the group before ends with it.
+ * The projection of events to figures, and where the events come from:
+ *
+ * - the consumer group: live, shared with the other members, from the group's committed offsets on;
+ * - the log (`--from-beginning`, or a replay): everything from the first event on, in no group; then live.
+ *
+ * With `once` both end when they have read what was there at the start.
  */
 import { add, type Aggregate, createAggregate } from "./aggregate.ts";
 import { type Clocks, createClocks } from "./clocks.ts";
 import type { Reading } from "./snapshot.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { watchPartitions } from "../../kafka/partition_counts.ts";
-import { groupSource, logSource, type Source, type SourceOptions } from "./source.ts";
+import type { OrderEvent } from "../../events/schemas.ts";
+import type { Logger } from "../../runtime/log.ts";
+import type { KafkaAccess } from "../../kafka/access.ts";
+import { untilCaughtUp } from "../../kafka/offsets/backlog.ts";
+import { createEventLog } from "../../kafka/readers/event_log.ts";
+import { createGroupConsumer } from "../../kafka/group_consumer/group_consumer.ts";
+import type { LossMetrics } from "../../kafka/metrics.ts";
+import { type Names, type Topic, topicsReadBy } from "../../topology.ts";
+
+const SERVICE = "analytics";
+const PROGRESS_EVERY_MS = 2_000;
 
 export interface Projection {
   readonly aggregate: Aggregate;
@@ -15,7 +29,7 @@ export interface Projection {
   /** Whose clock is off: see clocks.ts. */
   readonly clocks: Pick<Clocks, "off">;
   reading(): Reading;
-  /** Counts anew, from the beginning of the log; while it is still doing so, goes on with it. */
+  /** Starts again from the beginning of the log; ignored while a replay is under way. */
   replay(): void;
   /** Reads until `signal` aborts, or, with `once`, until it has caught up. */
   run(signal: AbortSignal): Promise<void>;
@@ -35,7 +49,7 @@ export function createProjection(
         clocks.note(events, Date.now());
         for (const event of events) add(aggregate, event);
       },
-      // Topics and partitions of a log are read at their own pace, which makes nothing late.
+      // Partitions are read at their own pace: so far, late only means read later.
       onCaughtUp: () => aggregate.lateEvents = 0,
       onRecreated: restart,
     });
@@ -47,11 +61,11 @@ export function createProjection(
   };
   let current = begin(options.fromBeginning ? logSource : groupSource);
   let next: typeof current | undefined;
-  const watch = watchPartitions(createClient(options.access, options.clientId), {
+  const partitions = watchPartitions(createClient(options.access, options.clientId), {
     ...options,
     everyMs: options.metadataMaxAgeMs,
   });
-  async function countAll(signal: AbortSignal): Promise<void> {
+  async function projectAll(signal: AbortSignal): Promise<void> {
     do {
       current = next ?? current;
       next = undefined;
@@ -68,7 +82,7 @@ export function createProjection(
     },
     reading() {
       const { notReady, ...reading } = current.source.reading();
-      return { ...reading, notReady: watch.fault ?? notReady, startedAt: current.startedAt };
+      return { ...reading, notReady: partitions.fault ?? notReady, startedAt: current.startedAt };
     },
     replay() {
       if (current.source.reading().progress !== null) return;
@@ -76,11 +90,102 @@ export function createProjection(
     },
     async run(signal) {
       try {
-        void watch.look();
-        await countAll(signal);
+        void partitions.look();
+        await projectAll(signal);
       } finally {
-        await watch.close();
+        await partitions.close();
       }
     },
+  };
+}
+
+export interface SourceOptions {
+  readonly access: KafkaAccess;
+  readonly clientId: string;
+  readonly names: Names;
+  readonly once: boolean;
+  readonly drainTimeoutMs: number;
+  /** How often the topics' metadata is refreshed (default: METADATA_MAX_AGE_MS). */
+  readonly metadataMaxAgeMs?: number;
+  readonly onEvents: (events: readonly OrderEvent[]) => void;
+  /** The log has been read up to its end: from now on events come as they happen. */
+  readonly onCaughtUp: () => void;
+  readonly log: Logger;
+  readonly losses?: LossMetrics | undefined;
+  /** A topic was deleted and created anew: what was read is no longer in the log. */
+  readonly onRecreated?: () => void;
+}
+
+interface Source {
+  /** Reads until `signal` aborts, or, with `once`, until it has caught up. */
+  run(signal: AbortSignal): Promise<void>;
+  /** How the reading goes, without when it started. */
+  reading(): Omit<Reading, "startedAt">;
+  /** The next offset to read, by topic and partition, when no group keeps it. */
+  readonly positions?: ReadonlyMap<Topic, ReadonlyMap<number, number>>;
+}
+
+function groupSource(options: SourceOptions): Source {
+  const { access, clientId, names, once } = options;
+  const consumer = createGroupConsumer({ ...options, service: SERVICE });
+  const group = names.group(SERVICE);
+  return {
+    async run(signal) {
+      if (!once) return await consumer.run(signal);
+      const done = new AbortController();
+      const either = AbortSignal.any([signal, done.signal]);
+      const kafka = createClient(access, clientId);
+      const topics = topicsReadBy(SERVICE).map((topic) => names.topic(topic));
+      // Whichever ends first, in success or failure, ends the other.
+      const end = () => done.abort();
+      const caughtUp = untilCaughtUp(kafka, group, topics, either).finally(end);
+      try {
+        await consumer.run(either);
+      } finally {
+        end();
+        await caughtUp;
+      }
+    },
+    reading: () => ({
+      source: "group",
+      group,
+      partitions: consumer.partitions,
+      notReady: consumer.notReady() ?? null,
+      progress: null,
+      undecodableMessages: consumer.undecodable,
+    }),
+  };
+}
+
+function logSource(options: SourceOptions): Source {
+  const { names, once, log } = options;
+  const events = createEventLog({ ...options, topics: topicsReadBy(SERVICE) });
+  let caughtUp = false;
+  return {
+    positions: events.positions,
+    async run(signal) {
+      const progress = setInterval(
+        () => log.info(`${events.passed} of ${events.expected} offsets read`),
+        PROGRESS_EVERY_MS,
+      );
+      try {
+        await events.readToEnd(signal);
+      } finally {
+        clearInterval(progress);
+      }
+      if (signal.aborted) return;
+      caughtUp = true;
+      options.onCaughtUp();
+      log.info(`caught up: ${events.records} records read`);
+      if (!once) await events.follow(signal);
+    },
+    reading: () => ({
+      source: "log",
+      group: names.group(SERVICE),
+      partitions: events.partitions,
+      notReady: events.notReady() ?? null,
+      progress: caughtUp ? null : { passed: events.passed, expected: events.expected },
+      undecodableMessages: events.undecodable,
+    }),
   };
 }

@@ -8,7 +8,7 @@ export const settings = {
     env: "ANALYTICS_FROM_BEGINNING",
     option: "from-beginning",
     fallback: "false",
-    help: "count everything in the log, in no consumer group; without: as a member of the group",
+    help: "count everything in the log, in no consumer group (default: as a member of the group)",
   }),
   dashboardPort: integer({
     env: "DASHBOARD_PORT",
@@ -16,11 +16,11 @@ export const settings = {
     fallback: "8080",
     min: 0,
     max: 65_535,
-    help: "where the page is served when HTTP_PORT is 0; a free port if that one is taken",
+    help: "the page's port when HTTP_PORT is 0; another one if it is taken",
   }),
   once: flag({
     option: "once",
     fallback: "false",
-    help: "print the figures once all that is there now has been read, and end",
+    help: "print the figures when everything that is there now has been read, and end",
   }),
 };

@@ -1,6 +1,6 @@
 /**
- * What the figures are at one moment: one plain JSON object, the same for the console, the HTTP route
- * and the page.
+ * The figures at one moment: one plain JSON object, the same for the console, the HTTP route and the
+ * page.
  */
 import {
   type Aggregate,
@@ -14,7 +14,7 @@ import { LatencyHistogram } from "./histogram.ts";
 import type { Series } from "./windows.ts";
 import type { GroupLag } from "../../kafka/offsets/group_lag.ts";
 
-/** From placed to outcome; null where no order has been settled. p50 to p99 are at most 2 % off. */
+/** From placed to outcome; null before an order is settled. p50 to p99 are at most 2 % off. */
 export interface Latency {
   readonly orders: number;
   readonly p50Ms: number | null;
@@ -26,7 +26,7 @@ export interface Latency {
 /** Orders a second, the mean over some seconds. */
 export type Rates = { readonly [K in keyof OrderCounts]: number };
 
-/** A column a figure, all of the same length: the value in each window, the newest last. */
+/** One column for each figure, all of the same length: its value in each window, the newest last. */
 type Columns<K extends string, V = number> = {
   /** Epoch milliseconds at which the first window begins; the others follow without gaps. */
   readonly startsAtMs: number;
@@ -38,7 +38,7 @@ export interface Snapshot {
   readonly newestEventAt: string | null;
   /** In total. */
   readonly orders: {
-    /** Those that the validator has decided on; orders before that, and dead letters, are not seen. */
+    /** Orders that the validator has decided on; earlier ones, and dead letters, are not known here. */
     readonly placed: number;
     readonly validated: number;
     readonly confirmed: number;
@@ -46,13 +46,13 @@ export interface Snapshot {
     readonly rejected: number;
     /** Confirmed, cancelled or rejected. */
     readonly settled: number;
-    /** Validated, and without outcome so far. */
+    /** Validated, and still without outcome. */
     readonly open: number;
   };
   /** In total; reasons that occurred. */
   readonly cancelledByReason: Readonly<Record<string, number>>;
   readonly rejectedByReason: Readonly<Record<string, number>>;
-  /** What the stock said and did, orders in total. */
+  /** What inventory decided and did, orders in total. */
   readonly stock: {
     readonly reserved: number;
     readonly refused: number;
@@ -87,10 +87,10 @@ export interface Snapshot {
   };
   /**
    * Events that arrived more than ten minutes behind the newest: in the totals, not in the windows.
-   * The one figure that depends on the order of arrival.
+   * Only this figure depends on the order of arrival.
    */
   readonly lateEvents: number;
-  /** Events said to have happened before their order was placed: their latency counts as 0. */
+  /** Events that claim to be older than their order: their latency counts as 0. */
   readonly clockSkewEvents: number;
 }
 
@@ -102,18 +102,18 @@ export interface Snapshot {
  */
 export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
   const { newestMs, events, reasons, lateEvents, clockSkewEvents } = aggregate;
-  const seen = newestMs > -Infinity;
+  const hasEvents = newestMs > -Infinity;
   const count = (name: string) => events.get(name) ?? 0;
   const validated = count("OrderValidated");
   const confirmed = count("OrderConfirmed");
   const cancelled = count("OrderCancelled");
   const rejected = count("OrderRejected");
-  const windowsUpToMs = seen ? Math.max(newestMs, nowMs) : 0;
+  const windowsUpToMs = hasEvents ? Math.max(newestMs, nowMs) : 0;
   const seconds = aggregate.perSecond.upTo(windowsUpToMs);
   const tens = aggregate.perTenSeconds.upTo(windowsUpToMs);
   const minutes = aggregate.perMinute.upTo(windowsUpToMs);
   return {
-    newestEventAt: seen ? new Date(newestMs).toISOString() : null,
+    newestEventAt: hasEvents ? new Date(newestMs).toISOString() : null,
     orders: {
       placed: validated + rejected,
       validated,
@@ -243,8 +243,6 @@ function amountColumns({ values }: Series<AmountsByCurrency>) {
   );
 }
 
-/** Everything that analytics has to tell at one moment: what is displayed, and served at /snapshot. */
-
 /** Where the events come from. */
 export interface Reading {
   /** As a member of the consumer group, or straight from the log. */
@@ -253,19 +251,20 @@ export interface Reading {
   readonly group: string;
   /** Partitions that are read: those assigned to this member, or all. */
   readonly partitions: number;
-  /** ISO 8601; as a member of the group, nothing that the group had read before is in the figures. */
+  /** ISO 8601. As a member of the group, the figures hold nothing that the group had read before. */
   readonly startedAt: string;
-  /** Why nothing is read right now, or not all can be; null when all is well. */
+  /** Why nothing, or not everything, can be read right now; null when all is well. */
   readonly notReady: string | null;
   /** While the log is read up to its end: offsets passed, of how many; null when that is done. */
   readonly progress: { readonly passed: number; readonly expected: number } | null;
-  /** Messages that were no events, and are in none of the figures. */
+  /** Messages that are not events, and in none of the figures. */
   readonly undecodableMessages: number;
 }
 
+/** What is displayed, and served at /snapshot. */
 export interface Figures {
   readonly snapshot: Snapshot;
   readonly reading: Reading;
-  /** How far each consumer group is behind; null while the cluster does not say. */
+  /** How far each consumer group is behind; null while Kafka does not answer. */
   readonly lag: readonly GroupLag[] | null;
 }

@@ -1,7 +1,7 @@
 /**
- * A ring of windows over event time: as many as it holds, whatever the length of the run. A slot is
- * taken over by the window that is a whole lap later, and never goes back: so the windows up to the
- * newest are the same in whichever order events arrived.
+ * Tumbling windows over event time, in a ring of a fixed size. A slot is reused by the window that is a
+ * whole lap later, and never goes back: the windows up to the newest are the same in whichever order
+ * events arrive.
  */
 
 interface Slot<T> {
@@ -40,8 +40,8 @@ export class TumblingWindows<T> {
   }
 
   /**
-   * The window of `atMs`, to count in; undefined when a later one has taken its place, or when `atMs`
-   * is no time (NaN).
+   * The window of `atMs`, to count in; undefined when a later one has its slot, or when `atMs` is no time
+   * (NaN).
    */
   at(atMs: number): T | undefined {
     const window = this.windowOf(atMs);

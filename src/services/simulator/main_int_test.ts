@@ -1,6 +1,6 @@
 /** Real simulators that are cut off, and go on: every order of the run is on orders.raw once. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { argumentsOf, PROJECT, startTask } from "../../local/supervise.ts";
+import { argumentsOf, PROJECT, startTask } from "../../local/task.ts";
 import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
 import { catalogTables, customers, products } from "../../database/catalog.ts";
 import { openDatabase } from "../../database/open.ts";

@@ -67,7 +67,7 @@ export function messageOf(sequence: number, topic: Topic): EventRecord {
       latencyMs: 0,
       totalCents: 100,
       currency: "EUR",
-      fate: "card_declined",
+      scenario: "card_declined",
     }),
   ];
   const event = events.find(({ type }) => topicOf(type) === topic)!;

@@ -1,16 +1,24 @@
 /**
- * The figures as lines for people: a block for a terminal, or one line. Pure. Counts, words of closed
- * lists and names of groups only: no customer, product or order.
+ * The figures as text: a block for a terminal, or one line. Pure. It shows counts, words of closed lists
+ * and names of groups only: no customer, product or order.
  */
 import { OUTCOMES } from "../aggregate.ts";
 import type { Figures, Latency, Rates, Reading, Snapshot } from "../snapshot.ts";
-import { count, duration, formatAmount, NOTHING, rate, share, timeOfDay } from "./format.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatMoney,
+  formatRate,
+  formatShare,
+  NOTHING,
+  utcTimeOfDay,
+} from "../../../runtime/format.ts";
 
 /** How many minutes of revenue are shown. */
 const MINUTES = 3;
 const REASONS_PER_LINE = 3;
 
-/** A label before the first line of a part, blanks before the others. */
+/** Indents a part; its first line begins with the label. */
 function part(label: string, lines: readonly string[]): string[] {
   return lines.map((line, index) => `${(index === 0 ? label : "").padEnd(12)}${line}`);
 }
@@ -45,15 +53,17 @@ export function block({ snapshot, reading, lag }: Figures, nowMs: number): strin
 
 function sourceOf({ source, group, partitions, startedAt }: Reading): string {
   return source === "log"
-    ? `counted: everything in the log, ${partitions} partitions, in no consumer group`
-    : `counted: what this member of the group ${group} read since ${timeOfDay(startedAt)} UTC, ` +
-      `${partitions} partitions`;
+    ? `counts everything in the log, ${partitions} partitions, in no consumer group`
+    : `counts what this member of the group ${group} has read since ` +
+      `${utcTimeOfDay(startedAt)} UTC, ${partitions} partitions`;
 }
 
 function newest({ newestEventAt }: Snapshot, nowMs: number): string {
-  if (newestEventAt === null) return "no event so far";
+  if (newestEventAt === null) return "no event yet";
   const agoMs = Math.max(0, nowMs - Date.parse(newestEventAt));
-  return `newest event ${timeOfDay(newestEventAt)} UTC, ${count(agoMs / 1_000)} s ago; ` +
+  return `newest event at ${utcTimeOfDay(newestEventAt)} UTC, ${
+    formatCount(agoMs / 1_000)
+  } s ago; ` +
     "all times are those inside the events";
 }
 
@@ -61,25 +71,25 @@ function orders({ orders, ratesPerSecond }: Snapshot): string[] {
   const { last10Seconds, last60Seconds } = ratesPerSecond;
   const row = (name: keyof Rates) => [
     name,
-    count(orders[name]),
-    rate(last10Seconds?.[name]),
-    rate(last60Seconds?.[name]),
+    formatCount(orders[name]),
+    formatRate(last10Seconds?.[name]),
+    formatRate(last60Seconds?.[name]),
   ];
-  const meanings = [
+  const explanations = [
     "",
-    "the validator has decided on them",
-    "they passed its checks",
-    "they have their outcome",
-    "validated, and without outcome so far",
+    "decided on by the validator",
+    "passed its checks",
+    "have their outcome",
+    "validated, still without outcome",
   ];
   const table = columns([
     ["", "in total", "last 10 s", "last 60 s"],
     row("placed"),
     row("validated"),
     row("settled"),
-    ["open", count(orders.open), "", ""],
+    ["open", formatCount(orders.open), "", ""],
   ]);
-  return table.map((line, index) => `${line}  ${meanings[index]}`.trimEnd());
+  return table.map((line, index) => `${line}  ${explanations[index]}`.trimEnd());
 }
 
 function outcomes({ orders, cancelledByReason, rejectedByReason }: Snapshot): string[] {
@@ -91,8 +101,8 @@ function outcomes({ orders, cancelledByReason, rejectedByReason }: Snapshot): st
   const table = columns(
     OUTCOMES.map((outcome) => [
       outcome,
-      count(orders[outcome]),
-      share(orders[outcome], orders.settled),
+      formatCount(orders[outcome]),
+      formatShare(orders[outcome], orders.settled),
     ]),
   );
   return table.flatMap((line, index) => {
@@ -106,7 +116,7 @@ function outcomes({ orders, cancelledByReason, rejectedByReason }: Snapshot): st
 function byReason(reasons: Readonly<Record<string, number>>): string[] {
   const words = Object.entries(reasons)
     .toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
-    .map(([reason, orders]) => `${reason} ${count(orders)}`);
+    .map(([reason, orders]) => `${reason} ${formatCount(orders)}`);
   const lines: string[] = [];
   while (words.length > 0) lines.push(words.splice(0, REASONS_PER_LINE).join(", "));
   return lines;
@@ -115,10 +125,10 @@ function byReason(reasons: Readonly<Record<string, number>>): string[] {
 function latencies({ latency }: Snapshot): string[] {
   const row = (name: string, { p50Ms, p95Ms, p99Ms, maxMs }: Latency) => [
     name,
-    ...[p50Ms, p95Ms, p99Ms, maxMs].map(duration),
+    ...[p50Ms, p95Ms, p99Ms, maxMs].map(formatDuration),
   ];
   return columns([
-    ["from placed to outcome", "half within", "95 %", "99 %", "longest"],
+    ["from placed to outcome", "p50", "p95", "p99", "longest"],
     row("all orders", latency.all),
     ...OUTCOMES.map((outcome) => row(outcome, latency[outcome])),
     row("settled in the last minute", latency.lastMinute),
@@ -127,13 +137,13 @@ function latencies({ latency }: Snapshot): string[] {
 
 function revenue({ money: amounts, perMinute }: Snapshot): string[] {
   const lines = Object.entries(amounts).toSorted().flatMap(([currency, amount]) => {
-    const total = `${formatAmount(amount.confirmedCents, currency)} confirmed of ` +
-      `${formatAmount(amount.orderedCents, currency)} ordered`;
+    const total = `${formatMoney(amount.confirmedCents, currency)} confirmed of ` +
+      `${formatMoney(amount.orderedCents, currency)} ordered`;
     const minutes = perMinute.currencies[currency]?.confirmedCents ?? [];
     const first = Math.max(0, minutes.length - MINUTES);
     const recent = minutes.slice(first).map((cents, index) => {
       const startsAtMs = perMinute.startsAtMs + (first + index) * perMinute.windowMs;
-      return `${timeOfDay(startsAtMs).slice(0, 5)} ${formatAmount(cents, currency)}`;
+      return `${utcTimeOfDay(startsAtMs).slice(0, 5)} ${formatMoney(cents, currency)}`;
     });
     if (recent.length === 0) return [total];
     return [total, `  by minute: ${recent.join(", ")} so far`];
@@ -142,11 +152,11 @@ function revenue({ money: amounts, perMinute }: Snapshot): string[] {
 }
 
 function lags(lag: Figures["lag"]): string[] {
-  if (lag === null) return ["not known: the cluster does not answer"];
+  if (lag === null) return ["unknown: Kafka does not answer"];
   const rows = lag.map(({ service, members, lagMessages, topics }) => {
     const behind = topics.filter((topic) => topic.lagMessages > 0)
-      .map((topic) => `${topic.topic} ${count(topic.lagMessages)}`);
-    const table = [service, count(members), count(lagMessages)];
+      .map((topic) => `${topic.topic} ${formatCount(topic.lagMessages)}`);
+    const table = [service, formatCount(members), formatCount(lagMessages)];
     return { table, behind: topics.length > 1 ? behind.join(", ") : "" };
   });
   const table = columns([
@@ -156,31 +166,33 @@ function lags(lag: Figures["lag"]): string[] {
   return table.map((line, index) => `${line}  ${rows[index - 1]?.behind ?? ""}`.trimEnd());
 }
 
-/** What a reader of the other figures should know, where there is something. */
+/** What the other figures leave out, if anything. */
 function notes({ lateEvents, clockSkewEvents }: Snapshot, reading: Reading): string[] {
   const say = (n: number, what: string, text: string) =>
-    n > 0 ? [`${count(n)} ${what}${n === 1 ? "" : "s"} ${text}`] : [];
+    n > 0 ? [`${formatCount(n)} ${what}${n === 1 ? "" : "s"} ${text}`] : [];
   return [
-    ...say(lateEvents, "event", "over ten minutes late: in the totals, not in the rates"),
-    ...say(clockSkewEvents, "event", "before the order was placed (a clock is off): latency 0"),
-    ...say(reading.undecodableMessages, "message", "left out: not an event"),
+    ...say(lateEvents, "event", "more than ten minutes late: in the totals, not in the rates"),
+    ...say(clockSkewEvents, "event", "older than the order (a clock is off): latency counted as 0"),
+    ...say(reading.undecodableMessages, "message", "that cannot be read as an event: not counted"),
   ];
 }
 
 /** The main figures in one line. */
 export function line({ snapshot, lag }: Figures): string {
   const { newestEventAt, orders, latency, ratesPerSecond } = snapshot;
-  if (newestEventAt === null) return "no event so far";
+  if (newestEventAt === null) return "no event yet";
   const rates = ratesPerSecond.last10Seconds;
   const revenue = Object.entries(snapshot.money).toSorted()
-    .map(([currency, { confirmedCents }]) => formatAmount(confirmedCents, currency));
-  const behind = lag?.map(({ service, lagMessages }) => `${service} ${count(lagMessages)}`);
+    .map(([currency, { confirmedCents }]) => formatMoney(confirmedCents, currency));
+  const behind = lag?.map(({ service, lagMessages }) => `${service} ${formatCount(lagMessages)}`);
   return [
-    `${timeOfDay(newestEventAt)} UTC`,
-    `placed ${count(orders.placed)} (${rate(rates?.placed)})`,
-    `settled ${count(orders.settled)} (${rate(rates?.settled)}): ` +
-    OUTCOMES.map((outcome) => `${outcome} ${count(orders[outcome])}`).join(", "),
-    `placed to outcome p50 ${duration(latency.all.p50Ms)}, p99 ${duration(latency.all.p99Ms)}`,
+    `${utcTimeOfDay(newestEventAt)} UTC`,
+    `placed ${formatCount(orders.placed)} (${formatRate(rates?.placed)})`,
+    `settled ${formatCount(orders.settled)} (${formatRate(rates?.settled)}): ` +
+    OUTCOMES.map((outcome) => `${outcome} ${formatCount(orders[outcome])}`).join(", "),
+    `placed to outcome p50 ${formatDuration(latency.all.p50Ms)}, p99 ${
+      formatDuration(latency.all.p99Ms)
+    }`,
     `revenue ${revenue.join(", ") || NOTHING}`,
     `lag ${behind?.join(", ") ?? NOTHING}`,
   ].join("; ");

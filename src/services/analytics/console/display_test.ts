@@ -56,7 +56,7 @@ Deno.test("line: the main figures", () => {
 
 Deno.test("block and line: before the first event no figure is invented", () => {
   const figures = figuresOf([], { reading: { ...member, notReady: "waiting for Kafka" } });
-  assertEquals(line(figures), "no event so far");
+  assertEquals(line(figures), "no event yet");
   assertEquals(block(figures, NOON_MS).join("\n"), EMPTY.trim());
 });
 
@@ -64,10 +64,10 @@ Deno.test("block: says that it counts the whole log, and what is odd", () => {
   const orders = run.slice(0, 1).map((order) => ({ ...order, latencyMs: -5 }));
   const reading: Reading = { ...member, source: "log", undecodableMessages: 7 };
   const lines = block(figuresOf(orders, { reading }), NOON_MS);
-  assertEquals(lines[1], "counted: everything in the log, 48 partitions, in no consumer group");
+  assertEquals(lines[1], "counts everything in the log, 48 partitions, in no consumer group");
   assertEquals(lines.slice(-2), [
-    "notes       4 events before the order was placed (a clock is off): latency 0",
-    "            7 messages left out: not an event",
+    "notes       4 events older than the order (a clock is off): latency counted as 0",
+    "            7 messages that cannot be read as an event: not counted",
   ]);
 });
 
@@ -84,23 +84,23 @@ Deno.test("block: reasons, the most frequent first, a few to a line", () => {
 
 const GOLDEN = `
 orderflow analytics
-counted: what this member of the group analytics read since 11:59:00 UTC, 48 partitions
-newest event 12:02:06 UTC, 4 s ago; all times are those inside the events
+counts what this member of the group analytics has read since 11:59:00 UTC, 48 partitions
+newest event at 12:02:06 UTC, 4 s ago; all times are those inside the events
 
 orders                 in total  last 10 s  last 60 s
-            placed       12,600    100.0/s    100.0/s  the validator has decided on them
-            validated    11,250     89.3/s     89.3/s  they passed its checks
-            settled      12,600    100.0/s    100.0/s  they have their outcome
-            open              0                        validated, and without outcome so far
+            placed       12,600      100/s      100/s  decided on by the validator
+            validated    11,250       89/s       89/s  passed its checks
+            settled      12,600      100/s      100/s  have their outcome
+            open              0                        validated, still without outcome
 outcomes    confirmed  8,550  67.9 %  in stock and paid
             cancelled  2,700  21.4 %  card_declined 1,350, out_of_stock 1,350
             rejected   1,350  10.7 %  unknown_customer 1,350
-latency     from placed to outcome      half within    95 %    99 %  longest
-            all orders                       274 ms  503 ms  519 ms   519 ms
-            confirmed                        274 ms  503 ms  519 ms   519 ms
-            cancelled                        274 ms  503 ms  518 ms   518 ms
-            rejected                         274 ms  503 ms  519 ms   519 ms
-            settled in the last minute       274 ms  503 ms  519 ms   519 ms
+latency     from placed to outcome         p50     p95     p99  longest
+            all orders                  274 ms  503 ms  519 ms   519 ms
+            confirmed                   274 ms  503 ms  519 ms   519 ms
+            cancelled                   274 ms  503 ms  518 ms   518 ms
+            rejected                    274 ms  503 ms  519 ms   519 ms
+            settled in the last minute  274 ms  503 ms  519 ms   519 ms
 revenue     33,618.00 EUR confirmed of 44,235.00 EUR ordered
               by minute: 12:00 16,131.39 EUR, 12:01 16,274.78 EUR, 12:02 1,211.83 EUR so far
             16,811.00 USD confirmed of 22,114.50 USD ordered
@@ -110,29 +110,29 @@ lag         consumer group  members  messages to read
             inventory             2               120  orders.validated 120
 `;
 
-const LINE = "12:02:06 UTC; placed 12,600 (100.0/s); settled 12,600 (100.0/s): confirmed 8,550, " +
+const LINE = "12:02:06 UTC; placed 12,600 (100/s); settled 12,600 (100/s): confirmed 8,550, " +
   "cancelled 2,700, rejected 1,350; placed to outcome p50 274 ms, p99 519 ms; " +
   "revenue 33,618.00 EUR, 16,811.00 USD; lag validator 1,234, inventory 120";
 
 const EMPTY = `
 orderflow analytics
-counted: what this member of the group analytics read since 11:59:00 UTC, 48 partitions
+counts what this member of the group analytics has read since 11:59:00 UTC, 48 partitions
 NOT READING: waiting for Kafka
 
 orders                 in total  last 10 s  last 60 s
-            placed            0          –          –  the validator has decided on them
-            validated         0          –          –  they passed its checks
-            settled           0          –          –  they have their outcome
-            open              0                        validated, and without outcome so far
+            placed            0          –          –  decided on by the validator
+            validated         0          –          –  passed its checks
+            settled           0          –          –  have their outcome
+            open              0                        validated, still without outcome
 outcomes    confirmed  0  –  in stock and paid
             cancelled  0  –
             rejected   0  –
-latency     from placed to outcome      half within  95 %  99 %  longest
-            all orders                            –     –     –        –
-            confirmed                             –     –     –        –
-            cancelled                             –     –     –        –
-            rejected                              –     –     –        –
-            settled in the last minute            –     –     –        –
+latency     from placed to outcome      p50  p95  p99  longest
+            all orders                    –    –    –        –
+            confirmed                     –    –    –        –
+            cancelled                     –    –    –        –
+            rejected                      –    –    –        –
+            settled in the last minute    –    –    –        –
 revenue     –
-lag         not known: the cluster does not answer
+lag         unknown: Kafka does not answer
 `;

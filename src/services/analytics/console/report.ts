@@ -1,4 +1,4 @@
-/** Shows the figures on stdout for as long as they change: a block in a terminal, else a line. */
+/** Shows the figures on stdout: a block that is redrawn in a terminal, else a line now and then. */
 import { block, line } from "./display.ts";
 import type { Figures } from "../snapshot.ts";
 
@@ -6,7 +6,7 @@ const DRAW_EVERY_MS = 1_000;
 const LINE_EVERY_MS = 5_000;
 
 /**
- * @returns how to end it; the figures as they are then are shown last
+ * @returns ends it, and shows the final figures
  */
 export function report(figures: () => Figures): () => void {
   return Deno.stdout.isTerminal() ? drawBlock(figures) : printLines(figures);
@@ -47,11 +47,7 @@ export function printAll(figures: Figures): void {
   for (const text of block(figures, Date.now())) console.log(text);
 }
 
-/**
- * A block of lines at the end of a terminal, drawn anew in its place. What others print in the
- * meantime goes above it.
- */
-
+/** A block of lines at the end of a terminal, redrawn in its place. Other output goes above it. */
 export interface Screen {
   draw(lines: readonly string[]): void;
   /** Takes the block away, lets `print` print, and puts the block back below. */
@@ -69,7 +65,7 @@ export function createScreen(
   return {
     draw(lines) {
       const { columns, rows } = size();
-      // A line that wraps, or a block that scrolls, would not be found again.
+      // A line that wraps, or a block that scrolls, could not be erased.
       const fitting = lines.slice(0, rows - 1).map((line) => line.slice(0, columns));
       write(erase() + text(fitting));
       drawn = fitting;
@@ -82,7 +78,7 @@ export function createScreen(
   };
 }
 
-/** From now on, what is printed on stderr (the log) goes above the block. Returns how to end that. */
+/** From now on stderr (the log) goes above the block. Returns a function that ends this. */
 export function printErrorsAbove(screen: Screen): () => void {
   const print = console.error;
   console.error = (...values) => screen.above(() => print(...values));

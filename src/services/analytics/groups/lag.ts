@@ -1,16 +1,15 @@
 /**
- * How long the next message of a group has been waiting: since when the log reached beyond the group's
- * offset, by a history of the log's ends. Nothing is read for it, and it is true for whatever runs in
- * the group. Bounded: the history is ten minutes long.
+ * What samples of offsets say about a partition: for how long its next message has been waiting, and
+ * for how long its group has been stalled. Nothing is read for it, and it holds for whatever runs in the
+ * group. Pure, and bounded.
  */
-import type { GroupPosition } from "../../../kafka/offsets/group_lag.ts";
-import type { Service, Topic } from "../../../topology.ts";
+import { formatDuration } from "../../../runtime/format.ts";
 
 export interface Lag {
   readonly messages: number;
   /** How long the oldest of them has been waiting; 0 where there are none. */
   readonly ms: number;
-  /** It was there before the history begins: it has been waiting for at least so long. */
+  /** It was there before the history begins: `ms` is the least that it can be. */
   readonly atLeast: boolean;
 }
 
@@ -21,6 +20,7 @@ interface End {
 
 const KEPT_MS = 600_000;
 
+/** Ends of the logs over the last ten minutes: since when a log reaches beyond a group's offset. */
 export class EndHistory {
   readonly #byPartition = new Map<string, End[]>();
 
@@ -29,12 +29,12 @@ export class EndHistory {
     let ends = this.#byPartition.get(partition);
     if (!ends) this.#byPartition.set(partition, ends = []);
     const last = ends.at(-1);
-    // A log that was made anew has a history of its own.
+    // A recreated topic has a history of its own.
     if (last && end < last.end) ends.length = 0;
-    // A time at which it had the same end tells nothing; but the first is where the history begins.
+    // Only changes are kept, and the first sample, where the history begins.
     if (last?.end === end) return;
     ends.push({ atMs, end });
-    // The newest that is too old says where the log ended when the history begins.
+    // The newest of those that are too old is where the history begins.
     const stale = ends.findIndex((_, index) =>
       index + 1 === ends.length || ends[index + 1]!.atMs > atMs - KEPT_MS
     );
@@ -70,59 +70,70 @@ export function worst(lags: readonly Lag[]): Lag {
   }), { messages: 0, ms: 0, atLeast: false });
 }
 
-/** How fast topics grow and groups read, in offsets a second, over the last few seconds. */
-
-const OVER_MS = 5_000;
-
-interface Positions {
-  readonly service: Service;
-  readonly positions: readonly Pick<GroupPosition, "topic" | "partition" | "committed" | "end">[];
+/** The wait as text. Samples are 0.5 s apart: `< 1 s`, `12 s`, `≥ 12 s`. */
+export function formatWait({ ms, atLeast }: Lag): string {
+  if (atLeast) return `≥ ${formatDuration(ms)}`;
+  return ms < 1_000 ? "< 1 s" : formatDuration(ms);
 }
 
-interface Moment {
-  readonly atMs: number;
-  /** Sums over the partitions: by topic its end, by service and topic what was committed. */
-  readonly sums: ReadonlyMap<string, number>;
+/**
+ * Stalls: a partition's committed offset does not move although there is something to read. The time
+ * between the last sample and the next move is not counted: a stall takes at least as long as it says.
+ */
+export interface StallTimes {
+  /** For how long it has been stalled, up to now; 0 while it moves or has nothing to read. */
+  readonly stalledMs: number;
+  /** The longest stall since analytics began to watch. */
+  readonly longestStallMs: number;
 }
 
-export class Rates {
-  readonly #moments: Moment[] = [];
+/** A stall, by when it began: epoch milliseconds. */
+export interface Stall {
+  readonly sinceMs: number;
+  readonly ms: number;
+}
 
-  note(
-    atMs: number,
-    groups: readonly Positions[],
-  ): void {
-    const sums = new Map<string, number>();
-    const add = (name: string, offset: number) => sums.set(name, (sums.get(name) ?? 0) + offset);
-    const counted = new Map<Topic, Service>();
-    for (const { service, positions } of groups) {
-      for (const { topic, committed, end } of positions) {
-        add(`${service} ${topic}`, committed);
-        // Each reader of a topic knows where it ends: count it once.
-        if (!counted.has(topic)) counted.set(topic, service);
-        if (counted.get(topic) === service) add(topic, end);
-      }
-    }
-    this.#moments.push({ atMs, sums });
-    while (this.#moments.length > 2 && this.#moments[1]!.atMs <= atMs - OVER_MS) {
-      this.#moments.shift();
-    }
-  }
+export interface StallMemory extends StallTimes {
+  readonly committed: number;
+  /** Since when it has been stalled; null while it moves or has nothing to read. */
+  readonly sinceMs: number | null;
+}
 
-  /** Null before there are two moments to compare. */
-  growthPerSecond(topic: Topic): number | null {
-    return this.#perSecond(topic);
-  }
+/** What is remembered of a partition after one more sample of it. */
+export function observeStall(
+  before: StallMemory | undefined,
+  now: { readonly committed: number; readonly lagMessages: number },
+  atMs: number,
+): StallMemory {
+  const { committed, lagMessages } = now;
+  const longestStallMs = before?.longestStallMs ?? 0;
+  if (lagMessages <= 0) return { committed, sinceMs: null, stalledMs: 0, longestStallMs };
+  const stalledSince = before?.committed === committed ? before.sinceMs : null;
+  const stalledMs = atMs - (stalledSince ?? atMs);
+  return {
+    committed,
+    sinceMs: stalledSince ?? atMs,
+    stalledMs,
+    longestStallMs: Math.max(longestStallMs, stalledMs),
+  };
+}
 
-  /** Null before there are two moments to compare. */
-  readPerSecond(service: Service, topic: Topic): number | null {
-    return this.#perSecond(`${service} ${topic}`);
+/**
+ * The longest stall around a rebalance: one that began before its end. A killed member stalls its
+ * partitions long before the group notices.
+ *
+ * @param before the longest so far
+ * @param endMs when the group was stable again, or now
+ */
+export function longestAround(
+  before: Stall | null,
+  stalls: Iterable<Pick<StallMemory, "sinceMs" | "stalledMs">>,
+  endMs: number,
+): Stall | null {
+  let longest = before;
+  for (const { sinceMs, stalledMs } of stalls) {
+    if (sinceMs === null || sinceMs > endMs || stalledMs <= (longest?.ms ?? 0)) continue;
+    longest = { sinceMs, ms: stalledMs };
   }
-
-  #perSecond(name: string): number | null {
-    const [first, last] = [this.#moments[0], this.#moments.at(-1)];
-    if (!first || !last || first === last) return null;
-    const moved = (last.sums.get(name) ?? 0) - (first.sums.get(name) ?? 0);
-    return Math.max(0, moved) * 1_000 / (last.atMs - first.atMs);
-  }
+  return longest;
 }

@@ -3,7 +3,7 @@
  * who is now, which partitions changed hands, and how long the group was not stable. Pure: what was
  * known and what is there now, to what is known next.
  *
- * Its precision is the time between two looks. A rebalance that begins and ends between two looks is
+ * Its precision is the time between two samples. A rebalance that begins and ends between two samples is
  * seen by what it changed, with a duration of 0; one that changes nothing is not seen.
  */
 import type { Service, Topic } from "../../../topology.ts";
@@ -40,9 +40,9 @@ export interface Rebalance {
 /** What is remembered of a group. */
 export interface GroupMemory {
   readonly atMs: number;
-  /** When each member was first seen, epoch milliseconds; null where it was there at the first look. */
+  /** When each member was first seen, epoch milliseconds; null where it was there at the first sample. */
   readonly sinceMs: ReadonlyMap<string, number | null>;
-  /** The last stable look. */
+  /** The last stable sample. */
   readonly stable: GroupSample | undefined;
   /** The newest, which is still running or was the last to run. */
   readonly rebalance: Rebalance | undefined;
@@ -61,50 +61,50 @@ export function isSettled(state: string): boolean {
 
 export function observeGroup(
   before: GroupMemory | undefined,
-  look: GroupSample,
+  sample: GroupSample,
   atMs: number,
 ): GroupMemory {
   const sinceMs = new Map(
-    look.memberList.map(({ memberId }) => {
+    sample.memberList.map(({ memberId }) => {
       const known = before?.sinceMs.get(memberId);
       return [memberId, before === undefined ? null : known === undefined ? atMs : known] as const;
     }),
   );
-  const settled = isSettled(look.state);
-  const memory = { atMs, sinceMs, stable: settled ? look : before?.stable };
+  const settled = isSettled(sample.state);
+  const memory = { atMs, sinceMs, stable: settled ? sample : before?.stable };
   if (before === undefined) return { ...memory, rebalance: undefined };
-  return { ...memory, rebalance: nextRebalance(before, look, settled, atMs) };
+  return { ...memory, rebalance: nextRebalance(before, sample, settled, atMs) };
 }
 
 function nextRebalance(
   { stable, rebalance, atMs: beforeMs }: GroupMemory,
-  look: GroupSample,
+  sample: GroupSample,
   settled: boolean,
   atMs: number,
 ): Rebalance | undefined {
   const running = rebalance?.running ? rebalance : undefined;
-  const change = settled ? changeBetween(stable, look) : { joined: [], left: [], moved: 0 };
+  const change = settled ? changeBetween(stable, sample) : { joined: [], left: [], moved: 0 };
   const changed = change.joined.length + change.left.length + change.moved > 0;
   if (settled && !running && !changed) return rebalance;
   const startedAtMs = running?.startedAtMs ?? (settled ? beforeMs : atMs);
   return {
     number: running?.number ?? (rebalance?.number ?? 0) + 1,
-    service: look.service,
+    service: sample.service,
     startedAtMs,
     durationMs: running || !settled ? atMs - startedAtMs : 0,
     running: !settled,
     ...change,
-    members: look.memberList.length,
+    members: sample.memberList.length,
   };
 }
 
 function changeBetween(before: GroupSample | undefined, after: GroupSample) {
-  const names = (look: GroupSample | undefined) =>
-    new Map(look?.memberList.map(({ memberId, clientId }) => [memberId, clientId]));
+  const names = (sample: GroupSample | undefined) =>
+    new Map(sample?.memberList.map(({ memberId, clientId }) => [memberId, clientId]));
   const [old, now] = [names(before), names(after)];
-  const owners = (look: GroupSample | undefined) =>
+  const owners = (sample: GroupSample | undefined) =>
     new Map(
-      look?.memberList.flatMap(({ memberId, owned }) =>
+      sample?.memberList.flatMap(({ memberId, owned }) =>
         owned.map(({ topic, partition }) => [`${topic}/${partition}`, memberId] as const)
       ),
     );

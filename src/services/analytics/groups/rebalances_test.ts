@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { type GroupMemory, type GroupSample, observeGroup, type Rebalance } from "./rebalances.ts";
 
 /** A group of which each member owns some partitions of orders.raw. */
-function look(state: string, members: Record<string, readonly number[]>): GroupSample {
+function sample(state: string, members: Record<string, readonly number[]>): GroupSample {
   return {
     service: "validator",
     state,
@@ -15,77 +15,85 @@ function look(state: string, members: Record<string, readonly number[]>): GroupS
   };
 }
 
-/** Looks half a second apart, and what was known after each. */
-function observeAll(looks: readonly GroupSample[]): GroupMemory[] {
+/** Samples half a second apart, and what was known after each. */
+function observeAll(samples: readonly GroupSample[]): GroupMemory[] {
   const memories: GroupMemory[] = [];
-  for (const [index, look] of looks.entries()) {
-    memories.push(observeGroup(memories.at(-1), look, index * 500));
+  for (const [index, sample] of samples.entries()) {
+    memories.push(observeGroup(memories.at(-1), sample, index * 500));
   }
   return memories;
 }
 
-const ALONE = look("Stable", { a: [0, 1, 2, 3] });
-const BOTH = look("Stable", { a: [0, 2], b: [1, 3] });
-const PREPARING = look("PreparingRebalance", { a: [], b: [] });
+const ALONE = sample("Stable", { a: [0, 1, 2, 3] });
+const BOTH = sample("Stable", { a: [0, 2], b: [1, 3] });
+const PREPARING = sample("PreparingRebalance", { a: [], b: [] });
 
 const nothing = { joined: [], left: [], moved: 0 };
 
-const table: { what: string; looks: GroupSample[]; expected: Partial<Rebalance> | undefined }[] = [
-  { what: "the first look tells of no rebalance", looks: [ALONE], expected: undefined },
-  { what: "nothing happens", looks: [ALONE, ALONE, ALONE], expected: undefined },
-  {
-    what: "it is running",
-    looks: [ALONE, PREPARING, PREPARING],
-    expected: { ...nothing, startedAtMs: 500, durationMs: 500, running: true, members: 2 },
-  },
-  {
-    what: "a member joined",
-    looks: [ALONE, PREPARING, PREPARING, BOTH, BOTH],
-    expected: {
-      startedAtMs: 500,
-      durationMs: 1_000,
-      running: false,
-      joined: ["b"],
-      left: [],
-      moved: 2,
-      members: 2,
+const table: { what: string; samples: GroupSample[]; expected: Partial<Rebalance> | undefined }[] =
+  [
+    { what: "the first sample tells of no rebalance", samples: [ALONE], expected: undefined },
+    { what: "nothing happens", samples: [ALONE, ALONE, ALONE], expected: undefined },
+    {
+      what: "it is running",
+      samples: [ALONE, PREPARING, PREPARING],
+      expected: { ...nothing, startedAtMs: 500, durationMs: 500, running: true, members: 2 },
     },
-  },
-  {
-    what: "a member left",
-    looks: [BOTH, PREPARING, ALONE],
-    expected: { startedAtMs: 500, durationMs: 500, joined: [], left: ["b"], moved: 2, members: 1 },
-  },
-  {
-    what: "between two looks",
-    looks: [ALONE, BOTH],
-    expected: { startedAtMs: 0, durationMs: 0, running: false, joined: ["b"], moved: 2 },
-  },
-  {
-    what: "a member took another's place",
-    looks: [ALONE, look("Stable", { b: [0, 1, 2, 3] })],
-    expected: { joined: ["b"], left: ["a"], moved: 4, members: 1 },
-  },
-  {
-    what: "it ended as it began",
-    looks: [ALONE, PREPARING, ALONE],
-    expected: { ...nothing, durationMs: 500, running: false, members: 1 },
-  },
-  {
-    what: "all left",
-    looks: [ALONE, look("Empty", {})],
-    expected: { left: ["a"], moved: 4, members: 0, running: false },
-  },
-  {
-    what: "watching began in the middle of one",
-    looks: [PREPARING, PREPARING, ALONE],
-    expected: { startedAtMs: 500, durationMs: 500, joined: ["a"], moved: 4, running: false },
-  },
-];
+    {
+      what: "a member joined",
+      samples: [ALONE, PREPARING, PREPARING, BOTH, BOTH],
+      expected: {
+        startedAtMs: 500,
+        durationMs: 1_000,
+        running: false,
+        joined: ["b"],
+        left: [],
+        moved: 2,
+        members: 2,
+      },
+    },
+    {
+      what: "a member left",
+      samples: [BOTH, PREPARING, ALONE],
+      expected: {
+        startedAtMs: 500,
+        durationMs: 500,
+        joined: [],
+        left: ["b"],
+        moved: 2,
+        members: 1,
+      },
+    },
+    {
+      what: "between two samples",
+      samples: [ALONE, BOTH],
+      expected: { startedAtMs: 0, durationMs: 0, running: false, joined: ["b"], moved: 2 },
+    },
+    {
+      what: "a member took another's place",
+      samples: [ALONE, sample("Stable", { b: [0, 1, 2, 3] })],
+      expected: { joined: ["b"], left: ["a"], moved: 4, members: 1 },
+    },
+    {
+      what: "it ended as it began",
+      samples: [ALONE, PREPARING, ALONE],
+      expected: { ...nothing, durationMs: 500, running: false, members: 1 },
+    },
+    {
+      what: "all left",
+      samples: [ALONE, sample("Empty", {})],
+      expected: { left: ["a"], moved: 4, members: 0, running: false },
+    },
+    {
+      what: "watching began in the middle of one",
+      samples: [PREPARING, PREPARING, ALONE],
+      expected: { startedAtMs: 500, durationMs: 500, joined: ["a"], moved: 4, running: false },
+    },
+  ];
 
-for (const { what, looks, expected } of table) {
+for (const { what, samples, expected } of table) {
   Deno.test(`observeGroup: ${what}`, () => {
-    const { rebalance } = observeAll(looks).at(-1)!;
+    const { rebalance } = observeAll(samples).at(-1)!;
     const said = rebalance &&
       Object.fromEntries(
         Object.keys(expected ?? rebalance).map((key) => [key, rebalance[key as keyof Rebalance]]),
@@ -94,7 +102,7 @@ for (const { what, looks, expected } of table) {
   });
 }
 
-Deno.test("observeGroup: since when a member is there; not known of those at the first look", () => {
+Deno.test("observeGroup: since when a member is there; not known of those at the first sample", () => {
   const last = observeAll([ALONE, BOTH, PREPARING, BOTH]).at(-1)!;
   assertEquals([...last.sinceMs], [["id of a", null], ["id of b", 500]]);
   const returned = observeAll([BOTH, ALONE, BOTH]).at(-1)!;
@@ -107,12 +115,12 @@ const anyLook = fc.record({
 }).map(({ state, owners }) => {
   const members: Record<string, number[]> = {};
   owners.forEach((name, partition) => (members[name] ??= []).push(partition));
-  return look(state, members);
+  return sample(state, members);
 });
 
 Deno.test("observeGroup: those who joined and left lead from the first members to the last", () => {
-  fc.assert(fc.property(fc.array(anyLook, { minLength: 1, maxLength: 30 }), (looks) => {
-    const memories = observeAll([ALONE, ...looks, BOTH]);
+  fc.assert(fc.property(fc.array(anyLook, { minLength: 1, maxLength: 30 }), (samples) => {
+    const memories = observeAll([ALONE, ...samples, BOTH]);
     const rebalances = new Map<number, Rebalance>();
     for (const { rebalance } of memories) {
       if (rebalance) rebalances.set(rebalance.number, rebalance);

@@ -1,10 +1,11 @@
 /** Every consumer group: its members, and which partitions each owns, as a grid. */
 import type { GroupView, Live, MemberView, TopicView } from "../web/live.ts";
+import { formatWait } from "../groups/lag.ts";
 import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
-import { brief, plural, timeOfDay, waiting } from "./format.ts";
+import { formatBrief, localTimeOfDay, plural } from "../../../runtime/format.ts";
 import { TimeLine } from "./time_line.tsx";
 
-/** So many colours are told apart; further members begin anew, and have their row and name. */
+/** The eye tells so many colours apart; further members reuse them, and have their row and name. */
 const COLORS = 6;
 
 export function Groups({ live }: { live: Live }) {
@@ -12,12 +13,12 @@ export function Groups({ live }: { live: Live }) {
   return (
     <section id="groups" aria-labelledby="groups-title">
       <h2 id="groups-title">
-        Consumer groups <small>which member owns which partition, as Kafka says it</small>
+        Consumer groups <small>which member owns which partition, according to Kafka</small>
       </h2>
       {live.groups === null ? <p class="empty">Kafka does not answer.</p> : (
         <div class="groups">
           {live.groups.slice(0, 1).map(draw)}
-          {/* Here it is seen, however many members there are below. */}
+          {/* Second, where it is visible however many members the groups have. */}
           <TimeLine live={live} />
           {live.groups.slice(1).map(draw)}
         </div>
@@ -40,12 +41,13 @@ function Group({ group }: { group: GroupView }) {
       <h3>
         {service} <span class="state">{stateOf(group)}</span>
         <span class="lag">
-          lag {brief(lag.messages)} messages
-          {lag.messages > 0 && ` · ${waiting(lag)}`}
+          lag {formatBrief(lag.messages)} messages
+          {lag.messages > 0 && `, oldest ${formatWait(lag)}`}
         </span>
       </h3>
       <p class="order">
-        cells, top to bottom: {topics.map(({ topic }) => topic).join(", ")}
+        {topics.length > 1 ? "each cell, from top to bottom: " : "each cell: "}
+        {topics.map(({ topic }) => topic).join(", ")}
       </p>
       <div class="scroll">
         <table>
@@ -61,34 +63,34 @@ function Group({ group }: { group: GroupView }) {
             ))}
             {members.length === 0 && (
               <tr>
-                <th scope="row">nobody</th>
-                <td colSpan={partitions.length} class="nobody">
-                  {service === "analytics" ? "" : `start one: deno task ${service}`}
+                <th scope="row">no members</th>
+                <td colSpan={partitions.length} class="empty-group">
+                  start one: <code>deno task {service}</code>
                 </td>
               </tr>
             )}
           </tbody>
           <tfoot>
-            <Foot
+            <FootRow
               name="lag"
               unit="messages"
               {...{ topics, partitions }}
               of={(p) => p.lagMessages}
               add
-              show={brief}
+              show={formatBrief}
             />
-            <Foot
-              name="standing still"
+            <FootRow
+              name="stalled"
               unit="s"
               {...{ topics, partitions }}
-              of={(p) => p.pausedMs}
+              of={(p) => p.stalledMs}
               show={seconds}
             />
-            <Foot
-              name="longest pause"
+            <FootRow
+              name="longest stall"
               unit="s"
               {...{ topics, partitions }}
-              of={(p) => p.longestPauseMs}
+              of={(p) => p.longestStallMs}
               show={seconds}
             />
           </tfoot>
@@ -99,7 +101,7 @@ function Group({ group }: { group: GroupView }) {
 }
 
 function stateOf({ state, members }: GroupView): string {
-  if (state === READS_THE_LOG) return "reads the log itself, in no group";
+  if (state === READS_THE_LOG) return "reads the log, in no group";
   if (!isSettled(state)) return "rebalancing";
   return members.length === 0 ? "no members" : plural(members.length, "member");
 }
@@ -114,8 +116,8 @@ function Member({ member, index, topics, partitions }: Columns & {
   index: number;
 }) {
   const { clientId, host, sinceMs, foreignReads } = member;
-  const since = sinceMs === null ? "" : ` · since ${timeOfDay(sinceMs)}`;
-  const foreign = foreignReads && ` · another application: reads ${foreignReads.join(", ")}`;
+  const since = sinceMs === null ? "" : ` · since ${localTimeOfDay(sinceMs)}`;
+  const foreign = foreignReads && ` · another application, reads ${foreignReads.join(", ")}`;
   return (
     <tr data-member={clientId}>
       <th scope="row">
@@ -132,7 +134,9 @@ function Member({ member, index, topics, partitions }: Columns & {
           <td
             key={partition}
             data-owned={mine.length}
-            title={mine.length > 0 ? `${clientId} owns ${partition} of ${mine.join(", ")}` : ""}
+            title={mine.length > 0
+              ? `${clientId} owns partition ${partition} of ${mine.join(", ")}`
+              : ""}
           >
             {owned.map(({ topic, mine }) => (
               <i key={topic} class={mine ? `member-${index % COLORS}` : ""} />
@@ -146,8 +150,8 @@ function Member({ member, index, topics, partitions }: Columns & {
 
 type Partition = TopicView["partitions"][number];
 
-/** One number a partition, over its topics: their sum, or the largest. */
-function Foot({ name, unit, topics, partitions, of, add = false, show }: Columns & {
+/** One number for each partition, over its topics: their sum, or the largest. */
+function FootRow({ name, unit, topics, partitions, of, add = false, show }: Columns & {
   name: string;
   unit: string;
   of: (partition: Partition) => number;

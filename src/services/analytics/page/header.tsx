@@ -1,7 +1,7 @@
-/** What is counted, whether it is up to date, and the button that counts anew. */
+/** What is counted, whether the page is up to date, and the button that starts a replay. */
 import { useState } from "preact/hooks";
 import type { Live } from "../web/live.ts";
-import { count, duration, plural, timeOfDay } from "./format.ts";
+import { formatCount, formatDuration, localTimeOfDay, plural } from "../../../runtime/format.ts";
 
 export function Header({ live, connected }: { live: Live | undefined; connected: boolean }) {
   return (
@@ -13,7 +13,7 @@ export function Header({ live, connected }: { live: Live | undefined; connected:
         <a href="#pipeline">Pipeline</a>
         <a href="#groups">Groups</a>
         <a href="#order">Order</a>
-        <a href="#meanings">Meanings</a>
+        <a href="#glossary">Glossary</a>
       </nav>
       {live && <Replay live={live} />}
     </header>
@@ -21,7 +21,9 @@ export function Header({ live, connected }: { live: Live | undefined; connected:
 }
 
 function Connection({ live, connected }: { live: Live | undefined; connected: boolean }) {
-  const text = connected ? live ? timeOfDay(live.atMs) : "connecting" : "connection lost, retrying";
+  const text = connected
+    ? live ? localTimeOfDay(live.atMs) : "connecting"
+    : "connection lost, retrying";
   return (
     <p class={`connection ${connected ? "" : "lost"}`} role="status" data-connected={connected}>
       {text}
@@ -29,7 +31,7 @@ function Connection({ live, connected }: { live: Live | undefined; connected: bo
   );
 }
 
-/** One line of what the figures are made of; a fault comes first. */
+/** One line: what the figures are made of, or first of all a fault. */
 function Source({ live }: { live: Live }) {
   const { reading, groups } = live;
   const behind = groups?.find(({ service }) => service === "analytics")?.lag;
@@ -38,23 +40,23 @@ function Source({ live }: { live: Live }) {
     const { passed, expected } = reading.progress;
     return (
       <p class="source warning">
-        counting from the log: {count(passed)} of {count(expected)} messages
+        replaying the log: {formatCount(passed)} of {formatCount(expected)} messages
       </p>
     );
   }
   if (reading.source === "log") {
     return (
       <p class="source">
-        everything in the log is counted
-        {behind && behind.ms > 2_000 ? `; ${duration(behind.ms)} behind` : ""}
+        counts everything in the log
+        {behind && behind.ms > 2_000 ? `; ${formatDuration(behind.ms)} behind` : ""}
       </p>
     );
   }
   return (
     <p class="source">
-      counted: only what this member of the group {reading.group} read since{" "}
-      {timeOfDay(Date.parse(reading.startedAt))},{" "}
-      {plural(reading.partitions, "partition")}; a replay counts everything
+      counts only what this member of the group {reading.group} has read since{" "}
+      {localTimeOfDay(Date.parse(reading.startedAt))},{" "}
+      {plural(reading.partitions, "partition")}; replay the log to count everything
     </p>
   );
 }
@@ -68,7 +70,7 @@ function Replay({ live }: { live: Live }) {
       const response = await fetch("/replay", { method: "POST" });
       setFault(response.ok ? "" : (await response.json()).error);
     } catch {
-      setFault("no connection");
+      setFault("analytics does not answer: try again");
     }
   };
   return (
@@ -80,7 +82,11 @@ function Replay({ live }: { live: Live }) {
           </progress>
         )
         : (
-          <button type="button" onClick={replay} title="Count everything in the log anew">
+          <button
+            type="button"
+            onClick={replay}
+            title="Counts everything in the log again, from the first event"
+          >
             Replay the log
           </button>
         )}

@@ -1,21 +1,15 @@
 /**
- * Where the parts of the pipeline are drawn, and along which lines messages flow, by the topology alone:
- * what is in the table is in the picture. Pure.
+ * Where topics and services are drawn, and the lines along which messages flow, from the topology alone:
+ * a service or topic that is added to the table appears here. Pure.
  *
- * Columns follow the flow, each node behind all that it gets messages from; what goes back to an
- * earlier column runs around the others. A service that only reads lies as a bar below all it reads.
+ * Columns follow the flow: each box is to the right of whatever sends it messages. A line back to an
+ * earlier column runs around the others. A service that only reads is a bar below all that it reads.
  */
-import {
-  type Service,
-  type Topic,
-  TOPIC_NAMES,
-  TOPICS,
-  topicsReadBy,
-  topicsWrittenBy,
-} from "../../../topology.ts";
+import { TOPICS } from "../../../topology.ts";
+import type { TopicTable } from "../writers.ts";
 
 export interface Box {
-  readonly name: Service | Topic;
+  readonly name: string;
   readonly kind: "service" | "topic";
   /** Its centre and size. */
   readonly x: number;
@@ -25,11 +19,11 @@ export interface Box {
 }
 
 export interface Edge {
-  readonly from: Service | Topic;
-  readonly to: Service | Topic;
+  readonly from: string;
+  readonly to: string;
   /** An SVG path. */
   readonly path: string;
-  /** Where its rate is written, and from which end the text goes. */
+  /** The place of its rate, and how the text is aligned there. */
   readonly label: { readonly x: number; readonly y: number; readonly anchor: "middle" | "start" };
 }
 
@@ -41,42 +35,40 @@ export interface Layout {
 }
 
 const COLUMN = 160;
-const LANE = 94;
+const ROW = 94;
 const SERVICE = { width: 108, height: 74 };
 const TOPIC = { width: 98, height: 38 };
 const BAR_HEIGHT = 40;
-/** Above and below the lanes: where lines run that pass others by. */
+/** Above and below the rows: room for lines that run around others. */
 const MARGIN = 46;
 const BYPASS = 15;
 const RADIUS = 9;
 const ASIDE = 14;
 
-export function layOut(): Layout {
-  const columns = columnsOf();
+export function layOut(topics: TopicTable = TOPICS): Layout {
+  const columns = columnsOf(topics);
   const bars = [...columns.keys()].filter((name) =>
-    isService(name) && topicsWrittenBy(name).length === 0
+    !(name in topics) && topicsOf(topics, "writers", name).length === 0
   );
-  const lanes = lanesOf(columns, bars);
-  const laneNumbers = [...lanes.values()];
-  const [top, bottom] = [Math.min(...laneNumbers), Math.max(...laneNumbers)];
-  const last = Math.max(...[...lanes.keys()].map((name) => columns.get(name)!));
-  const laneY = (lane: number) => MARGIN + SERVICE.height / 2 + (lane - top) * LANE;
-  const belowY = laneY(bottom) + SERVICE.height / 2;
+  const rows = rowsOf(columns, bars);
+  const rowNumbers = [...rows.values()];
+  const [top, bottom] = [Math.min(...rowNumbers), Math.max(...rowNumbers)];
+  const last = Math.max(...[...rows.keys()].map((name) => columns.get(name)!));
+  const rowY = (row: number) => MARGIN + SERVICE.height / 2 + (row - top) * ROW;
+  const belowY = rowY(bottom) + SERVICE.height / 2;
   const boxes = new Map<string, Box>();
-  for (const [name, lane] of lanes) {
-    const x = SERVICE.width / 2 + 4 + columns.get(name)! * COLUMN;
-    const size = isService(name) ? SERVICE : TOPIC;
+  for (const [name, row] of rows) {
+    const isTopic = name in topics;
     boxes.set(name, {
       name,
-      kind: isService(name) ? "service" : "topic",
-      x,
-      y: laneY(lane),
-      ...size,
+      kind: isTopic ? "topic" : "service",
+      x: SERVICE.width / 2 + 4 + columns.get(name)! * COLUMN,
+      y: rowY(row),
+      ...isTopic ? TOPIC : SERVICE,
     });
   }
-  const width = SERVICE.width / 2 + 8 + last * COLUMN + SERVICE.width / 2 + 40;
   bars.forEach((name, index) => {
-    const sources = topicsReadBy(name as Service).map((topic) => boxes.get(topic)!);
+    const sources = topicsOf(topics, "readers", name).map((topic) => boxes.get(topic)!);
     const left = Math.min(...sources.map(({ x }) => x)) - TOPIC.width / 2;
     const right = Math.max(...sources.map(({ x }) => x)) + TOPIC.width / 2;
     boxes.set(name, {
@@ -89,64 +81,66 @@ export function layOut(): Layout {
     });
   });
   const all = [...boxes.values()];
-  const height = Math.max(...all.map((box) => box.y + box.height / 2)) + 4;
   let [above, below] = [0, 0];
-  const edges = flows().map(({ from, to }): Edge => {
+  const edges = flows(topics).map(({ from, to }): Edge => {
     const [a, b] = [boxes.get(from)!, boxes.get(to)!];
     if (bars.includes(to)) return { from, to, ...drop(a, b, all) };
     if (columns.get(to)! === columns.get(from)! + 1) return { from, to, ...straight(a, b) };
-    // Lanes below the middle are reached from below, the others from above.
-    return lanes.get(to)! > 0
+    // Rows below the middle are reached from below, the others from above.
+    return rows.get(to)! > 0
       ? { from, to, ...around(a, b, belowY + BYPASS * ++below, 1) }
       : { from, to, ...around(a, b, MARGIN - BYPASS * ++above, -1) };
   });
-  return { width, height, boxes: all, edges };
+  return {
+    width: last * COLUMN + SERVICE.width + 48,
+    height: Math.max(...all.map((box) => box.y + box.height / 2)) + 4,
+    boxes: all,
+    edges,
+  };
 }
 
-function isService(name: string): name is Service {
-  return !(name in TOPICS);
+/** The topics that a service writes to, or reads, in the order of the flow. */
+function topicsOf(topics: TopicTable, role: "writers" | "readers", service: string): string[] {
+  return Object.keys(topics).filter((topic) => topics[topic]![role].includes(service));
 }
 
-/** Every way that a message takes, in the order of the flow. */
-export function flows(): { from: Service | Topic; to: Service | Topic }[] {
-  return TOPIC_NAMES.flatMap((topic) => [
-    ...TOPICS[topic].writers.map((from) => ({ from, to: topic })),
-    ...TOPICS[topic].readers.map((to) => ({ from: topic, to })),
+/** Every way of a message, in the order of the flow. */
+export function flows(topics: TopicTable = TOPICS): { from: string; to: string }[] {
+  return Object.entries(topics).flatMap(([topic, { writers, readers }]) => [
+    ...writers.map((from) => ({ from, to: topic })),
+    ...readers.map((to) => ({ from: topic, to })),
   ]);
 }
 
 /** Topics are in the order of the flow: a service is behind what it reads before it first writes. */
-function columnsOf(): Map<Service | Topic, number> {
-  const columns = new Map<Service | Topic, number>();
-  for (const topic of TOPIC_NAMES) {
-    for (const service of TOPICS[topic].writers) {
-      if (columns.has(service)) continue;
-      const before = topicsReadBy(service).filter((read) => columns.has(read));
-      columns.set(service, 1 + Math.max(-1, ...before.map((read) => columns.get(read)!)));
+function columnsOf(topics: TopicTable): Map<string, number> {
+  const columns = new Map<string, number>();
+  const behind = (names: readonly string[]) =>
+    1 +
+    Math.max(-1, ...names.filter((name) => columns.has(name)).map((name) => columns.get(name)!));
+  for (const [topic, { writers }] of Object.entries(topics)) {
+    for (const service of writers) {
+      if (!columns.has(service)) columns.set(service, behind(topicsOf(topics, "readers", service)));
     }
-    columns.set(topic, 1 + Math.max(...TOPICS[topic].writers.map((name) => columns.get(name)!)));
+    columns.set(topic, behind(writers));
   }
-  for (const service of TOPIC_NAMES.flatMap((topic) => [...TOPICS[topic].readers])) {
-    if (columns.has(service)) continue;
-    columns.set(service, 1 + Math.max(...topicsReadBy(service).map((read) => columns.get(read)!)));
+  for (const service of Object.values(topics).flatMap(({ readers }) => readers)) {
+    if (!columns.has(service)) columns.set(service, behind(topicsOf(topics, "readers", service)));
   }
   return columns;
 }
 
-/** Those of one column lie under each other, around lane 0: -1, 1; or -1, 0, 1. */
-function lanesOf(columns: Map<Service | Topic, number>, bars: readonly string[]) {
-  const lanes = new Map<Service | Topic, number>();
+/** The boxes of one column are below each other around row 0, from the top: -1.25, 0, 1.25. */
+function rowsOf(columns: ReadonlyMap<string, number>, bars: readonly string[]) {
   const byColumn = Map.groupBy(
-    [...columns].filter(([name]) => !bars.includes(name)),
-    ([, column]) => column,
+    [...columns.keys()].filter((name) => !bars.includes(name)),
+    (name) => columns.get(name)!,
   );
-  for (const nodes of byColumn.values()) {
-    const ordered = nodes.map(([name]) => name);
-    ordered.forEach((name, index) => lanes.set(name, 2 * index - (ordered.length - 1)));
-  }
-  // Two lanes are one apart from the middle, not two.
-  for (const [name, lane] of lanes) lanes.set(name, lane / 2 * 1.25);
-  return lanes;
+  return new Map(
+    [...byColumn.values()].flatMap((names) =>
+      names.map((name, index) => [name, (index - (names.length - 1) / 2) * 1.25] as const)
+    ),
+  );
 }
 
 function straight(a: Box, b: Box) {
@@ -178,18 +172,17 @@ function around(a: Box, b: Box, y: number, side: 1 | -1) {
   };
 }
 
-/** Down into a bar; beside whatever is in between. */
+/** Down into a bar; to the right of whatever is in between, each further line a bit more. */
 function drop(a: Box, bar: Box, all: readonly Box[]) {
-  const blocked = all.some((other) =>
-    other !== a && other.x === a.x && other.y > a.y && other !== bar
-  );
+  const between = all.filter((other) => other.x === a.x && other.y > a.y && other !== bar).length;
   const end = bar.y - bar.height / 2;
   const start = a.y + a.height / 2;
-  const x = blocked ? a.x + TOPIC.width / 2 + 12 : a.x;
+  const x = between > 0 ? a.x + TOPIC.width / 2 + 12 + (between - 1) * ASIDE : a.x;
   const aside = start + 14;
-  const path = blocked
+  const path = between > 0
     ? `M${a.x} ${start}V${aside - RADIUS}Q${a.x} ${aside} ${a.x + RADIUS} ${aside}` +
       `H${x - RADIUS}Q${x} ${aside} ${x} ${aside + RADIUS}V${end}`
     : `M${a.x} ${start}V${end}`;
-  return { path, label: { x: x + 6, y: end - 8, anchor: "start" as const } };
+  const labelY = end - 8 - Math.max(0, between - 1) * ASIDE;
+  return { path, label: { x: x + 6, y: labelY, anchor: "start" as const } };
 }

@@ -1,20 +1,19 @@
-/** How the shop does right now: large numbers, each over a plot of the last ten minutes. */
+/** How business is right now: large numbers, each above a plot of the last ten minutes. */
 import type { ComponentChildren } from "preact";
 import type { Live } from "../web/live.ts";
 import type { Snapshot } from "../snapshot.ts";
 import {
-  brief,
-  count,
-  duration,
-  formatAmount,
+  formatBrief,
+  formatBriefMoney,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatShare,
   NOTHING,
-  rate,
-  share,
-  shortCount,
-} from "./format.ts";
+} from "../../../runtime/format.ts";
 import { Plot, type Series } from "./plot.tsx";
 
-/** As many currencies have a line of their own in the card and in its plot. */
+/** The most currencies that have a line of their own in the card and in its plot. */
 const MAX_CURRENCIES = 3;
 
 export function Now({ live }: { live: Live }) {
@@ -48,8 +47,8 @@ function Orders({ snapshot, atMs }: CardProps) {
     label: name,
     color,
     dash,
-    big: rate(rates?.[name] ?? null),
-    small: brief(orders[name]),
+    big: formatRate(rates?.[name] ?? null),
+    small: formatBrief(orders[name]),
     exact: orders[name],
     values: perSecond[name],
   });
@@ -64,7 +63,7 @@ function Orders({ snapshot, atMs }: CardProps) {
       <Plot
         title="Orders per second"
         {...seconds(snapshot, atMs, rows)}
-        tick={(value) => rate(value)}
+        tick={(value) => formatRate(value)}
       />
     </Card>
   );
@@ -76,8 +75,8 @@ function Outcomes({ snapshot, atMs }: CardProps) {
     label: name,
     color,
     dash,
-    big: brief(orders[name]),
-    small: share(orders[name], orders.settled),
+    big: formatBrief(orders[name]),
+    small: formatShare(orders[name], orders.settled),
     exact: orders[name],
     values: perSecond[name],
   });
@@ -92,7 +91,7 @@ function Outcomes({ snapshot, atMs }: CardProps) {
       <Plot
         title="Outcomes per second"
         {...seconds(snapshot, atMs, rows)}
-        tick={(value) => rate(value)}
+        tick={(value) => formatRate(value)}
       />
       <Reasons cancelled={cancelledByReason} rejected={rejectedByReason} />
     </Card>
@@ -111,7 +110,7 @@ function Reasons(reasons: { [outcome: string]: Readonly<Record<string, number>> 
           <li key={`${outcome} ${reason}`}>
             <span>{reason.replaceAll("_", " ")}</span>
             <span class={outcome}>{outcome}</span>
-            <b>{count(orders)}</b>
+            <b>{formatCount(orders)}</b>
           </li>
         ))}
       </ul>
@@ -125,8 +124,8 @@ function LatencyCard({ snapshot, atMs }: CardProps) {
     label: name,
     color,
     dash,
-    big: duration(latency.lastMinute[key]),
-    small: duration(latency.all[key]),
+    big: formatDuration(latency.lastMinute[key]),
+    small: formatDuration(latency.all[key]),
     values: perTenSeconds[key],
   });
   const rows = [
@@ -136,14 +135,14 @@ function LatencyCard({ snapshot, atMs }: CardProps) {
   ];
   const { startsAtMs, windowMs } = perTenSeconds;
   return (
-    <Card title="Placed to outcome" unit="last min" total="all">
+    <Card title="Latency" unit="last minute" total="in total">
       <Rows rows={rows} />
       <Plot
         title="Latency from placed to outcome"
         timesMs={rows[0]!.values.map((_, index) => startsAtMs + (index + 0.5) * windowMs)}
         untilMs={atMs}
         series={rows}
-        tick={duration}
+        tick={formatDuration}
       />
     </Card>
   );
@@ -162,10 +161,10 @@ function Revenue({ snapshot, atMs }: CardProps) {
       label: currency,
       color: CURRENCY_COLORS[index]!,
       dash: index === 0 ? undefined : [6, 3 * index],
-      big: formatAmount(amounts.confirmedCents, ""),
+      big: formatBriefMoney(amounts.confirmedCents),
       small: [
-        `${formatAmount(minutes.at(-2) ?? 0, "")}/min`,
-        `of ${formatAmount(amounts.orderedCents, "")}`,
+        `${formatBriefMoney(minutes.at(-2) ?? 0)}/min`,
+        `of ${formatBriefMoney(amounts.orderedCents)}`,
       ],
       exact: amounts.confirmedCents,
       values: minutes.map((cents) => cents / 100),
@@ -174,7 +173,7 @@ function Revenue({ snapshot, atMs }: CardProps) {
   const { startsAtMs, windowMs } = perMinute;
   const length = Math.max(0, ...rows.map(({ values }) => values.length));
   return (
-    <Card title="Revenue" unit="confirmed" total="of placed">
+    <Card title="Revenue" unit="confirmed" total="of validated">
       <Rows
         rows={rows.length > 0 ? rows : [{ label: NOTHING, color: "--blue", big: "", small: "" }]}
       />
@@ -183,7 +182,7 @@ function Revenue({ snapshot, atMs }: CardProps) {
         timesMs={Array.from({ length }, (_, index) => startsAtMs + index * windowMs)}
         untilMs={atMs}
         series={rows}
-        tick={(value) => `${shortCount(value)}/min`}
+        tick={(value) => `${formatBrief(value, 10_000)}/min`}
         stepped
       />
     </Card>

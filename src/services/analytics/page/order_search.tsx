@@ -1,28 +1,28 @@
-/** What happened to one order: the same that `deno task trace` tells. */
+/** What happened to one order: what `deno task trace` shows, without the customer. */
 import { useState } from "preact/hooks";
 import type { Timeline } from "../../../order_history/timeline.ts";
-import { duration } from "./format.ts";
+import { formatDuration } from "../../../runtime/format.ts";
 
 type Found = Omit<Timeline, "rows">;
 
 export function OrderSearch() {
   const [id, setId] = useState("");
   const [busy, setBusy] = useState(false);
-  const [story, setStory] = useState<Found>();
+  const [timeline, setTimeline] = useState<Found>();
   const [fault, setFault] = useState("");
 
   const search = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
     setFault("");
-    setStory(undefined);
+    setTimeline(undefined);
     try {
       const response = await fetch(`/order?id=${encodeURIComponent(id.trim())}`);
       const answer = await response.json();
-      if (response.ok) setStory(answer);
+      if (response.ok) setTimeline(answer);
       else setFault(answer.error);
     } catch {
-      setFault("no connection");
+      setFault("analytics does not answer: try again");
     } finally {
       setBusy(false);
     }
@@ -31,7 +31,7 @@ export function OrderSearch() {
   return (
     <section id="order" aria-labelledby="order-title">
       <h2 id="order-title">
-        One order <small>everything the log says of it; without the customer</small>
+        One order <small>its history in the log, without the customer</small>
       </h2>
       <div class="card">
         <form onSubmit={search}>
@@ -49,17 +49,17 @@ export function OrderSearch() {
         </form>
         <div aria-live="polite">
           {fault && <p class="warning">{fault}</p>}
-          {story && <StoryView story={story} />}
+          {timeline && <TimelineView timeline={timeline} />}
         </div>
       </div>
     </section>
   );
 }
 
-function StoryView({ story }: { story: Found }) {
+function TimelineView({ timeline }: { timeline: Found }) {
   return (
-    <div class="story">
-      <p>{story.conclusion}</p>
+    <div class="order-history">
+      <p>{timeline.conclusion}</p>
       <div class="scroll">
         <table>
           <thead>
@@ -70,9 +70,9 @@ function StoryView({ story }: { story: Found }) {
             </tr>
           </thead>
           <tbody>
-            {story.steps.map(({ sinceMs, topic, partition, offset, event, text }) => (
+            {timeline.steps.map(({ sinceMs, topic, partition, offset, event, text }) => (
               <tr key={`${topic} ${partition} ${offset}`}>
-                <td>+{duration(Math.max(0, sinceMs))}</td>
+                <td>+{formatDuration(Math.max(0, sinceMs))}</td>
                 <td>
                   <b>{event}</b>
                 </td>

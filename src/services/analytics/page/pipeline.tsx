@@ -1,8 +1,9 @@
-/** The pipeline as a picture: who writes and reads what, how fast, and who is behind. */
-import { type Service, type Topic, TOPICS } from "../../../topology.ts";
+/** The pipeline as a diagram: who writes and reads what, how fast, and who is behind. */
+import { TOPICS } from "../../../topology.ts";
 import type { GroupView, Live } from "../web/live.ts";
+import { formatWait } from "../groups/lag.ts";
 import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
-import { brief, plural, rate, waiting } from "./format.ts";
+import { formatBrief, formatRate, plural } from "../../../runtime/format.ts";
 import { type Box, type Edge, layOut } from "./layout.ts";
 
 const layout = layOut();
@@ -11,7 +12,7 @@ export function Pipeline({ live }: { live: Live }) {
   const { width, height, boxes, edges } = layout;
   return (
     <section id="pipeline" aria-label="The pipeline">
-      <div class="picture" tabIndex={0} role="group" aria-label="The pipeline, from left to right">
+      <div class="diagram" tabIndex={0} role="group" aria-label="The pipeline, from left to right">
         <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label="Topics and services">
           <defs>
             <marker
@@ -47,7 +48,7 @@ function rateOf({ written, groups }: Live, { from, to }: Edge): number | null {
     const topics = groups?.find(({ service }) => service === to)?.topics;
     return topics?.find(({ topic }) => topic === from)?.perSecond ?? null;
   }
-  return written[to as Topic]?.find(({ by }) => by === from)?.perSecond ?? null;
+  return written[to]?.find(({ by }) => by === from)?.perSecond ?? null;
 }
 
 function Line({ edge, perSecond }: { edge: Edge; perSecond: number | null }) {
@@ -56,19 +57,19 @@ function Line({ edge, perSecond }: { edge: Edge; perSecond: number | null }) {
   return (
     <g class={flowing ? "edge flowing" : "edge"} data-edge={`${from} ${to}`}>
       <path d={path} marker-end="url(#arrow)" />
-      <text x={label.x} y={label.y} text-anchor={label.anchor}>{rate(perSecond)}</text>
+      <text x={label.x} y={label.y} text-anchor={label.anchor}>{formatRate(perSecond)}</text>
     </g>
   );
 }
 
 function TopicBox({ box }: { box: Box }) {
   const { x, y, width, height, name } = box;
-  const [first, second] = name.split(".");
+  const [first = name, ...rest] = name.split(/(?<=\.)/);
   return (
     <g class="topic">
       <rect x={x - width / 2} y={y - height / 2} {...{ width, height }} rx={height / 2} />
-      <text x={x} y={y - 2}>{first}.</text>
-      <text x={x} y={y + 12}>{second}</text>
+      <text x={x} y={y + (rest.length > 0 ? -2 : 5)}>{first}</text>
+      <text x={x} y={y + 12}>{rest.join("")}</text>
     </g>
   );
 }
@@ -76,9 +77,9 @@ function TopicBox({ box }: { box: Box }) {
 function ServiceBox({ box, live }: { box: Box; live: Live }) {
   const { x, y, width, height, name } = box;
   const group = live.groups?.find(({ service }) => service === name);
-  const letters = live.deadLetters[name as keyof Live["deadLetters"]];
+  const deadLetters = live.deadLetters[name];
   const isBar = width > 2 * height;
-  const lines = [membersOf(name as Service, group), lagOf(group)].filter(Boolean);
+  const lines = [membersOf(group), lagOf(group)].filter(Boolean);
   const alarm = group && (group.members.length === 0 || group.lag.ms > 5_000);
   return (
     <g class={alarm ? "service alarm" : "service"} data-service={name}>
@@ -95,10 +96,11 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
             {lines.map((line, index) => (
               <text key={index} x={x} y={y - height / 2 + 38 + 17 * index}>{line}</text>
             ))}
-            {letters && letters.letters > 0 && (
-              <text class="letters" x={x} y={y + height / 2 + 14}>
-                {plural(letters.letters, "dead letter")}
-                {letters.open < letters.letters && `, ${brief(letters.open)} open`}
+            {deadLetters && deadLetters.total > 0 && (
+              <text class="dead-letters" x={x} y={y + height / 2 + 14}>
+                {plural(deadLetters.total, "dead letter")}
+                {deadLetters.open < deadLetters.total &&
+                  `, ${formatBrief(deadLetters.open)} open`}
               </text>
             )}
           </>
@@ -107,9 +109,9 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
   );
 }
 
-function membersOf(service: Service, group: GroupView | undefined): string {
-  if (!group) return service === "simulator" ? "places orders" : "";
-  if (group.state === READS_THE_LOG) return "reads the log itself";
+function membersOf(group: GroupView | undefined): string {
+  if (!group) return "places orders";
+  if (group.state === READS_THE_LOG) return "reads the log";
   if (!isSettled(group.state)) return "rebalancing";
   return group.members.length === 0 ? "no members" : plural(group.members.length, "member");
 }
@@ -117,5 +119,5 @@ function membersOf(service: Service, group: GroupView | undefined): string {
 function lagOf(group: GroupView | undefined): string {
   if (!group) return "";
   const { messages } = group.lag;
-  return messages === 0 ? "lag 0" : `lag ${brief(messages)} · ${waiting(group.lag)}`;
+  return messages === 0 ? "lag 0" : `lag ${formatBrief(messages)} · ${formatWait(group.lag)}`;
 }

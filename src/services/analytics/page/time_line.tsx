@@ -1,6 +1,6 @@
-/** The rebalances on a time line, and in words. */
+/** The rebalances on a time line, and as a list. */
 import type { Live, RebalanceView } from "../web/live.ts";
-import { duration, plural, timeOfDay } from "./format.ts";
+import { formatDuration, localTimeOfDay, plural } from "../../../runtime/format.ts";
 
 const OVER_MS = 600_000;
 const LEFT = 88;
@@ -24,7 +24,7 @@ export function TimeLine({ live }: { live: Live }) {
       >
         {services.map((service, index) => (
           <g key={service}>
-            <text class="lane" x="0" y={index * ROW + 14}>{service}</text>
+            <text x="0" y={index * ROW + 14}>{service}</text>
             <line x1={LEFT} x2={LEFT + WIDTH} y1={index * ROW + 10} y2={index * ROW + 10} />
             {rebalances.filter((r) => r.service === service).map((rebalance) => (
               <Mark key={rebalance.number} {...{ rebalance, atMs }} y={index * ROW + 10} />
@@ -44,14 +44,14 @@ export function TimeLine({ live }: { live: Live }) {
         ))}
       </svg>
       <p class="legend">
-        <i class="rebalance" /> not stable <i class="pause" /> longest pause of a partition
+        <i class="rebalance" /> rebalance <i class="stall" /> longest stall of a partition
       </p>
       {rebalances.length === 0
-        ? <p class="none">none so far: start or stop a member of a group, and watch</p>
+        ? <p class="none">none so far: start or stop a member of a group, and watch one happen</p>
         : (
           <ol class="events" tabIndex={0} aria-label="Rebalances, the newest first">
             {rebalances.toReversed().map((rebalance) => (
-              <Words key={`${rebalance.service} ${rebalance.number}`} rebalance={rebalance} />
+              <Entry key={`${rebalance.service} ${rebalance.number}`} rebalance={rebalance} />
             ))}
           </ol>
         )}
@@ -59,20 +59,20 @@ export function TimeLine({ live }: { live: Live }) {
   );
 }
 
-/** A bar as long as the rebalance, thinner on as long as partitions stood still. */
+/** A bar as long as the rebalance, and a thinner one as long as its partitions were stalled. */
 function Mark({ rebalance, atMs, y }: { rebalance: RebalanceView; atMs: number; y: number }) {
-  const { startedAtMs, durationMs, longestPause } = rebalance;
+  const { startedAtMs, durationMs, longestStall } = rebalance;
   const x = (ms: number) => LEFT + WIDTH * Math.max(0, 1 - (atMs - ms) / OVER_MS);
   const start = x(startedAtMs);
   if (atMs - startedAtMs > OVER_MS) return null;
   return (
     <g class="mark">
-      {longestPause && (
+      {longestStall && (
         <rect
-          class="pause"
-          x={x(longestPause.sinceMs)}
+          class="stall"
+          x={x(longestStall.sinceMs)}
           y={y - 3}
-          width={x(longestPause.sinceMs + longestPause.ms) - x(longestPause.sinceMs)}
+          width={x(longestStall.sinceMs + longestStall.ms) - x(longestStall.sinceMs)}
           height="6"
         />
       )}
@@ -88,7 +88,7 @@ function Mark({ rebalance, atMs, y }: { rebalance: RebalanceView; atMs: number; 
   );
 }
 
-function Words({ rebalance }: { rebalance: RebalanceView }) {
+function Entry({ rebalance }: { rebalance: RebalanceView }) {
   const {
     service,
     startedAtMs,
@@ -98,20 +98,20 @@ function Words({ rebalance }: { rebalance: RebalanceView }) {
     left,
     moved,
     members,
-    longestPause,
+    longestStall,
   } = rebalance;
   const what = [
     ...joined.map((name) => `+ ${name}`),
     ...left.map((name) => `− ${name}`),
     ...(moved > 0 ? [`${plural(moved, "partition")} moved`] : []),
   ];
-  const took = durationMs === 0 && !running ? "under 0.5 s" : duration(durationMs);
+  const took = durationMs === 0 && !running ? "under 0.5 s" : formatDuration(durationMs);
   return (
     <li data-rebalance={service}>
-      <time>{timeOfDay(startedAtMs)}</time>
+      <time>{localTimeOfDay(startedAtMs)}</time>
       <b>{service}</b>
       <span>{running ? `rebalancing for ${took}` : `took ${took}`}</span>
-      <span>{longestPause ? `longest pause ${duration(longestPause.ms)}` : ""}</span>
+      <span>{longestStall ? `longest stall ${formatDuration(longestStall.ms)}` : ""}</span>
       <span class="what">
         {plural(members, "member")} now; {what.join(", ") || "nothing changed yet"}
       </span>

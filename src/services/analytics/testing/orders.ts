@@ -14,15 +14,15 @@ export interface SampleOrder {
   readonly latencyMs: number;
   readonly totalCents: number;
   readonly currency: string;
-  readonly fate: Fate;
+  readonly scenario: Scenario;
 }
 
-export const FATES = ["confirmed", "out_of_stock", "card_declined", "rejected"] as const;
-export type Fate = typeof FATES[number];
+export const SCENARIOS = ["confirmed", "out_of_stock", "card_declined", "rejected"] as const;
+export type Scenario = typeof SCENARIOS[number];
 
 /** The committed events of an order, but OrderPlaced, which analytics does not read. */
 export function eventsOf(order: SampleOrder): OrderEvent[] {
-  const { placedAtMs, latencyMs, totalCents, currency, fate } = order;
+  const { placedAtMs, latencyMs, totalCents, currency, scenario } = order;
   const orderId = `r1-${String(order.sequence).padStart(6, "0")}`;
   const validatedAtMs = placedAtMs + Math.floor(latencyMs / 2);
   const outcomeAtMs = placedAtMs + latencyMs;
@@ -56,7 +56,7 @@ export function eventsOf(order: SampleOrder): OrderEvent[] {
     reason,
     detail: "a test",
   });
-  switch (fate) {
+  switch (scenario) {
     case "rejected": {
       const rejected: OrderRejected = {
         ...common("OrderRejected", outcomeAtMs),
@@ -98,11 +98,11 @@ export function eventsOf(order: SampleOrder): OrderEvent[] {
         moved("released", 1, outcomeAtMs),
       ];
     default:
-      return fate satisfies never;
+      return scenario satisfies never;
   }
 }
 
-/** A run of orders, one every `everyMs` from `firstAtMs`; fates, latencies and amounts alternate. */
+/** A run of orders, one every `everyMs` from `firstAtMs`; scenarios, latencies and amounts alternate. */
 export function sampleOrders(count: number, firstAtMs: number, everyMs: number): SampleOrder[] {
   return Array.from({ length: count }, (_, sequence) => ({
     sequence,
@@ -110,6 +110,6 @@ export function sampleOrders(count: number, firstAtMs: number, everyMs: number):
     latencyMs: 20 + (sequence * 37) % 500,
     totalCents: 100 + sequence % 1_000,
     currency: sequence % 3 === 0 ? "USD" : "EUR",
-    fate: FATES[sequence % 7 < 4 ? 0 : sequence % 4]!,
+    scenario: SCENARIOS[sequence % 7 < 4 ? 0 : sequence % 4]!,
   }));
 }

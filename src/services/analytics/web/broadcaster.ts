@@ -1,8 +1,8 @@
 /**
- * Server-sent events, one picture a second to all browsers that look. Each picture is whole, so that
- * one who could not keep up is given the newest and misses nothing, and one who comes back with
- * `Last-Event-ID` resumes with the newest there is. Nothing is queued for anybody: a slow browser is
- * passed over, one that takes nothing for long is dropped, and without browsers nothing is made.
+ * Server-sent events: one live snapshot a second to all browsers that are connected. Each snapshot is
+ * whole: a browser that could not keep up gets the newest and misses nothing, and one that comes back
+ * with `Last-Event-ID` goes on with the newest. There is no queue: a slow browser skips snapshots, one
+ * that takes nothing for long is dropped, and without browsers no snapshot is made.
  */
 
 const EVERY_MS = 1_000;
@@ -15,7 +15,7 @@ interface Client {
   takenAtMs: number;
 }
 
-interface Picture {
+interface Message {
   readonly id: string;
   readonly bytes: Uint8Array;
   readonly madeAtMs: number;
@@ -27,31 +27,31 @@ export class Broadcaster {
   readonly #run = crypto.randomUUID().slice(0, 8);
   readonly #timer: ReturnType<typeof setInterval>;
   #count = 0;
-  #latest: Picture | undefined;
+  #latest: Message | undefined;
 
-  /** @param make the picture as it is now, one line of JSON */
+  /** @param make the snapshot as it is now, one line of JSON */
   constructor(private readonly make: () => string) {
     this.#timer = setInterval(() => this.#tick(), EVERY_MS);
   }
 
-  /** How many browsers look. */
+  /** How many browsers are connected. */
   get clients(): number {
     return this.#clients.size;
   }
 
-  /** Answers a browser that wants to look from now on. */
+  /** Answers a browser that connects. */
   open(request: Request): Response {
     if (this.#clients.size >= MAX_CLIENTS) {
-      return new Response(`${MAX_CLIENTS} browsers are looking already\n`, { status: 503 });
+      return new Response(`${MAX_CLIENTS} browsers are connected already\n`, { status: 503 });
     }
-    const seen = request.headers.get("last-event-id");
+    const lastId = request.headers.get("last-event-id");
     let client: Client;
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         client = { controller, takenAtMs: performance.now() };
         this.#clients.add(client);
-        const picture = this.#fresh();
-        if (picture.id !== seen) this.#send(client, picture);
+        const message = this.#fresh();
+        if (message.id !== lastId) this.#send(client, message);
       },
       cancel: () => void this.#clients.delete(client),
     });
@@ -60,7 +60,7 @@ export class Broadcaster {
     });
   }
 
-  /** Ends all streams; the browsers will ask again. */
+  /** Ends all streams; the browsers will reconnect. */
   close(): void {
     clearInterval(this.#timer);
     for (const { controller } of this.#clients) controller.close();
@@ -69,12 +69,12 @@ export class Broadcaster {
 
   #tick(): void {
     if (this.#clients.size === 0) return;
-    const picture = this.#fresh();
-    for (const client of this.#clients) this.#send(client, picture);
+    const message = this.#fresh();
+    for (const client of this.#clients) this.#send(client, message);
   }
 
-  /** The newest picture; made anew unless it is of this second. */
-  #fresh(): Picture {
+  /** The newest message; made anew unless it is of this second. */
+  #fresh(): Message {
     const nowMs = performance.now();
     if (this.#latest && nowMs - this.#latest.madeAtMs < EVERY_MS / 2) return this.#latest;
     const id = `${this.#run}-${++this.#count}`;
@@ -82,14 +82,14 @@ export class Broadcaster {
     return this.#latest = { id, bytes, madeAtMs: nowMs };
   }
 
-  #send(client: Client, { bytes }: Picture): void {
+  #send(client: Client, { bytes }: Message): void {
     const { controller } = client;
     if ((controller.desiredSize ?? 0) > 0) {
       client.takenAtMs = performance.now();
       controller.enqueue(bytes);
     } else if (performance.now() - client.takenAtMs > DROP_AFTER_MS) {
       this.#clients.delete(client);
-      controller.error(new Error("the browser takes nothing any more"));
+      controller.error(new Error("the browser has stopped reading"));
     }
   }
 }

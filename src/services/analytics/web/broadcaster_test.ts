@@ -12,53 +12,53 @@ async function next(reader: ReadableStreamDefaultReader<Uint8Array>) {
 
 const idOf = (event: string) => /^id: (\S+)$/m.exec(event)?.[1] ?? "";
 
-Deno.test("Hub: each browser is given a picture at once, and a new one each second", async () => {
+Deno.test("Broadcaster: each browser gets a snapshot at once, and a new one each second", async () => {
   let made = 0;
-  const hub = new Broadcaster(() => JSON.stringify(++made));
-  const reader = hub.open(request()).body!.getReader();
+  const broadcaster = new Broadcaster(() => JSON.stringify(++made));
+  const reader = broadcaster.open(request()).body!.getReader();
   const first = await next(reader);
   assertMatch(first, /^retry: 1000\nid: \S+\ndata: 1\n\n$/);
   assertMatch(await next(reader), /data: 2\n\n$/);
-  hub.close();
+  broadcaster.close();
   assertEquals((await reader.read()).done, true);
 });
 
-Deno.test("Hub: one who has the newest already waits for the next", async () => {
+Deno.test("Broadcaster: one that has the newest already waits for the next", async () => {
   let made = 0;
-  const hub = new Broadcaster(() => JSON.stringify(++made));
-  const first = hub.open(request()).body!.getReader();
+  const broadcaster = new Broadcaster(() => JSON.stringify(++made));
+  const first = broadcaster.open(request()).body!.getReader();
   const id = idOf(await next(first));
-  const back = hub.open(request({ "last-event-id": id })).body!.getReader();
+  const back = broadcaster.open(request({ "last-event-id": id })).body!.getReader();
   assertMatch(await next(back), /data: [2-9]\n\n$/);
-  const other = hub.open(request({ "last-event-id": "of another run" })).body!.getReader();
+  const other = broadcaster.open(request({ "last-event-id": "of another run" })).body!.getReader();
   // The one before, or one that was made for it because that was old already.
   const newest = made;
   assertMatch(await next(other), new RegExp(`data: ${newest}\n\n$`));
-  hub.close();
+  broadcaster.close();
 });
 
-Deno.test("Hub: a slow browser is passed over and then given the newest; without any, nothing is made", async () => {
+Deno.test("Broadcaster: a slow browser skips snapshots and then gets the newest; without browsers, none is made", async () => {
   let made = 0;
-  const hub = new Broadcaster(() => JSON.stringify(++made));
-  const slow = hub.open(request()).body!.getReader();
-  const quick = hub.open(request()).body!.getReader();
+  const broadcaster = new Broadcaster(() => JSON.stringify(++made));
+  const slow = broadcaster.open(request()).body!.getReader();
+  const quick = broadcaster.open(request()).body!.getReader();
   for (let event = ""; !event.includes("data: 4\n");) event = await next(quick);
   assertMatch(await next(slow), /data: 1\n/);
   assertMatch(await next(slow), /data: [5-9]\n/);
   await Promise.all([slow.cancel(), quick.cancel()]);
-  assertEquals(hub.clients, 0);
+  assertEquals(broadcaster.clients, 0);
   const before = made;
-  const last = hub.open(request({ "last-event-id": "x" })).body!.getReader();
+  const last = broadcaster.open(request({ "last-event-id": "x" })).body!.getReader();
   await last.cancel();
-  await until("it is gone", () => hub.clients === 0);
+  await until("it is gone", () => broadcaster.clients === 0);
   assert(made <= before + 1);
-  hub.close();
+  broadcaster.close();
 });
 
-Deno.test("Hub: no more browsers than it has room for", async () => {
-  const hub = new Broadcaster(() => "{}");
-  const answers = Array.from({ length: 65 }, () => hub.open(request()));
+Deno.test("Broadcaster: a browser above the limit is refused", async () => {
+  const broadcaster = new Broadcaster(() => "{}");
+  const answers = Array.from({ length: 65 }, () => broadcaster.open(request()));
   assertEquals(answers.map(({ status }) => status).filter((status) => status !== 200), [503]);
-  hub.close();
+  broadcaster.close();
   await Promise.all(answers.map(({ body }) => body?.cancel()));
 });

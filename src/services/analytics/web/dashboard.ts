@@ -1,15 +1,21 @@
-/** The dashboard's server side as one: what it watches while it runs, and its routes. */
+/** The dashboard's server side: what it watches while it runs, its live snapshots, and its routes. */
 import { pause } from "../../../runtime/shutdown.ts";
 import type { Logger } from "../../../runtime/log.ts";
 import type { KafkaAccess } from "../../../kafka/access.ts";
-import type { Names } from "../../../topology.ts";
-import type { Projection } from "../projection.ts";
+import type { GroupState } from "../../../kafka/offsets/group_lag.ts";
+import { type Names, type Topic, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../../topology.ts";
+import { READS_THE_LOG } from "../groups/rebalances.ts";
 import { createGroupWatch, type GroupWatch } from "../groups/watch.ts";
-import { Flows } from "./flows.ts";
+import type { Projection } from "../projection.ts";
+import { EventRates } from "../rates.ts";
+import { snapshot } from "../snapshot.ts";
 import { Broadcaster } from "./broadcaster.ts";
-import { createLetterCounts } from "./dead_letters.ts";
-import { createLiveSnapshot, eventShare, insteadOfGroup, NOTE_EVERY_MS } from "./live_snapshot.ts";
+import { createDeadLetterCounts, type DeadLetterCounts } from "./dead_letters.ts";
+import type { Flow, Live } from "./live.ts";
 import { dashboardRoutes } from "./routes.ts";
+
+/** How often the event rates are sampled. */
+const SAMPLE_EVERY_MS = 500;
 
 export interface Dashboard {
   readonly watch: GroupWatch;
@@ -21,32 +27,101 @@ export interface Dashboard {
 
 export function createDashboard(
   cluster: { access: KafkaAccess; clientId: string; names: Names; log: Logger },
-  counting: Projection,
+  projection: Projection,
 ): Dashboard {
-  const flows = new Flows();
-  const letters = createLetterCounts(cluster);
+  const rates = new EventRates();
+  const deadLetters = createDeadLetterCounts(cluster);
   const watch: GroupWatch = createGroupWatch({
     ...cluster,
-    instead: (group) => insteadOfGroup(group, counting.positions, cluster.clientId),
-    eventShare: (topic) => eventShare(flows, watch, topic),
+    present: (group) => presentGroup(group, projection.positions, cluster.clientId),
+    eventShare: (topic) => eventShare(rates, watch, topic),
   });
-  const picture = createLiveSnapshot({ counting, watch, letters, flows });
-  const hub = new Broadcaster(() => JSON.stringify(picture()));
+  const broadcaster = new Broadcaster(() =>
+    JSON.stringify(liveSnapshot({ projection, watch, deadLetters, rates }))
+  );
   return {
     watch,
-    routes: dashboardRoutes({ cluster, hub, replay: () => counting.replay() }),
+    routes: dashboardRoutes({ cluster, broadcaster, replay: () => projection.replay() }),
     async run(signal) {
-      const watching = [watch.run(signal), letters.run(signal)];
+      const watching = [watch.run(signal), deadLetters.run(signal)];
       while (!signal.aborted) {
-        flows.note(Date.now(), counting);
-        await pause(NOTE_EVERY_MS, signal);
+        rates.sample(Date.now(), projection);
+        await pause(SAMPLE_EVERY_MS, signal);
       }
-      hub.close();
+      broadcaster.close();
       await Promise.all(watching);
     },
     async close() {
-      hub.close();
+      broadcaster.close();
       await watch.close();
     },
   };
+}
+
+function liveSnapshot({ projection, watch, deadLetters, rates }: {
+  projection: Projection;
+  watch: GroupWatch;
+  deadLetters: DeadLetterCounts;
+  rates: EventRates;
+}): Live {
+  const atMs = Date.now();
+  return {
+    atMs,
+    snapshot: snapshot(projection.aggregate, atMs),
+    reading: projection.reading(),
+    groups: watch.groups,
+    rebalances: watch.rebalances,
+    written: Object.fromEntries(
+      TOPIC_NAMES.map((topic) => [topic, written(rates, watch, topic)]),
+    ),
+    deadLetters: deadLetters.counts,
+  };
+}
+
+const COUNTED_TOPICS: readonly Topic[] = topicsReadBy("analytics");
+
+/** How much each service writes to a topic: by the events that analytics counts, else by offsets. */
+function written(rates: EventRates, watch: GroupWatch, topic: Topic): Flow[] {
+  if (COUNTED_TOPICS.includes(topic)) return rates.written(topic);
+  const { writers } = TOPICS[topic];
+  // Offsets do not tell several writers apart.
+  const perSecond = writers.length === 1 ? watch.growth(topic) : null;
+  return writers.map((by) => ({ by, perSecond }));
+}
+
+/**
+ * How a group is shown. While analytics reads the log in no group, it is shown like a group with one
+ * member; a group that does have members is shown as it is.
+ */
+export function presentGroup(
+  group: GroupState,
+  positions: Projection["positions"],
+  clientId: string,
+): GroupState {
+  if (group.service !== "analytics" || group.members > 0 || !positions) return group;
+  const own = group.positions.map((position) => ({
+    ...position,
+    committed: positions.get(position.topic)?.get(position.partition) ?? position.committed,
+  }));
+  const owned = own.map(({ topic, partition }) => ({ topic, partition }));
+  return {
+    ...group,
+    state: READS_THE_LOG,
+    memberList: [{
+      memberId: clientId,
+      clientId,
+      host: "this process",
+      owned,
+      subscription: undefined,
+      isForeign: false,
+    }],
+    positions: own,
+  };
+}
+
+/** The share of a topic's offsets that are events, as far as it is known; the rest are control records. */
+function eventShare(rates: EventRates, watch: GroupWatch, topic: Topic): number {
+  const growth = watch.growth(topic);
+  const events = rates.written(topic).reduce((sum, { perSecond }) => sum + (perSecond ?? 0), 0);
+  return growth === null || growth === 0 || events === 0 ? 1 : Math.min(1, events / growth);
 }

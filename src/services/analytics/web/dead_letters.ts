@@ -1,4 +1,4 @@
-/** Counts dead letters, and those among them that a person has settled, from the beginning of the log. */
+/** Counts dead letters, and the resolutions of them, from the beginning of the log. */
 import { isDeadLetter } from "../../../kafka/dead_letters.ts";
 import type { Logger } from "../../../runtime/log.ts";
 import type { KafkaAccess } from "../../../kafka/access.ts";
@@ -6,35 +6,30 @@ import { createClient } from "../../../kafka/client/client.ts";
 import { clusterReady } from "../../../kafka/client/cluster_ready.ts";
 import { followTopics } from "../../../kafka/readers/follow.ts";
 import { sentenceOf } from "../../../kafka/protocol/unreadable.ts";
-import { deadLetterTopicOf, type Names, type Processor, PROCESSORS } from "../../../topology.ts";
+import { deadLetterTopicOf, type Names, PROCESSORS } from "../../../topology.ts";
 import type { Live } from "./live.ts";
 
-export interface LetterCounts {
+export interface DeadLetterCounts {
   readonly counts: Live["deadLetters"];
   /** Counts until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
 
-interface Counts {
-  readonly processor: Processor;
-  letters: number;
-  verdicts: number;
-}
-
-export function createLetterCounts(
+export function createDeadLetterCounts(
   options: { access: KafkaAccess; clientId: string; names: Names; log: Logger },
-): LetterCounts {
+): DeadLetterCounts {
   const { access, names } = options;
-  const byTopic = new Map<string, Counts>(
-    PROCESSORS.map((
-      processor,
-    ) => [names.topic(deadLetterTopicOf(processor)), { processor, letters: 0, verdicts: 0 }]),
+  const byTopic = new Map(
+    PROCESSORS.map((processor) => [
+      names.topic(deadLetterTopicOf(processor)),
+      { processor, total: 0, resolutions: 0 },
+    ]),
   );
   return {
     get counts() {
       return Object.fromEntries(
-        [...byTopic.values()].map(({ processor, letters, verdicts }) =>
-          [processor, { letters, open: Math.max(0, letters - verdicts) }] as const
+        [...byTopic.values()].map(({ processor, total, resolutions }) =>
+          [processor, { total, open: Math.max(0, total - resolutions) }] as const
         ),
       );
     },
@@ -49,8 +44,8 @@ export function createLetterCounts(
         (records) => {
           for (const record of records) {
             const counts = byTopic.get(record.topic)!;
-            if (isDeadLetter(record)) counts.letters++;
-            else counts.verdicts++;
+            if (isDeadLetter(record)) counts.total++;
+            else counts.resolutions++;
           }
         },
         (batch) => options.log.warn(`${sentenceOf(batch, batch)}; left out`),

@@ -1,6 +1,6 @@
 /**
- * What happened to one order, as `deno task trace` tells it, from the log alone and without whoever
- * ordered: a page on a projector shows no customer. Reading changes nothing.
+ * What happened to one order, as `deno task trace` shows it, but from the log alone and without the
+ * customer: the page may be on a projector. Read-only.
  */
 import { decode } from "../../../events/codec.ts";
 import type { OrderEvent } from "../../../events/schemas.ts";
@@ -12,10 +12,10 @@ import { createClient } from "../../../kafka/client/client.ts";
 import { openLogReader } from "../../../kafka/readers/log_reader.ts";
 import { type Names, type Topic, TOPICS } from "../../../topology.ts";
 
-/** What stands for whatever would tell who ordered. */
-const SOMEBODY = "(a customer)";
+/** Replaces whatever would identify the customer. */
+const CUSTOMER = "(a customer)";
 
-/** @returns undefined when nothing is known of the order */
+/** @returns undefined when the order is not in the log */
 export async function findOrder(
   cluster: { access: KafkaAccess; clientId: string; names: Names },
   orderId: string,
@@ -27,10 +27,10 @@ export async function findOrder(
     const log = { kafka, reader, names: cluster.names };
     const find = (allPartitions: boolean) => findRecords(log, orderId, { allPartitions, signal });
     let search = await find(false);
-    // One that began when there were fewer partitions is where its key belonged then.
+    // An order from before partitions were added is where its key belonged then.
     if (!search.found.some(({ topic }) => topic in TOPICS)) search = await find(true);
-    const story = buildTimeline(orderId, search, [], sayWithoutCustomer);
-    return story && withoutCustomer(story, search.found);
+    const timeline = buildTimeline(orderId, search, [], sayWithoutCustomer);
+    return timeline && withoutCustomer(timeline, search.found);
   } finally {
     await reader.close();
   }
@@ -41,20 +41,23 @@ export function sayWithoutCustomer(event: OrderEvent): string {
   return describeEvent(event);
 }
 
-/** Also takes out what other sentences quote: a refusal names the customer. */
-export function withoutCustomer(story: Timeline, found: readonly Found[]): Omit<Timeline, "rows"> {
+/** The timeline without the customer, whom refusals quote, too. */
+export function withoutCustomer(
+  timeline: Timeline,
+  found: readonly Found[],
+): Omit<Timeline, "rows"> {
   const names = found.flatMap(({ topic, record }) =>
     topic in TOPICS ? namesIn(topic as Topic, record.key, record.value) : []
   );
   const clean = (text: string) =>
-    names.reduce((rest, name) => rest.replaceAll(name, SOMEBODY), text);
-  const { orderId, placedAt, steps, conclusion } = story;
+    names.reduce((rest, name) => rest.replaceAll(name, CUSTOMER), text);
+  const { orderId, placedAt, steps, conclusion } = timeline;
   return {
     orderId,
     placedAt,
     steps: steps.map((step) => ({
       ...step,
-      // What is no event is told by its reason: the rest may quote whatever was in it.
+      // Of what is not an event only the reason is shown: the rest may quote any of its content.
       text: ["dead letter", "unreadable"].includes(step.event)
         ? step.text.split(":")[0]!
         : clean(step.text),

@@ -25,9 +25,9 @@ function found(events: readonly OrderEvent[]): Found[] {
 
 function tell(events: readonly OrderEvent[]) {
   const search = { found: found(events), partition: 0 };
-  const story = buildTimeline(events[0]!.orderId, search, [], sayWithoutCustomer);
-  assert(story);
-  return withoutCustomer(story, search.found);
+  const timeline = buildTimeline(events[0]!.orderId, search, [], sayWithoutCustomer);
+  assert(timeline);
+  return withoutCustomer(timeline, search.found);
 }
 
 const order = placed(1);
@@ -39,26 +39,26 @@ const sample = {
   currency: "EUR",
 } as const;
 
-Deno.test("withoutCustomer: an order's story without who ordered it", () => {
-  const story = tell([order, ...eventsOf({ ...sample, fate: "confirmed" })]);
-  const told = JSON.stringify(story);
+Deno.test("withoutCustomer: an order's timeline without who ordered it", () => {
+  const timeline = tell([order, ...eventsOf({ ...sample, scenario: "confirmed" })]);
+  const told = JSON.stringify(timeline);
   for (const secret of ["c-00001", "A Name", "DE", "standard", "rows"]) {
     assert(!told.includes(secret), `${secret}: ${told}`);
   }
-  assertEquals(story.steps.map(({ event }) => event), [
+  assertEquals(timeline.steps.map(({ event }) => event), [
     "OrderPlaced",
     "OrderValidated",
     "InventoryUpdated",
     "PaymentProcessed",
     "OrderConfirmed",
   ]);
-  assertStringIncludes(story.steps[0]!.text, "ordered 1 × p-0001 for 1.00 EUR");
-  assertStringIncludes(story.conclusion, "confirmed after 0.9 s");
+  assertStringIncludes(timeline.steps[0]!.text, "ordered 1 × p-0001 for 1.00 EUR");
+  assertStringIncludes(timeline.conclusion, "confirmed after 0.9 s");
 });
 
 Deno.test("withoutCustomer: also where a refusal quotes the customer", () => {
-  const [rejected] = eventsOf({ ...sample, fate: "rejected" });
-  const story = tell([
+  const [rejected] = eventsOf({ ...sample, scenario: "rejected" });
+  const timeline = tell([
     order,
     {
       ...rejected,
@@ -66,8 +66,8 @@ Deno.test("withoutCustomer: also where a refusal quotes the customer", () => {
       detail: "customer c-00001 is blocked",
     } as OrderEvent,
   ]);
-  assert(!JSON.stringify(story).includes("c-00001"));
-  assertStringIncludes(story.conclusion, "blocked_customer");
+  assert(!JSON.stringify(timeline).includes("c-00001"));
+  assertStringIncludes(timeline.conclusion, "blocked_customer");
 });
 
 Deno.test("withoutCustomer: what is no event is told by its reason alone", () => {
@@ -75,7 +75,7 @@ Deno.test("withoutCustomer: what is no event is told by its reason alone", () =>
   const value = new TextEncoder().encode(`{"customerId":"c-00009","orderId":"${order.orderId}"`);
   const broken: Found = { ...place!, record: { ...place!.record, offset: 1, value } };
   const search = { found: [place!, broken], partition: 0 };
-  const story = buildTimeline(order.orderId, search, [], sayWithoutCustomer)!;
-  const { steps } = withoutCustomer(story, search.found);
+  const timeline = buildTimeline(order.orderId, search, [], sayWithoutCustomer)!;
+  const { steps } = withoutCustomer(timeline, search.found);
   assertEquals(steps[1]?.text, "invalid_json");
 });

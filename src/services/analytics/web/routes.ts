@@ -1,17 +1,16 @@
 /**
- * What a browser may ask for: the page, its pictures, one order, and, as the only thing that changes
- * anything, a replay.
+ * What a browser may ask for: the page, its live snapshots, the history of one order, and a replay, which
+ * is the only request that changes anything.
  */
 import type { KafkaAccess } from "../../../kafka/access.ts";
-import { isKafkaError } from "../../../kafka/client/errors.ts";
-import { explain } from "../../../kafka/client/errors.ts";
+import { explain, isKafkaError } from "../../../kafka/client/errors.ts";
 import type { Names } from "../../../topology.ts";
 import type { Broadcaster } from "./broadcaster.ts";
 import { findOrder } from "./order.ts";
 
 type Route = (request: Request) => Response | Promise<Response>;
 
-/** Only our own script and style sheet, only our own server, in nobody's frame. */
+/** Only our own script and style sheet, only our own server, in no frame. */
 const SECURITY_HEADERS = {
   "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; " +
     "connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; " +
@@ -22,7 +21,7 @@ const SECURITY_HEADERS = {
 };
 
 const BUNDLE = new URL("../../../../dist/dashboard/", import.meta.url);
-const NOT_BUNDLED = "The page is not there yet: `deno task dashboard:bundle` makes it.\n";
+const NOT_BUNDLED = "The page has not been built yet: run `deno task dashboard:bundle`.\n";
 
 const FILES = {
   "/": { url: new URL("../page/index.html", import.meta.url), type: "text/html; charset=utf-8" },
@@ -31,29 +30,41 @@ const FILES = {
   "/main.css": { url: new URL("main.css", BUNDLE), type: "text/css; charset=utf-8" },
 };
 
-/** An order id, whoever made it: printable, and not long. */
+/** Any order id: printable, and not long. */
 const ORDER_ID = /^[\x21-\x7e]{1,128}$/;
-/** A search reads a partition of every topic: so many at once, each for so long. */
+/** A search reads a partition of every topic: the most at once, and the most time for each. */
 const MAX_SEARCHES = 2;
 const SEARCH_LIMIT_MS = 60_000;
 
 export function dashboardRoutes(options: {
   cluster: { access: KafkaAccess; clientId: string; names: Names };
-  hub: Broadcaster;
+  broadcaster: Broadcaster;
   replay: () => void;
 }): Record<string, Route> {
   let searches = 0;
 
   async function order(request: Request): Promise<Response> {
     const id = new URL(request.url).searchParams.get("id")?.trim() ?? "";
-    if (!ORDER_ID.test(id)) return fault(400, "that is no order id");
-    if (searches >= MAX_SEARCHES) return fault(429, "others are searching: try again");
+    if (!ORDER_ID.test(id)) {
+      return fault(
+        400,
+        "this is not an order id: expected up to 128 printable characters without spaces",
+      );
+    }
+    if (searches >= MAX_SEARCHES) {
+      return fault(429, "other searches are running: try again in a moment");
+    }
     searches++;
     try {
       const signal = AbortSignal.any([request.signal, AbortSignal.timeout(SEARCH_LIMIT_MS)]);
-      const story = await findOrder(options.cluster, id, signal);
-      if (signal.aborted) return fault(504, "the log is too long for a search from here");
-      return story ? json(200, story) : fault(404, "nothing is known of that order");
+      const timeline = await findOrder(options.cluster, id, signal);
+      if (signal.aborted) {
+        return fault(
+          504,
+          "the search took more than a minute: use `deno task trace ORDER_ID` instead",
+        );
+      }
+      return timeline ? json(200, timeline) : fault(404, "this order is not in the log");
     } catch (error) {
       if (!isKafkaError(error)) throw error;
       return fault(503, `Kafka does not answer: ${explain(error)}`);
@@ -63,7 +74,7 @@ export function dashboardRoutes(options: {
   }
 
   function replay(request: Request): Response {
-    if (!isSameOrigin(request)) return fault(403, "only the page itself may ask for a replay");
+    if (!isSameOrigin(request)) return fault(403, "only the page itself may start a replay");
     options.replay();
     return json(202, { replaying: true });
   }
@@ -72,7 +83,7 @@ export function dashboardRoutes(options: {
     ...Object.fromEntries(
       Object.keys(FILES).map((path) => [path, only("GET", () => file(path as keyof typeof FILES))]),
     ),
-    "/events": only("GET", (request) => options.hub.open(request)),
+    "/events": only("GET", (request) => options.broadcaster.open(request)),
     "/order": only("GET", order),
     "/replay": only("POST", replay),
   };
@@ -96,12 +107,12 @@ async function file(path: keyof typeof FILES): Promise<Response> {
   }
 }
 
-/** Whether a page of ours asks: browsers say with every POST where it comes from. */
+/** Whether our own page asks: browsers name the origin of every POST. */
 export function isSameOrigin({ headers }: Request): boolean {
   const site = headers.get("sec-fetch-site");
   if (site !== null && site !== "same-origin") return false;
   const origin = headers.get("origin");
-  // By host alone: what ends TLS before us makes the schemes differ.
+  // By host alone: behind a proxy that ends TLS the schemes differ.
   return origin !== null && URL.canParse(origin) && new URL(origin).host === headers.get("host");
 }
 

@@ -41,12 +41,12 @@ for (const { what, headers, same } of origins) {
 
 function routes() {
   let replays = 0;
-  const hub = new Broadcaster(() => "{}");
+  const broadcaster = new Broadcaster(() => "{}");
   const cluster = { access: { brokers: ["127.0.0.1:1"] }, clientId: "test", names: new Names() };
-  const table = dashboardRoutes({ cluster, hub, replay: () => replays++ });
+  const table = dashboardRoutes({ cluster, broadcaster, replay: () => replays++ });
   const ask = (path: string, init?: RequestInit) =>
     table[path.split("?")[0]!]!(new Request(`http://127.0.0.1:8080${path}`, init));
-  return { ask, replays: () => replays, close: () => hub.close() };
+  return { ask, replays: () => replays, close: () => broadcaster.close() };
 }
 
 Deno.test("routes: only a POST of the page itself replays", async () => {

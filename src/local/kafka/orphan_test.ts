@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Failure } from "../../runtime/errors.ts";
 import { recordRunning, stopOrphan } from "./owned_process.ts";
 import { runScript } from "./shell.ts";
-import { isAlive } from "../testing/eventually.ts";
+import { isAlive } from "../testing/processes.ts";
 
 /** Above what any system gives to a process. */
 const NO_PROCESS = 2 ** 31 - 1;
@@ -35,7 +35,7 @@ const harmless = [
   ["a record of a process that has ended", `${NO_PROCESS} ${NO_PROCESS}\n`],
 ] as const;
 for (const [what, record] of harmless) {
-  Deno.test(`stopLeftover: ${what} does no harm`, () =>
+  Deno.test(`stopOrphan: ${what} does no harm`, () =>
     withRecord(record, async (directory) => {
       const notices: string[] = [];
       await stopOrphan(directory, () => true, (line) => notices.push(line));
@@ -43,7 +43,7 @@ for (const [what, record] of harmless) {
     }));
 }
 
-Deno.test("stopLeftover: stops a broker whose owner is dead, and says so", async () => {
+Deno.test("stopOrphan: stops a broker whose owner is dead, and says so", async () => {
   const { pid, commandLine } = await startOrphan();
   await withRecord(`${pid} ${NO_PROCESS}\n`, async (directory) => {
     const notices: string[] = [];
@@ -54,7 +54,7 @@ Deno.test("stopLeftover: stops a broker whose owner is dead, and says so", async
   });
 });
 
-Deno.test("stopLeftover: never touches a process that was given the id later", async () => {
+Deno.test("stopOrphan: never touches a process that was given the id later", async () => {
   const { pid, commandLine } = await startOrphan();
   try {
     await withRecord(`${pid} ${NO_PROCESS}\n`, async (directory) => {
@@ -69,7 +69,7 @@ Deno.test("stopLeftover: never touches a process that was given the id later", a
   }
 });
 
-Deno.test("stopLeftover: refuses while the broker's owner is alive", async () => {
+Deno.test("stopOrphan: refuses while the broker's owner is alive", async () => {
   const child = new Deno.Command("sleep", { args: ["600.5"] }).spawn();
   try {
     await withRecord(undefined, async (directory) => {

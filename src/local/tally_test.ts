@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { createStall } from "./tally.ts";
 
-// Looks, one a second, at how many orders are settled and acknowledged; then the present and the longest
-// stall, in seconds.
+// Samples, one a second, of how many orders are settled and acknowledged; then the present and the
+// longest stall, in seconds.
 const CASES = [
   ["nothing was placed yet", [[0, 0], [0, 0], [0, 0]], 0, 0],
   ["the first outcome is waited for, too", [[0, 0], [0, 5], [0, 5], [1, 5]], 0, 3],
@@ -12,11 +12,11 @@ const CASES = [
   ["a message that is no order is settled, too", [[6, 5], [6, 5]], 0, 0],
   ["one that does not end", [[1, 5], [2, 5], [2, 5], [2, 5], [2, 5]], 3, 1],
 ] as const;
-for (const [what, looks, present, longest] of CASES) {
+for (const [what, samples, present, longest] of CASES) {
   Deno.test(`createStall: ${what}`, () => {
     const stall = createStall();
-    for (const [second, [settled, acknowledged]] of looks.entries()) {
-      stall.look({ settled, acknowledged }, 1_000 * second);
+    for (const [second, [settled, acknowledged]] of samples.entries()) {
+      stall.sample({ settled, acknowledged }, 1_000 * second);
     }
     assertEquals([stall.presentMs, stall.longestMs], [1_000 * present, 1_000 * longest]);
   });

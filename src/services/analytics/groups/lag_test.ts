@@ -1,6 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { EndHistory, worst } from "./lag.ts";
+import {
+  EndHistory,
+  formatWait,
+  longestAround,
+  observeStall,
+  type StallMemory,
+  worst,
+} from "./lag.ts";
 
 Deno.test("EndHistory.lag: since when the log reached beyond the offset", () => {
   const history = new EndHistory();
@@ -14,11 +21,11 @@ Deno.test("EndHistory.lag: since when the log reached beyond the offset", () => 
   assertEquals(
     lag(9),
     { messages: 31, ms: 4_000, atLeast: true },
-    "it was there at the first look",
+    "it was there at the first sample",
   );
 });
 
-Deno.test("EndHistory.lag: nothing that waits, and a partition never looked at, have no age", () => {
+Deno.test("EndHistory.lag: nothing that waits, and a partition without samples, have no age", () => {
   const history = new EndHistory();
   assertEquals(history.lag("p", 9_000, 3, 2), { messages: 2, ms: 0, atLeast: true });
   history.note("p", 0, 5);
@@ -32,7 +39,7 @@ Deno.test("EndHistory: a log that was made anew begins anew", () => {
   assertEquals(history.lag("p", 2_000, 0, 3), { messages: 3, ms: 1_000, atLeast: true });
 });
 
-Deno.test("EndHistory.lag: within ten minutes, as a search through all looks says", () => {
+Deno.test("EndHistory.lag: within ten minutes, as a search through all samples says", () => {
   const growth = fc.array(fc.nat(5), { minLength: 1, maxLength: 200 });
   fc.assert(fc.property(growth, fc.nat(1_000), (growth, share) => {
     const history = new EndHistory();
@@ -72,4 +79,61 @@ Deno.test("worst: adds up messages; the longest wait says whether it is at least
     { messages: 5, ms: 900, atLeast: false },
   );
   assertEquals(worst([]), { messages: 0, ms: 0, atLeast: false });
+});
+
+/** Samples half a second apart: committed offset and lag. */
+function observeAll(samples: readonly (readonly [committed: number, lagMessages: number])[]) {
+  let memory: StallMemory | undefined;
+  for (const [index, [committed, lagMessages]] of samples.entries()) {
+    memory = observeStall(memory, { committed, lagMessages }, index * 500);
+  }
+  return { stalledMs: memory!.stalledMs, longestStallMs: memory!.longestStallMs };
+}
+
+const table = [
+  { what: "nothing to read", samples: [[5, 0], [5, 0]], stalled: 0, longest: 0 },
+  { what: "it moves", samples: [[1, 9], [2, 9], [3, 9]], stalled: 0, longest: 0 },
+  { what: "it is stalled", samples: [[1, 9], [1, 9], [1, 12]], stalled: 1_000, longest: 1_000 },
+  { what: "it moved on", samples: [[1, 9], [1, 9], [1, 9], [4, 6]], stalled: 0, longest: 1_000 },
+  {
+    what: "the longest stays",
+    samples: [[1, 9], [1, 9], [1, 9], [4, 6], [4, 6], [9, 1]],
+    stalled: 0,
+    longest: 1_000,
+  },
+  {
+    what: "there was nothing to read for long, and then there is",
+    samples: [[5, 0], [5, 0], [5, 0], [5, 1]],
+    stalled: 0,
+    longest: 0,
+  },
+  {
+    what: "the log was made anew while it was stalled",
+    samples: [[5, 3], [5, 3], [0, 0]],
+    stalled: 0,
+    longest: 500,
+  },
+] as const;
+
+for (const { what, samples, stalled, longest } of table) {
+  Deno.test(`observeStall: ${what}`, () =>
+    assertEquals(observeAll(samples), { stalledMs: stalled, longestStallMs: longest }));
+}
+
+Deno.test("longestAround: of those that began before the end; the longest so far stays", () => {
+  const stalls = [
+    { sinceMs: 100, stalledMs: 900 },
+    { sinceMs: 700, stalledMs: 300 },
+    { sinceMs: 2_500, stalledMs: 5_000 },
+    { sinceMs: null, stalledMs: 0 },
+  ];
+  assertEquals(longestAround(null, stalls, 2_000), { sinceMs: 100, ms: 900 });
+  const longer = { sinceMs: 50, ms: 1_500 };
+  assertEquals(longestAround(longer, stalls, 2_000), longer);
+  assertEquals(longestAround(null, [], 2_000), null);
+});
+
+Deno.test("formatWait: samples are half a second apart; what is older than the history is at least", () => {
+  const wait = (ms: number, atLeast = false) => formatWait({ messages: 1, ms, atLeast });
+  assertEquals([wait(400), wait(12_000), wait(12_000, true)], ["< 1 s", "12 s", "≥ 12 s"]);
 });

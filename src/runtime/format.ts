@@ -1,0 +1,74 @@
+/** Numbers, amounts and times for people, always with their unit. Pure: the page in the browser uses it, too. */
+
+/** What stands where there is no figure. */
+export const NOTHING = "–";
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+const localTime = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
+
+/** `12,345` */
+export function formatCount(value: number): string {
+  return whole.format(value);
+}
+
+/** `12,345`; from `briefFrom` on `123K`. */
+export function formatBrief(value: number, briefFrom = 100_000): string {
+  return value < briefFrom ? whole.format(value) : compact.format(value);
+}
+
+/** `1 member`, `12 members` */
+export function plural(count: number, what: string): string {
+  return `${whole.format(count)} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** `2.3/s`, `1,234/s`, `12.3K/s` */
+export function formatRate(perSecond: number | null | undefined): string {
+  if (perSecond === null || perSecond === undefined) return NOTHING;
+  if (perSecond < 10) return `${Math.round(perSecond * 10) / 10}/s`;
+  return `${formatBrief(perSecond, 10_000)}/s`;
+}
+
+/** `12.3 %` */
+export function formatShare(part: number, all: number): string {
+  return all === 0 ? NOTHING : `${(100 * part / all).toFixed(1)} %`;
+}
+
+/** `87 ms`, `1.2 s`, `3 min 20 s` */
+export function formatDuration(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined) return NOTHING;
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 100) return `${seconds} s`;
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** `1,234.56 EUR`, exactly. What is not whole cents is shown as it is. */
+export function formatMoney(cents: number | bigint, currency: string): string {
+  if (typeof cents === "number" && !Number.isSafeInteger(cents)) {
+    return `${cents} cents ${currency}`;
+  }
+  const digits = String(cents).replace(/^-/, "").padStart(3, "0");
+  const units = whole.format(BigInt(digits.slice(0, -2)));
+  return `${cents < 0 ? "-" : ""}${units}.${digits.slice(-2)} ${currency}`;
+}
+
+/** `1,234`, from 100,000 on `1.23M`: whole units of the currency. */
+export function formatBriefMoney(cents: number): string {
+  return formatBrief(cents / 100);
+}
+
+/** `22:34:10` in UTC; of an ISO 8601 text or epoch milliseconds. */
+export function utcTimeOfDay(time: string | number): string {
+  return new Date(time).toISOString().slice(11, 19);
+}
+
+/** `22:34:10` by the reader's own clock; of epoch milliseconds. */
+export function localTimeOfDay(atMs: number): string {
+  return localTime.format(atMs);
+}
