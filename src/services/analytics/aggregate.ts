@@ -137,14 +137,6 @@ export function add(aggregate: Aggregate, event: OrderEvent): void {
       settle(aggregate, "rejected", times);
       increment(aggregate.reasons.rejected, event.reason);
       break;
-    case "InventoryUpdated":
-    case "InventoryRejected":
-    case "PaymentProcessed":
-    case "PaymentFailed":
-    case "PaymentRefunded":
-      break;
-    default:
-      event satisfies never;
   }
 }
 

@@ -6,15 +6,13 @@
  */
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
-import type { Processor } from "../../topology.ts";
-
-export type Writer = "simulator" | Processor;
+import { type Service, writerOf } from "../../topology.ts";
 
 export interface Clocks {
   /** Looks at events as they are read; `nowMs` is this process's time, epoch milliseconds. */
   note(events: readonly OrderEvent[], nowMs: number): void;
   /** Milliseconds that a clock is ahead of this process's at least; negative: behind the simulator's. */
-  off(nowMs: number): ReadonlyMap<Writer, number>;
+  off(nowMs: number): ReadonlyMap<Service, number>;
 }
 
 /** Machines whose clocks are kept differ by less. */
@@ -34,9 +32,9 @@ interface Proof {
 }
 
 export function createClocks(log: Pick<Logger, "warn" | "info">): Clocks {
-  const proofs = new Map<Writer, Proof>();
+  const proofs = new Map<Service, Proof>();
 
-  function see(writer: Writer, offMs: number, nowMs: number): void {
+  function see(writer: Service, offMs: number, nowMs: number): void {
     const proof = proofs.get(writer) ?? { events: 0, offMs, lastAtMs: nowMs, told: false };
     proofs.set(writer, proof);
     proof.events++;
@@ -82,27 +80,7 @@ export function createClocks(log: Pick<Logger, "warn" | "info">): Clocks {
   };
 }
 
-function writerOf(type: Exclude<OrderEvent["type"], "OrderPlaced">): Processor {
-  switch (type) {
-    case "OrderValidated":
-    case "OrderRejected":
-      return "validator";
-    case "InventoryUpdated":
-    case "InventoryRejected":
-      return "inventory";
-    case "PaymentProcessed":
-    case "PaymentFailed":
-    case "PaymentRefunded":
-      return "payment";
-    case "OrderConfirmed":
-    case "OrderCancelled":
-      return "fulfillment";
-    default:
-      return type satisfies never;
-  }
-}
-
-function describe(writer: Writer, offMs: number): string {
+function describe(writer: Service, offMs: number): string {
   const seconds = Math.round(Math.abs(offMs) / 1_000);
   return (offMs > 0
     ? `the clock of the ${writer} is ${seconds} s ahead of this process's`

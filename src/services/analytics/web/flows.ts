@@ -3,28 +3,9 @@
  * seconds. Offsets would count the control records of transactions, too, which at low rates are half
  * of all.
  */
-import {
-  type EventType,
-  type Service,
-  type Topic,
-  TOPIC_NAMES,
-  topicOf,
-} from "../../../topology.ts";
+import { type Service, type Topic, TOPICS, writerOf } from "../../../topology.ts";
 import type { Projection } from "../projection.ts";
 import type { Flow } from "./live.ts";
-
-/** Who writes what; `OrderPlaced` is not read by analytics. */
-export const WRITER = {
-  OrderValidated: "validator",
-  OrderRejected: "validator",
-  InventoryUpdated: "inventory",
-  InventoryRejected: "inventory",
-  PaymentProcessed: "payment",
-  PaymentFailed: "payment",
-  PaymentRefunded: "payment",
-  OrderConfirmed: "fulfillment",
-  OrderCancelled: "fulfillment",
-} as const satisfies Record<Exclude<EventType, "OrderPlaced">, Service>;
 
 const OVER_MS = 5_000;
 
@@ -55,14 +36,10 @@ export class Flows {
 
   /** By whom how much is written to a topic that analytics reads. */
   written(topic: Topic): Flow<Service>[] {
-    const writers = new Map<Service, number | null>();
-    for (const [type, writer] of Object.entries(WRITER)) {
-      if (topicOf(type as EventType) !== topic) continue;
-      const perSecond = this.#perSecond(namesOf(type));
-      const before = writers.get(writer) ?? 0;
-      writers.set(writer, perSecond === null || before === null ? null : before + perSecond);
-    }
-    return [...writers].map(([by, perSecond]) => ({ by, perSecond }));
+    return TOPICS[topic].writers.map((by) => {
+      const types = TOPICS[topic].events.filter((type) => writerOf(type) === by);
+      return { by, perSecond: this.#perSecond(types.flatMap(namesOf)) };
+    });
   }
 
   #perSecond(names: readonly string[]): number | null {
@@ -73,8 +50,3 @@ export class Flows {
     return Math.max(0, count(last) - count(first)) * 1_000 / (last.atMs - first.atMs);
   }
 }
-
-/** All topics that analytics reads. */
-export const COUNTED_TOPICS = TOPIC_NAMES.filter((topic) =>
-  Object.keys(WRITER).some((type) => topicOf(type as EventType) === topic)
-);

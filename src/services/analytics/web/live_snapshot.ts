@@ -1,11 +1,11 @@
 /** Puts together what the page is told: the figures, the groups and what flows between them, now. */
 import type { GroupState } from "../../../kafka/offsets/group_lag.ts";
-import type { Topic } from "../../../topology.ts";
+import { type Topic, topicsReadBy } from "../../../topology.ts";
 import type { Projection } from "../projection.ts";
 import { READS_THE_LOG } from "../groups/rebalances.ts";
 import type { GroupWatch } from "../groups/watch.ts";
 import { snapshot } from "../snapshot.ts";
-import { COUNTED_TOPICS, Flows } from "./flows.ts";
+import type { Flows } from "./flows.ts";
 import type { LetterCounts } from "./dead_letters.ts";
 import type { Live } from "./live.ts";
 
@@ -62,7 +62,9 @@ export function createLiveSnapshot(
       rebalances: watch.rebalances,
       written: {
         "orders.raw": [{ by: "simulator", perSecond: watch.growth("orders.raw") }],
-        ...Object.fromEntries(COUNTED_TOPICS.map((topic) => [topic, flows.written(topic)])),
+        ...Object.fromEntries(
+          topicsReadBy("analytics").map((topic) => [topic, flows.written(topic)]),
+        ),
       },
       deadLetters: letters.counts,
     };
