@@ -1,5 +1,5 @@
 /**
- * The one table of topics, events, writers and readers. Topic creation, the services' wiring, the
+ * The one table of topics, events, writers and readers (`FLOW`). Topic creation, the services' wiring, the
  * audit and the documentation are derived from it or tested against it.
  *
  * All order topics have the same partition count and the same key (the orderId), so that one order
@@ -7,68 +7,113 @@
  * partition of each output topic.
  */
 
-/** Everything that runs as a process of its own and reads or writes an order topic. */
-export type Service =
-  | "simulator"
-  | "validator"
-  | "inventory"
-  | "payment"
-  | "fulfillment"
-  | "analytics";
-
-/** The services that consume, transform and produce; each has a dead-letter topic. */
-export const PROCESSORS = ["validator", "inventory", "payment", "fulfillment"] as const;
-export type Processor = typeof PROCESSORS[number];
-
-/** Partitions of every order topic of an empty cluster, unless `PARTITIONS` says otherwise. */
-export const DEFAULT_PARTITIONS = 12;
-
-interface TopicSpec {
-  /** The `type`s of the events that may be in it. */
-  readonly events: readonly string[];
-  readonly writers: readonly Service[];
+interface Flow {
+  /** The `type`s of the events that may be in the topic, and the service that writes each. */
+  readonly events: Readonly<Record<string, string>>;
   /** The services whose consumer group (named like the service) reads it. */
-  readonly readers: readonly Service[];
+  readonly readers: readonly string[];
 }
 
 /** In the order in which an order flows through them. */
-export const TOPICS = {
+const FLOW = {
   "orders.raw": {
-    events: ["OrderPlaced"],
-    writers: ["simulator"],
+    events: { OrderPlaced: "simulator" },
     readers: ["validator"],
   },
   "orders.validated": {
-    events: ["OrderValidated"],
-    writers: ["validator"],
+    events: { OrderValidated: "validator" },
     readers: ["inventory", "payment", "analytics"],
   },
   "inventory.events": {
-    events: ["InventoryUpdated", "InventoryRejected"],
-    writers: ["inventory"],
+    events: { InventoryUpdated: "inventory", InventoryRejected: "inventory" },
     readers: ["fulfillment", "analytics"],
   },
   "payment.events": {
-    events: ["PaymentProcessed", "PaymentFailed", "PaymentRefunded"],
-    writers: ["payment"],
+    events: { PaymentProcessed: "payment", PaymentFailed: "payment", PaymentRefunded: "payment" },
     readers: ["fulfillment", "analytics"],
   },
   "orders.outcomes": {
-    events: ["OrderConfirmed", "OrderCancelled", "OrderRejected"],
-    writers: ["fulfillment", "validator"],
+    events: {
+      OrderConfirmed: "fulfillment",
+      OrderCancelled: "fulfillment",
+      OrderRejected: "validator",
+    },
     readers: ["inventory", "payment", "analytics"],
   },
-} as const satisfies Record<string, TopicSpec>;
+} as const satisfies Record<string, Flow>;
 
-export type Topic = keyof typeof TOPICS;
-export type EventType = typeof TOPICS[Topic]["events"][number];
+export type Topic = keyof typeof FLOW;
+
+/** The types of the events that may be on a topic. */
+type EventOn<T extends Topic> = keyof typeof FLOW[T]["events"] & string;
+export type EventType = { [T in Topic]: EventOn<T> }[Topic];
+
+type WriterOf<T extends Topic> = typeof FLOW[T]["events"][keyof typeof FLOW[T]["events"]];
+type ReaderOf<T extends Topic> = typeof FLOW[T]["readers"][number];
+type Writer = { [T in Topic]: WriterOf<T> }[Topic];
+type Reader = { [T in Topic]: ReaderOf<T> }[Topic];
+
+/** Everything that runs as a process of its own and reads or writes an order topic. */
+export type Service = Writer | Reader;
+
+/** A service that consumes, transforms and produces; it has a dead-letter topic. */
+export type Processor = Extract<Reader, Writer>;
+
+/** The topics that a service reads. */
+export type TopicReadBy<S extends Service> = {
+  [T in Topic]: S extends ReaderOf<T> ? T : never;
+}[Topic];
+
+/** The types of the events that a service writes. */
+export type EventTypeOf<S extends Service> = {
+  [T in Topic]: {
+    [E in EventOn<T>]: typeof FLOW[T]["events"] extends Record<E, S> ? E : never;
+  }[EventOn<T>];
+}[Topic];
+
+/** Partitions of every order topic of an empty cluster (default of `PARTITIONS`). */
+export const DEFAULT_PARTITIONS = 12;
+
+/** A topic's events, and the services that write and read it. */
+export const TOPICS = Object.fromEntries(
+  Object.entries(FLOW).map(([topic, { events, readers }]) => [topic, {
+    events: Object.keys(events),
+    writers: [...new Set(Object.values(events))],
+    readers,
+  }]),
+) as unknown as {
+  readonly [T in Topic]: {
+    readonly events: readonly EventOn<T>[];
+    readonly writers: readonly WriterOf<T>[];
+    readonly readers: typeof FLOW[T]["readers"];
+  };
+};
 
 /** The order topics, in the order of the flow. */
 export const TOPIC_NAMES = Object.keys(TOPICS) as Topic[];
 
+/** In the order in which an order reaches them. */
+export const PROCESSORS = [
+  ...new Set(TOPIC_NAMES.flatMap((topic): readonly Service[] => TOPICS[topic].writers)),
+].filter((service) => topicsReadBy(service).length > 0) as readonly Service[] as readonly [
+  Processor,
+  ...Processor[],
+];
+
 const topicByEvent = new Map<string, Topic>(
   TOPIC_NAMES.flatMap((topic) => TOPICS[topic].events.map((event) => [event, topic] as const)),
 );
+
+const writerByEvent = new Map<string, Service>(
+  Object.values(FLOW).flatMap(({ events }) => Object.entries(events)),
+);
+
+/** The service that writes an event: every event type has exactly one. */
+export function writerOf(event: EventType): Service {
+  const writer = writerByEvent.get(event);
+  if (writer === undefined) throw new TypeError(`no service writes the event "${event}"`);
+  return writer;
+}
 
 /** The topic that an event belongs to: every event type has exactly one. */
 export function topicOf(event: EventType): Topic {

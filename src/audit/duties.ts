@@ -77,9 +77,12 @@ const ASKS = new Map<string, Ask>(
   DUTIES.flatMap(({ service, asks }) => asks.map((ask) => [`${service} ${ask.topic}`, ask])),
 );
 
-/** @param topic one that the service reads */
-export function askOf(service: Processor, topic: Topic): Ask {
-  return ASKS.get(`${service} ${topic}`)!;
+/**
+ * @param topic one that the service reads
+ * @returns undefined where nobody has said what the service owes to whom
+ */
+export function askOf(service: Processor, topic: Topic): Ask | undefined {
+  return ASKS.get(`${service} ${topic}`);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Committed offsets in sound worlds; what can be wrong with them is among the cases of the audit. */
 import { assert, assertEquals } from "@std/assert";
 import type { LogRecord } from "../kafka/records.ts";
-import { askOf } from "./duties.ts";
+import { askOf, DUTIES } from "./duties.ts";
 import { CHECKS } from "./findings.ts";
 import { READINGS } from "./books.ts";
 import { passed } from "./report.ts";
@@ -17,8 +17,10 @@ import {
   type World,
 } from "./testing/world.ts";
 
-Deno.test("askOf: knows what each topic asks of each service that reads it", () => {
+Deno.test("askOf: knows what each topic asks of each service that owes something", () => {
+  const owing = new Set(DUTIES.map(({ service }) => service));
   for (const { service, topic } of READINGS) {
+    if (!owing.has(service)) continue;
     assertEquals(askOf(service, topic)?.topic, topic, `${service} reads ${topic}`);
   }
 });

@@ -18,11 +18,12 @@ const EVENT_NAMES: readonly (readonly [mark: number, name: string])[] = [
   [Mark.CONFIRMED, "OrderConfirmed"],
   [Mark.CANCELLED, "OrderCancelled"],
   [Mark.REJECTED, "OrderRejected"],
+  [Mark.OTHER_EVENT, "an event of another service"],
 ];
 const ANY_EVENT = EVENT_NAMES.reduce((all, [mark]) => all | mark, 0);
 
 const OUTCOMES = Mark.CONFIRMED | Mark.CANCELLED | Mark.REJECTED;
-const AFTER_VALIDATED = ANY_EVENT & ~(Mark.VALIDATED | Mark.REJECTED);
+const AFTER_VALIDATED = ANY_EVENT & ~(Mark.VALIDATED | Mark.REJECTED | Mark.OTHER_EVENT);
 const NOT_WHEN_CONFIRMED = Mark.REFUSED | Mark.FAILED | Mark.RELEASED | Mark.REFUNDED;
 
 const ROW_NAMES: readonly (readonly [mark: number, name: string])[] = [

@@ -49,6 +49,8 @@ export const Mark = {
   // Its row in `joins` has an outcome, and says that this half of it came last.
   ROW_JOINED_BY_STOCK: 1 << 27,
   ROW_JOINED_BY_PAYMENT: 1 << 28,
+  /** It has events of types that have no mark of their own: see `markType`. */
+  OTHER_EVENT: 1 << 29,
 } as const;
 
 /** A run that the simulator recorded. */
@@ -107,6 +109,8 @@ export class Ledger {
   /** The block that other ids are added to, and its ids. */
   #othersBlock = { base: 0, ids: [] as string[] };
   readonly #currencyIndex = new Map<string, number>();
+  /** By event type, which orders have such an event: for types that have no mark of their own. */
+  readonly #types = new Map<string, Uint8Array>();
 
   constructor(runs: Iterable<Run>) {
     for (const { runId, acknowledged } of runs) {
@@ -165,6 +169,24 @@ export class Ledger {
     const flags = this.flags[slot]!;
     this.flags[slot] = flags | mark;
     return (flags & mark) === 0;
+  }
+
+  /** The same for an event of a type that has no mark of its own. */
+  markType(slot: number, type: string): boolean {
+    let marked = this.#types.get(type);
+    if (!marked || slot >= marked.length) {
+      const larger = new Uint8Array(this.flags.length);
+      larger.set(marked ?? []);
+      this.#types.set(type, marked = larger);
+    }
+    this.mark(slot, Mark.OTHER_EVENT);
+    const isNew = marked[slot] === 0;
+    marked[slot] = 1;
+    return isNew;
+  }
+
+  hasType(slot: number, type: string): boolean {
+    return this.#types.get(type)?.[slot] === 1;
   }
 
   /** Whether everything that says the order's items says the same; the first is believed. */

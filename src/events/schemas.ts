@@ -40,7 +40,8 @@ function oneOf<const T extends readonly string[]>(words: T) {
   return Type.Unsafe<T[number]>(Type.Enum([...words]));
 }
 
-function event<const T extends string, F extends Record<string, TSchema>>(type: T, fields: F) {
+/** What every event says. */
+function first<const T extends string, F extends Record<string, TSchema>>(type: T, fields: F) {
   return Type.Object({
     type: Type.Literal(type),
     version: Type.Literal(1),
@@ -54,9 +55,11 @@ function event<const T extends string, F extends Record<string, TSchema>>(type: 
 }
 
 /** Every event after OrderPlaced carries when the order was placed, so that latency can be read. */
-const afterPlaced = { placedAt: Time };
+function event<const T extends string, F extends Record<string, TSchema>>(type: T, fields: F) {
+  return first(type, { placedAt: Time, ...fields });
+}
 
-export const OrderPlaced = event("OrderPlaced", {
+export const OrderPlaced = first("OrderPlaced", {
   customerId: Type.String({ maxLength: 64 }),
   currency: Type.String({ maxLength: 8 }),
   items: Type.Array(
@@ -70,7 +73,6 @@ export const OrderPlaced = event("OrderPlaced", {
 });
 
 export const OrderValidated = event("OrderValidated", {
-  ...afterPlaced,
   status: Type.Literal("PENDING"),
   /** From reading the order to having decided, milliseconds. */
   processingMs: Type.Number({ minimum: 0 }),
@@ -93,13 +95,11 @@ export const OrderValidated = event("OrderValidated", {
 });
 
 export const OrderRejected = event("OrderRejected", {
-  ...afterPlaced,
   reason: oneOf(REJECTION_REASONS),
   detail: Text,
 });
 
 export const InventoryUpdated = event("InventoryUpdated", {
-  ...afterPlaced,
   action: oneOf(["reserved", "released"]),
   /** One per product. */
   changes: Type.Array(
@@ -115,13 +115,11 @@ export const InventoryUpdated = event("InventoryUpdated", {
 });
 
 export const InventoryRejected = event("InventoryRejected", {
-  ...afterPlaced,
   reason: oneOf(STOCK_REFUSAL_REASONS),
   detail: Text,
 });
 
 const payment = {
-  ...afterPlaced,
   /** The gateway's name for the charge. */
   paymentId: Type.String({ minLength: 1, maxLength: 128 }),
   amountCents: Cents,
@@ -139,13 +137,11 @@ export const PaymentFailed = event("PaymentFailed", {
 export const PaymentRefunded = event("PaymentRefunded", payment);
 
 export const OrderConfirmed = event("OrderConfirmed", {
-  ...afterPlaced,
   totalCents: Cents,
   currency: Currency,
 });
 
 export const OrderCancelled = event("OrderCancelled", {
-  ...afterPlaced,
   totalCents: Cents,
   currency: Currency,
   reason: oneOf(CANCELLATION_REASONS),
@@ -177,17 +173,9 @@ export type PaymentRefunded = Static<typeof PaymentRefunded>;
 export type OrderConfirmed = Static<typeof OrderConfirmed>;
 export type OrderCancelled = Static<typeof OrderCancelled>;
 
-export type OrderEvent =
-  | OrderPlaced
-  | OrderValidated
-  | OrderRejected
-  | InventoryUpdated
-  | InventoryRejected
-  | PaymentProcessed
-  | PaymentFailed
-  | PaymentRefunded
-  | OrderConfirmed
-  | OrderCancelled;
+export type OrderEvent = {
+  [E in keyof typeof SCHEMAS]: Static<typeof SCHEMAS[E]>;
+}[keyof typeof SCHEMAS];
 
 /**
  * An event's id: what happened, to which order. An order has at most one event of each kind (and one

@@ -1,14 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { argumentsOf, PROJECT } from "../local/task.ts";
+import { PROCESSORS } from "../topology.ts";
 
 /** All tasks that talk to Kafka, with what they need on the command line. */
 const TASKS: Record<string, string[]> = {
   topics: [],
   simulator: [],
-  validator: [],
-  inventory: [],
-  payment: [],
-  fulfillment: [],
+  ...Object.fromEntries(PROCESSORS.map((service) => [service, []])),
   analytics: [],
   audit: [],
   trace: ["r1-000001"],

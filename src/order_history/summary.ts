@@ -149,8 +149,18 @@ export function describeEvent(event: OrderEvent): string {
     case "OrderCancelled":
       return `${event.reason}: ${event.detail}`;
     default:
-      return event satisfies never;
+      return fieldsOf(event);
   }
+}
+
+/** What every event has. */
+const COMMON = ["type", "version", "eventId", "orderId", "occurredAt", "placedAt"];
+
+/** What an event says for which there is no sentence: its own fields. */
+function fieldsOf(event: OrderEvent): string {
+  return Object.entries(event).filter(([name]) => !COMMON.includes(name)).map(([name, value]) =>
+    `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`
+  ).join(", ");
 }
 
 function pieces(quantity: number, productId: string): string {

@@ -13,7 +13,7 @@ import { eachStore, type Place } from "../database/testing/stores.ts";
 import { handleWithRetries } from "../kafka/processor/retry.ts";
 import { placed, until } from "../kafka/testing/topics.ts";
 import { PROCESSORS, topicsReadBy } from "../topology.ts";
-import { BEFORE, messageOf, SERVICES } from "./testing/messages.ts";
+import { BEFORE, handlersOf, messageOf } from "./testing/messages.ts";
 
 const never = new AbortController().signal;
 
@@ -36,7 +36,7 @@ for (const service of PROCESSORS) {
       `${service}: ${topic}: a table that is gone is named, no order is blamed, and all are settled in the end`,
       async (place) => {
         const owned: { owner: string; name: string }[] = [];
-        const handlers = await SERVICES[service]((owner, tables: readonly Table[]) => {
+        const handlers = await handlersOf(service, (owner, tables: readonly Table[]) => {
           for (const { name } of tables) owned.push({ owner, name });
           return place.open(owner, tables);
         });

@@ -9,7 +9,7 @@ import { RetryableError } from "../runtime/errors.ts";
 import { eachStore } from "../database/testing/stores.ts";
 import { placed } from "../kafka/testing/topics.ts";
 import { PROCESSORS, type Topic, topicsReadBy } from "../topology.ts";
-import { BEFORE, messageOf, SERVICES } from "./testing/messages.ts";
+import { BEFORE, handlersOf, messageOf } from "./testing/messages.ts";
 
 /**
  * One answer that does not come. Moments are counted through all databases: each transaction's
@@ -69,8 +69,9 @@ for (const service of PROCESSORS) {
       `${service}: ${topic}: whichever answer of a database is missing, RetryableError and no events`,
       async (place) => {
         const outage = new Outage();
-        const handlers = await SERVICES[service](async (owner, tables: readonly Table[]) =>
-          outage.of(await place.open(owner, tables))
+        const handlers = await handlersOf(
+          service,
+          async (owner, tables: readonly Table[]) => outage.of(await place.open(owner, tables)),
         );
         const handle = (topic: Topic, orders: readonly number[]) =>
           handlers[topic]!(orders.map((sequence) => messageOf(sequence, topic)));

@@ -1,39 +1,215 @@
-/** The shell of the four services that consume, transform and produce: everything but their work. */
+/**
+ * What a service is: its name in the topology, its tables, its settings and its handlers. All else is
+ * the same for every service, and is done here: settings, logs, databases, health, metrics, and the
+ * loop that consumes, transforms and produces.
+ *
+ * See docs/write-a-service.md.
+ */
 import { Registry } from "prom-client";
-import type { Config } from "../runtime/setting.ts";
+import type { Database, Table } from "../database/database.ts";
+import { openDatabase, whenAvailable } from "../database/open.ts";
+import { positions } from "../database/positions.ts";
+import { placeOf } from "../database/settings.ts";
+import type { OrderEvent } from "../events/schemas.ts";
+import { accessChecks, kafkaAccess } from "../kafka/access.ts";
+import { createProcessorMetrics } from "../kafka/metrics.ts";
+import type { EventOf, Handler } from "../kafka/processor/handler.ts";
+import { createProcessor, type ProcessorOptions } from "../kafka/processor/processor.ts";
+import { runProgram } from "../program.ts";
 import { startHttp } from "../runtime/http.ts";
 import type { Logger } from "../runtime/log.ts";
-import { kafkaAccess } from "../kafka/access.ts";
-import { type processorSettings } from "./settings.ts";
-import { createProcessorMetrics } from "../kafka/metrics.ts";
-import { createProcessor, type ProcessorOptions } from "../kafka/processor/processor.ts";
-import type { ServiceTables } from "../kafka/processor/assignment.ts";
-import { Names, type Processor } from "../topology.ts";
+import type { Config, Settings } from "../runtime/setting.ts";
+import {
+  type EventTypeOf,
+  Names,
+  type Processor,
+  type Topic,
+  topicOf,
+  type TopicReadBy,
+  topicsReadBy,
+  writerOf,
+} from "../topology.ts";
+import { processorSettings, transactionFitsSession } from "./settings.ts";
+
+/** The handlers that the topology asks of a service: one a topic that it reads, and no other. */
+export type HandlersOf<P extends Processor> =
+  & { readonly [T in TopicReadBy<P>]: Handler<EventOf<T>, EventBy<P>> }
+  & { readonly [T in Exclude<Topic, TopicReadBy<P>>]?: never };
+
+/** The events that a service writes. */
+type EventBy<P extends Processor> = Extract<OrderEvent, { type: EventTypeOf<P> }>;
+
+export interface TableSet {
+  /** With a row an order that was worked on; the key is the order's id. A trace shows them. */
+  readonly orderTables?: readonly Table[];
+  /** All others. */
+  readonly tables?: readonly Table[];
+}
+
+/** What handlers are made from. */
+export interface ServiceContext<S extends Settings = Settings, D extends string = string> {
+  /** The service's own. */
+  readonly database: Database;
+  readonly databases: { readonly [N in D]: Database };
+  readonly config: Config<typeof processorSettings & S>;
+  /** The clock, epoch milliseconds. */
+  readonly now: () => number;
+  readonly log: Pick<Logger, "info" | "warn">;
+}
+
+interface Definition<P extends Processor, S extends Settings, D extends string> extends TableSet {
+  /** Its name in the topology: also its consumer group, its folder, its task and its database. */
+  readonly name: P;
+  readonly orderTables: readonly Table[];
+  /** Further databases that it opens, by their owner's name. */
+  readonly databases?: { readonly [N in D]: TableSet };
+  /** Its own, beside those of every service. */
+  readonly settings?: S;
+  /** Relations between settings; each returns a fault, or undefined. */
+  readonly checks?: readonly ((config: Config<S>) => string | undefined)[];
+  /** Waits for what must be there before the first order is read. */
+  readonly ready?: (
+    context: ServiceContext<S, D>,
+    signal: AbortSignal,
+    onWait: (reason: string) => void,
+  ) => Promise<void>;
+  readonly handlers: (context: ServiceContext<S, D>) => HandlersOf<P>;
+}
+
+type Handlers = { readonly [T in Topic]?: Handler };
+
+/** A service as all see it that run, test or show any of them. */
+export interface DefinedService {
+  readonly name: Processor;
+  readonly orderTables: readonly Table[];
+  readonly tables: readonly Table[];
+  readonly databases: Readonly<Record<string, TableSet>>;
+  readonly settings: typeof processorSettings & Settings;
+  readonly checks: readonly ((config: Config<Settings>) => string | undefined)[];
+  readonly ready: (
+    context: ServiceContext,
+    signal: AbortSignal,
+    onWait: (reason: string) => void,
+  ) => Promise<void>;
+  /** @throws {TypeError} they are not those that the topology asks for */
+  readonly handlers: (context: ServiceContext) => Handlers;
+}
 
 /**
- * Runs a service until `signal` aborts: its HTTP server, and the loop with its handlers.
- *
- * @throws whatever is a bug in a handler
+ * Defines a service. A handler that is missing, superfluous, or returns an event that the topology does
+ * not let the service write, does not compile.
  */
-export async function runService(options: {
-  service: Processor;
-  config: Config<typeof processorSettings>;
-  handlers: ProcessorOptions["handlers"];
-  /** Its own, which say how far it is. */
-  tables: ServiceTables;
-  log: Logger;
-  signal: AbortSignal;
-  registry?: Registry;
-}): Promise<void> {
-  const { service, config, handlers, tables, log, signal, registry = new Registry() } = options;
+export function defineService<
+  const P extends Processor,
+  S extends Settings = Record<never, never>,
+  D extends string = never,
+>(definition: Definition<P, S, D>): DefinedService {
+  // From here on it is one service among others, whose own settings and databases nobody knows.
+  const service = definition as unknown as Partial<DefinedService> & Definition<P, S, D>;
+  const { name, orderTables, tables = [], checks = [] } = service;
+  const handlers = service.handlers as unknown as DefinedService["handlers"];
+  return {
+    name,
+    orderTables,
+    tables,
+    databases: service.databases ?? {},
+    settings: { ...processorSettings, ...definition.settings },
+    checks: checks as DefinedService["checks"],
+    ready: (service.ready as DefinedService["ready"] | undefined) ?? (() => Promise.resolve()),
+    handlers: (context) => checkedHandlers(name, handlers(context)),
+  };
+}
+
+/** The databases that a service opens, its own first, with all their tables. */
+export function databasesOf({ name, orderTables, tables, databases }: DefinedService): {
+  readonly owner: string;
+  readonly tables: readonly Table[];
+  readonly orderTables: readonly Table[];
+}[] {
+  return Object.entries<TableSet>({ [name]: { orderTables, tables }, ...databases }).map(
+    ([owner, { orderTables = [], tables = [] }]) => ({
+      owner,
+      tables: [...orderTables, ...tables],
+      orderTables,
+    }),
+  );
+}
+
+/** What types cannot see, such as handlers that came through an `any`, is a clear error at run time. */
+function checkedHandlers(service: Processor, handlers: Handlers): Handlers {
+  const reads = topicsReadBy(service);
+  const missing = reads.filter((topic) => handlers[topic] === undefined);
+  if (missing.length > 0) {
+    throw new TypeError(`${service} has no handler for ${missing.join(", ")}, which it reads`);
+  }
+  const superfluous = Object.keys(handlers).filter((topic) => !reads.includes(topic as Topic));
+  if (superfluous.length > 0) {
+    throw new TypeError(
+      `${service} has a handler for ${superfluous.join(", ")}, but the topology does not let it ` +
+        `read that: see src/topology.ts`,
+    );
+  }
+  return Object.fromEntries(reads.map((topic): [Topic, Handler] => [topic, async (batch) => {
+    const result = await handlers[topic]!(batch);
+    for (const { type } of result.events) {
+      if (writerOf(type) === service) continue;
+      throw new TypeError(
+        `${service} returned ${type} for ${topic}, but only ${writerOf(type)} writes that to ` +
+          `${topicOf(type)}: see src/topology.ts`,
+      );
+    }
+    return result;
+  }]));
+}
+
+/**
+ * Runs a service until it is told to stop.
+ *
+ * @returns the exit code of its process: 0, 1 after a failure, 2 for a faulty configuration
+ */
+export function runService(service: DefinedService): Promise<number> {
+  const { name, settings, checks } = service;
+  return runProgram({
+    name,
+    settings,
+    checks: [...accessChecks, transactionFitsSession, ...checks],
+    async run({ config, log, signal }) {
+      const onWait = (reason: string) => log.warn(reason);
+      const place = placeOf(config);
+      await using opened = new AsyncDisposableStack();
+      const databases: Record<string, Database> = {};
+      for (const { owner, tables } of databasesOf(service)) {
+        const all = owner === name ? [...tables, positions] : tables;
+        const open = () => openDatabase({ ...place, owner, tables: all });
+        const database = await whenAvailable(open, signal, onWait);
+        if (!database) return;
+        opened.defer(() => database.close());
+        databases[owner] = database;
+      }
+      const context = { database: databases[name]!, databases, config, now: Date.now, log };
+      await service.ready(context, signal, onWait);
+      await serve(service, context, log, signal);
+    },
+  });
+}
+
+/** The HTTP server, and the loop with its handlers, until `signal` aborts. */
+async function serve(
+  { name, orderTables, handlers }: DefinedService,
+  context: ServiceContext,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, database } = context;
+  const registry = new Registry();
   const processor = createProcessor({
     ...config,
     access: kafkaAccess(config),
-    clientId: config.memberName || `${service}-${Deno.pid}`,
-    service,
+    clientId: config.memberName || `${name}-${Deno.pid}`,
+    service: name,
     names: new Names(config.topicPrefix),
-    handlers,
-    tables,
+    handlers: handlers(context) as ProcessorOptions["handlers"],
+    tables: { database, work: orderTables },
     log,
     metrics: createProcessorMetrics(registry),
   });

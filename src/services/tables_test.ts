@@ -1,30 +1,23 @@
 /** The tables are declared twice on purpose; here they must not drift apart. */
-import { assertEquals } from "@std/assert";
-import { joins as ownJoins } from "./fulfillment/store.ts";
-import { reservations as ownReservations, stock as ownStock } from "./inventory/store.ts";
-import { charges as ownCharges } from "./payment/gateway_ledger.ts";
-import { payments as ownPayments } from "./payment/store.ts";
-import { placements as ownPlacements, runs as ownRuns } from "./simulator/runs.ts";
-import { processedOrders as ownSeenOrders } from "./validator/deduplication.ts";
+import { assert, assertEquals } from "@std/assert";
 import type { Table } from "../database/database.ts";
+import { serviceDefinitions } from "./definitions.ts";
+import { databasesOf } from "./service.ts";
+import { simulatorTables } from "./simulator/runs.ts";
 import * as read from "./tables.ts";
 
-const PAIRS: readonly (readonly [read.Owned, Table])[] = [
-  [read.runs, ownRuns],
-  [read.placements, ownPlacements],
-  [read.seenOrders, ownSeenOrders],
-  [read.stock, ownStock],
-  [read.reservations, ownReservations],
-  [read.payments, ownPayments],
-  [read.charges, ownCharges],
-  [read.joins, ownJoins],
-];
+const own = new Map<string, readonly Table[]>([["simulator", simulatorTables]]);
+for (const service of await serviceDefinitions()) {
+  for (const { owner, tables } of databasesOf(service)) own.set(owner, tables);
+}
 
-for (const [{ owner, table }, own] of PAIRS) {
+for (const { owner, table } of Object.values(read).filter((it) => typeof it !== "function")) {
   Deno.test(`tables: ${owner}.${table.name} is as its owner declares it`, () => {
-    assertEquals([table.name, table.key], [own.name, own.key]);
+    const declared = own.get(owner)?.find(({ name }) => name === table.name);
+    assert(declared, `${owner} declares no table ${table.name}`);
+    assertEquals(table.key, declared.key);
     for (const [column, type] of Object.entries(table.columns)) {
-      assertEquals(type, own.columns[column], column);
+      assertEquals(type, declared.columns[column], column);
     }
   });
 }

@@ -1,10 +1,7 @@
 /** What the integration tests of the commands share: a world on a real broker and in real tables. */
-import { joins } from "../../services/fulfillment/store.ts";
-import { inventoryTables } from "../../services/inventory/store.ts";
-import { charges } from "../../services/payment/gateway_ledger.ts";
-import { payments } from "../../services/payment/store.ts";
+import { serviceDefinitions } from "../../services/definitions.ts";
+import { databasesOf } from "../../services/service.ts";
 import { simulatorTables } from "../../services/simulator/runs.ts";
-import { processedOrders } from "../../services/validator/deduplication.ts";
 import type { Row, Table } from "../../database/database.ts";
 import { openDatabase } from "../../database/open.ts";
 import { createClient } from "../../kafka/client/client.ts";
@@ -14,14 +11,10 @@ import { PROCESSORS } from "../../topology.ts";
 import { PARTITIONS, type TableName, type World } from "../../audit/testing/world.ts";
 
 /** The services' tables, as they declare them. */
-const TABLES: readonly { owner: string; tables: readonly Table[] }[] = [
-  { owner: "simulator", tables: simulatorTables },
-  { owner: "validator", tables: [processedOrders] },
-  { owner: "inventory", tables: inventoryTables },
-  { owner: "payment", tables: [payments] },
-  { owner: "gateway", tables: [charges] },
-  { owner: "fulfillment", tables: [joins] },
-];
+async function allTables(): Promise<{ owner: string; tables: readonly Table[] }[]> {
+  const services = await serviceDefinitions();
+  return [{ owner: "simulator", tables: simulatorTables }, ...services.flatMap(databasesOf)];
+}
 
 /** Creates a world's topics, writes its records, at the offsets that they say, and commits its offsets. */
 export async function publishWorld(bootstrap: string, world: World): Promise<void> {
@@ -64,7 +57,7 @@ async function commitOffsets(
 
 /** Writes a world's tables as SQLite files. */
 export async function storeWorld(directory: string, world: World): Promise<void> {
-  for (const { owner, tables } of TABLES) {
+  for (const { owner, tables } of await allTables()) {
     const database = await openDatabase({ directory, owner, tables });
     try {
       await database.transaction(async (tx) => {
@@ -101,7 +94,8 @@ export async function runCommand(main: string, args: readonly string[], options:
   const settings = "KAFKA_*,TOPIC_PREFIX,COMPRESSION,NODE_ENV,KAFKAJS_*";
   const tables = directory === undefined ? [] : [
     "--allow-env=DATA_DIR,DATABASE_URL,DATABASE_PASSWORD_FILE,PG*,USER,USERNAME",
-    `--allow-read=${directory}`,
+    // A trace reads which tables there are in the services' definitions.
+    `--allow-read=${directory},${new URL("../../services", import.meta.url).pathname}`,
     `--allow-write=${directory}`,
   ];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

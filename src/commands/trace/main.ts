@@ -7,19 +7,18 @@ import { kafkaSettings } from "../../kafka/settings.ts";
 import { timelineLines } from "./display.ts";
 import { withLog } from "../../kafka/readers/open_log.ts";
 import { printable } from "../../runtime/printable.ts";
-import {
-  charges,
-  joins,
-  openTables,
-  type Owned,
-  payments,
-  reservations,
-  seenOrders,
-} from "../../services/tables.ts";
+import { serviceDefinitions } from "../../services/definitions.ts";
+import { databasesOf } from "../../services/service.ts";
+import { openTables, type Owned } from "../../services/tables.ts";
 import { findRecords } from "../../order_history/find.ts";
 import { buildTimeline, type TableRow } from "../../order_history/timeline.ts";
 
-const TABLES: readonly Owned[] = [seenOrders, reservations, payments, charges, joins];
+/** All tables with a row an order. */
+async function orderTables(): Promise<Owned[]> {
+  return (await serviceDefinitions()).flatMap(databasesOf).flatMap(({ owner, orderTables }) =>
+    orderTables.map((table) => ({ owner, table }))
+  );
+}
 
 async function readRows(
   place: TablesConfig,
@@ -28,7 +27,7 @@ async function readRows(
   const tables = openTables(place);
   try {
     const rows: TableRow[] = [];
-    for (const owned of TABLES) {
+    for (const owned of await orderTables()) {
       const row = await tables.row(owned, orderId);
       if (row) rows.push({ table: `${owned.owner}.${owned.table.name}`, row });
     }

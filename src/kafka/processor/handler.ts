@@ -12,8 +12,8 @@ export interface EventRecord<E extends OrderEvent = OrderEvent> {
 }
 
 /** What a handler made of a batch: published in one transaction with the batch's offsets. */
-export interface HandlerResult {
-  readonly events: readonly OrderEvent[];
+export interface HandlerResult<Out extends OrderEvent = OrderEvent> {
+  readonly events: readonly Out[];
   readonly deadLetters?: readonly DeadLetter[];
 }
 
@@ -23,9 +23,9 @@ export interface HandlerResult {
  *
  * @throws {RetryableError} something it depends on does not answer: the same batch is tried again later
  */
-export type Handler<E extends OrderEvent = OrderEvent> = (
-  batch: readonly EventRecord<E>[],
-) => Promise<HandlerResult>;
+export type Handler<In extends OrderEvent = OrderEvent, Out extends OrderEvent = OrderEvent> = (
+  batch: readonly EventRecord<In>[],
+) => Promise<HandlerResult<Out>>;
 
 /** The events that may be on a topic. */
 export type EventOf<T extends Topic> = Extract<

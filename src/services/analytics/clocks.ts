@@ -6,8 +6,7 @@
  */
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
-import type { Service } from "../../topology.ts";
-import { writerOf } from "./writers.ts";
+import { type Service, writerOf } from "../../topology.ts";
 
 export interface Clocks {
   /** Checks events as they are read; `nowMs` is this process's time, epoch milliseconds. */

@@ -4,9 +4,17 @@
  * transactions, too, which at low rates are half of all. Pure.
  */
 import type { GroupPosition } from "../../kafka/offsets/group_lag.ts";
-import { type Service, type Topic, TOPICS } from "../../topology.ts";
+import { type EventType, type Service, type Topic, TOPICS, writerOf } from "../../topology.ts";
 import type { Projection } from "./projection.ts";
-import { type TopicTable, writersOf } from "./writers.ts";
+
+/** The shape of `TOPICS`, so that tests can ask about another topology. */
+export type TopicTable = Readonly<
+  Record<string, {
+    readonly events: readonly string[];
+    readonly writers: readonly string[];
+    readonly readers: readonly string[];
+  }>
+>;
 
 const OVER_MS = 5_000;
 
@@ -46,11 +54,11 @@ class Samples {
 /** Events a second that each service writes, by those that analytics has counted. */
 export class EventRates {
   readonly #samples = new Samples();
-  readonly #writers: ReadonlyMap<string, string>;
 
-  constructor(private readonly topics: TopicTable = TOPICS) {
-    this.#writers = writersOf(topics);
-  }
+  constructor(
+    private readonly topics: TopicTable = TOPICS,
+    private readonly writer: (event: string) => string = (event) => writerOf(event as EventType),
+  ) {}
 
   /** Takes a sample; while old events are read, nothing is known of the present. */
   sample(atMs: number, { aggregate, reading }: Pick<Projection, "aggregate" | "reading">): void {
@@ -63,7 +71,7 @@ export class EventRates {
     const { events, writers } = this.topics[topic]!;
     return writers.map((by) => ({
       by: by as Service,
-      perSecond: events.filter((event) => this.#writers.get(event) === by)
+      perSecond: events.filter((event) => this.writer(event) === by)
         .map((event) => this.#samples.perSecond(event))
         .reduce((sum, rate) => sum === null || rate === null ? null : sum + rate, 0),
     }));

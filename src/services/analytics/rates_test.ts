@@ -47,7 +47,7 @@ Deno.test("EventRates: a service of its own topic needs no line here", () => {
     aggregate: { ...createAggregate(), events },
     reading: () => ({ progress: null }) as ReturnType<Projection["reading"]>,
   };
-  const rates = new EventRates(topics);
+  const rates = new EventRates(topics, () => "fraud");
   rates.sample(0, projection);
   events.set("OrderFlagged", 6).set("OrderCleared", 4);
   rates.sample(2_000, projection);

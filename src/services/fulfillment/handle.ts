@@ -4,21 +4,18 @@
  */
 import type { Database } from "../../database/database.ts";
 import type { Handler } from "../../kafka/processor/handler.ts";
+import type { OrderCancelled, OrderConfirmed } from "../../events/schemas.ts";
+import type { HandlersOf } from "../service.ts";
 import type { HalfEvent } from "./join.ts";
 import { joinHalves } from "./store.ts";
-
-export interface FulfillmentHandlers {
-  readonly "inventory.events": Handler<HalfEvent>;
-  readonly "payment.events": Handler<HalfEvent>;
-}
 
 /** @param options.now the clock, epoch milliseconds */
 export function createFulfillmentHandlers(options: {
   database: Database;
   now: () => number;
-}): FulfillmentHandlers {
+}): HandlersOf<"fulfillment"> {
   const { database, now } = options;
-  const join: Handler<HalfEvent> = async (batch) => ({
+  const join: Handler<HalfEvent, OrderConfirmed | OrderCancelled> = async (batch) => ({
     events: await joinHalves(
       database,
       batch.map(({ event, topic, raw }) => ({ event, topic, offset: raw.offset })),

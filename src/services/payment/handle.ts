@@ -8,15 +8,10 @@
 import type { OrderValidated } from "../../events/schemas.ts";
 import { type Database } from "../../database/database.ts";
 import { RetryableError } from "../../runtime/errors.ts";
-import type { EventOf, Handler } from "../../kafka/processor/handler.ts";
+import type { HandlersOf } from "../service.ts";
 import { chargeEvent, type RefundedPayment, refundEvent, toPayment } from "./charge.ts";
 import type { PaymentGateway } from "./gateway.ts";
 import { findPayments, recordPayments, recordRefunds } from "./store.ts";
-
-export interface PaymentHandlers {
-  readonly "orders.validated": Handler<OrderValidated>;
-  readonly "orders.outcomes": Handler<EventOf<"orders.outcomes">>;
-}
 
 /**
  * @param options.gateway throws RetryableError when the provider does not answer
@@ -26,7 +21,7 @@ export function createPaymentHandlers(options: {
   database: Database;
   gateway: PaymentGateway;
   now: () => number;
-}): PaymentHandlers {
+}): HandlersOf<"payment"> {
   const { database, gateway, now } = options;
   const time = () => new Date(now()).toISOString();
   return {

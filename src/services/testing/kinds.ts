@@ -9,7 +9,7 @@ import { placed, publication, refuse } from "../../kafka/testing/topics.ts";
 import type { Processor, Topic } from "../../topology.ts";
 import { createInventoryHandlers } from "../inventory/handle.ts";
 import { inventoryTables, reservations } from "../inventory/store.ts";
-import { processedOrders, recordFirstSources } from "../validator/deduplication.ts";
+import { processedOrders, recordFirstSources } from "../validator/store.ts";
 
 export interface Kind {
   readonly service: Processor;

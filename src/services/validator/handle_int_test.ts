@@ -6,8 +6,8 @@ import type { Database } from "../../database/database.ts";
 import { eachStore, type Place } from "../../database/testing/stores.ts";
 import type { EventRecord, HandlerResult } from "../../kafka/processor/handler.ts";
 import { createCatalogCache } from "./catalog_cache.ts";
-import { createValidatorHandler } from "./handle.ts";
-import { processedOrders, recordFirstSources } from "./deduplication.ts";
+import { createValidatorHandlers } from "./handle.ts";
+import { processedOrders, recordFirstSources } from "./store.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:06.000Z");
 const PARTITION = 3;
@@ -75,7 +75,7 @@ async function setUp({ open, url, directory }: Place) {
   const asked: string[] = [];
   const clock = { ms: NOW };
   const newHandler = (catalog: Database) =>
-    createValidatorHandler({
+    createValidatorHandlers({
       database,
       catalog: createCatalogCache(
         spied(catalog, (key) => asked.push(key)),
@@ -83,7 +83,7 @@ async function setUp({ open, url, directory }: Place) {
         () => clock.ms,
       ),
       now: () => clock.ms,
-    });
+    })["orders.raw"];
   return { database, asked, clock, handler: newHandler(writer), newHandler, url, directory };
 }
 
@@ -95,7 +95,7 @@ const summary = ({ events, deadLetters }: HandlerResult) => ({
 });
 
 eachStore(
-  "createValidatorHandler: a good order is validated, others are refused, in their order",
+  "createValidatorHandlers: a good order is validated, others are refused, in their order",
   async (place) => {
     const { handler, database } = await setUp(place);
     const { events, deadLetters } = await handler([
@@ -147,7 +147,7 @@ eachStore(
 );
 
 eachStore(
-  "createValidatorHandler: the same messages again, also after a restart, the same events",
+  "createValidatorHandlers: the same messages again, also after a restart, the same events",
   async (place) => {
     const { handler, clock, newHandler, url, directory } = await setUp(place);
     const batch = [
@@ -182,7 +182,7 @@ eachStore(
 );
 
 eachStore(
-  "createValidatorHandler: an order placed again is a dead letter, whatever became of the first",
+  "createValidatorHandlers: an order placed again is a dead letter, whatever became of the first",
   async (place) => {
     const { handler, database } = await setUp(place);
     const duplicate = message(23, placed("o1", { customerId: "c-2" }));
@@ -230,7 +230,7 @@ eachStore(
 const oddIds = ["c\0", "c-1\0", "c-1' or '1'='1", 'c-1"', "c-1;", "{c-1}", "\ud800", ""];
 
 eachStore(
-  "createValidatorHandler: ids that no catalog has are unknown, and do not reach the database",
+  "createValidatorHandlers: ids that no catalog has are unknown, and do not reach the database",
   async (place) => {
     const { handler, asked } = await setUp(place);
     const batch = oddIds.flatMap((id, i) => [

@@ -6,7 +6,7 @@
  * earlier column runs around the others. A service that only reads is a bar below all that it reads.
  */
 import { TOPICS } from "../../../topology.ts";
-import type { TopicTable } from "../writers.ts";
+import type { TopicTable } from "../rates.ts";
 
 export interface Box {
   readonly name: string;

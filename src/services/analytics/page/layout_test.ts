@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { TOPICS } from "../../../topology.ts";
-import type { TopicTable } from "../writers.ts";
+import type { TopicTable } from "../rates.ts";
 import { flows, layOut } from "./layout.ts";
 
 /** Ours; with services and topics of somebody's own; and the least that there can be. */
