@@ -34,7 +34,7 @@ async function untilAllWork(readers: readonly Reader[]): Promise<void> {
 }
 
 /** What a reader of the group lag asks, and may be in the middle of. */
-const GROUP_LAG = ["ListOffsets", "DescribeGroups", "OffsetFetch", "GroupCoordinator"];
+const GROUP_LAG = ["Metadata", "ListOffsets", "DescribeGroups", "OffsetFetch", "GroupCoordinator"];
 
 const SILENCES: readonly {
   readonly what: string;
