@@ -1,13 +1,8 @@
 /** What the test of rights does to its broker: users, dead letters, a run that was cut off, tasks. */
-import {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  type Kafka,
-  ResourcePatternTypes,
-} from "kafkajs";
 import { openDatabase } from "../../src/database/open.ts";
+import { aclsOf } from "../../src/e2e/support/strimzi_stand_in/user_acls.ts";
 import type { DeadLetterReason } from "../../src/events/reasons.ts";
+import type { createClient } from "../../src/kafka/client/client.ts";
 import { toDeadLetterMessage } from "../../src/kafka/dead_letters.ts";
 import type { ProducerRecord } from "../../src/kafka/producer/transactional_sender.ts";
 import type { SecureTestBroker } from "../../src/local/testing/secure_broker.ts";
@@ -18,50 +13,20 @@ import type { Resource } from "./helm.ts";
 
 const TASK_LIMIT_MS = 90_000;
 
-/** What Strimzi's user operator does with a KafkaUser. */
+/** What Strimzi's user operator does with a KafkaUser. @returns the file with the password */
 export async function makeUser(
   secure: SecureTestBroker,
-  kafka: Kafka,
-  user: Resource,
+  kafka: ReturnType<typeof createClient>,
+  { metadata: { name }, spec }: Resource,
 ): Promise<string> {
-  const principal = `User:${user.metadata.name}`;
-  const types = {
-    topic: AclResourceTypes.TOPIC,
-    group: AclResourceTypes.GROUP,
-    transactionalId: AclResourceTypes.TRANSACTIONAL_ID,
-  };
-  const operations = {
-    Read: AclOperationTypes.READ,
-    Write: AclOperationTypes.WRITE,
-    Describe: AclOperationTypes.DESCRIBE,
-  };
-  interface Acl {
-    resource: { type: keyof typeof types; name: string; patternType: "literal" | "prefix" };
-    operations: (keyof typeof operations)[];
-  }
-  const acl = user.spec.authorization.acls.flatMap((
-    { resource, operations: allowed }: Acl,
-  ) =>
-    allowed.map((operation) => ({
-      resourceType: types[resource.type],
-      resourceName: resource.name,
-      resourcePatternType: resource.patternType === "prefix"
-        ? ResourcePatternTypes.PREFIXED
-        : ResourcePatternTypes.LITERAL,
-      principal,
-      host: "*",
-      operation: operations[operation],
-      permissionType: AclPermissionTypes.ALLOW,
-    }))
-  );
   const admin = kafka.admin();
   await admin.connect();
   try {
-    await admin.createAcls({ acl });
+    await admin.createAcls({ acl: aclsOf(name, spec) });
   } finally {
     await admin.disconnect();
   }
-  return await secure.addUser(user.metadata.name);
+  return await secure.addUser(name);
 }
 
 /** A dead letter of a service, as if it had failed on a message of `topic`. */
