@@ -5,7 +5,7 @@
 import { assert } from "@std/assert";
 import type { Run } from "../local/run.ts";
 import { startPostgres } from "../database/testing/stores.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { POSTGRES } from "../testing/postgres_binaries.ts";
 import { lacks } from "../testing/skips.ts";
 import type { Processor, Service } from "../topology.ts";

@@ -7,7 +7,7 @@ import type { Page } from "playwright-core";
 import { bundlePage } from "../local/bundle_page.ts";
 import { freePort } from "../local/kafka/ports.ts";
 import { openRun, type Run } from "../local/run.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { BROWSER } from "../testing/browser_program.ts";
 import { lacks } from "../testing/skips.ts";
 import { openPage } from "./support/browser.ts";

@@ -15,7 +15,7 @@ import { pause } from "../runtime/shutdown.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { createCluster } from "../kafka/client/cluster.ts";
 import { KafkaProxy } from "../kafka/testing/kafka_proxy.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { TOPIC_NAMES } from "../topology.ts";
 import { type FailedCheck, scenario, type ScenarioOptions } from "./support/scenario.ts";
 

@@ -4,7 +4,7 @@ import type { Run } from "../local/run.ts";
 import { argumentsOf, PROJECT } from "../local/supervise.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { openLogReader } from "../kafka/readers/log_reader.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { PROCESSORS } from "../topology.ts";
 import { scenario } from "./support/scenario.ts";
 

@@ -5,17 +5,15 @@
  * Kafka is a real one in the cluster; Strimzi's place is taken by a stand-in (src/e2e/support/strimzi_stand_in/).
  */
 import { assertEquals, assertMatch } from "@std/assert";
-import { type Cluster, eventually } from "../../kind/cluster.ts";
+import type { Cluster } from "../../kind/cluster.ts";
 import { type Service, TOPIC_NAMES, TOPICS } from "../../topology.ts";
-import { Flow, RELEASE } from "./flow.ts";
+import { Flow, RELEASE, untilSlow } from "./flow.ts";
 import { asUser, longestPauseMs } from "./kafka_tools.ts";
 import { installStandIn } from "../support/strimzi_stand_in/install.ts";
+import { CONSUMERS } from "../../testing/services.ts";
 import { findCluster, PROJECT } from "./test_cluster.ts";
 import { watchUsage } from "./usage.ts";
 
-const CONSUMERS: readonly Service[] = [
-  ...["validator", "inventory", "payment", "fulfillment", "analytics"] as const,
-];
 const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];
 const VALUES = ["--set", "image.tag=dev,image.pullPolicy=IfNotPresent,simulator.rate=200"];
 /** Analytics as members of a group that share its partitions, for as long as it is scaled. */
@@ -85,7 +83,7 @@ Deno.test({
         await cluster.helm(["install", RELEASE, ...INSTALL, ...VALUES, ...SHARED]);
         say(`helm install --wait took ${seconds(installedAt)} s`);
         await cluster.scale(`${RELEASE}-simulator`, 1);
-        await eventually("the first order settles", async () => await flow.settled() > 0);
+        await untilSlow("the first order settles", async () => await flow.settled() > 0);
         say(`from helm install to the first settled order: ${seconds(installedAt)} s`);
         await flow.whileOrdersFlow(() => flow.settles(500));
       });
@@ -183,7 +181,7 @@ Deno.test({
       await step("helm uninstall leaves nothing but what it says", async () => {
         await cluster.helm(["uninstall", RELEASE, "--wait", "--timeout", "3m"]);
         // As NOTES.txt says.
-        await eventually("only the last audit's pod is left", async () => {
+        await untilSlow("only the last audit's pod is left", async () => {
           const left = (await inventoryOf(cluster)).filter((name) => !before.includes(name));
           return left.length === 1 && left[0] === `pod/${RELEASE}-test-audit`;
         });

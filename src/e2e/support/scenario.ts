@@ -1,7 +1,7 @@
 /** One run of the whole pipeline that is disturbed, and what must hold after it. */
 import { assert, assertEquals } from "@std/assert";
 import { openRun, type Run, type RunOptions } from "../../local/run.ts";
-import { until } from "../../kafka/testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import { PROCESSORS, type Service } from "../../topology.ts";
 import { countEvents } from "./referee.ts";
 
