@@ -45,10 +45,10 @@ async function describeTrouble(cluster: Cluster): Promise<void> {
   }
 }
 
-const open = await findCluster();
+const open = findCluster();
 if (open === undefined) {
   console.warn(
-    "\n*** SKIPPED: there is no Kubernetes to test on: RIG names no command of a k8s-rig ***\n",
+    "\n*** SKIPPED: there is no Kubernetes to test on: RIG names no command that starts one ***\n",
   );
 }
 
