@@ -5,7 +5,7 @@ import { IMAGE, type KindConfig, NAME, PROJECT, STRIMZI_VERSION } from "./settin
 
 /** What runs Kafka in the cluster. */
 export interface KafkaOperator {
-  /** The images that it needs and that nobody builds here. */
+  /** The images that it needs and that are not built here. */
   readonly images: readonly string[];
   /** Builds further images, on top of ours. @returns their names in Docker */
   buildImages?(): Promise<string[]>;

@@ -5,7 +5,7 @@ interface Tool {
   readonly name: string;
   /** Prints its version on stdout, among other things; fails if it does not work. */
   readonly ask: readonly [string, ...string[]];
-  /** The oldest version that was seen to work: major, minor. */
+  /** The oldest version that works: major, minor. */
   readonly least: readonly [number, number];
   readonly from: string;
 }

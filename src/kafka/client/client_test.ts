@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isCoordinatorMoving } from "./errors.ts";
-import { explain } from "./errors.ts";
+import { explain, isCoordinatorMoving } from "./errors.ts";
 
 /** As kafkajs throws it. */
 function kafkaError(fields: { name?: string; type?: string }, cause?: Error): Error {
