@@ -1,6 +1,7 @@
 /** That the chart knows the topology's services, without helm. */
 import { CONSUMERS } from "../../src/testing/services.ts";
 import { assertEquals } from "@std/assert";
+import { DEFAULT_PARTITIONS } from "../../src/topology.ts";
 import { chartTopology, TOPOLOGY_FILE } from "../make_topology.ts";
 import { parseAll, VALUES_FILE } from "./helm.ts";
 
@@ -10,10 +11,11 @@ Deno.test("topology.yaml: is what deno task chart:topology makes of src/topology
   assertEquals(fault, "");
 });
 
-Deno.test("values.yaml: has one entry for each service that consumes", () => {
+Deno.test("values.yaml: has the default number of partitions, and one entry for each service that consumes", () => {
   const [values] = parseAll(Deno.readTextFileSync(VALUES_FILE)) as unknown as [
-    { consumers: Record<string, unknown> },
+    { consumers: Record<string, unknown>; topics: { partitions: number } },
   ];
+  assertEquals(values.topics.partitions, DEFAULT_PARTITIONS);
   const entries = Object.keys(values.consumers);
   const faults = [
     ...CONSUMERS.filter((service) => !entries.includes(service))

@@ -1,7 +1,7 @@
 /** What the test of rights does to its broker: users, dead letters, a run that was cut off, tasks. */
 import { openDatabase } from "../../src/database/open.ts";
-import type { DeadLetterReason } from "../../src/events/reasons.ts";
 import { aclsOf } from "../../src/e2e/support/strimzi_stand_in/user_acls.ts";
+import type { DeadLetterReason } from "../../src/events/reasons.ts";
 import { withAdmin } from "../../src/kafka/client/admin.ts";
 import type { KafkaClient } from "../../src/kafka/client/client.ts";
 import { toDeadLetterMessage } from "../../src/kafka/dead_letters.ts";
@@ -14,7 +14,7 @@ import type { Resource } from "./helm.ts";
 
 const TASK_LIMIT_MS = 90_000;
 
-/** What Strimzi's user operator does with a KafkaUser. */
+/** What Strimzi's user operator does with a KafkaUser. @returns the file with the password */
 export async function makeUser(
   secure: SecureTestBroker,
   kafka: KafkaClient,

@@ -16,7 +16,7 @@ import { createClient } from "../../src/kafka/client/client.ts";
 import { REPLAYED_FROM } from "../../src/kafka/dead_letters.ts";
 import { openLogReader } from "../../src/kafka/readers/log_reader.ts";
 import { openPublisher } from "../../src/kafka/producer/publisher.ts";
-import { until } from "../../src/kafka/testing/topics.ts";
+import { until } from "../../src/runtime/until.ts";
 import { createTopics } from "../../src/kafka/topics.ts";
 import { openTransactionalSender } from "../../src/kafka/producer/transactional_sender.ts";
 import { Names, PROCESSORS, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../src/topology.ts";

@@ -1,6 +1,6 @@
 /** What stands round the chart: kind's cluster and Strimzi's, which it counts on. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { foreignImages } from "../../src/kind/tools.ts";
+import { STRIMZI } from "../../src/kind/strimzi.ts";
 import { lacks } from "../../src/testing/skips.ts";
 import { type Case, CHART, find, HELM, parseAll, render } from "./helm.ts";
 
@@ -44,8 +44,7 @@ test("deploy/strimzi: the cluster, listener and copies are those that the chart 
     const { config } = spec.kafka;
     assertEquals(topic.config["min.insync.replicas"], config["min.insync.replicas"]);
     assertEquals(config["transaction.state.log.replication.factor"], pool.spec.replicas);
-    const [image] = foreignImages({ strimzi: "operator" })
-      .filter((name) => name.startsWith("quay.io/strimzi/kafka:"));
+    const image = STRIMZI.images.find((name) => name.startsWith("quay.io/strimzi/kafka:"));
     assertStringIncludes(image!, `-kafka-${spec.kafka.version}`);
     const [release] = spec.kafka.metadataVersion.split("-");
     assertStringIncludes(spec.kafka.version, `${release}.`);

@@ -4,7 +4,7 @@ import { clockCheck } from "../runtime/clock.ts";
 import { type Database, table } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 import { openDatabase } from "./open.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { createPool } from "./postgres_pool.ts";
 import { POSTGRES } from "../testing/postgres_binaries.ts";
 import { lacks } from "../testing/skips.ts";

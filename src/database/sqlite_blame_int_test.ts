@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Failure, RetryableError } from "../runtime/errors.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import type { Database } from "./database.ts";
 import { openDatabase } from "./open.ts";
 import { assertStoresFault, notes, write } from "./testing/blame.ts";

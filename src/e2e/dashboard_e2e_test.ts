@@ -8,7 +8,7 @@ import { bundlePage } from "../local/task.ts";
 import { freePort } from "../local/kafka/ports.ts";
 import { CONSUMERS } from "../local/pipeline.ts";
 import { openRun, type Run } from "../local/run.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { BROWSER } from "../testing/browser_program.ts";
 import { lacks } from "../testing/skips.ts";
 import { openPage } from "./support/browser.ts";

@@ -15,8 +15,8 @@ import { pause } from "../runtime/shutdown.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { createCluster } from "../kafka/client/cluster.ts";
 import { KafkaProxy } from "../kafka/testing/kafka_proxy.ts";
-import { until } from "../kafka/testing/topics.ts";
-import { TOPIC_NAMES } from "../topology.ts";
+import { until } from "../runtime/until.ts";
+import { PROCESSORS, TOPIC_NAMES } from "../topology.ts";
 import { type FailedCheck, scenario, type ScenarioOptions } from "./support/scenario.ts";
 
 const ORDERS = Number(Deno.env.get("ORDERS") ?? 9_000);
@@ -29,10 +29,10 @@ const onThreeNodes: ScenarioOptions = {
   orders: ORDERS,
   // As long as it takes to disturb them, on most machines.
   rate: ORDERS / 75,
-  replicas: { validator: 2, inventory: 2, payment: 2, fulfillment: 2 },
+  replicas: Object.fromEntries(PROCESSORS.map((service) => [service, 2])),
 };
 
-/** For six nodes that come back, while orders get on; else the test would never end. */
+/** For all nodes to come back twice while orders flow; without a limit the test might never end. */
 const DISTURB_LIMIT_MS = 600_000;
 
 async function restartAndKillEach(run: Run): Promise<void> {
@@ -53,7 +53,7 @@ for (const seed of SEEDS) {
     scenario(restartAndKillEach, { ...onThreeNodes, seed }));
 }
 
-/** What at_least_once allows: events and dead letters twice, and what is added up from them. */
+/** What at_least_once allows: repeated events and dead letters, and sums that count them twice. */
 function isRepetition({ title, offenders }: FailedCheck): boolean {
   return [
     "no event twice",
@@ -61,7 +61,7 @@ function isRepetition({ title, offenders }: FailedCheck): boolean {
     "per product: initial + changes = on hand, never below zero",
     "per currency: processed - refunded = confirmed",
   ].includes(title) ||
-    // A sum by currency; of no order does the gateway's ledger say anything else.
+    // Only a sum by currency may differ, not what the gateway's ledger says of an order.
     title.startsWith("the gateway's own ledger") &&
       offenders.every(({ who }) => /^[A-Z]{3}$/.test(who));
 }
@@ -78,7 +78,7 @@ Deno.test("three nodes: leaders moved by a reassignment and by an election, coor
     const cluster = run.cluster!;
     await settled(0.1);
     const before = await leadersOf(cluster);
-    // Away from where they are, and back in another order; then whoever comes first is to lead.
+    // Away from where they are, and back in another order; then the first replica is to lead.
     await reassign(cluster, before, (leader) => others(leader));
     await until("all leaders have moved", async () => {
       const now = await leadersOf(cluster);

@@ -4,14 +4,14 @@ import type { Run } from "../local/run.ts";
 import { argumentsOf, PROJECT } from "../local/task.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { openLogReader } from "../kafka/readers/log_reader.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { PROCESSORS } from "../topology.ts";
 import { scenario } from "./support/scenario.ts";
 
-/** Of the simulator that runs all the time, and of those that begin when there are more partitions. */
+/** Of the simulator that runs all the time, and of those that start once there are more partitions. */
 const [ORDERS, RATE, MORE_ORDERS] = [6_000, 160, 300];
 
-/** Runs a task of this run to its end, and returns what it said. */
+/** Runs a task against this run to its end. @returns what it printed */
 async function task(run: Run, name: string, args: string[]): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [...argumentsOf(name), "--env", run.envFile, ...args],

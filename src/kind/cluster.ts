@@ -1,4 +1,4 @@
-/** One namespace of one Kubernetes, through kubectl and helm. */
+/** One namespace of a Kubernetes cluster, through kubectl and helm. */
 import { pause } from "../runtime/shutdown.ts";
 import { attempt, type CommandOptions, type CommandResult, run } from "./command.ts";
 
@@ -32,8 +32,6 @@ export interface Pod {
   };
 }
 
-const POLL_MS = 500;
-
 export class Cluster {
   constructor(readonly options: ClusterOptions) {}
 
@@ -41,7 +39,7 @@ export class Cluster {
     return run(this.#kubectl(args), { env: this.options.env, ...options });
   }
 
-  /** The same, of a command that may fail. */
+  /** The same for a command that may fail. */
   tryKubectl(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     return attempt(this.#kubectl(args), { env: this.options.env, ...options });
   }
@@ -56,7 +54,7 @@ export class Cluster {
     return this.kubectl(["apply", "--server-side", "-f", "-"], { stdin: yaml });
   }
 
-  /** The pods with a label that are not on their way out. */
+  /** The pods with a label, without those that are being deleted. */
   async pods(selector: string): Promise<Pod[]> {
     const { items } = JSON.parse(await this.kubectl(["get", "pods", "-l", selector, "-o", "json"]));
     return (items as Pod[]).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
@@ -78,21 +76,29 @@ export class Cluster {
   }
 }
 
-/**
- * Waits until `ask` answers with something, at most `limitMs`.
- *
- * @throws {Error} it never did
- */
-export async function eventually<T>(
-  what: string,
-  ask: () => Promise<T | undefined | false>,
-  limitMs = 120_000,
-): Promise<T> {
-  const deadline = performance.now() + limitMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > deadline) throw new Error(`not within ${limitMs / 1_000} s: ${what}`);
-    await pause(POLL_MS);
+const REPORT_EVERY_MS = 5_000;
+
+function isReady({ status: { phase, conditions = [] } }: Pod): boolean {
+  return phase === "Succeeded" ||
+    conditions.some(({ type, status }) => type === "Ready" && status === "True");
+}
+
+/** Waits for `work`; meanwhile prints a line whenever other pods are not ready. */
+export async function whileWaiting<T>(cluster: Cluster, work: Promise<T>): Promise<void> {
+  const stop = new AbortController();
+  const done = work.finally(() => stop.abort());
+  // Its failure is the caller's, below.
+  done.catch(() => {});
+  let last = "";
+  while (!stop.signal.aborted) {
+    await pause(REPORT_EVERY_MS, stop.signal);
+    if (stop.signal.aborted) break;
+    const pods = await cluster.pods("").catch(() => []);
+    const missing = pods.filter((pod) => !isReady(pod)).map(({ metadata }) => metadata.name);
+    const line = `  ${pods.length - missing.length} of ${pods.length} pods ready` +
+      (missing.length > 0 ? `; not yet: ${missing.join(", ")}` : "");
+    if (line !== last) console.log(line);
+    last = line;
   }
+  await done;
 }

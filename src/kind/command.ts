@@ -1,13 +1,11 @@
-/** Runs the commands of others: docker, kind, kubectl, helm. */
+/** Runs other programs: docker, kind, kubectl, helm. */
 import { Failure } from "../runtime/errors.ts";
-import { pause } from "../runtime/shutdown.ts";
-import type { Cluster, Pod } from "./cluster.ts";
 
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** What the command reads on its standard input; nothing unless said. */
+  /** What the command reads on its standard input (default: nothing). */
   readonly stdin?: string;
-  /** Its output goes to ours, for a person to watch, and is not returned. */
+  /** Passes its output on to ours, for a person to watch, instead of returning it. */
   readonly show?: boolean;
 }
 
@@ -18,7 +16,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs a command to its end, whatever that is. */
+/** Runs a command that may fail. */
 export async function attempt(
   [name, ...args]: readonly [string, ...string[]],
   { env, stdin, show = false }: CommandOptions = {},
@@ -59,35 +57,6 @@ export async function run(
 ): Promise<string> {
   const { code, stdout, stderr } = await attempt(command, options);
   if (code === 0) return stdout;
-  const said = (stdout + stderr).trimEnd().split("\n").slice(-15).join("\n");
-  throw new Failure(`${command.join(" ")}\nended with ${code}${said && `:\n${said}`}`);
-}
-
-/** Says now and then what a long wait is for: the pods that are not ready. */
-
-const EVERY_MS = 5_000;
-
-function isReady({ status: { phase, conditions = [] } }: Pod): boolean {
-  return phase === "Succeeded" ||
-    conditions.some(({ type, status }) => type === "Ready" && status === "True");
-}
-
-/** Waits for `work`; meanwhile prints a line whenever what is waited for changes. */
-export async function whileWaiting<T>(cluster: Cluster, work: Promise<T>): Promise<void> {
-  const stop = new AbortController();
-  const done = work.finally(() => stop.abort());
-  // Its failure is the caller's, below.
-  done.catch(() => {});
-  let last = "";
-  while (!stop.signal.aborted) {
-    await pause(EVERY_MS, stop.signal);
-    if (stop.signal.aborted) break;
-    const pods = await cluster.pods("").catch(() => []);
-    const missing = pods.filter((pod) => !isReady(pod)).map(({ metadata }) => metadata.name);
-    const line = `  ${pods.length - missing.length} of ${pods.length} pods ready` +
-      (missing.length > 0 ? `; not yet: ${missing.join(", ")}` : "");
-    if (line !== last) console.log(line);
-    last = line;
-  }
-  await done;
+  const lastLines = (stdout + stderr).trimEnd().split("\n").slice(-15).join("\n");
+  throw new Failure(`${command.join(" ")}\nended with ${code}${lastLines && `:\n${lastLines}`}`);
 }

@@ -1,20 +1,20 @@
 /**
  * `deno task kind:demo`: what rebalancing looks like. Orders flow; the validator is scaled 1 → 3 → 6 →
- * 2 with kubectl, and after each step Kafka says who owns which partition; a pod is killed; in the end
- * the audit says that nothing was lost or doubled. Every command is printed as a person would type it.
+ * 2 with kubectl, and after each step Kafka says which pod owns which partition; a pod is killed; in the
+ * end the audit checks that nothing was lost or doubled. Every command is printed as you would type it.
  */
 import { integer } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { pause } from "../runtime/shutdown.ts";
-import { type Cluster, eventually } from "./cluster.ts";
-import { groupOf, GROUPS_COMMAND, isBalanced, ownershipLines } from "./ownership.ts";
+import type { Cluster } from "./cluster.ts";
+import { GROUPS_COMMAND, ownershipLines, untilBalanced } from "./ownership.ts";
 import { NAME, openCluster } from "./settings.ts";
 
 const REPLICAS = [1, 3, 6, 2];
 const SERVICE = "validator";
 const SELECTOR = `app.kubernetes.io/instance=${NAME},app.kubernetes.io/component=${SERVICE}`;
 
-/** Runs a kubectl command, printed as it would be typed. */
+/** Prints a kubectl command as you would type it, and runs it. */
 async function kubectl(cluster: Cluster, ...args: string[]): Promise<void> {
   console.log(`\n$ kubectl -n ${NAME} ${args.join(" ")}`);
   await cluster.kubectl(args, { show: true });
@@ -24,10 +24,7 @@ async function kubectl(cluster: Cluster, ...args: string[]): Promise<void> {
 async function showOwnership(cluster: Cluster, replicas: number): Promise<void> {
   const startedAt = performance.now();
   await cluster.rolledOut(`deployment/${NAME}-${SERVICE}`);
-  const group = await eventually(`${replicas} pods share the partitions`, async () => {
-    const group = await groupOf(cluster, SERVICE);
-    return isBalanced(group, replicas) && group;
-  });
+  const group = await untilBalanced(cluster, SERVICE, replicas);
   const took = ((performance.now() - startedAt) / 1_000).toFixed(0);
   const pods = await cluster.pods(SELECTOR);
   const names = new Map(pods.map(({ metadata, status }) => [status.podIP ?? "", metadata.name]));
@@ -45,13 +42,13 @@ Deno.exit(
         fallback: "15",
         min: 0,
         max: 600,
-        help: "seconds after each step, where there is no terminal to press Enter in",
+        help: "seconds to wait after each step if there is no terminal to press Enter in",
       }),
     },
     async run({ config, signal }) {
       const cluster = openCluster();
-      const look = async () => {
-        if (Deno.stdin.isTerminal()) prompt("  Enter goes on");
+      const waitForPerson = async () => {
+        if (Deno.stdin.isTerminal()) prompt("  press Enter to go on");
         else await pause(config.pauseS * 1_000, signal);
         signal.throwIfAborted();
       };
@@ -63,16 +60,16 @@ Deno.exit(
         for (const replicas of REPLICAS) {
           await kubectl(cluster, "scale", deployment(SERVICE), `--replicas=${replicas}`);
           await showOwnership(cluster, replicas);
-          await look();
+          await waitForPerson();
         }
-        console.log("\nOne of them is killed: no SIGTERM, no farewell to the group.");
+        console.log("\nOne pod is killed: it gets no SIGTERM, and does not leave its group.");
         const [victim] = await cluster.pods(SELECTOR);
         const name = victim!.metadata.name;
         await kubectl(cluster, "delete", "pod", name, "--grace-period=0", "--force");
         await showOwnership(cluster, REPLICAS.at(-1)!);
-        await look();
+        await waitForPerson();
       } finally {
-        console.log("\nNo more orders.");
+        console.log("\nThe simulator stops.");
         await kubectl(cluster, "scale", deployment("simulator"), "--replicas=0");
       }
       await cluster.rolledOut(deployment("simulator"));

@@ -1,18 +1,18 @@
 /** `deno task kind:load`: the image of this checkout, as it is now, in the running cluster. */
 import { runProgram } from "../program.ts";
-import { buildAndLoad } from "./tools.ts";
-import { openCluster, settings } from "./settings.ts";
+import { openCluster } from "./settings.ts";
+import { buildAndLoad, STRIMZI } from "./strimzi.ts";
 
 const OURS = "app.kubernetes.io/instance=orderflow";
 
 Deno.exit(
   await runProgram({
     name: "kind:load",
-    settings,
-    async run({ config }) {
-      await buildAndLoad(config);
+    settings: {},
+    async run() {
+      await buildAndLoad(STRIMZI);
       const cluster = openCluster();
-      // The tag is the same as before: only new pods see the new image.
+      // The tag stays the same, so only new pods take the new image.
       await cluster.kubectl(["rollout", "restart", "deployment", "-l", OURS], { show: true });
       await cluster.kubectl(["rollout", "status", "deployment", "-l", OURS, "--timeout=3m"], {
         show: true,

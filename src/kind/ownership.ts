@@ -1,5 +1,6 @@
-/** Which pod owns which partitions, by what Kafka says of its consumer groups. */
+/** Which pod owns which partitions, as Kafka tells of its consumer groups. */
 import type { GroupMembers } from "../kafka/offsets/group_members.ts";
+import { until } from "../runtime/until.ts";
 import type { Cluster } from "./cluster.ts";
 
 /** What `groups --json` prints of a group. */
@@ -8,15 +9,39 @@ export interface Group extends GroupMembers {
   readonly lagMessages: number;
 }
 
-/** Analytics may look at every group: asks Kafka from its pod, with its credentials. */
+/** Asks Kafka from the analytics pod, whose user may describe every group. */
 export const GROUPS_COMMAND = ["exec", "deployment/orderflow-analytics", "--", "groups"];
 
-export async function groupOf(cluster: Cluster, service: string): Promise<Group> {
+async function groupOf(cluster: Cluster, service: string): Promise<Group> {
   const printed = await cluster.kubectl([...GROUPS_COMMAND, service, "--json"]);
   return JSON.parse(printed)[0];
 }
 
-/** Whether `members` members own every partition between them, none of them nothing. */
+const BALANCED_LIMIT_MS = 120_000;
+const BALANCED_POLL_MS = 500;
+
+/**
+ * Waits until `members` members of a service's group own every partition between them.
+ *
+ * @returns the group
+ * @throws {Error} they do not within two minutes
+ */
+export async function untilBalanced(
+  cluster: Cluster,
+  service: string,
+  members: number,
+): Promise<Group> {
+  let group: Group;
+  await until(
+    `${members} members of ${service} share the partitions`,
+    async () => isBalanced(group = await groupOf(cluster, service), members),
+    BALANCED_LIMIT_MS,
+    BALANCED_POLL_MS,
+  );
+  return group!;
+}
+
+/** Whether `count` members own every partition between them, and each of them some. */
 export function isBalanced({ state, members }: Group, count: number): boolean {
   return state === "Stable" && members.length === count &&
     members.every(({ partitions }) => Object.values(partitions).some(({ length }) => length > 0));

@@ -1,7 +1,7 @@
 /** What the kind tasks have in common. */
 import { resolve } from "node:path";
 import { parse } from "yaml";
-import { choice, type Config, string } from "../runtime/setting.ts";
+import { type Config, string } from "../runtime/setting.ts";
 import { Failure } from "../runtime/errors.ts";
 import { Cluster } from "./cluster.ts";
 
@@ -23,14 +23,7 @@ export const settings = {
     fallback: `${PROJECT}/kind-config.yaml`,
     pattern: /./,
     expected: "a file",
-    help: "the cluster's nodes, and where the dashboard's port comes out on this machine",
-  }),
-  strimzi: choice({
-    env: "STRIMZI",
-    fallback: "operator",
-    words: ["operator", "stand-in"],
-    help: "stand-in: a single broker that looks like Strimzi's to the chart, for machines that " +
-      "cannot pull Strimzi's images (see docs/kubernetes.md)",
+    help: "the cluster's nodes, and the port of this machine that leads to the dashboard",
   }),
   strimziChart: string({
     env: "STRIMZI_CHART",
@@ -40,11 +33,6 @@ export const settings = {
     help:
       `the chart of Strimzi ${STRIMZI_VERSION}'s operator; a path where quay.io is out of reach`,
   }),
-  strimziCrds: string({
-    env: "STRIMZI_CRDS",
-    fallback: "",
-    help: "only for the stand-in: the folder with Strimzi's resource definitions",
-  }),
 };
 
 export type KindConfig = Config<typeof settings>;
@@ -53,7 +41,7 @@ export function openCluster(): Cluster {
   return new Cluster({ context: `kind-${NAME}`, namespace: NAME });
 }
 
-/** Where the dashboard's port comes out on this machine. */
+/** The dashboard's address on this machine. */
 export async function dashboardUrl({ kindConfig }: KindConfig): Promise<string> {
   const { nodes } = parse(await Deno.readTextFile(kindConfig));
   for (const { extraPortMappings = [] } of nodes) {
@@ -61,5 +49,7 @@ export async function dashboardUrl({ kindConfig }: KindConfig): Promise<string> 
       if (containerPort === NODE_PORT) return `http://${listenAddress}:${hostPort}`;
     }
   }
-  throw new Failure(`${kindConfig} leads no port of this machine to ${NODE_PORT}`);
+  throw new Failure(
+    `${kindConfig} maps no port of this machine to ${NODE_PORT}: add it to extraPortMappings`,
+  );
 }

@@ -1,14 +1,11 @@
 /** The programs that the kind tasks need, and whether they are there and new enough. */
-import { attempt, run } from "./command.ts";
-import { KAFKA_VERSION } from "../local/kafka/jars.ts";
-import { Failure } from "../runtime/errors.ts";
-import { IMAGE, type KindConfig, NAME, PROJECT, STRIMZI_VERSION } from "./settings.ts";
+import { attempt } from "./command.ts";
 
 interface Tool {
   readonly name: string;
-  /** Prints its version somewhere on stdout; fails when it does not work. */
+  /** Prints its version on stdout, among other things; fails if it does not work. */
   readonly ask: readonly [string, ...string[]];
-  /** Major and minor version that were seen to work, at least. */
+  /** The oldest version that works: major, minor. */
   readonly least: readonly [number, number];
   readonly from: string;
 }
@@ -16,7 +13,7 @@ interface Tool {
 const TOOLS: readonly Tool[] = [
   {
     name: "docker",
-    // The server's: without a daemon that answers there is no kind.
+    // The server's version: kind needs a daemon that answers.
     ask: ["docker", "version", "--format", "{{.Server.Version}}"],
     least: [20, 10],
     from: "https://docs.docker.com/engine/install/",
@@ -72,44 +69,4 @@ export async function checkTools(): Promise<ToolReport> {
       : { line: `${name} ${version} is too old: install ${wanted}, ${from}`, ok: false };
   }));
   return { lines: reports.map(({ line }) => line), complete: reports.every(({ ok }) => ok) };
-}
-
-/** The images of a kind cluster: which it needs, which are built here, how they reach the nodes. */
-
-const STAND_IN = `${PROJECT}/src/e2e/support/strimzi_stand_in`;
-const STAND_IN_KAFKA = `kafka:${KAFKA_VERSION}`;
-
-/** What the nodes run and nobody builds here. Those that Docker has are loaded, the nodes pull the rest. */
-export function foreignImages({ strimzi }: Pick<KindConfig, "strimzi">): string[] {
-  const database = "postgres:17";
-  return strimzi === "stand-in" ? [database, STAND_IN_KAFKA] : [
-    database,
-    `quay.io/strimzi/operator:${STRIMZI_VERSION}`,
-    `quay.io/strimzi/kafka:${STRIMZI_VERSION}-kafka-4.2.1`,
-  ];
-}
-
-async function dockerHas(image: string): Promise<boolean> {
-  return (await attempt(["docker", "image", "inspect", image])).code === 0;
-}
-
-/** Builds the images of this checkout, and loads them and what Docker has of the others. */
-export async function buildAndLoad(config: KindConfig): Promise<void> {
-  const dockerfile = `${PROJECT}/deploy/Dockerfile`;
-  await run(["docker", "build", "-t", IMAGE, "-f", dockerfile, PROJECT], { show: true });
-  const images = [IMAGE];
-  if (config.strimzi === "stand-in") {
-    if (!await dockerHas(STAND_IN_KAFKA)) {
-      throw new Failure(
-        `the stand-in needs the image ${STAND_IN_KAFKA} in Docker: a JRE, and Kafka's jars in /opt/kafka/libs`,
-      );
-    }
-    const standIn = "strimzi-stand-in:dev";
-    await run(["docker", "build", "-t", standIn, "--build-arg", `BASE=${IMAGE}`, STAND_IN], {
-      show: true,
-    });
-    images.push(standIn);
-  }
-  for (const image of foreignImages(config)) if (await dockerHas(image)) images.push(image);
-  await run(["kind", "load", "docker-image", "--name", NAME, ...images], { show: true });
 }

@@ -1,12 +1,88 @@
 /** `deno task kind:up`: from nothing to orderflow on a kind cluster. May be repeated. */
+import { Failure } from "../runtime/errors.ts";
 import { choice } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
-import { foreignImages } from "./tools.ts";
-import { settings } from "./settings.ts";
-import { STEPS } from "./steps.ts";
+import { whileWaiting } from "./cluster.ts";
+import { run } from "./command.ts";
+import { dashboardUrl, type KindConfig, NAME, openCluster, PROJECT, settings } from "./settings.ts";
+import { buildAndLoad, foreignImages, type KafkaOperator, STRIMZI } from "./strimzi.ts";
+import { checkTools } from "./tools.ts";
 
-Deno.exit(
-  await runProgram({
+/** May be repeated, and run alone. */
+interface Step {
+  readonly name: string;
+  readonly what: string;
+  run(config: KindConfig, operator: KafkaOperator): Promise<void>;
+}
+
+async function clusterExists(): Promise<boolean> {
+  return (await run(["kind", "get", "clusters"])).split("\n").includes(NAME);
+}
+
+const STEPS: readonly Step[] = [
+  {
+    name: "tools",
+    what: "docker, kind, kubectl and helm are there",
+    async run() {
+      const { lines, complete } = await checkTools();
+      console.log(lines.map((line) => `  ${line}`).join("\n"));
+      if (!complete) throw new Failure("some tools are missing: see above");
+    },
+  },
+  {
+    name: "cluster",
+    what: "a Kubernetes of three nodes in Docker",
+    async run({ kindConfig }) {
+      if (await clusterExists()) return console.log(`  the cluster ${NAME} is there`);
+      const create = ["kind", "create", "cluster", "--name", NAME, "--config", kindConfig] as const;
+      await run([...create, "--wait", "3m"], { show: true });
+    },
+  },
+  {
+    name: "images",
+    what: "the image is built and loaded into the nodes",
+    run: (_config, operator) => buildAndLoad(operator),
+  },
+  {
+    name: "operator",
+    what: "Strimzi's operator",
+    async run(config, operator) {
+      const cluster = openCluster();
+      await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/namespace.yaml`]);
+      await operator.install(cluster, config);
+    },
+  },
+  {
+    name: "kafka",
+    what: "Kafka",
+    async run() {
+      const cluster = openCluster();
+      await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/kafka.yaml`]);
+      const wait = ["wait", `kafka/${NAME}`, "--for=condition=Ready", "--timeout=10m"];
+      await whileWaiting(cluster, cluster.kubectl(wait));
+    },
+  },
+  {
+    name: "chart",
+    what: "topics, users, database and services",
+    async run(config) {
+      const cluster = openCluster();
+      const chart = `${PROJECT}/charts/orderflow`;
+      await whileWaiting(
+        cluster,
+        cluster.helm([
+          ...["upgrade", "--install", NAME, chart, "--set", "image.tag=dev"],
+          ...["--wait", "--timeout", "10m"],
+        ]),
+      );
+      console.log(`  the dashboard is at ${await dashboardUrl(config)}`);
+    },
+  },
+];
+
+/** @returns the exit code */
+export function up(operator: KafkaOperator): Promise<number> {
+  return runProgram({
     name: "kind:up",
     settings: {
       ...settings,
@@ -22,13 +98,13 @@ Deno.exit(
       if (config.only === "all") {
         console.log(
           "Images that are not built here; Docker's are loaded, the rest is pulled by the nodes:\n" +
-            foreignImages(config).map((image) => `  ${image}`).join("\n"),
+            foreignImages(operator).map((image) => `  ${image}`).join("\n"),
         );
       }
       for (const { name, what, run } of steps) {
         const startedAt = performance.now();
         console.log(`${name}: ${what}`);
-        await run(config);
+        await run(config, operator);
         console.log(`  done in ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`);
       }
       if (config.only !== "all" && config.only !== "chart") return;
@@ -41,5 +117,7 @@ Deno.exit(
           "  kubectl -n orderflow exec deployment/orderflow-analytics -- groups validator",
       );
     },
-  }),
-);
+  });
+}
+
+if (import.meta.main) Deno.exit(await up(STRIMZI));

@@ -11,7 +11,7 @@ import {
   type TestBroker,
   untilCoordinatorsAnswer,
 } from "../local/testing/test_broker.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { KINDS } from "./testing/kinds.ts";
 import { Rig } from "./testing/rig.ts";
 

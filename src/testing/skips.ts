@@ -1,12 +1,12 @@
 /**
- * What tests need of a machine beyond what the README asks for. A test whose need cannot be met is
- * skipped, and never in silence: `deno task test` ends with one line about all that were.
+ * What tests need of a machine beyond what the README asks for. A test whose need is not met is skipped,
+ * never silently: `deno task test` ends with one line about all of them.
  */
 
 export interface Need {
   /** What is not tested without it, such as `the Helm chart`. */
   readonly tested: string;
-  /** Why it is not there and how to have it, in one clause; undefined where it is there. */
+  /** Why it is missing and how to get it, in one clause; undefined if it is there. */
   missing(): string | undefined;
 }
 
@@ -47,7 +47,7 @@ export function skippedLine(lines: string): string | undefined {
   return `SKIPPED ${skips.length} ${skips.length === 1 ? "test" : "tests"}: ${groups.join("; ")}`;
 }
 
-/** A need of a program on the PATH, which is looked for once. */
+/** The need of a program on the PATH, which is searched for once. */
 export function program(name: string, tested: string, remedy: string): Need {
   let found: boolean | undefined;
   return {

@@ -1,12 +1,12 @@
 /**
- * What the image starts: for each task of deno.json that is a service or a person's command, a program
- * of that name with the same permissions. deno.json stays the one place where they are written.
+ * The image's programs: one for each task of deno.json that is a service or a command for a person, with
+ * the task's name and permissions. deno.json stays the one place that says them.
  */
 
-/** Where the scripts are that belong into an image; the others start a Kafka, a demo or a bench. */
+/** The scripts that belong in the image; the others start a Kafka, a demo or a bench. */
 const SCRIPTS = /^src\/(services|audit|commands)\/(?!image\/)/;
 
-/** Nothing is fetched, and nothing but what the lock file says is run. */
+/** Downloads nothing, and runs only what the lock file has. */
 const OFFLINE = ["--cached-only", "--frozen"];
 
 /**

@@ -2,7 +2,7 @@
 import { launchers } from "./launchers.ts";
 
 const [folder] = Deno.args;
-if (folder === undefined) throw new TypeError("say the folder");
+if (folder === undefined) throw new TypeError("expected a folder: make_launchers.ts FOLDER");
 const { tasks } = JSON.parse(await Deno.readTextFile("deno.json"));
 await Deno.mkdir(folder, { recursive: true });
 for (const [name, script] of launchers(tasks)) {

@@ -1,6 +1,6 @@
 /** For tests: a table, and what must become of it when its database is broken and then mended. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { until } from "../../kafka/testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import { type Database, table } from "../database.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 

@@ -1,9 +1,15 @@
 /** Orders on their way through the installed chart: placed, counted, audited. */
-import { type Cluster, eventually } from "../../kind/cluster.ts";
-import { groupOf, isBalanced } from "../../kind/ownership.ts";
+import type { Cluster } from "../../kind/cluster.ts";
+import { untilBalanced } from "../../kind/ownership.ts";
+import { until } from "../../runtime/until.ts";
 import type { Service } from "../../topology.ts";
 
 export const RELEASE = "orderflow";
+
+/** Waits as long as Kubernetes may take, and does not ask it too often. */
+export function untilSlow(what: string, condition: () => Promise<boolean>): Promise<void> {
+  return until(what, condition, 120_000, 500);
+}
 
 export class Flow {
   constructor(readonly cluster: Cluster, readonly analyticsUrl: string) {}
@@ -17,11 +23,12 @@ export class Flow {
   /** Waits until so many more orders have their outcome. */
   async settles(more: number): Promise<void> {
     const ask = () => this.settled().catch(() => undefined);
-    const before = await eventually("analytics answers", ask);
-    await eventually(`${more} more orders settle`, async () => {
+    let before: number | undefined;
+    await untilSlow("analytics answers", async () => (before = await ask()) !== undefined);
+    await untilSlow(`${more} more orders settle`, async () => {
       const now = await ask();
       // Analytics counts from 0 again after its own restart.
-      return now !== undefined && (now < before ? now : now - before) >= more;
+      return now !== undefined && (now < before! ? now : now - before!) >= more;
     });
   }
 
@@ -45,9 +52,6 @@ export class Flow {
   /** Scales a consumer with kubectl; returns when all members own partitions. */
   async scale(service: Service, replicas: number): Promise<void> {
     await this.cluster.scale(`${RELEASE}-${service}`, replicas);
-    await eventually(
-      `${service} is balanced over ${replicas}`,
-      async () => isBalanced(await groupOf(this.cluster, service), replicas),
-    );
+    await untilBalanced(this.cluster, service, replicas);
   }
 }

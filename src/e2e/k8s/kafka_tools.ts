@@ -1,13 +1,13 @@
-/** Kafka's own tools, run in the stand-in's broker: referees that know nothing of our client. */
+/** Kafka's own tools, run in the stand-in's broker: they share no code with our client. */
 import type { Cluster } from "../../kind/cluster.ts";
 
 const JAVA = "java -Xmx128m -XX:TieredStopAtLevel=1 -cp '/opt/kafka/libs/*'";
 const IN_BROKER = ["exec", "-i", "orderflow-dual-role-0", "-c", "kafka", "--"];
-/** The listener that only the pod itself reaches, where nobody is asked who he is. */
+/** The listener that only the pod itself reaches; it asks for no login. */
 const LOCAL = "127.0.0.1:9092";
 /**
- * How long the console consumer waits for a further message before it ends, at first and then. That
- * begins with joining its group, which a busy machine may take longer for than the first.
+ * How long the console consumer waits for another message before it ends: the first time, and the
+ * second. That includes joining its group, which on a busy machine may take longer than the first.
  */
 const IDLE_MS = [5_000, 30_000];
 
@@ -60,7 +60,7 @@ function longestPauseIn(
   return longest.partition < 0 ? undefined : longest;
 }
 
-/** What Kafka says to a user over its TLS listener. */
+/** What Kafka answers a user over its TLS listener. */
 export interface Answer {
   readonly code: number;
   readonly text: string;

@@ -1,19 +1,15 @@
 /**
- * The Kubernetes that the tests run on: the rig, a one-node Kubernetes for tests, whose command RIG
- * names.
+ * The Kubernetes that the test runs on: the rig, a one-node Kubernetes for tests, whose command RIG
+ * names. STRIMZI_CRDS names the folder with Strimzi's resource definitions.
  */
 import { resolve } from "node:path";
 import { KAFKA_VERSION } from "../../local/kafka/jars.ts";
 import { Cluster } from "../../kind/cluster.ts";
 import { attempt, run } from "../../kind/command.ts";
+import { Failure } from "../../runtime/errors.ts";
 
 export const NAMESPACE = "orderflow";
 export const PROJECT = resolve(import.meta.dirname!, "../../..");
-
-const CRDS = resolve(
-  PROJECT,
-  Deno.env.get("STRIMZI_CRDS") ?? "../shared/strimzi-crds-1.2.0",
-);
 
 export interface TestCluster {
   readonly cluster: Cluster;
@@ -26,21 +22,16 @@ export interface TestCluster {
   down(): Promise<void>;
 }
 
-/** The rig's command, when it is there. */
-async function findRig(): Promise<string | undefined> {
-  const rig = resolve(PROJECT, Deno.env.get("RIG") ?? "../shared/k8s-rig/rig");
-  const found = await Deno.stat(rig).then(({ isFile }) => isFile, () => false);
-  return found ? rig : undefined;
-}
-
-/** undefined when there is no Kubernetes to test on. */
-export async function findCluster(): Promise<(() => Promise<TestCluster>) | undefined> {
-  const rig = await findRig();
-  return rig === undefined ? undefined : () => startRig(rig);
+/** undefined if there is no Kubernetes to test on. */
+export function findCluster(): (() => Promise<TestCluster>) | undefined {
+  const rig = Deno.env.get("RIG");
+  return rig ? () => startRig(resolve(PROJECT, rig)) : undefined;
 }
 
 /** A fresh cluster: one that was up is ended first. */
 async function startRig(rig: string): Promise<TestCluster> {
+  const crds = Deno.env.get("STRIMZI_CRDS");
+  if (!crds) throw new Failure("STRIMZI_CRDS: expected the folder with Strimzi's definitions");
   await run([rig, "build"]);
   await run([rig, "down"]);
   await run([rig, "up"]);
@@ -55,7 +46,7 @@ async function startRig(rig: string): Promise<TestCluster> {
   const context = (await run([kubectl, "config", "current-context"], { env })).trim();
   return {
     cluster: new Cluster({ context, namespace: NAMESPACE, env }),
-    crds: CRDS,
+    crds: resolve(PROJECT, crds),
     analyticsUrl: "http://10.213.0.2:30080",
     loadImages: () => loadIntoRig(rig),
     down: async () => void await run([rig, "down"]),

@@ -5,7 +5,7 @@
 import { chromium, type Page } from "playwright-core";
 import { browserProgram } from "../../testing/browser_program.ts";
 
-/** No calls home, and what a container without a graphics card and with root alone needs. */
+/** No requests of its own, and what a container without a graphics card and with root alone needs. */
 const ARGUMENTS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -32,7 +32,7 @@ export async function openPage(url: string): Promise<TestPage> {
   });
   const page = await browser.newPage({
     viewport: { width: 1280, height: 720 },
-    // Some browsers make a language that there is not of the locale C.
+    // Some browsers turn the locale C into a language that does not exist.
     locale: "en-US",
   });
   const faults: string[] = [];

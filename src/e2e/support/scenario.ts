@@ -1,18 +1,18 @@
 /** One run of the whole pipeline that is disturbed, and what must hold after it. */
 import { assert, assertEquals } from "@std/assert";
 import { openRun, type Run, type RunOptions } from "../../local/run.ts";
-import { until } from "../../kafka/testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import { PROCESSORS, type Service } from "../../topology.ts";
-import { countEvents } from "./referee.ts";
+import { countEvents } from "./console_consumer.ts";
 
 export interface ScenarioOptions extends Partial<RunOptions> {
   readonly orders: number;
   /** Orders a second. */
   readonly rate: number;
   readonly seed?: number;
-  /** Members of each service: 1 unless said. */
+  /** Members of each service (default: 1). */
   readonly replicas?: Partial<Record<Service, number>>;
-  /** Whether the scenario may break a check of the audit in this way. */
+  /** Whether the scenario may violate a check of the audit in this way. */
   readonly mayFail?: (check: FailedCheck) => boolean;
 }
 
@@ -22,7 +22,7 @@ export interface FailedCheck {
   readonly offenders: readonly { readonly who: string; readonly what: string }[];
 }
 
-/** For what is left when nobody disturbs any more; an order that was lost would be waited for for ever. */
+/** How long the remaining orders may take to settle; without a limit the test would wait for a lost one for ever. */
 const SETTLE_LIMIT_MS = 300_000;
 const SHARE_LIMIT_MS = 120_000;
 
@@ -51,7 +51,7 @@ export async function scenario(
     partitions: 12,
     guarantee: "exactly_once",
     databaseUrl: "",
-    // Nobody else may take the port while the broker is away.
+    // A port that no other process takes while the broker is down.
     port: 0,
     onNotice: (line) => notices.push(line),
     ...runOptions,
@@ -68,7 +68,7 @@ export async function scenario(
     await run.pipeline.stop();
     const report = await audit(run);
     const broken = report.failed.filter((check) => !mayFail(check));
-    // What the audit says of it names the orders.
+    // The audit's report names the orders.
     assert(
       !late,
       `${run.tally().settled} of ${orders} settled, or not all is read, ${SETTLE_LIMIT_MS} ms ` +

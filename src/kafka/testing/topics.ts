@@ -4,7 +4,7 @@ import { Registry } from "prom-client";
 import { encode } from "../../events/codec.ts";
 import { eventId, type OrderPlaced, type OrderRejected } from "../../events/schemas.ts";
 import { configureLogging } from "../../runtime/log.ts";
-import { pause } from "../../runtime/shutdown.ts";
+import { until } from "../../runtime/until.ts";
 import { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
 import { openLogReader } from "../readers/log_reader.ts";
@@ -14,6 +14,8 @@ import { createProcessorMetrics } from "../metrics.ts";
 import { createProcessor, type ProcessorOptions } from "../processor/processor.ts";
 import { type KeyedRecord, openPublisher } from "../producer/publisher.ts";
 import { createTopics } from "../topics.ts";
+
+export { until };
 
 /**
  * A client, and fresh topics under a prefix that no other test has.
@@ -141,17 +143,4 @@ export function startValidator(
       return ended;
     },
   };
-}
-
-/** Waits until `condition` holds, at most `limitMs`. */
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  limitMs = 30_000,
-): Promise<void> {
-  const deadline = performance.now() + limitMs;
-  while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);
-    await pause(50);
-  }
 }

@@ -1,9 +1,9 @@
 /**
- * The stand-in's operator: every second it looks at the resources of the Kafka cluster `orderflow` and
- * does what Strimzi's topic and user operators do with them. Runs beside the broker, in its pod.
+ * The stand-in's operator: every second it reads the resources of the Kafka cluster `orderflow` and does
+ * with them what Strimzi's topic and user operators would. It runs beside the broker, in its pod.
  *
- * What it knows: topics are created (partitions, configuration) and, while it runs, deleted with their
- * resource; users get a password, the Secret that Strimzi would make, and exactly their ACLs.
+ * It creates topics (partitions, configuration) and, while it runs, deletes those whose resource is
+ * gone; users get a password, the Secret that Strimzi would make, and exactly their ACLs.
  */
 import {
   AclOperationTypes,
@@ -28,7 +28,7 @@ interface TopicSpec {
   readonly config?: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** What every resource has that is as it should be. */
+/** The status of a resource that is as it should be. */
 function ready({ metadata: { generation } }: Resource, more: object = {}) {
   const lastTransitionTime = new Date().toISOString();
   const conditions = [{ type: "Ready", status: "True", lastTransitionTime }];
@@ -48,7 +48,7 @@ function isDone({ metadata: { generation }, status }: Resource): boolean {
     status.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
 }
 
-/** Does `work` for each resource that is not as it should be, and writes down how that went. */
+/** Does `work` for each resource that is not as it should be, and writes the result into its status. */
 async function reconcile<Spec>(
   api: KubeApi,
   plural: string,
@@ -81,7 +81,7 @@ async function reconcileCluster(api: KubeApi): Promise<void> {
   });
 }
 
-/** The topics that this process has seen a resource of. */
+/** The topics for which this process has found a resource. */
 const managed = new Set<string>();
 
 async function reconcileTopics(api: KubeApi, admin: KafkaAdmin): Promise<void> {
@@ -111,7 +111,7 @@ async function reconcileTopics(api: KubeApi, admin: KafkaAdmin): Promise<void> {
   }
 }
 
-/** All ACLs that there are. */
+/** Matches every ACL. */
 const ANY_ACL = {
   resourceType: AclResourceTypes.ANY,
   resourcePatternType: ResourcePatternTypes.ANY,

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { until } from "../../../kafka/testing/topics.ts";
+import { until } from "../../../runtime/until.ts";
 import { Broadcaster } from "./broadcaster.ts";
 
 const request = (headers: HeadersInit = {}) => new Request("http://127.0.0.1/events", { headers });

@@ -1,22 +1,22 @@
 /**
- * The independent reader: Kafka's own console consumer, from the broker's jars, counts the committed
- * events by type. It knows nothing of our client, our reader and our audit.
+ * An independent count: Kafka's own console consumer, from the broker's jars, reads the committed
+ * events. It shares no code with our client, our reader and our audit.
  */
 import type { Cluster } from "../../local/kafka/cluster.ts";
 import { type Names, TOPIC_NAMES } from "../../topology.ts";
 
 /**
- * How long the console consumer waits for a further message before it ends. That begins with joining
- * its group, which a busy machine may take longer for than the short one.
+ * How long the console consumer waits for another message before it ends. That includes joining its
+ * group, which on a busy machine may take longer than the short time.
  */
 const IDLE_MS = { short: 4_000, long: 30_000 };
 
 /**
- * Committed events on the order topics, by type. Those on orders.raw are left out: among them are
- * broken ones on purpose, of which it takes a decoder to say whether they are events.
+ * Committed events on the order topics, by type. Without orders.raw: some of its messages are broken on
+ * purpose, and only a decoder can tell which.
  *
- * @param expected how many there should be in all: when fewer are found, they are counted once more,
- * with more patience, and that count holds
+ * @param expected how many there should be in all: if fewer are found, they are counted once more with
+ * the long time, and that count holds
  */
 export async function countEvents(
   cluster: Cluster,

@@ -1,4 +1,4 @@
-/** What the pods used at most, by the kubelet's own figures, beside what they asked for. */
+/** The pods' peak use of CPU and memory, by the kubelet's figures, beside their requests and limits. */
 import type { Cluster } from "../../kind/cluster.ts";
 import { pause } from "../../runtime/shutdown.ts";
 
@@ -25,7 +25,7 @@ export interface UsageWatch {
   stop(): Promise<string[]>;
 }
 
-/** Asks every few seconds, until stopped. The kubelet's figures are means over ten seconds or so. */
+/** Samples every few seconds until stopped. The kubelet's figures are means over ten seconds or so. */
 export function watchUsage(cluster: Cluster): UsageWatch {
   const peaks = new Map<string, Peak>();
   const asked = new Map<string, string>();
@@ -60,7 +60,7 @@ export function watchUsage(cluster: Cluster): UsageWatch {
   const stopping = new AbortController();
   const sampling = (async () => {
     while (!stopping.signal.aborted) {
-      // A pod may go while it is asked after.
+      // A pod may be gone by the time that it is asked for.
       await sample().catch(() => {});
       await pause(EVERY_MS, stopping.signal);
     }
