@@ -19,6 +19,7 @@ import {
   snappyDecompress,
 } from "@platformatic/wasm-utils";
 import { type Compression, COMPRESSIONS } from "../access.ts";
+import { bufferOf } from "./layout.ts";
 
 export { crc32c };
 
@@ -154,8 +155,4 @@ function guarded(
     if (damaged.size > MAX_DAMAGED) damaged.delete(damaged.values().next().value!);
     throw new Error(INVALID, { cause: error });
   }
-}
-
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -5,6 +5,7 @@
  */
 import {
   AT,
+  bufferOf,
   CODEC_MASK,
   CONTROL,
   CRC_STARTS_AT,
@@ -243,8 +244,4 @@ class RecordReader {
     }
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
-}
-
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }
