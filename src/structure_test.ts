@@ -21,10 +21,11 @@ const ROOMS: readonly (readonly string[])[] = [
 
   // Kafka, from its bytes up to the loop of a service.
   ["kafka/access.ts", "kafka/records.ts", "kafka/metrics.ts"],
-  // They only describe: a dead letter is a message like any other.
-  ["kafka/settings.ts", "kafka/dead_letters.ts"],
+  ["kafka/settings.ts"],
   // Bytes, without a connection.
   ["kafka/protocol/"],
+  // A dead letter is a message, before anybody sends it.
+  ["kafka/dead_letters.ts"],
   // They change kafkajs before anything loads it, and so know nothing of clients.
   ["kafka/patches/"],
   ["kafka/client/"],

@@ -1,14 +1,9 @@
 /** Hashes that stand for what is too large to remember of every order: 32 bits each. */
+import { fnv1a, mix } from "../runtime/hash.ts";
 
 /** FNV-1a over the text's UTF-16 units, mixed so that any bit depends on every other. */
 export function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return mix(fnv1a(text)) >>> 0;
 }
 
 /**

@@ -74,7 +74,7 @@ Deno.test("pipeline: orders.raw alone gets partitions, the command gives them to
     await settleIn(run, 5);
     assertStringIncludes(await raise(run, 8), "orders.raw: 6 → 8 partitions");
     await settleIn(run, 7);
-    const well = "all order topics are there, with the same number of partitions";
+    const well = "all order topics exist, with the same number of partitions";
     await until(
       "all services are well again",
       async () => (await linesOf(run, well)).every((count) => count > 0),

@@ -1,4 +1,4 @@
-/** Where Kafka is, how the way to it is encrypted, and who we are there. */
+/** Access to Kafka: addresses, TLS and login. */
 import { X509Certificate } from "node:crypto";
 import {
   choice,
@@ -18,7 +18,7 @@ export type SaslMechanism = typeof SASL_MECHANISMS[number];
 const saslMechanism: Setting<SaslMechanism> = {
   env: "KAFKA_SASL_MECHANISM",
   fallback: "scram-sha-512",
-  help: `how the login is proved: ${SASL_MECHANISMS.join(", ")}`,
+  help: `SASL mechanism of the login: ${SASL_MECHANISMS.join(", ")}`,
   // Kafka writes them in capitals.
   read(text) {
     const word = SASL_MECHANISMS.find((mechanism) => mechanism === text.toLowerCase());
@@ -36,35 +36,37 @@ export const accessSettings = {
   ssl: flag({
     env: "KAFKA_SSL",
     fallback: "false",
-    help: "TLS, with the authorities that this system trusts (SSL_CERT_FILE names others) and " +
-      "Mozilla's; DENO_TLS_CA_STORE=system, or mozilla: only those",
+    help:
+      "TLS; trusts the authorities of this system (SSL_CERT_FILE names others) and Mozilla's; " +
+      "DENO_TLS_CA_STORE=system, or mozilla: only those",
   }),
   caFile: textFile({
     env: "KAFKA_SSL_CA_FILE",
     fallback: "",
     isSound: areCertificates,
     expected: "a file of PEM certificates",
-    help: "TLS, with these authorities and no others: a PEM file, read again for each connection",
+    help:
+      "TLS; trusts the authorities in this PEM file and no others; read again for each connection",
   }),
   saslMechanism,
   saslUsername: string({
     env: "KAFKA_SASL_USERNAME",
     fallback: "",
-    help: "who we are to Kafka; empty: no login by name and password",
+    help: "user name for Kafka (default: no login by name and password)",
   }),
   passwordFile: textFile({
     env: "KAFKA_SASL_PASSWORD_FILE",
     fallback: "",
     isSound: (text) => /^.+$/.test(text),
     expected: "a file of one line with the password",
-    help: "the file with the password of KAFKA_SASL_USERNAME, read again for each login",
+    help: "file with the password of KAFKA_SASL_USERNAME; read again for each login",
   }),
   tokenFile: textFile({
     env: "KAFKA_SASL_TOKEN_FILE",
     fallback: "",
     isSound: (text) => /^[\x21-\x7e]+$/.test(text),
     expected: "a file of one line with the token",
-    help: "with oauthbearer the file with the token, read again for each login",
+    help: "with oauthbearer: file with the token; read again for each login",
   }),
   saslExtensions: string({
     env: "KAFKA_SASL_EXTENSIONS",
@@ -72,18 +74,17 @@ export const accessSettings = {
     pattern: /^([A-Za-z]+=[\x21-\x2b\x2d-\x7e]+(,[A-Za-z]+=[\x21-\x2b\x2d-\x7e]+)*)?$/,
     expected: "name=value, several separated by commas",
     help:
-      "with oauthbearer what the broker wants beside the token: name=value, several separated " +
-      "by commas",
+      "with oauthbearer: extensions that the broker asks for, name=value, several separated by commas",
   }),
 };
 
 export type AccessConfig = Config<typeof accessSettings>;
-/** All but where it is. */
+/** All but the addresses. */
 export type SecurityConfig = Omit<AccessConfig, "brokers">;
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
-/** Deno passes over those that it cannot read. */
+/** Deno itself ignores certificates that it cannot read. */
 function areCertificates(text: string): boolean {
   try {
     const certificates = text.match(PEM_CERTIFICATE) ?? [];
@@ -97,31 +98,33 @@ function areCertificates(text: string): boolean {
 export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 export type Compression = typeof COMPRESSIONS[number];
 
-/** What every process has that writes messages. */
+/** For every process that writes messages. */
 export const compressionSettings = {
   compression: choice({
     env: "COMPRESSION",
     fallback: "none",
     words: COMPRESSIONS,
-    help: `how messages are written: ${COMPRESSIONS.join(", ")}; all of them are read`,
+    help: `codec for messages that are written: ${
+      COMPRESSIONS.join(", ")
+    }; all of them can be read`,
   }),
 };
 
-/** How to reach a cluster. Files are read again for each connection, so that they may change. */
+/** How to connect to a cluster. Files are read again for each connection, so that they may change. */
 export interface KafkaAccess {
   /** `host:port` of some brokers of the cluster. */
   readonly brokers: readonly string[];
-  /** Absent: no TLS. Without a file the authorities are those that Deno trusts. */
+  /** Absent: no TLS. Without a file Deno chooses the authorities. */
   readonly tls?: { readonly caFile?: TextFile | undefined } | undefined;
   /** Absent: no login. */
   readonly login?: Login | undefined;
-  /** How what is written is compressed; absent: not at all. */
+  /** Of what is written; absent: none. */
   readonly compression?: Compression | undefined;
 }
 
 export interface Login {
   readonly mechanism: SaslMechanism;
-  /** Empty with `oauthbearer`: the token says who it is. */
+  /** Empty with `oauthbearer`: the token names the user. */
   readonly username: string;
   /** The password, or the token. */
   readonly secret: TextFile;
@@ -129,7 +132,7 @@ export interface Login {
   readonly extensions?: string;
 }
 
-/** The access that the settings describe, once `accessChecks` have found nothing. */
+/** The access that the settings describe; `accessChecks` come first. */
 export function kafkaAccess(
   config: AccessConfig & Partial<Config<typeof compressionSettings>>,
 ): KafkaAccess {
@@ -144,7 +147,7 @@ export function kafkaAccess(
   };
 }
 
-/** The same as environment variables for another process; an empty one hides what `.env` says. */
+/** The same as environment variables for another process; an empty one overrides `.env`. */
 export function accessVariables(
   brokers: readonly string[],
   config?: SecurityConfig,
@@ -161,7 +164,7 @@ export function accessVariables(
   };
 }
 
-/** What a login lacks, or has too much of: each finds one fault. */
+/** Each finds one fault of a login: a setting that is missing, or one that does not belong. */
 export const accessChecks: readonly ((config: SecurityConfig) => string | undefined)[] = [
   ({ saslMechanism, saslUsername, passwordFile }) =>
     saslMechanism !== "oauthbearer" && saslUsername !== "" && !passwordFile
@@ -191,7 +194,7 @@ export const accessChecks: readonly ((config: SecurityConfig) => string | undefi
       : undefined,
   ({ saslMechanism, saslUsername }) =>
     saslMechanism === "oauthbearer" && saslUsername !== ""
-      ? `KAFKA_SASL_USERNAME: with oauthbearer the token says who it is: leave "${saslUsername}" out`
+      ? `KAFKA_SASL_USERNAME: with oauthbearer the token names the user: leave "${saslUsername}" out`
       : undefined,
   ({ saslMechanism, passwordFile }) =>
     saslMechanism === "oauthbearer" && passwordFile
@@ -199,7 +202,7 @@ export const accessChecks: readonly ((config: SecurityConfig) => string | undefi
       : undefined,
 ];
 
-/** What is to be done before anything connects: see `trustSystem`; and warns of a secret in clear. */
+/** Before anything connects: trusts the system's authorities, and warns of a secret sent in clear. */
 export function prepareAccess(config: AccessConfig, log: Pick<Logger, "warn">): void {
   const { login, tls } = kafkaAccess(config);
   if (tls && !tls.caFile) trustSystem();
@@ -207,13 +210,13 @@ export function prepareAccess(config: AccessConfig, log: Pick<Logger, "warn">): 
   const what = login.mechanism === "plain" ? "password" : "token";
   log.warn(
     `KAFKA_SASL_MECHANISM=${login.mechanism} without TLS sends the ${what} in clear: ` +
-      "KAFKA_SSL=true, or KAFKA_SSL_CA_FILE, encrypts the way to Kafka",
+      "KAFKA_SSL=true, or KAFKA_SSL_CA_FILE, encrypts the connection",
   );
 }
 
 /**
- * Lets TLS trust what this system trusts, where no authorities are named. Deno itself trusts Mozilla's
- * list alone, and looks at this variable when the process makes its first TLS connection.
+ * Without authorities of our own TLS trusts those of the system, too. Deno trusts only Mozilla's list by
+ * default, and reads this variable at the first TLS connection of the process.
  */
 function trustSystem(): void {
   const name = "DENO_TLS_CA_STORE";

@@ -42,7 +42,7 @@ const PASSWORD = { KAFKA_SASL_PASSWORD_FILE: "password" };
 const TOKEN = { KAFKA_SASL_TOKEN_FILE: "token" };
 const by = (mechanism: string) => ({ KAFKA_SASL_MECHANISM: mechanism });
 
-Deno.test("accessSettings: each way in that Kafka has", () => {
+Deno.test("accessSettings: each login that Kafka has", () => {
   const ways: [Record<string, string>, string | undefined][] = [
     [{}, undefined],
     [{ ...USER, ...PASSWORD }, "scram-sha-512"],
@@ -56,14 +56,14 @@ Deno.test("accessSettings: each way in that Kafka has", () => {
     assertEquals(faults(env), []);
     const { login, tls } = kafkaAccess(read(env));
     assertEquals([login?.mechanism, tls], [mechanism, undefined]);
-    // Another process reads the same from what it is given.
+    // A process with these variables reads the same.
     const variables = accessVariables(["127.0.0.1:9092"], read(env));
     assertEquals(kafkaAccess(read(variables)).login?.mechanism, mechanism);
   }
   assertEquals(kafkaAccess(read({ KAFKA_SSL: "true" })).tls, { caFile: undefined });
 });
 
-Deno.test("accessChecks: what a combination lacks is said of every setting at once, with the way out", () => {
+Deno.test("accessChecks: names every setting that is missing or does not belong, with the way out", () => {
   const cases: [Record<string, string>, string[]][] = [
     [USER, ['KAFKA_SASL_USERNAME: "me" needs KAFKA_SASL_PASSWORD_FILE']],
     [PASSWORD, ["KAFKA_SASL_PASSWORD_FILE: a password needs KAFKA_SASL_USERNAME"]],
@@ -78,7 +78,7 @@ Deno.test("accessChecks: what a combination lacks is said of every setting at on
     [TOKEN, ["KAFKA_SASL_TOKEN_FILE: a token needs KAFKA_SASL_MECHANISM=oauthbearer"]],
     [{ ...USER, ...PASSWORD, ...by("oauthbearer") }, [
       "KAFKA_SASL_MECHANISM: oauthbearer needs KAFKA_SASL_TOKEN_FILE",
-      'KAFKA_SASL_USERNAME: with oauthbearer the token says who it is: leave "me" out',
+      'KAFKA_SASL_USERNAME: with oauthbearer the token names the user: leave "me" out',
       "KAFKA_SASL_PASSWORD_FILE: oauthbearer has a token instead",
     ]],
     [{ ...USER, ...PASSWORD, KAFKA_SASL_EXTENSIONS: "a=1" }, ["KAFKA_SASL_EXTENSIONS: belong to"]],

@@ -1,7 +1,7 @@
 /**
- * How many partitions the order topics have. They must have the same number: what comes of an order
- * goes to the partition number that its OrderPlaced is in, and a topic with fewer has no place for it.
- * Topics are changed from outside, so this is asked again and again while a process runs.
+ * How many partitions the order topics have. They must have the same number: all events of an order go
+ * to the partition number of its OrderPlaced, which a topic with fewer partitions lacks. Topics are
+ * changed from outside, so a process checks again and again.
  */
 import "./patches/patches.ts";
 import type { Kafka } from "kafkajs";
@@ -20,12 +20,12 @@ import {
 import { answerOf } from "./client/coordinator.ts";
 import { ERRORS } from "./client/error_codes.ts";
 
-/** A broker learns of a change a moment after another: what is only seen once is not told. */
+/** Brokers learn of a change at different times: a fault has to be found twice. */
 const CONFIRM_MS = 1_000;
 const ANSWER_LIMIT_MS = 5_000;
 const CLOSE_LIMIT_MS = 2_000;
 
-/** By topic (its name on the cluster); 0: there is no such topic. What may not be seen is missing. */
+/** By topic (its name on the cluster); 0: no such topic. Topics that we have no right to see are absent. */
 export type PartitionCounts = ReadonlyMap<string, number>;
 
 interface MetadataAnswer {
@@ -37,7 +37,7 @@ export async function countPartitions(
   cluster: Cluster,
   topics: readonly string[],
 ): Promise<PartitionCounts> {
-  // kafkajs fails when one topic of several is gone, and does not say which.
+  // kafkajs itself fails when one topic of several is gone, and does not name it.
   const ask = {
     request: metadataRequest({ topics: [...topics], allowAutoTopicCreation: false }),
     response: {
@@ -60,26 +60,26 @@ export async function countPartitions(
 }
 
 /**
- * Why not every partition can be worked on, with the command that mends it; undefined when each can.
+ * Why not every partition can be processed, with the command that helps; undefined when each can.
  *
- * @param others topics that have to be there, with any number of partitions
+ * @param others topics that have to exist, with any number of partitions
  */
 export function faultOf(
   orderTopics: readonly string[],
   others: readonly string[],
   counts: PartitionCounts,
 ): string | undefined {
-  const seen = orderTopics.flatMap((topic) => {
+  const visible = orderTopics.flatMap((topic) => {
     const count = counts.get(topic);
     return count === undefined ? [] : [{ topic, count }];
   });
-  const there = seen.filter(({ count }) => count > 0);
-  // Whoever needs them waits for them, and says so.
+  const there = visible.filter(({ count }) => count > 0);
+  // Without any topic the services wait at their start: `clusterReady` says so.
   if (there.length === 0) return undefined;
   const most = Math.max(...there.map(({ count }) => count));
   const command = `\`deno task topics --partitions ${most}\``;
   if (there.some(({ count }) => count < most)) {
-    const list = seen.map(({ topic, count }) => `${topic} ${count || "gone"}`).join(", ");
+    const list = visible.map(({ topic, count }) => `${topic} ${count || "gone"}`).join(", ");
     return `the order topics have different numbers of partitions (${list}): ` +
       `${command} gives each ${most}`;
   }
@@ -92,21 +92,21 @@ export function faultOf(
 }
 
 export interface PartitionWatch {
-  /** Why not every partition can be worked on, or undefined when each can, as far as is known. */
+  /** Why not every partition can be processed; undefined when each can, as far as is known. */
   readonly fault: string | undefined;
-  /** Compares now, and from now on again and again; resolves whatever comes of it. */
+  /** Compares now, and every `everyMs` from then on; never rejects. */
   look(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface PartitionWatchOptions {
   readonly names: Names;
-  /** The dead-letter topic that has to be there, too. */
+  /** A dead-letter topic that has to exist, too. */
   readonly deadLetters?: DeadLetterTopic;
-  /** How often to look, milliseconds: METADATA_MAX_AGE_MS unless said. */
+  /** (default: METADATA_MAX_AGE_MS) */
   readonly everyMs?: number | undefined;
   readonly onCounts?: (counts: PartitionCounts) => void;
-  /** Gets one line for each change of what is wrong, and one when all is well again. */
+  /** Gets one line for each change of the fault, and one when it is gone. */
   readonly log: Logger;
 }
 
@@ -138,9 +138,9 @@ export function watchPartitions(kafka: Kafka, options: PartitionWatchOptions): P
       if (next === fault || signal.aborted) return;
       fault = next;
       if (fault) log.warn(fault);
-      else log.info("all order topics are there, with the same number of partitions");
+      else log.info("all order topics exist, with the same number of partitions");
     } catch (error) {
-      // That the cluster is away, whoever works with it says.
+      // The producers and consumers log that the cluster is down.
       log.debug(`partitions not counted: ${explain(error)}`);
       const last = cluster;
       cluster = undefined;

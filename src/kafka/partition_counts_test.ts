@@ -36,13 +36,13 @@ const FAULTS: { what: string; counts: [string, number][]; fault: string | undefi
     fault: "the topics b, dlq are gone: `deno task topics --partitions 2` creates them again",
   },
   {
-    what: "none is there: whoever needs them waits",
+    what: "none exists: the services wait",
     counts: [["a", 0], ["b", 0], ["c", 0], ["dlq", 0]],
     fault: undefined,
   },
-  { what: "what may not be seen is not compared", counts: [["a", 2]], fault: undefined },
+  { what: "a topic without rights is not compared", counts: [["a", 2]], fault: undefined },
   {
-    what: "what may not be seen is not compared, the others are",
+    what: "a topic without rights is not compared, the others are",
     counts: [["a", 2], ["c", 3]],
     fault: different("a 2, c 3", 3),
   },
@@ -53,11 +53,11 @@ for (const { what, counts, fault } of FAULTS) {
   });
 }
 
-/** By look: how many partitions the first order topic has, and how many the others. */
-function partitionsBy(looks: readonly (readonly [number, number])[]): Script {
+/** By answer: how many partitions the first order topic has, and how many the others. */
+function partitionsBy(answers: readonly (readonly [number, number])[]): Script {
   return (apiName, count) => {
     if (apiName !== "Metadata") return success(apiName);
-    const [first, others] = looks[Math.min(count, looks.length) - 1]!;
+    const [first, others] = answers[Math.min(count, answers.length) - 1]!;
     return {
       topicMetadata: TOPIC_NAMES.map((topic, index) => ({
         topic,
@@ -68,34 +68,34 @@ function partitionsBy(looks: readonly (readonly [number, number])[]): Script {
   };
 }
 
-const WATCHES: { what: string; looks: [number, number][]; faults: boolean[]; lines: number }[] = [
-  { what: "all is well: no line", looks: [[2, 2]], faults: [false, false], lines: 0 },
+const WATCHES: { what: string; answers: [number, number][]; faults: boolean[]; lines: number }[] = [
+  { what: "all is well: no line", answers: [[2, 2]], faults: [false, false], lines: 0 },
   {
-    what: "seen once, by a broker that lags: no line",
-    looks: [[3, 2], [3, 3]],
+    what: "found once, by a broker that lags: no line",
+    answers: [[3, 2], [3, 3]],
     faults: [false],
     lines: 0,
   },
-  { what: "it stays: one line", looks: [[3, 2]], faults: [true, true, true], lines: 1 },
+  { what: "it stays: one line", answers: [[3, 2]], faults: [true, true, true], lines: 1 },
   {
     what: "well again: a line for each change",
-    looks: [[3, 2], [3, 2], [3, 3]],
+    answers: [[3, 2], [3, 2], [3, 3]],
     faults: [true, false, false],
     lines: 2,
   },
   {
     what: "another fault: a line for each",
-    looks: [[3, 2], [3, 2], [4, 2]],
+    answers: [[3, 2], [3, 2], [4, 2]],
     faults: [true, true],
     lines: 2,
   },
 ];
-for (const { what, looks, faults, lines } of WATCHES) {
+for (const { what, answers, faults, lines } of WATCHES) {
   Deno.test(`watchPartitions: ${what}`, async () => {
     const said: string[] = [];
     const counted: PartitionCounts[] = [];
     const note = (line: unknown) => void said.push(String(line));
-    const watch = watchPartitions(new FakeCluster(partitionsBy(looks)).kafka, {
+    const watch = watchPartitions(new FakeCluster(partitionsBy(answers)).kafka, {
       names: new Names(),
       everyMs: 3_600_000,
       onCounts: (counts) => counted.push(counts),
@@ -107,11 +107,11 @@ for (const { what, looks, faults, lines } of WATCHES) {
     }
     await watch.close();
     assertEquals(said.length, lines, said.join("\n"));
-    assertEquals(counted[0]!.get("orders.raw"), looks[0]![0]);
+    assertEquals(counted[0]!.get("orders.raw"), answers[0]![0]);
   });
 }
 
-Deno.test("watchPartitions: without an answer it stays as it is, and asks anew", async () => {
+Deno.test("watchPartitions: without an answer the fault stays, and it asks again", async () => {
   let away = false;
   const answer = partitionsBy([[3, 2]]);
   const cluster = new FakeCluster((apiName, count) => {

@@ -1,4 +1,4 @@
-/** What is read from Kafka, and what becomes of a message that cannot be processed. */
+/** Records as they are read from Kafka, and dead letters. */
 import type { Fault } from "../events/codec.ts";
 import type { Topic } from "../topology.ts";
 
@@ -12,13 +12,13 @@ export interface ConsumerRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** A message that cannot be processed, and why: it goes to the service's dead letters. */
+/** A message that cannot be processed, and why: it goes to the service's dead-letter topic. */
 export interface DeadLetter {
   readonly partition: number;
   readonly topic: Topic;
   readonly raw: ConsumerRecord;
   readonly fault: Fault;
-  /** How often processing was tried since it was read; once unless said. */
+  /** How often the service tried to process it (default: once). */
   readonly attempts?: number;
 }
 
@@ -27,6 +27,6 @@ export interface LogRecord extends ConsumerRecord {
   /** The topic's name on the cluster. */
   readonly topic: string;
   readonly partition: number;
-  /** When the producer made it, epoch milliseconds. */
+  /** Set by the producer, epoch milliseconds. */
   readonly timestamp: number;
 }

@@ -2,7 +2,7 @@ import { integer, optional, string } from "../runtime/setting.ts";
 import { DEFAULT_PARTITIONS } from "../topology.ts";
 import { accessSettings } from "./access.ts";
 
-/** Where Kafka is, who we are there, and what the topics are called. */
+/** Access to Kafka, and the names and sizes of topics. */
 export const kafkaSettings = {
   ...accessSettings,
   topicPrefix: string({
@@ -10,7 +10,7 @@ export const kafkaSettings = {
     fallback: "",
     pattern: /^[A-Za-z0-9._-]{0,40}$/,
     expected: "at most 40 letters, digits, dots, dashes and underscores",
-    help: "put before every topic, group and transactional id; keeps several orderflows apart",
+    help: "prefix of every topic, group and transactional id; keeps several orderflows apart",
   }),
 };
 
@@ -22,14 +22,14 @@ export const topicSettings = {
     min: 1,
     max: 1000,
     help:
-      "partitions of each order topic; those with fewer get more; empty: as many as the largest " +
-      `has, or ${DEFAULT_PARTITIONS}`,
+      "partitions of each order topic; those with fewer get more (default: as many as the largest " +
+      `has, or ${DEFAULT_PARTITIONS})`,
   })),
   replicationFactor: optional(integer({
     env: "REPLICATION_FACTOR",
     fallback: "",
     min: 1,
     max: 10,
-    help: "copies of each partition, when a topic is created; empty: one on each broker, at most 3",
+    help: "copies of each partition of a new topic (default: one on each broker, at most 3)",
   })),
 };

@@ -1,4 +1,4 @@
-/** Creates the topics of the topology, and makes those that are there as it says. */
+/** Creates the topics of the topology, and adds partitions to those that lack some. */
 import type { Admin, ITopicConfig, Kafka } from "kafkajs";
 import { pause } from "../runtime/shutdown.ts";
 import {
@@ -16,24 +16,24 @@ export interface TopicSize {
   readonly replicationFactor: number;
 }
 
-/** A copy more than this costs more than it saves. */
+/** More copies cost more than they are worth. */
 const MAX_DEFAULT_COPIES = 3;
 /**
- * With three copies a write counts when two have it: one broker may be away, and another then be lost.
- * The cluster's default is often one.
+ * With three copies a write counts when two have it: a broker may be down, and another may fail after
+ * that. The cluster's default is often one.
  */
 const MIN_IN_SYNC = { copies: 3, value: "2" };
-/** Dead letters wait for a person: they are kept until somebody removes them. */
+/** For ever: dead letters wait for a person. */
 const DEAD_LETTER_RETENTION_MS = "-1";
-/** A dead letter is a message of any size, by default up to 1 MiB, and its headers. */
+/** A dead letter has up to 1 MiB of its message, and headers. */
 const DEAD_LETTER_MAX_BYTES = String(2 * 1024 * 1024);
 
-/** Fewer partitions were asked for than there are. */
+/** Fewer partitions were asked for than a topic has. */
 export class TooFewPartitions extends Error {
   override readonly name = "TooFewPartitions";
 }
 
-/** How each topic of the topology is to be. */
+/** The wanted configuration of each topic of the topology. */
 export function topicConfigs(
   names: Names,
   { partitions, replicationFactor }: TopicSize,
@@ -74,12 +74,12 @@ export interface TopicsResult {
 }
 
 /**
- * Creates what is missing, and gives order topics the partitions that they lack; several may do so at
+ * Creates missing topics, and adds missing partitions to order topics. Several processes may do so at
  * once.
  *
- * @param size partitions are, unless said, as many as the largest order topic has; on an empty cluster
- * DEFAULT_PARTITIONS. The replication factor is, unless said, the number of brokers, at most 3
- * @throws {TooFewPartitions} an order topic has more; then nothing was changed
+ * @param size.partitions (default: as many as the largest order topic has, or DEFAULT_PARTITIONS)
+ * @param size.replicationFactor of new topics (default: the number of brokers, at most 3)
+ * @throws {TooFewPartitions} an order topic has more; nothing was changed then
  */
 export async function createTopics(
   kafka: Kafka,
@@ -117,9 +117,9 @@ export async function createTopics(
   }
 }
 
-/** By topic, in the order of `topics`; all of them are there. */
+/** Partitions by topic, in the order of `topics`; all of them exist. */
 async function countsOf(admin: Admin, topics: string[]): Promise<Map<string, number>> {
-  // Asked for none, kafkajs tells of all.
+  // For an empty list kafkajs returns all topics.
   if (topics.length === 0) return new Map();
   const found = (await admin.fetchTopicMetadata({ topics })).topics;
   return new Map(topics.map((topic) => [
@@ -140,7 +140,7 @@ function refuseFewer(counts: ReadonlyMap<string, number>, partitions: number): v
   );
 }
 
-/** All in one request, so that no topic is without the partitions of another for long. */
+/** In one request, so that the topics differ for a moment only. */
 async function raise(admin: Admin, topics: string[], count: number): Promise<void> {
   if (topics.length === 0) return;
   try {
@@ -148,7 +148,7 @@ async function raise(admin: Admin, topics: string[], count: number): Promise<voi
       topicPartitions: topics.map((topic) => ({ topic, count })),
     });
   } catch (error) {
-    // Somebody else has just done it; what is there in the end is looked at.
+    // Another process has just done it; `untilKnown` checks the result.
     if ((error as { type?: string }).type !== "INVALID_PARTITIONS") throw error;
   }
 }
@@ -156,7 +156,7 @@ async function raise(admin: Admin, topics: string[], count: number): Promise<voi
 const KNOWN_LIMIT_MS = 30_000;
 const POLL_MS = 100;
 
-/** Each broker learns of new topics and partitions a moment after they were made. */
+/** Brokers learn of new topics and partitions a moment after they were created. */
 async function untilKnown(admin: Admin, wanted: readonly ITopicConfig[]): Promise<void> {
   const deadline = performance.now() + KNOWN_LIMIT_MS;
   for (;;) {
@@ -176,7 +176,7 @@ async function untilKnown(admin: Admin, wanted: readonly ITopicConfig[]): Promis
   }
 }
 
-/** Named as an error of the client: the cluster did not do what it said. */
+/** Named as an error of the client: the cluster has not done what it acknowledged. */
 class PartitionsMissing extends Error {
   override readonly name = "KafkaJSPartitionsMissing";
   constructor(topic: string, count: number) {

@@ -53,7 +53,7 @@ const CASES: readonly Case[] = [
       batch[22]! |= 6;
       withChecksum(batch);
     },
-    why: "its codec has the number 6, which nobody defines",
+    why: "its codec has the number 6, which is not defined",
   },
   {
     what: "compressed data that is none",

@@ -1,17 +1,14 @@
-/**
- * The Kafka client. kafkajs is walled in by this folder: its known defects, and the ways round them,
- * concern nobody else.
- */
+/** The Kafka client. kafkajs and its defects stay inside src/kafka. */
 import type { Admin } from "kafkajs";
 import type { Compression, KafkaAccess } from "../access.ts";
 import { Kafka, logLevel } from "../patches/kafkajs.ts";
 import { saslOf } from "./login.ts";
 
-/** For those above src/kafka, who hand it on, and know no kafkajs. */
+/** The names by which modules above src/kafka pass a client on. */
 export type KafkaClient = Kafka;
 export type KafkaAdmin = Admin;
 
-/** Rights of users, as they are given to the cluster. */
+/** The access rules of a cluster. */
 export {
   AclOperationTypes,
   AclPermissionTypes,
@@ -21,7 +18,7 @@ export {
 export type { AclEntry } from "kafkajs";
 
 export interface ClientOptions {
-  /** How long an answer may take: 15,000 unless said. */
+  /** How long an answer may take, milliseconds (default: 15,000). */
   readonly requestTimeoutMs?: number;
 }
 
@@ -29,11 +26,11 @@ const REQUEST_TIMEOUT_MS = 15_000;
 
 /**
  * A client with settings of our own:
- * - the first retry after 20 ms, not 300: a coordinator or a leader that moves is back in a moment;
- * - no log of its own: kafkajs logs a stack trace for each failed attempt. Every failure reaches its
- *   caller as an error; the callers say in one line that the cluster is gone, or back.
+ * - the first retry after 20 ms, not 300: a coordinator or a leader moves within a moment;
+ * - no log: kafkajs logs a stack trace for each failed attempt. Its callers get every failure as an
+ *   error, and log in one line that the cluster is down, or back.
  *
- * @param clientId what the broker's logs and metrics call this process
+ * @param clientId names this process in the broker's logs and metrics
  */
 export function createClient(
   { brokers, tls, login, compression = "none" }: KafkaAccess,
@@ -57,12 +54,12 @@ export function createClient(
 
 const compressions = new WeakMap<Kafka, Compression>();
 
-/** How what a client writes is compressed. */
+/** The codec for what this client writes. */
 export function compressionOf(kafka: Kafka): Compression {
   return compressions.get(kafka) ?? "none";
 }
 
-/** kafkajs copies them for each connection: the file is read then. */
+/** kafkajs copies them for each connection, which reads the file. */
 function tlsOptions({ caFile }: NonNullable<KafkaAccess["tls"]>) {
   if (!caFile) return true;
   return {
@@ -73,8 +70,8 @@ function tlsOptions({ caFile }: NonNullable<KafkaAccess["tls"]>) {
 }
 
 /**
- * The same in turn, begun anywhere: kafkajs begins with the first, and all processes would wait for the
- * same broker when that one does not answer.
+ * The same list, begun at any of them: kafkajs begins with the first, and if that one does not answer all
+ * processes would wait for it.
  */
 function fromAnyOf(brokers: readonly string[]): string[] {
   const first = Math.floor(Math.random() * brokers.length);

@@ -1,14 +1,11 @@
 /**
- * The parts of kafkajs's internal Cluster that we use ourselves: it keeps the connections and the
- * metadata. What is sent, and what an answer means, is decided by those who use it.
+ * The parts of kafkajs's internal Cluster that we use directly: its connections and its metadata.
+ * Requests, and what their answers mean, are our own.
  */
 import type { Kafka } from "kafkajs";
 import type { WireRequest } from "../protocol/wire.ts";
 
-/**
- * How old what is known of topics may become: new partitions are worked on within 30 s, and their group
- * has to be assigned meanwhile.
- */
+/** New partitions have to be processed within 30 s, which includes a rebalance of their group. */
 export const METADATA_MAX_AGE_MS = 10_000;
 
 export interface Cluster {
@@ -18,7 +15,7 @@ export interface Cluster {
   isConnected(): boolean;
   getNodeIds(): string[];
   refreshMetadata(): Promise<void>;
-  /** Refreshes it when it is too old, or lacks a topic that was added. */
+  /** When it is too old, or lacks a topic that was added. */
   refreshMetadataIfNecessary(): Promise<void>;
   addMultipleTargetTopics(topics: string[]): Promise<void>;
   /** @throws when there is no metadata yet; a topic that it lacks has no partitions */
@@ -41,10 +38,7 @@ export interface Broker {
   };
 }
 
-/**
- * A Cluster with the client's settings, and connections of its own. kafkajs keeps its way to make one
- * under a private symbol.
- */
+/** A Cluster with the client's settings and its own connections, by a private method of kafkajs. */
 export function createCluster<C extends Cluster>(kafka: Kafka): C {
   const symbol = Object.getOwnPropertySymbols(kafka)
     .find((candidate) => candidate.description === "private:Kafka:createCluster");
@@ -57,7 +51,6 @@ export function createCluster<C extends Cluster>(kafka: Kafka): C {
   });
 }
 
-/** No broker is known at the moment. */
 class NoBroker extends Error {
   override readonly name = "KafkaJSNoBroker";
   override readonly message = "no broker is known";

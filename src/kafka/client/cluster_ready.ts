@@ -1,4 +1,4 @@
-/** Waits for the cluster and its topics, and says so in one line for each change of what is missing. */
+/** Waits for the cluster and its topics, with one line for each change of what is missing. */
 import type { Kafka } from "kafkajs";
 import type { KafkaAccess } from "../access.ts";
 import { pause } from "../../runtime/shutdown.ts";
@@ -9,7 +9,7 @@ const RETRY_MS = 1_000;
 /**
  * Resolves when a broker answers and all topics exist, or when `signal` aborts.
  *
- * @param options.onWait told what is being waited for, once for each change of it
+ * @param options.onWait called with what it waits for, once for each change
  */
 export async function clusterReady(kafka: Kafka, options: {
   access: KafkaAccess;
@@ -31,7 +31,7 @@ export async function clusterReady(kafka: Kafka, options: {
       return new Set(await admin.listTopics());
     })();
     try {
-      // A broker that does not answer is asked for minutes: nobody who stops waits for that.
+      // A silent broker takes minutes to fail: a process that stops does not wait for it.
       const found = await orStopped(existing, signal);
       if (found === undefined) return;
       const missing = options.topics.filter((topic) => !found.has(topic));
@@ -52,7 +52,7 @@ export async function clusterReady(kafka: Kafka, options: {
   }
 }
 
-/** What `work` resolves to, or undefined when `signal` aborts before. */
+/** The result of `work`, or undefined when `signal` aborts before. */
 async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
   work.then(resolve, reject);

@@ -6,7 +6,7 @@ import { until } from "../testing/topics.ts";
 import { ScriptedBroker } from "../testing/scripted_broker.ts";
 
 Deno.test({
-  name: "clusterReady: who stops does not wait for a broker that does not answer",
+  name: "clusterReady: a process that stops does not wait for a silent broker",
   // What was asked goes on behind it, until it is given up.
   sanitizeOps: false,
   sanitizeResources: false,

@@ -1,7 +1,6 @@
 /**
- * Requests to the one broker that may answer them: the coordinator of a transactional id, or of a
- * group. Which broker that is changes; so it is looked up when it is not known, is gone, or says that
- * it is another one now.
+ * Requests to a coordinator: the one broker that answers for a transactional id, or for a group. It
+ * moves, so it is looked up when it is unknown, gone, or says that another broker is it now.
  */
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { causeOf } from "./errors.ts";
@@ -11,17 +10,17 @@ import type { WireRequest } from "../protocol/wire.ts";
 import { errorOf, ERRORS, noAnswer, ProducerError, remedyOf } from "./error_codes.ts";
 import type { CodeAnswer } from "../protocol/requests.ts";
 
-/** Kafka's numbers of the kinds. */
+/** Kafka's numbers. */
 const COORDINATOR_TYPES = { group: 0, transaction: 1 } as const;
-/** `any`: a request that every broker answers. */
+/** `any`: every broker can answer. */
 export type CoordinatorType = keyof typeof COORDINATOR_TYPES | "any";
 
-/** A broker that does not answer may be frozen, or cut off, and another one be asked meanwhile. */
+/** A broker that does not answer may be frozen, or cut off, and another may have taken its place. */
 const MAX_ATTEMPT_MS = 15_000;
 /**
- * A transaction that follows closely on another waits for the markers of that one. Asking sooner makes
- * transactions smaller: measured flat out, with 20 ms an order costs a tenth more CPU than with 35 ms,
- * and at 1,000 orders/s it is settled no sooner.
+ * A transaction that follows closely on another waits for the markers of that one. A shorter pause makes
+ * transactions smaller: at full load, 20 ms costs a tenth more CPU an order than 35 ms, and at 1,000
+ * orders/s orders are settled no sooner.
  */
 const RETRY_MS = { first: 35, most: 300 };
 
@@ -31,14 +30,13 @@ const MOVED: readonly number[] = [
 ];
 
 export interface AskOptions {
-  /** How long it may take. */
   readonly limitMs: number;
   /**
-   * Whether to ask again when no answer comes. The first request may then be carried out after the
-   * second, and after whatever was asked later: only for one that this does not harm.
+   * Whether to repeat the request when no answer comes. The first one may then be carried out after the
+   * second, or after later requests: only where that does no harm.
    */
   readonly repeatable: boolean;
-  /** Looks the coordinator up, however well it is known: one of yesterday may not know that it is. */
+  /** Looks the coordinator up first: an old one may not know that it was replaced. */
   readonly fresh?: boolean;
   /** Gives up before the next attempt when it aborts. */
   readonly signal?: AbortSignal;
@@ -46,9 +44,9 @@ export interface AskOptions {
 
 export interface Coordinators {
   /**
-   * Asks the coordinator of `key` until it has done what the request says.
+   * Asks the coordinator of `key` until it has carried out the request.
    *
-   * @throws {ProducerError} it is refused, or gets no answer
+   * @throws {ProducerError} the request is refused, or gets no answer
    */
   ask<Answer extends CodeAnswer>(
     type: CoordinatorType,
@@ -110,7 +108,7 @@ export function createCoordinators(cluster: Cluster): Coordinators {
         }
         const isLate = performance.now() + waitMs >= deadline;
         if (!isLate) await pause(waitMs, signal);
-        // The pause is where it is most often told to give up.
+        // Most aborts come during the pause.
         if (isLate || signal?.aborted) throw late(last, limitMs);
       }
     },
@@ -118,9 +116,9 @@ export function createCoordinators(cluster: Cluster): Coordinators {
 }
 
 /**
- * One request; an answer that comes after `limitMs` is never heard of, for its connection is closed.
+ * Sends one request. After `limitMs` its connection is closed, so that no late answer arrives.
  *
- * @throws whatever kept the answer away
+ * @throws what kept the answer away
  */
 export async function answerOf<Answer>(
   broker: Broker,
@@ -138,15 +136,15 @@ function anyOf(nodeIds: readonly string[]): string {
   return nodeIds[Math.floor(Math.random() * nodeIds.length)] ?? "";
 }
 
-/** Of an answer's codes the one that decides: what ends the transaction before what may be repeated. */
+/** The code that decides: one that ends the transaction before one that may be repeated. */
 function worstOf(codes: readonly number[]): number {
   const failed = codes.filter((code) => remedyOf(code) !== "success");
-  // "Not attempted" is said of every partition beside the one that was the reason.
+  // "Not attempted" is the code of all partitions but the one that failed.
   const reasons = failed.filter((code) => code !== ERRORS.OPERATION_NOT_ATTEMPTED.code);
   return reasons.find((code) => remedyOf(code) !== "repeat") ?? reasons[0] ?? failed[0] ?? 0;
 }
 
-/** Which partition was refused, where several were asked for at once. */
+/** Names the refused one of several partitions. */
 function partitionOf({ partitions }: CodeAnswer, code: number): string {
   const refused = partitions?.find((partition) => partition.code === code);
   return refused ? ` for ${refused.topic}/${refused.partition}` : "";
@@ -154,7 +152,7 @@ function partitionOf({ partitions }: CodeAnswer, code: number): string {
 
 function noCoordinator(what: string, error: unknown): ProducerError {
   const cause = causeOf(error);
-  // kafkajs and Kafka have the same names for missing rights.
+  // kafkajs has Kafka's own names for missing rights.
   const { type = "" } = cause as { type?: string };
   if (type.endsWith("AUTHORIZATION_FAILED") && type in ERRORS) {
     return errorOf(ERRORS[type as keyof typeof ERRORS].code, what);
@@ -163,7 +161,7 @@ function noCoordinator(what: string, error: unknown): ProducerError {
   return new ProducerError(
     "COORDINATOR_NOT_AVAILABLE",
     "repeat",
-    `${what}: no coordinator is found (${why})`,
+    `${what}: no coordinator found (${why})`,
     { cause },
   );
 }

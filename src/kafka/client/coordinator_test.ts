@@ -83,7 +83,7 @@ Deno.test("ask: no answer: the request is not repeated", async () => {
   assertEquals(cluster.sent.length, 1);
 });
 
-Deno.test("ask: no answer to what may be repeated: the coordinator is looked up, and asked again", async () => {
+Deno.test("ask: no answer to a repeatable request: the coordinator is looked up, and asked again", async () => {
   const cluster = new FakeCluster((_, count) => count === 1 ? closed() : { codes: [0] });
   await ask(cluster, { repeatable: true });
   assertEquals([cluster.sent.length, cluster.lookups], [2, 2]);
@@ -102,7 +102,7 @@ Deno.test("ask: one attempt of several does not take all the time", async () => 
   assertEquals(cluster.sent.length, 2);
 });
 
-Deno.test("ask: what is not done in time says what was last", async () => {
+Deno.test("ask: an error after the time limit has the last failure as its cause", async () => {
   const cluster = new FakeCluster(() => ({ codes: [codeOf("CONCURRENT_TRANSACTIONS")] }));
   const error = await assertRejects(
     () => ask(cluster, { limitMs: 100 }),
@@ -119,7 +119,7 @@ Deno.test("ask: no coordinator at first: looked up again", async () => {
   assertEquals([cluster.sent.length, cluster.lookups], [1, 3]);
 });
 
-Deno.test("ask: a missing right at the look-up is told as such", async () => {
+Deno.test("ask: a missing right at the look-up is thrown as such", async () => {
   for (
     const type of ["GROUP_AUTHORIZATION_FAILED", "TRANSACTIONAL_ID_AUTHORIZATION_FAILED"] as const
   ) {
@@ -132,7 +132,7 @@ Deno.test("ask: a missing right at the look-up is told as such", async () => {
   }
 });
 
-Deno.test("ask: a coordinator that is known is not looked up, unless it has to be fresh", async () => {
+Deno.test("ask: a known coordinator is not looked up, unless the look-up has to be fresh", async () => {
   for (const [fresh, lookups] of [[false, 1], [true, 3]] as const) {
     const cluster = new FakeCluster();
     const coordinators = createCoordinators(cluster);

@@ -1,24 +1,13 @@
 /**
- * Errors of kafkajs that do not say so: what a cluster answers, or leaves out, makes it fail with a
- * TypeError or a RangeError of its own, which is no bug of ours, and passes.
- *
- * Where an error was thrown tells: a handler of ours that kafkajs calls fails in our code.
- */
-/**
- * Calls a handler as often as it takes, within bounds, and sorts its failures:
- *
- * - RetryableError (a database, a gateway): tried again with growing pauses; then passed on, for the
- *   partition to be paused. Nothing is skipped.
- * - a bug (TypeError, a failed assertion): passed on at once; the process ends with a clear log, and
- *   whoever supervises it starts it again.
- * - anything else, such as a value that the database refuses: the batch is halved until the message is
- *   found that fails alone; that one is a dead letter, the others go on.
+ * Whose an error is: kafkajs's, the cluster's, or a bug of ours. An answer that is cut off or leaves
+ * something out makes kafkajs fail with a TypeError or a RangeError, which passes. The place where it was
+ * thrown tells: a handler of ours that kafkajs calls fails in our code.
  */
 import { AssertionError } from "node:assert/strict";
 import { UnreadableBatch } from "../protocol/unreadable.ts";
 import { ProducerError } from "./error_codes.ts";
 
-/** A frame of the runtime's own, such as of Buffer or of a built-in. */
+/** A frame of the runtime, such as of Buffer or of a built-in. */
 const RUNTIME_FRAME = /\b(ext:|node:)|<anonymous>|\(native/;
 const KAFKAJS_FRAME = /[\\/]kafkajs[\\/](\d[^\\/]*[\\/])?(src[\\/]|index\.js)/;
 
@@ -30,28 +19,28 @@ export function isThrownByKafkajs(error: unknown): boolean {
   return thrower !== undefined && KAFKAJS_FRAME.test(thrower);
 }
 
-/** How often the same is told. */
-const TELL_EVERY_MS = 60_000;
+/** How often the same error is reported. */
+const REPORT_EVERY_MS = 60_000;
 
 /**
- * Lets the process go on after what kafkajs throws where nobody can catch it: in its timers and
- * sockets, and in promises that nobody awaits. Everything else ends it, as before.
+ * Lets the process outlive exceptions of kafkajs that cannot be caught: in its timers and sockets, and in
+ * promises that are not awaited. Any other uncaught exception ends the process.
  *
- * @param onError told of each error, once a minute
- * @returns ends it
+ * @param onError called once a minute for the same error
+ * @returns stops it
  */
 export function outliveKafkajs(onError: (error: Error) => void): () => void {
-  const toldAt = new Map<string, number>();
+  const reportedAt = new Map<string, number>();
   const survive = (event: Event, error: unknown) => {
     const isKafkas = error instanceof Error &&
       (error.name.startsWith("KafkaJS") || isThrownByKafkajs(error));
     if (!isKafkas) return;
     event.preventDefault();
     const now = performance.now();
-    if (now - (toldAt.get(error.message) ?? -Infinity) < TELL_EVERY_MS) return;
-    // Messages may hold numbers: few are remembered.
-    if (toldAt.size > 20) toldAt.clear();
-    toldAt.set(error.message, now);
+    if (now - (reportedAt.get(error.message) ?? -Infinity) < REPORT_EVERY_MS) return;
+    // Messages may contain numbers: remember few.
+    if (reportedAt.size > 20) reportedAt.clear();
+    reportedAt.set(error.message, now);
     onError(error);
   };
   const onRejection = (event: PromiseRejectionEvent) => survive(event, event.reason);
@@ -64,48 +53,48 @@ export function outliveKafkajs(onError: (error: Error) => void): () => void {
   };
 }
 
-/** What would change a refusal of the cluster's; for those of our producer see error_codes.ts. */
+/** What to do about a refusal of the cluster; error_codes.ts has those of our producer. */
 const WAYS_OUT: Readonly<Record<string, string>> = {
   INVALID_SESSION_TIMEOUT: "see SESSION_TIMEOUT_MS",
-  // A client with other rules than ours was there first.
+  // A client with another assignor joined first.
   INCONSISTENT_GROUP_PROTOCOL: "another application is in our consumer group; `deno task groups` " +
     "names it; give it a group of its own",
 };
 
-/** One line of why a kafkajs call failed, for people: the cause, not the count of retries. */
+/** Why a call of kafkajs failed, in one line: the cause, not the count of retries. */
 export function explain(error: unknown): string {
   const cause = causeOf(error);
   if (!(cause instanceof Error)) return String(cause);
   if (isThrownByKafkajs(cause) && !cause.name.startsWith("KafkaJS")) {
-    return `the Kafka client cannot make anything of an answer (${cause})`;
+    return `the Kafka client does not understand an answer (${cause})`;
   }
   const { type = "" } = cause as { type?: string };
   const wayOut = cause instanceof ProducerError ? undefined : WAYS_OUT[type];
   return wayOut ? `${cause.message}; ${wayOut}` : cause.message;
 }
 
-/** Whether an error came from the client or the cluster, rather than from a bug of ours. */
+/** Whether an error comes from the client or the cluster, and is no bug of ours. */
 export function isKafkaError(error: unknown): boolean {
   return error instanceof ProducerError || error instanceof UnreadableBatch ||
     error instanceof Error && error.name.startsWith("KafkaJS") || isThrownByKafkajs(error);
 }
 
 /**
- * Whether a group's coordinator is on its way: on a cluster that has had no group yet, for the second
- * or two in which Kafka makes its internal topics, and after its broker is gone.
+ * Whether a group has no coordinator for a moment: while Kafka creates its internal topics for the first
+ * group of a cluster, and after the coordinator's broker died.
  */
 export function isCoordinatorMoving(error: unknown): boolean {
   const { name, type } = (causeOf(error) ?? {}) as { name?: string; type?: string };
   return type === "GROUP_COORDINATOR_NOT_AVAILABLE" || type === "NOT_COORDINATOR_FOR_GROUP" ||
     type === "GROUP_LOAD_IN_PROGRESS" ||
-    // What kafkajs makes of the first of them when its own attempts are used up.
+    // kafkajs's name for the first of them after its own attempts.
     name === "KafkaJSGroupCoordinatorNotFound";
 }
 
-/** The first cause of an error; of several at once the first. */
+/** The innermost cause of an error; of several errors the first. */
 export function causeOf(error: unknown): unknown {
   let cause = error;
-  // Ours say all that there is to say.
+  // Ours say it all themselves.
   while (cause instanceof Error && !(cause instanceof ProducerError)) {
     const [first] = (cause as Partial<AggregateError>).errors ?? [];
     const next = cause.cause ?? first;
@@ -117,7 +106,7 @@ export function causeOf(error: unknown): unknown {
 
 const BUGS = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError];
 
-/** Whether an error means that the program is wrong, rather than its input or its surroundings. */
+/** Whether an error is a bug, rather than the fault of the input or the environment. */
 export function isBug(error: unknown): boolean {
   if (isThrownByKafkajs(error)) return false;
   return !(error instanceof Error) || BUGS.some((bug) => error instanceof bug);

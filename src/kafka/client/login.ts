@@ -1,7 +1,7 @@
 /**
- * How a connection logs in. The file with the password or the token is read at every login, and kafkajs
- * asks for one at each connection, and again before the broker ends the session (mends/login.ts): what
- * is rotated is used from the next login on.
+ * The login of a connection. Every login reads the file with the password or the token, and there is one
+ * at each connection and before the broker ends a session (patches/login.ts): so a rotated secret is
+ * used from the next login on.
  */
 import type { AuthenticationProviderArgs, Authenticator, Mechanism } from "kafkajs";
 import { Buffer } from "node:buffer";
@@ -17,7 +17,6 @@ const BY_PASSWORD: Record<Exclude<SaslMechanism, "oauthbearer">, string> = {
   "scram-sha-512": "scram512",
 };
 
-/** What kafkajs wants to know of a login. */
 export function saslOf(login: Login): Mechanism {
   return {
     mechanism: login.mechanism.toUpperCase(),
@@ -45,9 +44,9 @@ function readSecret(secret: Login["secret"]): string {
 }
 
 /**
- * RFC 7628. A token that is refused is first answered with the reason, which the client has to
- * acknowledge before the server calls it a failure: kafkajs takes the reason for a yes, and the next
- * request finds the connection closed.
+ * RFC 7628. The server first answers a refused token with the reason, which the client has to acknowledge
+ * before the login fails. kafkajs takes the reason for success, and the next request finds the connection
+ * closed.
  */
 async function presentToken(
   token: string,
@@ -71,7 +70,7 @@ async function presentToken(
   }
 }
 
-/** As kafkajs wants what is sent: behind its length. */
+/** Preceded by its length, as kafkajs wants it. */
 function withLength(message: string): Buffer {
   const bytes = Buffer.alloc(4 + message.length);
   bytes.writeInt32BE(message.length);

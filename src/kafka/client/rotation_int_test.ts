@@ -78,7 +78,7 @@ Deno.test("login: secrets that are rotated, and sessions that end", async (t) =>
     });
   }
 
-  await t.step("a login that is refused is named, too, while a batch is in hand", async () => {
+  await t.step("a refused login is named while a batch is at work, too", async () => {
     const { names } = await freshTopics(broker.bootstrap, 1);
     await allow(kafka, username, names);
     const secret = secretFile(directory, unsignedToken(username, 600_000));

@@ -25,7 +25,7 @@ import {
 import { allow, secretFile } from "../testing/secure.ts";
 import { createTopics } from "../topics.ts";
 
-/** What is said while waiting for a cluster that does not let us in. */
+/** The line of a process that waits for a cluster which refuses it. */
 async function waitingLine(access: KafkaAccess): Promise<string> {
   const stop = new AbortController();
   let said = "";
@@ -89,7 +89,7 @@ async function wholeLoop(access: KafkaAccess): Promise<void> {
   await validator.stop();
 }
 
-/** Who is refused, why, and what the line says beside `waiting for Kafka at …`. */
+/** Each refusal, and what its line says after `waiting for Kafka at …`. */
 function refusals(secure: SecureTestBroker, otherCa: string): [string, KafkaAccess, string[]][] {
   const good = waysIn(secure);
   const scram = good["TLS and SCRAM-SHA-512"]!;
@@ -128,7 +128,7 @@ function refusals(secure: SecureTestBroker, otherCa: string): [string, KafkaAcce
   ];
 }
 
-Deno.test("createClient: every way in, with the whole transactional loop behind them", async (t) => {
+Deno.test("createClient: every login, with the whole transactional loop behind it", async (t) => {
   const secure = await startSecureTestBroker();
   await using broker = secure.broker;
   const directory = await Deno.makeTempDir();
@@ -143,7 +143,7 @@ Deno.test("createClient: every way in, with the whole transactional loop behind 
     login: { mechanism: "scram-sha-512", username, secret: passwordFile },
   };
 
-  await t.step("a user whom no ACL allows anything sees no topic", async () => {
+  await t.step("a user without any ACL sees no topic", async () => {
     const admin = createClient(access, "test").admin();
     await admin.connect();
     assertEquals(await admin.listTopics(), []);
@@ -152,7 +152,7 @@ Deno.test("createClient: every way in, with the whole transactional loop behind 
 
   const orders = [1, 2, 3].map((n) => publication(placed(n)));
   await publishAll(kafka, names.topic("orders.raw"), orders);
-  await t.step("one who may do it consumes, and publishes in transactions", async () => {
+  await t.step("a user with the rights consumes, and publishes in transactions", async () => {
     await allow(kafka, username, names);
     const validator = startValidator("", names, refuse, { access });
     const outcomes = async () => (await readAll(kafka, names.topic("orders.outcomes"))).length;
@@ -172,7 +172,7 @@ Deno.test("createClient: every way in, with the whole transactional loop behind 
       { topic: "orders.outcomes", operation: WRITE, says: "no right to write to the topic" },
     ] as const
   ) {
-    await t.step(`a missing right is said, with the topic that it is for: ${topic}`, async () => {
+    await t.step(`a missing right is reported with its topic: ${topic}`, async () => {
       const { kafka, names } = await freshTopics(broker.bootstrap, 1);
       const denied = { topic: names.topic(topic), operation };
       await allow(kafka, username, names, denied);
@@ -186,7 +186,7 @@ Deno.test("createClient: every way in, with the whole transactional loop behind 
 
   await makeAuthority(directory, "other");
   for (const [name, wrong, parts] of refusals(secure, `${directory}/other.crt`)) {
-    await t.step(`${name}: a broker that does not let us in says why, in one line`, async () => {
+    await t.step(`${name}: a refused connection is explained in one line`, async () => {
       const line = await waitingLine(wrong);
       assertStringIncludes(line, `waiting for Kafka at ${wrong.brokers[0]}: `);
       for (const part of parts) assertStringIncludes(line, part);

@@ -65,7 +65,7 @@ const SILENCES: readonly {
 ];
 
 for (const { what, begin, owed } of SILENCES) {
-  Deno.test(`waits: ${what} is told by all who read and write, and its end, too`, async () => {
+  Deno.test(`waits: ${what} is logged by all readers and writers, and its end, too`, async () => {
     const { broker, proxy } = proxied;
     const { names } = await freshTopics(broker.bootstrap, 2);
     const readers = READER_KINDS.map((kind) =>

@@ -1,8 +1,8 @@
-/** Why a cluster cannot be used, in words for people, with the setting that would change it. */
+/** Why a cluster cannot be used, in words, with the setting that would change it. */
 import type { KafkaAccess } from "../access.ts";
 import { causeOf, explain } from "./errors.ts";
 
-/** One line; what failed is an attempt to connect, or the first request after it. */
+/** One line. @param error of an attempt to connect, or of the first request after it */
 export function whyUnreachable(error: unknown, access: KafkaAccess): string {
   const { tls, login } = access;
   const cause = causeOf(error);
@@ -29,13 +29,13 @@ export function whyUnreachable(error: unknown, access: KafkaAccess): string {
   if (/before secure TLS connection/.test(why)) {
     return `${why}: does it speak TLS at that port (KAFKA_SSL, KAFKA_SSL_CA_FILE)?`;
   }
-  // The embedded Kafka has neither, and is here.
+  // The embedded Kafka has neither TLS nor a login.
   const embedded = !tls && !login &&
     access.brokers.every((at) => /^(127\.0\.0\.1|localhost):/.test(at));
   return embedded && name === "KafkaJSConnectionError" ? "`deno task broker` starts one" : why;
 }
 
-/** Whether a broker does not let us in by the name and password, or the token, that we have. */
+/** Whether a broker has refused our password or our token. */
 export function isRefusedLogin(error: unknown): boolean {
   const cause = causeOf(error);
   return cause instanceof Error && cause.name === "KafkaJSSASLAuthenticationError";

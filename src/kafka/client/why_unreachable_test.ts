@@ -17,7 +17,7 @@ const login = {
   secret: { path: "FILE", read: () => "secret" },
 } as const;
 
-Deno.test("whyUnreachable: a broker is to be started only where the embedded one would be", () => {
+Deno.test("whyUnreachable: `deno task broker` is proposed only where the embedded Kafka would be", () => {
   const start = "`deno task broker` starts one";
   const cases: [KafkaAccess, string][] = [
     [{ brokers: ["127.0.0.1:9092"] }, start],
@@ -35,7 +35,7 @@ Deno.test("whyUnreachable: a broker is to be started only where the embedded one
   );
 });
 
-Deno.test("whyUnreachable: a refused login names who, by what, from where, and never the secret", () => {
+Deno.test("whyUnreachable: a refused login names user, mechanism and file, and never the secret", () => {
   const error = kafkajs("KafkaJSSASLAuthenticationError", "invalid credentials");
   assertEquals(isRefusedLogin(error), true);
   assertEquals(isRefusedLogin(refused), false);

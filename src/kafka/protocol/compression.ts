@@ -1,8 +1,8 @@
 /**
- * The codecs of Kafka's record batches. Reading knows all of them; `COMPRESSION` says which is written.
+ * The codecs of Kafka's record batches. All of them can be read; `COMPRESSION` chooses the one to write.
  *
- * gzip and zstd are in node:zlib; lz4 and snappy come from a library in WASM, which needs neither a
- * native build nor a permission.
+ * gzip and zstd are in node:zlib; lz4 and snappy come from a WASM library, which needs no native build
+ * and no permission.
  */
 import {
   constants as zlib,
@@ -19,12 +19,13 @@ import {
   snappyDecompress,
 } from "@platformatic/wasm-utils";
 import { type Compression, COMPRESSIONS } from "../access.ts";
+import { bufferOf } from "./layout.ts";
 
 export { crc32c };
 
-/** A batch of many, highly compressible records is no reason to run out of memory. */
+/** So that a small, highly compressed batch cannot exhaust the memory. */
 const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024;
-/** The fastest: measured on orders, the next levels save a few per cent and cost a multiple. */
+/** The fastest: on orders, the next levels save a few per cent and cost a multiple. */
 const LEVEL = 1;
 
 interface Codec {
@@ -65,7 +66,7 @@ export function compress(compression: Compression, bytes: Uint8Array): Uint8Arra
  */
 export function decompress(id: number, bytes: Uint8Array): Uint8Array {
   const name = COMPRESSIONS[id];
-  if (name === undefined) throw new Error(`its codec has the number ${id}, which nobody defines`);
+  if (name === undefined) throw new Error(`its codec has the number ${id}, which is not defined`);
   if (name === "none") return bytes;
   try {
     return CODECS[name].decompress(bytes);
@@ -74,9 +75,9 @@ export function decompress(id: number, bytes: Uint8Array): Uint8Array {
   }
 }
 
-/** What Java clients begin snappy data with: blocks follow, each with its length before it. */
+/** The first bytes of snappy data of Java clients; blocks follow, each after its length. */
 const XERIAL = Uint8Array.of(0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0);
-/** After the magic bytes its version and the oldest version that may read it: 1 and 1. */
+/** The magic bytes, its version, and the oldest version that may read it: 1 and 1. */
 const XERIAL_HEADER_BYTES = 16;
 /** As Java clients have it. */
 const XERIAL_BLOCK_BYTES = 32 * 1024;
@@ -121,7 +122,7 @@ function decompressBlock(bytes: Uint8Array): Uint8Array {
   return guarded("snappy", snappyDecompress, bytes);
 }
 
-/** What a block says that it becomes: a varint at its beginning. */
+/** The decompressed size of a block: a varint at its beginning. */
 function snappySizeOf(bytes: Uint8Array): number {
   let size = 0;
   for (let i = 0; i < 5 && i < bytes.length; i++) {
@@ -131,14 +132,14 @@ function snappySizeOf(bytes: Uint8Array): number {
   throw new Error("a block does not say its size");
 }
 
-/** Checksums of damaged data that was seen before, newest last. */
+/** Checksums of damaged data, newest last. */
 const damaged = new Set<string>();
 const MAX_DAMAGED = 200;
 const INVALID = "it is not valid";
 
 /**
- * The library ends in a trap on damaged data, and each trap takes some of its stack for good: measured,
- * after 1,985 nothing works any more. So it gets the same data once, however often that is read again.
+ * On damaged data the library ends in a trap, and each trap loses some of its stack for good: after
+ * 1,985 nothing works any more. So it gets the same data only once, however often that is read.
  */
 function guarded(
   codec: string,
@@ -154,8 +155,4 @@ function guarded(
     if (damaged.size > MAX_DAMAGED) damaged.delete(damaged.values().next().value!);
     throw new Error(INVALID, { cause: error });
   }
-}
-
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }

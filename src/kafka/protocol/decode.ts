@@ -1,10 +1,11 @@
 /**
- * Decodes what a fetch brings of a partition: record batches (magic 2), one behind the other. kafkajs's
- * own decoder checks no checksum, takes compressed data of an unknown codec for records, and one batch
- * that it cannot decode fails the whole fetch, for ever.
+ * Decodes the record batches (magic 2) that a fetch brings of a partition. kafkajs's own decoder checks
+ * no checksum, takes compressed data of an unknown codec for records, and one batch that it cannot
+ * decode fails the whole fetch, for ever.
  */
 import {
   AT,
+  bufferOf,
   CODEC_MASK,
   CONTROL,
   CRC_STARTS_AT,
@@ -18,7 +19,7 @@ import type { Unreadable } from "./unreadable.ts";
 
 type Headers = Record<string, Uint8Array | (Uint8Array | null)[] | null>;
 
-/** A record as kafkajs has it; one with `unreadable` stands for a whole batch. */
+/** As kafkajs has it; one with `unreadable` stands for a whole batch. */
 export interface DecodedRecord {
   readonly magicByte: number;
   readonly attributes: number;
@@ -36,24 +37,24 @@ export interface DecodedRecord {
 interface BatchContext {
   readonly producerId: string;
   readonly inTransaction: boolean;
-  /** The epoch of the leader that wrote it; absent where nothing that the batch says can be trusted. */
+  /** Of the leader that wrote it; absent where the batch cannot be trusted. */
   readonly partitionLeaderEpoch?: number;
 }
 
-/** Their differences are 32-bit integers. */
+/** Of one batch: differences of offsets are 32-bit integers. */
 const MAX_OFFSETS = 2 ** 31;
 
-/** Of a batch whose end is not known: a reader must not step over it, wherever it is. */
+/** Of a batch whose end is unknown: a reader must not step over it. */
 const NO_END = "9223372036854775807";
 
-/** @param bytes whole batches, of which the last may be cut off by the size of the fetch */
+/** @param bytes batches; the last may be cut off by the size of the fetch */
 export function decodeBatches(bytes: Buffer): DecodedRecord[] {
   const records: DecodedRecord[] = [];
   for (let at = 0; at < bytes.length;) {
     const header = bytes.subarray(at, at + AT.records);
     const isWhole = header.length === AT.records;
     const end = isWhole ? at + PREFIX_BYTES + header.readInt32BE(AT.length) : Infinity;
-    // A broker never cuts off the first.
+    // A broker never cuts off the first one.
     if (end > bytes.length && at > 0) break;
     if (end > bytes.length || end < at + AT.records) {
       records.push(endless(header, "its length is wrong"));
@@ -80,20 +81,20 @@ export function decodeBatches(bytes: Buffer): DecodedRecord[] {
   return records;
 }
 
-/** What it says of itself is not to be trusted; where the next one begins is. */
+/** Its own fields cannot be trusted; the offset of the next batch can. */
 function unsound(batch: Buffer, behind: Buffer): DecodedRecord {
   const why = "its checksum is wrong";
   if (behind.length < 8) return standIn(batch, undefined, why);
   const next = Number(behind.readBigInt64BE(AT.firstOffset));
-  const taken = next - Number(batch.readBigInt64BE(AT.firstOffset));
-  return taken > 0 && taken <= MAX_OFFSETS ? standIn(batch, next, why) : endless(batch, why);
+  const count = next - Number(batch.readBigInt64BE(AT.firstOffset));
+  return count > 0 && count <= MAX_OFFSETS ? standIn(batch, next, why) : endless(batch, why);
 }
 
 function nextOf(batch: Buffer): number {
   return Number(batch.readBigInt64BE(AT.firstOffset)) + batch.readInt32BE(AT.lastOffsetDelta) + 1;
 }
 
-/** @param batchContext of a batch that can be trusted: when it was aborted, nobody has to read it */
+/** @param batchContext of a batch that can be trusted: if it was aborted, it need not be read */
 function standIn(
   batch: Buffer,
   next: number | undefined,
@@ -120,13 +121,13 @@ function standIn(
   };
 }
 
-/** What stands for a batch of which nobody knows where it ends. */
+/** Stands for a batch whose end is unknown. */
 function endless(batch: Buffer, why: string): DecodedRecord {
   const record = standIn(batch, undefined, why);
   return { ...record, unreadable: { ...record.unreadable!, endless: true } };
 }
 
-/** What stands for all that the broker itself cannot read, and does not send. */
+/** Stands for what the broker itself cannot read, and does not send. */
 export function unsent(why: string): DecodedRecord {
   const header = Buffer.alloc(AT.records);
   header.writeBigInt64BE(-1n, AT.firstOffset);
@@ -151,7 +152,7 @@ function decodeBatch(batch: Buffer, records: DecodedRecord[]): void {
     firstOffset: Number(batch.readBigInt64BE(AT.firstOffset)),
     lastOffsetDelta: batch.readInt32BE(AT.lastOffsetDelta),
     firstTimestamp: Number(batch.readBigInt64BE(AT.firstTimestamp)),
-    // With log append time, it is that of all of them.
+    // Log append time is the same for all records.
     appendTime: (attributes & LOG_APPEND_TIME) !== 0
       ? String(batch.readBigInt64BE(AT.maxTimestamp))
       : undefined,
@@ -159,7 +160,7 @@ function decodeBatch(batch: Buffer, records: DecodedRecord[]): void {
     batchContext: contextOf(batch),
   };
   for (let i = 0; i < count; i++) records.push(reader.record(common));
-  if (reader.left > 0) throw new Error(`${reader.left} bytes are left behind its ${count} records`);
+  if (reader.left > 0) throw new Error(`${reader.left} bytes are left after its ${count} records`);
 }
 
 interface Common {
@@ -209,7 +210,7 @@ class RecordReader {
 
   /** Several of one name become a list. */
   #headers(): Headers {
-    // Without what every object inherits, which is no header.
+    // No prototype: what objects inherit is no header.
     const headers: Headers = Object.create(null);
     for (let left = this.#varint(); left > 0; left--) {
       const name = this.#bytes()?.toString() ?? "";
@@ -243,8 +244,4 @@ class RecordReader {
     }
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
-}
-
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
 }

@@ -39,7 +39,7 @@ function withChecksum(bytes: Buffer): Buffer {
   return bytes;
 }
 
-/** Keys of the records, and a sentence for each batch that cannot be read. */
+/** Keys of the records, and a line for each batch that cannot be read. */
 function said(records: readonly DecodedRecord[]): string[] {
   return records.map(({ key, unreadable }) =>
     unreadable
@@ -52,13 +52,15 @@ for (const compression of COMPRESSIONS) {
   Deno.test(`decodeBatches: ${compression}: the same as kafkajs's decoder`, async () => {
     const bytes = batchOf(5, 40, compression);
     const { records } = await decodeWithKafkajs(new Decoder(bytes)) as { records: object[] };
-    const seen = ({ key, value, offset, timestamp, headers, isControlRecord }: DecodedRecord) => ({
+    const fields = (
+      { key, value, offset, timestamp, headers, isControlRecord }: DecodedRecord,
+    ) => ({
       ...{ offset, timestamp, isControlRecord, headers: { ...headers } },
       ...{ key: String(key), value: String(value) },
     });
     assertEquals(
-      decodeBatches(bytes).map(seen),
-      records.map((record) => seen(record as DecodedRecord)),
+      decodeBatches(bytes).map(fields),
+      records.map((record) => fields(record as DecodedRecord)),
     );
   });
 }
@@ -125,7 +127,7 @@ const DAMAGES: { what: string; damage: (batch: Buffer) => Buffer; says: RegExp }
   {
     what: "more records than it says",
     damage: (batch) => withChecksum((batch.writeInt32BE(2, COUNT_AT), batch)),
-    says: /cannot be read: \d+ bytes are left behind its 2 records$/,
+    says: /cannot be read: \d+ bytes are left after its 2 records$/,
   },
   {
     what: "a record of another length",
@@ -151,7 +153,7 @@ Deno.test("decodeBatches: the end of a batch with a wrong checksum is not known,
 });
 
 for (const length of [0, 48, 1_000_000, -5]) {
-  Deno.test(`decodeBatches: the length ${length}: nothing behind it is taken for a batch`, () => {
+  Deno.test(`decodeBatches: the length ${length}: the bytes after it are not read as a batch`, () => {
     const damaged = batchOf(3, 3);
     damaged.writeInt32BE(length, 8);
     const bytes = Buffer.concat([damaged, batchOf(6, 2)]);

@@ -1,7 +1,6 @@
 /**
- * Encodes a batch of records in Kafka's format (magic 2), into one buffer of exactly its size. kafkajs
- * grows a buffer for every record, for every header and for every list of them, which limits a
- * producer more than the network does.
+ * Encodes a record batch (magic 2) into one buffer of exactly its size. kafkajs grows a buffer for every
+ * record, every header and every list of headers, which limits a producer more than the network does.
  *
  * Format: https://kafka.apache.org/documentation/#recordbatch
  */
@@ -31,7 +30,7 @@ export interface BatchOptions {
   readonly producerEpoch: number;
   readonly firstSequence: number;
   readonly transactional: boolean;
-  /** Default: none. What does not become smaller is left as it is. */
+  /** (default: none) A batch that would not become smaller is not compressed. */
   readonly compression?: Compression | undefined;
 }
 
@@ -54,7 +53,7 @@ export function encodeRecordBatch(options: BatchOptions): Buffer {
   return finish(buffer, options);
 }
 
-/** @param plain room for the header, and the records behind it */
+/** @param plain room for the header, then the records */
 function finish(plain: Buffer, options: BatchOptions): Buffer {
   const { compression = "none" } = options;
   const records = plain.subarray(AT.records);
@@ -68,9 +67,9 @@ function finish(plain: Buffer, options: BatchOptions): Buffer {
 
 function writeHeader(buffer: Buffer, options: BatchOptions, compression: Compression): void {
   const { records, firstTimestamp, maxTimestamp, producerId, producerEpoch } = options;
-  buffer.writeBigInt64BE(0n, AT.firstOffset); // first offset: the broker says it
+  buffer.writeBigInt64BE(0n, AT.firstOffset); // set by the broker
   buffer.writeInt32BE(buffer.length - PREFIX_BYTES, AT.length);
-  buffer.writeInt32BE(0, AT.leaderEpoch); // partition leader epoch: the broker says it
+  buffer.writeInt32BE(0, AT.leaderEpoch); // set by the broker
   buffer.writeInt8(MAGIC, AT.magic);
   buffer.writeInt16BE(
     idOf(compression) | (options.transactional ? TRANSACTIONAL : 0),

@@ -1,5 +1,5 @@
 /**
- * Where the fields of a record batch (magic 2) are; all are big-endian.
+ * The fields of a record batch (magic 2), all big-endian.
  *
  * Format: https://kafka.apache.org/documentation/#recordbatch
  */
@@ -33,3 +33,8 @@ export const CODEC_MASK = 0x07;
 export const LOG_APPEND_TIME = 0x08;
 export const TRANSACTIONAL = 0x10;
 export const CONTROL = 0x20;
+
+/** The same bytes, not copied. */
+export function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}

@@ -1,7 +1,6 @@
 /**
- * The requests of a transaction, as bytes, and their answers as error codes. kafkajs has them, too,
- * but makes an exception of the first error in an answer, and so tells neither which partition failed
- * nor which did not.
+ * The requests of a transaction, as bytes, and their answers as error codes. kafkajs throws the first
+ * error of an answer, and so loses which partitions failed and which did not.
  *
  * Versions that every broker since Kafka 2.1 has: https://kafka.apache.org/protocol
  */
@@ -14,7 +13,7 @@ import {
   type WireRequest,
 } from "./wire.ts";
 
-/** Who writes: what InitProducerId answered. */
+/** From the answer to InitProducerId. */
 export interface ProducerIdentity {
   readonly producerId: bigint;
   readonly producerEpoch: number;
@@ -26,7 +25,7 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** A record batch for one partition, encoded once: it is the same bytes whenever it is sent. */
+/** A record batch for one partition, encoded once: a repetition sends the same bytes. */
 export interface PartitionBatch extends TopicPartition {
   readonly bytes: Uint8Array;
 }
@@ -44,7 +43,7 @@ export interface CodeAnswer {
 }
 
 const ACKS_ALL = -1;
-/** What a Produce request needs beside its batches, generously: names and lengths. */
+/** At least what a Produce request needs beside its batches: names and lengths. */
 const PRODUCE_OVERHEAD_BYTES = 512;
 
 /**
@@ -139,9 +138,8 @@ export function endTxnRequest(
 /**
  * A group's committed offset of one partition; -1 when there is none.
  *
- * It is `require_stable` (KIP-447), for two reasons: an offset whose transaction is still being ended
- * is not passed over; and a coordinator that has just moved answers when it is sure, not with what it
- * knew a moment ago.
+ * With `require_stable` (KIP-447) the answer waits for a transaction that is still being ended, and a
+ * coordinator that has just moved answers when it is sure, not with an older offset.
  */
 export function offsetFetchRequest(
   group: string,
@@ -179,7 +177,7 @@ export function offsetFetchRequest(
 
 const NO_MEMBER = { generation: -1, memberId: "" };
 
-/** A group's offsets, set by somebody who is no member of it: refused while it has members. */
+/** A group's offsets, set from outside the group: refused while it has members. */
 export function offsetCommitRequest(
   group: string,
   offsets: readonly (TopicPartition & { readonly offset: number })[],

@@ -1,26 +1,26 @@
 /**
- * A record batch that cannot be read: its checksum is wrong, nobody knows its codec, or its data is
- * damaged. It stands among the records of its partition in its place, so that whoever reads them knows
- * of it, and those before and after it are read all the same.
+ * A record batch that cannot be read: its checksum is wrong, its codec is unknown, or its data is
+ * damaged. A record of its own stands in its place, so that a reader notices it, and reads the records
+ * before and after it.
  */
 
 export interface Unreadable {
-  /** The first offset that it takes; -1: where the broker was asked to read on. */
+  /** Its first offset; -1: the offset that was fetched. */
   readonly offset: number;
   /**
-   * The offset after its last: of the batch behind it, or what it says itself when its checksum is
-   * right. Undefined: only more of the log can tell.
+   * The offset after its last one: from the next batch, or from itself when its checksum is right.
+   * Undefined: only more of the log can tell.
    */
   readonly next: number | undefined;
-  /** Nothing in the log tells where it ends. */
+  /** Nothing in the log says where it ends. */
   readonly endless: boolean;
-  /** What is wrong, for people: `its checksum is wrong`. */
+  /** For log lines: `its checksum is wrong`. */
   readonly why: string;
   /** The whole batch, as it is in the log. */
   readonly bytes: Uint8Array;
 }
 
-/** The same, and where its end is known. */
+/** The same, when its place and its end are known. */
 export type LocatedUnreadable = Unreadable & {
   /** The topic's name on the cluster. */
   readonly topic: string;
@@ -28,7 +28,7 @@ export type LocatedUnreadable = Unreadable & {
   readonly next: number;
 };
 
-/** A reader came to a batch that it cannot read. No attempt of ours will cure that. */
+/** A reader has met a batch that it cannot read. Repeating will not help. */
 export class UnreadableBatch extends Error {
   override readonly name = "UnreadableBatch";
 }
@@ -46,12 +46,12 @@ export function sentenceOf(
   return `${topic}/${partition}${offsets} cannot be read: ${why}`;
 }
 
-/** The way past a batch of which nobody knows where it ends. */
+/** The way past a batch whose end is unknown. */
 export const ENDLESS =
   "where it ends is not known. Let another replica lead, or delete the records " +
   "up to one that can be read (kafka-delete-records.sh)";
 
-/** What stands for an unreadable batch among the records of a fetch, and undefined of a record. */
+/** Of a record of a fetch; undefined when it is an ordinary one. */
 export function unreadableOf(record: object): Unreadable | undefined {
   return (record as { unreadable?: Unreadable }).unreadable;
 }

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 
 const require = createRequire(import.meta.url);
 
-/** What is used of kafkajs's Encoder; it grows as it is written to. */
+/** The part of kafkajs's Encoder that we use; it grows as it is written to. */
 export interface Encoder {
   writeInt16(value: number): Encoder;
   writeInt32(value: number): Encoder;
@@ -47,10 +47,10 @@ export interface WireRequest<Answer> {
   };
 }
 
-/** What a flexible request's header and each of its structures end in. */
+/** Ends the header of a flexible request, and each of its structures. */
 export const NO_TAGS = 0;
 
-/** An answer, and how many milliseconds the broker wants us to rest; by this name kafkajs heeds it. */
+/** An answer, and how many milliseconds the broker wants us to pause: kafkajs does, by this name. */
 export interface Decoded<Answer> {
   readonly answer: Answer;
   readonly clientSideThrottleTime: number;

@@ -2,6 +2,7 @@
  * Many things that fall due at different times, with one timer: whatever is due is handed over
  * together. While a round is at work, the next one gathers, so that rounds grow with the load.
  */
+import { fnv1a, mix } from "../../runtime/hash.ts";
 
 /** Resolution of the due times, milliseconds. */
 const TICK_MS = 5;
@@ -49,16 +50,5 @@ export function createDelayQueue<T>(onDue: (due: readonly T[]) => Promise<void>)
  * salts have nothing to do with each other.
  */
 export function chance(seed: number, text: string, salt: number): number {
-  let hash = seed ^ 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  }
-  return (mix(mix(hash) + Math.imul(salt, 0x9e3779b9)) >>> 0) / 2 ** 32;
-}
-
-/** MurmurHash3's finalizer: every bit of the input changes about half of the output's. */
-function mix(hash: number): number {
-  hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);
-  hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35);
-  return hash ^ hash >>> 16;
+  return (mix(mix(fnv1a(text, seed)) + Math.imul(salt, 0x9e3779b9)) >>> 0) / 2 ** 32;
 }

@@ -6,8 +6,9 @@
 import { encode } from "../../events/codec.ts";
 import { eventId, type OrderPlaced } from "../../events/schemas.ts";
 import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
+import { mix } from "../../runtime/hash.ts";
 import { breakableRules, BROKEN_REASONS, CORRUPT, INVALIDATE } from "./faulty_orders.ts";
-import { createRandom, mix } from "./random.ts";
+import { createRandom } from "./random.ts";
 import { type Catalog, createShop } from "./shop.ts";
 
 /** What a run id looks like: the dash after it ends it. */

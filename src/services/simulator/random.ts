@@ -2,6 +2,7 @@
  * Random numbers that are the same again for the same seed. There is one stream of them for each
  * order, so that an order does not depend on which others were made, nor in which batches.
  */
+import { mix } from "../../runtime/hash.ts";
 
 export interface Random {
   /** Begins the stream of (seed, sequence number). */
@@ -33,13 +34,6 @@ export function createRandom(): Random {
     below,
     pick: (list) => list[below(list.length)]!,
   };
-}
-
-/** MurmurHash3's finalizer: every bit of the input changes about half of the output's. */
-export function mix(bits: number): number {
-  bits = Math.imul(bits ^ bits >>> 16, 0x85ebca6b);
-  bits = Math.imul(bits ^ bits >>> 13, 0xc2b2ae35);
-  return bits ^ bits >>> 16;
 }
 
 /** Zipf's law: the thing of rank r is drawn in proportion to 1 / r^exponent. */

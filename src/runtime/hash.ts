@@ -1,0 +1,19 @@
+/** Hashes of 32 bits: signed integers, as JavaScript's bit operators make them. */
+
+const FNV_OFFSET_BASIS = 0x811c9dc5;
+
+/** FNV-1a over the text's UTF-16 units. @param seed another one gives another hash */
+export function fnv1a(text: string, seed = 0): number {
+  let hash = seed ^ FNV_OFFSET_BASIS;
+  for (let i = 0; i < text.length; i++) {
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  }
+  return hash;
+}
+
+/** MurmurHash3's finalizer: every bit of the input changes about half of the output's. */
+export function mix(bits: number): number {
+  bits = Math.imul(bits ^ bits >>> 16, 0x85ebca6b);
+  bits = Math.imul(bits ^ bits >>> 13, 0xc2b2ae35);
+  return bits ^ bits >>> 16;
+}
