@@ -50,7 +50,7 @@ export function createProcessorMetrics(registry: Registry) {
     }),
     partitionRestarts: new Counter({
       name: "orderflow_partition_restarts_total",
-      help: "Restarts of a partition after a failed transaction",
+      help: "Partitions assigned again after a failed transaction",
       registers,
     }),
     ...createLossMetrics(registry),

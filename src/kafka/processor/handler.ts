@@ -1,4 +1,4 @@
-/** What the shell hands to a service's handler, and what it takes back. */
+/** What a service's handler is called with, and what it returns. */
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Topic } from "../../topology.ts";
 import { ConsumerRecord, DeadLetter } from "../records.ts";
