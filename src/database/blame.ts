@@ -1,10 +1,11 @@
 /**
- * Whose fault an error of a database is, and the way out: one table for each of them.
+ * What is to blame for a database error, and the way out: one table for each database.
  *
- * - `record`: the values that were written can cause it. The error is passed on as it is, so that the
- *   record that fails alone becomes a dead letter (see kafka/processor/retry.ts), and the others go on.
+ * - `record`: the written values can cause it. The error is passed on as it is, so that the one record
+ *   that fails becomes a dead letter (see kafka/processor/retry.ts), and the others go on.
  * - `bug`: only a wrong statement of ours can cause it. A TypeError: the process ends.
- * - `store`: everything else. RetryableError: tried again, not ready, nothing skipped.
+ * - `store`: everything else. A RetryableError: it is tried again, the service is not ready, and nothing
+ *   is skipped.
  *
  * SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
  * Result codes: https://www.sqlite.org/rescode.html
@@ -13,11 +14,11 @@ import { RetryableError } from "../runtime/errors.ts";
 
 export interface Cause {
   readonly blame: "record" | "bug" | "store";
-  /** For people; what has to happen for it to go away. */
+  /** For people: what ends the error. */
   readonly wayOut?: string;
-  /** A new connection may be better off. */
+  /** A new connection may work. */
   readonly reconnect?: boolean;
-  /** Waiting does not help: a program that finds it at its start ends. */
+  /** Waiting does not help: a program that meets it at its start ends. */
   readonly lasting?: boolean;
 }
 
@@ -35,7 +36,7 @@ const DAMAGED = `restore it from a backup, ${THEN_AUDIT}`;
 const LOGIN =
   "check the user and the password in DATABASE_URL (or DATABASE_PASSWORD_FILE), and pg_hba.conf";
 
-/** By SQLSTATE, or by its class: the first two characters. What is missing here is the store's. */
+/** By SQLSTATE, or by its class (the first two characters). For all others: `store`. */
 const POSTGRES: Readonly<Record<string, Cause>> = {
   "22": RECORD, // data exception
   "23": RECORD, // integrity constraint violation
@@ -99,7 +100,7 @@ const NO_DATABASE = lasting(
     `without its -wal and -shm, ${THEN_AUDIT}`,
 );
 
-/** By primary result code. What is missing here is the store's. */
+/** By primary result code. For all others: `store`. */
 const SQLITE: Readonly<Record<number, Cause>> = {
   18: RECORD, // TOOBIG
   19: RECORD, // CONSTRAINT
@@ -128,7 +129,7 @@ const SQLITE_ERROR = 1;
 const NO_TABLE_IN_SQLITE = "no such table: ";
 const CHANGED_IN_SQLITE = /no such column|has no column named|ON CONFLICT clause does not match/;
 
-/** @param message tells apart what SQLite has one code for */
+/** @param message distinguishes errors that share one code of SQLite */
 export function causeInSqlite(code: number, message: string): Cause {
   const primary = code & 0xff;
   if (primary !== SQLITE_ERROR) return SQLITE[primary] ?? session();
@@ -137,18 +138,18 @@ export function causeInSqlite(code: number, message: string): Cause {
 }
 
 /**
- * The error to throw for one of a database.
+ * The error to throw for a database's own.
  *
- * @param where what is named to people: the database, and the table if it is known
+ * @param where the database, and the table if it is known
  */
 export function blamed(error: Error, { blame, wayOut }: Cause, where: string): Error {
   if (blame === "record") return error;
-  const said = `${where}: ${error.message}`;
-  if (blame === "bug") return new TypeError(said, { cause: error });
-  return new RetryableError(wayOut ? `${said}; ${wayOut}` : said, { cause: error });
+  const message = `${where}: ${error.message}`;
+  if (blame === "bug") return new TypeError(message, { cause: error });
+  return new RetryableError(wayOut ? `${message}; ${wayOut}` : message, { cause: error });
 }
 
-/** Whether an error is a RetryableError because a table is not there. */
+/** Whether it is a RetryableError because a table is missing. */
 export function isMissingTable(error: unknown): boolean {
   const { code, message = "" } = ((error as Error).cause ?? {}) as {
     code?: string;

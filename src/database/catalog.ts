@@ -1,6 +1,6 @@
 /**
- * The catalog: who may order, what there is, at which price. Written by `deno task seed`, read by the
- * validator (and by the simulator, which orders from it). Owner `catalog`.
+ * The catalog: customers, products and prices. `deno task seed` writes it; the validator and the
+ * simulator read it. Its owner is `catalog`.
  */
 import type { TextFile } from "../runtime/setting.ts";
 import { pause } from "../runtime/shutdown.ts";
@@ -46,34 +46,30 @@ export function openCatalog(
 const POLL_MS = 500;
 
 /**
- * Waits until the catalog holds customers and products; without them every order would be refused.
+ * Waits until the catalog holds customers and products; without them every order would be rejected.
  * Returns early when `signal` aborts.
  *
- * @param onWait told why it waits, once a reason
+ * @param onWait gets the reason for the wait, once for each change of it
  */
 export async function catalogReady(
   catalog: Database,
   signal: AbortSignal,
   onWait: (reason: string) => void,
 ): Promise<void> {
-  let told: string | undefined;
+  let lastReason: string | undefined;
   while (!signal.aborted) {
     const reason = await notReady(catalog);
     if (reason === undefined) return;
-    if (reason !== told) onWait(told = reason);
+    if (reason !== lastReason) onWait(lastReason = reason);
     await pause(POLL_MS, signal);
   }
 }
 
 async function notReady(catalog: Database): Promise<string | undefined> {
   try {
-    for (
-      const { name, count } of [
-        { name: "customers", count: await catalog.count(customers) },
-        { name: "products", count: await catalog.count(products) },
-      ]
-    ) {
-      if (count === 0) return `the catalog has no ${name} yet: fill it with \`deno task seed\``;
+    for (const table of catalogTables) {
+      if (await catalog.count(table) > 0) continue;
+      return `the catalog has no ${table.name} yet: fill it with \`deno task seed\``;
     }
   } catch (error) {
     if (error instanceof RetryableError) return error.message;

@@ -1,9 +1,9 @@
 /**
- * The one interface to the databases: batches of rows by text key, in transactions. Two
- * implementations, SQLite (a file an owner) and PostgreSQL (a schema an owner), one contract suite.
+ * The one interface to the databases: batches of rows by text key, in transactions. SQLite (a file for
+ * each owner) and PostgreSQL (a schema for each owner) implement it, and pass the same tests.
  *
- * It is small on purpose: what the services need are whole batches, looked up and written in one
- * round trip a table, never SQL of their own.
+ * It is small on purpose: services read and write whole batches, in one round trip for each table, and
+ * have no SQL of their own.
  */
 
 /**
@@ -16,7 +16,7 @@ export type ColumnType = "text" | "integer";
  * A table: its key is the first column, and is text. All other columns may be null. Keys are compared
  * bytewise (UTF-8).
  *
- * Whoever only reads may declare fewer columns than there are; rows then still come whole.
+ * A reader may declare fewer columns than the table has; it still gets whole rows.
  */
 export interface Table<C extends Record<string, ColumnType> = Record<string, ColumnType>> {
   readonly name: string;
@@ -46,11 +46,10 @@ export interface Transaction {
    * With `lock`, no other transaction changes or locks these rows until this one ends; rows are
    * locked in key order, so that two transactions cannot wait for each other.
    *
-   * A row that is not there can't be locked: of two transactions that find none, both go on. So either
-   * insert the rows first, empty, and then select them with lock; or first lock other rows that are
-   * there and that both have to pass, such as the stock of the order's products. What is read after
-   * a lock was got is what its last holder committed. (SQLite has one writer at a time and needs none
-   * of this; code that holds for PostgreSQL holds for both.)
+   * A missing row cannot be locked: two transactions that find none both go on. So either insert the rows
+   * first, empty, and then select them with `lock`; or first lock existing rows that both need, such as
+   * the stock of the order's products. After a lock, a select sees what its previous holder committed.
+   * (SQLite has one writer at a time and needs none of this; write for PostgreSQL.)
    */
   select<T extends Table>(
     table: T,
@@ -59,25 +58,25 @@ export interface Transaction {
   ): Promise<Row<T>[]>;
 
   /**
-   * Inserts rows; one whose key is there already, also from the same batch, changes nothing.
+   * Inserts rows; a row whose key exists, also from the same batch, changes nothing.
    *
-   * @returns the keys that were there already, which are the only ones left to look up; a key that is
-   * twice in the batch, and was not there, is not among them
+   * @returns the keys that existed before: only these are left to look up. A new key that is twice in
+   * the batch is not among them
    */
   insert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<Set<string>>;
 
-  /** Inserts rows, replacing those whose key is there already; of one key in a batch the last. */
+  /** Inserts rows, and replaces those whose key exists; of equal keys in a batch the last one counts. */
   upsert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
 }
 
 export interface Database {
   /**
-   * Runs `work` in one transaction: all of it happens, or nothing. Committed when it returns; rolled
-   * back when it throws, and the error passed on. Several may be asked for at once; SQLite runs them
-   * one after the other, hence none may wait for another.
+   * Runs `work` in one transaction: all of it happens, or nothing. It is committed when `work` returns,
+   * and rolled back when it throws; the error is passed on. SQLite runs several one after the other, so
+   * none may wait for another.
    *
-   * `work` should await nothing but its `tx`: others wait for its locks. It may be run again by the
-   * caller after RetryableError, also when it was committed and only the answer got lost.
+   * `work` should await nothing but its `tx`: others wait for its locks. The caller may run it again
+   * after a RetryableError, also when it was committed and only the answer got lost.
    *
    * @throws {RetryableError} the database does not answer, is locked, full, damaged or read-only, or
    * lacks the table: nothing that a row's values can cause (see blame.ts)
@@ -86,31 +85,29 @@ export interface Database {
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
 
-  /** All rows in key order, in pages of at most `pageSize` (10,000); outside of any transaction. */
+  /** All rows in key order, in pages of at most `pageSize` (default: 10,000), in no transaction. */
   scan<T extends Table>(table: T, pageSize?: number): AsyncIterable<Row<T>[]>;
 
   /** How many rows the table has. */
   count(table: Table): Promise<number>;
 
-  /** Waits for the transactions under way; no other is taken. */
+  /** Waits for running transactions; later ones are refused. */
   close(): Promise<void>;
 }
-
-/**
- * What a transaction means, the same for every backend: all of it happens, or nothing; a failed step
- * dooms it even when `work` swallows the error; once it is over, its `tx` does nothing any more.
- * A backend only says how to begin, commit, roll back, and do one step.
- */
 
 /** One open connection to a backend, used by one transaction at a time. */
 export interface Session extends Transaction {
   begin(): Promise<void>;
   commit(): Promise<void>;
-  /** Never rejects: whoever rolls back has an error in hand already. */
+  /** Never rejects: the caller already has an error to throw. */
   rollback(): Promise<void>;
 }
 
-/** Runs `work` in one transaction of `session`; see Database.transaction. */
+/**
+ * Runs `work` in one transaction of `session`, see Database.transaction; the same for every backend. A
+ * failed step dooms the transaction even when `work` swallows the error; once it is over, its `tx` is
+ * refused.
+ */
 export async function runTransaction<T>(
   session: Session,
   work: (tx: Transaction) => Promise<T>,

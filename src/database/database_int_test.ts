@@ -2,11 +2,11 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { pause } from "../runtime/shutdown.ts";
-import { type Database, type Row, type Table, table } from "./database.ts";
+import { type Row, table } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 import { openDatabase } from "./open.ts";
-import { eachStore } from "./testing/stores.ts";
-import { counters, increment, type Task } from "./testing/increment.ts";
+import { counters } from "./testing/increment.ts";
+import { all, eachStore } from "./testing/stores.ts";
 
 const notes = table("notes", "id", { id: "text", body: "text", size: "integer" });
 type Note = Row<typeof notes>;
@@ -23,16 +23,6 @@ function bytewise(a: string, b: string): number {
   const [left, right] = [utf8.encode(a), utf8.encode(b)];
   const at = left.findIndex((byte, i) => byte !== right[i]);
   return at < 0 ? left.length - right.length : left[at]! - (right[at] ?? -1);
-}
-
-async function all<T extends Table>(
-  database: Database,
-  from: T,
-  pageSize?: number,
-): Promise<Row<T>[]> {
-  const rows: Row<T>[] = [];
-  for await (const page of database.scan(from, pageSize)) rows.push(...page);
-  return rows;
 }
 
 eachStore("insert: returns exactly the keys that were there already", async ({ open }) => {
@@ -263,84 +253,6 @@ eachStore("Database: does what a Map would do", async ({ open }) => {
     { numRuns: 25 },
   );
 });
-
-const NAMES = Array.from({ length: 50 }, (_, i) => `c-${i * 37 % 50}`);
-const REVERSED = NAMES.toReversed();
-
-async function assertCounted(database: Database, expected: number): Promise<void> {
-  const values = (await all(database, counters)).map((row) => row.value);
-  assertEquals(values, NAMES.map(() => expected));
-}
-
-eachStore(
-  "lock: two Databases in opposite key order lose no update, and never deadlock",
-  async ({ open }) => {
-    const [a, b] = [await open("own", [counters]), await open("own", [counters])];
-    await Promise.all([
-      increment(a, NAMES, 40),
-      increment(b, REVERSED, 40),
-      increment(a, REVERSED, 40),
-    ]);
-    await assertCounted(a, 120);
-  },
-);
-
-eachStore("lock: three processes lose no update, and create the tables at once", async (place) => {
-  const { url, directory } = place;
-  const processes = [NAMES, REVERSED, NAMES].map((keys) => {
-    const task: Task = { place: { url, directory, owner: "own" }, keys, rounds: 150 };
-    const script = new URL("testing/increment.ts", import.meta.url).href;
-    return new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", script, JSON.stringify(task)],
-      stderr: "piped",
-    }).output();
-  });
-  for (const { code, stderr } of await Promise.all(processes)) {
-    assertEquals(code, 0, new TextDecoder().decode(stderr));
-  }
-  await assertCounted(await place.open("own", [counters]), 450);
-});
-
-eachStore("upsert: in opposite key order, without lock, never deadlocks", async ({ open }) => {
-  const databases = [await open("own", [counters]), await open("own", [counters])];
-  await Promise.all([NAMES, REVERSED].map(async (names, i) => {
-    for (let value = 0; value < 60; value++) {
-      await databases[i]!.transaction((tx) =>
-        tx.upsert(counters, names.map((name) => ({ name, value })))
-      );
-    }
-  }));
-  await assertCounted(databases[0]!, 59);
-});
-
-eachStore(
-  "lock: held too long by another, it is a RetryableError, and the event loop goes on",
-  async ({ open }) => {
-    const [holder, other] = [await open("own", [counters]), await open("own", [counters])];
-    await increment(holder, ["a"], 1);
-    const held = Promise.withResolvers<void>();
-    const release = Promise.withResolvers<void>();
-    const holding = holder.transaction(async (tx) => {
-      await tx.select(counters, ["a"], { lock: true });
-      held.resolve();
-      await release.promise;
-    });
-    await held.promise;
-    let ticks = 0;
-    const ticker = setInterval(() => ticks++, 10);
-    try {
-      await assertRejects(() => increment(other, ["a"], 1), RetryableError);
-    } finally {
-      clearInterval(ticker);
-      release.resolve();
-      await holding;
-    }
-    // One that stood still would have had a single turn, at the end.
-    assert(ticks > 5, `the event loop had ${ticks} turns`);
-    await increment(other, ["a"], 1);
-    assertEquals(await all(other, counters), [{ name: "a", value: 2 }]);
-  },
-);
 
 eachStore(
   "openDatabase: finds the tables again, with what is in them; owners are apart",

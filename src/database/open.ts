@@ -1,4 +1,4 @@
-/** Opens a service's tables: an SQLite file of their owner's name, or a PostgreSQL schema of it. */
+/** Opens a service's tables: in an SQLite file or a PostgreSQL schema with the name of their owner. */
 import { join } from "node:path";
 import type { TextFile } from "../runtime/setting.ts";
 import { pause } from "../runtime/shutdown.ts";
@@ -8,12 +8,12 @@ import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
 
 /**
- * Opens the tables, creating what is not there yet; several processes may do so at once.
+ * Opens the tables, and creates what is missing; several processes may do so at once.
  *
- * @param options.url `postgres://…`; absent or empty: SQLite
- * @param options.password read for each connection; absent: the one in the url
- * @param options.directory the folder of the SQLite files, created when absent
- * @param options.owner who owns the tables: the file's or the schema's name
+ * @param options.url `postgres://…` (default: SQLite)
+ * @param options.password read for each connection (default: the one in the url)
+ * @param options.directory the folder of the SQLite files; it is created if it is missing
+ * @param options.owner the name of the file or the schema
  * @throws {RetryableError} the database does not answer, or is locked
  * @throws {Error} the url is of no known kind
  */
@@ -27,7 +27,7 @@ export function openDatabase(options: {
   const { url, password, directory, owner, tables } = options;
   if (!url) return openSqlite(join(directory, `${owner}.db`), tables);
   if (/^postgres(ql)?:\/\//.test(url)) return openPostgres(url, owner, tables, password);
-  // Not the whole of it: there may be a password in it.
+  // Not the whole url: it may hold a password.
   const scheme = /^[a-z0-9+.-]+:\/\//i.exec(url)?.[0] ?? "";
   return Promise.reject(
     new Error(`DATABASE_URL: expected postgres://… (or nothing, for SQLite), found "${scheme}…"`),
@@ -37,35 +37,34 @@ export function openDatabase(options: {
 const RETRY_MS = 1_000;
 
 /**
- * Opens with `open`, waiting for a database that does not answer yet.
+ * Opens with `open`; waits while the database does not answer.
  *
- * @param onWait told why it waits, once for each change of it
- * @returns undefined when `signal` aborted before it answered
+ * @param onWait gets the reason for the wait, once for each change of it
+ * @returns undefined when `signal` aborted first
  */
 export async function whenAvailable<T>(
   open: () => Promise<T>,
   signal: AbortSignal,
   onWait: (reason: string) => void,
 ): Promise<T | undefined> {
-  let told: string | undefined;
+  let lastReason: string | undefined;
   while (!signal.aborted) {
     try {
       return await open();
     } catch (error) {
       if (!(error instanceof RetryableError)) throw error;
-      if (error.message !== told) onWait(`waiting for the database: ${error.message}`);
-      told = error.message;
+      if (error.message !== lastReason) onWait(`waiting for the database: ${error.message}`);
+      lastReason = error.message;
     }
     await pause(RETRY_MS, signal);
   }
 }
 
 /**
- * Opens two databases, waiting for each, and closes them after `work`, or when the second cannot be
- * opened.
+ * Opens two databases, waits for each, and closes both after `work`.
  *
- * @param onWait told why it waits, once for each change of it
- * @returns whether `work` was done: not when `signal` aborted before both answered
+ * @param onWait gets the reason for the wait, once for each change of it
+ * @returns whether `work` was done: false when `signal` aborted first
  */
 export async function withTwoDatabases(
   openFirst: () => Promise<Database>,

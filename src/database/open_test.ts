@@ -16,13 +16,13 @@ const unheard = (reason: string) => {
   throw new Error(`waits without need: ${reason}`);
 };
 
-Deno.test("withBoth: stopped while it waits for either, it closes what is open, and that is no error", async () => {
+Deno.test("withTwoDatabases: stopped while it waits for either, it closes what is open, and that is no error", async () => {
   const { closed, open, away } = setUp();
   for (const [first, second] of [[open("first"), away], [away, open("second")]] as const) {
     const stop = new AbortController();
-    const told: string[] = [];
+    const reasons: string[] = [];
     const onWait = (reason: string) => {
-      told.push(reason);
+      reasons.push(reason);
       stop.abort();
     };
     const work = () => Promise.reject(new Error("there is nothing to work with"));
@@ -30,24 +30,24 @@ Deno.test("withBoth: stopped while it waits for either, it closes what is open, 
       await withTwoDatabases(first, second, { signal: stop.signal, onWait }, work),
       false,
     );
-    assertEquals(told, ["waiting for the database: away"]);
+    assertEquals(reasons, ["waiting for the database: away"]);
   }
   assertEquals(closed, ["first"]);
 });
 
-Deno.test("withBoth: waits for the second until it answers, and closes both after the work", async () => {
+Deno.test("withTwoDatabases: waits for the second until it answers, and closes both after the work", async () => {
   const { closed, open, away } = setUp();
   let tries = 0;
   const second = () => tries++ === 0 ? away() : open("second")();
-  const told: string[] = [];
+  const reasons: string[] = [];
   const { signal } = new AbortController();
-  const onWait = (reason: string) => void told.push(reason);
+  const onWait = (reason: string) => void reasons.push(reason);
   const work = () => Promise.resolve(assertEquals(closed, []));
   assertEquals(await withTwoDatabases(open("first"), second, { signal, onWait }, work), true);
-  assertEquals([told.length, closed.toSorted()], [1, ["first", "second"]]);
+  assertEquals([reasons.length, closed.toSorted()], [1, ["first", "second"]]);
 });
 
-Deno.test("withBoth: passes on what goes wrong for good, with nothing left open", async () => {
+Deno.test("withTwoDatabases: passes on what goes wrong for good, with nothing left open", async () => {
   const { closed, open } = setUp();
   const { signal } = new AbortController();
   const options = { signal, onWait: unheard };

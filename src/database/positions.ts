@@ -1,44 +1,44 @@
 /**
- * How far a service's tables are in each of its input partitions, beside the offset that its consumer
- * group has committed: so that at a takeover both can be compared.
+ * How far a service's tables are in each of its input partitions, so that whoever is assigned a partition
+ * can compare it with the offset that the consumer group has committed.
  *
- * A range, for the tables are never behind the group: everything below `workFrom` is done and was
- * committed; what lies in [workFrom, workTo) is done in the tables, and its outputs and offset are being
- * committed. A healthy service therefore finds workFrom ≤ committed offset ≤ workTo.
+ * It is a range, because the tables are never behind the group: everything below `workFrom` is done and
+ * committed; what lies in [workFrom, workTo) is done in the tables, while its outputs and offset are
+ * being committed. A healthy service finds workFrom ≤ committed offset ≤ workTo.
  */
 import { type Database, type Row, type Table, table } from "./database.ts";
 
-/** Of each service that has tables of its own. */
+/** Each service that has tables has this one, too. */
 export const positions = table("positions", "input", {
   /** `TOPIC/PARTITION`, the topic's name on the cluster. */
   input: "text",
-  /** Null where it is not known. */
+  /** Null when it is unknown. */
   cluster_id: "text",
   topic_id: "text",
   /** -1: the group had committed nothing yet. */
   work_from: "integer",
   work_to: "integer",
-  /** The leader's epoch of the last record below `work_to`; null where it is not known. */
+  /** The leader's epoch of the last record below `work_to`; null when it is unknown. */
   leader_epoch: "integer",
-  /** Whoever took the partition over last; nobody else may move its position. */
+  /** The token of the last owner that was assigned the partition; no other may move its position. */
   owner: "text",
 });
 
 export interface TablePosition {
   /** See `inputOf`. */
   readonly input: string;
-  /** Null where it is not known. */
+  /** Null when it is unknown. */
   readonly clusterId: string | null;
   readonly topicId: string | null;
   /** -1: the group had committed nothing yet. */
   readonly workFrom: number;
   readonly workTo: number;
-  /** The leader's epoch of the last record below `workTo`; null where it is not known. */
+  /** The leader's epoch of the last record below `workTo`; null when it is unknown. */
   readonly leaderEpoch: number | null;
   readonly owner: string;
 }
 
-/** Kafka's word for an offset that was never committed. */
+/** Kafka's value for an offset that was never committed. */
 export const NOTHING_COMMITTED = -1;
 
 /** @param topic its name on the cluster */
@@ -46,7 +46,7 @@ export function inputOf(topic: string, partition: number): string {
   return `${topic}/${partition}`;
 }
 
-/** Whether two ids of a cluster, or of a topic, contradict each other; one that is not known does not. */
+/** Whether two ids of a cluster or a topic differ; an unknown id differs from none. */
 export function idsDiffer(stored: string | null, now: string | null): boolean {
   return stored !== null && now !== null && stored !== now;
 }
@@ -56,11 +56,11 @@ export function newOwner(): string {
   return crypto.randomUUID();
 }
 
-/** What a reset writes: the tables belong to `offset`, which the group has committed; by a new owner. */
+/** What a reset writes: the tables are at `offset`, which the group has committed; with a new owner. */
 export function positionAt(input: string, offset: number): TablePosition {
   return {
     input,
-    // Those of now are written by whoever takes the partition over.
+    // The next owner of the partition writes the present ones.
     clusterId: null,
     topicId: null,
     workFrom: offset,
@@ -90,8 +90,8 @@ export async function allPositions(database: Database): Promise<TablePosition[]>
 const EVERY_INPUT = "*";
 
 /**
- * These tables are older than the positions: an input without one is where its group is, whichever
- * member looks at it first.
+ * Notes that these tables are older than the positions: an input without one is where its group is,
+ * whichever member is assigned it first.
  *
  * @throws {RetryableError} the database does not answer; it may be written
  */
@@ -107,10 +107,10 @@ export async function adoptsInputs(database: Database): Promise<boolean> {
 }
 
 /**
- * Writes a partition's position with a new owner: from now on nobody else can move it.
+ * Writes a partition's position with a new owner: from now on no other can move it.
  *
- * @param before the owner that `findPosition` told, undefined where it found none
- * @returns false, and nothing is written, where somebody else has taken it since
+ * @param before the owner that `findPosition` returned, undefined when it found none
+ * @returns false, and nothing is written, when another owner has taken it since
  * @throws {RetryableError} the database does not answer; it may be written
  */
 export function takePosition(
@@ -131,7 +131,7 @@ export function takePosition(
 /**
  * Moves a partition's position; to be called after the work, and before its offset is committed.
  *
- * @returns false, and nothing is written, where somebody else owns it now
+ * @returns false, and nothing is written, when another owner has it now
  * @throws {RetryableError} the database does not answer; it may be written
  */
 export function savePosition(database: Database, position: TablePosition): Promise<boolean> {

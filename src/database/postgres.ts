@@ -1,10 +1,10 @@
 /**
- * `Database` in PostgreSQL: a schema an owner, for services on several machines.
+ * `Database` in PostgreSQL: a schema for each owner, for services on several machines.
  *
- * A batch is one statement: its columns travel as arrays, and are put together to rows again by
- * `unnest`. Rows are locked and written in key order (bytewise), so that two transactions wait for
- * each other in one direction only. READ COMMITTED: every statement sees what is committed when it
- * starts, hence a look-up after a lock sees what the lock's last holder wrote.
+ * A batch is one statement: its columns travel as arrays, and `unnest` makes rows of them again. Rows
+ * are locked and written in key order (bytewise), so that two transactions wait for each other in one
+ * direction only. READ COMMITTED: every statement sees what was committed before it began, so a select
+ * after a lock sees what the previous holder of the lock wrote.
  */
 import type { TextFile } from "../runtime/setting.ts";
 import { type Database, type Row, runTransaction, type Session, type Table } from "./database.ts";
@@ -12,9 +12,9 @@ import { type Connection, createPool, type Parameter, type Pool } from "./postgr
 import { keyOf, pushValues } from "./rows.ts";
 
 /**
- * Connects, and creates the schema and the tables where they are not there yet.
+ * Connects, and creates the schema and the tables unless they exist.
  *
- * @throws {RetryableError} it does not answer, or lets us in not
+ * @throws {RetryableError} it does not answer, or refuses the login
  */
 export async function openPostgres(
   url: string,
@@ -78,9 +78,9 @@ function session(connection: Connection, owner: string): Session {
     rollback: () => run("rollback").catch(() => {}),
     select<T extends Table>(table: T, keys: readonly string[], { lock = false } = {}) {
       const { from, key } = parts(owner, table);
-      // Locking, a join and not `any`: each row that somebody changed meanwhile is checked against
-      // the condition again, and all keys with `any` (two writers on 500 rows: 51k instead of 18k
-      // orders/s).
+      // With a lock it is a join, not `any`: PostgreSQL checks the condition again for each row that
+      // another writer has changed meanwhile, with `any` against all keys (two writers on 500 rows: 51k
+      // instead of 18k orders/s).
       const sql = lock
         ? `select t.* from unnest($1::text[]) as wanted (key) join ${from} as t` +
           ` on t.${key} = wanted.key order by t.${key} for update of t`
@@ -121,7 +121,7 @@ function parts(owner: string, { name, key, columns }: Table) {
   };
 }
 
-/** One array literal a column. */
+/** One array literal for each column. */
 function columnLiterals<T extends Table>(
   table: T,
   names: readonly string[],
@@ -142,8 +142,8 @@ function elementLiteral(value: Parameter): string {
 }
 
 /**
- * Creates what is missing; several processes may do so at once, the lock lets one after the other.
- * Where nothing is missing, nothing is locked, and no right to create is needed.
+ * Creates what is missing; a lock lets several processes do so one after the other. When nothing is
+ * missing, nothing is locked, and no right to create is needed.
  */
 async function createMissing(pool: Pool, owner: string, tables: readonly Table[]): Promise<void> {
   await pool.use(async (connection) => {

@@ -1,6 +1,6 @@
 /**
  * A PostgreSQL that is broken in every way that can be had: the rows are never blamed for it, the words
- * name what is broken, and once that is mended the same `Database` works again.
+ * name what is broken, and once that is repaired the same `Database` works again.
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
@@ -29,64 +29,64 @@ const endSessions = "select pg_terminate_backend(pid) from pg_stat_activity" +
 const SITUATIONS: readonly {
   name: string;
   says: string;
-  spoil: (postgres: Postgres) => Promise<unknown>;
-  mend: (postgres: Postgres) => Promise<unknown>;
+  damage: (postgres: Postgres) => Promise<unknown>;
+  repair: (postgres: Postgres) => Promise<unknown>;
 }[] = [
   {
     name: "a table that is gone",
     says: 'relation "own.notes" does not exist; it was dropped, or DATABASE_URL names another',
-    spoil: ({ sql }) => sql("alter table own.notes rename to gone"),
-    mend: ({ sql }) => sql("alter table own.gone rename to notes"),
+    damage: ({ sql }) => sql("alter table own.notes rename to gone"),
+    repair: ({ sql }) => sql("alter table own.gone rename to notes"),
   },
   {
     name: "a schema that is gone",
     says: 'relation "own.notes" does not exist; it was dropped',
-    spoil: ({ sql }) => sql("alter schema own rename to gone"),
-    mend: ({ sql }) => sql("alter schema gone rename to own"),
+    damage: ({ sql }) => sql("alter schema own rename to gone"),
+    repair: ({ sql }) => sql("alter schema gone rename to own"),
   },
   {
     name: "a column that is gone",
     says: "the table was changed",
-    spoil: ({ sql }) => sql("alter table own.notes rename column size to pieces"),
-    mend: ({ sql }) => sql("alter table own.notes rename column pieces to size"),
+    damage: ({ sql }) => sql("alter table own.notes rename column size to pieces"),
+    repair: ({ sql }) => sql("alter table own.notes rename column pieces to size"),
   },
   {
     name: "a column of another type",
     says: "table own.notes: column",
-    spoil: ({ sql }) => sql("alter table own.notes alter body type bytea using null"),
-    mend: ({ sql }) => sql("alter table own.notes alter body type text using null"),
+    damage: ({ sql }) => sql("alter table own.notes alter body type bytea using null"),
+    repair: ({ sql }) => sql("alter table own.notes alter body type text using null"),
   },
   {
     name: "a primary key that is gone",
     says: "the table was changed",
-    spoil: ({ sql }) => sql("alter table own.notes drop constraint notes_pkey"),
-    mend: ({ sql }) => sql("alter table own.notes add primary key (id)"),
+    damage: ({ sql }) => sql("alter table own.notes drop constraint notes_pkey"),
+    repair: ({ sql }) => sql("alter table own.notes add primary key (id)"),
   },
   {
     name: "a right that was revoked",
     says: "permission denied for table notes; grant the right",
-    spoil: ({ sql }) => sql("revoke insert on own.notes from app"),
-    mend: ({ sql }) => sql("grant insert on own.notes to app"),
+    damage: ({ sql }) => sql("revoke insert on own.notes from app"),
+    repair: ({ sql }) => sql("grant insert on own.notes to app"),
   },
   {
     name: "a database that is read-only",
     says: "read-only transaction; a standby after a failover",
-    spoil: ({ sql, database }) =>
+    damage: ({ sql, database }) =>
       sql(`alter database ${database} set ${READ_ONLY} = on`, endSessions),
-    mend: ({ sql, database }) =>
+    repair: ({ sql, database }) =>
       sql(`set ${READ_ONLY} = off`, `alter database ${database} reset ${READ_ONLY}`),
   },
   {
     name: "too many connections",
     says: "raise max_connections",
-    spoil: ({ sql }) => sql("alter role app connection limit 0", endSessions),
-    mend: ({ sql }) => sql("alter role app connection limit -1"),
+    damage: ({ sql }) => sql("alter role app connection limit 0", endSessions),
+    repair: ({ sql }) => sql("alter role app connection limit -1"),
   },
   {
     name: "a login that is refused",
     says: "check the user and the password",
-    spoil: ({ sql }) => sql("alter role app nologin", endSessions),
-    mend: ({ sql }) => sql("alter role app login"),
+    damage: ({ sql }) => sql("alter role app nologin", endSessions),
+    repair: ({ sql }) => sql("alter role app login"),
   },
   raising(
     "53100",
@@ -100,14 +100,14 @@ const SITUATIONS: readonly {
   {
     name: "a session that is ended in mid-transaction",
     says: "the connection was closed; its log says why",
-    spoil: ({ sql }) => sql(trigger("perform pg_terminate_backend(pg_backend_pid())")),
-    mend: ({ sql }) => sql("drop function own.fail cascade"),
+    damage: ({ sql }) => sql(trigger("perform pg_terminate_backend(pg_backend_pid())")),
+    repair: ({ sql }) => sql("drop function own.fail cascade"),
   },
   {
     name: "pages that are damaged",
     says: "invalid page in block 0 of relation",
-    spoil: (postgres) => rewriteHeap(postgres, (bytes) => bytes.map((byte) => byte ^ 0xff)),
-    mend: (postgres) => rewriteHeap(postgres, (bytes) => bytes.map((byte) => byte ^ 0xff)),
+    damage: (postgres) => rewriteHeap(postgres, (bytes) => bytes.map((byte) => byte ^ 0xff)),
+    repair: (postgres) => rewriteHeap(postgres, (bytes) => bytes.map((byte) => byte ^ 0xff)),
   },
 ];
 
@@ -116,8 +116,8 @@ function raising(code: string, message: string, says: string): typeof SITUATIONS
   return {
     name: `${code}: ${message}`,
     says,
-    spoil: ({ sql }) => sql(trigger(`raise exception '${message}' using errcode = '${code}'`)),
-    mend: ({ sql }) => sql("drop function own.fail cascade"),
+    damage: ({ sql }) => sql(trigger(`raise exception '${message}' using errcode = '${code}'`)),
+    repair: ({ sql }) => sql("drop function own.fail cascade"),
   };
 }
 
@@ -154,7 +154,7 @@ Deno.test({
     const server = await startPostgres();
     try {
       await withRole(server);
-      for (const { name, says, spoil, mend } of SITUATIONS) {
+      for (const { name, says, damage, repair } of SITUATIONS) {
         await t.step(name, async () => {
           const url = await server.freshDatabase();
           const pool = createPool(url);
@@ -174,8 +174,8 @@ Deno.test({
           try {
             await assertStoresFault(database, {
               says,
-              spoil: () => spoil(postgres),
-              mend: () => mend(postgres),
+              damage: () => damage(postgres),
+              repair: () => repair(postgres),
             });
           } finally {
             await database.close();

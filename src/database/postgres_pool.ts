@@ -1,10 +1,10 @@
 /**
- * A few connections to one PostgreSQL, each lent to one user at a time.
+ * A few connections to one PostgreSQL, each lent to one caller at a time.
  *
- * Every connection is a `postgres()` of its own with one socket, thrown away when it is lost, instead
- * of that package's own pool and transactions: 3.4.9 crashes the process ("Cannot read properties of
- * null (reading 'write')", thrown from a timer) when the server goes away between two statements of
- * `sql.begin`, and it has no limit for how long an answer may take.
+ * Every connection is a `postgres()` with one socket, thrown away when it is lost. The package's own pool
+ * and transactions are not used: 3.4.9 crashes the process ("Cannot read properties of null (reading
+ * 'write')", thrown from a timer) when the server goes away between two statements of `sql.begin`, and
+ * it has no time limit for an answer.
  */
 import postgres from "postgres";
 import type { TextFile } from "../runtime/setting.ts";
@@ -19,8 +19,8 @@ export interface Connection {
   /**
    * @param parameters `$1`, `$2`, …; arrays as array literals
    * @throws {RetryableError} the database is at fault, see blame.ts
-   * @throws {Error} PostgreSQL's own: a value is
-   * @throws {TypeError} the statement is
+   * @throws {Error} PostgreSQL's own: a value is at fault
+   * @throws {TypeError} the statement is at fault
    */
   query<R>(sql: string, parameters?: Parameter[]): Promise<R[]>;
 }
@@ -28,33 +28,33 @@ export interface Connection {
 export interface Pool {
   /** Lends a connection to `work`, as soon as one is free. */
   use<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
-  /** Waits for who is using a connection, then closes all; nobody can use one any more. */
+  /** Waits until no connection is in use, then closes all; `use` rejects from now on. */
   close(): Promise<void>;
 }
 
 const MAX_CONNECTIONS = 4;
 const CONNECT_TIMEOUT_S = 3;
 const COMPARE_CLOCKS_EVERY_MS = 60_000;
-/** Without an answer for so long, the server or the way to it is gone. Above what it is told below. */
+/** Without an answer for so long, the server or the network is gone. Longer than the server's own limits. */
 const ANSWER_TIMEOUT_MS = 12_000;
-/** What the server is told; a frozen process's locks end with its idle transaction. */
+/** The server's own limits: the locks of a frozen process end with its idle transaction. */
 const SERVER_LIMITS = {
   lock_timeout: 3_000,
   statement_timeout: 10_000,
   idle_in_transaction_session_timeout: 10_000,
-  // A plan that was made once for few keys looks each of many up in a list: 1,000 rows into a table
-  // that grows took 158 ms in the end, and with a plan of their own always 12 ms.
+  // A generic plan, made for few keys, becomes slow for many: 1,000 rows into a growing table took
+  // 158 ms in the end, and always 12 ms with a plan of their own.
   plan_cache_mode: "force_custom_plan",
 };
 
 /**
  * Makes the pool; connects at the first use.
  *
- * @param url `postgres://user:password@host:port/database`; of several hosts, separated by commas, one
- * is taken that answers, and with `?target_session_attrs=read-write` one that may be written to
+ * @param url `postgres://user:password@host:port/database`; of several hosts, separated by commas, it
+ * takes one that answers, and with `?target_session_attrs=read-write` one that may be written to
  * @param answerTimeoutMs after how long without an answer a connection is given up
- * @param password read for each new connection; wins over the one in the url
- * @throws {Failure} the url is not of that form; the message does not show it, it holds a password
+ * @param password read for each new connection; overrides the one in the url
+ * @throws {Failure} the url is not of that form; the message does not show it, as it holds a password
  */
 export function createPool(
   url: string,
@@ -74,7 +74,7 @@ export function createPool(
     ending.add(end);
   }
 
-  /** An idle connection that still works, or else a new one. */
+  /** An idle connection that still works, or a new one. */
   function take(): PooledConnection {
     let connection = idle.pop();
     while (connection?.lost()) {
@@ -84,7 +84,7 @@ export function createPool(
     return connection ?? connect(url, label, answerTimeoutMs, password);
   }
 
-  /** Of the database's machine and of ours; every now and then. */
+  /** Compares the database's clock with ours, now and then. */
   async function compareClocks(connection: PooledConnection): Promise<void> {
     if (performance.now() < compareAt) return;
     compareAt = performance.now() + COMPARE_CLOCKS_EVERY_MS;
@@ -108,7 +108,7 @@ export function createPool(
       } finally {
         if (connection?.lost()) {
           discard(connection);
-          // What ended one of them (a failover, a shutdown) befell the others as well.
+          // What ended one of them (a failover, a shutdown) ended the others, too.
           idle.splice(0).forEach(discard);
         } else if (connection) idle.push(connection);
         inUse--;
@@ -126,7 +126,7 @@ export function createPool(
 }
 
 interface PooledConnection extends Connection {
-  /** Whether it can't be used any more. */
+  /** Whether it can no longer be used. */
   lost(): boolean;
   end(): Promise<void>;
 }
@@ -183,10 +183,10 @@ function connect(
         question.answered();
         return rows;
       } catch (error) {
-        // Whoever refuses, or closes the connection, is not silent.
+        // A refusal or a closed connection is an answer, too.
         if (isSilence(error)) question.givenUp();
         else question.answered();
-        // Neither a statement nor its values: the connection, or the package's own.
+        // Not from PostgreSQL: the connection, or the package itself, is at fault.
         if (!(error instanceof postgres.PostgresError)) {
           lose(error);
           throw new RetryableError(`${label}: ${(error as Error).message}`, { cause: error });
@@ -199,7 +199,7 @@ function connect(
   };
 }
 
-/** @throws {Failure} the url has an option that cannot be */
+/** @throws {Failure} the url has an invalid option */
 function clientOf(url: string, login: { password?: string }, onclose: () => void) {
   try {
     return postgres(url, {
@@ -220,7 +220,7 @@ function clientOf(url: string, login: { password?: string }, onclose: () => void
   }
 }
 
-/** The package cuts an IPv6 address at its first colon, unless it gets it in a list. */
+/** The package cuts an IPv6 address at its first colon, unless the address is in a list. */
 function ipv6Of(url: string): { host?: string; port?: number } {
   const urls = urlsOf(url);
   if (!urls.some(({ hostname }) => hostname.startsWith("["))) return {};
@@ -248,7 +248,7 @@ function isSilence(error: unknown): boolean {
 
 const TABLE_OF = /"(\w+)"\."(\w+)"/;
 
-/** What is named to people: the database, and the table unless PostgreSQL names it itself. */
+/** What an error names: the database, and the table unless PostgreSQL names it itself. */
 function placeOf(label: string, sql: string, said: string): string {
   const [, schema, name] = TABLE_OF.exec(sql) ?? [];
   if (name === undefined || said.includes(`"${schema}.${name}"`)) return label;
@@ -257,13 +257,13 @@ function placeOf(label: string, sql: string, said: string): string {
 
 const HOSTS = /^\w+:\/\/(?:[^/?]*@)?([^/?@]+)/;
 
-/** The url of each host by itself: several, separated by commas, are no URL. @throws one cannot be read */
+/** One URL for each host: with several hosts, `url` itself is no valid URL. @throws one cannot be read */
 function urlsOf(url: string): URL[] {
   const hosts = HOSTS.exec(url)?.[1] ?? "";
   return hosts.split(",").map((host) => new URL(url.replace(hosts, host)));
 }
 
-/** What people may see of a url: everything but user, password and options. */
+/** The url for messages: without user, password and options. */
 function labelOf(url: string): string {
   try {
     const urls = urlsOf(url);

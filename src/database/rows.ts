@@ -1,4 +1,4 @@
-/** Rows as the backends read them: their key, and their values in the order of the columns. */
+/** Rows as the backends need them: their key, and their values in the order of the columns. */
 import { type Row, type Table } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 
@@ -7,9 +7,9 @@ export function keyOf<T extends Table>(table: T, row: Row<T>): string {
 }
 
 /**
- * The values of one row in the order of `columns`, as a database can take them.
+ * Appends the values of one row, in the order of `columns`.
  *
- * @throws {Error} an integer column holds what every backend could not give back unchanged
+ * @throws {Error} a number that is no safe integer: not every backend could give it back unchanged
  */
 export function pushValues<T extends Table>(
   values: (string | number | null)[],
@@ -28,9 +28,9 @@ export function pushValues<T extends Table>(
 }
 
 /**
- * What a text column holds as JSON.
+ * The JSON in a text column.
  *
- * @throws {RetryableError} as `unreadable`
+ * @throws {RetryableError} it is no JSON: see `unreadable`
  */
 export function jsonIn<T extends Table, V>(
   table: T,
@@ -40,11 +40,11 @@ export function jsonIn<T extends Table, V>(
   const text = (row as Record<string, unknown>)[column];
   try {
     if (typeof text === "string") return JSON.parse(text);
-  } catch { /* said below */ }
+  } catch { /* thrown below */ }
   throw unreadable(table, row, column);
 }
 
-/** Of a row that holds what nobody here wrote: neither an order nor the code is to blame for it. */
+/** For a row that no service has written like this: neither an order nor the code is at fault. */
 export function unreadable<T extends Table>(table: T, row: Row<T>, column: string): RetryableError {
   const value = JSON.stringify((row as Record<string, unknown>)[column])?.slice(0, 80);
   return new RetryableError(

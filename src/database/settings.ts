@@ -24,14 +24,14 @@ export const storeSettings = {
   }),
 };
 
-/** Where tables are, by the settings. */
+/** The settings that say where the tables are. */
 export interface TablesConfig {
   readonly databaseUrl: string;
   readonly databasePassword?: TextFile | undefined;
   readonly dataDir: string;
 }
 
-/** The same as `openDatabase` takes it. */
+/** The place of the tables, as `openDatabase` takes it. */
 export function placeOf(
   config: TablesConfig,
 ): { url: string; password: TextFile | undefined; directory: string } {

@@ -106,7 +106,7 @@ const CASES = [
 ] as const;
 
 for (const [what, open, ignore] of CASES) {
-  Deno.test({ name: `waits: ${what} is told, and its end, too`, ignore }, async () => {
+  Deno.test({ name: `waits: ${what} is logged, and its end, too`, ignore }, async () => {
     const { database, name, silence, end, remove } = await open();
     try {
       const write = () =>
@@ -126,7 +126,7 @@ for (const [what, open, ignore] of CASES) {
         while (writing) writing = !await write();
       })();
       while (waits.silent().length === 0) {
-        assert(performance.now() < deadline, "nobody is said to be silent");
+        assert(performance.now() < deadline, "no silence is reported");
         await pause(100);
       }
       const line = describeSilence(waits.silent()[0]!);

@@ -1,11 +1,10 @@
 /**
  * `Database` in an SQLite file: nothing to install, several processes at once (WAL).
  *
- * SQLite has one writer at a time, so that a transaction takes the write lock at its beginning and
- * needs no row locks. Statements run synchronously and block the event loop for their own time only:
- * for a lock that another process holds, we wait asynchronously, and heartbeats go on. A writer that
- * was killed lets go of the lock at once; one that was frozen (SIGSTOP) in its few milliseconds of
- * transaction holds it until it is thawed or killed, and the others are RetryableError until then.
+ * SQLite has one writer at a time: a transaction takes the write lock at its beginning and needs no row
+ * locks. Statements run synchronously, but the wait for a lock that another process holds is
+ * asynchronous, so that heartbeats go on. A killed writer releases the lock at once; a frozen one
+ * (SIGSTOP) holds it until it is thawed or killed, and the others get a RetryableError until then.
  */
 import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
@@ -14,15 +13,15 @@ import { type Database, type Row, runTransaction, type Session, type Table } fro
 import { keyOf, pushValues } from "./rows.ts";
 import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
 
-/** Rows in one INSERT: more than twice as fast as row by row. */
+/** Rows in one INSERT: more than twice as fast as one by one. */
 const INSERT_ROWS = 50;
 
 /**
- * Opens the file, creating it, its directory and the tables where they are not there yet. Later on
- * nothing is created: a file or a table that is gone then is not replaced by an empty one.
+ * Opens the file; creates it, its directory and the tables unless they exist. Later on nothing is
+ * created: a file or a table that disappears is not replaced by an empty one.
  *
  * @throws {RetryableError} other processes keep it locked, or the disk is full
- * @throws {Failure} it can't be opened, is damaged, or is no database
+ * @throws {Failure} it cannot be opened, is damaged, or is no database
  */
 export async function openSqlite(path: string, tables: readonly Table[]): Promise<Database> {
   await create(path, tables);
@@ -30,12 +29,12 @@ export async function openSqlite(path: string, tables: readonly Table[]): Promis
     connection.prepare("pragma synchronous = normal").run();
     return openSession(path, connection);
   });
-  /** A connection of its own, which sees what is committed, and nothing of an open transaction. */
+  /** A connection of its own, which sees nothing of an open transaction. */
   const reader = renewable(path, (connection) => connection);
   let last: Promise<unknown> = Promise.resolve();
   let closed = false;
 
-  /** Runs `work` when all before it is done: a connection has one transaction at a time. */
+  /** Runs `work` after all earlier work: a connection has one transaction at a time. */
   function exclusive<T>(work: () => Promise<T>): Promise<T> {
     const result = last.then(work);
     last = result.catch(() => {});
@@ -96,7 +95,7 @@ async function create(path: string, tables: readonly Table[]): Promise<void> {
   const connection = await Deno.mkdir(dirname(path), { recursive: true })
     .then(() => connect(path))
     .catch((error) => {
-      const message = `SQLite can't open ${path}: ${error.message}; see DATA_DIR`;
+      const message = `SQLite cannot open ${path}: ${error.message}; see DATA_DIR`;
       throw new Failure(message, { cause: error });
     });
   try {
@@ -167,7 +166,7 @@ function openSession(path: string, connection: DatabaseSync): Session {
     begin: () => whenFree(path, () => void begin.run()),
     commit: () => translated(path, () => void commit.run()),
     rollback: () => {
-      // SQLite has rolled back already after some errors, such as a full disk.
+      // After some errors, such as a full disk, SQLite has already rolled back.
       if (connection.isTransaction) rollback.run();
       return Promise.resolve();
     },

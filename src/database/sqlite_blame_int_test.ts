@@ -23,51 +23,55 @@ function rewrite(file: string, change: (bytes: Uint8Array) => Uint8Array): void 
   Deno.writeFileSync(file, change(Deno.readFileSync(file)));
 }
 
-const spoilt = (from: number) => (bytes: Uint8Array) =>
+const damaged = (from: number) => (bytes: Uint8Array) =>
   bytes.map((byte, at) => at < from ? byte : byte ^ 0xff);
 
 const SQLITE: readonly {
   name: string;
   says: string;
-  spoil: (file: string) => void;
-  mend: (file: string) => void;
+  damage: (file: string) => void;
+  repair: (file: string) => void;
 }[] = [
   {
     name: "a table that is gone",
     says: "no such table: notes; it was dropped, or DATA_DIR names another folder",
-    spoil: (file) => sqlite(file, "alter table notes rename to gone"),
-    mend: (file) => sqlite(file, "alter table gone rename to notes"),
+    damage: (file) => sqlite(file, "alter table notes rename to gone"),
+    repair: (file) => sqlite(file, "alter table gone rename to notes"),
   },
   {
     name: "a column that is gone",
     says: "the table was changed",
-    spoil: (file) => sqlite(file, "alter table notes rename column size to pieces"),
-    mend: (file) => sqlite(file, "alter table notes rename column pieces to size"),
+    damage: (file) => sqlite(file, "alter table notes rename column size to pieces"),
+    repair: (file) => sqlite(file, "alter table notes rename column pieces to size"),
   },
   {
     name: "a key that is gone",
     says: "the table was changed",
-    spoil: (file) => sqlite(file, "alter table notes rename column id to name"),
-    mend: (file) => sqlite(file, "alter table notes rename column name to id"),
+    damage: (file) => sqlite(file, "alter table notes rename column id to name"),
+    repair: (file) => sqlite(file, "alter table notes rename column name to id"),
   },
   {
     name: "pages that are damaged",
     says: "database disk image is malformed; the file is damaged",
-    spoil: (file) => rewrite(file, spoilt(4_096)),
-    mend: (file) => Deno.writeFileSync(file, spoilt(4_096)(Deno.readFileSync(file))),
+    damage: (file) => rewrite(file, damaged(4_096)),
+    repair: (file) => Deno.writeFileSync(file, damaged(4_096)(Deno.readFileSync(file))),
   },
   {
     name: "a file that is no database",
     says: "file is not a database; the file is damaged, or no SQLite database",
-    spoil: (file) => rewrite(file, spoilt(0)),
-    mend: (file) => Deno.writeFileSync(file, spoilt(0)(Deno.readFileSync(file))),
+    damage: (file) => rewrite(file, damaged(0)),
+    repair: (file) => Deno.writeFileSync(file, damaged(0)(Deno.readFileSync(file))),
   },
 ];
 
-for (const { name, says, spoil, mend } of SQLITE) {
+for (const { name, says, damage, repair } of SQLITE) {
   Deno.test(`sqlite: ${name} is the store's fault, is named, and heals by itself`, () =>
     withFile(async (file, database) => {
-      await assertStoresFault(database, { says, spoil: () => spoil(file), mend: () => mend(file) });
+      await assertStoresFault(database, {
+        says,
+        damage: () => damage(file),
+        repair: () => repair(file),
+      });
     }));
 }
 
@@ -127,7 +131,7 @@ Deno.test("sqlite: what a row's values cause is passed on as it is", () =>
 Deno.test("sqlite: a damaged file is a failure at the start, in one line that names it", () =>
   withFile(async (file, database) => {
     await database.close();
-    for (const damage of [spoilt(0), spoilt(18)]) {
+    for (const damage of [damaged(0), damaged(18)]) {
       await Deno.writeFile(file, damage(new Uint8Array(8_192).fill(1)));
       const again = () => openDatabase({ directory: dirname(file), owner: "own", tables });
       const { message } = await assertRejects(again, Failure, `SQLite at ${file}: `);

@@ -1,14 +1,14 @@
-/** Connections to an SQLite file: opened, given up and opened anew; and what their errors mean. */
+/** Connections to an SQLite file, opened anew when they have to be; and what their errors mean. */
 import { DatabaseSync } from "node:sqlite";
 import { pause } from "../runtime/shutdown.ts";
 import { waits } from "../runtime/waits.ts";
 import { blamed, type Cause, causeInSqlite } from "./blame.ts";
 import { RetryableError } from "../runtime/errors.ts";
 
-/** How long to wait for another process's transaction, and between two attempts. */
+/** How long to wait for another process's transaction, and the pause between two attempts. */
 const LOCK_WAIT_MS = 2_000;
 const LOCK_RETRY_MS = 2;
-/** How often to look whether the file is still the one that was opened. */
+/** How often it checks that the file is still the one that was opened. */
 const SAME_FILE_EVERY_MS = 1_000;
 
 /** Another connection is in the way: BUSY, LOCKED, PROTOCOL. */
@@ -21,19 +21,19 @@ export function connect(path: string): DatabaseSync {
 }
 
 export interface Renewable<T> {
-  /** What works on the present connection; opens one where there is none. Nothing is created. */
+  /** What `prepare` made of the present connection; opens one if there is none, but creates no file. */
   get(): T;
-  /** Told of every error: closes the connection, if another one may be better off. */
+  /** To be called with every error: closes the connection if a new one may work. */
   failed(error: unknown): void;
   close(): void;
 }
 
 /**
- * A connection that is opened anew after an error that another one may not have (a damaged page that
- * it keeps), and when the path has come to name another file (a restored backup). Without that, a
- * service would go on writing to a file that nobody sees any more.
+ * A connection that is opened anew after an error that a new one may not have (a damaged page in its
+ * cache), and when the path names another file (a restored backup). Without that, a service would go on
+ * writing to a file that has no name any more.
  *
- * @param prepare makes what works on a new connection
+ * @param prepare is called with each new connection
  */
 export function renewable<T>(path: string, prepare: (connection: DatabaseSync) => T): Renewable<T> {
   let current: { connection: DatabaseSync; prepared: T; file: string } | undefined;
@@ -83,13 +83,13 @@ function identityOf(path: string): string {
   }
 }
 
-/** Undefined for what is no error of SQLite; opening a file has no code of its own. */
+/** Undefined when the error is not SQLite's. (An error of opening a file has no `errcode`.) */
 function codeOf(error: unknown): number | undefined {
   const { errcode, code } = (error ?? {}) as { errcode?: number; code?: string };
   return errcode ?? (code === "ERR_SQLITE_ERROR" ? CANTOPEN : undefined);
 }
 
-/** Undefined for what is no error of SQLite. */
+/** Undefined when the error is not SQLite's. */
 export function causeOf(error: unknown): Cause | undefined {
   const code = codeOf(error);
   return code === undefined ? undefined : causeInSqlite(code, (error as Error).message);
@@ -100,7 +100,7 @@ function translate(path: string, error: unknown): unknown {
   return cause ? blamed(error as Error, cause, `SQLite at ${path}`) : error;
 }
 
-/** Does one synchronous step; what it throws becomes a rejection in the contract's terms. */
+/** Does one synchronous step; rejects with its error in the terms of `Database`. */
 export function translated<T>(path: string, step: () => T): Promise<T> {
   try {
     return Promise.resolve(step());
@@ -109,11 +109,15 @@ export function translated<T>(path: string, step: () => T): Promise<T> {
   }
 }
 
-/** Does one synchronous step as soon as no other process is in its way, within LOCK_WAIT_MS. */
+/** Does one synchronous step as soon as no other process holds the lock, within LOCK_WAIT_MS. */
 export async function whenFree<T>(path: string, step: () => T): Promise<T> {
   const giveUpAt = performance.now() + LOCK_WAIT_MS;
   const question = waits.ask(
-    { id: path, name: `SQLite at ${path}`, until: "until the process that has locked it lets go" },
+    {
+      id: path,
+      name: `SQLite at ${path}`,
+      until: "until the process that has locked it releases the lock",
+    },
     "its lock",
   );
   while (true) {
@@ -127,7 +131,7 @@ export async function whenFree<T>(path: string, step: () => T): Promise<T> {
       else if (performance.now() > giveUpAt) question.givenUp();
       if (!locked || performance.now() > giveUpAt) throw translate(path, error);
     }
-    // Uneven, so that several waiters do not meet again and again.
+    // With jitter, so that several waiters do not collide again and again.
     await pause(LOCK_RETRY_MS * (0.5 + Math.random()));
   }
 }

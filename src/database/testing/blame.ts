@@ -1,4 +1,4 @@
-/** For tests: a table, and what must become of it when its database is broken and then mended. */
+/** For tests: a table, and what must become of it when its database is broken and then repaired. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { until } from "../../runtime/until.ts";
 import { type Database, table } from "../database.ts";
@@ -10,17 +10,17 @@ export function write(database: Database, id: string, body = "body", size = 1): 
   return database.transaction((tx) => tx.upsert(notes, [{ id, body, size }]));
 }
 
-/** It is broken, it says so as often as it is asked, it is mended, it works: the same `Database`. */
+/** It is broken, it says so as often as it is asked, it is repaired, it works: the same `Database`. */
 export async function assertStoresFault(
   database: Database,
-  { says, spoil, mend }: {
+  { says, damage, repair }: {
     says: string;
-    spoil: () => Promise<unknown> | unknown;
-    mend: () => Promise<unknown> | unknown;
+    damage: () => Promise<unknown> | unknown;
+    repair: () => Promise<unknown> | unknown;
   },
 ): Promise<void> {
   await write(database, "before");
-  await spoil();
+  await damage();
   const said = async () =>
     (await assertRejects(() => write(database, "broken"), RetryableError)).message;
   try {
@@ -28,7 +28,7 @@ export async function assertStoresFault(
     await until(says, async () => (await said()).includes(says));
     for (let i = 0; i < 5; i++) assertStringIncludes(await said(), says);
   } finally {
-    await mend();
+    await repair();
   }
   // Each of the pool's connections may have to find out.
   await until("it works again", () => write(database, "after").then(() => true, () => false));

@@ -9,7 +9,7 @@ import { freePort } from "../../local/kafka/ports.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { type Account, POSTGRES, postgresBinaries } from "../../testing/postgres_binaries.ts";
 import { lacks } from "../../testing/skips.ts";
-import type { Database, Table } from "../database.ts";
+import type { Database, Row, Table } from "../database.ts";
 import { openDatabase } from "../open.ts";
 import { createPool } from "../postgres_pool.ts";
 
@@ -220,4 +220,25 @@ function useServer(): void {
   Deno.test.afterAll(async () => {
     await (await server)?.stop();
   });
+}
+
+/** Runs `body` with a PostgreSQL of its own. */
+export async function withServer(body: (server: PostgresServer) => Promise<void>): Promise<void> {
+  const server = await startPostgres();
+  try {
+    await body(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** All rows of a table, in key order. */
+export async function all<T extends Table>(
+  database: Database,
+  from: T,
+  pageSize?: number,
+): Promise<Row<T>[]> {
+  const rows: Row<T>[] = [];
+  for await (const page of database.scan(from, pageSize)) rows.push(...page);
+  return rows;
 }

@@ -10,10 +10,9 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
 import { freshTopics, publishAll, until } from "../../kafka/testing/topics.ts";
 import { type Names, topicOf, topicsReadBy } from "../../topology.ts";
-import { add, createAggregate } from "./aggregate.ts";
 import { block } from "./console/display.ts";
-import { type Figures, type Snapshot, snapshot } from "./snapshot.ts";
-import { eventsOf, sampleOrders } from "./testing/orders.ts";
+import type { Figures, Snapshot } from "./snapshot.ts";
+import { eventsOf, figuresOf, NOON_MS, sampleOrders } from "./testing/orders.ts";
 
 type Kafka = Awaited<ReturnType<typeof freshTopics>>["kafka"];
 
@@ -28,13 +27,8 @@ Deno.test.afterAll(async () => {
   await Deno.remove(logs, { recursive: true });
 });
 
-const NOON_MS = Date.parse("2026-01-02T12:00:00.000Z");
-
-function expected(events: readonly OrderEvent[]): Snapshot {
-  const aggregate = createAggregate();
-  for (const event of events) add(aggregate, event);
-  return snapshot(aggregate);
-}
+/** Four of each topic that analytics reads. */
+const PARTITIONS = 4 * topicsReadBy("analytics").length;
 
 /** All figures but the one that tells of the order of arrival. */
 function timeless(snapshot: Snapshot) {
@@ -159,7 +153,7 @@ Deno.test("analytics: live figures, figures rebuilt from the log, and expected f
   const { kafka, names } = await freshTopics(broker.bootstrap);
   // More than the ten minutes of the windows.
   const events = sampleOrders(800, NOON_MS, 1_000).flatMap(eventsOf);
-  const figures = expected(events);
+  const figures = figuresOf(events);
   await publish(kafka, names, events);
   await publishNoise(kafka, names, events);
   const admin = kafka.admin();
@@ -180,7 +174,11 @@ Deno.test("analytics: live figures, figures rebuilt from the log, and expected f
       const { reading }: Figures = await (await get(live, "/snapshot")).json();
       return reading.undecodableMessages === 1;
     });
-    assertEquals([reading.source, reading.partitions, reading.notReady], ["group", 16, null]);
+    assertEquals([reading.source, reading.partitions, reading.notReady], [
+      "group",
+      PARTITIONS,
+      null,
+    ]);
     assertEquals(await (await get(live, "/readyz")).text(), "ready\n");
     assertStringIncludes(
       await (await get(live, "/metrics")).text(),
@@ -206,11 +204,11 @@ Deno.test("analytics: live figures, figures rebuilt from the log, and expected f
   try {
     const { snapshot, reading } = await served(rebuilt, figures);
     assertEquals(timeless(snapshot), timeless(figures));
-    assertEquals([reading.source, reading.partitions], ["log", 16]);
+    assertEquals([reading.source, reading.partitions], ["log", PARTITIONS]);
     // It goes on live.
     const more = sampleOrders(820, NOON_MS, 1_000).slice(800).flatMap(eventsOf);
     await publish(kafka, names, more);
-    const all = expected([...events, ...more]);
+    const all = figuresOf([...events, ...more]);
     assertEquals(timeless((await served(rebuilt, all)).snapshot), timeless(all));
   } finally {
     assertEquals((await rebuilt.process.stop(20_000)).code, 0);
@@ -227,7 +225,7 @@ Deno.test("analytics --once: as a member, counts what its group had not read, an
     await publish(kafka, names, batch);
     const { lines, code } = await outputOf(start(names, `once-${index}`, ["--once"], "piped"));
     assertEquals(code, 0);
-    assertEquals(figureLines(lines), linesOf(expected(batch)));
+    assertEquals(figureLines(lines), linesOf(figuresOf(batch)));
     assert(lines.some((line) => /analytics +0 +0$/.test(line)), lines.join("\n"));
   }
 });

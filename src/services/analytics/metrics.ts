@@ -2,6 +2,8 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Figures } from "./snapshot.ts";
 
+type Values = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
+
 /**
  * Registers the metrics; each scrape reads `figures`.
  *
@@ -12,105 +14,118 @@ export function registerMetrics(
   figures: () => Figures,
   clocksOff: () => ReadonlyMap<string, number>,
 ): void {
-  const registers = [registry];
-  new Counter({
-    name: "orderflow_analytics_orders_total",
-    help: "Orders, by stage: placed, validated, confirmed, cancelled, rejected",
-    labelNames: ["stage"],
-    registers,
-    collect() {
-      this.reset();
-      const { placed, validated, confirmed, cancelled, rejected } = figures().snapshot.orders;
-      const stages = { placed, validated, confirmed, cancelled, rejected };
-      for (const [stage, orders] of Object.entries(stages)) this.inc({ stage }, orders);
+  const metrics = [...orderMetrics(figures), ...groupMetrics(figures, clocksOff)];
+  for (const { counter, gauge, help, labelNames, values } of metrics) {
+    const Kind = counter === undefined ? Gauge : Counter;
+    new Kind({
+      name: (counter ?? gauge)!,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [labels, value] of values()) this.inc(labels, value);
+      },
+    });
+  }
+}
+
+interface Metric {
+  /** Its name as a counter, or as a gauge. */
+  readonly counter?: string;
+  readonly gauge?: string;
+  readonly help: string;
+  readonly labelNames: string[];
+  readonly values: () => Values;
+}
+
+function orderMetrics(figures: () => Figures): Metric[] {
+  return [
+    {
+      counter: "orderflow_analytics_orders_total",
+      help: "Orders, by stage: placed, validated, confirmed, cancelled, rejected",
+      labelNames: ["stage"],
+      values() {
+        const { placed, validated, confirmed, cancelled, rejected } = figures().snapshot.orders;
+        return labelled("stage", { placed, validated, confirmed, cancelled, rejected });
+      },
     },
-  });
-  new Counter({
-    name: "orderflow_analytics_refusals_total",
-    help: "Orders cancelled and rejected, by reason",
-    labelNames: ["outcome", "reason"],
-    registers,
-    collect() {
-      this.reset();
-      const { cancelledByReason, rejectedByReason } = figures().snapshot;
-      const outcomes = { cancelled: cancelledByReason, rejected: rejectedByReason };
-      for (const [outcome, reasons] of Object.entries(outcomes)) {
-        for (const [reason, orders] of Object.entries(reasons)) {
-          this.inc({ outcome, reason }, orders);
-        }
-      }
+    {
+      counter: "orderflow_analytics_refusals_total",
+      help: "Orders cancelled and rejected, by reason",
+      labelNames: ["outcome", "reason"],
+      values() {
+        const { cancelledByReason, rejectedByReason } = figures().snapshot;
+        const outcomes = { cancelled: cancelledByReason, rejected: rejectedByReason };
+        return Object.entries(outcomes).flatMap(([outcome, reasons]) =>
+          Object.entries(reasons).map(([reason, orders]) => [{ outcome, reason }, orders] as const)
+        );
+      },
     },
-  });
-  new Counter({
-    name: "orderflow_analytics_revenue_cents_total",
-    help: "Value of the confirmed orders, cents, by currency",
-    labelNames: ["currency"],
-    registers,
-    collect() {
-      this.reset();
-      for (const [currency, { confirmedCents }] of Object.entries(figures().snapshot.money)) {
-        this.inc({ currency }, confirmedCents);
-      }
+    {
+      counter: "orderflow_analytics_revenue_cents_total",
+      help: "Value of the confirmed orders, cents, by currency",
+      labelNames: ["currency"],
+      values: () =>
+        Object.entries(figures().snapshot.money).map((
+          [currency, { confirmedCents }],
+        ) => [{ currency }, confirmedCents]),
     },
-  });
-  new Gauge({
-    name: "orderflow_analytics_latency_seconds",
-    help: "From placed to outcome, of the orders settled in the newest minute, seconds",
-    labelNames: ["quantile"],
-    registers,
-    collect() {
-      this.reset();
-      const { p50Ms, p95Ms, p99Ms } = figures().snapshot.latency.lastMinute;
-      for (const [quantile, ms] of Object.entries({ "0.5": p50Ms, "0.95": p95Ms, "0.99": p99Ms })) {
-        if (ms !== null) this.set({ quantile }, ms / 1_000);
-      }
+    {
+      gauge: "orderflow_analytics_latency_seconds",
+      help: "From placed to outcome, of the orders settled in the newest minute, seconds",
+      labelNames: ["quantile"],
+      values() {
+        const { p50Ms, p95Ms, p99Ms } = figures().snapshot.latency.lastMinute;
+        return Object.entries({ "0.5": p50Ms, "0.95": p95Ms, "0.99": p99Ms })
+          .flatMap(([quantile, ms]) => ms === null ? [] : [[{ quantile }, ms / 1_000] as const]);
+      },
     },
-  });
-  new Counter({
-    name: "orderflow_analytics_left_out_total",
-    help:
-      "Late events (not in the rates), clock skew (latency counted as 0), messages that are not events",
-    labelNames: ["why"],
-    registers,
-    collect() {
-      this.reset();
-      const { snapshot, reading } = figures();
-      this.inc({ why: "late" }, snapshot.lateEvents);
-      this.inc({ why: "clock_skew" }, snapshot.clockSkewEvents);
-      this.inc({ why: "undecodable" }, reading.undecodableMessages);
+    {
+      counter: "orderflow_analytics_left_out_total",
+      help:
+        "Late events (not in the rates), clock skew (latency counted as 0), messages that are " +
+        "not events",
+      labelNames: ["why"],
+      values() {
+        const { snapshot: { lateEvents, clockSkewEvents }, reading } = figures();
+        const { undecodableMessages: undecodable } = reading;
+        return labelled("why", { late: lateEvents, clock_skew: clockSkewEvents, undecodable });
+      },
     },
-  });
-  new Gauge({
-    name: "orderflow_group_lag_messages",
-    help: "Messages that a consumer group has still to read, by topic",
-    labelNames: ["service", "topic"],
-    registers,
-    collect() {
-      this.reset();
-      for (const { service, topics } of figures().lag ?? []) {
-        for (const { topic, lagMessages } of topics) this.set({ service, topic }, lagMessages);
-      }
+  ];
+}
+
+function groupMetrics(
+  figures: () => Figures,
+  clocksOff: () => ReadonlyMap<string, number>,
+): Metric[] {
+  return [
+    {
+      gauge: "orderflow_group_lag_messages",
+      help: "Messages that a consumer group has still to read, by topic",
+      labelNames: ["service", "topic"],
+      values: () =>
+        (figures().lag ?? []).flatMap(({ service, topics }) =>
+          topics.map(({ topic, lagMessages }) => [{ service, topic }, lagMessages] as const)
+        ),
     },
-  });
-  new Gauge({
-    name: "orderflow_group_members",
-    help: "Members of a consumer group",
-    labelNames: ["service"],
-    registers,
-    collect() {
-      this.reset();
-      for (const { service, members } of figures().lag ?? []) this.set({ service }, members);
+    {
+      gauge: "orderflow_group_members",
+      help: "Members of a consumer group",
+      labelNames: ["service"],
+      values: () => (figures().lag ?? []).map(({ service, members }) => [{ service }, members]),
     },
-  });
-  new Gauge({
-    name: "orderflow_clock_off_seconds",
-    help:
-      "By at least how much a clock is ahead of this process's; negative: behind the simulator's",
-    labelNames: ["service"],
-    registers,
-    collect() {
-      this.reset();
-      for (const [service, ms] of clocksOff()) this.set({ service }, ms / 1_000);
+    {
+      gauge: "orderflow_clock_off_seconds",
+      help: "By at least how much a clock is ahead of this process's; negative: behind the " +
+        "simulator's",
+      labelNames: ["service"],
+      values: () => [...clocksOff()].map(([service, ms]) => [{ service }, ms / 1_000]),
     },
-  });
+  ];
+}
+
+function labelled(label: string, values: Readonly<Record<string, number>>): Values {
+  return Object.entries(values).map(([name, value]) => [{ [label]: name }, value] as const);
 }

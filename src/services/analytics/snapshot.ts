@@ -150,12 +150,7 @@ export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
     perSecond: {
       startsAtMs: seconds.startsAtMs,
       windowMs: aggregate.perSecond.widthMs,
-      placed: countColumn(seconds, "placed"),
-      validated: countColumn(seconds, "validated"),
-      settled: countColumn(seconds, "settled"),
-      confirmed: countColumn(seconds, "confirmed"),
-      cancelled: countColumn(seconds, "cancelled"),
-      rejected: countColumn(seconds, "rejected"),
+      ...countColumns(seconds),
     },
     perTenSeconds: {
       startsAtMs: tens.startsAtMs,
@@ -205,20 +200,24 @@ function latencyOf(histogram: LatencyHistogram | undefined): Latency {
 function rates(seconds: readonly (OrderCounts | undefined)[], over: number): Rates | null {
   const full = seconds.slice(0, -1).slice(-over);
   if (full.length === 0) return null;
-  const mean = (name: keyof OrderCounts) =>
-    full.reduce((sum, second) => sum + (second?.[name] ?? 0), 0) / full.length;
-  return {
-    placed: mean("placed"),
-    validated: mean("validated"),
-    settled: mean("settled"),
-    confirmed: mean("confirmed"),
-    cancelled: mean("cancelled"),
-    rejected: mean("rejected"),
-  };
+  return eachCount((name) =>
+    full.reduce((sum, second) => sum + (second?.[name] ?? 0), 0) / full.length
+  );
 }
 
-function countColumn({ values }: Series<OrderCounts>, name: keyof OrderCounts): number[] {
-  return values.map((second) => second?.[name] ?? 0);
+function countColumns({ values }: Series<OrderCounts>) {
+  return eachCount((name) => values.map((second) => second?.[name] ?? 0));
+}
+
+function eachCount<V>(of: (name: keyof OrderCounts) => V): Record<keyof OrderCounts, V> {
+  return {
+    placed: of("placed"),
+    validated: of("validated"),
+    settled: of("settled"),
+    confirmed: of("confirmed"),
+    cancelled: of("cancelled"),
+    rejected: of("rejected"),
+  };
 }
 
 function latencyColumns({ values }: Series<LatencyHistogram>) {

@@ -173,7 +173,7 @@ function notes({ lateEvents, clockSkewEvents }: Snapshot, reading: Reading): str
   return [
     ...say(lateEvents, "event", "more than ten minutes late: in the totals, not in the rates"),
     ...say(clockSkewEvents, "event", "older than the order (a clock is off): latency counted as 0"),
-    ...say(reading.undecodableMessages, "message", "that cannot be read as an event: not counted"),
+    ...say(reading.undecodableMessages, "message", "left out: not an event"),
   ];
 }
 

@@ -1,10 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { add, createAggregate } from "../aggregate.ts";
 import { type Figures, type Reading, snapshot } from "../snapshot.ts";
-import { eventsOf, type SampleOrder, sampleOrders } from "../testing/orders.ts";
+import { eventsOf, NOON_MS, type SampleOrder, sampleOrders } from "../testing/orders.ts";
 import { block, line } from "./display.ts";
-
-const NOON_MS = Date.parse("2026-01-02T12:00:00.000Z");
 
 const member: Reading = {
   source: "group",
@@ -67,7 +65,7 @@ Deno.test("block: says that it counts the whole log, and what is odd", () => {
   assertEquals(lines[1], "counts everything in the log, 48 partitions, in no consumer group");
   assertEquals(lines.slice(-2), [
     "notes       4 events older than the order (a clock is off): latency counted as 0",
-    "            7 messages that cannot be read as an event: not counted",
+    "            7 messages left out: not an event",
   ]);
 });
 

@@ -71,28 +71,9 @@ function Group({ group }: { group: GroupView }) {
             )}
           </tbody>
           <tfoot>
-            <FootRow
-              name="lag"
-              unit="messages"
-              {...{ topics, partitions }}
-              of={(p) => p.lagMessages}
-              add
-              show={formatBrief}
-            />
-            <FootRow
-              name="stalled"
-              unit="s"
-              {...{ topics, partitions }}
-              of={(p) => p.stalledMs}
-              show={seconds}
-            />
-            <FootRow
-              name="longest stall"
-              unit="s"
-              {...{ topics, partitions }}
-              of={(p) => p.longestStallMs}
-              show={seconds}
-            />
+            {FIGURES.map((figure) => (
+              <FigureRow key={figure.name} {...{ topics, partitions, figure }} />
+            ))}
           </tfoot>
         </table>
       </div>
@@ -150,14 +131,24 @@ function Member({ member, index, topics, partitions }: Columns & {
 
 type Partition = TopicView["partitions"][number];
 
-/** One number for each partition, over its topics: their sum, or the largest. */
-function FootRow({ name, unit, topics, partitions, of, add = false, show }: Columns & {
-  name: string;
-  unit: string;
-  of: (partition: Partition) => number;
-  add?: boolean;
-  show: (value: number) => string;
-}) {
+interface Figure {
+  readonly name: string;
+  readonly unit: string;
+  readonly of: (partition: Partition) => number;
+  /** Of several topics: their sum; else the largest. */
+  readonly isSum: boolean;
+  readonly show: (value: number) => string;
+}
+
+const FIGURES: readonly Figure[] = [
+  { name: "lag", unit: "messages", of: (p) => p.lagMessages, isSum: true, show: formatBrief },
+  { name: "stalled", unit: "s", of: (p) => p.stalledMs, isSum: false, show: seconds },
+  { name: "longest stall", unit: "s", of: (p) => p.longestStallMs, isSum: false, show: seconds },
+];
+
+/** One number for each partition. */
+function FigureRow({ figure, topics, partitions }: Columns & { figure: Figure }) {
+  const { name, unit, of, isSum, show } = figure;
   return (
     <tr>
       <th scope="row">
@@ -167,7 +158,7 @@ function FootRow({ name, unit, topics, partitions, of, add = false, show }: Colu
         const values = topics.flatMap((topic) =>
           topic.partitions.filter((p) => p.partition === partition).map(of)
         );
-        const value = add ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
+        const value = isSum ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
         return <td key={partition} class={value > 0 ? "some" : ""}>{show(value)}</td>;
       })}
     </tr>

@@ -64,7 +64,7 @@ function TimelineView({ timeline }: { timeline: Found }) {
         <table>
           <thead>
             <tr>
-              {["after", "event", "topic", "partition", "offset", "what"].map((name) => (
+              {["after", "event", "topic", "partition", "offset", "details"].map((name) => (
                 <th scope="col" key={name}>{name}</th>
               ))}
             </tr>

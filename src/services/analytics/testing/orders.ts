@@ -5,6 +5,10 @@ import {
   type OrderRejected,
   type OrderValidated,
 } from "../../../events/schemas.ts";
+import { add, createAggregate } from "../aggregate.ts";
+import { type Snapshot, snapshot } from "../snapshot.ts";
+
+export const NOON_MS = Date.parse("2026-01-02T12:00:00.000Z");
 
 /** An order, and what becomes of it. */
 export interface SampleOrder {
@@ -112,4 +116,24 @@ export function sampleOrders(count: number, firstAtMs: number, everyMs: number):
     currency: sequence % 3 === 0 ? "USD" : "EUR",
     scenario: SCENARIOS[sequence % 7 < 4 ? 0 : sequence % 4]!,
   }));
+}
+
+/** The figures of these events alone. */
+export function figuresOf(events: readonly OrderEvent[]): Snapshot {
+  const aggregate = createAggregate();
+  for (const event of events) add(aggregate, event);
+  return snapshot(aggregate);
+}
+
+/** An order, with changes. */
+export function order(changes: Partial<SampleOrder>): SampleOrder {
+  return {
+    sequence: 1,
+    placedAtMs: NOON_MS,
+    latencyMs: 100,
+    totalCents: 1_000,
+    currency: "EUR",
+    scenario: "confirmed",
+    ...changes,
+  };
 }
