@@ -199,7 +199,7 @@ Deno.test("audit: over a real log and real tables", async (t) => {
   await t.step("an unknown option is named, and exits with 2", async () => {
     const { code, stderr } = await auditWorld(createWorld([], "empty."), ["--jsno"]);
     assertEquals(code, 2);
-    assertStringIncludes(stderr, "--jsno: no such option");
+    assertStringIncludes(stderr, "--jsno: unknown option; did you mean --json?");
   });
 });
 

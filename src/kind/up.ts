@@ -8,6 +8,10 @@ import { STEPS } from "./steps.ts";
 Deno.exit(
   await runProgram({
     name: "kind:up",
+    examples: [
+      ["", "all steps; may be repeated"],
+      ["--only chart", "one step alone"],
+    ],
     settings: {
       ...settings,
       only: choice({

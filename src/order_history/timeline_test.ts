@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { LogRecord } from "../kafka/records.ts";
 import { appendCopy, orderId, partitionOf, type World } from "../audit/testing/world.ts";
 import { createWorld, type Fate } from "../audit/testing/orders.ts";
-import { timelineLines } from "../commands/trace/display.ts";
+import { timelineLines } from "../commands/trace.ts";
 import { type Found, matcher } from "./find.ts";
 import { buildTimeline } from "./timeline.ts";
 

@@ -169,7 +169,7 @@ Deno.test("a batch that cannot be read", async (t) => {
             [{ reason: "unreadable" }, 1],
           ],
         );
-        await letterTells(kafka, names, first);
+        await assertDeadLetter(kafka, names, first);
       },
     );
   }
@@ -205,19 +205,22 @@ Deno.test("a batch that cannot be read", async (t) => {
   );
 
   await t.step(
-    "its letter is listed and discarded, not replayed; trace and audit say what they left out",
+    "its dead letter is listed and discarded, not replayed; trace and audit say what they left out",
     async () => {
       const { names } = worlds[0]!;
       const options = { bootstrap, prefix: names.prefix };
       const dlq = (...args: string[]) => runCommand("commands/dlq/main.ts", args, options);
       const again = await dlq("skip", "validator", "orders.raw", "0@3");
-      assertMatch(again.stderr, /letter 0@0 says so already/);
+      assertMatch(again.stderr, /dead letter 0@0 has it already/);
       assertMatch((await dlq("list", "validator")).stdout, /^0@0 .* unreadable .* cannot be read/);
-      assertMatch((await dlq("replay", "validator", "0@0")).stderr, /no message in it to replay/);
-      assertMatch((await dlq("discard", "validator", "0@0")).stdout, /1 letter of .* discarded/);
+      assertMatch((await dlq("replay", "validator", "0@0")).stderr, /holds no message to replay/);
+      assertMatch(
+        (await dlq("discard", "validator", "0@0")).stdout,
+        /1 dead letter of .* discarded/,
+      );
       const directory = await Deno.makeTempDir({ prefix: "orderflow-" });
       const search = await runCommand(
-        "commands/trace/main.ts",
+        "commands/trace.ts",
         [placed(0).orderId, "--all-partitions"],
         {
           ...options,
@@ -243,8 +246,12 @@ Deno.test("a batch that cannot be read", async (t) => {
       [["skip", "validator", names.topic("orders.raw"), "1@0"], 1, /\/1 offset 0 can be read/],
       [["skip", "validator", "orders.raw", "0@99"], 1, /has the offsets 0 to 8, found 99/],
       [["skip", "validator", "orders.raw", "7@0"], 1, /there is no partition 7/],
-      [["skip", "validator", "0@0"], 2, /which batch\? TOPIC PARTITION@OFFSET/],
-      [["skip", "validator", "payment.events", "0@0"], 2, /one of orders\.raw, found "payment/],
+      [["skip", "validator", "0@0"], 2, /expected skip SERVICE TOPIC PARTITION@OFFSET/],
+      [
+        ["skip", "validator", "payment.events", "0@0"],
+        2,
+        /"payment\.events": not a topic that validator reads; expected one of orders\.raw/,
+      ],
       [["skip", "validator", "orders.raw", "0@0", "--all"], 2, /neither --all nor --reason/],
     ];
     for (const [args, expected, says] of cases) {
@@ -272,18 +279,18 @@ async function committed(
   }
 }
 
-/** The letter has the bytes, and the range. */
-async function letterTells(
+/** The dead letter has the bytes, and the range. */
+async function assertDeadLetter(
   kafka: ReturnType<typeof createClient>,
   names: Names,
   first: number,
 ): Promise<void> {
-  const [letter] = await readAll(kafka, names.topic("dlq.validator"));
-  assert(letter?.value);
-  assertEquals(Buffer.from(letter.value).readBigInt64BE(0), BigInt(first));
+  const [deadLetter] = await readAll(kafka, names.topic("dlq.validator"));
+  assert(deadLetter?.value);
+  assertEquals(Buffer.from(deadLetter.value).readBigInt64BE(0), BigInt(first));
   const { reason, topic, partition, offset, nextOffset } = DEAD_LETTER_HEADERS;
   assertEquals(
-    [reason, topic, partition, offset, nextOffset].map((name) => letter.headers[name]),
+    [reason, topic, partition, offset, nextOffset].map((name) => deadLetter.headers[name]),
     ["unreadable", names.topic("orders.raw"), "0", String(first), String(first + SIZE)],
   );
 }

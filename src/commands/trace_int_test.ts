@@ -1,10 +1,10 @@
 /** The command over a real log and real tables. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { startTestBroker } from "../../local/testing/test_broker.ts";
-import { partitionForKey as partitionOfKey } from "../../kafka/protocol/partitioner.ts";
-import { orderId, PARTITIONS } from "../../audit/testing/world.ts";
-import { createWorld, type Fate, FATES } from "../../audit/testing/orders.ts";
-import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing/worlds.ts";
+import { startTestBroker } from "../local/testing/test_broker.ts";
+import { partitionForKey as partitionOfKey } from "../kafka/protocol/partitioner.ts";
+import { orderId, PARTITIONS } from "../audit/testing/world.ts";
+import { createWorld, type Fate, FATES } from "../audit/testing/orders.ts";
+import { jsonOf, publishWorld, runCommand, storeWorld } from "./testing/worlds.ts";
 
 /** Every fate often enough that some order of it is where its key belongs, and some is not. */
 const COPIES = 12;
@@ -20,7 +20,7 @@ Deno.test("trace: over a real log and real tables", async (t) => {
     await storeWorld(directory, world);
 
     const trace = (...args: string[]) =>
-      runCommand("commands/trace/main.ts", args, { bootstrap, prefix, directory });
+      runCommand("commands/trace.ts", args, { bootstrap, prefix, directory });
     const orderWith = (fate: Fate, home: boolean) => {
       for (let n = FATES.indexOf(fate); n < COPIES * FATES.length; n += FATES.length) {
         if ((partitionOfKey(orderId(n), PARTITIONS) === n % PARTITIONS) === home) return orderId(n);
