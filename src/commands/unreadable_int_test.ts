@@ -6,7 +6,7 @@ import { Producer } from "../kafka/producer/producer.ts";
 import { freshTopics, publishAll } from "../kafka/testing/topics.ts";
 import { damageLog } from "../kafka/testing/damaged_log.ts";
 import { committed, deleteGroup, orders, workUntil } from "./groups/testing/pipeline.ts";
-import { runCommand } from "./testing/worlds.ts";
+import { runCommand } from "./testing/fixtures.ts";
 
 const damage = (batch: Buffer) => void (batch[100]! ^= 1);
 

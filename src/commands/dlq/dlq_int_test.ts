@@ -6,9 +6,9 @@ import { createClient } from "../../kafka/client/client.ts";
 import { openLogReader } from "../../kafka/readers/log_reader.ts";
 import { type LogRecord } from "../../kafka/records.ts";
 import { Fenced, openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
-import { appendRecord, bury } from "../../audit/testing/world.ts";
-import { createWorld } from "../../audit/testing/orders.ts";
-import { jsonOf, publishWorld, runCommand } from "../testing/worlds.ts";
+import { addDeadLetter, appendRecord } from "../../audit/testing/fixture.ts";
+import { createFixture } from "../../audit/testing/scenarios.ts";
+import { jsonOf, publishFixture, runCommand } from "../testing/fixtures.ts";
 import { resolveDeadLetters } from "./resolve.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -20,24 +20,24 @@ Deno.test("dlq: over a real log", async (t) => {
   const reader = await openLogReader(kafka);
   try {
     const prefix = "dlq-test.";
-    const world = createWorld([], prefix);
+    const fixture = createFixture([], prefix);
     // A dead letter of each kind that is shown differently, and many alike.
     const headers = { traceparent: "00-1" };
     const values = [bytes('{"type":"OrderPlaced"}'), bytes("\u001b[31m{"), null];
     for (const [index, value] of values.entries()) {
-      const raw = appendRecord(world, "orders.raw", 1, `o-${index}`, value, headers);
-      bury(world, "validator", raw, value === null ? "empty_value" : "invalid_json");
+      const raw = appendRecord(fixture, "orders.raw", 1, `o-${index}`, value, headers);
+      addDeadLetter(fixture, "validator", raw, value === null ? "empty_value" : "invalid_json");
     }
     // Two of them are each small enough for a broker, and together too large for one batch.
     const sizes = [...Array(250).fill(10), 250_000, 900_000];
     for (const [n, size] of sizes.entries()) {
       const value = bytes(`{"n":${n}`.padEnd(size));
-      const raw = appendRecord(world, "orders.raw", 2, `many-${n}`, value);
-      bury(world, "validator", raw, "too_large");
+      const raw = appendRecord(fixture, "orders.raw", 2, `many-${n}`, value);
+      addDeadLetter(fixture, "validator", raw, "too_large");
     }
-    const stray = appendRecord(world, "orders.raw", 0, "stray", bytes("{"));
-    bury(world, "payment", stray, "invalid_json");
-    await publishWorld(bootstrap, world);
+    const stray = appendRecord(fixture, "orders.raw", 0, "stray", bytes("{"));
+    addDeadLetter(fixture, "payment", stray, "invalid_json");
+    await publishFixture(bootstrap, fixture);
 
     const dlq = (...args: string[]) =>
       runCommand("commands/dlq/main.ts", args, { bootstrap, prefix });
@@ -173,12 +173,16 @@ Deno.test("dlq: over a real log", async (t) => {
 
     await t.step("two at once: a dead letter is resolved by one of them", async () => {
       const resolve = () =>
-        resolveDeadLetters({ kafka, reader, names: world.names, onUnreadable() {} }, "validator", {
-          resolution: "replayed",
-          selection: { id: "0@2" },
-          signal: new AbortController().signal,
-          now: () => new Date().toISOString(),
-        });
+        resolveDeadLetters(
+          { kafka, reader, names: fixture.names, onUnreadable() {} },
+          "validator",
+          {
+            resolution: "replayed",
+            selection: { id: "0@2" },
+            signal: new AbortController().signal,
+            now: () => new Date().toISOString(),
+          },
+        );
       const results = await Promise.allSettled([resolve(), resolve()]);
       const done = results.filter(({ status }) => status === "fulfilled");
       assert(done.length <= 1);

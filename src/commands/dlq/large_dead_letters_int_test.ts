@@ -19,7 +19,7 @@ import {
 } from "../../kafka/testing/topics.ts";
 import { openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
 import type { Names } from "../../topology.ts";
-import { runCommand } from "../testing/worlds.ts";
+import { runCommand } from "../testing/fixtures.ts";
 
 let broker: TestBroker;
 Deno.test.beforeAll(async () => {

@@ -5,8 +5,8 @@ import { Failure } from "../../runtime/errors.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { type LogReader, openLogReader } from "../../kafka/readers/log_reader.ts";
 import { PROBE, readAll, setRefusing } from "../../kafka/testing/topics.ts";
-import { createWorld } from "../../audit/testing/orders.ts";
-import { publishWorld } from "../testing/worlds.ts";
+import { createFixture } from "../../audit/testing/scenarios.ts";
+import { publishFixture } from "../testing/fixtures.ts";
 import { resolveDeadLetters } from "./resolve.ts";
 
 let broker: TestBroker;
@@ -17,11 +17,11 @@ Deno.test.afterAll(() => broker.remove());
 
 /** One dead letter of the validator on a log of its own. */
 async function setUp(prefix: string) {
-  const world = createWorld(["broken"], prefix);
-  await publishWorld(broker.bootstrap, world);
+  const fixture = createFixture(["broken"], prefix);
+  await publishFixture(broker.bootstrap, fixture);
   const kafka = createClient({ brokers: [broker.bootstrap] }, "test");
   const reader = await openLogReader(kafka);
-  const { names } = world;
+  const { names } = fixture;
   const lengthOf = async (topic: "orders.raw" | "dlq.validator") =>
     (await readAll(kafka, names.topic(topic)))
       .filter(({ key }) => new TextDecoder().decode(key ?? undefined) !== PROBE).length;

@@ -16,7 +16,7 @@ import type { Guarantee } from "../../kafka/processor/processor.ts";
 import { placed, readAll, refuse, startValidator, until } from "../../kafka/testing/topics.ts";
 import { damageLog, withChecksum } from "../../kafka/testing/damaged_log.ts";
 import type { Names } from "../../topology.ts";
-import { runCommand } from "../testing/worlds.ts";
+import { runCommand } from "../testing/fixtures.ts";
 import { BATCHES, publishOrders, readersSay, SIZE } from "./testing/damaged_batches.ts";
 
 const LIMIT_MS = 60_000;
@@ -85,7 +85,7 @@ const idsOf = (sequences: readonly number[]) => sequences.map((n) => placed(n).o
 Deno.test("a batch that cannot be read", async (t) => {
   await using broker = await startTestBroker();
   const { bootstrap } = broker;
-  const worlds = await Promise.all(
+  const fixtures = await Promise.all(
     CASES.map(async (situation) => ({ ...situation, ...await publishOrders(bootstrap) })),
   );
   const unsent = await publishOrders(bootstrap);
@@ -98,12 +98,12 @@ Deno.test("a batch that cannot be read", async (t) => {
       batch[17]! |= 1;
     },
   });
-  for (const { topic, ...situation } of worlds) {
+  for (const { topic, ...situation } of fixtures) {
     await damageLog(`${broker.directory}/log/${topic}-0`, situation);
   }
   await broker.start();
-  for (const world of worlds) {
-    const { what, guarantee, names, batch, why, kafka } = world;
+  for (const fixture of fixtures) {
+    const { what, guarantee, names, batch, why, kafka } = fixture;
     await t.step(
       `${what}, ${guarantee}: its partition rests and says so, others go on, until it is skipped`,
       async () => {
@@ -111,7 +111,7 @@ Deno.test("a batch that cannot be read", async (t) => {
         const place = `${names.topic("orders.raw")}/0`;
         const others = [0, 1, 2, 3, 4, 5, 6, 7, 8].filter((n) => n < first || n >= first + SIZE);
         const before = idsOf([...others.filter((n) => n < first), 100]);
-        await readersSay(bootstrap, world, idsOf([...others, 100]), `${place} offset`);
+        await readersSay(bootstrap, fixture, idsOf([...others, 100]), `${place} offset`);
 
         const lines: string[] = [];
         const note = (line: unknown) => void lines.push(String(line));
@@ -207,7 +207,7 @@ Deno.test("a batch that cannot be read", async (t) => {
   await t.step(
     "its dead letter is listed and discarded, not replayed; trace and audit say what they left out",
     async () => {
-      const { names } = worlds[0]!;
+      const { names } = fixtures[0]!;
       const options = { bootstrap, prefix: names.prefix };
       const dlq = (...args: string[]) => runCommand("commands/dlq/main.ts", args, options);
       const again = await dlq("skip", "validator", "orders.raw", "0@3");
@@ -240,7 +240,7 @@ Deno.test("a batch that cannot be read", async (t) => {
   );
 
   await t.step("skip: what can be read is not skipped, and what is wrong is named", async () => {
-    const { names } = worlds[0]!;
+    const { names } = fixtures[0]!;
     const cases: [string[], number, RegExp][] = [
       [["skip", "validator", "orders.raw", "0@0"], 1, /orders\.raw\/0 offset 0 can be read/],
       [["skip", "validator", names.topic("orders.raw"), "1@0"], 1, /\/1 offset 0 can be read/],
