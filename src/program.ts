@@ -1,5 +1,7 @@
-/** What every main.ts does around its work: settings, logs, stop signal, exit code. */
-import { ConfigError, HelpRequested, type Positionals, readConfig } from "./runtime/config.ts";
+/** What every main.ts does around its work: help, settings, logs, stop signal, exit code. */
+import project from "../deno.json" with { type: "json" };
+import { ConfigError, processSources, readConfig, type Sources } from "./runtime/config.ts";
+import { helpText, type Manual } from "./runtime/help.ts";
 import type { Config, Settings } from "./runtime/setting.ts";
 import { type AccessConfig, prepareAccess } from "./kafka/access.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./runtime/log.ts";
@@ -9,15 +11,14 @@ import { logSilences } from "./runtime/waits.ts";
 import { Failure, isFromSystem, RetryableError } from "./runtime/errors.ts";
 import { outliveKafkajs } from "./kafka/client/errors.ts";
 
-export interface Program<S extends Settings> {
-  /** What the log lines are marked with, and the task's name. */
-  readonly name: string;
+/** Its name is the task's, and marks its log lines. */
+export interface Program<S extends Settings> extends Manual {
   readonly settings: S;
   readonly checks?: readonly ((config: Config<S>) => string | undefined)[];
-  readonly positionals?: Positionals;
-  /** @returns the exit code; nothing means 0 */
+  /** @returns the exit code (default: 0) */
   readonly run: (context: {
     config: Config<S>;
+    /** The words of the command line: those of one of its actions. */
     positionals: string[];
     log: Logger;
     /** Aborts when the program should stop. */
@@ -25,18 +26,32 @@ export interface Program<S extends Settings> {
   }) => Promise<number | void>;
 }
 
-/** The exit code of a program whose configuration is at fault. */
+/** The exit code of a program whose configuration or command line is at fault. */
 const EXIT_CONFIG = 2;
+
+/** For a program whose options say all that there is. */
+const EXAMPLES = [
+  ["", "with the settings of the environment and of .env"],
+  ["--env .env.example", "with the settings of another file"],
+] as const;
 
 /**
  * Runs a program.
  *
- * @returns its exit code: 0, 1 after a failure, 2 for a faulty configuration
+ * @returns its exit code: 0, 1 after a failure, 2 for a faulty configuration or command line
  */
-export async function runProgram<S extends Settings>(program: Program<S>): Promise<number> {
+export async function runProgram<S extends Settings>(
+  program: Program<S>,
+  sources: Sources = processSources,
+): Promise<number> {
+  const { name, settings, checks, actions } = program;
+  const told = toldBy(program, sources.args);
+  if (told !== undefined) {
+    console.log(told);
+    return 0;
+  }
   try {
-    const { name, settings, checks, positionals: allowed } = program;
-    const { config, positionals } = readConfig(settings, { checks, positionals: allowed });
+    const { config, positionals } = readConfig(settings, { checks, actions, sources });
     const values = config as Record<string, unknown>;
     const log = configureLogging(
       name,
@@ -52,17 +67,30 @@ export async function runProgram<S extends Settings>(program: Program<S>): Promi
     const signal = stopSignal({ stdin: values.stopWithStdin === true });
     return await program.run({ config, positionals, log, signal }) ?? 0;
   } catch (error) {
-    if (error instanceof HelpRequested) {
-      console.log(`${program.name}: ${error.message}`);
-      return 0;
-    }
     if (error instanceof ConfigError) {
-      console.error(`${program.name}: ${error.message}`);
+      console.error(
+        `${name}: ${error.message}\n\`deno task ${name} --help\` shows every action and option`,
+      );
       return EXIT_CONFIG;
     }
     if (error instanceof Failure || error instanceof RetryableError || isFromSystem(error)) {
-      console.error(`${program.name}: ${error.message}`);
-    } else console.error(`${program.name}:`, error);
+      console.error(`${name}: ${error.message}`);
+    } else console.error(`${name}:`, error);
     return 1;
   }
+}
+
+/** What a command line asks for that needs no settings: the help, or the version. */
+function toldBy(program: Manual, args: readonly string[]): string | undefined {
+  if (args.includes("--help") || args.includes("-h")) {
+    return helpText({ examples: EXAMPLES, purpose: purposeOf(program.name), ...program });
+  }
+  return args.includes("--version") ? `orderflow ${project.version}` : undefined;
+}
+
+/** deno.json's description of the task, as a sentence. */
+function purposeOf(name: string): string {
+  const tasks: Record<string, { description: string }> = project.tasks;
+  const description = tasks[name]?.description ?? "";
+  return description && `${description[0]!.toUpperCase()}${description.slice(1)}.`;
 }

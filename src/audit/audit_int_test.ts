@@ -4,21 +4,28 @@ import { startTestBroker } from "../local/testing/test_broker.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { bytes } from "../kafka/dead_letters.ts";
 import type { Processor, Topic } from "../topology.ts";
-import { jsonOf, publishWorld, runCommand, storeWorld } from "../commands/testing/worlds.ts";
-import { appendCopy, eventsOf, orderId, placeIn, rewrite, type World } from "./testing/world.ts";
-import { createWorld, FATES } from "./testing/orders.ts";
+import { jsonOf, publishFixture, runCommand, storeFixture } from "../commands/testing/fixtures.ts";
+import {
+  appendCopy,
+  eventsOf,
+  type Fixture,
+  orderId,
+  placeIn,
+  rewrite,
+} from "./testing/fixture.ts";
+import { createFixture, SCENARIOS } from "./testing/scenarios.ts";
 
-const CONFIRMED = FATES.indexOf("confirmed");
-const OUT_OF_STOCK = FATES.indexOf("out_of_stock");
+const CONFIRMED = SCENARIOS.indexOf("confirmed");
+const OUT_OF_STOCK = SCENARIOS.indexOf("out_of_stock");
 
-function drop(world: World, [record]: World["records"]): void {
+function drop(fixture: Fixture, [record]: Fixture["records"]): void {
   assert(record);
-  world.records = world.records.filter((other) => other !== record);
+  fixture.records = fixture.records.filter((other) => other !== record);
 }
 
 interface Case {
   readonly name: string;
-  readonly spoil: (world: World) => void;
+  readonly mutate: (fixture: Fixture) => void;
   /** What a failed line says. */
   readonly says: RegExp;
 }
@@ -26,31 +33,31 @@ interface Case {
 const CASES: readonly Case[] = [
   {
     name: "an event dropped",
-    spoil: (world) => drop(world, eventsOf(world, CONFIRMED, "OrderConfirmed")),
+    mutate: (fixture) => drop(fixture, eventsOf(fixture, CONFIRMED, "OrderConfirmed")),
     says: /FAIL G1 every order has exactly one outcome.*\n +r1-000000: no outcome/,
   },
   {
     name: "an event twice",
-    spoil: (world) => appendCopy(world, eventsOf(world, CONFIRMED, "OrderConfirmed")[0]!),
+    mutate: (fixture) => appendCopy(fixture, eventsOf(fixture, CONFIRMED, "OrderConfirmed")[0]!),
     says: /FAIL G2 no event twice.*\n +r1-000000: OrderConfirmed again, at .*orders\.outcomes 0@/,
   },
   {
     name: "oversold",
-    spoil: (world) => world.tables.stock[0]!.on_hand = -2,
+    mutate: (fixture) => fixture.tables.stock[0]!.on_hand = -2,
     says: /FAIL G3 per product.*\n +p-1: -2 on hand: oversold/,
   },
   {
     name: "charged twice",
-    spoil: (world) =>
-      world.tables.charges.push({
-        ...world.tables.charges[0]!,
+    mutate: (fixture) =>
+      fixture.tables.charges.push({
+        ...fixture.tables.charges[0]!,
         idempotency_key: "r1-000000.again",
       }),
     says: /FAIL G4 the gateway's own ledger.*\n(.*\n)* +r1-000000\.again: its row: charged;/,
   },
   {
     name: "a refund missing",
-    spoil: (world) => drop(world, eventsOf(world, OUT_OF_STOCK, "PaymentRefunded")),
+    mutate: (fixture) => drop(fixture, eventsOf(fixture, OUT_OF_STOCK, "PaymentRefunded")),
     says:
       /FAIL G4 refunded.*\n +r1-000001: OrderCancelled, PaymentProcessed, but no PaymentRefunded/,
   },
@@ -61,26 +68,26 @@ Deno.test("audit: over a real log and real tables", async (t) => {
   const { bootstrap } = broker;
   let runs = 0;
 
-  const auditWorld = async (world: World, args: string[] = []) => {
+  const auditFixture = async (fixture: Fixture, args: string[] = []) => {
     const directory = await Deno.makeTempDir({ prefix: "orderflow-audit-" });
     try {
-      await storeWorld(directory, world);
-      const { prefix } = world.names;
+      await storeFixture(directory, fixture);
+      const { prefix } = fixture.names;
       return await runCommand("audit/main.ts", args, { bootstrap, prefix, directory });
     } finally {
       await Deno.remove(directory, { recursive: true });
     }
   };
-  const nextWorld = async (spoil: (world: World) => void = () => {}) => {
-    const world = createWorld(FATES, `run${++runs}.`);
-    spoil(world);
-    await publishWorld(bootstrap, world);
-    return world;
+  const nextFixture = async (mutate: (fixture: Fixture) => void = () => {}) => {
+    const fixture = createFixture(SCENARIOS, `run${++runs}.`);
+    mutate(fixture);
+    await publishFixture(bootstrap, fixture);
+    return fixture;
   };
 
-  /** Moves what a group has committed in a partition; what it committed is known from the world. */
+  /** Moves what a group has committed in a partition; what it committed is known from the fixture. */
   const moveOffset = async (
-    { names, committed }: World,
+    { names, committed }: Fixture,
     service: Processor,
     topic: Topic,
     by: number,
@@ -102,15 +109,15 @@ Deno.test("audit: over a real log and real tables", async (t) => {
   };
 
   await t.step("passes a sound one, and exits with 0", async () => {
-    const { code, stdout, stderr } = await auditWorld(await nextWorld());
+    const { code, stdout, stderr } = await auditFixture(await nextFixture());
     assertEquals([code, stderr], [0, ""]);
     assertMatch(stdout, /\nAUDIT PASSED: all 26 checks hold\n$/);
     assert(!stdout.includes("FAIL"), stdout);
   });
 
-  for (const { name, spoil, says } of CASES) {
+  for (const { name, mutate, says } of CASES) {
     await t.step(`fails, names it, and exits with 1: ${name}`, async () => {
-      const { code, stdout } = await auditWorld(await nextWorld(spoil));
+      const { code, stdout } = await auditFixture(await nextFixture(mutate));
       assertMatch(stdout, says);
       assertMatch(stdout, /\nAUDIT FAILED: \d+ of 26 checks\n$/);
       assertEquals(code, 1);
@@ -118,9 +125,9 @@ Deno.test("audit: over a real log and real tables", async (t) => {
   }
 
   await t.step("fails, and names whose committed offset somebody has moved: one back", async () => {
-    const world = await nextWorld();
-    await moveOffset(world, "validator", "orders.raw", -1);
-    const { code, stdout } = await auditWorld(world);
+    const fixture = await nextFixture();
+    await moveOffset(fixture, "validator", "orders.raw", -1);
+    const { code, stdout } = await auditFixture(fixture);
     assertMatch(
       stdout,
       /FAIL G2 no committed offset is before.*; 1 wrong\n +r1-000015: validator answered \S+orders\.raw 0@(\d+), but has committed \1:/,
@@ -132,18 +139,18 @@ Deno.test("audit: over a real log and real tables", async (t) => {
     "fails, and names whose committed offset somebody has moved: one ahead",
     async () => {
       // An order that the validator has not read yet.
-      const unread = (world: World) => {
-        const copy = appendCopy(world, eventsOf(world, CONFIRMED, "OrderPlaced")[0]!);
-        rewrite(world, copy, { orderId: orderId(FATES.length) });
+      const unread = (fixture: Fixture) => {
+        const copy = appendCopy(fixture, eventsOf(fixture, CONFIRMED, "OrderPlaced")[0]!);
+        rewrite(fixture, copy, { orderId: orderId(SCENARIOS.length) });
         const place = placeIn(copy.topic, copy.partition);
-        world.committed.validator.set(place, world.ends.get(place)! - 1);
+        fixture.committed.validator.set(place, fixture.ends.get(place)! - 1);
       };
-      const world = await nextWorld(unread);
-      const before = await auditWorld(world);
+      const fixture = await nextFixture(unread);
+      const before = await auditFixture(fixture);
       assertMatch(before.stdout, /r1-000016: no outcome; seen: nothing/);
       assertMatch(before.stdout, /PASS G1 no committed offset is past/);
-      await moveOffset(world, "validator", "orders.raw", 1);
-      const { code, stdout } = await auditWorld(world);
+      await moveOffset(fixture, "validator", "orders.raw", 1);
+      const { code, stdout } = await auditFixture(fixture);
       assertMatch(
         stdout,
         /FAIL G1 no committed offset is past.*; 1 wrong\n +r1-000016: validator has committed \d+, past \S+orders\.raw 0@\d+, and did not answer it/,
@@ -153,12 +160,15 @@ Deno.test("audit: over a real log and real tables", async (t) => {
   );
 
   await t.step("--wait: fails when the time is up, and says who had how much to read", async () => {
-    const world = await nextWorld();
-    const place = placeIn(world.names.topic("payment.events"), 1);
-    const messages = world.ends.get(place)!;
-    await moveOffset(world, "fulfillment", "payment.events", -messages, 1);
-    const [group, topic] = [world.names.group("fulfillment"), world.names.topic("payment.events")];
-    const output = await auditWorld(world, ["--wait", "1", "--json"]);
+    const fixture = await nextFixture();
+    const place = placeIn(fixture.names.topic("payment.events"), 1);
+    const messages = fixture.ends.get(place)!;
+    await moveOffset(fixture, "fulfillment", "payment.events", -messages, 1);
+    const [group, topic] = [
+      fixture.names.group("fulfillment"),
+      fixture.names.topic("payment.events"),
+    ];
+    const output = await auditFixture(fixture, ["--wait", "1", "--json"]);
     const says = `audit: not at rest after 1 s: ${group} has ${messages} of ${topic} to read: ` +
       `${messages} in 1\n`;
     assertEquals([output.code, output.stderr], [1, says]);
@@ -168,13 +178,13 @@ Deno.test("audit: over a real log and real tables", async (t) => {
   });
 
   await t.step("--wait: does not wait for what is at rest", async () => {
-    const { code, stdout, stderr } = await auditWorld(await nextWorld(), ["--wait", "3600"]);
+    const { code, stdout, stderr } = await auditFixture(await nextFixture(), ["--wait", "3600"]);
     assertEquals([code, stderr], [0, ""], stdout);
   });
 
   await t.step("--json says the same to machines", async () => {
-    const world = await nextWorld((w) => drop(w, eventsOf(w, CONFIRMED, "PaymentProcessed")));
-    const output = await auditWorld(world, ["--json"]);
+    const fixture = await nextFixture((w) => drop(w, eventsOf(w, CONFIRMED, "PaymentProcessed")));
+    const output = await auditFixture(fixture, ["--json"]);
     const { passed, checks, events } = jsonOf(output);
     assertEquals([output.code, passed], [1, false]);
     const failed = checks.filter((check: { passed: boolean }) => !check.passed);
@@ -183,28 +193,28 @@ Deno.test("audit: over a real log and real tables", async (t) => {
   });
 
   await t.step("does not see what was never committed", async () => {
-    const world = await nextWorld();
-    await writeAndAbort(bootstrap, eventsOf(world, CONFIRMED, "OrderConfirmed"));
-    const { code, stdout } = await auditWorld(world);
+    const fixture = await nextFixture();
+    await writeAndAbort(bootstrap, eventsOf(fixture, CONFIRMED, "OrderConfirmed"));
+    const { code, stdout } = await auditFixture(fixture);
     assertEquals(code, 0, stdout);
   });
 
   await t.step("an empty cluster proves nothing, and exits with 1", async () => {
-    const world = createWorld([], "empty.");
-    const { code, stdout } = await auditWorld(world);
+    const fixture = createFixture([], "empty.");
+    const { code, stdout } = await auditFixture(fixture);
     assertEquals(code, 1);
     assertStringIncludes(stdout, "there is nothing to audit: no order was ever placed");
   });
 
   await t.step("an unknown option is named, and exits with 2", async () => {
-    const { code, stderr } = await auditWorld(createWorld([], "empty."), ["--jsno"]);
+    const { code, stderr } = await auditFixture(createFixture([], "empty."), ["--jsno"]);
     assertEquals(code, 2);
-    assertStringIncludes(stderr, "--jsno: no such option");
+    assertStringIncludes(stderr, "--jsno: unknown option; did you mean --json?");
   });
 });
 
 /** Writes copies of records in a transaction, and gives it up. */
-async function writeAndAbort(bootstrap: string, records: World["records"]): Promise<void> {
+async function writeAndAbort(bootstrap: string, records: Fixture["records"]): Promise<void> {
   const kafka = createClient({ brokers: [bootstrap] }, "test");
   const producer = kafka.producer({ transactionalId: "aborted", maxInFlightRequests: 1 });
   await producer.connect();

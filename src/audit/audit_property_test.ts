@@ -1,4 +1,4 @@
-/** Whatever orders do, a sound world passes; and no single change to it goes unnoticed. */
+/** Whatever orders do, a sound fixture passes; and no single change to it goes unnoticed. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { OrderEvent } from "../events/schemas.ts";
@@ -8,36 +8,36 @@ import { type Reading, READINGS } from "./books.ts";
 import { passed, reportLines } from "./report.ts";
 import {
   appendCopy,
-  auditWorld,
+  auditFixture,
   eventIn,
+  type Fixture,
   placeIn,
   rewrite,
   type TableName,
   type TestRow,
-  type World,
-} from "./testing/world.ts";
-import { createWorld, type Fate, FATES } from "./testing/orders.ts";
+} from "./testing/fixture.ts";
+import { createFixture, type Scenario, SCENARIOS } from "./testing/scenarios.ts";
 
-const worlds = fc.array(fc.constantFrom(...FATES), { minLength: 1, maxLength: 12 });
+const fixtures = fc.array(fc.constantFrom(...SCENARIOS), { minLength: 1, maxLength: 12 });
 
-Deno.test("audit: passes every sound world", async () => {
+Deno.test("audit: passes every sound fixture", async () => {
   await fc.assert(
-    fc.asyncProperty(worlds, async (fates) => {
-      const report = await auditWorld(createWorld(fates));
+    fc.asyncProperty(fixtures, async (scenarios) => {
+      const report = await auditFixture(createFixture(scenarios));
       assert(passed(report), reportLines(report).join("\n"));
     }),
     { numRuns: 200 },
   );
 });
 
-/** One change to a world that must not pass. */
-interface Spoil {
+/** One change to a fixture that must not pass. */
+interface Mutation {
   readonly name: string;
-  readonly apply: (world: World) => void;
+  readonly apply: (fixture: Fixture) => void;
 }
 
 /** What the audit promises to notice in an event. Names, times and texts for people are not in it. */
-function alterations(world: World, event: OrderEvent): Partial<OrderEvent>[] {
+function alterations(fixture: Fixture, event: OrderEvent): Partial<OrderEvent>[] {
   const another = { orderId: `${event.orderId}x` };
   switch (event.type) {
     case "OrderRejected":
@@ -46,7 +46,7 @@ function alterations(world: World, event: OrderEvent): Partial<OrderEvent>[] {
     case "OrderPlaced":
     case "OrderValidated": {
       // What was ordered by an order that was rejected, no other event says.
-      if (isRejected(world, event.orderId)) return [another];
+      if (isRejected(fixture, event.orderId)) return [another];
       const [first, ...others] = event.items;
       const more = { ...first!, quantity: first!.quantity + 1 };
       const other = { ...first!, productId: "p-9" };
@@ -87,8 +87,8 @@ function alterations(world: World, event: OrderEvent): Partial<OrderEvent>[] {
   }
 }
 
-function isRejected(world: World, orderId: string): boolean {
-  return world.records.map(eventIn).some((event) =>
+function isRejected(fixture: Fixture, orderId: string): boolean {
+  return fixture.records.map(eventIn).some((event) =>
     event?.type === "OrderRejected" && event.orderId === orderId
   );
 }
@@ -116,43 +116,43 @@ function alteredRow(row: TestRow): TestRow[] {
   });
 }
 
-/** Every single change to a world that must be noticed. */
-function spoils(world: World): Spoil[] {
+/** Every single change to a fixture that must be noticed. */
+function mutations(fixture: Fixture): Mutation[] {
   return [
-    ...world.records.flatMap((record) => spoilsOfRecord(world, record)),
-    ...Object.keys(world.tables).flatMap((name) => spoilsOfTable(world, name as TableName)),
-    ...READINGS.flatMap((reading) => spoilsOfOffsets(world, reading)),
+    ...fixture.records.flatMap((record) => mutationsOfRecord(fixture, record)),
+    ...Object.keys(fixture.tables).flatMap((name) => mutationsOfTable(fixture, name as TableName)),
+    ...READINGS.flatMap((reading) => mutationsOfOffsets(fixture, reading)),
   ];
 }
 
-function spoilsOfOffsets(world: World, { service, topic }: Reading): Spoil[] {
-  return [...world.committed[service].keys()]
+function mutationsOfOffsets(fixture: Fixture, { service, topic }: Reading): Mutation[] {
+  return [...fixture.committed[service].keys()]
     .filter((place) => place.startsWith(`t.${topic} `))
     .flatMap((place) => {
-      const spoil = (name: string, apply: (offsets: Map<string, number>) => void): Spoil => ({
+      const mutate = (name: string, apply: (offsets: Map<string, number>) => void): Mutation => ({
         name: `${name} the offset of ${service} in ${place}`,
         apply: (w) => apply(w.committed[service]),
       });
-      const answered = lastAnswered(world, service, topic, place);
+      const answered = lastAnswered(fixture, service, topic, place);
       return [
-        spoil("drop", (offsets) => offsets.delete(place)),
-        spoil("raise", (offsets) => offsets.set(place, offsets.get(place)! + 1)),
+        mutate("drop", (offsets) => offsets.delete(place)),
+        mutate("raise", (offsets) => offsets.set(place, offsets.get(place)! + 1)),
         // What asks nothing of the service may be read again.
-        ...answered < 0 ? [] : [spoil("lower", (offsets) => offsets.set(place, answered))],
+        ...answered < 0 ? [] : [mutate("lower", (offsets) => offsets.set(place, answered))],
       ];
     });
 }
 
 /** The highest offset of a message that a service has answered; -1 where there is none. */
-function lastAnswered(world: World, service: Processor, topic: Topic, place: string): number {
-  const records = world.records.filter((r) => placeIn(r.topic, r.partition) === place);
+function lastAnswered(fixture: Fixture, service: Processor, topic: Topic, place: string): number {
+  const records = fixture.records.filter((r) => placeIn(r.topic, r.partition) === place);
   const isAnswered = (record: LogRecord) => {
-    if (isBuriedBy(world, record, service)) return true;
+    if (isBuriedBy(fixture, record, service)) return true;
     const event = eventIn(record);
     const replay = record.headers["replayed-from"];
     if (!event || (replay !== undefined && !replay.startsWith(`t.dlq.${service} `))) return false;
     const has = (type: OrderEvent["type"], change: object = {}) =>
-      world.records.map(eventIn).some((other) =>
+      fixture.records.map(eventIn).some((other) =>
         other?.type === type && other.orderId === event.orderId &&
         Object.entries(change).every(([name, value]) =>
           (other as unknown as Record<string, unknown>)[name] === value
@@ -163,7 +163,7 @@ function lastAnswered(world: World, service: Processor, topic: Topic, place: str
       return event.type === "OrderCancelled" && has("InventoryUpdated", { action: "released" });
     }
     if (service === "payment") return event.type === "OrderCancelled" && has("PaymentRefunded");
-    return world.tables.joins.some((row) =>
+    return fixture.tables.joins.some((row) =>
       row.order_id === event.orderId && row.decided_by_topic === topic &&
       row.decided_by_offset === record.offset
     );
@@ -171,33 +171,33 @@ function lastAnswered(world: World, service: Processor, topic: Topic, place: str
   return records.findLast(isAnswered)?.offset ?? -1;
 }
 
-function spoilsOfRecord(world: World, record: LogRecord): Spoil[] {
+function mutationsOfRecord(fixture: Fixture, record: LogRecord): Mutation[] {
   const { topic, partition, offset, headers } = record;
   const place = `${topic} ${partition}@${offset}`;
   const drop = {
     name: `drop ${place}`,
-    apply: (w: World) => w.records = w.records.filter((other) => other !== record),
+    apply: (w: Fixture) => w.records = w.records.filter((other) => other !== record),
   };
-  const repeat = { name: `repeat ${place}`, apply: (w: World) => void appendCopy(w, record) };
+  const repeat = { name: `repeat ${place}`, apply: (w: Fixture) => void appendCopy(w, record) };
   // A person's decision to discard a letter: without it the letter is open, and all is well, too.
   const mayGo = headers["dlq-verdict"] === "discarded";
   const event = eventIn(record);
   // What only a dead letter is about, nobody else has said anything of.
-  const alterable = event !== undefined && !isBuried(world, record);
-  const altered = (alterable ? alterations(world, event) : []).map((change) => ({
+  const alterable = event !== undefined && !isBuried(fixture, record);
+  const altered = (alterable ? alterations(fixture, event) : []).map((change) => ({
     name: `change ${place} to ${JSON.stringify(change)}`,
-    apply: (w: World) => rewrite(w, record, change),
+    apply: (w: Fixture) => rewrite(w, record, change),
   }));
   return [...mayGo ? [] : [drop], repeat, ...altered];
 }
 
-function spoilsOfTable(world: World, name: TableName): Spoil[] {
+function mutationsOfTable(fixture: Fixture, name: TableName): Mutation[] {
   const used = new Set(
-    world.records.map(eventIn).flatMap((event) =>
+    fixture.records.map(eventIn).flatMap((event) =>
       event?.type === "InventoryUpdated" ? event.changes.map((change) => change.productId) : []
     ),
   );
-  return world.tables[name].flatMap((row, index): Spoil[] => {
+  return fixture.tables[name].flatMap((row, index): Mutation[] => {
     // A join that lacks its other half says nothing yet.
     if (row.outcome === null) return [];
     const unused = name === "stock" && !used.has(String(row.product_id));
@@ -205,25 +205,25 @@ function spoilsOfTable(world: World, name: TableName): Spoil[] {
     const mayGo = name === "runs" || name === "placements" || unused;
     const drop = {
       name: `drop ${JSON.stringify(row)} of ${name}`,
-      apply: (w: World) => void w.tables[name].splice(index, 1),
+      apply: (w: Fixture) => void w.tables[name].splice(index, 1),
     };
     const altered = alteredRow(row)
       .filter((other) => !unused || other.product_id === row.product_id)
       .map((other) => ({
         name: `change ${JSON.stringify(row)} of ${name} to ${JSON.stringify(other)}`,
-        apply: (w: World) => void (w.tables[name][index] = other),
+        apply: (w: Fixture) => void (w.tables[name][index] = other),
       }));
     return [...mayGo ? [] : [drop], ...altered];
   });
 }
 
 /** Whether there is a dead letter for a record. */
-function isBuried(world: World, record: LogRecord): boolean {
-  return PROCESSORS.some((service) => isBuriedBy(world, record, service));
+function isBuried(fixture: Fixture, record: LogRecord): boolean {
+  return PROCESSORS.some((service) => isBuriedBy(fixture, record, service));
 }
 
-function isBuriedBy(world: World, record: LogRecord, service: Processor): boolean {
-  return world.records.some(({ topic, headers }) =>
+function isBuriedBy(fixture: Fixture, record: LogRecord, service: Processor): boolean {
+  return fixture.records.some(({ topic, headers }) =>
     topic === `t.dlq.${service}` &&
     headers["dlq-source-topic"] === record.topic &&
     headers["dlq-source-partition"] === String(record.partition) &&
@@ -231,29 +231,29 @@ function isBuriedBy(world: World, record: LogRecord, service: Processor): boolea
   );
 }
 
-Deno.test("audit: notices any single change to a world of every fate", async () => {
-  const all = spoils(createWorld(FATES));
+Deno.test("audit: notices any single change to a fixture of every scenario", async () => {
+  const all = mutations(createFixture(SCENARIOS));
   assert(all.length > 300, `only ${all.length} changes`);
   const unnoticed: string[] = [];
   for (const [index, { name }] of all.entries()) {
-    if (!await isNoticed(FATES, index)) unnoticed.push(name);
+    if (!await isNoticed(SCENARIOS, index)) unnoticed.push(name);
   }
   assertEquals(unnoticed, []);
 });
 
-Deno.test("audit: notices any single change to any world", async () => {
+Deno.test("audit: notices any single change to any fixture", async () => {
   await fc.assert(
-    fc.asyncProperty(worlds, fc.nat(), async (fates, n) => {
-      const all = spoils(createWorld(fates));
+    fc.asyncProperty(fixtures, fc.nat(), async (scenarios, n) => {
+      const all = mutations(createFixture(scenarios));
       const index = n % all.length;
-      assert(await isNoticed(fates, index), `unnoticed: ${all[index]!.name}`);
+      assert(await isNoticed(scenarios, index), `unnoticed: ${all[index]!.name}`);
     }),
     { numRuns: 300 },
   );
 });
 
-async function isNoticed(fates: readonly Fate[], index: number): Promise<boolean> {
-  const world = createWorld(fates);
-  spoils(world)[index]!.apply(world);
-  return !passed(await auditWorld(world));
+async function isNoticed(scenarios: readonly Scenario[], index: number): Promise<boolean> {
+  const fixture = createFixture(scenarios);
+  mutations(fixture)[index]!.apply(fixture);
+  return !passed(await auditFixture(fixture));
 }

@@ -3,32 +3,32 @@ import { CHECKS } from "./findings.ts";
 import { passed, reportLines } from "./report.ts";
 import { drop } from "./testing/case.ts";
 import { CASES } from "./testing/cases.ts";
-import { createWorld, FATES } from "./testing/orders.ts";
+import { createFixture, SCENARIOS } from "./testing/scenarios.ts";
 import {
+  addDeadLetter,
+  addResolution,
   appendCopy,
   appendRecord,
-  auditWorld,
-  bury,
+  auditFixture,
   checkOf,
   eventsOf,
-  judge,
   orderId,
   partitionOf,
   placeIn,
-} from "./testing/world.ts";
+} from "./testing/fixture.ts";
 
-Deno.test("audit: a world in which all is well passes, whatever became of its orders", async () => {
-  const report = await auditWorld(createWorld(FATES));
+Deno.test("audit: a fixture in which all is well passes, whatever became of its orders", async () => {
+  const report = await auditFixture(createFixture(SCENARIOS));
   assertEquals(report.checks?.filter((check) => !check.passed), []);
   assertEquals(report.notes, []);
   assert(passed(report));
 });
 
-for (const { name, spoil, fails, who, says = /^/ } of CASES) {
+for (const { name, mutate, fails, who, says = /^/ } of CASES) {
   Deno.test(`audit: fails and names it: ${name}`, async () => {
-    const world = createWorld(FATES);
-    spoil(world);
-    const report = await auditWorld(world);
+    const fixture = createFixture(SCENARIOS);
+    mutate(fixture);
+    const report = await auditFixture(fixture);
     assert(!passed(report));
     const offenders = fails.flatMap((name) => {
       const check = checkOf(report, name);
@@ -44,7 +44,7 @@ for (const { name, spoil, fails, who, says = /^/ } of CASES) {
 }
 
 Deno.test("audit: fails without a topic, or with one that has lost its beginning", async () => {
-  const cut = createWorld(["rejected"]);
+  const cut = createFixture(["rejected"]);
   const first = 7;
   const place = placeIn("t.orders.raw", 0);
   cut.records = cut.records.map((record) =>
@@ -53,12 +53,12 @@ Deno.test("audit: fails without a topic, or with one that has lost its beginning
   cut.ends.set(place, first + 1);
   cut.committed.validator.set(place, first + 1);
   for (
-    const [what, world, log] of [
-      ["t.payment.events", createWorld(["rejected"]), { missing: "t.payment.events" }],
+    const [what, fixture, log] of [
+      ["t.payment.events", createFixture(["rejected"]), { missing: "t.payment.events" }],
       [place, cut, { first: new Map([["t.orders.raw", first]]) }],
     ] as const
   ) {
-    const { checks } = await auditWorld(world, log);
+    const { checks } = await auditFixture(fixture, log);
     const failed = checks!.filter((check) => !check.passed);
     assertEquals(failed.map(({ title }) => title), [CHECKS.whole[1]]);
     assert(failed[0]!.offenders.some(({ who }) => who === what));
@@ -71,76 +71,76 @@ Deno.test("audit: the cases above make every check fail", () => {
 });
 
 Deno.test("audit: proves nothing where nothing was placed", async () => {
-  const report = await auditWorld(createWorld([]));
+  const report = await auditFixture(createFixture([]));
   assert(!passed(report));
   assertEquals(report.checks, undefined);
   assertMatch(reportLines(report).join("\n"), /nothing to audit: no order was ever placed/);
 });
 
 Deno.test("audit: proves nothing when it is stopped", async () => {
-  const report = await auditWorld(createWorld(FATES), { signal: AbortSignal.abort() });
+  const report = await auditFixture(createFixture(SCENARIOS), { signal: AbortSignal.abort() });
   assertEquals(report.checks, undefined);
   assertEquals(report.notes, ["it was stopped before everything was read"]);
   assertMatch(reportLines(report).join("\n"), /AUDIT FAILED: nothing is proven$/);
 });
 
 Deno.test("audit: tells what it reads, and how many records and rows it has read", async () => {
-  const world = createWorld(FATES);
+  const fixture = createFixture(SCENARIOS);
   const told: [string, number][] = [];
-  await auditWorld(world, { onProgress: (what, count) => told.push([what, count]) });
+  await auditFixture(fixture, { onProgress: (what, count) => told.push([what, count]) });
   // Dead letters are read twice.
-  const records = world.records.reduce(
+  const records = fixture.records.reduce(
     (sum, { topic }) => sum + (topic.includes("dlq") ? 2 : 1),
     0,
   );
-  const { runs: _runs, placements: _placements, ...tables } = world.tables;
+  const { runs: _runs, placements: _placements, ...tables } = fixture.tables;
   const rows = Object.values(tables).reduce((sum, table) => sum + table.length, 0);
   assertEquals(told.at(-1), ["charges", records + rows]);
   assertEquals(told[0]?.[0], "t.dlq.validator");
 });
 
 Deno.test("audit: a wiped log does not hide that orders were acknowledged", async () => {
-  const world = createWorld(["confirmed"]);
-  world.records = [];
-  const report = await auditWorld(world);
+  const fixture = createFixture(["confirmed"]);
+  fixture.records = [];
+  const report = await auditFixture(fixture);
   assert(!checkOf(report, "acknowledged").passed);
 });
 
 Deno.test("audit: an order that a run did not record is audited like any other", async () => {
-  const world = createWorld(["confirmed", "rejected"]);
-  world.tables.runs.length = 0;
-  const report = await auditWorld(world);
+  const fixture = createFixture(["confirmed", "rejected"]);
+  fixture.tables.runs.length = 0;
+  const report = await auditFixture(fixture);
   assert(passed(report));
   assertMatch(reportLines(report).join("\n"), /no run of the simulator is recorded/);
-  drop(world, eventsOf(world, 1, "OrderRejected")[0]);
-  assert(!passed(await auditWorld(world)));
+  drop(fixture, eventsOf(fixture, 1, "OrderRejected")[0]);
+  assert(!passed(await auditFixture(fixture)));
 });
 
 Deno.test("audit: stock may be sold out, and a letter that was settled may be wrong", async () => {
-  const world = createWorld(["rejected", "confirmed", "confirmed"]);
-  for (const row of world.tables.stock) {
+  const fixture = createFixture(["rejected", "confirmed", "confirmed"]);
+  for (const row of fixture.tables.stock) {
     row.initial = Number(row.initial) - Number(row.on_hand);
     row.on_hand = 0;
   }
-  const again = appendCopy(world, eventsOf(world, 1, "OrderPlaced")[0]!);
-  judge(world, bury(world, "validator", again, "invalid_json"), "discarded");
-  const report = await auditWorld(world);
+  const again = appendCopy(fixture, eventsOf(fixture, 1, "OrderPlaced")[0]!);
+  addResolution(fixture, addDeadLetter(fixture, "validator", again, "invalid_json"), "discarded");
+  const report = await auditFixture(fixture);
   assert(passed(report), reportLines(report).join("\n"));
   // By name, whichever was met first.
   assertEquals(Object.keys(checkOf(report, "balance").counts), ["EUR cents", "USD cents"]);
 });
 
 Deno.test("audit: money paid for an order that waits for a dead letter is held, not missing", async () => {
-  const world = createWorld(["confirmed", "parked", "parked", "out_of_stock"]);
+  const fixture = createFixture(["confirmed", "parked", "parked", "out_of_stock"]);
   // Confirmed and refunded orders hold nothing, whatever letters there are about them.
   for (const n of [0, 3]) {
     const broken = new TextEncoder().encode("{");
-    const raw = appendRecord(world, "payment.events", partitionOf(n), orderId(n), broken);
-    bury(world, "fulfillment", raw, "invalid_json");
+    const raw = appendRecord(fixture, "payment.events", partitionOf(n), orderId(n), broken);
+    addDeadLetter(fixture, "fulfillment", raw, "invalid_json");
   }
-  assert(passed(await auditWorld(world)));
-  world.tables.charges[0]!.refunded_cents = 1;
-  const said = checkOf(await auditWorld(world), "gateway").offenders.map(({ what }) => what);
+  assert(passed(await auditFixture(fixture)));
+  fixture.tables.charges[0]!.refunded_cents = 1;
+  const said = checkOf(await auditFixture(fixture), "gateway").offenders.map(({ what }) => what);
   const charged =
     "the gateway charged 19.04 EUR and gave back 0.01 EUR: confirmed 7.00 EUR, held by " +
     "dead letters 12.04 EUR";
@@ -148,35 +148,35 @@ Deno.test("audit: money paid for an order that waits for a dead letter is held, 
 });
 
 Deno.test("audit: says of a run that was cut off what was on its way, and what of it arrived", async () => {
-  const world = createWorld(["confirmed", "broken", "rejected"]);
-  world.tables.runs[0] = { run_id: "r1", acknowledged: 1, finished_at: null };
+  const fixture = createFixture(["confirmed", "broken", "rejected"]);
+  fixture.tables.runs[0] = { run_id: "r1", acknowledged: 1, finished_at: null };
   const notesOf = async () => {
-    const report = await auditWorld(world);
+    const report = await auditFixture(fixture);
     assert(passed(report), reportLines(report).join("\n"));
     return report.notes;
   };
-  world.tables.placements[0]!.placed = 1_501;
+  fixture.tables.placements[0]!.placed = 1_501;
   assertEquals(await notesOf(), [
     "run r1 has not finished: 1 acknowledged, 1,500 more on their way, of which 2 arrived",
   ]);
   // As an older simulator left it.
-  world.tables.placements = [];
+  fixture.tables.placements = [];
   assertEquals(await notesOf(), [
     "run r1 has not finished: 1 acknowledged; how many more were on their way is not recorded",
   ]);
 });
 
 Deno.test("audit: orders that are placed while it reads are no fault", async () => {
-  const world = createWorld(["confirmed", "confirmed"]);
-  world.tables.runs[0] = { run_id: "r1", acknowledged: 1, finished_at: null };
-  world.tables.placements[0]!.placed = 1;
-  const { records } = world;
-  Object.defineProperty(world, "records", {
+  const fixture = createFixture(["confirmed", "confirmed"]);
+  fixture.tables.runs[0] = { run_id: "r1", acknowledged: 1, finished_at: null };
+  fixture.tables.placements[0]!.placed = 1;
+  const { records } = fixture;
+  Object.defineProperty(fixture, "records", {
     get() {
-      world.tables.placements[0]!.placed = 2;
+      fixture.tables.placements[0]!.placed = 2;
       return records;
     },
   });
-  const report = await auditWorld(world);
+  const report = await auditFixture(fixture);
   assert(passed(report), reportLines(report).join("\n"));
 });

@@ -1,4 +1,4 @@
-/** Committed offsets in sound worlds; what can be wrong with them is among the cases of the audit. */
+/** Committed offsets in sound fixtures; what can be wrong with them is among the cases of the audit. */
 import { assert, assertEquals } from "@std/assert";
 import type { LogRecord } from "../kafka/records.ts";
 import { askOf, DUTIES } from "./duties.ts";
@@ -6,16 +6,16 @@ import { CHECKS } from "./findings.ts";
 import { READINGS } from "./books.ts";
 import { passed } from "./report.ts";
 import { drop } from "./testing/case.ts";
-import { createWorld } from "./testing/orders.ts";
+import { createFixture } from "./testing/scenarios.ts";
 import {
   appendCopy,
   appendRecord,
-  auditWorld,
+  auditFixture,
   checkOf,
   eventsOf,
+  type Fixture,
   placeIn,
-  type World,
-} from "./testing/world.ts";
+} from "./testing/fixture.ts";
 
 Deno.test("askOf: knows what each topic asks of each service that owes something", () => {
   const owing = new Set(DUTIES.map(({ service }) => service));
@@ -27,7 +27,7 @@ Deno.test("askOf: knows what each topic asks of each service that owes something
 
 Deno.test("audit: what asks nothing of a service may lie above its committed offset", async () => {
   for (
-    const [fate, service, topic, offset] of [
+    const [scenario, service, topic, offset] of [
       // Nothing was taken, or it is kept.
       ["confirmed", "inventory", "orders.outcomes", 0],
       ["confirmed", "payment", "orders.outcomes", 0],
@@ -42,70 +42,70 @@ Deno.test("audit: what asks nothing of a service may lie above its committed off
       ["broken_inside", "inventory", "orders.validated", 1],
     ] as const
   ) {
-    const world = createWorld([fate]);
-    world.committed[service].set(placeIn(`t.${topic}`, 0), offset);
-    assert(passed(await auditWorld(world)), `${fate}: ${service} at ${offset} of ${topic}`);
+    const fixture = createFixture([scenario]);
+    fixture.committed[service].set(placeIn(`t.${topic}`, 0), offset);
+    assert(passed(await auditFixture(fixture)), `${scenario}: ${service} at ${offset} of ${topic}`);
   }
 });
 
 Deno.test("audit: what a service has not read is unfinished, and nothing is ahead", async () => {
   for (
-    const [service, topic, fate, answer] of [
+    const [service, topic, scenario, answer] of [
       ["validator", "orders.raw", "rejected", "OrderRejected"],
       ["fulfillment", "payment.events", "confirmed", "OrderConfirmed"],
       ["fulfillment", "inventory.events", "confirmed", "OrderConfirmed"],
       ["payment", "orders.outcomes", "out_of_stock", "PaymentRefunded"],
     ] as const
   ) {
-    const world = createWorld([fate]);
-    drop(world, eventsOf(world, 0, answer)[0]);
-    world.committed[service].set(placeIn(`t.${topic}`, 0), 0);
-    const report = await auditWorld(world);
+    const fixture = createFixture([scenario]);
+    drop(fixture, eventsOf(fixture, 0, answer)[0]);
+    fixture.committed[service].set(placeIn(`t.${topic}`, 0), 0);
+    const report = await auditFixture(fixture);
     assert(!passed(report));
     assert(checkOf(report, "ahead").passed, `${service} at 0 of ${topic}`);
   }
   // Neither broken messages nor orders that were placed before.
-  const unread: ((world: World) => LogRecord)[] = [
-    (world) => appendRecord(world, "orders.raw", 0, "o-1", new Uint8Array([0xff])),
-    (world) => appendCopy(world, eventsOf(world, 0, "OrderPlaced")[0]!),
+  const unread: ((fixture: Fixture) => LogRecord)[] = [
+    (fixture) => appendRecord(fixture, "orders.raw", 0, "o-1", new Uint8Array([0xff])),
+    (fixture) => appendCopy(fixture, eventsOf(fixture, 0, "OrderPlaced")[0]!),
   ];
   for (const append of unread) {
-    const world = createWorld(["confirmed"]);
-    world.committed.validator.set(placeIn("t.orders.raw", 0), append(world).offset);
-    const { checks } = await auditWorld(world);
+    const fixture = createFixture(["confirmed"]);
+    fixture.committed.validator.set(placeIn("t.orders.raw", 0), append(fixture).offset);
+    const { checks } = await auditFixture(fixture);
     const failed = checks!.filter((check) => !check.passed).map(({ title }) => title);
     assertEquals(failed, [CHECKS.messages[1]]);
   }
 });
 
 Deno.test("audit: remembers where the messages of more orders are than there was room for", async () => {
-  const world = createWorld(Array.from({ length: 1_100 }, () => "confirmed" as const));
-  assert(passed(await auditWorld(world)));
-  world.committed.validator.set(placeIn("t.orders.raw", 1), 0);
-  assertEquals(checkOf(await auditWorld(world), "behind").failures, 367);
+  const fixture = createFixture(Array.from({ length: 1_100 }, () => "confirmed" as const));
+  assert(passed(await auditFixture(fixture)));
+  fixture.committed.validator.set(placeIn("t.orders.raw", 1), 0);
+  assertEquals(checkOf(await auditFixture(fixture), "behind").failures, 367);
 });
 
 Deno.test("audit: offsets that are committed while it reads are neither ahead nor behind", async () => {
-  const world = createWorld(["confirmed"]);
-  const [early, late] = [createWorld([]).committed, world.committed];
-  const none = await auditWorld(world, { committed: (time) => time === 0 ? early : late });
+  const fixture = createFixture(["confirmed"]);
+  const [early, late] = [createFixture([]).committed, fixture.committed];
+  const none = await auditFixture(fixture, { committed: (time) => time === 0 ? early : late });
   assert(passed(none));
   // What was answered after its topic was read is unfinished.
-  drop(world, eventsOf(world, 0, "OrderConfirmed")[0]);
-  const some = await auditWorld(world, { committed: (time) => time === 0 ? early : late });
+  drop(fixture, eventsOf(fixture, 0, "OrderConfirmed")[0]);
+  const some = await auditFixture(fixture, { committed: (time) => time === 0 ? early : late });
   assert(checkOf(some, "ahead").passed && checkOf(some, "behind").passed);
 });
 
 Deno.test("audit: looks again, for a while, where an offset seems to be behind", async () => {
-  const world = createWorld(["confirmed"]);
-  const [early, late] = [createWorld([]).committed, world.committed];
+  const fixture = createFixture(["confirmed"]);
+  const [early, late] = [createFixture([]).committed, fixture.committed];
   let times = 0;
   const committed = (time: number) => {
     times = time + 1;
     return time === 1 ? early : late;
   };
-  assert(passed(await auditWorld(world, { committed, patienceMs: 5_000 })));
+  assert(passed(await auditFixture(fixture, { committed, patienceMs: 5_000 })));
   assertEquals(times, 3, "before, after, and once more");
-  assert(!passed(await auditWorld(world, { committed, patienceMs: 0 })));
+  assert(!passed(await auditFixture(fixture, { committed, patienceMs: 0 })));
   assertEquals(times, 2);
 });

@@ -1,4 +1,4 @@
-/** Every rule about one order by itself: what is found, and nothing else, when a story is spoiled. */
+/** Every rule about one order by itself: what is found, and nothing else, when a story is mutated. */
 import { assertEquals } from "@std/assert";
 import { Mark } from "./ledger.ts";
 import type { CheckName } from "./findings.ts";
@@ -44,7 +44,7 @@ for (const [name, flags] of Object.entries(STORY)) {
 /** Without these marks. */
 const without = (story: number, marks: number) => story & ~marks;
 
-const SPOILED: readonly [flags: number, ...found: [CheckName, string][]][] = [
+const MUTATED: readonly [flags: number, ...found: [CheckName, string][]][] = [
   // One outcome.
   [Mark.PLACED, ["outcome", "no outcome; seen: nothing"]],
   [VALIDATED | Mark.DUPLICATE, ["outcome", "no outcome; seen: OrderValidated"]],
@@ -231,7 +231,7 @@ const SPOILED: readonly [flags: number, ...found: [CheckName, string][]][] = [
   ],
 ];
 
-for (const [flags, ...found] of SPOILED) {
+for (const [flags, ...found] of MUTATED) {
   const name = found.map(([check, what]) => `${check}: ${what}`).join("; ");
   Deno.test(`judgeOrder: finds ${name}`, () => assertEquals(judged(flags), found));
 }

@@ -1,5 +1,5 @@
 /** `deno task audit`: proves from the log and the tables that every order is accounted for. */
-import { flag, integer } from "../runtime/setting.ts";
+import { integer, jsonSettings } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { accessChecks } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
@@ -73,18 +73,22 @@ Deno.exit(
   await runProgram({
     name: "audit",
     settings: {
-      ...kafkaSettings,
-      ...storeSettings,
       waitS: integer({
         option: "wait",
         fallback: "0",
         min: 0,
         max: 3_600,
-        help: "seconds that orders on their way are given to arrive before the audit begins",
+        help: "seconds that orders on their way have to arrive before the audit begins",
       }),
-      json: flag({ option: "json", fallback: "false", help: "for machines" }),
+      ...jsonSettings,
+      ...kafkaSettings,
+      ...storeSettings,
     },
     checks: [...accessChecks],
+    examples: [
+      ["--wait 60", "gives orders on their way a minute to arrive; exit code 1 if a check fails"],
+      ["--json", "for another program"],
+    ],
     async run({ config, signal }) {
       const tables = openTables(config);
       try {

@@ -2,13 +2,13 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { CHECK_NAMES } from "./findings.ts";
 import type { Check } from "./checks.ts";
 import { passed, reportJson, reportLines } from "./report.ts";
-import { createWorld, FATES } from "./testing/orders.ts";
-import { auditWorld, checkOf, eventIn, orderId } from "./testing/world.ts";
+import { createFixture, SCENARIOS } from "./testing/scenarios.ts";
+import { auditFixture, checkOf, eventIn, orderId } from "./testing/fixture.ts";
 
 Deno.test("audit: says of a thousand failures the first five, and how many there are", async () => {
-  const world = createWorld(Array.from({ length: 1_000 }, () => "confirmed" as const));
-  world.records = world.records.filter((record) => eventIn(record)?.type !== "OrderConfirmed");
-  const report = await auditWorld(world);
+  const fixture = createFixture(Array.from({ length: 1_000 }, () => "confirmed" as const));
+  fixture.records = fixture.records.filter((record) => eventIn(record)?.type !== "OrderConfirmed");
+  const report = await auditFixture(fixture);
   const check = checkOf(report, "outcome");
   assertEquals(check.failures, 1_000);
   assertEquals(check.offenders.length, 5);
@@ -22,7 +22,7 @@ Deno.test("audit: says of a thousand failures the first five, and how many there
 });
 
 Deno.test("audit: reports dead letters by service, reason and state, and events by type", async () => {
-  const report = await auditWorld(createWorld(FATES));
+  const report = await auditFixture(createFixture(SCENARIOS));
   assertEquals(report.deadLetters, {
     validator: {
       duplicate_order: { open: 1, replayed: 0, discarded: 0 },
@@ -41,8 +41,8 @@ Deno.test("audit: reports dead letters by service, reason and state, and events 
 });
 
 Deno.test("audit: fails where services had still to read when their time was up", async () => {
-  const sound = await auditWorld(createWorld(FATES));
-  const broken = await auditWorld(createWorld([]));
+  const sound = await auditFixture(createFixture(SCENARIOS));
+  const broken = await auditFixture(createFixture([]));
   const topics = { group: "t.payment", topic: "t.orders.validated" };
   const waiting = [
     { ...topics, partition: 2, messages: 3 },
@@ -65,7 +65,7 @@ Deno.test("audit: fails where services had still to read when their time was up"
 });
 
 Deno.test("audit: says of each check how much it has looked at", async () => {
-  const report = await auditWorld(createWorld(FATES));
+  const report = await auditFixture(createFixture(SCENARIOS));
   const counts = CHECK_NAMES.map((name) => [name, checkOf(report, name).counts]);
   assertEquals(Object.fromEntries(counts), {
     whole: { topics: 9 },
@@ -105,9 +105,9 @@ Deno.test("audit: says of each check how much it has looked at", async () => {
 });
 
 Deno.test("audit: notes a run that the simulator did not finish", async () => {
-  const world = createWorld(["confirmed"]);
-  world.tables.runs[0]!.finished_at = null;
-  const report = await auditWorld(world);
+  const fixture = createFixture(["confirmed"]);
+  fixture.tables.runs[0]!.finished_at = null;
+  const report = await auditFixture(fixture);
   assert(passed(report));
   assertEquals(reportLines(report).slice(-2), [
     "     note: run r1 has not finished: 1 acknowledged, none on their way",

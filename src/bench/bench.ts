@@ -154,6 +154,10 @@ Deno.exit(
   await runProgram({
     name: "bench",
     settings,
+    examples: [
+      ["", "exactly once and at least once, beside Kafka's own tools"],
+      ["--compression all --orders 20000", "what each codec costs and saves"],
+    ],
     async run({ config, signal }) {
       const { orders, rate } = config;
       const say = (line: string) => console.error(line);

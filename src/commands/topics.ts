@@ -1,6 +1,6 @@
 /**
  * `deno task topics`: waits for Kafka, creates the topics that are missing, gives all order topics the
- * same number of partitions, and says what it did.
+ * same number of partitions, and prints what it did.
  */
 import { runProgram } from "../program.ts";
 import { Failure } from "../runtime/errors.ts";
@@ -34,8 +34,12 @@ function report({ created, existing, raised, partitions, replicationFactor }: To
 Deno.exit(
   await runProgram({
     name: "topics",
-    settings: { ...kafkaSettings, ...logSettings, ...topicSettings },
+    settings: { ...topicSettings, ...kafkaSettings, ...logSettings },
     checks: [...accessChecks],
+    examples: [
+      ["", "creates what is missing; may be repeated"],
+      ["--partitions 24", "24 partitions for each order topic; partitions are only ever added"],
+    ],
     async run({ config, signal }) {
       const access = kafkaAccess(config);
       const kafka = createClient(access, `topics-${Deno.pid}`);
@@ -53,7 +57,7 @@ Deno.exit(
         if (error instanceof TooFewPartitions) throw new Failure(error.message);
         if (!isKafkaError(error)) throw error;
         throw new Failure(
-          `Kafka at ${access.brokers.join(", ")} does not do it: ${explain(error)}`,
+          `Kafka at ${access.brokers.join(", ")} refuses: ${explain(error)}`,
         );
       }
     },

@@ -6,7 +6,7 @@ import { Producer } from "../kafka/producer/producer.ts";
 import { freshTopics, publishAll } from "../kafka/testing/topics.ts";
 import { damageLog } from "../kafka/testing/damaged_log.ts";
 import { committed, deleteGroup, orders, workUntil } from "./groups/testing/pipeline.ts";
-import { runCommand } from "./testing/worlds.ts";
+import { runCommand } from "./testing/fixtures.ts";
 
 const damage = (batch: Buffer) => void (batch[100]! ^= 1);
 
@@ -14,7 +14,7 @@ Deno.test("dlq and groups reset: leave out a batch that cannot be read, and say 
   await using broker = await startTestBroker();
   const { bootstrap } = broker;
   const { kafka, names } = await freshTopics(bootstrap, 1);
-  const [input, letters] = [names.topic("orders.raw"), names.topic("dlq.validator")];
+  const [input, deadLetters] = [names.topic("orders.raw"), names.topic("dlq.validator")];
   const directory = await Deno.makeTempDir({ prefix: "orderflow-unreadable-" });
   const options = { bootstrap, prefix: names.prefix, directory };
   for (const first of [0, 3, 6]) await publishAll(kafka, input, orders(first, first + 3));
@@ -23,7 +23,7 @@ Deno.test("dlq and groups reset: leave out a batch that cannot be read, and say 
   for (const name of ["other-1", "other-2"]) {
     const headers = { [reason]: "too_large", [topic]: name, [partition]: "0", [offset]: "0" };
     const messages = [{ partition: 0, key: null, value: Buffer.alloc(100), headers }];
-    await producer.send([{ topic: letters, messages }]);
+    await producer.send([{ topic: deadLetters, messages }]);
   }
   await producer.close();
   await workUntil({ bootstrap, kafka, names, folder: directory }, 9);
@@ -31,25 +31,25 @@ Deno.test("dlq and groups reset: leave out a batch that cannot be read, and say 
   await deleteGroup(kafka, names, "validator");
   await broker.stop();
   await damageLog(`${broker.directory}/log/${input}-0`, { batch: 1, damage });
-  await damageLog(`${broker.directory}/log/${letters}-0`, { batch: 0, damage });
+  await damageLog(`${broker.directory}/log/${deadLetters}-0`, { batch: 0, damage });
   await broker.start();
 
-  const letter = `${letters}/0 offset 0 cannot be read: its checksum is wrong; left out\n`;
+  const left = `${deadLetters}/0 offset 0 cannot be read: its checksum is wrong; left out\n`;
   const list = await runCommand("commands/dlq/main.ts", ["list", "validator"], options);
-  assertEquals([list.code, list.stderr], [0, `dlq: ${letter}`]);
+  assertEquals([list.code, list.stderr], [0, `dlq: ${left}`]);
   assertMatch(list.stdout, /^0@1 .* too_large .*\n.*: 1 open, 0 replayed, 0 discarded\n/);
   const discard = await runCommand(
     "commands/dlq/main.ts",
     ["discard", "validator", "--all"],
     options,
   );
-  assertEquals([discard.code, discard.stderr], [0, `dlq: ${letter}`]);
-  assertMatch(discard.stdout, /^1 letter of .* discarded/);
+  assertEquals([discard.code, discard.stderr], [0, `dlq: ${left}`]);
+  assertMatch(discard.stdout, /^1 dead letter of .* discarded/);
 
   const args = ["reset", "validator", "--to", "published", "--yes"];
   const reset = await runCommand("commands/groups/main.ts", args, options);
   const orderBatch = `${input}/0 offsets 3 to 5 cannot be read: its checksum is wrong; left out\n`;
-  assertEquals([reset.code, reset.stderr], [0, `groups: ${letter}groups: ${orderBatch}`]);
+  assertEquals([reset.code, reset.stderr], [0, `groups: ${left}groups: ${orderBatch}`]);
   assertMatch(reset.stdout, /: 1 records before that, the first of them 3, have no answer/);
   assertEquals(await committed(kafka, names), before);
   await Deno.remove(directory, { recursive: true });

@@ -36,6 +36,10 @@ async function showOwnership(cluster: Cluster, replicas: number): Promise<void> 
 Deno.exit(
   await runProgram({
     name: "kind:demo",
+    examples: [
+      ["", "waits for Enter after each step"],
+      ["--pause 30", "waits 30 seconds instead, where there is no terminal"],
+    ],
     settings: {
       pauseS: integer({
         option: "pause",

@@ -84,6 +84,10 @@ const STEPS: readonly Step[] = [
 export function up(operator: KafkaOperator): Promise<number> {
   return runProgram({
     name: "kind:up",
+    examples: [
+      ["", "all steps; may be repeated"],
+      ["--only chart", "one step alone"],
+    ],
     settings: {
       ...settings,
       only: choice({

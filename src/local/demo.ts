@@ -155,6 +155,17 @@ Deno.exit(
   await runProgram({
     name: "demo",
     settings,
+    examples: [
+      [
+        "--orders 100000 --rate 2000 --replicas validator=2,payment=2",
+        "longer, and with more copies",
+      ],
+      [
+        "--nodes 3 --disturb",
+        "on three Kafka nodes that are restarted and killed while orders flow",
+      ],
+      ["--keep", "leaves everything running, with the dashboard, until Ctrl-C"],
+    ],
     checks,
     run: ({ config, log, signal }) => demo(config, log, signal),
   }),

@@ -1,30 +1,30 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { LogRecord } from "../kafka/records.ts";
-import { appendCopy, orderId, partitionOf, type World } from "../audit/testing/world.ts";
-import { createWorld, type Fate } from "../audit/testing/orders.ts";
-import { timelineLines } from "../commands/trace/display.ts";
+import { appendCopy, type Fixture, orderId, partitionOf } from "../audit/testing/fixture.ts";
+import { createFixture, type Scenario } from "../audit/testing/scenarios.ts";
+import { timelineLines } from "../commands/trace.ts";
 import { type Found, matcher } from "./find.ts";
 import { buildTimeline } from "./timeline.ts";
 
 const PREFIX = "t.";
 
-function found(world: World, id: string): Found[] {
+function found(fixture: Fixture, id: string): Found[] {
   const isOfOrder = matcher(id);
-  return world.records.filter(isOfOrder).map((record) => ({
+  return fixture.records.filter(isOfOrder).map((record) => ({
     topic: record.topic.slice(PREFIX.length) as Found["topic"],
     record,
   }));
 }
 
-function story(fate: Fate, spoil: (world: World) => void = () => {}) {
-  const world = createWorld([fate]);
-  spoil(world);
+function story(scenario: Scenario, mutate: (fixture: Fixture) => void = () => {}) {
+  const fixture = createFixture([scenario]);
+  mutate(fixture);
   const id = orderId(0);
-  return buildTimeline(id, { found: found(world, id), partition: partitionOf(0) }, []);
+  return buildTimeline(id, { found: found(fixture, id), partition: partitionOf(0) }, []);
 }
 
 /** Everything of a fixture happens at the same moment. */
-const CONCLUSIONS: Record<Fate, RegExp> = {
+const CONCLUSIONS: Record<Scenario, RegExp> = {
   confirmed: /^confirmed after 0\.0 s; the stock was taken, 7\.00 EUR were charged\.$/,
   out_of_stock:
     /^cancelled after .* because of out_of_stock .*no stock was taken, 7\.00 EUR were refu/,
@@ -48,9 +48,9 @@ const CONCLUSIONS: Record<Fate, RegExp> = {
   parked: /^not finished: inventory has not answered; .*: deno task dlq show inventory 0@0\.$/,
 };
 
-for (const [fate, conclusion] of Object.entries(CONCLUSIONS) as [Fate, RegExp][]) {
-  Deno.test(`tellStory: the story of an order that was ${fate}`, () => {
-    const told = story(fate);
+for (const [scenario, conclusion] of Object.entries(CONCLUSIONS) as [Scenario, RegExp][]) {
+  Deno.test(`tellStory: the story of an order that was ${scenario}`, () => {
+    const told = story(scenario);
     assert(told);
     assertMatch(told.conclusion, conclusion);
     assert(told.steps.every((step) => step.text !== ""));
@@ -75,10 +75,10 @@ Deno.test("tellStory: steps in the order of the flow, each with its place and a 
 });
 
 Deno.test("tellStory: an outcome whose undoing is missing says so", () => {
-  const without = (type: string) => (world: World) => {
+  const without = (type: string) => (fixture: Fixture) => {
     const text = new TextDecoder();
     const isIt = ({ value }: LogRecord) => value !== null && text.decode(value).includes(type);
-    world.records = world.records.filter((record) => !isIt(record));
+    fixture.records = fixture.records.filter((record) => !isIt(record));
   };
   const leak = story("card_declined", without('"released"'))!;
   assertMatch(leak.conclusion, /the stock is NOT released/);
@@ -87,19 +87,19 @@ Deno.test("tellStory: an outcome whose undoing is missing says so", () => {
 });
 
 Deno.test("tellStory: marks a misrouted message and a second copy", () => {
-  const told = story("confirmed", (world) => {
-    const copy = appendCopy(world, world.records[0]!);
-    world.records[world.records.indexOf(copy)] = { ...copy, partition: 2, timestamp: Infinity };
+  const told = story("confirmed", (fixture) => {
+    const copy = appendCopy(fixture, fixture.records[0]!);
+    fixture.records[fixture.records.indexOf(copy)] = { ...copy, partition: 2, timestamp: Infinity };
   })!;
   assertMatch(told.steps.at(-1)!.text, /\(in partition \d; its key belongs to 0; again\)$/);
 });
 
 Deno.test("tellStory: without a readable order, times are counted from its first message", () => {
-  const told = story("broken", (world) => {
-    for (const [index, record] of world.records.entries()) {
+  const told = story("broken", (fixture) => {
+    for (const [index, record] of fixture.records.entries()) {
       const headers = { ...record.headers };
       if ("dlq-time" in headers) headers["dlq-time"] = "2026-01-01T00:00:01.500Z";
-      world.records[index] = { ...record, headers };
+      fixture.records[index] = { ...record, headers };
     }
   })!;
   assertEquals(told.placedAt, null);
@@ -120,14 +120,14 @@ Deno.test("storyLines: what came from outside cannot reach the terminal raw", ()
 });
 
 Deno.test("tellStory: times are counted from when the order was placed", () => {
-  const told = story("confirmed", (world) => {
-    for (const [index, record] of world.records.entries()) {
+  const told = story("confirmed", (fixture) => {
+    for (const [index, record] of fixture.records.entries()) {
       const text = new TextDecoder().decode(record.value!);
       const at = `2026-01-01T00:00:0${index}.250Z`;
       const later = index === 0
         ? text
         : text.replace(/"occurredAt":"[^"]*"/, `"occurredAt":"${at}"`);
-      world.records[index] = { ...record, value: new TextEncoder().encode(later) };
+      fixture.records[index] = { ...record, value: new TextEncoder().encode(later) };
     }
   })!;
   assertEquals(told.steps.map((step) => step.sinceMs), [0, 1_250, 2_250, 3_250, 4_250]);

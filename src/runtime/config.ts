@@ -5,7 +5,8 @@
  */
 import { parse as parseDotenv } from "@std/dotenv";
 import { parseArgs } from "node:util";
-import { Config, Settings } from "./setting.ts";
+import { type Action, DEFAULT_ENV_FILE, suggest, wordOf } from "./help.ts";
+import type { Config, ReadFile, Settings } from "./setting.ts";
 
 /** Faults in the configuration, all of them. A main program prints it and exits with 2. */
 export class ConfigError extends Error {
@@ -18,77 +19,45 @@ export class ConfigError extends Error {
   }
 }
 
-/** Somebody asked for help; the message is the help. */
-export class HelpRequested extends Error {
-  override readonly name = "HelpRequested";
-}
-
-function helpText(settings: Settings, positionals: Positionals | undefined): string {
-  const lines = Object.values(settings).map(({ option, env, fallback, help }) => {
-    const names = [option && `--${option}`, env].filter(Boolean).join(", ");
-    return `  ${names}\n      ${help}; ${fallback === "" ? "empty" : fallback} unless said`;
-  });
-  return [
-    `usage: ${positionals ? `${positionals.usage} ` : ""}[options]`,
-    "",
-    ...lines,
-    "  --env FILE",
-    `      settings are read from this file; ${DEFAULT_ENV_FILE}, if there is one, unless said`,
-  ].join("\n");
-}
-
-/** What a command line may hold besides options. */
-export interface Positionals {
-  /** How it is written in the usage line, such as `ORDER_ID`. */
-  readonly usage: string;
-  readonly min: number;
-  readonly max: number;
-}
-
 export interface Sources {
   /** The command line's arguments. */
   readonly args: readonly string[];
   /** The environment: a look-up, so that a process needs the right to read only its own settings. */
   readonly env: (name: string) => string | undefined;
-  /** Reads a text file; throws Deno.errors.NotFound where there is none. */
-  readonly readFile: (path: string) => string;
+  readonly readFile: ReadFile;
 }
 
-const processSources: Sources = {
+export const processSources: Sources = {
   args: Deno.args,
   env: (name) => Deno.env.get(name),
   readFile: (path) => Deno.readTextFileSync(path),
 };
-
-/** The `.env` that is read unless `--env FILE` names another. */
-const DEFAULT_ENV_FILE = ".env";
 
 /**
  * Reads all settings.
  *
  * @param settings what to read
  * @param options.checks relations between settings; each returns a fault, or undefined
- * @param options.positionals what the command line may hold besides options; nothing unless said
+ * @param options.actions what the command line may hold besides options (default: nothing)
  * @throws {ConfigError} naming every fault
- * @throws {HelpRequested} when the command line says `--help`
  */
 export function readConfig<S extends Settings>(settings: S, options: {
   checks?: readonly ((config: Config<S>) => string | undefined)[];
-  positionals?: Positionals;
+  actions?: readonly Action[];
   sources?: Sources;
 } = {}): { config: Config<S>; positionals: string[] } {
-  const { checks = [], positionals: allowed, sources = processSources } = options;
+  const { checks = [], actions = [], sources = processSources } = options;
   const faults: string[] = [];
 
-  if (sources.args.includes("--help")) throw new HelpRequested(helpText(settings, allowed));
-  const commandLine = readCommandLine(settings, sources.args, allowed, faults);
+  const commandLine = readCommandLine(settings, sources.args, faults);
+  faults.push(...actionFaults(commandLine.positionals, actions));
   const file = readEnvFile(commandLine.options.get("env"), sources, faults);
 
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(settings)) {
     const option = setting.option && commandLine.options.get(setting.option);
     const fromEnvironment = setting.env && (sources.env(setting.env) ?? file.get(setting.env));
-    // An empty variable means "not said": that is what `NAME=` in a .env is meant to say.
+    // An empty variable is one that is not set: that is what people mean by `NAME=` in a .env.
     const text = (option ?? (fromEnvironment || undefined)) ?? setting.fallback;
     const label = option !== undefined
       ? `--${setting.option}`
@@ -131,7 +100,6 @@ function faultOf<C extends object>(
 function readCommandLine(
   settings: Settings,
   args: readonly string[],
-  allowed: Positionals | undefined,
   faults: string[],
 ): { options: Map<string, string>; positionals: string[] } {
   const known = new Map(
@@ -157,8 +125,8 @@ function readCommandLine(
     } else if (token.kind === "option") {
       const setting = known.get(token.name);
       if (!setting && token.name !== "env") {
-        const names = ["env", ...known.keys()].map((name) => `--${name}`).join(", ");
-        faults.push(`${token.rawName}: no such option; there are ${names}`);
+        const names = [...known.keys(), "env", "help", "version"].map((name) => `--${name}`);
+        faults.push(`${token.rawName}: unknown option; ${suggest(token.rawName, names)}`);
       } else if (token.value === undefined && !setting?.flag) {
         faults.push(`${token.rawName}: expected a value after it`);
       } else {
@@ -166,17 +134,29 @@ function readCommandLine(
       }
     }
   }
-  const { min = 0, max = 0, usage = "" } = allowed ?? {};
-  if (positionals.length > max) {
-    faults.push(
-      `"${positionals[max]}": unexpected; ${
-        usage ? `expected ${usage}` : "only options are expected"
-      }`,
-    );
-  } else if (positionals.length < min) {
-    faults.push(`expected ${usage}`);
-  }
   return { options, positionals };
+}
+
+/** What is wrong with the words of the command line; they must be those of one action. */
+function actionFaults(positionals: readonly string[], actions: readonly Action[]): string[] {
+  const words = actions.flatMap(({ usage }) => wordOf(usage) ?? []);
+  const [first] = positionals;
+  const action = actions.find(({ usage }) => first !== undefined && wordOf(usage) === first) ??
+    actions.find(({ usage }) => wordOf(usage) === undefined);
+  if (!action) {
+    if (first === undefined) return words.length > 0 ? [`expected one of ${words.join(", ")}`] : [];
+    return [
+      words.length > 0
+        ? `"${first}": unknown action; ${suggest(first, words)}`
+        : `"${first}": unexpected; only options are expected`,
+    ];
+  }
+  const expected = action.usage.split(" ");
+  const least = expected.filter((word) => !word.startsWith("[")).length;
+  if (positionals.length > expected.length) {
+    return [`"${positionals[expected.length]}": unexpected; expected ${action.usage}`];
+  }
+  return positionals.length < least ? [`expected ${action.usage}`] : [];
 }
 
 function readEnvFile(

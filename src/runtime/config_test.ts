@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { ConfigError, HelpRequested, readConfig, type Sources } from "./config.ts";
+import { ConfigError, readConfig, type Sources } from "./config.ts";
 import {
   choice,
   flag,
@@ -75,7 +75,7 @@ Deno.test("readConfig: names every fault at once, with value and expectation", (
     }), ConfigError);
   for (
     const part of [
-      "--speed: no such option",
+      "--speed: unknown option; expected one of --rate, --keep, --env, --help, --version",
       '--rate: expected a whole number from 0 to 100, found "101"',
       '"extra": unexpected',
       'KAFKA_BROKERS: expected host:port, several separated by commas; an IPv6 address in brackets, [::1]:9092, found "localhost"',
@@ -129,16 +129,6 @@ Deno.test("readConfig: a file that was asked for must be there", () => {
   );
 });
 
-Deno.test("readConfig: --help names every setting and its default", () => {
-  const help = assertThrows(
-    () => readConfig(settings, { sources: sources({ args: ["--help", "--nonsense"] }) }),
-    HelpRequested,
-  ).message;
-  for (const part of ["--rate, RATE", "KAFKA_BROKERS", "127.0.0.1:9092", "--keep", "--env FILE"]) {
-    assertStringIncludes(help, part);
-  }
-});
-
 Deno.test("hosts: IPv6 addresses stand in brackets, and a fault says so", () => {
   const read = (text: string) =>
     readConfig(settings, { sources: sources({ env: { KAFKA_BROKERS: text } }) }).config.brokers;
@@ -151,13 +141,37 @@ Deno.test("hosts: IPv6 addresses stand in brackets, and a fault says so", () => 
   }
 });
 
-Deno.test("readConfig: positionals are counted", () => {
-  const positionals = { usage: "ORDER_ID", min: 1, max: 1 };
-  const read = (args: string[]) =>
-    readConfig(settings, { positionals, sources: sources({ args }) }).positionals;
-  assertEquals(read(["r1-000001"]), ["r1-000001"]);
-  assertThrows(() => read([]), ConfigError, "expected ORDER_ID");
-  assertThrows(() => read(["a", "b"]), ConfigError, '"b": unexpected; expected ORDER_ID');
+Deno.test("readConfig: the words of a command line are those of one action", () => {
+  const cases: [usages: string[], args: string[], fault: string | undefined][] = [
+    [["ORDER_ID"], ["r1-000001"], undefined],
+    [["ORDER_ID"], [], "expected ORDER_ID"],
+    [["ORDER_ID"], ["a", "b"], '"b": unexpected; expected ORDER_ID'],
+    [["[SERVICE]", "reset SERVICE"], [], undefined],
+    [["[SERVICE]", "reset SERVICE"], ["validator"], undefined],
+    [["[SERVICE]", "reset SERVICE"], ["reset", "validator"], undefined],
+    [["[SERVICE]", "reset SERVICE"], ["reset"], "expected reset SERVICE"],
+    [["[SERVICE]", "reset SERVICE"], ["a", "b"], '"b": unexpected; expected [SERVICE]'],
+    [["list SERVICE", "show SERVICE [ID]"], ["show", "a"], undefined],
+    [["list SERVICE", "show SERVICE [ID]"], ["show", "a", "1"], undefined],
+    [
+      ["list SERVICE", "show SERVICE [ID]"],
+      ["shwo", "a"],
+      '"shwo": unknown action; did you mean show?',
+    ],
+    [
+      ["list SERVICE", "show SERVICE"],
+      ["eat"],
+      '"eat": unknown action; expected one of list, show',
+    ],
+    [["list SERVICE", "show SERVICE"], [], "expected one of list, show"],
+    [[], ["a"], '"a": unexpected; only options are expected'],
+  ];
+  for (const [usages, args, fault] of cases) {
+    const actions = usages.map((usage) => ({ usage, help: "" }));
+    const read = () => readConfig(settings, { actions, sources: sources({ args }) }).positionals;
+    if (fault === undefined) assertEquals(read(), args);
+    else assertEquals(assertThrows(read, ConfigError).faults, [fault]);
+  }
 });
 
 Deno.test("textFile: is read whenever it is asked for; a fault shows the path, never the content", () => {

@@ -1,32 +1,36 @@
 import { parseAddress } from "./address.ts";
-import type { Sources } from "./config.ts";
 
-/** One setting: where it comes from, how its text is read, what it is when nobody says. */
-export interface Setting<T> {
+/** Reads a text file; throws Deno.errors.NotFound where there is none. */
+export type ReadFile = (path: string) => string;
+
+/** Where a setting comes from, and what people are told of it. */
+export interface Source {
   /** Its name in the environment and in `.env`; absent for what only a command line can say. */
   readonly env?: string;
   /** Its option on the command line, without the dashes. */
   readonly option?: string;
-  /** A yes-or-no option takes no value on the command line. */
-  readonly flag?: boolean;
-  /** The text that stands for "not said". */
+  /** What stands for the option's value in the help, such as `SERVICE`. */
+  readonly value?: string;
+  /** The text of the default. */
   readonly fallback: string;
-  /** One line for people: what it means, in which unit. */
+  /** What an empty default means, such as `SQLite`; `none` by default. */
+  readonly fallbackHelp?: string;
+  /** One line for people: what it means, in which unit. Without the default, which help adds. */
   readonly help: string;
-  /** @throws {Error} with what was expected, not what was found: the caller adds name and value */
-  readonly read: (text: string, readFile: Sources["readFile"]) => T;
 }
 
-export interface Source {
-  env?: string;
-  option?: string;
-  fallback: string;
-  help: string;
+/** One setting, and how its text is read. */
+export interface Setting<T> extends Source {
+  /** A yes-or-no option takes no value on the command line. */
+  readonly flag?: boolean;
+  /** @throws {Error} with what was expected, not what was found: the caller adds name and value */
+  readonly read: (text: string, readFile: ReadFile) => T;
 }
 
 /** A whole number from `min` to `max`. */
 export function integer(source: Source & { min: number; max: number }): Setting<number> {
   return {
+    value: "N",
     ...source,
     read(text) {
       const value = Number(text);
@@ -41,6 +45,7 @@ export function integer(source: Source & { min: number; max: number }): Setting<
 /** A number from `min` to `max`, such as a share. */
 export function number(source: Source & { min: number; max: number }): Setting<number> {
   return {
+    value: "N",
     ...source,
     read(text) {
       const value = Number(text);
@@ -57,6 +62,7 @@ export function choice<const W extends string>(
   source: Source & { words: readonly W[] },
 ): Setting<W> {
   return {
+    value: "WORD",
     ...source,
     read(text) {
       if (!(source.words as readonly string[]).includes(text)) {
@@ -72,6 +78,7 @@ export function string(
   source: Source & { pattern?: RegExp; expected?: string },
 ): Setting<string> {
   return {
+    value: "TEXT",
     ...source,
     read(text) {
       if (source.pattern && !source.pattern.test(text)) {
@@ -88,6 +95,7 @@ export function string(
  */
 export function folder(source: Source & { expected: string }): Setting<string> {
   return {
+    value: "FOLDER",
     ...source,
     read(path) {
       const permission = { name: "write", path } as const;
@@ -102,6 +110,7 @@ export function folder(source: Source & { expected: string }): Setting<string> {
 /** A list of `host:port` or `[IPv6]:port`, separated by commas. */
 export function hosts(source: Source): Setting<string[]> {
   return {
+    value: "HOST:PORT",
     ...source,
     read(text) {
       const list = text.split(",").map((host) => host.trim());
@@ -131,6 +140,7 @@ export function textFile(
   source: Source & { isSound: (text: string) => boolean; expected: string },
 ): Setting<TextFile | undefined> {
   return {
+    value: "FILE",
     ...source,
     read(path, readFile) {
       if (path === "") return undefined;
@@ -183,4 +193,9 @@ export function optional<T>(setting: Setting<T>): Setting<T | undefined> {
 export type Settings = Record<string, Setting<unknown>>;
 export type Config<S extends Settings> = {
   readonly [K in keyof S]: ReturnType<S[K]["read"]>;
+};
+
+/** `--json` of the commands that print something for people. */
+export const jsonSettings = {
+  json: flag({ option: "json", fallback: "false", help: "prints JSON, for other programs" }),
 };

@@ -1,5 +1,5 @@
 /**
- * What can go wrong, one thing at a time, in a world of every fate: each makes the checks fail that it
+ * What can go wrong, one thing at a time, in a fixture of every scenario: each makes the checks fail that it
  * names. Every check is named by some case but `whole`, which is about the topics themselves.
  */
 import type { Case } from "./case.ts";

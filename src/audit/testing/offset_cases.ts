@@ -1,14 +1,14 @@
 /** What can go wrong with the offsets that the groups have committed. */
 import type { EventType, Processor, Topic } from "../../topology.ts";
 import { type Case, drop, N } from "./case.ts";
-import type { Fate } from "./orders.ts";
-import { eventsOf, orderId, partitionOf, placeIn, type World } from "./world.ts";
+import type { Scenario } from "./scenarios.ts";
+import { eventsOf, type Fixture, orderId, partitionOf, placeIn } from "./fixture.ts";
 
 /** What a service reads, an order of which it answered a message there, and its answer. */
 const READINGS: readonly {
   readonly service: Processor;
   readonly topic: Topic;
-  readonly fate: Fate;
+  readonly scenario: Scenario;
   readonly asks: EventType;
   /** The last event of this type is the answer. */
   readonly answer: EventType;
@@ -16,68 +16,68 @@ const READINGS: readonly {
   {
     service: "validator",
     topic: "orders.raw",
-    fate: "rejected",
+    scenario: "rejected",
     asks: "OrderPlaced",
     answer: "OrderRejected",
   },
   {
     service: "inventory",
     topic: "orders.validated",
-    fate: "out_of_stock",
+    scenario: "out_of_stock",
     asks: "OrderValidated",
     answer: "InventoryRejected",
   },
   {
     service: "payment",
     topic: "orders.validated",
-    fate: "card_declined",
+    scenario: "card_declined",
     asks: "OrderValidated",
     answer: "PaymentFailed",
   },
   {
     service: "fulfillment",
     topic: "inventory.events",
-    fate: "confirmed",
+    scenario: "confirmed",
     asks: "InventoryUpdated",
     answer: "OrderConfirmed",
   },
   {
     service: "fulfillment",
     topic: "payment.events",
-    fate: "out_of_stock",
+    scenario: "out_of_stock",
     asks: "PaymentProcessed",
     answer: "OrderCancelled",
   },
   {
     service: "inventory",
     topic: "orders.outcomes",
-    fate: "card_declined",
+    scenario: "card_declined",
     asks: "OrderCancelled",
     answer: "InventoryUpdated",
   },
   {
     service: "payment",
     topic: "orders.outcomes",
-    fate: "out_of_stock",
+    scenario: "out_of_stock",
     asks: "OrderCancelled",
     answer: "PaymentRefunded",
   },
 ];
 
-/** A service's dead letter: of the order of this fate, for a message of this topic. */
-const LETTERS: readonly { service: Processor; topic: Topic; fate: Fate }[] = [
-  { service: "validator", topic: "orders.raw", fate: "broken" },
-  { service: "inventory", topic: "orders.validated", fate: "parked" },
-  { service: "payment", topic: "orders.validated", fate: "broken_inside" },
-  { service: "fulfillment", topic: "payment.events", fate: "half_replayed" },
-  { service: "inventory", topic: "orders.outcomes", fate: "release_parked" },
+/** A service's dead letter: of the order of this scenario, for a message of this topic. */
+const LETTERS: readonly { service: Processor; topic: Topic; scenario: Scenario }[] = [
+  { service: "validator", topic: "orders.raw", scenario: "broken" },
+  { service: "inventory", topic: "orders.validated", scenario: "parked" },
+  { service: "payment", topic: "orders.validated", scenario: "broken_inside" },
+  { service: "fulfillment", topic: "payment.events", scenario: "half_replayed" },
+  { service: "inventory", topic: "orders.outcomes", scenario: "release_parked" },
 ];
 
 /** What the last dead letter of a service about an order is about. */
-function letterOf(world: World, service: Processor, fate: Fate) {
-  const { headers } = world.records.findLast(({ topic, key, headers }) =>
+function letterOf(fixture: Fixture, service: Processor, scenario: Scenario) {
+  const { headers } = fixture.records.findLast(({ topic, key, headers }) =>
     topic === `t.dlq.${service}` && "dlq-source-topic" in headers &&
-    new TextDecoder().decode(key!) === orderId(N[fate])
+    new TextDecoder().decode(key!) === orderId(N[scenario])
   )!;
   return {
     place: placeIn(headers["dlq-source-topic"]!, Number(headers["dlq-source-partition"])),
@@ -86,21 +86,21 @@ function letterOf(world: World, service: Processor, fate: Fate) {
 }
 
 export const OFFSET_CASES: readonly Case[] = [
-  ...READINGS.flatMap(({ service, topic, fate, asks, answer }): Case[] => {
-    const who = orderId(N[fate]);
-    const place = placeIn(`t.${topic}`, partitionOf(N[fate]));
-    const message = (world: World) => eventsOf(world, N[fate], asks)[0]!;
+  ...READINGS.flatMap(({ service, topic, scenario, asks, answer }): Case[] => {
+    const who = orderId(N[scenario]);
+    const place = placeIn(`t.${topic}`, partitionOf(N[scenario]));
+    const message = (fixture: Fixture) => eventsOf(fixture, N[scenario], asks)[0]!;
     return [
       {
         name: `${service}: an offset of ${topic} left out of its transaction`,
-        spoil: (world) => world.committed[service].set(place, message(world).offset),
+        mutate: (fixture) => fixture.committed[service].set(place, message(fixture).offset),
         fails: ["behind"],
         who,
         says: new RegExp(`^${service} answered ${place}@\\d+, but has committed \\d+: `),
       },
       {
         name: `${service}: an offset of ${topic} committed, and the answer not published`,
-        spoil: (world) => drop(world, eventsOf(world, N[fate], answer).at(-1)),
+        mutate: (fixture) => drop(fixture, eventsOf(fixture, N[scenario], answer).at(-1)),
         fails: ["ahead"],
         who,
         says: new RegExp(
@@ -109,28 +109,28 @@ export const OFFSET_CASES: readonly Case[] = [
       },
       {
         name: `${service}: an offset beyond the end of ${topic}`,
-        spoil: (world) => world.committed[service].set(place, world.ends.get(place)! + 1),
+        mutate: (fixture) => fixture.committed[service].set(place, fixture.ends.get(place)! + 1),
         fails: ["ahead"],
         who: place,
         says: new RegExp(`^${service} has committed \\d+, but it ends at \\d+$`),
       },
       {
         name: `${service}: no offset of ${topic}`,
-        spoil: (world) => world.committed[service].delete(place),
+        mutate: (fixture) => fixture.committed[service].delete(place),
         fails: ["behind"],
         who: place,
         says: new RegExp(`^${service} has committed nothing, and will begin at its first message$`),
       },
     ];
   }),
-  ...LETTERS.map(({ service, topic, fate }): Case => ({
+  ...LETTERS.map(({ service, topic, scenario }): Case => ({
     name: `${service}: the offset of a dead letter of ${topic} left out of its transaction`,
-    spoil(world) {
-      const { place, offset } = letterOf(world, service, fate);
-      world.committed[service].set(place, offset);
+    mutate(fixture) {
+      const { place, offset } = letterOf(fixture, service, scenario);
+      fixture.committed[service].set(place, offset);
     },
     fails: ["behind"],
-    who: placeIn(`t.${topic}`, partitionOf(N[fate])),
+    who: placeIn(`t.${topic}`, partitionOf(N[scenario])),
     says: new RegExp(`^${service} has a dead letter for it, but has committed \\d+$`),
   })),
 ];

@@ -9,39 +9,39 @@ import {
   orderId,
   partitionOf,
   rewrite,
-} from "./world.ts";
+} from "./fixture.ts";
 
 export const ORDER_CASES: readonly Case[] = [
   {
     name: "a confirmed order's message is gone",
-    spoil: (world) => drop(world, ...eventsOf(world, N.confirmed, "OrderPlaced")),
+    mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.confirmed, "OrderPlaced")),
     fails: ["acknowledged", "orderless"],
     who: confirmed,
     says: /^was acknowledged, but is not in orders\.raw$/,
   },
   {
     name: "an outcome is missing",
-    spoil: (world) => drop(world, ...eventsOf(world, N.confirmed, "OrderConfirmed")),
+    mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.confirmed, "OrderConfirmed")),
     fails: ["outcome"],
     who: confirmed,
   },
   {
     name: "a rejection is missing",
-    spoil: (world) => drop(world, ...eventsOf(world, N.rejected, "OrderRejected")),
+    mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.rejected, "OrderRejected")),
     fails: ["outcome"],
     who: orderId(N.rejected),
   },
   {
     name: "two outcomes",
-    spoil: (world) =>
-      appendEvent(world, {
+    mutate: (fixture) =>
+      appendEvent(fixture, {
         ...after,
         type: "OrderCancelled",
         eventId: eventId(confirmed, "OrderCancelled"),
         orderId: confirmed,
         placedAt: after.occurredAt,
-        totalCents: Number(row(world, "payments", confirmed).amount_cents),
-        currency: String(row(world, "payments", confirmed).currency),
+        totalCents: Number(row(fixture, "payments", confirmed).amount_cents),
+        currency: String(row(fixture, "payments", confirmed).currency),
         reason: "out_of_stock",
         detail: "",
       }, partitionOf(N.confirmed)),
@@ -50,8 +50,8 @@ export const ORDER_CASES: readonly Case[] = [
   },
   {
     name: "an outcome without an order",
-    spoil: (world) =>
-      appendEvent(world, {
+    mutate: (fixture) =>
+      appendEvent(fixture, {
         ...after,
         type: "OrderRejected",
         eventId: eventId("nobody", "OrderRejected"),
@@ -66,41 +66,42 @@ export const ORDER_CASES: readonly Case[] = [
   },
   {
     name: "an order placed twice, the second message no dead letter",
-    spoil: (world) => appendCopy(world, eventsOf(world, N.confirmed, "OrderPlaced")[0]!),
+    mutate: (fixture) => appendCopy(fixture, eventsOf(fixture, N.confirmed, "OrderPlaced")[0]!),
     fails: ["messages"],
     who: confirmed,
     says: /^is placed again by t\.orders\.raw \d@\d+, which is no dead letter$/,
   },
   {
     name: "an event twice",
-    spoil: (world) => appendCopy(world, eventsOf(world, N.confirmed, "OrderConfirmed")[0]!),
+    mutate: (fixture) => appendCopy(fixture, eventsOf(fixture, N.confirmed, "OrderConfirmed")[0]!),
     fails: ["twice", "balance"],
     who: confirmed,
     says: /^OrderConfirmed again, at t\.orders\.outcomes \d@\d+$/,
   },
   {
     name: "a reservation twice, in the log alone",
-    spoil: (world) => appendCopy(world, eventsOf(world, N.card_declined, "InventoryUpdated")[0]!),
+    mutate: (fixture) =>
+      appendCopy(fixture, eventsOf(fixture, N.card_declined, "InventoryUpdated")[0]!),
     fails: ["twice", "stock"],
     who: declined,
     says: /^InventoryUpdated \(reserved\) again, at t\.inventory\.events \d@\d+$/,
   },
   {
     name: "pieces left below zero",
-    spoil: (world) => {
-      const event = eventsOf(world, N.confirmed, "InventoryUpdated")[0]!;
+    mutate: (fixture) => {
+      const event = eventsOf(fixture, N.confirmed, "InventoryUpdated")[0]!;
       const { changes } = eventIn(event) as unknown as { changes: { remaining: number }[] };
-      rewrite(world, event, { changes: changes.map((c) => ({ ...c, remaining: -3 })) });
+      rewrite(fixture, event, { changes: changes.map((c) => ({ ...c, remaining: -3 })) });
     },
     fails: ["readable"],
     who: confirmed,
   },
   {
     name: "an event in another partition",
-    spoil: (world) => {
-      const record = eventsOf(world, N.confirmed, "PaymentProcessed")[0]!;
-      drop(world, record);
-      appendEvent(world, eventIn(record)!, partitionOf(N.confirmed + 1));
+    mutate: (fixture) => {
+      const record = eventsOf(fixture, N.confirmed, "PaymentProcessed")[0]!;
+      drop(fixture, record);
+      appendEvent(fixture, eventIn(record)!, partitionOf(N.confirmed + 1));
     },
     fails: ["partition"],
     who: confirmed,
@@ -108,14 +109,14 @@ export const ORDER_CASES: readonly Case[] = [
   },
   {
     name: "an order that was never validated goes on",
-    spoil: (world) => drop(world, ...eventsOf(world, N.confirmed, "OrderValidated")),
+    mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.confirmed, "OrderValidated")),
     fails: ["validated"],
     who: confirmed,
   },
   {
     name: "an order validated and rejected",
-    spoil: (world) =>
-      appendEvent(world, {
+    mutate: (fixture) =>
+      appendEvent(fixture, {
         ...after,
         type: "OrderRejected",
         eventId: eventId(confirmed, "OrderRejected"),
@@ -129,8 +130,8 @@ export const ORDER_CASES: readonly Case[] = [
   },
   {
     name: "stock reserved and refused",
-    spoil: (world) =>
-      appendEvent(world, {
+    mutate: (fixture) =>
+      appendEvent(fixture, {
         ...after,
         type: "InventoryRejected",
         eventId: eventId(confirmed, "InventoryRejected"),
@@ -144,35 +145,35 @@ export const ORDER_CASES: readonly Case[] = [
   },
   {
     name: "confirmed without payment",
-    spoil: (world) => drop(world, ...eventsOf(world, N.confirmed, "PaymentProcessed")),
+    mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.confirmed, "PaymentProcessed")),
     fails: ["confirmed", "payments", "gateway"],
     who: confirmed,
   },
   {
     name: "confirmed without stock",
-    spoil: (world) => drop(world, ...eventsOf(world, N.confirmed, "InventoryUpdated")),
+    mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.confirmed, "InventoryUpdated")),
     fails: ["confirmed", "reservations"],
     who: confirmed,
   },
   {
     name: "cancelled though nobody refused",
-    spoil: (world) => drop(world, ...eventsOf(world, N.out_of_stock, "InventoryRejected")),
+    mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.out_of_stock, "InventoryRejected")),
     fails: ["cancelled", "reservations"],
     who: outOfStock,
   },
   {
     name: "cancelled, and the stock not released",
-    spoil: (world) => drop(world, eventsOf(world, N.card_declined, "InventoryUpdated")[1]),
+    mutate: (fixture) => drop(fixture, eventsOf(fixture, N.card_declined, "InventoryUpdated")[1]),
     fails: ["released", "reservations"],
     who: declined,
   },
   {
     name: "reserved something else than was ordered",
-    spoil: (world) => {
-      const event = eventsOf(world, N.confirmed, "InventoryUpdated")[0]!;
+    mutate: (fixture) => {
+      const event = eventsOf(fixture, N.confirmed, "InventoryUpdated")[0]!;
       const { changes } = eventIn(event) as unknown as { changes: { delta: number }[] };
       const [first, ...others] = changes;
-      rewrite(world, event, { changes: [{ ...first!, delta: first!.delta - 1 }, ...others] });
+      rewrite(fixture, event, { changes: [{ ...first!, delta: first!.delta - 1 }, ...others] });
     },
     fails: ["items"],
     who: confirmed,
@@ -180,36 +181,37 @@ export const ORDER_CASES: readonly Case[] = [
   },
   {
     name: "the wrong amount charged",
-    spoil: (world) =>
-      rewrite(world, eventsOf(world, N.confirmed, "PaymentProcessed")[0]!, { amountCents: 1 }),
+    mutate: (fixture) =>
+      rewrite(fixture, eventsOf(fixture, N.confirmed, "PaymentProcessed")[0]!, { amountCents: 1 }),
     fails: ["amounts", "balance"],
     who: confirmed,
     says: /^\w+ says \d+ EUR cents, another event \d+ EUR$/,
   },
   {
     name: "the wrong currency charged",
-    spoil: (world) =>
-      rewrite(world, eventsOf(world, N.confirmed, "PaymentProcessed")[0]!, { currency: "JPY" }),
+    mutate: (fixture) =>
+      rewrite(fixture, eventsOf(fixture, N.confirmed, "PaymentProcessed")[0]!, { currency: "JPY" }),
     fails: ["amounts"],
     who: confirmed,
     says: /^\w+ says \d+ \w{3} cents, another event \d+ \w{3}$/,
   },
   {
     name: "charged twice",
-    spoil: (world) => appendCopy(world, eventsOf(world, N.confirmed, "PaymentProcessed")[0]!),
+    mutate: (fixture) =>
+      appendCopy(fixture, eventsOf(fixture, N.confirmed, "PaymentProcessed")[0]!),
     fails: ["twice"],
     who: confirmed,
   },
   {
     name: "cancelled, and not refunded",
-    spoil: (world) => drop(world, ...eventsOf(world, N.out_of_stock, "PaymentRefunded")),
+    mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.out_of_stock, "PaymentRefunded")),
     fails: ["refunded", "payments", "gateway"],
     who: outOfStock,
   },
   {
     name: "charged under another name than it failed or was refunded",
-    spoil: (world) =>
-      rewrite(world, eventsOf(world, N.out_of_stock, "PaymentRefunded")[0]!, {
+    mutate: (fixture) =>
+      rewrite(fixture, eventsOf(fixture, N.out_of_stock, "PaymentRefunded")[0]!, {
         paymentId: "pay-x",
       }),
     fails: ["amounts"],

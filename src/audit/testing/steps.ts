@@ -6,17 +6,17 @@ import {
   appendEvent,
   appendRecord,
   AT,
+  type Fixture,
   orderId,
   partitionOf,
   type TestRow,
-  type World,
-} from "./world.ts";
+} from "./fixture.ts";
 
 const CURRENCIES = ["EUR", "USD"];
 export const PRODUCTS = ["p-1", "p-2", "p-3"];
 
 /** The steps of order n of the run; each returns its record. */
-export function stepsOf(world: World, n: number) {
+export function stepsOf(fixture: Fixture, n: number) {
   const id = orderId(n);
   const partition = partitionOf(n);
   const currency = CURRENCIES[n % 2]!;
@@ -31,7 +31,7 @@ export function stepsOf(world: World, n: number) {
   const common = { version: 1 as const, orderId: id, occurredAt: AT };
   const after = { ...common, placedAt: AT };
   const append = (event: OrderEvent, headers: Record<string, string> = {}) =>
-    appendEvent(world, event, partition, headers);
+    appendEvent(fixture, event, partition, headers);
 
   const place = (headers: Record<string, string> = {}) =>
     append({
@@ -64,7 +64,7 @@ export function stepsOf(world: World, n: number) {
       pieces.set(productId, (pieces.get(productId) ?? 0) + quantity);
     }
     return [...pieces].map(([productId, count]) => {
-      const row = world.tables.stock.find((row) => row.product_id === productId)!;
+      const row = fixture.tables.stock.find((row) => row.product_id === productId)!;
       const remaining = Number(row.on_hand) + sign * count;
       row.on_hand = remaining;
       return { productId, delta: sign * count, remaining };
@@ -79,21 +79,21 @@ export function stepsOf(world: World, n: number) {
   const halves: LogRecord[] = [];
   /** Fulfillment has read one half of the order. */
   const half = (record: LogRecord) => {
-    if (halves.length === 0) world.tables.joins.push(join);
+    if (halves.length === 0) fixture.tables.joins.push(join);
     halves.push(record);
     return record;
   };
   /** Which half came last is the one or the other. */
   const decide = (outcome: OrderEvent, last = halves[n % 2]!) => {
     join.outcome = JSON.stringify(outcome);
-    join.decided_by_topic = last.topic.slice(world.names.prefix.length);
+    join.decided_by_topic = last.topic.slice(fixture.names.prefix.length);
     join.decided_by_offset = last.offset;
     return append(outcome);
   };
 
   const reservation: TestRow = { order_id: id, state: "reserved" };
   const reserve = () => {
-    world.tables.reservations.push(reservation);
+    fixture.tables.reservations.push(reservation);
     return half(append({
       type: "InventoryUpdated",
       eventId: eventId(id, "InventoryUpdated/reserved"),
@@ -104,7 +104,7 @@ export function stepsOf(world: World, n: number) {
   };
   const refuse = () => {
     reservation.state = "rejected";
-    world.tables.reservations.push(reservation);
+    fixture.tables.reservations.push(reservation);
     const reason = "out_of_stock" as const;
     return half(append({
       type: "InventoryRejected",
@@ -130,8 +130,8 @@ export function stepsOf(world: World, n: number) {
   const payment: TestRow = { order_id: id, state: "processed", ...paid };
   const charge: TestRow = { idempotency_key: id, status: "charged", ...paid, refunded_cents: 0 };
   const bookPayment = () => {
-    world.tables.payments.push(payment);
-    world.tables.charges.push(charge);
+    fixture.tables.payments.push(payment);
+    fixture.tables.charges.push(charge);
   };
   const pay = () => {
     bookPayment();
@@ -179,7 +179,7 @@ export function stepsOf(world: World, n: number) {
     });
   /** A message about the order that is no event. */
   const placeBroken = (headers: Record<string, string> = {}, topic: Topic = "orders.raw") =>
-    appendRecord(world, topic, partition, id, new TextEncoder().encode('{"type'), headers);
+    appendRecord(fixture, topic, partition, id, new TextEncoder().encode('{"type'), headers);
   const reject = () =>
     append({
       type: "OrderRejected",

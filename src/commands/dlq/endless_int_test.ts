@@ -19,18 +19,18 @@ const idsOf = (sequences: readonly number[]) => sequences.map((n) => placed(n).o
 
 Deno.test("a batch whose end nobody knows", async (t) => {
   await using broker = await startTestBroker();
-  const worlds = await Promise.all(
+  const fixtures = await Promise.all(
     KINDS.map(async (kind) => ({ kind, ...await publishOrders(broker.bootstrap, 4) })),
   );
   await broker.stop();
-  for (const { topic } of worlds) {
+  for (const { topic } of fixtures) {
     const directory = `${broker.directory}/log/${topic}-0`;
     await damageLog(directory, { batch: 1, damage: (batch) => void (batch[100]! ^= 1) });
     // Where the next one begins would tell where it ends.
     await damageLog(directory, { batch: 2, damage: (batch) => void batch.writeBigInt64BE(0n) });
   }
   await broker.start();
-  for (const { kind, kafka, names, topic } of worlds) {
+  for (const { kind, kafka, names, topic } of fixtures) {
     await t.step(
       `${kind}: its partition alone rests, which is told once, until it can be read on`,
       async () => {

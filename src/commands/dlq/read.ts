@@ -1,4 +1,4 @@
-/** Reads letters from a dead-letter topic. */
+/** Reads dead letters from their topic. */
 import { Failure } from "../../runtime/errors.ts";
 import {
   addRecord,
@@ -13,67 +13,67 @@ import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import { printable } from "../../runtime/printable.ts";
 
 /**
- * All letters of a topic and what became of them, by id, without what they hold.
+ * All dead letters of a topic and what became of them, by id, without what they hold.
  *
  * @throws {Failure} there is no such topic
  */
-export async function readLetters(
+export async function readDeadLetters(
   { reader, onUnreadable }: OpenLog,
   topic: string,
 ): Promise<Map<string, DeadLetterRecord>> {
   if (!await reader.partitionsOf(topic)) {
     throw new Failure(`there is no topic ${topic}: \`deno task topics\` creates it`);
   }
-  const letters = new Map<string, DeadLetterRecord>();
+  const deadLetters = new Map<string, DeadLetterRecord>();
   for await (const records of reader.read(topic, { onUnreadable })) {
-    for (const record of records) addRecord(letters, record);
+    for (const record of records) addRecord(deadLetters, record);
   }
-  return letters;
+  return deadLetters;
 }
 
 /**
- * One letter with what it holds.
+ * One dead letter with what it holds.
  *
  * @param id `partition@offset`
- * @throws {Failure} there is no such letter
+ * @throws {Failure} there is no such dead letter
  */
-export async function readLetter(log: OpenLog, topic: string, id: string): Promise<LogRecord> {
+export async function readDeadLetter(log: OpenLog, topic: string, id: string): Promise<LogRecord> {
   const [partition, offset] = id.split("@").map(Number) as [number, number];
   const ends = (await log.reader.ends(topic)).get(partition);
-  if (!ends || offset < ends.first || offset >= ends.end) throw noSuchLetter(topic, id);
+  if (!ends || offset < ends.first || offset >= ends.end) throw noSuchDeadLetter(topic, id);
   const place = { partitions: [partition], from: new Map([[partition, offset]]) };
   for await (const [record] of log.reader.read(topic, place)) {
     if (record?.offset === offset && isDeadLetter(record)) return record;
     break;
   }
-  throw noSuchLetter(topic, id);
+  throw noSuchDeadLetter(topic, id);
 }
 
-/** A letter as its message was received. */
-export interface WholeLetter {
-  readonly letter: LogRecord;
-  /** What was cut of it, with commas between; undefined of a letter that has it all. */
+/** A dead letter as its message was received. */
+export interface WholeDeadLetter {
+  readonly deadLetter: LogRecord;
+  /** What was cut of it, with commas between; undefined for one that has it all. */
   readonly cut?: string | undefined;
   /** Where the rest was read, for people. */
   readonly source?: string | undefined;
-  /** Why the rest is not to be had: `letter` is what was kept. */
+  /** Why the rest cannot be read: `deadLetter` is what was kept. */
   readonly missing?: string | undefined;
 }
 
-/** Reads what was cut of a letter of this service from where the message came from. */
+/** Reads what was cut of a dead letter of this service from where its message came from. */
 export async function wholeOf(
   { reader, names }: OpenLog,
   service: Processor,
-  letter: LogRecord,
-): Promise<WholeLetter> {
-  const { headers } = letter;
+  deadLetter: LogRecord,
+): Promise<WholeDeadLetter> {
+  const { headers } = deadLetter;
   const cut = headers[DEAD_LETTER_HEADERS.cut];
-  if (cut === undefined) return { letter };
+  if (cut === undefined) return { deadLetter };
   const topic = headers[DEAD_LETTER_HEADERS.topic]!;
   const partition = Number(headers[DEAD_LETTER_HEADERS.partition]);
   const offset = Number(headers[DEAD_LETTER_HEADERS.offset]);
   const source = printable(`${topic}/${partition} offset ${offset}`);
-  const missing = (why: string) => ({ letter, cut, missing: `${source} ${why}` });
+  const missing = (why: string) => ({ deadLetter, cut, missing: `${source} ${why}` });
   if (!topicsReadBy(service).some((name) => names.topic(name) === topic)) {
     return missing(`is nothing that ${service} reads`);
   }
@@ -89,7 +89,7 @@ export async function wholeOf(
     }
     const own = { ...record.headers, ...headers };
     return {
-      letter: { ...letter, key: record.key, value: record.value, headers: own },
+      deadLetter: { ...deadLetter, key: record.key, value: record.value, headers: own },
       cut,
       source,
     };
@@ -97,8 +97,8 @@ export async function wholeOf(
   return missing("is gone");
 }
 
-export function noSuchLetter(topic: string, id: string): Failure {
+export function noSuchDeadLetter(topic: string, id: string): Failure {
   return new Failure(
-    `there is no letter ${id} in ${topic}: \`deno task dlq list\` shows those that are there`,
+    `there is no dead letter ${id} in ${topic}: \`deno task dlq list\` shows those that are there`,
   );
 }

@@ -1,10 +1,9 @@
 /**
- * Replays or discards letters.
+ * Replays or discards dead letters.
  *
  * Two people at once: the transactional.id `<prefix>dlq-<service>` is a lock. Whoever opens it last
- * has it; the other's transactions fail. The letters are read after taking it, and a verdict is in
- * the same transaction as what it says was done: so nobody replays a letter that somebody else just
- * replayed.
+ * has it; the other's transactions fail. The dead letters are read after taking it, and a resolution
+ * is in the same transaction as what it says was done, so that nothing is replayed twice.
  */
 import type { DeadLetterReason } from "../../events/reasons.ts";
 import { Failure } from "../../runtime/errors.ts";
@@ -27,56 +26,59 @@ import {
 import { deadLetterTopicOf, type Processor, topicsReadBy } from "../../topology.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import { printable } from "../../runtime/printable.ts";
-import { noSuchLetter, readLetters, wholeOf } from "./read.ts";
+import { noSuchDeadLetter, readDeadLetters, wholeOf } from "./read.ts";
 
-/** One letter, or all that are open (of one reason, if it is given). */
-export type Selection = { readonly id: string } | { readonly reason?: string };
+/** One dead letter, or all that are open (of one reason, if it is given). */
+export type Selection = { readonly id: string } | { readonly reason?: string | undefined };
 
 const UNREADABLE: DeadLetterReason = "unreadable";
 
+/** How many partitions each topic has that dead letters can come from; names on the cluster. */
 type Sources = ReadonlyMap<string, number>;
 
-/** What is kept in memory and written in one transaction, give or take one letter. */
-const MAX_LETTERS = 100;
+/** What is kept in memory and written in one transaction, give or take one dead letter. */
+const MAX_DEAD_LETTERS = 100;
 const MAX_BYTES = 256 * 1024;
 
 /**
- * @returns how many letters were settled
- * @throws {Failure} no such letter, one that is not open, one that cannot be replayed, or somebody
- * else at work on the same letters; what was settled before that stays settled
+ * @returns how many dead letters were resolved
+ * @throws {Failure} no such dead letter, one that is not open, one that cannot be replayed, or somebody
+ * else at work on the same ones; what was resolved before that stays resolved
  */
 export async function resolveDeadLetters(log: OpenLog, service: Processor, options: {
-  verdict: Resolution;
+  resolution: Resolution;
   selection: Selection;
   signal: AbortSignal;
   /** The clock, ISO 8601. */
   now: () => string;
 }): Promise<number> {
-  const { verdict, selection, signal, now } = options;
+  const { resolution, selection, signal, now } = options;
   const topic = log.names.topic(deadLetterTopicOf(service));
   const sender = await openTransactionalSender(log.kafka, `${log.names.prefix}dlq-${service}`);
-  let settled = 0;
+  let resolved = 0;
   try {
-    const chosen = choose(await readLetters(log, topic), topic, selection, verdict);
+    const chosen = choose(await readDeadLetters(log, topic), topic, selection, resolution);
     const sources = await sourcesOf(service, log);
-    for await (const letters of inBatches(log, topic, chosen)) {
-      if (signal.aborted) throw new Failure(`stopped; ${settled} of ${chosen.length} ${verdict}`);
+    for await (const batch of inBatches(log, topic, chosen)) {
+      if (signal.aborted) {
+        throw new Failure(`stopped; ${resolved} of ${chosen.length} ${resolution}`);
+      }
       const messages: ProducerRecord[] = [];
-      for (const letter of letters) {
-        if (verdict === "replayed") {
-          messages.push(replayOf(await wholeLetter(log, service, letter), sources));
+      for (const deadLetter of batch) {
+        if (resolution === "replayed") {
+          messages.push(replayOf(await wholeMessage(log, service, deadLetter), sources));
         }
-        messages.push(resolutionMessage(letter, verdict, now()));
+        messages.push(resolutionMessage(deadLetter, resolution, now()));
       }
       await sender.send(messages);
-      settled += letters.length;
+      resolved += batch.length;
     }
-    return settled;
+    return resolved;
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
     throw new Failure(
-      `somebody else is at work on the letters of ${topic}: ${settled} were ${verdict}, the others ` +
-        "are as they were; try again",
+      `somebody else is resolving the dead letters of ${topic}: ${resolved} were ${resolution}, the ` +
+        "others are as they were; try again",
     );
   } finally {
     await sender.close();
@@ -84,47 +86,51 @@ export async function resolveDeadLetters(log: OpenLog, service: Processor, optio
 }
 
 function choose(
-  letters: ReadonlyMap<string, DeadLetterRecord>,
+  deadLetters: ReadonlyMap<string, DeadLetterRecord>,
   topic: string,
   selection: Selection,
-  verdict: Resolution,
+  resolution: Resolution,
 ): DeadLetterRecord[] {
-  const isBatch = (letter: DeadLetterRecord) =>
-    verdict === "replayed" && reasonOf(letter) === UNREADABLE;
+  const hasNoMessage = (deadLetter: DeadLetterRecord) =>
+    resolution === "replayed" && reasonOf(deadLetter) === UNREADABLE;
   if (!("id" in selection)) {
-    return openDeadLetters(letters.values(), selection.reason).filter((letter) => !isBatch(letter));
+    return openDeadLetters(deadLetters.values(), selection.reason)
+      .filter((deadLetter) => !hasNoMessage(deadLetter));
   }
-  const letter = letters.get(selection.id);
-  if (!letter) throw noSuchLetter(topic, selection.id);
-  if (letter.resolution) {
-    const { what, time } = letter.resolution;
-    throw new Failure(`letter ${letter.id} of ${topic} was already ${what}, at ${printable(time)}`);
+  const { id } = selection;
+  const deadLetter = deadLetters.get(id);
+  if (!deadLetter) throw noSuchDeadLetter(topic, id);
+  if (deadLetter.resolution) {
+    const { what, time } = deadLetter.resolution;
+    throw new Failure(`dead letter ${id} of ${topic} was already ${what}, at ${printable(time)}`);
   }
-  if (isBatch(letter)) {
+  if (hasNoMessage(deadLetter)) {
     throw new Failure(
-      `letter ${letter.id} of ${topic} is of a batch that cannot be read: there is no message in it ` +
-        "to replay; `deno task dlq discard` settles it",
+      `dead letter ${id} of ${topic} is a batch that cannot be read: it holds no message to replay; ` +
+        "`deno task dlq discard` resolves it",
     );
   }
-  return [letter];
+  return [deadLetter];
 }
 
 /** @throws {Failure} it was cut, and its source is gone */
-async function wholeLetter(
+async function wholeMessage(
   log: OpenLog,
   service: Processor,
-  letter: LogRecord,
+  record: LogRecord,
 ): Promise<LogRecord> {
-  const whole = await wholeOf(log, service, letter);
-  if (whole.missing === undefined) return whole.letter;
+  const { deadLetter, cut, missing } = await wholeOf(log, service, record);
+  if (missing === undefined) return deadLetter;
   throw new Failure(
-    `letter ${deadLetterId(letter.partition, letter.offset)} of ${letter.topic} was cut (${
-      printable(whole.cut!)
-    }) and cannot be replayed: ${whole.missing}`,
+    `${nameOf(record)} was cut (${printable(cut!)}) and cannot be replayed: ${missing}`,
   );
 }
 
-/** The chosen letters with what they hold, read again in the order of the log. */
+function nameOf({ topic, partition, offset }: LogRecord): string {
+  return `dead letter ${deadLetterId(partition, offset)} of ${topic}`;
+}
+
+/** The chosen dead letters with what they hold, read again in the order of the log. */
 async function* inBatches(
   { reader, onUnreadable }: OpenLog,
   topic: string,
@@ -145,7 +151,7 @@ async function* inBatches(
       batch.push(record);
       // Of one that was cut, what a replay will read.
       length += Number(record.headers[DEAD_LETTER_HEADERS.valueBytes] ?? record.value?.length ?? 0);
-      if (batch.length < MAX_LETTERS && length < MAX_BYTES) continue;
+      if (batch.length < MAX_DEAD_LETTERS && length < MAX_BYTES) continue;
       yield batch;
       batch = [];
       length = 0;
@@ -155,7 +161,7 @@ async function* inBatches(
   if (batch.length > 0) yield batch;
 }
 
-/** Where a letter of this service can come from, and how many partitions each topic has. */
+/** Where a dead letter of this service can come from, and how many partitions each topic has. */
 async function sourcesOf(service: Processor, { reader, names }: OpenLog): Promise<Sources> {
   const sources = new Map<string, number>();
   for (const topic of topicsReadBy(service).map((source) => names.topic(source))) {
@@ -164,73 +170,61 @@ async function sourcesOf(service: Processor, { reader, names }: OpenLog): Promis
   return sources;
 }
 
-function replayOf(letter: LogRecord, sources: Sources): ProducerRecord {
-  const message = replayMessage(letter, sources);
+function replayOf(deadLetter: LogRecord, sources: Sources): ProducerRecord {
+  const message = replayMessage(deadLetter, sources);
   if (message) return message;
   const { topic, partition } = DEAD_LETTER_HEADERS;
-  const source = `${letter.headers[topic]} partition ${letter.headers[partition]}`;
+  const source = `${deadLetter.headers[topic]} partition ${deadLetter.headers[partition]}`;
   const expected = [...sources].map(([name, count]) => `${name} (${count} partitions)`).join(", ");
-  const id = deadLetterId(letter.partition, letter.offset);
   throw new Failure(
-    `letter ${id} of ${letter.topic} cannot be replayed: it says that it came from ` +
-      `${printable(source)}, expected ${expected}`,
+    `${nameOf(deadLetter)} cannot be replayed: it says that it came from ${printable(source)}, ` +
+      `expected ${expected}`,
   );
 }
 
-/**
- * What a verdict on a letter publishes. Pure.
- *
- * A replay is the message as it was received, to where it was received, and the verdict: both in one
- * transaction, so that a letter is replayed once or is still open.
- */
-
-const OUR_HEADERS = /^dlq-/;
-
-/** The message that says what was done with a letter, for the letter's own topic. */
+/** The message that says what was done with a dead letter, for its own topic. */
 export function resolutionMessage(
-  letter: LogRecord,
-  what: Resolution,
+  { topic, partition, offset, key }: LogRecord,
+  resolution: Resolution,
   time: string,
 ): ProducerRecord {
   return {
-    topic: letter.topic,
-    partition: letter.partition,
-    key: letter.key,
+    topic,
+    partition,
+    key,
     value: null,
     headers: {
-      [RESOLUTION_HEADERS.resolution]: what,
-      [RESOLUTION_HEADERS.partition]: String(letter.partition),
-      [RESOLUTION_HEADERS.offset]: String(letter.offset),
+      [RESOLUTION_HEADERS.resolution]: resolution,
+      [RESOLUTION_HEADERS.partition]: String(partition),
+      [RESOLUTION_HEADERS.offset]: String(offset),
       [RESOLUTION_HEADERS.time]: time,
     },
   };
 }
 
+const OUR_HEADERS = /^dlq-/;
+
 /**
- * The message that the letter is about, for where it came from: same key, value and headers, and one
- * header that says that it is a replay.
+ * The message that failed, for where it was received: same key, value and headers, and one header that
+ * says that it is a replay.
  *
- * @param sources the topics that a letter of this service can come from, names on the cluster, and
- * how many partitions each has
- * @returns undefined when the letter does not say a place that it can come from
+ * @returns undefined for one that came from where its service does not read
  */
 export function replayMessage(
-  letter: LogRecord,
-  sources: ReadonlyMap<string, number>,
+  { topic, partition, offset, key, value, headers }: LogRecord,
+  sources: Sources,
 ): ProducerRecord | undefined {
-  const topic = letter.headers[DEAD_LETTER_HEADERS.topic] ?? "";
-  const partition = letter.headers[DEAD_LETTER_HEADERS.partition] ?? "";
-  const partitions = sources.get(topic) ?? 0;
-  if (!/^\d{1,9}$/.test(partition) || Number(partition) >= partitions) return undefined;
-  const headers = Object.fromEntries(
-    Object.entries(letter.headers).filter(([name]) => !OUR_HEADERS.test(name)),
+  const source = headers[DEAD_LETTER_HEADERS.topic] ?? "";
+  const number = headers[DEAD_LETTER_HEADERS.partition] ?? "";
+  if (!/^\d{1,9}$/.test(number) || Number(number) >= (sources.get(source) ?? 0)) return undefined;
+  const own = Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !OUR_HEADERS.test(name)),
   );
-  const from = `${letter.topic} ${deadLetterId(letter.partition, letter.offset)}`;
   return {
-    topic,
-    partition: Number(partition),
-    key: letter.key,
-    value: letter.value,
-    headers: { ...headers, [REPLAYED_FROM]: from },
+    topic: source,
+    partition: Number(number),
+    key,
+    value,
+    headers: { ...own, [REPLAYED_FROM]: `${topic} ${deadLetterId(partition, offset)}` },
   };
 }

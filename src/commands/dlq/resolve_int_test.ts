@@ -1,12 +1,12 @@
-/** A letter is settled once and whole, whatever another person or the cluster does meanwhile. */
+/** A dead letter is resolved once and whole, whatever another person or the cluster does meanwhile. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { type LogReader, openLogReader } from "../../kafka/readers/log_reader.ts";
 import { PROBE, readAll, setRefusing } from "../../kafka/testing/topics.ts";
-import { createWorld } from "../../audit/testing/orders.ts";
-import { publishWorld } from "../testing/worlds.ts";
+import { createFixture } from "../../audit/testing/scenarios.ts";
+import { publishFixture } from "../testing/fixtures.ts";
 import { resolveDeadLetters } from "./resolve.ts";
 
 let broker: TestBroker;
@@ -15,13 +15,13 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => broker.remove());
 
-/** One letter of the validator's on a log of its own. */
+/** One dead letter of the validator on a log of its own. */
 async function setUp(prefix: string) {
-  const world = createWorld(["broken"], prefix);
-  await publishWorld(broker.bootstrap, world);
+  const fixture = createFixture(["broken"], prefix);
+  await publishFixture(broker.bootstrap, fixture);
   const kafka = createClient({ brokers: [broker.bootstrap] }, "test");
   const reader = await openLogReader(kafka);
-  const { names } = world;
+  const { names } = fixture;
   const lengthOf = async (topic: "orders.raw" | "dlq.validator") =>
     (await readAll(kafka, names.topic(topic)))
       .filter(({ key }) => new TextDecoder().decode(key ?? undefined) !== PROBE).length;
@@ -30,7 +30,7 @@ async function setUp(prefix: string) {
       setRefusing(kafka, names.topic(topic), refusing),
     replay: (through: LogReader = reader) =>
       resolveDeadLetters({ kafka, reader: through, names, onUnreadable() {} }, "validator", {
-        verdict: "replayed",
+        resolution: "replayed",
         selection: { id: "0@0" },
         signal: new AbortController().signal,
         now: () => new Date().toISOString(),
@@ -49,22 +49,22 @@ async function setUp(prefix: string) {
         },
       };
     },
-    /** How many messages there are: the broken one with its replays, the letter with its verdicts. */
+    /** How many messages there are: the broken one with its replays, the dead letter with its resolutions. */
     lengths: async () => [await lengthOf("orders.raw"), await lengthOf("dlq.validator")],
     [Symbol.asyncDispose]: () => reader.close(),
   };
 }
 
-Deno.test("settleLetters: a letter that another person settles after it was read is not settled again", async () => {
-  await using log = await setUp("settled-meanwhile.");
+Deno.test("resolveDeadLetters: one that another person resolves after it was read is not resolved again", async () => {
+  await using log = await setUp("resolved-meanwhile.");
   const { replay, thenOnce, lengths } = log;
   const meanwhile = thenOnce(async () => assertEquals(await replay(), 1));
-  await assertRejects(() => replay(meanwhile), Failure, "somebody else is at work");
+  await assertRejects(() => replay(meanwhile), Failure, "somebody else is resolving");
   assertEquals(await lengths(), [2, 2]);
 });
 
 for (const refusing of ["orders.raw", "dlq.validator"] as const) {
-  Deno.test(`settleLetters: while ${refusing} refuses, neither replay nor verdict is there; then both`, async () => {
+  Deno.test(`resolveDeadLetters: while ${refusing} refuses, neither replay nor resolution is there; then both`, async () => {
     await using log = await setUp(`${refusing}-refuses.`);
     const { replay, lengths } = log;
     await log.setRefusing(refusing, true);

@@ -1,7 +1,7 @@
 /**
- * Goes past a batch that cannot be read: its dead letter keeps the bytes, and tells whichever member of
- * the service rests at it to go on behind it. Nothing else moves the group's offset, so that nothing is
- * skipped that nobody decided on, and the members need not be stopped.
+ * Goes past a batch that cannot be read: its dead letter keeps the bytes, and tells the member of the
+ * service that waits at the batch to go on behind it. Nothing else moves the group's offset: only what
+ * somebody decided on is skipped, and the members need not be stopped.
  */
 import { Failure } from "../../runtime/errors.ts";
 import { DEAD_LETTER_HEADERS, sha256, toDeadLetterMessage } from "../../kafka/dead_letters.ts";
@@ -9,7 +9,7 @@ import { Fenced, openTransactionalSender } from "../../kafka/producer/transactio
 import { type LocatedUnreadable, sentenceOf } from "../../kafka/protocol/unreadable.ts";
 import { deadLetterTopicOf, type Processor, type Topic } from "../../topology.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
-import { readLetters } from "./read.ts";
+import { readDeadLetters } from "./read.ts";
 
 export interface Place {
   readonly topic: Topic;
@@ -20,17 +20,16 @@ export interface Place {
 
 /**
  * @param time ISO 8601
- * @returns the batch, and the name of the topic that has its letter
- * @throws {Failure} there is no such batch, it can be read, or it has its letter already
+ * @throws {Failure} there is no such batch, it can be read, or it has its dead letter already
  */
 export async function skipBatch(
   log: OpenLog,
   service: Processor,
   place: Place,
   time: string,
-): Promise<{ batch: LocatedUnreadable; letters: string }> {
+): Promise<LocatedUnreadable> {
   const { kafka, names } = log;
-  const letters = names.topic(deadLetterTopicOf(service));
+  const deadLetters = names.topic(deadLetterTopicOf(service));
   const sender = await openTransactionalSender(kafka, `${names.prefix}dlq-${service}`);
   try {
     const batch = await batchAt(log, place);
@@ -45,19 +44,19 @@ export async function skipBatch(
       raw: { offset: batch.offset, key: null, value: batch.bytes, headers: {} },
       fault: { reason: "unreadable", detail: sentenceOf(batch, batch) },
     }, { topic: batch.topic, group: names.group(service), attempts: 0, time });
-    const letter = { ...headers, ...own } as Record<string, string>;
+    const deadLetter = { ...headers, ...own } as Record<string, string>;
     const { topic, partition, offset, valueSha256 } = DEAD_LETTER_HEADERS;
-    for (const { id, headers } of (await readLetters(log, letters)).values()) {
+    for (const { id, headers } of (await readDeadLetters(log, deadLetters)).values()) {
       const same = [topic, partition, offset, valueSha256]
-        .every((name) => headers[name] === letter[name]);
-      if (same) throw new Failure(`${sentenceOf(batch, batch)}; letter ${id} says so already`);
+        .every((name) => headers[name] === deadLetter[name]);
+      if (same) throw new Failure(`${sentenceOf(batch, batch)}; dead letter ${id} has it already`);
     }
-    const message = { key: key as null, value: value as Uint8Array, headers: letter };
-    await sender.send([{ ...message, topic: letters, partition: 0 }]);
-    return { batch, letters };
+    const message = { key: key as null, value: value as Uint8Array, headers: deadLetter };
+    await sender.send([{ ...message, topic: deadLetters, partition: 0 }]);
+    return batch;
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
-    throw new Failure(`somebody else is at work on the letters of ${letters}; try again`);
+    throw new Failure(`somebody else is resolving the dead letters of ${deadLetters}; try again`);
   } finally {
     await sender.close();
   }
@@ -78,7 +77,7 @@ async function batchAt(
   const batch = await reader.unreadableAt(name, partition, offset);
   if (batch && batch.offset <= offset && offset < batch.next) return batch;
   throw new Failure(
-    `${name}/${partition} offset ${offset} can be read: only what cannot is skipped; /readyz and ` +
-      "the log of a service say which batch that is",
+    `${name}/${partition} offset ${offset} can be read, and so is not skipped; /readyz and the log ` +
+      "of a service say which batch cannot",
   );
 }

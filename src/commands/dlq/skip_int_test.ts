@@ -16,7 +16,7 @@ import type { Guarantee } from "../../kafka/processor/processor.ts";
 import { placed, readAll, refuse, startValidator, until } from "../../kafka/testing/topics.ts";
 import { damageLog, withChecksum } from "../../kafka/testing/damaged_log.ts";
 import type { Names } from "../../topology.ts";
-import { runCommand } from "../testing/worlds.ts";
+import { runCommand } from "../testing/fixtures.ts";
 import { BATCHES, publishOrders, readersSay, SIZE } from "./testing/damaged_batches.ts";
 
 const LIMIT_MS = 60_000;
@@ -85,7 +85,7 @@ const idsOf = (sequences: readonly number[]) => sequences.map((n) => placed(n).o
 Deno.test("a batch that cannot be read", async (t) => {
   await using broker = await startTestBroker();
   const { bootstrap } = broker;
-  const worlds = await Promise.all(
+  const fixtures = await Promise.all(
     CASES.map(async (situation) => ({ ...situation, ...await publishOrders(bootstrap) })),
   );
   const unsent = await publishOrders(bootstrap);
@@ -98,12 +98,12 @@ Deno.test("a batch that cannot be read", async (t) => {
       batch[17]! |= 1;
     },
   });
-  for (const { topic, ...situation } of worlds) {
+  for (const { topic, ...situation } of fixtures) {
     await damageLog(`${broker.directory}/log/${topic}-0`, situation);
   }
   await broker.start();
-  for (const world of worlds) {
-    const { what, guarantee, names, batch, why, kafka } = world;
+  for (const fixture of fixtures) {
+    const { what, guarantee, names, batch, why, kafka } = fixture;
     await t.step(
       `${what}, ${guarantee}: its partition is paused and says so, others go on, until it is skipped`,
       async () => {
@@ -111,7 +111,7 @@ Deno.test("a batch that cannot be read", async (t) => {
         const place = `${names.topic("orders.raw")}/0`;
         const others = [0, 1, 2, 3, 4, 5, 6, 7, 8].filter((n) => n < first || n >= first + SIZE);
         const before = idsOf([...others.filter((n) => n < first), 100]);
-        await readersSay(bootstrap, world, idsOf([...others, 100]), `${place} offset`);
+        await readersSay(bootstrap, fixture, idsOf([...others, 100]), `${place} offset`);
 
         const lines: string[] = [];
         const note = (line: unknown) => void lines.push(String(line));
@@ -171,7 +171,7 @@ Deno.test("a batch that cannot be read", async (t) => {
             [{ reason: "unreadable" }, 1],
           ],
         );
-        await letterTells(kafka, names, first);
+        await assertDeadLetter(kafka, names, first);
       },
     );
   }
@@ -207,19 +207,22 @@ Deno.test("a batch that cannot be read", async (t) => {
   );
 
   await t.step(
-    "its letter is listed and discarded, not replayed; trace and audit say what they left out",
+    "its dead letter is listed and discarded, not replayed; trace and audit say what they left out",
     async () => {
-      const { names } = worlds[0]!;
+      const { names } = fixtures[0]!;
       const options = { bootstrap, prefix: names.prefix };
       const dlq = (...args: string[]) => runCommand("commands/dlq/main.ts", args, options);
       const again = await dlq("skip", "validator", "orders.raw", "0@3");
-      assertMatch(again.stderr, /letter 0@0 says so already/);
+      assertMatch(again.stderr, /dead letter 0@0 has it already/);
       assertMatch((await dlq("list", "validator")).stdout, /^0@0 .* unreadable .* cannot be read/);
-      assertMatch((await dlq("replay", "validator", "0@0")).stderr, /no message in it to replay/);
-      assertMatch((await dlq("discard", "validator", "0@0")).stdout, /1 letter of .* discarded/);
+      assertMatch((await dlq("replay", "validator", "0@0")).stderr, /holds no message to replay/);
+      assertMatch(
+        (await dlq("discard", "validator", "0@0")).stdout,
+        /1 dead letter of .* discarded/,
+      );
       const directory = await Deno.makeTempDir({ prefix: "orderflow-" });
       const search = await runCommand(
-        "commands/trace/main.ts",
+        "commands/trace.ts",
         [placed(0).orderId, "--all-partitions"],
         {
           ...options,
@@ -239,14 +242,18 @@ Deno.test("a batch that cannot be read", async (t) => {
   );
 
   await t.step("skip: what can be read is not skipped, and what is wrong is named", async () => {
-    const { names } = worlds[0]!;
+    const { names } = fixtures[0]!;
     const cases: [string[], number, RegExp][] = [
       [["skip", "validator", "orders.raw", "0@0"], 1, /orders\.raw\/0 offset 0 can be read/],
       [["skip", "validator", names.topic("orders.raw"), "1@0"], 1, /\/1 offset 0 can be read/],
       [["skip", "validator", "orders.raw", "0@99"], 1, /has the offsets 0 to 8, found 99/],
       [["skip", "validator", "orders.raw", "7@0"], 1, /there is no partition 7/],
-      [["skip", "validator", "0@0"], 2, /which batch\? TOPIC PARTITION@OFFSET/],
-      [["skip", "validator", "payment.events", "0@0"], 2, /one of orders\.raw, found "payment/],
+      [["skip", "validator", "0@0"], 2, /expected skip SERVICE TOPIC PARTITION@OFFSET/],
+      [
+        ["skip", "validator", "payment.events", "0@0"],
+        2,
+        /"payment\.events": not a topic that validator reads; expected one of orders\.raw/,
+      ],
       [["skip", "validator", "orders.raw", "0@0", "--all"], 2, /neither --all nor --reason/],
     ];
     for (const [args, expected, says] of cases) {
@@ -274,18 +281,18 @@ async function committed(
   }
 }
 
-/** The letter has the bytes, and the range. */
-async function letterTells(
+/** The dead letter has the bytes, and the range. */
+async function assertDeadLetter(
   kafka: ReturnType<typeof createClient>,
   names: Names,
   first: number,
 ): Promise<void> {
-  const [letter] = await readAll(kafka, names.topic("dlq.validator"));
-  assert(letter?.value);
-  assertEquals(Buffer.from(letter.value).readBigInt64BE(0), BigInt(first));
+  const [deadLetter] = await readAll(kafka, names.topic("dlq.validator"));
+  assert(deadLetter?.value);
+  assertEquals(Buffer.from(deadLetter.value).readBigInt64BE(0), BigInt(first));
   const { reason, topic, partition, offset, nextOffset } = DEAD_LETTER_HEADERS;
   assertEquals(
-    [reason, topic, partition, offset, nextOffset].map((name) => letter.headers[name]),
+    [reason, topic, partition, offset, nextOffset].map((name) => deadLetter.headers[name]),
     ["unreadable", names.topic("orders.raw"), "0", String(first), String(first + SIZE)],
   );
 }

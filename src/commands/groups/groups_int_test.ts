@@ -11,7 +11,7 @@ import {
   until,
 } from "../../kafka/testing/topics.ts";
 import type { PartitionState } from "../../kafka/offsets/group_members.ts";
-import { jsonOf, runCommand } from "../testing/worlds.ts";
+import { jsonOf, runCommand } from "../testing/fixtures.ts";
 
 Deno.test("groups: every partition has one owner, who is named with its address", async () => {
   await using broker = await startColdTestBroker();

@@ -1,6 +1,7 @@
-/** `deno task groups`: the consumer groups, their members and offsets; and sets where a group goes on. */
+/** `deno task groups`: the consumer groups, their members and offsets; resets where one continues. */
 import { ConfigError } from "../../runtime/config.ts";
-import { type Config, flag, string } from "../../runtime/setting.ts";
+import { type Action, suggest } from "../../runtime/help.ts";
+import { type Config, flag, jsonSettings, string } from "../../runtime/setting.ts";
 import { runProgram } from "../../program.ts";
 import { accessChecks } from "../../kafka/access.ts";
 import { placeOf, storeSettings } from "../../database/settings.ts";
@@ -13,57 +14,83 @@ import { groupLines, readGroups, toGroup } from "./list.ts";
 import { type Target, TARGETS } from "./plan.ts";
 import { resetGroup, type ResetRequest } from "./reset.ts";
 
-const USAGE = "[SERVICE] | reset SERVICE --to WHERE";
-
 const READERS: readonly Service[] = [
   ...new Set(TOPIC_NAMES.flatMap((topic) => TOPICS[topic].readers as readonly Service[])),
 ];
 
-const WHERE = `where \`reset\` lets the service go on; shows what that would do, and asks:
-        published  behind the last message that it has published an answer to: after its offsets are
-                   gone, or its group was deleted; repeats nothing and skips nothing
-        tables     where its tables are, when its outputs are no longer in the log; repeats at most
-                   what it last had in hand
-        committed  where its group is: its tables take over what the group says, as after they were
-                   moved to another database
-        earliest   at the log's beginning: with empty tables, to work on everything again;
-                   publishes everything again
-        latest     at the log's end: nobody works on what is there
-        OFFSET     at this one, of one --topic and --partition: to leave out a message, or go back
-     `;
+const ACTIONS: readonly Action[] = [
+  {
+    usage: "[SERVICE]",
+    help: "all groups, or that of one service with all its partitions; SERVICE is one of " +
+      READERS.join(", "),
+  },
+  {
+    usage: "reset SERVICE",
+    help: "sets where a stopped service continues, in its group and in its tables; shows what " +
+      "that would do, and asks",
+  },
+];
+
+const WHERE = [
+  "reset: where the service continues",
+  "  published  behind the last message that it has published an answer to: after its offsets " +
+  "were lost or its group was deleted; repeats nothing and skips nothing",
+  "  tables     where its tables are, when its outputs are no longer in the log; repeats at most " +
+  "the batch that it was working on",
+  "  committed  where its group is, and sets its tables to that: after they were moved to another " +
+  "database",
+  "  earliest   at the log's beginning: with empty tables, to process everything again; " +
+  "publishes everything again",
+  "  latest     at the log's end: what is there is never processed",
+  "  OFFSET     at this one, of one --topic and --partition: to leave out a message, or go back",
+].join("\n");
 
 const settings = {
-  ...kafkaSettings,
-  ...storeSettings,
-  json: flag({ option: "json", fallback: "false", help: "for machines" }),
-  to: string({ option: "to", fallback: "", help: WHERE }),
+  to: string({ option: "to", value: "WHERE", fallback: "", help: WHERE }),
   topic: string({
     option: "topic",
+    value: "TOPIC",
     fallback: "",
+    fallbackHelp: "all that it reads",
     help: "reset: only the partitions of this topic",
   }),
   partition: string({
     option: "partition",
+    value: "N",
     fallback: "",
+    fallbackHelp: "all",
     pattern: /^\d{0,6}$/,
     expected: "a partition's number",
-    help: "reset: only the partitions of this number",
+    help: "reset: only the partition with this number",
   }),
   yes: flag({ option: "yes", fallback: "false", help: "reset: does not ask" }),
+  ...jsonSettings,
+  ...kafkaSettings,
+  ...storeSettings,
 };
 
 type Settings = Config<typeof settings>;
 
+type Command =
+  | { readonly action: "list"; readonly service: Service | undefined }
+  | { readonly action: "reset"; readonly request: ResetRequest };
+
 /** @throws {ConfigError} naming every fault */
-function parseReset(service: string | undefined, config: Settings): ResetRequest {
+function parse([first, second]: readonly string[], config: Settings): Command {
+  return first === "reset"
+    ? { action: "reset", request: parseReset(second!, config) }
+    : { action: "list", service: parseList(first, config) };
+}
+
+function parseReset(service: string, config: Settings): ResetRequest {
   const { to, topic, partition, json } = config;
   const faults: string[] = [];
   const known = READERS.find((reader) => reader === service) ?? READERS[0]!;
-  if (known !== service) faults.push(`reset: expected a service, one of ${READERS.join(", ")}`);
+  if (known !== service) faults.push(`"${service}": unknown service; ${suggest(service, READERS)}`);
   const target: Target | undefined = /^\d{1,15}$/.test(to)
     ? Number(to)
     : TARGETS.find((word) => word === to);
-  const words: readonly Target[] = (PROCESSORS as readonly Service[]).includes(known)
+  const words: readonly Target[] = hasTables(known)
     ? TARGETS
     : TARGETS.filter((word) => word === "earliest" || word === "latest");
   if (target === undefined || (typeof target === "string" && !words.includes(target))) {
@@ -73,7 +100,7 @@ function parseReset(service: string | undefined, config: Settings): ResetRequest
   if (typeof target === "number" && !isOne) {
     faults.push(`--to ${to}: an offset is of one partition: --topic and --partition say which`);
   }
-  if (json) faults.push("reset prints no JSON: leave out --json");
+  if (json) faults.push("--json: reset prints no JSON");
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     service: known,
@@ -83,12 +110,13 @@ function parseReset(service: string | undefined, config: Settings): ResetRequest
   };
 }
 
-/** @throws {ConfigError} the service is none, or there are options of a reset */
 function parseList(service: string | undefined, config: Settings): Service | undefined {
   const faults: string[] = [];
   const known = READERS.find((reader) => reader === service);
   if (service !== undefined && known === undefined) {
-    faults.push(`expected one of ${READERS.join(", ")}, found "${service}"`);
+    faults.push(
+      `"${service}": unknown service or action; ${suggest(service, [...READERS, "reset"])}`,
+    );
   }
   for (const option of ["to", "topic", "partition", "yes"] as const) {
     if (config[option]) faults.push(`--${option}: belongs to \`groups reset SERVICE\``);
@@ -97,13 +125,18 @@ function parseList(service: string | undefined, config: Settings): Service | und
   return known;
 }
 
+function hasTables(service: Service): boolean {
+  return (PROCESSORS as readonly Service[]).includes(service);
+}
+
 async function list(config: Settings, wanted: Service | undefined, signal: AbortSignal) {
   const groups = await withLog(config, "groups", signal, async (log) => {
     const all = await readGroups(log, signal, wanted);
     return all.map((state) => toGroup(state, log.names));
   });
   const lines = groups.flatMap((group) => groupLines(group, { partitions: wanted !== undefined }));
-  console.log(config.json ? JSON.stringify(groups) : lines.join("\n"));
+  console.log(config.json ? JSON.stringify(groups, null, 2) : lines.join("\n"));
+  return 0;
 }
 
 async function reset(
@@ -114,8 +147,7 @@ async function reset(
   const { yes } = config;
   const place = placeOf(config);
   const { service } = request;
-  const hasTables = (PROCESSORS as readonly Service[]).includes(service);
-  const database = hasTables
+  const database = hasTables(service)
     ? await openDatabase({ ...place, owner: service, tables: [positions] })
     : undefined;
   const tablesIn = place.url ? "in PostgreSQL" : `in ${place.directory}/${service}.db`;
@@ -143,11 +175,17 @@ Deno.exit(
     name: "groups",
     settings,
     checks: [...accessChecks],
-    positionals: { usage: USAGE, min: 0, max: 2 },
-    async run({ config, positionals: [first, second], signal }) {
-      if (first === "reset") return await reset(config, parseReset(second, config), signal);
-      if (second !== undefined) throw new ConfigError([`"${second}": unexpected; ${USAGE}`]);
-      await list(config, parseList(first, config), signal);
+    actions: ACTIONS,
+    examples: [
+      ["", "members and lag of all groups"],
+      ["validator --json", "one group, for another program"],
+      ["reset validator --to published", "after its offsets were lost"],
+    ],
+    async run({ config, positionals, signal }) {
+      const command = parse(positionals, config);
+      return command.action === "list"
+        ? await list(config, command.service, signal)
+        : await reset(config, command.request, signal);
     },
   }),
 );

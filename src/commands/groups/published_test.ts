@@ -13,8 +13,8 @@ import {
 import { DUTIES } from "../../audit/duties.ts";
 import { Places } from "../../audit/books.ts";
 import { isReplayForAnother, markOf } from "../../audit/observe_record.ts";
-import { createWorld, FATES } from "../../audit/testing/orders.ts";
-import { orderId, PARTITIONS, type World } from "../../audit/testing/world.ts";
+import { createFixture, SCENARIOS } from "../../audit/testing/scenarios.ts";
+import { type Fixture, orderId, PARTITIONS } from "../../audit/testing/fixture.ts";
 import { Answers, Outputs } from "./published.ts";
 
 /** A record, and when it was written. */
@@ -25,17 +25,17 @@ interface Written {
 }
 
 /**
- * The world in which a service stopped at some time: `unwritten` is what it would have written next,
+ * The fixture in which a service stopped at some time: `unwritten` is what it would have written next,
  * each once its order; what follows from that is not there either.
  */
-function stopped(world: World, service: Processor, time: number) {
+function stopped(fixture: Fixture, service: Processor, time: number) {
   const written: Written[] = [];
   const unwritten: Written[] = [];
   const waiting = new Set<string>();
-  for (const [at, record] of world.records.entries()) {
+  for (const [at, record] of fixture.records.entries()) {
     const one = { at, record, key: new TextDecoder().decode(record.key ?? undefined) };
-    if (waiting.has(one.key) && record.topic !== world.names.topic("orders.raw")) continue;
-    if (at < time || !isBy(world, service, record)) written.push(one);
+    if (waiting.has(one.key) && record.topic !== fixture.names.topic("orders.raw")) continue;
+    if (at < time || !isBy(fixture, service, record)) written.push(one);
     else {
       unwritten.push(one);
       waiting.add(one.key);
@@ -45,9 +45,15 @@ function stopped(world: World, service: Processor, time: number) {
 }
 
 /** Whether a service wrote it: an answer, or a letter. A replay is a person's. */
-function isBy(world: World, service: Processor, { topic: name, key, value, headers }: LogRecord) {
-  if (name === world.names.topic(deadLetterTopicOf(service))) return "dlq-source-topic" in headers;
-  const topic = topicsWrittenBy(service).find((topic) => world.names.topic(topic) === name);
+function isBy(
+  fixture: Fixture,
+  service: Processor,
+  { topic: name, key, value, headers }: LogRecord,
+) {
+  if (name === fixture.names.topic(deadLetterTopicOf(service))) {
+    return "dlq-source-topic" in headers;
+  }
+  const topic = topicsWrittenBy(service).find((topic) => fixture.names.topic(topic) === name);
   const decoded = topic && decode(topic, key, value);
   return decoded?.ok === true && !("replayed-from" in headers) &&
     DUTIES.some((duty) => duty.service === service && duty.answers & markOf(decoded.event));
@@ -61,7 +67,7 @@ function sourceOf({ headers }: LogRecord) {
 }
 
 /** The messages that a service had read of an order when it wrote `by`; the newest last. */
-function readFor(world: World, service: Processor, written: readonly Written[], by: Written) {
+function readFor(fixture: Fixture, service: Processor, written: readonly Written[], by: Written) {
   const { topic, partition, offset } = sourceOf(by.record);
   if (topic !== "") {
     return written.map(({ record }) => record).filter((r) =>
@@ -72,16 +78,16 @@ function readFor(world: World, service: Processor, written: readonly Written[], 
     .map(({ record }) => record)
     .filter((record) =>
       topicsReadBy(service).some((topic) =>
-        world.names.topic(topic) === record.topic && !isReplayForAnother(service, topic, record)
+        fixture.names.topic(topic) === record.topic && !isReplayForAnother(service, topic, record)
       )
     );
 }
 
 /** Where the service goes on, by topic and partition. */
-function goesOnAt(world: World, service: Processor, written: readonly Written[]) {
+function goesOnAt(fixture: Fixture, service: Processor, written: readonly Written[]) {
   const letters = new Places();
   for (const { record } of written) {
-    if (record.topic !== world.names.topic(deadLetterTopicOf(service))) continue;
+    if (record.topic !== fixture.names.topic(deadLetterTopicOf(service))) continue;
     const { topic, partition, offset } = sourceOf(record);
     if (topic !== "") letters.add(topic, partition, offset);
   }
@@ -89,7 +95,7 @@ function goesOnAt(world: World, service: Processor, written: readonly Written[])
   for (let partition = 0; partition < PARTITIONS; partition++) {
     const inTopic = (topic: Topic) =>
       written.map(({ record }) => record).filter((record) =>
-        record.topic === world.names.topic(topic) && record.partition === partition
+        record.topic === fixture.names.topic(topic) && record.partition === partition
       );
     const outputs = new Outputs();
     for (const topic of topicsWrittenBy(service)) {
@@ -99,61 +105,67 @@ function goesOnAt(world: World, service: Processor, written: readonly Written[])
       const answers = new Answers(service, topic, outputs, letters);
       for (const record of inTopic(topic)) answers.add(record);
       assertEquals(answers.missing, undefined);
-      places.set(`${world.names.topic(topic)} ${partition}`, answers.open ?? Infinity);
+      places.set(`${fixture.names.topic(topic)} ${partition}`, answers.open ?? Infinity);
     }
   }
   return ({ topic, partition }: LogRecord) => places.get(`${topic} ${partition}`)!;
 }
 
 /** Stops the service at a time, and looks where it would go on. */
-function check(world: World, service: Processor, time: number): void {
-  const { written, unwritten } = stopped(world, service, time);
-  const next = goesOnAt(world, service, written);
-  for (const by of written.filter(({ record }) => isBy(world, service, record))) {
-    for (const record of readFor(world, service, written, by)) {
+function check(fixture: Fixture, service: Processor, time: number): void {
+  const { written, unwritten } = stopped(fixture, service, time);
+  const next = goesOnAt(fixture, service, written);
+  for (const by of written.filter(({ record }) => isBy(fixture, service, record))) {
+    for (const record of readFor(fixture, service, written, by)) {
       assert(record.offset < next(record), `twice: ${service} ${by.key} ${record.topic}`);
     }
   }
   for (const by of unwritten) {
-    const record = readFor(world, service, written, by).at(-1)!;
+    const record = readFor(fixture, service, written, by).at(-1)!;
     assert(record.offset >= next(record), `left out: ${service} ${by.key} ${record.topic}`);
   }
 }
 
 Deno.test("Answers: no message twice and none left out, before each thing that a service writes", () => {
-  const world = createWorld([...FATES, ...FATES, ...FATES, ...FATES]);
+  const fixture = createFixture([...SCENARIOS, ...SCENARIOS, ...SCENARIOS, ...SCENARIOS]);
   for (const service of PROCESSORS) {
-    for (const [time, record] of world.records.entries()) {
-      if (isBy(world, service, record)) check(world, service, time);
+    for (const [time, record] of fixture.records.entries()) {
+      if (isBy(fixture, service, record)) check(fixture, service, time);
     }
   }
 });
 
 Deno.test("Answers: no message twice and none left out, of any orders, at any time", () => {
-  const fates = fc.array(fc.constantFrom(...FATES), { minLength: 1, maxLength: 30 });
+  const scenarios = fc.array(fc.constantFrom(...SCENARIOS), { minLength: 1, maxLength: 30 });
   const share = fc.double({ min: 0, max: 1, noNaN: true });
-  fc.assert(fc.property(fates, fc.constantFrom(...PROCESSORS), share, (fates, service, share) => {
-    const world = createWorld(fates);
-    check(world, service, Math.round(share * world.records.length));
-  }));
+  fc.assert(
+    fc.property(scenarios, fc.constantFrom(...PROCESSORS), share, (scenarios, service, share) => {
+      const fixture = createFixture(scenarios);
+      check(fixture, service, Math.round(share * fixture.records.length));
+    }),
+  );
 });
 
 Deno.test("Answers: with every answer written, a service goes on at the log's end", () => {
-  const world = createWorld(FATES.flatMap((fate) => fate === "parked" ? [] : [fate, fate, fate]));
+  const fixture = createFixture(
+    SCENARIOS.flatMap((scenario) => scenario === "parked" ? [] : [scenario, scenario, scenario]),
+  );
   for (const service of PROCESSORS) {
-    const { written } = stopped(world, service, Infinity);
-    const next = goesOnAt(world, service, written);
+    const { written } = stopped(fixture, service, Infinity);
+    const next = goesOnAt(fixture, service, written);
     assertEquals(
-      new Set(world.records.map(next)).difference(new Set([Infinity, undefined])).size,
+      new Set(fixture.records.map(next)).difference(new Set([Infinity, undefined])).size,
       0,
     );
   }
 });
 
 Deno.test("Answers.missing: what has no answer though later messages have", () => {
-  const world = createWorld(Array(9).fill("rejected"));
+  const fixture = createFixture(Array(9).fill("rejected"));
   const ofPartition = (topic: string) =>
-    world.records.filter((r) => r.topic === world.names.topic(topic as Topic) && r.partition === 0);
+    fixture.records.filter((r) =>
+      r.topic === fixture.names.topic(topic as Topic) && r.partition === 0
+    );
   const outputs = new Outputs();
   for (const record of ofPartition("orders.outcomes")) {
     const isLast = new TextDecoder().decode(record.key!) === orderId(6);

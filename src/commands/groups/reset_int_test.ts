@@ -7,8 +7,8 @@ import { createClient } from "../../kafka/client/client.ts";
 import { Producer } from "../../kafka/producer/producer.ts";
 import { publishAll, readAll, refuse, startValidator, until } from "../../kafka/testing/topics.ts";
 import { PROCESSORS } from "../../topology.ts";
-import { createWorld, FATES } from "../../audit/testing/orders.ts";
-import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing/worlds.ts";
+import { createFixture, SCENARIOS } from "../../audit/testing/scenarios.ts";
+import { jsonOf, publishFixture, runCommand, storeFixture } from "../testing/fixtures.ts";
 import {
   committed,
   deleteGroup,
@@ -67,16 +67,19 @@ Deno.test("groups reset --to published: a group that was deleted goes on, nothin
 });
 
 Deno.test("groups reset --to published: for every service, the audit finds no offset wrong", async () => {
-  const world = createWorld([...FATES, ...FATES, ...FATES], `w${crypto.randomUUID().slice(0, 8)}.`);
-  for (const service of PROCESSORS) world.committed[service].clear();
-  await publishWorld(broker.bootstrap, world);
-  const folder = `${directory}/${world.names.prefix}`;
-  await storeWorld(folder, world);
-  const options = { bootstrap: broker.bootstrap, prefix: world.names.prefix, directory: folder };
-  const spoilt = await runCommand("audit/main.ts", [], options);
-  assertMatch(spoilt.stdout, /FAIL G2 no committed offset is before a message that was answered/);
+  const fixture = createFixture(
+    [...SCENARIOS, ...SCENARIOS, ...SCENARIOS],
+    `w${crypto.randomUUID().slice(0, 8)}.`,
+  );
+  for (const service of PROCESSORS) fixture.committed[service].clear();
+  await publishFixture(broker.bootstrap, fixture);
+  const folder = `${directory}/${fixture.names.prefix}`;
+  await storeFixture(folder, fixture);
+  const options = { bootstrap: broker.bootstrap, prefix: fixture.names.prefix, directory: folder };
+  const mutated = await runCommand("audit/main.ts", [], options);
+  assertMatch(mutated.stdout, /FAIL G2 no committed offset is before a message that was answered/);
   const kafka = createClient({ brokers: [broker.bootstrap] }, "test");
-  const pipeline = { bootstrap: broker.bootstrap, kafka, names: world.names, folder };
+  const pipeline = { bootstrap: broker.bootstrap, kafka, names: fixture.names, folder };
   for (const service of PROCESSORS) {
     const { isDone } = await resetHere(pipeline, { service, to: "published" });
     assertEquals(isDone, true);

@@ -1,4 +1,4 @@
-/** `deno task seed`: loads the catalog and the stock that it does not find. */
+/** `deno task seed`: loads the part of the catalog and of the stock that is not there yet. */
 import { integer } from "../../runtime/setting.ts";
 import { runProgram } from "../../program.ts";
 import { Failure } from "../../runtime/errors.ts";
@@ -11,15 +11,13 @@ import { makeCatalog } from "./catalog_data.ts";
 import { seed } from "./seed.ts";
 
 export const settings = {
-  ...storeSettings,
-  ...logSettings,
   seed: integer({
     env: "SEED_CATALOG",
     option: "seed",
     fallback: "1",
     min: 0,
     max: 4_294_967_295,
-    help: "which catalog is made: the same seed makes the same one",
+    help: "the same seed makes the same catalog",
   }),
   customers: integer({
     env: "SEED_CUSTOMERS",
@@ -45,34 +43,41 @@ export const settings = {
     max: 1_000_000_000,
     help: "pieces of each product, give or take a quarter",
   }),
+  ...storeSettings,
+  ...logSettings,
 };
 
 if (import.meta.main) {
-  const code = await runProgram({
-    name: "seed",
-    settings,
-    async run({ config, log, signal }) {
-      const place = placeOf(config);
-      const done = await withTwoDatabases(
-        () => openCatalog(place),
-        () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
-        { signal, onWait: (reason) => log.warn(reason) },
-        async (catalog, inventory) => {
-          const data = makeCatalog({
-            seed: config.seed,
-            customers: config.customers,
-            products: config.products,
-            initialStock: config.stock,
-          });
-          const added = await seed({ catalog, inventory, data });
-          console.log(
-            `added ${added.customers} customers, ${added.products} products and ` +
-              `the stock of ${added.stock} products; what was there is as it was`,
-          );
-        },
-      );
-      if (!done) throw new Failure("stopped before the database answered");
-    },
-  });
-  Deno.exit(code);
+  Deno.exit(
+    await runProgram({
+      name: "seed",
+      settings,
+      examples: [
+        ["", "10,000 customers and 500 products with their stock"],
+        ["--products 20 --stock 100", "few products that soon run out"],
+      ],
+      async run({ config, log, signal }) {
+        const place = placeOf(config);
+        const done = await withTwoDatabases(
+          () => openCatalog(place),
+          () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
+          { signal, onWait: (reason) => log.warn(reason) },
+          async (catalog, inventory) => {
+            const data = makeCatalog({
+              seed: config.seed,
+              customers: config.customers,
+              products: config.products,
+              initialStock: config.stock,
+            });
+            const added = await seed({ catalog, inventory, data });
+            console.log(
+              `added ${added.customers} customers, ${added.products} products and ` +
+                `the stock of ${added.stock} products; what was there was kept`,
+            );
+          },
+        );
+        if (!done) throw new Failure("stopped before the database answered");
+      },
+    }),
+  );
 }

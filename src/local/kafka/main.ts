@@ -52,6 +52,10 @@ if (import.meta.main) {
   const code = await runProgram({
     name: "broker",
     settings,
+    examples: [
+      ["", "one node, until Ctrl-C; its data stays in .data"],
+      ["--nodes 3", "three nodes, on the port of KAFKA_BROKERS and the two after it"],
+    ],
     checks: [checkAddress],
     async run({ config, signal }) {
       const stopRequested = aborted(signal);

@@ -28,6 +28,10 @@ Deno.exit(
     name: "analytics",
     settings,
     checks: [...accessChecks],
+    examples: [
+      ["", "what comes from now on, shared with other members of the group"],
+      ["--from-beginning --once", "the figures of all orders in the log, once"],
+    ],
     async run({ config, log, signal }) {
       const { drainTimeoutMs } = config;
       const cluster = {

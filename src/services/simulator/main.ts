@@ -174,6 +174,10 @@ Deno.exit(
     name: "simulator",
     settings,
     checks: [...accessChecks, sharesFit],
+    examples: [
+      ["--orders 1000 --rate 0", "1,000 orders as fast as it can"],
+      ["--rate 500 --duration 60", "500 orders a second for a minute"],
+    ],
     run: simulate,
   }),
 );

@@ -17,7 +17,7 @@ import {
 } from "../../../kafka/testing/topics.ts";
 import type { ServiceTables } from "../../../kafka/processor/assignment.ts";
 import type { Names, Service } from "../../../topology.ts";
-import { runCommand } from "../../testing/worlds.ts";
+import { runCommand } from "../../testing/fixtures.ts";
 import { resetGroup, type ResetRequest } from "../reset.ts";
 
 /** Orders from `from` to `to`. */

@@ -19,7 +19,7 @@ import {
 } from "../../kafka/testing/topics.ts";
 import { openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
 import type { Names } from "../../topology.ts";
-import { runCommand } from "../testing/worlds.ts";
+import { runCommand } from "../testing/fixtures.ts";
 
 let broker: TestBroker;
 Deno.test.beforeAll(async () => {
@@ -34,7 +34,7 @@ interface Message {
   readonly key: string;
   readonly value: string;
   readonly headers: Record<string, string>;
-  /** What is cut of its letter; undefined: nothing. */
+  /** What is cut of its dead letter; undefined: nothing. */
   readonly cut?: string;
 }
 
@@ -126,10 +126,10 @@ Deno.test("dead letters: whatever is too large is cut, its size and checksum are
   const sources = await readAll(kafka, names.topic("orders.raw"));
   const metrics = createProcessorMetrics(new Registry());
   const validator = startValidator(broker.bootstrap, names, refuse, { metrics });
-  const letters = () => readAll(kafka, names.topic("dlq.validator"));
-  await until("all are dead letters", async () => (await letters()).length >= sources.length);
+  const deadLetters = () => readAll(kafka, names.topic("dlq.validator"));
+  await until("all are dead letters", async () => (await deadLetters()).length >= sources.length);
   await validator.stop();
-  const all = await letters();
+  const all = await deadLetters();
   assertEquals(all.length, sources.length);
   const counts = (await metrics.deadLetters.get()).values.map(({ value }) => value);
   assertEquals(counts.reduce((sum, count) => sum + count, 0), sources.length);
@@ -139,21 +139,21 @@ Deno.test("dead letters: whatever is too large is cut, its size and checksum are
   for (const [i, message] of MESSAGES.entries()) {
     await t.step(message.what, () => {
       const source = sources[first + i]!;
-      const letter = all[first + i]!;
-      assertEquals(letter.headers[h.offset], String(source.offset));
-      assertEquals(letter.headers[h.cut], message.cut);
+      const deadLetter = all[first + i]!;
+      assertEquals(deadLetter.headers[h.offset], String(source.offset));
+      assertEquals(deadLetter.headers[h.cut], message.cut);
       const size = message.cut && String(source.value!.length);
-      assertEquals(letter.headers[h.valueBytes], size);
-      assertEquals(letter.headers[h.valueSha256], message.cut && sha256(source.value));
+      assertEquals(deadLetter.headers[h.valueBytes], size);
+      assertEquals(deadLetter.headers[h.valueSha256], message.cut && sha256(source.value));
       // What is kept is what it begins with.
       const begins = (part: Uint8Array | null, whole: Uint8Array | null) =>
         Buffer.compare(part!, whole!.subarray(0, part!.length)) === 0;
-      assertEquals([begins(letter.key, source.key), begins(letter.value, source.value)], [
+      assertEquals([begins(deadLetter.key, source.key), begins(deadLetter.value, source.value)], [
         true,
         true,
       ]);
-      if (!message.cut) assertEquals(letter.value!.length, source.value!.length);
-      assertEquals(letter.headers.own, source.headers.own);
+      if (!message.cut) assertEquals(deadLetter.value!.length, source.value!.length);
+      assertEquals(deadLetter.headers.own, source.headers.own);
     });
   }
 
@@ -166,7 +166,7 @@ Deno.test("dead letters: whatever is too large is cut, its size and checksum are
     const { stdout } = await dlq("show", "validator", idOf(largest));
     assertMatch(
       stdout,
-      /\ncut in the letter: value,key,headers; this is the whole, from .*raw\/0 off/,
+      /\ncut in the dead letter: value,key,headers; this is the whole, from .*raw\/0 off/,
     );
     assertMatch(stdout, new RegExp(`\nvalue, ${3 * MEGABYTE} bytes:\n`));
   });
@@ -181,12 +181,12 @@ Deno.test("dead letters: whatever is too large is cut, its size and checksum are
   });
 
   await t.step("another message at the place of the source is not taken for it", async () => {
-    const letter = all[largest]!;
+    const deadLetter = all[largest]!;
     const sender = await openTransactionalSender(kafka, `${names.prefix}test`);
-    const headers = { ...letter.headers, [h.valueSha256]: sha256(null) };
-    await sender.send([{ ...letter, headers }]);
+    const headers = { ...deadLetter.headers, [h.valueSha256]: sha256(null) };
+    await sender.send([{ ...deadLetter, headers }]);
     await sender.close();
-    const last = (await letters()).at(-1)!;
+    const last = (await deadLetters()).at(-1)!;
     const { code, stderr } = await dlq("replay", "validator", `0@${last.offset}`);
     assertEquals(code, 1);
     assertMatch(stderr, /cannot be replayed: .* is another message: the topic was made anew since/);
@@ -206,7 +206,7 @@ Deno.test("dead letters: whatever is too large is cut, its size and checksum are
       `orders\\.raw/0 offset ${sources[cut]!.offset} is gone: the log begins at offset ${gone} now`,
     );
     const { stdout } = await dlq("show", "validator", idOf(cut));
-    assertMatch(stdout, /cut in the letter: value; this is what was kept, for /);
+    assertMatch(stdout, /cut in the dead letter: value; this is what was kept, for /);
     assertMatch(stdout, says);
     const { code, stderr } = await dlq("replay", "validator", idOf(cut));
     assertEquals(code, 1);
@@ -238,7 +238,7 @@ Deno.test("dead letters are counted and logged when they are committed, however 
   await validator.stop();
   assertEquals(await counted(), 1);
   assertEquals(lines.filter((line) => line.startsWith("dead letter:")).length, 1);
-  const letters = (await readAll(kafka, names.topic("dlq.validator")))
-    .filter((letter) => keyOf(letter) !== PROBE);
-  assertEquals(letters.length, 1);
+  const deadLetters = (await readAll(kafka, names.topic("dlq.validator")))
+    .filter((deadLetter) => keyOf(deadLetter) !== PROBE);
+  assertEquals(deadLetters.length, 1);
 });

@@ -1,4 +1,4 @@
-/** What the integration tests of the commands share: a world on a real broker and in real tables. */
+/** What the integration tests of the commands share: a fixture on a real broker and in real tables. */
 import { serviceDefinitions } from "../../services/definitions.ts";
 import { databasesOf } from "../../services/service.ts";
 import { simulatorTables } from "../../services/simulator/runs.ts";
@@ -8,7 +8,7 @@ import { createClient } from "../../kafka/client/client.ts";
 import { createTopics } from "../../kafka/topics.ts";
 import { openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
 import { PROCESSORS } from "../../topology.ts";
-import { PARTITIONS, type TableName, type World } from "../../audit/testing/world.ts";
+import { type Fixture, PARTITIONS, type TableName } from "../../audit/testing/fixture.ts";
 
 /** The services' tables, as they declare them. */
 async function allTables(): Promise<{ owner: string; tables: readonly Table[] }[]> {
@@ -16,9 +16,9 @@ async function allTables(): Promise<{ owner: string; tables: readonly Table[] }[
   return [{ owner: "simulator", tables: simulatorTables }, ...services.flatMap(databasesOf)];
 }
 
-/** Creates a world's topics, writes its records, at the offsets that they say, and commits its offsets. */
-export async function publishWorld(bootstrap: string, world: World): Promise<void> {
-  const { names, records, committed } = world;
+/** Creates a fixture's topics, writes its records, at the offsets that they say, and commits its offsets. */
+export async function publishFixture(bootstrap: string, fixture: Fixture): Promise<void> {
+  const { names, records, committed } = fixture;
   const kafka = createClient({ brokers: [bootstrap] }, "test");
   await createTopics(kafka, names, { partitions: PARTITIONS, replicationFactor: 1 });
   const sender = await openTransactionalSender(kafka, `${names.prefix}test`);
@@ -55,15 +55,15 @@ async function commitOffsets(
   }
 }
 
-/** Writes a world's tables as SQLite files. */
-export async function storeWorld(directory: string, world: World): Promise<void> {
+/** Writes a fixture's tables as SQLite files. */
+export async function storeFixture(directory: string, fixture: Fixture): Promise<void> {
   for (const { owner, tables } of await allTables()) {
     const database = await openDatabase({ directory, owner, tables });
     try {
       await database.transaction(async (tx) => {
         for (const table of tables) {
           const empty = Object.fromEntries(Object.keys(table.columns).map((name) => [name, null]));
-          const rows = world.tables[table.name as TableName] ?? [];
+          const rows = fixture.tables[table.name as TableName] ?? [];
           await tx.insert(table, rows.map((row) => ({ ...empty, ...row }) as Row<Table>));
         }
       });

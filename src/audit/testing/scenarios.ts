@@ -1,11 +1,11 @@
-/** Orders as the services would let them live, event by event and row by row, whatever their fate. */
+/** Orders as the services would let them live, event by event and row by row, whatever their scenario. */
 import type { LogRecord } from "../../kafka/records.ts";
 import { Names, type Processor } from "../../topology.ts";
 import { PRODUCTS, stepsOf } from "./steps.ts";
-import { appendCopy, bury, judge, RUN, type World } from "./world.ts";
+import { addDeadLetter, addResolution, appendCopy, type Fixture, RUN } from "./fixture.ts";
 
 /** What becomes of an order. */
-export const FATES = [
+export const SCENARIOS = [
   "confirmed",
   "out_of_stock",
   "card_declined",
@@ -23,17 +23,17 @@ export const FATES = [
   "release_replayed",
   "broken_inside",
 ] as const;
-export type Fate = typeof FATES[number];
+export type Scenario = typeof SCENARIOS[number];
 
 const INITIAL = 1_000_000;
 
 /**
- * A world in which order n of the run has the n-th fate, and all is well.
+ * A fixture in which order n of the run has the n-th scenario, and all is well.
  *
  * @param prefix of the topics' names
  */
-export function createWorld(fates: readonly Fate[], prefix = "t."): World {
-  const world: World = {
+export function createFixture(scenarios: readonly Scenario[], prefix = "t."): Fixture {
+  const fixture: Fixture = {
     names: new Names(prefix),
     records: [],
     ends: new Map(),
@@ -44,8 +44,12 @@ export function createWorld(fates: readonly Fate[], prefix = "t."): World {
       fulfillment: new Map(),
     },
     tables: {
-      runs: [{ run_id: RUN, acknowledged: fates.length, finished_at: "2026-01-01T00:00:00.000Z" }],
-      placements: [{ run_id: RUN, placed: fates.length }],
+      runs: [{
+        run_id: RUN,
+        acknowledged: scenarios.length,
+        finished_at: "2026-01-01T00:00:00.000Z",
+      }],
+      placements: [{ run_id: RUN, placed: scenarios.length }],
       stock: PRODUCTS.map((product_id) => ({ product_id, initial: INITIAL, on_hand: INITIAL })),
       reservations: [],
       payments: [],
@@ -53,12 +57,12 @@ export function createWorld(fates: readonly Fate[], prefix = "t."): World {
       joins: [],
     },
   };
-  for (const [n, fate] of fates.entries()) live(world, n, fate);
-  return world;
+  for (const [n, scenario] of scenarios.entries()) live(fixture, n, scenario);
+  return fixture;
 }
 
 /** Lets an order live. */
-function live(world: World, n: number, fate: Fate): void {
+function live(fixture: Fixture, n: number, scenario: Scenario): void {
   const {
     place,
     placeBroken,
@@ -72,7 +76,7 @@ function live(world: World, n: number, fate: Fate): void {
     confirm,
     cancel,
     reject,
-  } = stepsOf(world, n);
+  } = stepsOf(fixture, n);
   const succeed = () => {
     validate();
     reserve();
@@ -81,11 +85,11 @@ function live(world: World, n: number, fate: Fate): void {
   };
   /** A service cannot process a message, a person replays it; returns the replay. */
   const replay = (service: Processor, raw: LogRecord) => {
-    const letter = bury(world, service, raw, "processing_failed");
-    return appendCopy(world, { ...raw, headers: judge(world, letter, "replayed") });
+    const letter = addDeadLetter(fixture, service, raw, "processing_failed");
+    return appendCopy(fixture, { ...raw, headers: addResolution(fixture, letter, "replayed") });
   };
 
-  switch (fate) {
+  switch (scenario) {
     case "confirmed":
       place();
       succeed();
@@ -120,23 +124,27 @@ function live(world: World, n: number, fate: Fate): void {
     case "placed_twice":
       place();
       succeed();
-      bury(world, "validator", place(), "duplicate_order");
+      addDeadLetter(fixture, "validator", place(), "duplicate_order");
       break;
     case "broken":
-      bury(world, "validator", placeBroken(), "invalid_json");
+      addDeadLetter(fixture, "validator", placeBroken(), "invalid_json");
       break;
     case "broken_discarded":
-      judge(world, bury(world, "validator", placeBroken(), "invalid_json"), "discarded");
+      addResolution(
+        fixture,
+        addDeadLetter(fixture, "validator", placeBroken(), "invalid_json"),
+        "discarded",
+      );
       break;
     case "broken_replayed": {
-      const letter = bury(world, "validator", placeBroken(), "invalid_json");
-      const headers = judge(world, letter, "replayed");
-      bury(world, "validator", placeBroken(headers), "invalid_json");
+      const letter = addDeadLetter(fixture, "validator", placeBroken(), "invalid_json");
+      const headers = addResolution(fixture, letter, "replayed");
+      addDeadLetter(fixture, "validator", placeBroken(headers), "invalid_json");
       break;
     }
     case "failed_then_replayed": {
-      const letter = bury(world, "validator", place(), "processing_failed");
-      place(judge(world, letter, "replayed"));
+      const letter = addDeadLetter(fixture, "validator", place(), "processing_failed");
+      place(addResolution(fixture, letter, "replayed"));
       succeed();
       break;
     }
@@ -144,7 +152,7 @@ function live(world: World, n: number, fate: Fate): void {
       place();
       const validated = validate();
       pay();
-      bury(world, "inventory", validated, "processing_failed");
+      addDeadLetter(fixture, "inventory", validated, "processing_failed");
       break;
     }
     case "parked_then_replayed": {
@@ -167,7 +175,7 @@ function live(world: World, n: number, fate: Fate): void {
       validate();
       reserve();
       decline();
-      bury(world, "inventory", cancel("card_declined"), "processing_failed");
+      addDeadLetter(fixture, "inventory", cancel("card_declined"), "processing_failed");
       break;
     case "release_replayed":
       place();
@@ -181,14 +189,14 @@ function live(world: World, n: number, fate: Fate): void {
       place();
       reject();
       const broken = placeBroken({}, "orders.validated");
-      bury(world, "inventory", broken, "invalid_json");
-      const letter = bury(world, "payment", broken, "invalid_json");
-      const again = placeBroken(judge(world, letter, "replayed"), "orders.validated");
+      addDeadLetter(fixture, "inventory", broken, "invalid_json");
+      const letter = addDeadLetter(fixture, "payment", broken, "invalid_json");
+      const again = placeBroken(addResolution(fixture, letter, "replayed"), "orders.validated");
       // The inventory, whose letter it was not, steps over it.
-      bury(world, "payment", again, "invalid_json");
+      addDeadLetter(fixture, "payment", again, "invalid_json");
       break;
     }
     default:
-      fate satisfies never;
+      scenario satisfies never;
   }
 }

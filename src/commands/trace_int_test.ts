@@ -1,12 +1,12 @@
 /** The command over a real log and real tables. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { startTestBroker } from "../../local/testing/test_broker.ts";
-import { partitionForKey as partitionOfKey } from "../../kafka/protocol/partitioner.ts";
-import { orderId, PARTITIONS } from "../../audit/testing/world.ts";
-import { createWorld, type Fate, FATES } from "../../audit/testing/orders.ts";
-import { jsonOf, publishWorld, runCommand, storeWorld } from "../testing/worlds.ts";
+import { startTestBroker } from "../local/testing/test_broker.ts";
+import { partitionForKey as partitionOfKey } from "../kafka/protocol/partitioner.ts";
+import { orderId, PARTITIONS } from "../audit/testing/fixture.ts";
+import { createFixture, type Scenario, SCENARIOS } from "../audit/testing/scenarios.ts";
+import { jsonOf, publishFixture, runCommand, storeFixture } from "./testing/fixtures.ts";
 
-/** Every fate often enough that some order of it is where its key belongs, and some is not. */
+/** Every scenario often enough that some order of it is where its key belongs, and some is not. */
 const COPIES = 12;
 
 Deno.test("trace: over a real log and real tables", async (t) => {
@@ -15,28 +15,32 @@ Deno.test("trace: over a real log and real tables", async (t) => {
   const directory = await Deno.makeTempDir({ prefix: "orderflow-trace-" });
   try {
     const prefix = "trace-test.";
-    const world = createWorld(Array.from({ length: COPIES }, () => FATES).flat(), prefix);
-    await publishWorld(bootstrap, world);
-    await storeWorld(directory, world);
+    const fixture = createFixture(Array.from({ length: COPIES }, () => SCENARIOS).flat(), prefix);
+    await publishFixture(bootstrap, fixture);
+    await storeFixture(directory, fixture);
 
     const trace = (...args: string[]) =>
-      runCommand("commands/trace/main.ts", args, { bootstrap, prefix, directory });
-    const orderWith = (fate: Fate, home: boolean) => {
-      for (let n = FATES.indexOf(fate); n < COPIES * FATES.length; n += FATES.length) {
+      runCommand("commands/trace.ts", args, { bootstrap, prefix, directory });
+    const orderWith = (scenario: Scenario, home: boolean) => {
+      for (
+        let n = SCENARIOS.indexOf(scenario);
+        n < COPIES * SCENARIOS.length;
+        n += SCENARIOS.length
+      ) {
         if ((partitionOfKey(orderId(n), PARTITIONS) === n % PARTITIONS) === home) return orderId(n);
       }
-      throw new Error(`the fixture has no such order: ${fate}`);
+      throw new Error(`the fixture has no such order: ${scenario}`);
     };
 
-    const stories: [Fate, RegExp][] = [
+    const stories: [Scenario, RegExp][] = [
       ["confirmed", /\nconfirmed after .*; the stock was taken, .* were charged\.\n$/],
       ["card_declined", /\ncancelled after .*; the stock was released, nothing was charged\.\n$/],
       ["rejected", /\nrejected after .* because of unknown_customer/],
       ["broken", /dead letter +invalid_json: .*\n(.*\n)*not finished: the validator could not/],
     ];
-    for (const [fate, says] of stories) {
-      await t.step(`tells the story of an order that was ${fate}`, async () => {
-        const id = orderWith(fate, true);
+    for (const [scenario, says] of stories) {
+      await t.step(`tells the story of an order that was ${scenario}`, async () => {
+        const id = orderWith(scenario, true);
         const { code, stdout, stderr } = await trace(id);
         assertEquals([code, stderr], [0, ""]);
         assertMatch(stdout, new RegExp(`^order ${id}, `));

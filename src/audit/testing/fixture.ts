@@ -1,6 +1,6 @@
 /**
- * A world for the audit's tests: a log and tables, filled by hand (orders.ts) and open to be
- * spoiled. The audit reads it through its own interfaces.
+ * A fixture for the audit's tests: a log and tables, filled by hand (orders.ts) and open to be
+ * mutated. The audit reads it through its own interfaces.
  */
 import { encode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
@@ -33,9 +33,9 @@ export type TableName =
   | "charges"
   | "joins";
 
-export interface World {
+export interface Fixture {
   readonly names: Names;
-  /** In the order of writing; spoil it as you like. */
+  /** In the order of writing; mutate it as you like. */
   records: LogRecord[];
   /** The offset after the last record that there ever was, by topic and partition: see `placeIn`. */
   readonly ends: Map<string, number>;
@@ -62,29 +62,36 @@ export function placeIn(topic: string, partition: number): string {
   return `${topic} ${partition}`;
 }
 
-/** When everything in a world happens. */
+/** When everything in a fixture happens. */
 export const AT = "2026-01-01T00:00:00.000Z";
 
 /** Appends an event to its topic. */
 export function appendEvent(
-  world: World,
+  fixture: Fixture,
   event: OrderEvent,
   partition: number,
   headers: Record<string, string> = {},
 ): LogRecord {
-  return appendRecord(world, topicOf(event.type), partition, event.orderId, encode(event), headers);
+  return appendRecord(
+    fixture,
+    topicOf(event.type),
+    partition,
+    event.orderId,
+    encode(event),
+    headers,
+  );
 }
 
 /** Appends any message to an order topic. */
 export function appendRecord(
-  world: World,
+  fixture: Fixture,
   topic: Topic,
   partition: number,
   key: string | null,
   value: Uint8Array | null,
   headers: Record<string, string> = {},
 ): LogRecord {
-  return append(world, world.names.topic(topic), partition, {
+  return append(fixture, fixture.names.topic(topic), partition, {
     key: key === null ? null : new TextEncoder().encode(key),
     value,
     headers,
@@ -92,8 +99,8 @@ export function appendRecord(
 }
 
 /** Appends a copy of a record to its partition. */
-export function appendCopy(world: World, record: LogRecord): LogRecord {
-  return append(world, record.topic, record.partition, record);
+export function appendCopy(fixture: Fixture, record: LogRecord): LogRecord {
+  return append(fixture, record.topic, record.partition, record);
 }
 
 /**
@@ -102,36 +109,36 @@ export function appendCopy(world: World, record: LogRecord): LogRecord {
  * @param topic its name on the cluster
  */
 export function append(
-  world: World,
+  fixture: Fixture,
   topic: string,
   partition: number,
   { key, value, headers }: Pick<LogRecord, "key" | "value" | "headers">,
 ): LogRecord {
   const place = placeIn(topic, partition);
-  const offset = world.ends.get(place) ?? 0;
-  world.ends.set(place, offset + 1);
+  const offset = fixture.ends.get(place) ?? 0;
+  fixture.ends.set(place, offset + 1);
   for (const service of PROCESSORS) {
-    const reads = topicsReadBy(service).some((name) => world.names.topic(name) === topic);
-    if (reads) world.committed[service].set(place, offset + 1);
+    const reads = topicsReadBy(service).some((name) => fixture.names.topic(name) === topic);
+    if (reads) fixture.committed[service].set(place, offset + 1);
   }
   const record = { topic, partition, offset, timestamp: Date.parse(AT), key, value, headers };
-  world.records.push(record);
+  fixture.records.push(record);
   return record;
 }
 
 /** Writes a service's dead letter for a message. */
-export function bury(
-  world: World,
+export function addDeadLetter(
+  fixture: Fixture,
   service: Processor,
   raw: LogRecord,
   reason: DeadLetterReason,
 ): LogRecord {
-  const { names } = world;
+  const { names } = fixture;
   const topic = TOPIC_NAMES.find((topic) => names.topic(topic) === raw.topic)!;
   const letter = { topic, partition: raw.partition, raw, fault: { reason, detail: "" } };
   const from = { topic: raw.topic, group: names.group(service), attempts: 1, time: AT };
   const { headers } = toDeadLetterMessage(letter, from);
-  return append(world, names.topic(deadLetterTopicOf(service)), 0, {
+  return append(fixture, names.topic(deadLetterTopicOf(service)), 0, {
     key: raw.key,
     value: raw.value,
     headers: headers as Record<string, string>,
@@ -143,12 +150,12 @@ export function bury(
  *
  * @returns the headers of its replay
  */
-export function judge(
-  world: World,
+export function addResolution(
+  fixture: Fixture,
   letter: LogRecord,
   verdict: "replayed" | "discarded",
 ): Record<string, string> {
-  append(world, letter.topic, 0, {
+  append(fixture, letter.topic, 0, {
     key: letter.key,
     value: null,
     headers: {
@@ -162,8 +169,8 @@ export function judge(
 }
 
 /** The records of an order's events of one type, in the order of the log. */
-export function eventsOf(world: World, n: number, type: OrderEvent["type"]): LogRecord[] {
-  return world.records.filter((record) => {
+export function eventsOf(fixture: Fixture, n: number, type: OrderEvent["type"]): LogRecord[] {
+  return fixture.records.filter((record) => {
     const event = eventIn(record);
     return event?.type === type && event.orderId === orderId(n);
   });
@@ -184,30 +191,30 @@ function isDeadLetterTopic(topic: string): boolean {
 }
 
 /** Replaces what a record holds. */
-export function rewrite(world: World, record: LogRecord, change: object): void {
+export function rewrite(fixture: Fixture, record: LogRecord, change: object): void {
   const event = { ...eventIn(record)!, ...change } as OrderEvent;
-  const index = world.records.indexOf(record);
+  const index = fixture.records.indexOf(record);
   const key = new TextEncoder().encode(event.orderId);
-  world.records[index] = { ...record, key, value: encode(event) };
+  fixture.records[index] = { ...record, key, value: encode(event) };
 }
 
 /**
- * Runs the audit over a world.
+ * Runs the audit over a fixture.
  *
  * @param options.missing a topic that is not there
  * @param options.first the first offset of topics, 0 unless said
  * @param options.committed what the groups have committed when they are asked for the nth time; what
- * the world says unless said
+ * the fixture says unless said
  */
-export function auditWorld(world: World, options: {
+export function auditFixture(fixture: Fixture, options: {
   missing?: string;
   first?: ReadonlyMap<string, number>;
-  committed?: (time: number) => World["committed"];
+  committed?: (time: number) => Fixture["committed"];
   patienceMs?: number;
   signal?: AbortSignal;
   onProgress?: AuditOptions["onProgress"];
 } = {}): Promise<AuditReport> {
-  const { names } = world;
+  const { names } = fixture;
   const topics = [...TOPIC_NAMES, ...PROCESSORS.map(deadLetterTopicOf)]
     .map((topic) => names.topic(topic))
     .filter((topic) => topic !== options.missing);
@@ -225,10 +232,10 @@ export function auditWorld(world: World, options: {
       Promise.resolve(topics.includes(topic) ? partitions(topic) : undefined),
     ends(topic) {
       const first = options.first?.get(topic) ?? 0;
-      return Promise.resolve(byPartition(topic, (p) => ({ first, end: world.ends.get(p) ?? 0 })));
+      return Promise.resolve(byPartition(topic, (p) => ({ first, end: fixture.ends.get(p) ?? 0 })));
     },
     async *read(topic) {
-      yield await Promise.resolve(world.records.filter((record) => record.topic === topic));
+      yield await Promise.resolve(fixture.records.filter((record) => record.topic === topic));
     },
   };
   const asked: string[] = [];
@@ -238,12 +245,12 @@ export function auditWorld(world: World, options: {
     const question = `${group} ${topic}`;
     const time = asked.filter((earlier) => earlier === question).length;
     asked.push(question);
-    const offsets = (options.committed?.(time) ?? world.committed)[service];
+    const offsets = (options.committed?.(time) ?? fixture.committed)[service];
     return Promise.resolve(byPartition(topic, (place) => offsets.get(place)));
   };
   const tables: Pick<Tables, "scan"> = {
     async *scan({ table }) {
-      yield await Promise.resolve(world.tables[table.name as TableName]) as never;
+      yield await Promise.resolve(fixture.tables[table.name as TableName]) as never;
     },
   };
   const { patienceMs = 0, signal, onProgress } = options;

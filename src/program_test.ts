@@ -1,0 +1,89 @@
+/** Every task that runs a program, as a person calls it: help, version, examples, unknown options. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { parse } from "yaml";
+import { PROCESSORS } from "./topology.ts";
+import project from "../deno.json" with { type: "json" };
+
+const ROOT = new URL("..", import.meta.url);
+
+/** By task: what `deno task` runs; the tests' own runner is no program of ours. */
+const PROGRAMS = Object.entries(project.tasks)
+  .map(([task, { command }]) => ({ task, command }))
+  .filter(({ command }) => command.startsWith("deno run ") && !command.includes(" src/testing/"));
+
+async function call(command: string, ...args: string[]) {
+  const [program, ...own] = command.split(" ");
+  const { code, stdout, stderr } = await new Deno.Command(
+    program === "deno" ? Deno.execPath() : program!,
+    { args: [...own, ...args], cwd: ROOT, env: { NO_COLOR: "1" } },
+  ).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+/** The lines under a heading of the help, such as `Options:`. */
+function section(help: string, heading: RegExp): string[] {
+  const part = help.split("\n\n").find((lines) => heading.test(lines)) ?? "";
+  return part.trimEnd().split("\n").slice(1);
+}
+
+/** Head and text of each entry: those that are indented less than their text. */
+function entries(lines: readonly string[]): { head: string; text: string }[] {
+  const all: { head: string; text: string }[] = [];
+  for (const line of lines) {
+    if (/^ {2}\S/.test(line)) all.push({ head: line.trim(), text: "" });
+    else all.at(-1)!.text += ` ${line.trim()}`;
+  }
+  return all;
+}
+
+Deno.test("deno.json: every service is a program", () => {
+  const tasks = PROGRAMS.map(({ task }) => task);
+  assertEquals(["simulator", "analytics", ...PROCESSORS].filter((s) => !tasks.includes(s)), []);
+});
+
+for (const { task, command } of PROGRAMS) {
+  Deno.test(`${task}: --help, -h, --version, and an unknown option`, async () => {
+    const [help, short, version] = await Promise.all(
+      ["--help", "-h", "--version"].map((option) => call(command, option)),
+    );
+    assertEquals([help!.code, help!.stderr], [0, ""]);
+    assertEquals(short, help);
+    assertEquals(version, { code: 0, stdout: `orderflow ${project.version}\n`, stderr: "" });
+
+    const { stdout } = help!;
+    assertMatch(stdout, /^[A-Z].*[^.]\.\n\nUsage: deno task /);
+    assertMatch(stdout, new RegExp(`\nUsage: deno task ${task} .*\\[OPTIONS\\]\n`));
+    const settings = [/^Options:/, /^Environment/].flatMap((head) =>
+      entries(section(stdout, head))
+    );
+    for (const { head, text } of settings) {
+      const isBare = /^(-\w, )?--[a-z-]+$/.test(head);
+      assertEquals(/\(default: .+\)/.test(text), !isBare, `${head}:${text}`);
+    }
+
+    const examples = section(stdout, /^Examples:/).map((line) => line.split("  # ")[0]!.trim());
+    assertEquals(examples.length >= 2, true, `${task} has ${examples.length} examples`);
+    for (const example of examples) {
+      const args = example.split(" ").slice(3);
+      assertEquals(example.split(" ").slice(0, 3), ["deno", "task", task]);
+      // With one fault put in by hand, nothing is done, and every other fault would be named, too.
+      const { code, stdout, stderr } = await call(command, ...args, "--nonsense");
+      assertEquals([code, stdout], [2, ""], example);
+      assertMatch(
+        stderr,
+        new RegExp(
+          `^${task}: the configuration has a fault:\n  - --nonsense: unknown option; .*\n` +
+            `\`deno task ${task} --help\` shows every action and option\n$`,
+        ),
+      );
+    }
+  });
+}
+
+Deno.test("Chart.yaml: the chart is of the version of the code", async () => {
+  const chart = parse(
+    await Deno.readTextFile(new URL("charts/orderflow/Chart.yaml", ROOT)),
+  );
+  assertEquals([chart.version, chart.appVersion], [project.version, project.version]);
+});
