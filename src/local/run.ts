@@ -16,8 +16,7 @@ import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";
 import { createClient } from "../kafka/client/client.ts";
-import { followTopics } from "../kafka/readers/follow.ts";
-import { type LocatedUnreadable, sentenceOf } from "../kafka/protocol/unreadable.ts";
+import { LogFollower } from "../kafka/readers/log_follower.ts";
 import { createTopics } from "../kafka/topics.ts";
 import { Names, type Service } from "../topology.ts";
 import { type ClaimedFolder, claimFolder } from "./kafka/folders.ts";
@@ -167,21 +166,14 @@ async function prepareRun(
   const pipeline = new Pipeline({ directory, env, onNotice });
   let counter = createTally();
   const following = new AbortController();
-  const onUnreadable = (batch: LocatedUnreadable) => onNotice(sentenceOf(batch, batch));
-  const outcomes = followTopics(
-    kafka,
-    [names.topic("orders.outcomes")],
-    (records) => counter.addOutcomes(records),
-    onUnreadable,
-    following.signal,
-  );
-  const deadLetters = followTopics(
-    kafka,
-    [names.topic("dlq.validator")],
-    (records) => counter.addDeadLetters(records),
-    onUnreadable,
-    following.signal,
-  );
+  const outcomes = names.topic("orders.outcomes");
+  const tallying = new LogFollower({
+    ...{ access, kafka, topics: [outcomes, names.topic("dlq.validator")], onLoss: onNotice },
+    onRecords(records) {
+      if (records[0]!.topic === outcomes) counter.addOutcomes(records);
+      else counter.addDeadLetters(records);
+    },
+  }).follow(following.signal);
 
   const auditCommand = (args: string[], options: Deno.CommandOptions) =>
     new Deno.Command(Deno.execPath(), {
@@ -239,7 +231,7 @@ async function prepareRun(
     async close() {
       await pipeline.stop();
       following.abort();
-      await Promise.allSettled([outcomes, deadLetters]);
+      await Promise.allSettled([tallying]);
       await cluster?.stop();
       folder.release();
     },
