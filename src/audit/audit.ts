@@ -13,7 +13,7 @@
  * are the same, and both verdicts exact.
  */
 import { pause } from "../runtime/shutdown.ts";
-import type { Waiting } from "../kafka/offsets/backlog.ts";
+import type { Waiting } from "../kafka/readers/backlog.ts";
 import type { LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 import type { LogReader } from "../kafka/readers/log_reader.ts";
 import type { LogRecord } from "../kafka/records.ts";

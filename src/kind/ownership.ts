@@ -1,5 +1,5 @@
 /** Which pod owns which partitions, by what Kafka says of its consumer groups. */
-import type { GroupMembers } from "../kafka/offsets/group_members.ts";
+import type { GroupMembers } from "../commands/groups/members.ts";
 import type { Cluster } from "./cluster.ts";
 
 /** What `groups --json` prints of a group. */

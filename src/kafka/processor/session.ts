@@ -17,7 +17,7 @@ import { PartitionTask } from "./partition_task.ts";
 import { PartitionFailures } from "./failures.ts";
 import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
 import { METADATA_MAX_AGE_MS } from "../client/cluster.ts";
-import { createStableOffsets, type StableOffsets } from "../offsets/committed_offsets.ts";
+import { type GroupOffsets, openGroupOffsets } from "../offsets/committed_offsets.ts";
 import type { ProcessorOptions } from "./processor.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 import { Skips } from "./skips.ts";
@@ -79,7 +79,7 @@ export class Session {
   readonly #topicByName: Map<string, Topic>;
   readonly #group: string;
   readonly #consumer: Consumer;
-  readonly #offsets: StableOffsets;
+  readonly #offsets: GroupOffsets;
   readonly #logs: LogStates;
   readonly #watch: TopicWatch;
   readonly #skips: Skips;
@@ -102,7 +102,7 @@ export class Session {
   ) {
     this.#group = options.names.group(options.service);
     this.#topicByName = new Map(topics.map((topic) => [options.names.topic(topic), topic]));
-    this.#offsets = createStableOffsets(kafka, this.#group);
+    this.#offsets = openGroupOffsets(kafka, this.#group);
     this.#logs = createLogStates(kafka);
     this.#watch = new TopicWatch(this.#logs, (inputs) => this.#takeAnew(inputs));
     this.#skips = new Skips(kafka, options.service, options.names);

@@ -8,6 +8,7 @@ import { createCluster } from "../client/cluster.ts";
 import {
   type LogEnd,
   logEnds,
+  logEndsByTopic,
   offsetsSince,
   partitionsOf,
   withLeaders,
@@ -51,6 +52,8 @@ export interface LogReader {
   partitionsOf(topic: string): Promise<number[] | undefined>;
   /** First offset and the offset after the last one, by partition. */
   ends(topic: string): Promise<Map<number, LogEnd>>;
+  /** The same by topic, of several at once; a topic that is not there has no partitions. */
+  endsByTopic(topics: readonly string[]): Promise<Map<string, Map<number, LogEnd>>>;
   /** By partition, the offset of the first record of that time or later; the end where there is none. */
   offsetsSince(topic: string, epochMs: number): Promise<Map<number, number>>;
   /**
@@ -85,6 +88,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   return {
     partitionsOf: (topic) => partitionsOf(cluster, topic, { fresh: true }),
     ends: (topic) => logEnds(cluster, topic),
+    endsByTopic: (topics) => logEndsByTopic(cluster, topics),
     offsetsSince: (topic, epochMs) => offsetsSince(cluster, topic, epochMs),
     async *read(topic, options = {}) {
       const ends = await logEnds(cluster, topic);

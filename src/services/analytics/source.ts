@@ -9,7 +9,7 @@
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { KafkaAccess } from "../../kafka/access.ts";
-import { untilCaughtUp } from "../../kafka/offsets/backlog.ts";
+import { untilCaughtUp } from "../../kafka/readers/backlog.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { createEventLog } from "../../kafka/readers/event_log.ts";
 import { createGroupConsumer } from "../../kafka/readers/group_consumer.ts";

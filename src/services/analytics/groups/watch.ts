@@ -10,7 +10,7 @@ import { createClient } from "../../../kafka/client/client.ts";
 import { isKafkaError } from "../../../kafka/client/errors.ts";
 import { explain } from "../../../kafka/client/errors.ts";
 import { createGroupLagReader, type GroupState } from "../../../kafka/offsets/group_lag.ts";
-import { createUnread } from "../../../kafka/offsets/backlog.ts";
+import { createUnread } from "../../../kafka/readers/backlog.ts";
 import type { Names, Service, Topic } from "../../../topology.ts";
 import type { GroupView, RebalanceView, TopicView } from "../web/live.ts";
 import { EndHistory, Rates, worst } from "./lag.ts";
