@@ -14,7 +14,7 @@
  */
 import { pause } from "../runtime/shutdown.ts";
 import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
-import type { Waiting } from "../kafka/offsets/backlog.ts";
+import type { Waiting } from "../kafka/readers/backlog.ts";
 import type { LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 import type { LogReader } from "../kafka/readers/log_reader.ts";
 import type { LogRecord } from "../kafka/records.ts";

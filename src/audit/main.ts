@@ -6,7 +6,7 @@ import { storeSettings } from "../database/settings.ts";
 import { kafkaSettings } from "../kafka/settings.ts";
 import { pause } from "../runtime/shutdown.ts";
 import { withAdmin } from "../kafka/client/admin.ts";
-import { allCaughtUp, whatWaits } from "../kafka/offsets/backlog.ts";
+import { allCaughtUp, whatWaits } from "../kafka/readers/backlog.ts";
 import { committedOffsets } from "../kafka/offsets/committed_offsets.ts";
 import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
 import { openTables, type Tables } from "../services/tables.ts";
@@ -32,14 +32,14 @@ function tellProgress(): (what: string, count: number) => void {
  * @returns what was still to be read when the time was up; undefined when it was all read
  */
 async function untilAtRest(
-  { kafka, reader, names }: OpenLog,
+  { kafka, names }: OpenLog,
   limitS: number,
   signal: AbortSignal,
 ): Promise<NotAtRest | undefined> {
   const deadline = performance.now() + limitS * 1_000;
   while (!signal.aborted && !await allCaughtUp(kafka, names)) {
     if (performance.now() >= deadline) {
-      const notAtRest = { afterS: limitS, waiting: await whatWaits(kafka, reader, names) };
+      const notAtRest = { afterS: limitS, waiting: await whatWaits(kafka, names) };
       for (const line of notAtRestLines(notAtRest)) console.error(`audit: ${line}`);
       return notAtRest;
     }

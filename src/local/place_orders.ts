@@ -2,7 +2,7 @@
 import { Failure } from "../runtime/errors.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { KafkaClient } from "../kafka/client/client.ts";
-import { allCaughtUp } from "../kafka/offsets/backlog.ts";
+import { allCaughtUp } from "../kafka/readers/backlog.ts";
 import type { Names } from "../topology.ts";
 import { createStall, type Placing, type Tally } from "./tally.ts";
 import type { Pipeline } from "./pipeline.ts";

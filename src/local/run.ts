@@ -17,9 +17,7 @@ import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";
 import { groupSize } from "../kafka/client/admin.ts";
 import { createClient, type KafkaClient } from "../kafka/client/client.ts";
-import { followTopics } from "../kafka/readers/follow.ts";
-import { sentenceOf } from "../kafka/protocol/unreadable.ts";
-import type { LogRecord } from "../kafka/records.ts";
+import { LogFollower } from "../kafka/readers/log_follower.ts";
 import { createTopics } from "../kafka/topics.ts";
 import { Names, type Service } from "../topology.ts";
 import { type ClaimedFolder, claimFolder } from "./kafka/folders.ts";
@@ -153,7 +151,7 @@ async function prepareRun(
   const envFile = `${folder.directory}/.env`;
   Deno.writeTextFileSync(envFile, envLines(env));
   const pipeline = new Pipeline({ directory, env, onNotice });
-  const counter = followOutcomes(kafka, names, onNotice);
+  const counter = followOutcomes({ access, kafka }, names, onNotice);
   return {
     pipeline,
     cluster,
@@ -205,28 +203,30 @@ async function loadCatalog(options: RunOptions, directory: string) {
 }
 
 /** Counts outcomes and dead letters from the log, until it is stopped. */
-function followOutcomes(kafka: KafkaClient, names: Names, onNotice: (line: string) => void) {
+function followOutcomes(
+  cluster: { access: KafkaAccess; kafka: KafkaClient },
+  names: Names,
+  onNotice: (line: string) => void,
+) {
   let counter = createTally();
   const following = new AbortController();
-  const follow = (topic: string, add: (records: readonly LogRecord[]) => void) =>
-    followTopics(
-      kafka,
-      [topic],
-      add,
-      (batch) => onNotice(sentenceOf(batch, batch)),
-      following.signal,
-    );
-  const all = [
-    follow(names.topic("orders.outcomes"), (records) => counter.addOutcomes(records)),
-    follow(names.topic("dlq.validator"), (records) => counter.addDeadLetters(records)),
-  ];
+  const outcomes = names.topic("orders.outcomes");
+  const counting = new LogFollower({
+    ...cluster,
+    topics: [outcomes, names.topic("dlq.validator")],
+    onRecords(records) {
+      if (records[0]!.topic === outcomes) counter.addOutcomes(records);
+      else counter.addDeadLetters(records);
+    },
+    onLoss: onNotice,
+  }).follow(following.signal);
   return {
     tally: (): Tally => counter.tally,
     /** Begins to count anew. */
     reset: () => void (counter = createTally()),
     async stop() {
       following.abort();
-      await Promise.allSettled(all);
+      await Promise.allSettled([counting]);
     },
   };
 }

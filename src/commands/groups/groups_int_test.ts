@@ -10,7 +10,7 @@ import {
   startValidator,
   until,
 } from "../../kafka/testing/topics.ts";
-import type { PartitionState } from "../../kafka/offsets/group_members.ts";
+import type { PartitionState } from "./members.ts";
 import { jsonOf, runCommand } from "../testing/fixtures.ts";
 
 Deno.test("groups: every partition has one owner, who is named with its address", async () => {

@@ -2,15 +2,15 @@
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { isCoordinatorMoving } from "../../kafka/client/errors.ts";
 import { createGroupLagReader, type GroupState } from "../../kafka/offsets/group_lag.ts";
+import type { Names, Service } from "../../topology.ts";
+import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import {
-  type GroupMember,
   type GroupMembers,
   groupMembers,
   type PartitionState,
   partitionStates,
-} from "../../kafka/offsets/group_members.ts";
-import type { Names, Service } from "../../topology.ts";
-import type { OpenLog } from "../../kafka/readers/open_log.ts";
+  type ReportedMember,
+} from "./members.ts";
 
 /** About 25 seconds in all. */
 const patience = retry(handleWhen(isCoordinatorMoving), {
@@ -76,7 +76,7 @@ export function groupLines(
   ];
 }
 
-function memberLine({ address, clientId, partitions, subscription, isForeign }: GroupMember) {
+function memberLine({ address, clientId, partitions, subscription, isForeign }: ReportedMember) {
   if (isForeign) {
     const reads = subscription?.join(", ") ?? "it does not say what";
     return `  ${address} ${clientId}: another application, which reads ${reads}`;

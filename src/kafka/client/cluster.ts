@@ -26,9 +26,12 @@ export interface Cluster {
   /** @param request.coordinatorType 0: of a group; 1: of a transactional id */
   findGroupCoordinator(request: { groupId: string; coordinatorType: number }): Promise<Broker>;
   fetchTopicsOffset(
-    request: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
+    request: ({ topic: string; partitions: { partition: number }[] } & OffsetChoice)[],
   ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
 }
+
+/** Of a log's ends, or of the first record of that time or later, epoch milliseconds. */
+export type OffsetChoice = { fromBeginning: boolean } | { fromTimestamp: number };
 
 export interface Broker {
   isConnected(): boolean;

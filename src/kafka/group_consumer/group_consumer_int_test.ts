@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { type Names, topicsReadBy } from "../../topology.ts";
-import { untilCaughtUp } from "../offsets/backlog.ts";
+import { untilCaughtUp } from "../readers/backlog.ts";
 import { createClient } from "../client/client.ts";
 import { createEventLog } from "../readers/event_log.ts";
 import { createGroupLagReader } from "../offsets/group_lag.ts";

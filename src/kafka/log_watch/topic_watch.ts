@@ -10,6 +10,8 @@ export class TopicWatch {
   /** By input, the topic that it was taken over of. */
   readonly #taken = new Map<string, { readonly topic: string; readonly id: string }>();
   #compared: Promise<void> | undefined;
+  /** The last comparison: what it found is told before the next one begins. */
+  #last: Promise<void> = Promise.resolve();
 
   /** @param onRecreated told the inputs whose topic was deleted and created anew */
   constructor(
@@ -40,7 +42,8 @@ export class TopicWatch {
    * @throws no broker answers, or a topic is not there
    */
   async settled(): Promise<void> {
-    const comparing = this.#compared ??= this.#compare();
+    const comparing = this.#compared ??= this.#last = this.#last.catch(() => {})
+      .then(() => this.#compare());
     try {
       await comparing;
     } catch (error) {

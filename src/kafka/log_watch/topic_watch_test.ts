@@ -57,6 +57,28 @@ Deno.test("TopicWatch: who could not be told is told again, and nobody goes on b
   assertEquals(told, ["a/0"]);
 });
 
+Deno.test("TopicWatch: nobody goes on before all that was found is told, however often it is doubted", async () => {
+  const { promise: told, resolve: tell } = Promise.withResolvers<void>();
+  const { promise: telling, resolve: begun } = Promise.withResolvers<void>();
+  const logs = { topicIds: () => Promise.resolve(new Map([["a", "3"]])) };
+  const events: string[] = [];
+  const watch = new TopicWatch(logs, async () => {
+    begun();
+    await told;
+    events.push("told");
+  });
+  watch.taken("a/0", "a", "1");
+  watch.doubt();
+  await telling;
+  watch.doubt();
+  const goingOn = watch.settled().then(() => void events.push("went on"));
+  // Time enough for another comparison to end before.
+  for (let turns = 0; turns < 20; turns++) await Promise.resolve();
+  tell();
+  await goingOn;
+  assertEquals(events, ["told", "went on"]);
+});
+
 Deno.test("TopicWatch: nobody goes on while a topic is away, and it is asked again", async () => {
   const ids: Record<string, string> = { b: "2" };
   const { watch, told, asked } = watchOf(() => ids);

@@ -1,4 +1,4 @@
-/** Committed offsets as plain numbers. Offsets are safe integers. */
+/** A group's committed offsets, as plain numbers: offsets are safe integers. */
 import type { Admin, Kafka } from "kafkajs";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import { createCluster } from "../client/cluster.ts";
@@ -11,71 +11,39 @@ import {
   type TopicPartition,
 } from "../protocol/requests.ts";
 
-/** A group's committed offsets of a topic by partition; a partition without one is left out. */
+/** Of one topic by partition, to look at; a partition without one is left out. */
 export async function committedOffsets(
   admin: Admin,
   group: string,
   topic: string,
 ): Promise<Map<number, number>> {
-  const [answer] = await admin.fetchOffsets({ groupId: group, topics: [topic] });
-  const offsets = new Map<number, number>();
-  for (const { partition, offset } of answer?.partitions ?? []) {
-    if (Number(offset) >= 0) offsets.set(partition, Number(offset));
-  }
-  return offsets;
+  return (await committedOffsetsByTopic(admin, group, [topic])).get(topic) ?? new Map();
 }
 
 /**
- * The committed offsets of a group, as a partition's new owner must read them: stable, so that none is
- * missed whose transaction was just committed, even while the group's coordinator moves.
+ * By topic and partition, in one request.
+ *
+ * @param topics at least one: Kafka takes none for all
  */
-
-export interface StableOffsets {
-  /**
-   * The next offset to process, or undefined when the group has committed none.
-   *
-   * @throws {ProducerError} the coordinator refuses, or has no sure answer for too long
-   */
-  committed(partition: TopicPartition): Promise<number | undefined>;
-  close(): Promise<void>;
+export async function committedOffsetsByTopic(
+  admin: Admin,
+  group: string,
+  topics: readonly string[],
+): Promise<Map<string, Map<number, number>>> {
+  const answers = await admin.fetchOffsets({ groupId: group, topics: [...topics] });
+  return new Map(answers.map(({ topic, partitions }) => {
+    const offsets = partitions.map(({ partition, offset }) => [partition, Number(offset)] as const);
+    return [topic, new Map(offsets.filter(([, offset]) => offset >= 0))];
+  }));
 }
 
-/** Kafka's word for: the group has committed none. */
-const NONE = -1;
-/** A coordinator that has moved is sure when the replicas of its log have caught up. */
-const LIMIT_MS = 30_000;
-const CLOSE_LIMIT_MS = 3_000;
-
-/** Connects when it is first asked. */
-export function createStableOffsets(kafka: Kafka, group: string): StableOffsets {
-  const cluster = createCluster(kafka);
-  const coordinators = createCoordinators(cluster);
-  return {
-    async committed(partition) {
-      const request = offsetFetchRequest(group, partition);
-      const options = { limitMs: LIMIT_MS, repeatable: true, fresh: true };
-      const { offset } = await coordinators.ask("group", group, request, options);
-      if (offset >= 0) return offset;
-      if (offset === NONE) return undefined;
-      throw new ProducerError(
-        "UNKNOWN_SERVER_ERROR",
-        "end",
-        `the group ${group} has committed ${offset} for ${partition.topic}/${partition.partition}, ` +
-          "which is no offset: commit one with Kafka's kafka-consumer-groups --reset-offsets",
-      );
-    },
-    async close() {
-      await settlesWithin(cluster.disconnect(), CLOSE_LIMIT_MS);
-    },
-  };
-}
-
-/** A consumer group's offsets as somebody sets them who is no member of it. */
-
+/** A group's offsets as the next owner of a partition reads them, or a person sets them. */
 export interface GroupOffsets {
   /**
-   * The next offset to process, when no transaction can change it any more; undefined where the group
-   * has committed none.
+   * The next offset to process, when no transaction can change it any more, even while the group's
+   * coordinator moves; undefined where the group has committed none.
+   *
+   * @throws {ProducerError} the coordinator refuses, or has no sure answer for too long
    */
   committed(partition: TopicPartition): Promise<number | undefined>;
   /**
@@ -88,18 +56,36 @@ export interface GroupOffsets {
   close(): Promise<void>;
 }
 
+/** Kafka's word for: the group has committed none. */
+const NONE = -1;
+/** A coordinator that has moved is sure when the replicas of its log have caught up. */
 const ANSWER_LIMIT_MS = 30_000;
 /** Whoever takes the id next says anew how long its transactions may stay open. */
 const TRANSACTION_TIMEOUT_MS = 10_000;
+const CLOSE_LIMIT_MS = 3_000;
 
 /** Connects when it is first asked; its methods throw a ProducerError where Kafka refuses. */
 export function openGroupOffsets(kafka: Kafka, group: string): GroupOffsets {
   const cluster = createCluster(kafka);
   const coordinators = createCoordinators(cluster);
-  const stable = createStableOffsets(kafka, group);
   const options = { limitMs: ANSWER_LIMIT_MS, repeatable: true };
   return {
-    committed: (partition) => stable.committed(partition),
+    async committed(partition) {
+      const request = offsetFetchRequest(group, partition);
+      // The coordinator is looked up each time: the last one may not know yet that it has moved.
+      const { offset } = await coordinators.ask("group", group, request, {
+        ...options,
+        fresh: true,
+      });
+      if (offset >= 0) return offset;
+      if (offset === NONE) return undefined;
+      throw new ProducerError(
+        "UNKNOWN_SERVER_ERROR",
+        "end",
+        `the group ${group} has committed ${offset} for ${partition.topic}/${partition.partition}, ` +
+          "which is no offset: commit one with Kafka's kafka-consumer-groups --reset-offsets",
+      );
+    },
     async fence(id) {
       const request = initProducerIdRequest(id, TRANSACTION_TIMEOUT_MS);
       await coordinators.ask("transaction", id, request, options);
@@ -115,7 +101,7 @@ export function openGroupOffsets(kafka: Kafka, group: string): GroupOffsets {
       }
     },
     async close() {
-      await Promise.allSettled([cluster.disconnect(), stable.close()]);
+      await settlesWithin(cluster.disconnect(), CLOSE_LIMIT_MS);
     },
   };
 }

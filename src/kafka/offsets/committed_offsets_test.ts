@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ProducerError } from "../client/error_codes.ts";
 import { codeOf, FakeCluster, type Script } from "../producer/testing/fake_cluster.ts";
-import { createStableOffsets } from "./committed_offsets.ts";
+import { openGroupOffsets } from "./committed_offsets.ts";
 
 const INPUT = { topic: "orders.raw", partition: 3 };
 const at = (offset: number) => ({ codes: [0, 0], offset });
@@ -27,15 +27,15 @@ for (
     ],
   ] satisfies [string, Script, number | undefined][]
 ) {
-  Deno.test(`StableOffsets: ${what}: ${expected}`, async () => {
-    const offsets = createStableOffsets(new FakeCluster(script).kafka, "a-group");
+  Deno.test(`GroupOffsets: ${what}: ${expected}`, async () => {
+    const offsets = openGroupOffsets(new FakeCluster(script).kafka, "a-group");
     assertEquals(await offsets.committed(INPUT), expected);
     await offsets.close();
   });
 }
 
-Deno.test("StableOffsets: -2, which kafkajs commits for `the beginning`, is an error that says the way out", async () => {
-  const offsets = createStableOffsets(new FakeCluster(() => at(-2)).kafka, "a-group");
+Deno.test("GroupOffsets: -2, which kafkajs commits for `the beginning`, is an error that says the way out", async () => {
+  const offsets = openGroupOffsets(new FakeCluster(() => at(-2)).kafka, "a-group");
   const error = await assertRejects(() => offsets.committed(INPUT), ProducerError);
   assertEquals(error.remedy, "end");
   for (const part of ["a-group", "-2", "orders.raw/3", "--reset-offsets"]) {
@@ -43,16 +43,16 @@ Deno.test("StableOffsets: -2, which kafkajs commits for `the beginning`, is an e
   }
 });
 
-Deno.test("StableOffsets: looks the coordinator up for each question", async () => {
+Deno.test("GroupOffsets: looks the coordinator up for each question", async () => {
   const cluster = new FakeCluster(() => at(1));
-  const offsets = createStableOffsets(cluster.kafka, "a-group");
+  const offsets = openGroupOffsets(cluster.kafka, "a-group");
   for (let times = 0; times < 3; times++) await offsets.committed(INPUT);
   assertEquals(cluster.lookups, 3);
 });
 
-Deno.test("StableOffsets: a missing right is told at once", async () => {
+Deno.test("GroupOffsets: a missing right is told at once", async () => {
   const denied = () => ({ codes: [codeOf("GROUP_AUTHORIZATION_FAILED"), 0], offset: -1 });
-  const offsets = createStableOffsets(new FakeCluster(denied).kafka, "a-group");
+  const offsets = openGroupOffsets(new FakeCluster(denied).kafka, "a-group");
   const error = await assertRejects(() => offsets.committed(INPUT), ProducerError);
   assertEquals([error.type, error.remedy], ["GROUP_AUTHORIZATION_FAILED", "end"]);
 });

@@ -11,6 +11,7 @@ import { AssignerProtocol } from "../patches/kafkajs.ts";
 import { type Names, type Service, type Topic, TOPIC_NAMES, TOPICS } from "../../topology.ts";
 import { subscriptionIn } from "../group/assigner.ts";
 import { isSubscription } from "../group/foreign_members.ts";
+import { committedOffsetsByTopic } from "./committed_offsets.ts";
 import { LeaderUnknown, type LogEnd, logEndsByTopic } from "./log_ends.ts";
 import { type Cluster, createCluster } from "../client/cluster.ts";
 
@@ -125,7 +126,13 @@ export function createGroupLagReader(kafka: Kafka, names: Names, only?: Service)
         const [described, ends, committed] = await allOf([
           admin.describeGroups(groups.map(({ name }) => name)),
           logEndsByTopic(cluster, topics.map((topic) => names.topic(topic))),
-          allOf(groups.map((group) => committedBy(admin, group, names))),
+          allOf(groups.map((group) =>
+            committedOffsetsByTopic(
+              admin,
+              group.name,
+              group.topics.map((topic) => names.topic(topic)),
+            )
+          )),
         ]);
         return groups.map((group, index) =>
           stateOf(
@@ -164,20 +171,6 @@ function endsIn(ends: ReadonlyMap<string, Map<number, LogEnd>>, topic: string) {
   const partitions = ends.get(topic);
   if (!partitions?.size) throw new LeaderUnknown(topic);
   return partitions;
-}
-
-/** A group's committed offsets by topic (name on the cluster) and partition, in one request. */
-async function committedBy(admin: Admin, group: Group, names: Names) {
-  const answers = await admin.fetchOffsets({
-    groupId: group.name,
-    topics: group.topics.map((topic) => names.topic(topic)),
-  });
-  return new Map(
-    answers.map(({ topic, partitions }) => [
-      topic,
-      new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)])),
-    ]),
-  );
 }
 
 /**

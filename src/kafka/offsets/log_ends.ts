@@ -1,7 +1,7 @@
 /** Where the logs of a topic begin and end, asked of whoever leads its partitions now. */
 import { pause } from "../../runtime/shutdown.ts";
 import { isKafkaError } from "../client/errors.ts";
-import type { Cluster } from "../client/cluster.ts";
+import type { Cluster, OffsetChoice } from "../client/cluster.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 
 /** As long as it takes to notice that a broker is gone, and to let another one lead. */
@@ -94,14 +94,7 @@ export async function logEndsByTopic(
     for (const topic of topics) {
       asked.set(topic, await partitionsOf(cluster, topic, { fresh: false }) ?? []);
     }
-    const [first, end] = await Promise.all([
-      offsetsOf(cluster, asked, { fromBeginning: true }),
-      offsetsOf(cluster, asked, { fromBeginning: false }),
-    ]);
-    const endOf = (topic: string, partition: number): LogEnd => ({
-      first: first(topic, partition),
-      end: end(topic, partition),
-    });
+    const endOf = await endsOf(cluster, asked);
     return new Map(
       [...asked].map(([topic, partitions]) =>
         [
@@ -120,19 +113,44 @@ export async function logEndOf(
 ): Promise<LogEnd> {
   return await withLeaders(cluster, async () => {
     await partitionsOf(cluster, topic, { fresh: false });
-    const asked = new Map([[topic, [partition]]]);
-    const [first, end] = await Promise.all([
-      offsetsOf(cluster, asked, { fromBeginning: true }),
-      offsetsOf(cluster, asked, { fromBeginning: false }),
-    ]);
-    return { first: first(topic, partition), end: end(topic, partition) };
+    return (await endsOf(cluster, new Map([[topic, [partition]]])))(topic, partition);
   });
+}
+
+/** By partition, the offset of the first record of that time or later; the end where there is none. */
+export async function offsetsSince(
+  cluster: Cluster,
+  topic: string,
+  epochMs: number,
+): Promise<Map<number, number>> {
+  return await withLeaders(cluster, async () => {
+    const partitions = await partitionsOf(cluster, topic, { fresh: false }) ?? [];
+    const asked = new Map([[topic, partitions]]);
+    // First: what comes in between is not left out.
+    const end = await offsetsOf(cluster, asked, { fromBeginning: false });
+    const since = await offsetsOf(cluster, asked, { fromTimestamp: epochMs });
+    // Kafka's -1: no record is as young.
+    const from = (partition: number) =>
+      since(topic, partition) < 0 ? end(topic, partition) : since(topic, partition);
+    return new Map(partitions.map((partition) => [partition, from(partition)]));
+  });
+}
+
+async function endsOf(
+  cluster: Cluster,
+  asked: ReadonlyMap<string, readonly number[]>,
+): Promise<(topic: string, partition: number) => LogEnd> {
+  const [first, end] = await Promise.all([
+    offsetsOf(cluster, asked, { fromBeginning: true }),
+    offsetsOf(cluster, asked, { fromBeginning: false }),
+  ]);
+  return (topic, partition) => ({ first: first(topic, partition), end: end(topic, partition) });
 }
 
 async function offsetsOf(
   cluster: Cluster,
   asked: ReadonlyMap<string, readonly number[]>,
-  which: { fromBeginning: boolean },
+  which: OffsetChoice,
 ): Promise<(topic: string, partition: number) => number> {
   const requests = [...asked].filter(([, partitions]) => partitions.length > 0)
     .map(([topic, partitions]) => ({

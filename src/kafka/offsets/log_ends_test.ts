@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { logEnds, logEndsByTopic } from "./log_ends.ts";
+import { logEnds, logEndsByTopic, offsetsSince } from "./log_ends.ts";
 import { closed, FakeCluster } from "../producer/testing/fake_cluster.ts";
 
 const TOPIC = "orders.raw";
@@ -108,4 +108,22 @@ Deno.test("logEnds: a topic that does not exist has no partitions; one without a
   fresh.addMultipleTargetTopics = () =>
     asked++ === 0 ? Promise.reject(kafkaError("LEADER_NOT_AVAILABLE")) : Promise.resolve();
   assertEquals(await logEnds(fresh, TOPIC), both);
+});
+
+Deno.test("offsetsSince: the end, as it was before, where no record is as young", async () => {
+  const logs = new Logs();
+  const asked: unknown[] = [];
+  const sinceAnswer = [7, -1];
+  logs.fetchTopicsOffset = ([request]) => {
+    const { topic, partitions, ...which } = request!;
+    asked.push(which);
+    const offsetOf = (partition: number) => "fromTimestamp" in which ? sinceAnswer[partition] : END;
+    const offsets = partitions.map(({ partition }) => ({
+      partition,
+      offset: String(offsetOf(partition)),
+    }));
+    return Promise.resolve([{ topic, partitions: offsets }]);
+  };
+  assertEquals(await offsetsSince(logs, TOPIC, 1_000), new Map([[0, 7], [1, END]]));
+  assertEquals(asked, [{ fromBeginning: false }, { fromTimestamp: 1_000 }]);
 });

@@ -12,7 +12,7 @@ import type { GroupMember } from "../group/member.ts";
 import { watchConsumer } from "../log_watch/consumer_watch.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import { TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
-import { createStableOffsets, type StableOffsets } from "../offsets/committed_offsets.ts";
+import { type GroupOffsets, openGroupOffsets } from "../offsets/committed_offsets.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 import { UnreadableBatch } from "../protocol/unreadable.ts";
 import {
@@ -41,7 +41,7 @@ export class Partitions {
   readonly #failures = new PartitionFailures();
   readonly #group: string;
   readonly #consumer: Consumer;
-  readonly #offsets: StableOffsets;
+  readonly #offsets: GroupOffsets;
   readonly #logs: LogStates;
   readonly #watch: TopicWatch;
   readonly #skips: Skips;
@@ -65,7 +65,7 @@ export class Partitions {
     const { names, service, topicCheckMs = TOPIC_CHECK_MS } = options;
     this.#group = member.options.group;
     this.#consumer = member.consumer;
-    this.#offsets = createStableOffsets(kafka, this.#group);
+    this.#offsets = openGroupOffsets(kafka, this.#group);
     this.#logs = createLogStates(kafka);
     this.#watch = new TopicWatch(this.#logs, (inputs) => this.#reassign(inputs));
     this.#skips = new Skips(kafka, service, names);

@@ -1,51 +1,61 @@
 /**
  * Reads committed records straight from the log, as a member of no consumer group: for the audit, a
- * trace, the dead letters, a replay. Reading changes nothing on the cluster.
- *
- * kafkajs has no such reader (its consumer always needs a group), but the parts it is made of do: the
- * cluster finds leaders and fetches, its Batch drops aborted and control records.
+ * trace, the dead letters, a replay. Reading changes nothing on the cluster. What fails for longer than
+ * a leader's move ends the reading; who reads on through that is log_follower.ts.
  */
-import "../patches/patches.ts";
 import type { Kafka } from "kafkajs";
-import KafkaBatch from "kafkajs/src/consumer/batch.js";
-import { LeaderUnknown, logEnds, partitionsOf, withLeaders } from "../offsets/log_ends.ts";
-import type { LogRecord } from "../records.ts";
-import { type Broker, type Cluster, createCluster } from "../client/cluster.ts";
+import { createCluster } from "../client/cluster.ts";
+import {
+  type LogEnd,
+  logEnds,
+  logEndsByTopic,
+  offsetsSince,
+  partitionsOf,
+  withLeaders,
+} from "../offsets/log_ends.ts";
 import {
   ENDLESS,
   type LocatedUnreadable,
   sentenceOf,
   type Unreadable,
   UnreadableBatch,
-  unreadableOf,
 } from "../protocol/unreadable.ts";
+import type { LogRecord } from "../records.ts";
+import { type FetchCluster, fetchOnce, type PartitionData, recordsIn } from "./fetch.ts";
 
 export interface ReadOptions {
-  /** All partitions unless said. */
+  /** (default: all partitions) */
   readonly partitions?: readonly number[];
-  /** Where to start, by partition; the beginning of the log unless said. */
+  /** Where to start, by partition (default: the beginning of the log). */
   readonly from?: ReadonlyMap<number, number>;
-  /**
-   * Go on waiting for new records until `signal` aborts, instead of ending where the log ends now. New
-   * partitions are read, too, unless `partitions` says which.
-   */
-  readonly follow?: boolean;
-  /** The most that one fetch brings, bytes; 8 MiB unless said. */
-  readonly fetchBytes?: number;
   /** Told after each fetch where a partition is read on: past control and aborted records, too. */
   readonly onPosition?: (partition: number, next: number) => void;
   /** Told of each batch that cannot be read, which is left out then; else it ends the reading. */
   readonly onUnreadable?: ((batch: LocatedUnreadable) => void) | undefined;
-  /** Told of a batch whose end is not known: its partition is read no further; else it ends the reading. */
-  readonly onEndless?: (partition: number, error: UnreadableBatch) => void;
   readonly signal?: AbortSignal;
+}
+
+/** Goes on waiting for new records, and for new partitions, until `signal` aborts. */
+export interface FollowOptions extends Omit<ReadOptions, "partitions"> {
+  /** Where the logs begin and end now. */
+  readonly ends: ReadonlyMap<number, LogEnd>;
+  /** Ends where the logs end now instead. */
+  readonly toEnd: boolean;
+  /** The most that one fetch brings, bytes. */
+  readonly fetchBytes: number;
+  /** Told of a batch whose end is not known: its partition is read no further. */
+  readonly onEndless: (partition: number, error: UnreadableBatch) => void;
 }
 
 export interface LogReader {
   /** The topic's partitions, or undefined when there is no such topic. */
   partitionsOf(topic: string): Promise<number[] | undefined>;
   /** First offset and the offset after the last one, by partition. */
-  ends(topic: string): Promise<Map<number, { first: number; end: number }>>;
+  ends(topic: string): Promise<Map<number, LogEnd>>;
+  /** The same by topic, of several at once; a topic that is not there has no partitions. */
+  endsByTopic(topics: readonly string[]): Promise<Map<string, Map<number, LogEnd>>>;
+  /** By partition, the offset of the first record of that time or later; the end where there is none. */
+  offsetsSince(topic: string, epochMs: number): Promise<Map<number, number>>;
   /**
    * The committed records of a topic, in batches, in order within each partition; ends where the log
    * ended when it was called. A transaction that is still open there is waited for.
@@ -53,6 +63,8 @@ export interface LogReader {
    * @throws {UnreadableBatch} a batch cannot be read, and nobody is told of such
    */
   read(topic: string, options?: ReadOptions): AsyncIterable<LogRecord[]>;
+  /** The same, and then what comes. For log_follower.ts, which goes on when it throws. */
+  follow(topic: string, options: FollowOptions): AsyncIterable<LogRecord[]>;
   /** The batch at this offset, if there is one and it cannot be read. */
   unreadableAt(
     topic: string,
@@ -69,201 +81,136 @@ const FETCH_BYTES = 8 * 1024 * 1024;
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 /** More than any batch: where one that cannot be read ends, only what comes behind it may tell. */
 const LOOK_BEHIND_BYTES = 64 * 1024 * 1024;
-const FETCH_WAIT_MS = 100;
-const READ_COMMITTED = 1;
-
-/** With what is used of kafkajs's brokers here. */
-interface FetchCluster extends Cluster {
-  findBroker(node: { nodeId: string }): Promise<FetchBroker>;
-}
-
-interface FetchBroker extends Broker {
-  fetch(request: {
-    maxWaitTime: number;
-    minBytes: number;
-    maxBytes: number;
-    isolationLevel: number;
-    topics: {
-      topic: string;
-      partitions: { partition: number; fetchOffset: string; maxBytes: number }[];
-    }[];
-  }): Promise<{ responses: { topicName: string; partitions: PartitionData[] }[] }>;
-}
-
-interface PartitionData {
-  partition: number;
-  highWatermark: string;
-  /** The broker shows nothing from here on: a transaction is open there, or the log ends. */
-  lastStableOffset: string;
-  messages: unknown[];
-}
-
-interface KafkaBatch {
-  messages: {
-    offset: string;
-    timestamp: string;
-    key: Uint8Array | null;
-    value: Uint8Array | null;
-    headers: Record<string, unknown>;
-  }[];
-  rawMessages: unknown[];
-  lastOffset(): string;
-}
 
 export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   const cluster: FetchCluster = createCluster(kafka);
   await cluster.connect();
-
-  async function* read(topic: string, options: ReadOptions = {}): AsyncGenerator<LogRecord[]> {
-    const { from, follow = false, onPosition, onUnreadable, onEndless, signal } = options;
-    const limits = await logEnds(cluster, topic);
-    if (follow && limits.size === 0) throw new LeaderUnknown(topic);
-    const next = new Map<number, number>();
-    for (const partition of options.partitions ?? limits.keys()) {
-      const first = limits.get(partition)?.first ?? 0;
-      next.set(partition, Math.max(first, from?.get(partition) ?? first));
-    }
-    const resting = new Set<number>();
-    const open = () =>
-      [...next].filter(([partition, offset]) =>
-        !resting.has(partition) && (follow || offset < (limits.get(partition)?.end ?? 0))
-      );
-    const addNew = async () => {
-      for (const partition of await partitionsOf(cluster, topic, { fresh: false }) ?? []) {
-        if (!next.has(partition)) next.set(partition, from?.get(partition) ?? 0);
-      }
-    };
-    for (let rest = open(); rest.length > 0 && !signal?.aborted; rest = open()) {
-      for (
-        const data of await withLeaders(
-          cluster,
-          () => fetchRound(topic, new Map(rest), options.fetchBytes ?? FETCH_BYTES),
-          { final: follow ? GONE : undefined },
-        )
-      ) {
-        const { partition } = data;
-        const batch: KafkaBatch = new KafkaBatch(topic, String(next.get(partition)), data);
-        const stop = batch.messages.findIndex((message) => unreadableOf(message));
-        const messages = stop < 0 ? batch.messages : batch.messages.slice(0, stop);
-        const last = stop < 0 && batch.rawMessages.length > 0
-          ? batch.lastOffset()
-          : messages.at(-1)?.offset;
-        if (last !== undefined) next.set(partition, Number(last) + 1);
-        if (messages.length > 0) yield toRecords(topic, partition, messages);
-        if (stop >= 0) {
-          // These have been handed over, whatever becomes of the batch behind them.
-          if (messages.length > 0) onPosition?.(partition, next.get(partition)!);
-          let unreadable: LocatedUnreadable;
-          try {
-            unreadable = await locate(topic, partition, unreadableOf(batch.messages[stop]!)!);
-          } catch (error) {
-            if (!onEndless || !(error instanceof UnreadableBatch)) throw error;
-            resting.add(partition);
-            onEndless(partition, error);
-            continue;
-          }
-          if (!onUnreadable) throw new UnreadableBatch(sentenceOf(unreadable, unreadable));
-          onUnreadable(unreadable);
-          next.set(partition, unreadable.next);
-        }
-        onPosition?.(partition, next.get(partition)!);
-      }
-      if (follow && !options.partitions) await withLeaders(cluster, addNew);
-    }
-  }
-
-  /** The same batch, and where it ends. */
-  async function locate(
-    topic: string,
-    partition: number,
-    batch: Unreadable,
-  ): Promise<LocatedUnreadable> {
-    if (batch.next !== undefined) return { ...batch, topic, partition, next: batch.next };
-    const found = batch.endless ? undefined : await unreadableAt(topic, partition, batch.offset);
-    if (found?.offset === batch.offset) return found;
-    throw new UnreadableBatch(`${sentenceOf({ topic, partition }, batch)}; ${ENDLESS}`);
-  }
-
-  async function unreadableAt(
-    topic: string,
-    partition: number,
-    offset: number,
-  ): Promise<LocatedUnreadable | undefined> {
-    const positions = new Map([[partition, offset]]);
-    const [data] = await withLeaders(
-      cluster,
-      () => fetchRound(topic, positions, LOOK_BEHIND_BYTES, LOOK_BEHIND_BYTES),
-    );
-    if (!data) return undefined;
-    const [first] = (new KafkaBatch(topic, String(offset), data) as KafkaBatch).messages;
-    const batch = first && unreadableOf(first);
-    if (!batch) return undefined;
-    if (batch.endless) {
-      throw new UnreadableBatch(`${sentenceOf({ topic, partition }, batch)}; ${ENDLESS}`);
-    }
-    // Nothing is behind it that could be read.
-    const next = batch.next ?? Number(data.lastStableOffset);
-    return { ...batch, topic, partition, next };
-  }
-
-  /** One fetch from each leader; `positions` are the next offsets by partition. */
-  async function fetchRound(
-    topic: string,
-    positions: ReadonlyMap<number, number>,
-    fetchBytes: number,
-    partitionBytes = FETCH_BYTES_PER_PARTITION,
-  ): Promise<PartitionData[]> {
-    const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
-    const led = new Set(Object.values(leaders).flat());
-    for (const partition of positions.keys()) {
-      if (!led.has(partition)) throw new LeaderUnknown(topic, partition);
-    }
-    const answers = await Promise.all(
-      Object.entries(leaders).map(async ([nodeId, partitions]) => {
-        const broker = await cluster.findBroker({ nodeId });
-        const { responses } = await broker.fetch({
-          maxWaitTime: FETCH_WAIT_MS,
-          minBytes: 1,
-          maxBytes: fetchBytes,
-          isolationLevel: READ_COMMITTED,
-          topics: [{
-            topic,
-            partitions: partitions.map((partition) => ({
-              partition,
-              fetchOffset: String(positions.get(partition)),
-              maxBytes: Math.min(fetchBytes, partitionBytes),
-            })),
-          }],
-        });
-        return responses.flatMap((response) => response.partitions);
-      }),
-    );
-    return answers.flat();
-  }
-
   return {
     partitionsOf: (topic) => partitionsOf(cluster, topic, { fresh: true }),
     ends: (topic) => logEnds(cluster, topic),
-    read,
-    unreadableAt,
+    endsByTopic: (topics) => logEndsByTopic(cluster, topics),
+    offsetsSince: (topic, epochMs) => offsetsSince(cluster, topic, epochMs),
+    async *read(topic, options = {}) {
+      const ends = await logEnds(cluster, topic);
+      yield* new Reading(cluster, topic, ends, options).batches();
+    },
+    follow: (topic, options) => new Reading(cluster, topic, options.ends, options).batches(),
+    unreadableAt: (topic, ...place) => unreadableAt(cluster, topic, ...place),
     close: () => cluster.disconnect(),
   };
 }
 
-function toRecords(
+/** One reading of a topic. */
+class Reading {
+  readonly #next = new Map<number, number>();
+  readonly #resting = new Set<number>();
+  readonly #follows: boolean;
+
+  constructor(
+    private readonly cluster: FetchCluster,
+    private readonly topic: string,
+    private readonly ends: ReadonlyMap<number, LogEnd>,
+    private readonly options: ReadOptions & Partial<FollowOptions>,
+  ) {
+    this.#follows = options.toEnd === false;
+    for (const partition of options.partitions ?? ends.keys()) {
+      const first = ends.get(partition)?.first ?? 0;
+      this.#next.set(partition, Math.max(first, options.from?.get(partition) ?? first));
+    }
+  }
+
+  async *batches(): AsyncGenerator<LogRecord[]> {
+    const { cluster, topic, options } = this;
+    const limits = {
+      bytes: options.fetchBytes ?? FETCH_BYTES,
+      partitionBytes: FETCH_BYTES_PER_PARTITION,
+    };
+    const final = this.#follows ? GONE : undefined;
+    for (let open = this.#open(); open.size > 0 && !options.signal?.aborted; open = this.#open()) {
+      const ask = () => fetchOnce(cluster, topic, open, limits);
+      for (const data of await withLeaders(cluster, ask, { final })) yield* this.#pass(data);
+      if (this.#follows) await withLeaders(cluster, () => this.#addNew());
+    }
+  }
+
+  #open(): Map<number, number> {
+    const isOpen = (partition: number, offset: number) =>
+      this.#follows || offset < (this.ends.get(partition)?.end ?? 0);
+    return new Map(
+      [...this.#next].filter(([partition, offset]) =>
+        !this.#resting.has(partition) && isOpen(partition, offset)
+      ),
+    );
+  }
+
+  async *#pass(data: PartitionData): AsyncGenerator<LogRecord[]> {
+    const { onPosition, onUnreadable, onEndless } = this.options;
+    const { partition } = data;
+    const { records, next, unreadable } = recordsIn(
+      this.topic,
+      this.#next.get(partition)!,
+      data,
+    );
+    this.#next.set(partition, next);
+    if (records.length > 0) yield records;
+    if (unreadable) {
+      // These have been handed over, whatever becomes of the batch behind them.
+      if (records.length > 0) onPosition?.(partition, next);
+      let located: LocatedUnreadable;
+      try {
+        located = await locate(this.cluster, this.topic, partition, unreadable);
+      } catch (error) {
+        if (!onEndless || !(error instanceof UnreadableBatch)) throw error;
+        this.#resting.add(partition);
+        return onEndless(partition, error);
+      }
+      if (!onUnreadable) throw new UnreadableBatch(sentenceOf(located, located));
+      onUnreadable(located);
+      this.#next.set(partition, located.next);
+    }
+    onPosition?.(partition, this.#next.get(partition)!);
+  }
+
+  async #addNew(): Promise<void> {
+    const { cluster, topic, options: { from } } = this;
+    for (const partition of await partitionsOf(cluster, topic, { fresh: false }) ?? []) {
+      if (!this.#next.has(partition)) this.#next.set(partition, from?.get(partition) ?? 0);
+    }
+  }
+}
+
+/** The same batch, and where it ends. */
+async function locate(
+  cluster: FetchCluster,
   topic: string,
   partition: number,
-  messages: KafkaBatch["messages"],
-): LogRecord[] {
-  return messages.map((message) => ({
-    topic,
-    partition,
-    offset: Number(message.offset),
-    timestamp: Number(message.timestamp),
-    key: message.key,
-    value: message.value,
-    headers: Object.fromEntries(
-      Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value ?? "")]),
-    ),
-  }));
+  batch: Unreadable,
+): Promise<LocatedUnreadable> {
+  if (batch.next !== undefined) return { ...batch, topic, partition, next: batch.next };
+  const found = batch.endless
+    ? undefined
+    : await unreadableAt(cluster, topic, partition, batch.offset);
+  if (found?.offset === batch.offset) return found;
+  throw endless(topic, partition, batch);
+}
+
+async function unreadableAt(
+  cluster: FetchCluster,
+  topic: string,
+  partition: number,
+  offset: number,
+): Promise<LocatedUnreadable | undefined> {
+  const limits = { bytes: LOOK_BEHIND_BYTES, partitionBytes: LOOK_BEHIND_BYTES };
+  const ask = () => fetchOnce(cluster, topic, new Map([[partition, offset]]), limits);
+  const [data] = await withLeaders(cluster, ask);
+  if (!data) return undefined;
+  const { unreadable: batch, records, stableEnd } = recordsIn(topic, offset, data);
+  if (!batch || records.length > 0) return undefined;
+  if (batch.endless) throw endless(topic, partition, batch);
+  // Without a next one, nothing is behind it that could be read.
+  return { ...batch, topic, partition, next: batch.next ?? stableEnd };
+}
+
+function endless(topic: string, partition: number, batch: Unreadable): UnreadableBatch {
+  return new UnreadableBatch(`${sentenceOf({ topic, partition }, batch)}; ${ENDLESS}`);
 }

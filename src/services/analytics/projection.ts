@@ -14,7 +14,7 @@ import { watchPartitions } from "../../kafka/partition_counts.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { KafkaAccess } from "../../kafka/access.ts";
-import { untilCaughtUp } from "../../kafka/offsets/backlog.ts";
+import { untilCaughtUp } from "../../kafka/readers/backlog.ts";
 import { createEventLog } from "../../kafka/readers/event_log.ts";
 import { createGroupConsumer } from "../../kafka/group_consumer/group_consumer.ts";
 import type { LossMetrics } from "../../kafka/metrics.ts";

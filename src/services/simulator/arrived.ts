@@ -4,13 +4,9 @@
  * An order that arrives later than this looks (its simulator was killed, its batch still in a broker's
  * queue) will be there twice, as after any batch that is sent again; the validator sorts that out.
  */
-import { pause } from "../../runtime/shutdown.ts";
-import { offsetsSince } from "../../kafka/client/admin.ts";
+import type { KafkaAccess } from "../../kafka/access.ts";
 import type { KafkaClient } from "../../kafka/client/client.ts";
-import { isKafkaError } from "../../kafka/client/errors.ts";
-import { explain } from "../../kafka/client/errors.ts";
-import { openLogReader } from "../../kafka/readers/log_reader.ts";
-import { type LocatedUnreadable, sentenceOf } from "../../kafka/protocol/unreadable.ts";
+import { LogFollower } from "../../kafka/readers/log_follower.ts";
 import { sequenceOf } from "./make_order.ts";
 
 export interface Unknown {
@@ -24,63 +20,40 @@ export interface Unknown {
 
 /** The clock of whoever sent them may have been set back meanwhile. */
 const CLOCK_SLACK_MS = 10_000;
-const RETRY_MS = 1_000;
 
 /**
  * Waits for the cluster, and looks.
  *
- * @param topic the name on the cluster of orders.raw
- * @param onWait told why it waits, once for each change of it
+ * @param cluster with the name on the cluster of orders.raw
+ * @param onWait told why it waits, once for each change of it, and what cannot be read
  * @returns the sequence numbers that are there; undefined when `signal` aborted before that was known
  */
 export async function findArrived(
-  kafka: KafkaClient,
-  topic: string,
-  unknown: Unknown,
+  { topic, ...cluster }: {
+    access: KafkaAccess;
+    kafka: KafkaClient;
+    topic: string;
+  },
+  { runId, from, end, sinceMs }: Unknown,
   { signal, onWait }: { signal: AbortSignal; onWait: (reason: string) => void },
 ): Promise<Set<number> | undefined> {
-  let told: string | undefined;
-  while (!signal.aborted) {
-    try {
-      const arrived = await look(kafka, topic, unknown, onWait, signal);
-      if (!signal.aborted) return arrived;
-    } catch (error) {
-      if (!isKafkaError(error)) throw error;
-      const reason = `waiting for Kafka, to look for orders in ${topic}: ${explain(error)}`;
-      if (reason !== told) onWait(told = reason);
-    }
-    await pause(RETRY_MS, signal);
-  }
-}
-
-async function look(
-  kafka: KafkaClient,
-  topic: string,
-  { runId, from, end, sinceMs }: Unknown,
-  onNotice: (line: string) => void,
-  signal: AbortSignal,
-): Promise<Set<number>> {
   const arrived = new Set<number>();
-  const offsets = await offsetsSince(kafka, topic, sinceMs - CLOCK_SLACK_MS);
-  const reader = await openLogReader(kafka);
-  try {
-    const options = {
-      from: offsets,
-      // As if they had not arrived: the validator sorts out what is there twice.
-      onUnreadable: (batch: LocatedUnreadable) =>
-        onNotice(`${sentenceOf(batch, batch)}; orders in it are sent again`),
-      signal,
-    };
-    for await (const records of reader.read(topic, options)) {
+  const follower = new LogFollower({
+    ...cluster,
+    topics: [topic],
+    sinceEpochMs: sinceMs - CLOCK_SLACK_MS,
+    onRecords(records) {
       for (const { key, value } of records) {
         const sequence = sequenceOf(runId, orderOf(key, value)) ?? -1;
         if (sequence >= from && sequence < end) arrived.add(sequence);
       }
-    }
-  } finally {
-    await reader.close();
-  }
-  return arrived;
+    },
+    // As if they had not arrived: the validator sorts out what is there twice.
+    onLoss: (line) => onWait(`${line}; orders in it are sent again`),
+    onState: (notReady) => notReady && onWait(`looking for orders in ${topic}: ${notReady}`),
+  });
+  await follower.readToEnd(signal);
+  return signal.aborted ? undefined : arrived;
 }
 
 const utf8 = new TextDecoder();

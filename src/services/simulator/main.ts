@@ -94,14 +94,15 @@ async function readCatalog({ config, log, signal }: Context) {
 
 /** What arrived of that which an earlier simulator of the run had on its way; undefined when stopped. */
 async function findArrivedBefore(
-  { kafka, topic, runId, log, signal }: Context,
+  { config, kafka, topic, runId, log, signal }: Context,
   { before, unknownSinceMs: sinceMs }: RunRecord,
 ): Promise<Set<number> | undefined> {
   const { acknowledged: from, placed: end } = before;
   if (end === 0) return new Set();
   const onWait = (reason: string) => log.warn(reason);
   const unknown = { runId, from, end, sinceMs };
-  const arrived = await findArrived(kafka, topic, unknown, { signal, onWait });
+  const cluster = { access: kafkaAccess(config), kafka, topic };
+  const arrived = await findArrived(cluster, unknown, { signal, onWait });
   if (arrived) {
     log.info(
       `run ${runId} was cut off: ${count(from)} orders acknowledged, ${count(end - from)} more ` +

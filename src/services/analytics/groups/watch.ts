@@ -7,7 +7,7 @@ import { pause } from "../../../runtime/shutdown.ts";
 import type { KafkaAccess } from "../../../kafka/access.ts";
 import { createClient } from "../../../kafka/client/client.ts";
 import { explain, isKafkaError } from "../../../kafka/client/errors.ts";
-import { createUnread } from "../../../kafka/offsets/backlog.ts";
+import { createUnread } from "../../../kafka/readers/backlog.ts";
 import { createGroupLagReader, type GroupState } from "../../../kafka/offsets/group_lag.ts";
 import type { Names, Topic } from "../../../topology.ts";
 import type { GroupView, RebalanceView } from "../web/live.ts";

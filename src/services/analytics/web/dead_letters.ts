@@ -3,9 +3,7 @@ import { isDeadLetter } from "../../../kafka/dead_letters.ts";
 import type { Logger } from "../../../runtime/log.ts";
 import type { KafkaAccess } from "../../../kafka/access.ts";
 import { createClient } from "../../../kafka/client/client.ts";
-import { clusterReady } from "../../../kafka/client/cluster_ready.ts";
-import { followTopics } from "../../../kafka/readers/follow.ts";
-import { sentenceOf } from "../../../kafka/protocol/unreadable.ts";
+import { LogFollower } from "../../../kafka/readers/log_follower.ts";
 import { deadLetterTopicOf, type Names, PROCESSORS } from "../../../topology.ts";
 import type { Live } from "./live.ts";
 
@@ -34,23 +32,23 @@ export function createDeadLetterCounts(
       );
     },
     async run(signal) {
-      const kafka = createClient(options.access, options.clientId);
-      const topics = [...byTopic.keys()];
-      await clusterReady(kafka, { access, topics, signal, onWait: () => {} });
-      if (signal.aborted) return;
-      await followTopics(
-        kafka,
-        topics,
-        (records) => {
+      const follower = new LogFollower({
+        access,
+        kafka: createClient(access, options.clientId),
+        topics: [...byTopic.keys()],
+        onRecords(records) {
           for (const record of records) {
             const counts = byTopic.get(record.topic)!;
             if (isDeadLetter(record)) counts.total++;
             else counts.resolutions++;
           }
         },
-        (batch) => options.log.warn(`${sentenceOf(batch, batch)}; left out`),
-        signal,
-      );
+        onLoss(line, { topic, why }) {
+          options.log.warn(line);
+          if (why === "recreated") Object.assign(byTopic.get(topic)!, { total: 0, resolutions: 0 });
+        },
+      });
+      await follower.follow(signal);
     },
   };
 }

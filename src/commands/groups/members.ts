@@ -1,8 +1,8 @@
-/** Who is in a consumer group, and which partitions each member owns right now. */
+/** Who is in a consumer group and how far it is, as people and other programs are told. */
+import { type GroupState, lostBefore } from "../../kafka/offsets/group_lag.ts";
 import type { Names } from "../../topology.ts";
-import { type GroupState, lostBefore } from "./group_lag.ts";
 
-export interface GroupMember {
+export interface ReportedMember {
   /** What it calls itself. */
   readonly clientId: string;
   /** The address it is connected from; in Kubernetes that of its pod. */
@@ -20,7 +20,7 @@ export interface GroupMembers {
   /** `Stable`, or what it is doing: a group that is rebalancing has nothing assigned. */
   readonly state: string;
   /** By address. */
-  readonly members: readonly GroupMember[];
+  readonly members: readonly ReportedMember[];
 }
 
 /** The members of a group as people and other programs are told of them. */

@@ -1,0 +1,89 @@
+/** What waits behind a committed offset, on a real log: messages count, control records do not. */
+import { assertEquals } from "@std/assert";
+import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { freshTopics, until } from "../testing/topics.ts";
+import { allCaughtUp, createUnread, whatWaits } from "./backlog.ts";
+
+let broker: TestBroker;
+Deno.test.beforeAll(async () => {
+  broker = await startTestBroker();
+});
+Deno.test.afterAll(() => broker.remove());
+
+/** Topics, and two messages in partition 0 of orders.validated: offsets 0 and 1, a control record at 2. */
+async function publishTwo() {
+  const { kafka, names } = await freshTopics(broker.bootstrap, 2);
+  const topic = names.topic("orders.validated");
+  const producer = kafka.producer({
+    transactionalId: names.prefix,
+    idempotent: true,
+    maxInFlightRequests: 1,
+  });
+  await producer.connect();
+  try {
+    const transaction = await producer.transaction();
+    await transaction.send({
+      topic,
+      messages: ["a", "b"].map((value) => ({ value, partition: 0 })),
+    });
+    await transaction.commit();
+  } finally {
+    await producer.disconnect();
+  }
+  return { kafka, names, topic };
+}
+
+Deno.test("unread: control records at the end count until they are known; messages go on counting", async () => {
+  const { kafka, topic } = await publishTwo();
+  const unread = createUnread(kafka);
+  try {
+    const caughtUp = () => unread.messages(topic, 0, 2, 3);
+    const behind = () => unread.messages(topic, 0, 1, 3);
+    assertEquals([caughtUp(), behind()], [1, 2]);
+    await until("the control record is known", async () => {
+      caughtUp();
+      await unread.look(AbortSignal.timeout(10_000));
+      return caughtUp() === 0;
+    });
+    for (let looks = 0; looks < 3; looks++) {
+      assertEquals(behind(), 2);
+      await unread.look(AbortSignal.timeout(10_000));
+    }
+    assertEquals(unread.messages(topic, 0, 2, 4), 2, "what came later is not known");
+    assertEquals(unread.messages(topic, 1, 0, 0), 0);
+    assertEquals(
+      unread.messages(topic, 0, 0, 5_000),
+      5_000,
+      "so much is not control records alone",
+    );
+  } finally {
+    await unread.close();
+  }
+});
+
+Deno.test("whatWaits and allCaughtUp: the messages behind each group's offset, until all are committed", async () => {
+  const { kafka, names, topic } = await publishTwo();
+  const groups = ["inventory", "payment"].map((service) => names.prefix + service);
+  const waiting = (messages: number) =>
+    groups.map((group) => ({ group, topic, partition: 0, messages }));
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const commit = (groupId: string, offset: string) =>
+      admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset }] });
+    // The transaction's marker may be on its way.
+    const known = async () => (await whatWaits(kafka, names)).length === groups.length;
+    await until("they can be read", known);
+    assertEquals(await whatWaits(kafka, names), waiting(2));
+    for (const group of groups) await commit(group, "1");
+    assertEquals(await whatWaits(kafka, names), waiting(1));
+    assertEquals(await allCaughtUp(kafka, names), false);
+    await commit(groups[0]!, "2");
+    assertEquals(await whatWaits(kafka, names), waiting(1).slice(1));
+    await commit(groups[1]!, "2");
+    assertEquals(await whatWaits(kafka, names), []);
+    assertEquals(await allCaughtUp(kafka, names), true);
+  } finally {
+    await admin.disconnect();
+  }
+});

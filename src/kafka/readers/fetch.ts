@@ -1,0 +1,133 @@
+/**
+ * One fetch of a topic from the leaders of its partitions, and the committed records in its answers.
+ *
+ * kafkajs has no such reader (its consumer always needs a group), but the parts it is made of do: the
+ * cluster finds leaders and fetches, its Batch drops aborted and control records.
+ */
+import "../patches/patches.ts";
+import KafkaBatch from "kafkajs/src/consumer/batch.js";
+import type { Broker, Cluster } from "../client/cluster.ts";
+import { LeaderUnknown } from "../offsets/log_ends.ts";
+import { type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
+import type { LogRecord } from "../records.ts";
+
+/** With what is used of kafkajs's brokers here. */
+export interface FetchCluster extends Cluster {
+  findBroker(node: { nodeId: string }): Promise<FetchBroker>;
+}
+
+interface FetchBroker extends Broker {
+  fetch(request: {
+    maxWaitTime: number;
+    minBytes: number;
+    maxBytes: number;
+    isolationLevel: number;
+    topics: {
+      topic: string;
+      partitions: { partition: number; fetchOffset: string; maxBytes: number }[];
+    }[];
+  }): Promise<{ responses: { topicName: string; partitions: PartitionData[] }[] }>;
+}
+
+export interface PartitionData {
+  partition: number;
+  highWatermark: string;
+  /** The broker shows nothing from here on: a transaction is open there, or the log ends. */
+  lastStableOffset: string;
+  messages: unknown[];
+}
+
+interface KafkaBatch {
+  messages: {
+    offset: string;
+    timestamp: string;
+    key: Uint8Array | null;
+    value: Uint8Array | null;
+    headers: Record<string, unknown>;
+  }[];
+  rawMessages: unknown[];
+  lastOffset(): string;
+}
+
+/** What a fetch brought of one partition. */
+export interface Fetched {
+  /** Up to the end, or to the batch that cannot be read. */
+  readonly records: LogRecord[];
+  /** The next offset to read, behind control and aborted records, too. */
+  readonly next: number;
+  /** The batch that comes next, where it cannot be read. */
+  readonly unreadable: Unreadable | undefined;
+  /** The offset from which on nothing is committed yet. */
+  readonly stableEnd: number;
+}
+
+const FETCH_WAIT_MS = 100;
+const READ_COMMITTED = 1;
+
+/**
+ * One request to each leader.
+ *
+ * @param positions the next offsets by partition
+ * @param limits the most that one answer brings in all, and of a partition
+ * @throws {LeaderUnknown} a partition has no leader at the moment
+ */
+export async function fetchOnce(
+  cluster: FetchCluster,
+  topic: string,
+  positions: ReadonlyMap<number, number>,
+  { bytes, partitionBytes }: { bytes: number; partitionBytes: number },
+): Promise<PartitionData[]> {
+  const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
+  const led = new Set(Object.values(leaders).flat());
+  for (const partition of positions.keys()) {
+    if (!led.has(partition)) throw new LeaderUnknown(topic, partition);
+  }
+  const answers = await Promise.all(
+    Object.entries(leaders).map(async ([nodeId, partitions]) => {
+      const broker = await cluster.findBroker({ nodeId });
+      const { responses } = await broker.fetch({
+        maxWaitTime: FETCH_WAIT_MS,
+        minBytes: 1,
+        maxBytes: bytes,
+        isolationLevel: READ_COMMITTED,
+        topics: [{
+          topic,
+          partitions: partitions.map((partition) => ({
+            partition,
+            fetchOffset: String(positions.get(partition)),
+            maxBytes: Math.min(bytes, partitionBytes),
+          })),
+        }],
+      });
+      return responses.flatMap((response) => response.partitions);
+    }),
+  );
+  return answers.flat();
+}
+
+/** @param from the offset that was asked for */
+export function recordsIn(topic: string, from: number, data: PartitionData): Fetched {
+  const { partition } = data;
+  const batch: KafkaBatch = new KafkaBatch(topic, String(from), data);
+  const stop = batch.messages.findIndex((message) => unreadableOf(message));
+  const messages = stop < 0 ? batch.messages : batch.messages.slice(0, stop);
+  const last = stop < 0 && batch.rawMessages.length > 0
+    ? batch.lastOffset()
+    : messages.at(-1)?.offset;
+  return {
+    records: messages.map((message) => ({
+      topic,
+      partition,
+      offset: Number(message.offset),
+      timestamp: Number(message.timestamp),
+      key: message.key,
+      value: message.value,
+      headers: Object.fromEntries(
+        Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value ?? "")]),
+      ),
+    })),
+    next: last === undefined ? from : Number(last) + 1,
+    unreadable: stop < 0 ? undefined : unreadableOf(batch.messages[stop]!),
+    stableEnd: Number(data.lastStableOffset),
+  };
+}

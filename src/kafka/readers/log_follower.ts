@@ -1,0 +1,261 @@
+/**
+ * Reads topics as a member of no consumer group, so that no offset of anybody changes: through absences
+ * of the cluster, topics created anew and records deleted unread. Each record is handed over once.
+ */
+import type { Kafka } from "kafkajs";
+import { pause } from "../../runtime/shutdown.ts";
+import type { KafkaAccess } from "../access.ts";
+import { clusterReady } from "../client/cluster_ready.ts";
+import { explain, isKafkaError } from "../client/errors.ts";
+import { createLogStates, TopicUnknown } from "../log_watch/log_states.ts";
+import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
+import { LeaderUnknown } from "../offsets/log_ends.ts";
+import { sentenceOf } from "../protocol/unreadable.ts";
+import type { LogRecord } from "../records.ts";
+import { openLogReader } from "./log_reader.ts";
+import { type OnLoss, TopicPositions } from "./topic_positions.ts";
+
+export interface LogFollowerOptions {
+  readonly kafka: Kafka;
+  readonly access: KafkaAccess;
+  /** Names on the cluster. */
+  readonly topics: readonly string[];
+  /** Begins at the first record of that time or later (default: at the beginning of the log). */
+  readonly sinceEpochMs?: number;
+  /** Told the records of one partition, in order; what it throws ends the reading. */
+  readonly onRecords: (records: readonly LogRecord[]) => void;
+  readonly onLoss: OnLoss;
+  /** Told each change of what `notReady` returns. */
+  readonly onState?: (notReady: string | undefined) => void;
+  /** After how long a partition whose next batch cannot be read is tried again (default: 5,000). */
+  readonly unreadableRetryMs?: number | undefined;
+}
+
+const RETRY_MS = 500;
+/** A batch of which nobody knows where it ends. */
+const UNREADABLE_RETRY_MS = 5_000;
+/** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
+const FETCH_BYTES = 1024 * 1024;
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+
+export class LogFollower {
+  readonly #topics: readonly TopicPositions[];
+  readonly #logs;
+  readonly #watch: TopicWatch;
+  #stop = new AbortController().signal;
+  #ready: Promise<void> | undefined;
+  #told: string | undefined;
+  #records = 0;
+
+  constructor(private readonly options: LogFollowerOptions) {
+    this.#topics = options.topics.map((name) => new TopicPositions(name, options.onLoss));
+    this.#told = this.notReady();
+    this.#logs = createLogStates(options.kafka);
+    this.#watch = new TopicWatch(this.#logs, (names) => this.#startOver(names));
+  }
+
+  /**
+   * Reads on from where it is to where each topic ends now; returns early when `signal` aborts.
+   *
+   * @throws whatever `onRecords` throws
+   */
+  async readToEnd(signal: AbortSignal): Promise<void> {
+    await this.#readAll(signal, { toEnd: true });
+  }
+
+  /**
+   * Reads on from where it is, until `signal` aborts.
+   *
+   * @throws whatever `onRecords` throws
+   */
+  async follow(signal: AbortSignal): Promise<void> {
+    await this.#readAll(signal, { toEnd: false });
+  }
+
+  /** Why it is not reading, or undefined when it is. */
+  notReady(): string | undefined {
+    return this.#topics.find(({ trouble }) => trouble !== undefined)?.trouble;
+  }
+
+  /** By the topic's name on the cluster, and partition: the next offset to read. */
+  get positions(): ReadonlyMap<string, ReadonlyMap<number, number>> {
+    return new Map(this.#topics.map(({ name, next }) => [name, next]));
+  }
+
+  /** Records handed over so far. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** Offsets passed so far: control records, and those of aborted transactions, count. */
+  get passed(): number {
+    return sum(this.#topics.map((topic) => topic.passed));
+  }
+
+  /** Offsets that there were to pass when the reading, or the last following, began. */
+  get expected(): number {
+    return sum(this.#topics.map((topic) => topic.expected));
+  }
+
+  /** Partitions of all topics; 0 before the first answer of the cluster. */
+  get partitions(): number {
+    return sum(this.#topics.map((topic) => topic.partitions));
+  }
+
+  async #readAll(stop: AbortSignal, how: { toEnd: boolean }): Promise<void> {
+    const failed = new AbortController();
+    const signal = this.#stop = AbortSignal.any([stop, failed.signal]);
+    const checking = setInterval(() => this.#watch.doubt(), TOPIC_CHECK_MS);
+    const reading = this.#topics.map((topic) => this.#insist(topic, how, signal));
+    try {
+      await Promise.all(reading);
+    } finally {
+      clearInterval(checking);
+      // One that fails stops the others.
+      failed.abort();
+      await Promise.allSettled(reading);
+      await this.#logs.close();
+    }
+  }
+
+  /** Reads a topic again and again while the cluster is away. */
+  async #insist(
+    topic: TopicPositions,
+    how: { toEnd: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      await this.#clusterReady(signal);
+      if (signal.aborted) return;
+      try {
+        if (!await this.#read(topic, how, signal)) return this.#set(topic, undefined);
+      } catch (error) {
+        if (!isKafkaError(error)) throw error;
+        if (signal.aborted) return;
+        this.#set(topic, `reading ${topic.name} fails: ${explain(error)}; trying again`);
+        await pause(RETRY_MS, signal);
+      }
+    }
+  }
+
+  /** All topics wait for it together. */
+  #clusterReady(signal: AbortSignal): Promise<void> {
+    const { kafka, access, topics } = this.options;
+    const onWait = (reason: string) => {
+      for (const topic of this.#topics) {
+        if (topic.trouble !== topic.whyResting()) this.#set(topic, reason);
+      }
+    };
+    return this.#ready ??= clusterReady(kafka, { access, topics, signal, onWait })
+      .finally(() => this.#ready = undefined);
+  }
+
+  /**
+   * One reading, which ends early when a partition rests for a while, or the topic is created anew.
+   *
+   * @returns whether it is to be read on
+   */
+  async #read(
+    topic: TopicPositions,
+    { toEnd }: { toEnd: boolean },
+    stop: AbortSignal,
+  ): Promise<boolean> {
+    const { kafka, onRecords, onLoss, sinceEpochMs } = this.options;
+    const { unreadableRetryMs: retryMs = UNREADABLE_RETRY_MS } = this.options;
+    const { name, next } = topic;
+    const again = topic.begin();
+    const signal = AbortSignal.any([stop, again]);
+    const reader = await openLogReader(kafka);
+    let retrying: ReturnType<typeof setTimeout> | undefined;
+    try {
+      const ends = await reader.ends(name);
+      // It was there a moment ago: nothing to read is something else.
+      if (ends.size === 0) throw new LeaderUnknown(name);
+      await this.#compare(topic);
+      // These may be the ends of the topic before.
+      if (again.aborted) return true;
+      topic.moveInto(ends);
+      if (sinceEpochMs !== undefined && next.size === 0) {
+        const offsets = await reader.offsetsSince(name, sinceEpochMs);
+        for (const [partition, offset] of offsets) next.set(partition, offset);
+      }
+      const batches = reader.follow(name, {
+        from: next,
+        ends,
+        toEnd,
+        fetchBytes: FETCH_BYTES,
+        onPosition: (partition, offset) => {
+          if (again.aborted) return;
+          topic.advance(partition, offset);
+          this.#tell();
+        },
+        onUnreadable: (batch) => {
+          const count = batch.next - batch.offset;
+          onLoss(`${sentenceOf(batch, batch)}; left out`, {
+            topic: name,
+            why: "unreadable",
+            count,
+          });
+        },
+        onEndless: (partition, { message }) => {
+          topic.rest(partition, message);
+          this.#tell();
+          retrying ??= setTimeout(() => topic.beginAgain(), retryMs);
+        },
+        signal,
+      });
+      for await (const batch of batches) {
+        // It may be of the topic before, and is read again if not.
+        if (again.aborted) break;
+        onRecords(batch);
+        this.#records += batch.length;
+      }
+      // Nothing else is left to read.
+      if (topic.whyResting() && !signal.aborted) await pause(retryMs, signal);
+      return topic.whyResting() !== undefined || again.aborted;
+    } finally {
+      clearTimeout(retrying);
+      await reader.close().catch(() => {});
+    }
+  }
+
+  /** Whether the topics are those that were read before; see `#startOver`. */
+  async #compare(topic: TopicPositions): Promise<void> {
+    this.#watch.doubt();
+    await this.#watch.settled();
+    if (topic.id !== undefined) return;
+    const ids = await this.#logs.topicIds([topic.name]);
+    this.#note(topic, ids?.get(topic.name));
+  }
+
+  #note(topic: TopicPositions, id: string | undefined): void {
+    topic.id = id;
+    this.#watch.taken(topic.name, topic.name, id ?? null);
+  }
+
+  /** A broker that was away may tell the id of a topic that is no more: it is asked twice. */
+  async #startOver(names: readonly string[]): Promise<void> {
+    await pause(CONFIRM_MS, this.#stop);
+    if (this.#stop.aborted) throw new TopicUnknown(names[0]!);
+    const ids = await this.#logs.topicIds(names);
+    for (const topic of this.#topics.filter(({ name }) => names.includes(name))) {
+      const id = ids?.get(topic.name);
+      if (id === undefined) throw new TopicUnknown(topic.name);
+      if (id !== topic.id) topic.startOver();
+      this.#note(topic, id);
+    }
+  }
+
+  #set(topic: TopicPositions, trouble: string | undefined): void {
+    topic.trouble = trouble;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const now = this.notReady();
+    if (now === this.#told) return;
+    this.#told = now;
+    this.options.onState?.(now);
+  }
+}
