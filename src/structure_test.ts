@@ -36,6 +36,8 @@ const ROOMS: readonly (readonly string[])[] = [
   // Whether a log is the one that it was, by its offsets.
   ["kafka/log_watch/"],
   ["kafka/readers/"],
+  // A member of a group that publishes nothing.
+  ["kafka/group_consumer/"],
   ["kafka/producer/"],
   // The consume-transform-produce loop: all of the above.
   ["kafka/processor/"],
@@ -60,9 +62,9 @@ const ROOMS: readonly (readonly string[])[] = [
   ["commands/"],
   // It runs all of them: as processes, beside an embedded Kafka.
   ["local/"],
-  // In Strimzi's place where its images cannot be had: kind installs it.
-  ["e2e/support/strimzi_stand_in/"],
   ["kind/", "bench/"],
+  // In Strimzi's place where its images cannot be had.
+  ["e2e/support/strimzi_stand_in/"],
   ["e2e/"],
 ];
 
