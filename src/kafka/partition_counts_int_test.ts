@@ -243,7 +243,7 @@ Deno.test("all topics raised while orders flow: two members, publisher and log r
   const [raw, outcomes] = [names.topic("orders.raw"), names.topic("orders.outcomes")];
   const members = [0, 1].map(() => startService("validator", names, "exactly_once"));
   const { log, lines } = noteLog();
-  const countings = [true, false].map((fromBeginning) =>
+  const projections = [true, false].map((fromBeginning) =>
     createProjection({
       access: { brokers: [broker.bootstrap] },
       clientId: "test",
@@ -256,7 +256,7 @@ Deno.test("all topics raised while orders flow: two members, publisher and log r
     })
   );
   const stop = new AbortController();
-  const counted = countings.map((counting) => counting.run(stop.signal));
+  const counted = projections.map((projection) => projection.run(stop.signal));
   const publisher = await openPublisher(kafka, raw);
   let sequence = 0;
   const publish = () =>
@@ -267,7 +267,7 @@ Deno.test("all topics raised while orders flow: two members, publisher and log r
     "all are ready",
     () =>
       members.every(({ processor }) => processor.notReady() === undefined) &&
-      countings.every((counting) => counting.reading().notReady === null),
+      projections.every((projection) => projection.reading().notReady === null),
   );
   await createTopics(kafka, names, { partitions: 3 });
   await until("a new order is settled in the new partition", async () => {
@@ -276,18 +276,18 @@ Deno.test("all topics raised while orders flow: two members, publisher and log r
   });
   await until("all are settled", async () => (await placesIn(kafka, outcomes)).length >= sequence);
   await publisher.close();
-  for (const counting of countings) {
+  for (const projection of projections) {
     await until(
       "analytics has counted all",
-      () => (counting.aggregate.events.get("OrderConfirmed") ?? 0) >= sequence,
+      () => (projection.aggregate.events.get("OrderConfirmed") ?? 0) >= sequence,
     );
-    await until("and reads all", () => counting.reading().partitions === 4 * 3);
+    await until("and reads all", () => projection.reading().partitions === 4 * 3);
   }
   const { orderId } = Array.from({ length: 20 }, (_, n) => placed(n))
     .find(({ orderId }) => partitionForKey(orderId, 2) !== partitionForKey(orderId, 3))!;
   const cluster = { access: { brokers: [broker.bootstrap] }, clientId: "test", names };
-  const story = await findOrder(cluster, orderId, stop.signal);
-  const events = story?.steps.map(({ event }) => event) ?? [];
+  const timeline = await findOrder(cluster, orderId, stop.signal);
+  const events = timeline?.steps.map(({ event }) => event) ?? [];
   assert(events.includes("OrderPlaced"), "what began before the raise is found");
   stop.abort();
   await Promise.all([...counted, ...members.map((member) => member.stop())]);

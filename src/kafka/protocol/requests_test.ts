@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createRequire } from "node:module";
-import { encoded, type Encoder } from "../testing/answers.ts";
-import type { WireRequest } from "./wire.ts";
+import { encoded } from "../testing/answers.ts";
+import type { Encoder, WireRequest } from "./wire.ts";
 import {
   addOffsetsToTxnRequest,
   addPartitionsToTxnRequest,
