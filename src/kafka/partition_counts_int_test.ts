@@ -51,9 +51,9 @@ const utf8 = new TextDecoder();
 function noteLog(): { log: Logger; lines: string[] } {
   const lines: string[] = [];
   const note = (line: unknown) => void lines.push(String(line));
-  const nobody = () => {};
+  const ignore = () => {};
   return {
-    log: { debug: nobody, info: note, warn: note, error: note } as unknown as Logger,
+    log: { debug: ignore, info: note, warn: note, error: note } as unknown as Logger,
     lines,
   };
 }
@@ -171,9 +171,9 @@ for (const service of PROCESSORS) {
       }
       await until("it is ready again", () => processor.notReady() === undefined);
       await running.stop();
-      const told = (what: string) => lines.filter((line) => line.includes(what)).length;
-      assertEquals(told("different numbers of partitions"), 1, lines.join("\n"));
-      assertEquals(told("the same number of partitions"), 1, lines.join("\n"));
+      const count = (what: string) => lines.filter((line) => line.includes(what)).length;
+      assertEquals(count("different numbers of partitions"), 1, lines.join("\n"));
+      assertEquals(count("the same number of partitions"), 1, lines.join("\n"));
       const [counter] = await registry.getMetricsAsJSON()
         .then((metrics) => metrics.filter(({ name }) => name === "orderflow_events_total"));
       const counted = counter!.values.reduce((sum, { value }) => sum + value, 0);
@@ -214,10 +214,10 @@ for (const gone of ["orders.outcomes", "payment.events", "dlq.validator"] as con
       await put(kafka, names, "orders.raw", [[2, 0], [3, 1]]);
       const [broken] = [new TextEncoder().encode("broken")];
       await publishAll(kafka, names.topic("orders.raw"), [{ key: "a", value: broken! }]);
-      const told = `the topic ${
+      const reason = `the topic ${
         names.topic(gone)
       } is gone: \`deno task topics --partitions 2\` creates`;
-      await until("it names it", () => processor.notReady()?.includes(told) ?? false);
+      await until("it names it", () => processor.notReady()?.includes(reason) ?? false);
       const { created } = await createTopics(kafka, names, {});
       assertEquals(created, [names.topic(gone)]);
       const expected = gone === "orders.outcomes" ? ["2@0", "3@1"] : ["0@0", "1@1", "2@0", "3@1"];
@@ -233,7 +233,7 @@ for (const gone of ["orders.outcomes", "payment.events", "dlq.validator"] as con
       await stop();
       const found = await placesIn(kafka, outcomes);
       assertEquals(guarantee === "exactly_once" ? found : [...new Set(found)], expected);
-      assertEquals(lines.filter((line) => line.includes(told)).length, 1, lines.join("\n"));
+      assertEquals(lines.filter((line) => line.includes(reason)).length, 1, lines.join("\n"));
     });
   }
 }

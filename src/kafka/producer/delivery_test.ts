@@ -31,7 +31,7 @@ type Reaction =
 
 interface Step {
   readonly reaction: Reaction;
-  /** A partition whose leader moves before the request arrives, and where to; -1: to nobody. */
+  /** A partition whose leader moves before the request arrives, and where to; -1: to none. */
   readonly moves: { partition: number; to: number } | undefined;
   /** Whether the first look-up before this request sees what has moved. */
   readonly fresh: boolean;
@@ -68,7 +68,7 @@ class ModelCluster implements Leaders {
       return Promise.reject(new Error("no broker answers"));
     }
     this.#known = new Map(this.#leaders);
-    // Nobody is without a leader for ever.
+    // No partition is without a leader for ever.
     for (const [name, leader] of this.#leaders) if (leader === -1) this.#leaders.set(name, 1);
     return Promise.resolve();
   }
@@ -290,12 +290,13 @@ Deno.test("deliver: a refusal waits for the other answers before it is thrown", 
 });
 
 Deno.test("deliver: tells once that it takes long, and why", async () => {
-  const told: string[] = [];
+  const reported: string[] = [];
   const { leaders, requests } = brokers((_, attempt) =>
     attempt < 30 ? ERRORS.NOT_ENOUGH_REPLICAS.code : 0
   );
-  const onDelay = (error: ProducerError) => told.push(`${error.type} after ${requests()} requests`);
+  const onDelay = (error: ProducerError) =>
+    reported.push(`${error.type} after ${requests()} requests`);
   await deliver(only, leaders, { ...virtualClock(1_000_000), onDelay });
   // 10 ms, twice as long each time, at most 500.
-  assertEquals(told, ["NOT_ENOUGH_REPLICAS after 12 requests"]);
+  assertEquals(reported, ["NOT_ENOUGH_REPLICAS after 12 requests"]);
 });

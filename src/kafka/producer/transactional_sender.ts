@@ -59,7 +59,7 @@ export async function openTransactionalSender(
         await producer.commit();
       } catch (error) {
         const fenced = error instanceof ProducerError && FENCED.includes(error.type);
-        throw fenced ? new Fenced(`somebody else took ${transactionalId}`) : error;
+        throw fenced ? new Fenced(`another sender took ${transactionalId}`) : error;
       }
     },
     close: () => producer.close(),

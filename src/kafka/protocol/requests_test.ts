@@ -164,7 +164,7 @@ Deno.test("Produce: a code for each partition that is in the answer", async () =
   ]);
 });
 
-Deno.test("InitProducerId: the code, the id and the epoch; how long to rest is told to kafkajs", async () => {
+Deno.test("InitProducerId: the code, the id and the epoch; kafkajs learns how long to pause", async () => {
   const { response } = initProducerIdRequest(ID, 1);
   const decoded = await response.decode(
     encoded((encoder) =>

@@ -75,7 +75,7 @@ export const ODD_ANSWERS: readonly Oddity[] = [
   },
 ];
 
-/** An answer to what nobody asked: it is never heard of. */
+/** An answer to a request that was never made: the client ignores it. */
 export function strangersAnswer(frame: Uint8Array, { correlationId }: Request): Uint8Array {
   const copy = frame.slice();
   new DataView(copy.buffer).setInt32(LENGTH_BYTES, correlationId + 1_000_000);
