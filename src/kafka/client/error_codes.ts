@@ -172,3 +172,17 @@ export function noAnswer(
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ProducerError("NO_ANSWER", remedy, `${what}: no answer (${why})`, { cause });
 }
+
+/**
+ * @param what has not happened within `limitMs`, such as "not acknowledged"
+ * @param more what the last failure does not name
+ */
+export function outOfTime(
+  what: string,
+  limitMs: number,
+  last: ProducerError,
+  more = "",
+): ProducerError {
+  const message = `${what} within ${limitMs} ms: ${last.message}${more}`;
+  return new ProducerError("DELIVERY_TIMEOUT", "fence", message, { cause: last });
+}

@@ -6,7 +6,7 @@
  * The brokers are behind an interface, so that this is tested with thousands of moved leaders and lost
  * answers.
  */
-import { errorOf, noAnswer, ProducerError, remedyOf } from "../client/error_codes.ts";
+import { errorOf, noAnswer, outOfTime, ProducerError, remedyOf } from "../client/error_codes.ts";
 import type { PartitionBatch, PartitionCode } from "../protocol/requests.ts";
 import type { Leaders } from "./leaders.ts";
 
@@ -60,7 +60,10 @@ export async function deliver(
     const isLate = limits.now() + waitMs >= deadline;
     if (!isLate) await limits.pause(waitMs);
     // Most aborts come during the pause.
-    if (isLate || limits.signal?.aborted) throw late(rest, first!, limits.deliveryTimeoutMs);
+    if (isLate || limits.signal?.aborted) {
+      const more = rest.length > 1 ? ` and ${rest.length - 1} more partitions` : "";
+      throw outOfTime("not acknowledged", limits.deliveryTimeoutMs, first!, more);
+    }
     waitMs = Math.min(RETRY_MS.most, waitMs * 2);
     // Without an answer the old metadata is used, until the time is up.
     await leaders.refresh([...new Set(rest.map(({ topic }) => topic))]).catch(() => {});
@@ -124,20 +127,6 @@ function leaderless(batch: PartitionBatch): ProducerError {
 /** It may have been written: repeated with the same bytes, its broker recognizes it. */
 function unanswered(batch: PartitionBatch, cause: unknown): ProducerError {
   return noAnswer(describe(batch), cause, "repeat");
-}
-
-function late(
-  batches: readonly PartitionBatch[],
-  last: ProducerError,
-  limitMs: number,
-): ProducerError {
-  const count = batches.length > 1 ? ` and ${batches.length - 1} more partitions` : "";
-  return new ProducerError(
-    "DELIVERY_TIMEOUT",
-    "fence",
-    `not acknowledged within ${limitMs} ms: ${last.message}${count}`,
-    { cause: last },
-  );
 }
 
 /** Sequence numbers of one producer id and epoch, by partition, from 0. */
