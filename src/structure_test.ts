@@ -1,79 +1,72 @@
 /**
- * The rooms of `src`, and what each may touch: arrows go down only. ARCHITECTURE.md draws the same.
+ * The rooms of `src`: which may import from which, and how large they may be. ARCHITECTURE.md draws them.
  *
- * Tests, and what only tests use, may import whatever they need; no production file imports them.
+ * Tests, and what only tests use, may import everything; no production file imports them.
  */
 import { assertEquals } from "@std/assert";
 import { dirname, join, normalize } from "node:path/posix";
 
 /**
- * From the bottom up: a file imports from its own room and from those above it in this list. Rooms on
- * one line are neighbours, which do not know each other.
+ * From the bottom up: a file may import from its own room, and from rooms that are listed before it.
+ * Rooms on one line are neighbours and do not import from each other; nor do the folders of `*`.
  */
 const ROOMS: readonly (readonly string[])[] = [
-  // Settings, logs, HTTP, shutdown: nothing of orders, Kafka or SQL.
+  // Settings, logs, HTTP, shutdown: knows nothing of orders, Kafka or SQL.
   ["runtime/"],
-  // The contract of all processes: topics, keys, who writes and reads them; and what is in a message.
+  // The contract of all processes: topics with their writers and readers, then the messages in them.
   ["topology.ts"],
   ["events/"],
-  // Below Kafka: the loop of a service commits its tables before its offsets.
+  // Below Kafka: the loop of a service commits its tables, then its offsets.
   ["database/"],
 
   // Kafka, from its bytes up to the loop of a service.
   ["kafka/access.ts", "kafka/records.ts", "kafka/metrics.ts"],
   ["kafka/settings.ts"],
-  // Bytes, without a connection.
+  // Bytes, before there is a connection.
   ["kafka/protocol/"],
-  // A dead letter is a message, before anybody sends it.
+  // Only makes and reads messages.
   ["kafka/dead_letters.ts"],
-  // They change kafkajs before anything loads it, and so know nothing of clients.
+  // Change kafkajs before a client loads it.
   ["kafka/patches/"],
   ["kafka/client/"],
   ["kafka/topics.ts", "kafka/partition_counts.ts"],
   ["kafka/group/"],
-  // What a group has committed, and where logs end: who shares the partitions comes before.
+  // Lags need the members of a group, and so its assignor.
   ["kafka/offsets/"],
-  // Whether a log is the one that it was, by its offsets.
+  // Compares a log with what it was, by its offsets.
   ["kafka/log_watch/"],
   ["kafka/readers/"],
   // A member of a group that publishes nothing.
   ["kafka/group_consumer/"],
   ["kafka/producer/"],
-  // The consume-transform-produce loop: all of the above.
+  // The consume-transform-produce loop: uses all of Kafka.
   ["kafka/processor/"],
 
-  // What every entry point does; it prepares the access to Kafka.
+  // Starts every program, and prepares its access to Kafka.
   ["program.ts"],
-  // By the topics alone: asked by the trace command and by the page.
+  // From the topics alone; the trace command and the page of analytics show it.
   ["order_history/"],
-  // What the services have in common, then each of them: they know each other by their events only.
+  // What the services share, then each of them: they meet in their events only.
   ["services/"],
-  [
-    "services/simulator/",
-    "services/validator/",
-    "services/inventory/",
-    "services/payment/",
-    "services/fulfillment/",
-    "services/analytics/",
-  ],
-  // It judges the services by what they wrote.
+  ["services/*/"],
+  // Checks what the services wrote: topics and tables.
   ["audit/"],
-  // A reset asks the audit's runs; a trace reads the services' tables.
+  // Use the audit's runs and the services' tables.
   ["commands/"],
-  // It runs all of them: as processes, beside an embedded Kafka.
+  // Runs all of the above as processes, beside an embedded Kafka.
   ["local/"],
   ["kind/", "bench/"],
-  // In Strimzi's place where its images cannot be had.
+  // Replaces Strimzi where its images are not available.
   ["e2e/support/strimzi_stand_in/"],
   ["e2e/"],
 ];
 
-/** Where a file of these is, only tests use it. */
+/** Folders of files that only tests use. */
 const TEST_ROOMS = /(^|\/)testing\/|^e2e\/(?!support\/strimzi_stand_in\/)/;
 const TEST_FILE = /_test\.tsx?$/;
 
 const MAX_LINES = 300;
-/** A test's cases stand below each other, and are read one at a time. */
+/** More, because the cases of a test are read one at a time. */
 const MAX_TEST_LINES = 400;
 const MAX_FILES_IN_FOLDER = 15;
 
@@ -114,7 +107,7 @@ const isTest = ({ path }: SourceFile) =>
   TEST_FILE.test(path) || TEST_ROOMS.test(path) || path.startsWith("../");
 const production = files.filter((file) => !isTest(file));
 
-/** As a reader finds it, from the checkout. */
+/** Relative to the checkout. */
 const nameOf = (path: string) => normalize(`src/${path}`);
 
 /** Files of ours that a file imports, relative to `src`. */
@@ -124,12 +117,16 @@ function targetsOf({ path, imports }: SourceFile): string[] {
 
 /** The innermost room of a file, and how high it is. */
 function roomOf(path: string): { room: string; level: number } | undefined {
-  const rooms = ROOMS.flatMap((rooms, level) => rooms.map((room) => ({ room, level })));
-  return rooms.filter(({ room }) => path === room || room.endsWith("/") && path.startsWith(room))
-    .toSorted((a, b) => b.room.length - a.room.length)[0];
+  const rooms = ROOMS.flatMap((patterns, level) =>
+    patterns.flatMap((pattern) => {
+      const [room] = new RegExp(`^${pattern.replace("*", "[^/]+")}`).exec(path) ?? [];
+      return room === undefined || !pattern.endsWith("/") && room !== path ? [] : [{ room, level }];
+    })
+  );
+  return rooms.toSorted((a, b) => b.room.length - a.room.length)[0];
 }
 
-/** Every import of a production file that goes where it must not. */
+/** Imports of a production file that its room does not allow. */
 function upwards({ path, ...file }: SourceFile): string[] {
   const own = roomOf(path);
   if (!own) return [`${nameOf(path)} is in no room: name it in ROOMS`];
@@ -143,7 +140,7 @@ function upwards({ path, ...file }: SourceFile): string[] {
   });
 }
 
-/** One way round for each circle: every file on it once. */
+/** Each circle of imports, from one of its files back to it. */
 function circles(all: readonly SourceFile[]): string[] {
   const targets = new Map(all.map((file) => [file.path, targetsOf(file)]));
   const done = new Set<string>();
@@ -171,8 +168,8 @@ const VALUE_OF_KAFKAJS = /^(?:import|export)\s(?!type\b)[^"';]*?\bfrom\s+"kafkaj
 const EXPORT_OF_KAFKAJS = /^export\s[^"';]*?\bfrom\s+"(?:kafkajs|[^"]*\/kafkajs\.ts)"/m;
 
 /**
- * Nothing above src/kafka knows of kafkajs, and inside it one file loads it, with its patches. What a
- * client makes (admin, consumer, producer) is kafkajs's as well, by whatever name.
+ * Uses of kafkajs outside src/kafka, whose one file loads it, after its patches. What a client makes
+ * (admin, consumer, producer) belongs to kafkajs as well.
  */
 function kafkajsLeaks(file: SourceFile): string[] {
   const { path, imports, text } = file;
@@ -196,7 +193,7 @@ function kafkajsLeaks(file: SourceFile): string[] {
       .map((target) => `${name} imports ${target}: only src/kafka may`),
     ...targetsOf(file).filter((target) => target.startsWith("kafka/patches/"))
       .map((target) => `${name} imports ${nameOf(target)}: only src/kafka may`),
-    ...calls.map((made) => `${name} calls ${made}() of a client: src/kafka does so, for others`),
+    ...calls.map((made) => `${name} calls ${made}() of a client: let src/kafka do it`),
   ];
 }
 

@@ -51,9 +51,9 @@ const utf8 = new TextDecoder();
 function noteLog(): { log: Logger; lines: string[] } {
   const lines: string[] = [];
   const note = (line: unknown) => void lines.push(String(line));
-  const nobody = () => {};
+  const ignore = () => {};
   return {
-    log: { debug: nobody, info: note, warn: note, error: note } as unknown as Logger,
+    log: { debug: ignore, info: note, warn: note, error: note } as unknown as Logger,
     lines,
   };
 }
@@ -171,9 +171,9 @@ for (const service of PROCESSORS) {
       }
       await until("it is ready again", () => processor.notReady() === undefined);
       await running.stop();
-      const told = (what: string) => lines.filter((line) => line.includes(what)).length;
-      assertEquals(told("different numbers of partitions"), 1, lines.join("\n"));
-      assertEquals(told("the same number of partitions"), 1, lines.join("\n"));
+      const count = (what: string) => lines.filter((line) => line.includes(what)).length;
+      assertEquals(count("different numbers of partitions"), 1, lines.join("\n"));
+      assertEquals(count("the same number of partitions"), 1, lines.join("\n"));
       const [counter] = await registry.getMetricsAsJSON()
         .then((metrics) => metrics.filter(({ name }) => name === "orderflow_events_total"));
       const counted = counter!.values.reduce((sum, { value }) => sum + value, 0);
@@ -214,10 +214,10 @@ for (const gone of ["orders.outcomes", "payment.events", "dlq.validator"] as con
       await put(kafka, names, "orders.raw", [[2, 0], [3, 1]]);
       const [broken] = [new TextEncoder().encode("broken")];
       await publishAll(kafka, names.topic("orders.raw"), [{ key: "a", value: broken! }]);
-      const told = `the topic ${
+      const reason = `the topic ${
         names.topic(gone)
       } is gone: \`deno task topics --partitions 2\` creates`;
-      await until("it names it", () => processor.notReady()?.includes(told) ?? false);
+      await until("it names it", () => processor.notReady()?.includes(reason) ?? false);
       const { created } = await createTopics(kafka, names, {});
       assertEquals(created, [names.topic(gone)]);
       const expected = gone === "orders.outcomes" ? ["2@0", "3@1"] : ["0@0", "1@1", "2@0", "3@1"];
@@ -233,7 +233,7 @@ for (const gone of ["orders.outcomes", "payment.events", "dlq.validator"] as con
       await stop();
       const found = await placesIn(kafka, outcomes);
       assertEquals(guarantee === "exactly_once" ? found : [...new Set(found)], expected);
-      assertEquals(lines.filter((line) => line.includes(told)).length, 1, lines.join("\n"));
+      assertEquals(lines.filter((line) => line.includes(reason)).length, 1, lines.join("\n"));
     });
   }
 }
@@ -243,7 +243,7 @@ Deno.test("all topics raised while orders flow: two members, publisher and log r
   const [raw, outcomes] = [names.topic("orders.raw"), names.topic("orders.outcomes")];
   const members = [0, 1].map(() => startService("validator", names, "exactly_once"));
   const { log, lines } = noteLog();
-  const countings = [true, false].map((fromBeginning) =>
+  const projections = [true, false].map((fromBeginning) =>
     createProjection({
       access: { brokers: [broker.bootstrap] },
       clientId: "test",
@@ -256,7 +256,7 @@ Deno.test("all topics raised while orders flow: two members, publisher and log r
     })
   );
   const stop = new AbortController();
-  const counted = countings.map((counting) => counting.run(stop.signal));
+  const counted = projections.map((projection) => projection.run(stop.signal));
   const publisher = await openPublisher(kafka, raw);
   let sequence = 0;
   const publish = () =>
@@ -267,7 +267,7 @@ Deno.test("all topics raised while orders flow: two members, publisher and log r
     "all are ready",
     () =>
       members.every(({ processor }) => processor.notReady() === undefined) &&
-      countings.every((counting) => counting.reading().notReady === null),
+      projections.every((projection) => projection.reading().notReady === null),
   );
   await createTopics(kafka, names, { partitions: 3 });
   await until("a new order is settled in the new partition", async () => {
@@ -276,18 +276,18 @@ Deno.test("all topics raised while orders flow: two members, publisher and log r
   });
   await until("all are settled", async () => (await placesIn(kafka, outcomes)).length >= sequence);
   await publisher.close();
-  for (const counting of countings) {
+  for (const projection of projections) {
     await until(
       "analytics has counted all",
-      () => (counting.aggregate.events.get("OrderConfirmed") ?? 0) >= sequence,
+      () => (projection.aggregate.events.get("OrderConfirmed") ?? 0) >= sequence,
     );
-    await until("and reads all", () => counting.reading().partitions === 4 * 3);
+    await until("and reads all", () => projection.reading().partitions === 4 * 3);
   }
   const { orderId } = Array.from({ length: 20 }, (_, n) => placed(n))
     .find(({ orderId }) => partitionForKey(orderId, 2) !== partitionForKey(orderId, 3))!;
   const cluster = { access: { brokers: [broker.bootstrap] }, clientId: "test", names };
-  const story = await findOrder(cluster, orderId, stop.signal);
-  const events = story?.steps.map(({ event }) => event) ?? [];
+  const timeline = await findOrder(cluster, orderId, stop.signal);
+  const events = timeline?.steps.map(({ event }) => event) ?? [];
   assert(events.includes("OrderPlaced"), "what began before the raise is found");
   stop.abort();
   await Promise.all([...counted, ...members.map((member) => member.stop())]);

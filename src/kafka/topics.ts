@@ -8,6 +8,7 @@ import {
   PROCESSORS,
   TOPIC_NAMES,
 } from "../topology.ts";
+import { withAdmin } from "./client/admin.ts";
 import { isKafkaError } from "./client/errors.ts";
 
 export interface TopicSize {
@@ -86,9 +87,7 @@ export async function createTopics(
   names: Names,
   size: { partitions?: number | undefined; replicationFactor?: number | undefined },
 ): Promise<TopicsResult> {
-  const admin = kafka.admin();
-  await admin.connect();
-  try {
+  return await withAdmin(kafka, async (admin) => {
     const before = new Set(await admin.listTopics());
     const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
     const counts = await countsOf(admin, orderTopics.filter((topic) => before.has(topic)));
@@ -112,9 +111,7 @@ export async function createTopics(
       partitions,
       replicationFactor,
     };
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }
 
 /** Partitions by topic, in the order of `topics`; all of them exist. */

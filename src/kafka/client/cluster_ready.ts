@@ -18,10 +18,10 @@ export async function clusterReady(kafka: Kafka, options: {
   signal: AbortSignal;
   onWait: (reason: string) => void;
 }): Promise<void> {
-  let told: string | undefined;
+  let reported: string | undefined;
   const tell = (reason: string) => {
-    if (reason !== told) options.onWait(reason);
-    told = reason;
+    if (reason !== reported) options.onWait(reason);
+    reported = reason;
   };
   const { signal } = options;
   while (!signal.aborted) {

@@ -7,7 +7,7 @@ import { causeOf } from "./errors.ts";
 import { dropConnections } from "../patches/connection.ts";
 import type { Broker, Cluster } from "./cluster.ts";
 import type { WireRequest } from "../protocol/wire.ts";
-import { errorOf, ERRORS, noAnswer, ProducerError, remedyOf } from "./error_codes.ts";
+import { errorOf, ERRORS, noAnswer, outOfTime, ProducerError, remedyOf } from "./error_codes.ts";
 import type { CodeAnswer } from "../protocol/requests.ts";
 
 /** Kafka's numbers. */
@@ -109,7 +109,7 @@ export function createCoordinators(cluster: Cluster): Coordinators {
         const isLate = performance.now() + waitMs >= deadline;
         if (!isLate) await pause(waitMs, signal);
         // Most aborts come during the pause.
-        if (isLate || signal?.aborted) throw late(last, limitMs);
+        if (isLate || signal?.aborted) throw outOfTime("not done", limitMs, last);
       }
     },
   };
@@ -163,14 +163,5 @@ function noCoordinator(what: string, error: unknown): ProducerError {
     "repeat",
     `${what}: no coordinator found (${why})`,
     { cause },
-  );
-}
-
-function late(last: ProducerError, limitMs: number): ProducerError {
-  return new ProducerError(
-    "DELIVERY_TIMEOUT",
-    "fence",
-    `not done within ${limitMs} ms: ${last.message}`,
-    { cause: last },
   );
 }

@@ -60,7 +60,7 @@ export const ERRORS = {
   INVALID_PRODUCER_EPOCH: entry(
     47,
     "fence",
-    "somebody else took the transactional id, or the transaction took TRANSACTION_TIMEOUT_MS",
+    "another producer took the transactional id, or the transaction took TRANSACTION_TIMEOUT_MS",
   ),
   INVALID_TXN_STATE: entry(48, "fence", "there is no such transaction any more"),
   INVALID_PRODUCER_ID_MAPPING: entry(
@@ -76,7 +76,7 @@ export const ERRORS = {
   ),
   UNKNOWN_PRODUCER_ID: entry(59, "fence", "the broker has forgotten this producer"),
   FENCED_INSTANCE_ID: entry(82, "fence", "another member has the same instance id"),
-  PRODUCER_FENCED: entry(90, "fence", "somebody else took the transactional id"),
+  PRODUCER_FENCED: entry(90, "fence", "another producer took the transactional id"),
   TRANSACTION_ABORTABLE: entry(120, "fence", "the transaction can only be aborted"),
 
   MESSAGE_TOO_LARGE: entry(
@@ -171,4 +171,18 @@ export function noAnswer(
 ): ProducerError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ProducerError("NO_ANSWER", remedy, `${what}: no answer (${why})`, { cause });
+}
+
+/**
+ * @param what has not happened within `limitMs`, such as "not acknowledged"
+ * @param more what the last failure does not name
+ */
+export function outOfTime(
+  what: string,
+  limitMs: number,
+  last: ProducerError,
+  more = "",
+): ProducerError {
+  const message = `${what} within ${limitMs} ms: ${last.message}${more}`;
+  return new ProducerError("DELIVERY_TIMEOUT", "fence", message, { cause: last });
 }

@@ -30,7 +30,7 @@ async function untilWaitedFor(expected: readonly (readonly string[])[]): Promise
 async function untilAllWork(readers: readonly Reader[]): Promise<void> {
   const before = readers.map(({ done }) => done);
   await until("all work", () => readers.every(({ done }, i) => done > before[i]!), 60_000);
-  await until("nobody waits any more", () => waits.silent().length === 0);
+  await until("no wait is left", () => waits.silent().length === 0);
 }
 
 /** What a reader of the group lag asks, and may be in the middle of. */

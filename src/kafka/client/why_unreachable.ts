@@ -43,6 +43,6 @@ export function isRefusedLogin(error: unknown): boolean {
 
 function refusedLogin(why: string, login: NonNullable<KafkaAccess["login"]>): string {
   const { mechanism, username, secret } = login;
-  const who = username === "" ? "the token" : `"${username}"`;
-  return `it refuses ${who} by ${mechanism.toUpperCase()} (${secret.path}): ${why}`;
+  const user = username === "" ? "the token" : `"${username}"`;
+  return `it refuses ${user} by ${mechanism.toUpperCase()} (${secret.path}): ${why}`;
 }

@@ -151,7 +151,7 @@ for (
   const [what, isGone] of [["of closing", false], ["in which its socket is gone", true]] as const
 ) {
   Deno.test(`patchConnections: whatever is sent in the moment ${what} fails`, async () => {
-    // Nobody takes its connections, or ever ends them.
+    // It never accepts its connections, nor closes them.
     using frozen = Deno.listen({ hostname: LOOPBACK, port: 0 });
     const { port } = frozen.addr as Deno.NetAddr;
     // One of these is sent in just the turn that matters.

@@ -45,7 +45,7 @@ async function coordinatorOf(groupId: string): Promise<number> {
   }
 }
 
-/** Who leads each partition of a topic, as a node sees it. */
+/** The leader of each partition of a topic, as a node knows it. */
 async function leadersOf(topic: string, seenBy = cluster.nodes[0]!): Promise<number[]> {
   const { partitions } = await readMetadata(seenBy.port);
   return partitions.filter((partition) => partition.topic === topic)
@@ -172,7 +172,7 @@ Deno.test("a member whose metadata is old, and a leader of then that has not cau
       consumers.push(consumer);
       return consumer;
     };
-    // It knows who leads now, and hears nothing more until it runs.
+    // It knows the leaders of now, and learns nothing more until it runs.
     const old = reader();
     await old.connect();
     await old.subscribe({ topics: [topic], fromBeginning: true });
@@ -216,7 +216,7 @@ Deno.test("a member whose metadata is old, and a leader of then that has not cau
         eachMessage: ({ message: { offset } }) => Promise.resolve(void handed.push(offset)),
       });
     };
-    // The member that comes first assigns the partitions, and learns who leads.
+    // The first member assigns the partitions, and learns their leaders.
     const first = reader();
     await first.connect();
     await first.subscribe({ topics: [topic], fromBeginning: true });

@@ -63,7 +63,7 @@ interface Situation {
 /** A member of a group that owns partition 0 of `orders.raw`. */
 function member(present: Coordinator, situation: Situation = {}) {
   const { next = present, failedLookups = 0, position = 5 } = situation;
-  const counts = { refreshes: 0, joins: 0, lookups: 0, told: [] as unknown[] };
+  const counts = { refreshes: 0, joins: 0, lookups: 0, events: [] as unknown[] };
   const cluster = {
     refreshMetadata: () => Promise.resolve(void counts.refreshes++),
     findGroupCoordinator: () =>
@@ -75,7 +75,7 @@ function member(present: Coordinator, situation: Situation = {}) {
   };
   const instrumentationEmitter = {
     emit: (event: string, payload: unknown) => {
-      if (event === "consumer.offset_out_of_range") counts.told.push(payload);
+      if (event === "consumer.offset_out_of_range") counts.events.push(payload);
     },
   };
   const common = { groupId: "a-group", cluster, instrumentationEmitter };
@@ -137,7 +137,7 @@ Deno.test("patchOffsetReset: nothing is committed, the position stays, and an ev
   await group.recoverFromFetch(outOfRange());
   assertEquals(String(group.offsetManager.nextOffset("orders.raw", 0)), "30");
   assertEquals(present.commits, 0);
-  assertEquals(counts.told, [{ topic: "orders.raw", partition: 0, offset: 30 }]);
+  assertEquals(counts.events, [{ topic: "orders.raw", partition: 0, offset: 30 }]);
 });
 
 Deno.test("onOffsetOutOfRange: a consumer takes listeners for it", () => {
@@ -167,7 +167,7 @@ for (const [what, error] of Object.entries(PASSING)) {
   Deno.test(`patchFetchRecovery: ${what}: the metadata is refreshed, and no member joins again`, async () => {
     const { group, counts } = member(new Coordinator());
     await group.recoverFromFetch(error);
-    assertEquals(counts, { refreshes: 1, joins: 0, lookups: 0, told: [] });
+    assertEquals(counts, { refreshes: 1, joins: 0, lookups: 0, events: [] });
   });
 }
 
@@ -207,7 +207,7 @@ for (const error of [...MOVED, PASSING["no answer"]!, PASSING["a refused connect
   Deno.test(`patchLostCoordinator: ${what}: the membership goes on at the coordinator that was found`, async () => {
     const [lost, next] = [new Coordinator(error), new Coordinator()];
     const { group, counts } = member(lost, { next, failedLookups: 1 });
-    // A look-up that finds nobody is no failure: the next heartbeat asks again.
+    // A look-up that finds no coordinator is no failure: the next heartbeat asks again.
     for (let times = 0; times < 3; times++) await beat(group);
     assertEquals([lost.heartbeats, next.heartbeats, counts.lookups, counts.joins], [2, 1, 2, 0]);
     assertStrictEquals(group.offsetManager.coordinator, next);

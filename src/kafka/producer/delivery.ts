@@ -1,39 +1,39 @@
 /**
- * Brings record batches to the leaders of their partitions: each is sent until its own partition has
- * acknowledged it, as the same bytes with the same sequence numbers, to whatever broker leads the
- * partition then. So a broker that has it already knows it again, and one that has not takes it.
+ * Sends record batches to the leaders of their partitions. Each is sent until its own partition has
+ * acknowledged it, as the same bytes with the same sequence numbers, to the broker that leads the
+ * partition then: a leader that has it already recognizes it.
  *
- * The brokers are behind an interface: what is promised here is tested against leaders that move and
- * answers that are lost, by the thousand.
+ * The brokers are behind an interface, so that this is tested with thousands of moved leaders and lost
+ * answers.
  */
-import { errorOf, noAnswer, ProducerError, remedyOf } from "../client/error_codes.ts";
+import { errorOf, noAnswer, outOfTime, ProducerError, remedyOf } from "../client/error_codes.ts";
 import type { PartitionBatch, PartitionCode } from "../protocol/requests.ts";
 import type { Leaders } from "./leaders.ts";
 
 export interface DeliveryLimits {
-  /** How long it may take until all is acknowledged. */
+  /** Until all batches are acknowledged. */
   readonly deliveryTimeoutMs: number;
   /** Milliseconds of a clock that only goes forward. */
   readonly now: () => number;
   readonly pause: (ms: number) => Promise<void>;
   /** Gives up before the next attempt when it aborts. */
   readonly signal?: AbortSignal | undefined;
-  /** Told once when not all is acknowledged after some seconds, and why. */
+  /** Called once, with the reason, when not all batches are acknowledged after some seconds. */
   readonly onDelay?: ((error: ProducerError) => void) | undefined;
 }
 
-/** A leader that does not answer may be frozen, or cut off, and another one lead by now. */
+/** A leader that does not answer may be frozen, or cut off, and another may lead by now. */
 const MAX_ATTEMPT_MS = 15_000;
-/** A leader moves in less; after that somebody may want to know. */
+/** A leader moves faster; a longer delay is worth a log line. */
 const DELAY_MS = 3_000;
-/** The first attempt after a failure is nearly at once: a moved leader is known at once. */
+/** Short at first: a new leader is known at once. */
 const RETRY_MS = { first: 10, most: 500 };
 
 /**
  * Resolves when every batch is acknowledged by its own partition.
  *
- * @throws {ProducerError} one is refused, or was not acknowledged in time. All requests have been
- * answered or given up then; which of the batches are there is not known
+ * @throws {ProducerError} one is refused, or is not acknowledged in time. No request is on its way then;
+ * which of the batches were written is unknown
  */
 export async function deliver(
   batches: readonly PartitionBatch[],
@@ -42,7 +42,7 @@ export async function deliver(
 ): Promise<void> {
   const startedAt = limits.now();
   const deadline = startedAt + limits.deliveryTimeoutMs;
-  let told = false;
+  let reported = false;
   let rest = batches;
   let waitMs = RETRY_MS.first;
   const attemptMs = Math.min(MAX_ATTEMPT_MS, limits.deliveryTimeoutMs / 2);
@@ -52,26 +52,29 @@ export async function deliver(
     if (failures.size === 0) return;
     for (const error of failures.values()) if (error.remedy !== "repeat") throw error;
     const [first] = failures.values();
-    if (!told && limits.now() - startedAt >= DELAY_MS) {
-      told = true;
+    if (!reported && limits.now() - startedAt >= DELAY_MS) {
+      reported = true;
       limits.onDelay?.(first!);
     }
     rest = [...failures.keys()];
     const isLate = limits.now() + waitMs >= deadline;
     if (!isLate) await limits.pause(waitMs);
-    // The pause is where it is most often told to give up.
-    if (isLate || limits.signal?.aborted) throw late(rest, first!, limits.deliveryTimeoutMs);
+    // Most aborts come during the pause.
+    if (isLate || limits.signal?.aborted) {
+      const more = rest.length > 1 ? ` and ${rest.length - 1} more partitions` : "";
+      throw outOfTime("not acknowledged", limits.deliveryTimeoutMs, first!, more);
+    }
     waitMs = Math.min(RETRY_MS.most, waitMs * 2);
-    // Without an answer we go by what we knew, until the time is up.
+    // Without an answer the old metadata is used, until the time is up.
     await leaders.refresh([...new Set(rest.map(({ topic }) => topic))]).catch(() => {});
   }
 }
 
 /**
- * Sends each batch once, to the present leader of its partition; when it resolves, nothing is on its
- * way any more.
+ * Sends each batch once, to the present leader of its partition. When it resolves, no request is on its
+ * way.
  *
- * @returns why each batch that was not acknowledged was not
+ * @returns the batches that were not acknowledged, and why
  */
 async function attemptAll(
   batches: readonly PartitionBatch[],
@@ -121,36 +124,21 @@ function leaderless(batch: PartitionBatch): ProducerError {
   );
 }
 
-/** It may be there: the same bytes again, and a broker that has them says so. */
+/** It may have been written: repeated with the same bytes, its broker recognizes it. */
 function unanswered(batch: PartitionBatch, cause: unknown): ProducerError {
   return noAnswer(describe(batch), cause, "repeat");
 }
 
-function late(
-  batches: readonly PartitionBatch[],
-  last: ProducerError,
-  limitMs: number,
-): ProducerError {
-  const count = batches.length > 1 ? ` and ${batches.length - 1} more partitions` : "";
-  return new ProducerError(
-    "DELIVERY_TIMEOUT",
-    "fence",
-    `not acknowledged within ${limitMs} ms: ${last.message}${count}`,
-    { cause: last },
-  );
-}
-
-/** Sequence numbers of one producer id and epoch: by partition, from 0, in the order of hand-out. */
-
+/** Sequence numbers of one producer id and epoch, by partition, from 0. */
 export interface Sequences {
-  /** The first of `count` numbers, which are never handed out again. */
+  /** The first of `count` numbers, each of which is used once. */
   next(topic: string, partition: number, count: number): number;
 }
 
 /** After 2^31 - 1 comes 0, as in Kafka's DefaultRecordBatch.incrementSequence. */
 const MODULUS = 2 ** 31;
 
-/** @param first where every partition begins: 0, but for tests */
+/** @param first of every partition: 0, except in tests */
 export function createSequences(first = 0): Sequences {
   const byPartition = new Map<string, number>();
   return {

@@ -14,7 +14,7 @@ const PARTITIONS = TOPICS.flatMap((topic) => [0, 1].map((partition) => ({ topic,
 const NODES = [1, 2, 3];
 
 /** What happens to one request. */
-type Fate =
+type Reaction =
   | "answered"
   /** Carried out; the answer is lost. */
   | "answer lost"
@@ -30,8 +30,8 @@ type Fate =
   | "too few replicas";
 
 interface Step {
-  readonly fate: Fate;
-  /** A partition whose leader moves before the request arrives, and where to; -1: to nobody. */
+  readonly reaction: Reaction;
+  /** A partition whose leader moves before the request arrives, and where to; -1: to none. */
   readonly moves: { partition: number; to: number } | undefined;
   /** Whether the first look-up before this request sees what has moved. */
   readonly fresh: boolean;
@@ -68,7 +68,7 @@ class ModelCluster implements Leaders {
       return Promise.reject(new Error("no broker answers"));
     }
     this.#known = new Map(this.#leaders);
-    // Nobody is without a leader for ever.
+    // No partition is without a leader for ever.
     for (const [name, leader] of this.#leaders) if (leader === -1) this.#leaders.set(name, 1);
     return Promise.resolve();
   }
@@ -81,16 +81,16 @@ class ModelCluster implements Leaders {
       for (const carryOut of this.#late.splice(0)) carryOut();
       const moved = step?.moves && PARTITIONS[step.moves.partition]!;
       if (moved) this.#leaders.set(`${moved.topic}/${moved.partition}`, step.moves!.to);
-      return this.#answer(step?.fate ?? "answered", node, batches);
+      return this.#answer(step?.reaction ?? "answered", node, batches);
     } finally {
       this.inFlight--;
     }
   }
 
-  #answer(fate: Fate, node: number, batches: readonly PartitionBatch[]): PartitionCode[] {
+  #answer(reaction: Reaction, node: number, batches: readonly PartitionBatch[]): PartitionCode[] {
     const append = () => batches.map((batch) => this.#append(node, batch));
     const codes = (code: number) => batches.map((batch) => ({ ...batch, code }));
-    switch (fate) {
+    switch (reaction) {
       case "answered":
         return append();
       case "answer lost":
@@ -145,7 +145,7 @@ function virtualClock(deliveryTimeoutMs: number): DeliveryLimits {
   };
 }
 
-const FATES: readonly Fate[] = [
+const REACTIONS: readonly Reaction[] = [
   "answered",
   "answer lost",
   "request lost",
@@ -156,7 +156,7 @@ const FATES: readonly Fate[] = [
 ];
 
 const step: fc.Arbitrary<Step> = fc.record({
-  fate: fc.constantFrom(...FATES),
+  reaction: fc.constantFrom(...REACTIONS),
   moves: fc.option(
     fc.record({
       partition: fc.nat(PARTITIONS.length - 1),
@@ -243,18 +243,18 @@ Deno.test("deliver: only what is not acknowledged is sent again", async () => {
     batch.partition === 1 && attempt <= 2 ? ERRORS.NOT_ENOUGH_REPLICAS.code : 0
   );
   const sent: number[] = [];
-  const counting: Leaders = {
+  const counted: Leaders = {
     ...leaders,
     produce(node, batches, limitMs) {
       sent.push(batches.length);
       return leaders.produce(node, batches, limitMs);
     },
   };
-  await deliver(batchesOf(0), counting, virtualClock(1_000));
+  await deliver(batchesOf(0), counted, virtualClock(1_000));
   assertEquals(sent, [2, 2, 1, 1]);
 });
 
-Deno.test("deliver: a partition that nobody knows is an error in time, and says which", async () => {
+Deno.test("deliver: an unknown partition is an error after the time limit, and named", async () => {
   const { leaders } = brokers(() => 0);
   const unknown: Leaders = {
     ...leaders,
@@ -269,7 +269,7 @@ Deno.test("deliver: a partition that nobody knows is an error in time, and says 
   assertEquals(error.type, "DELIVERY_TIMEOUT");
 });
 
-Deno.test("deliver: a refusal waits for the other answers before it is told", async () => {
+Deno.test("deliver: a refusal waits for the other answers before it is thrown", async () => {
   const answered: number[] = [];
   const { leaders } = brokers(() => 0);
   const slow: Leaders = {
@@ -290,12 +290,13 @@ Deno.test("deliver: a refusal waits for the other answers before it is told", as
 });
 
 Deno.test("deliver: tells once that it takes long, and why", async () => {
-  const told: string[] = [];
+  const reported: string[] = [];
   const { leaders, requests } = brokers((_, attempt) =>
     attempt < 30 ? ERRORS.NOT_ENOUGH_REPLICAS.code : 0
   );
-  const onDelay = (error: ProducerError) => told.push(`${error.type} after ${requests()} requests`);
+  const onDelay = (error: ProducerError) =>
+    reported.push(`${error.type} after ${requests()} requests`);
   await deliver(only, leaders, { ...virtualClock(1_000_000), onDelay });
   // 10 ms, twice as long each time, at most 500.
-  assertEquals(told, ["NOT_ENOUGH_REPLICAS after 12 requests"]);
+  assertEquals(reported, ["NOT_ENOUGH_REPLICAS after 12 requests"]);
 });

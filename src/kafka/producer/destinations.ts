@@ -1,6 +1,6 @@
 /**
- * Where a send goes: its messages by partition, and whether these partitions are there. kafkajs leaves
- * out what is for others, without an error; a coordinator says "unknown" for as long as it is asked.
+ * The partitions of a send: its messages by partition, and whether these partitions exist. kafkajs leaves
+ * out messages for unknown ones, without an error; a coordinator answers "unknown" again and again.
  */
 import type { Message, TopicMessages } from "kafkajs";
 import { pause } from "../../runtime/shutdown.ts";
@@ -9,7 +9,6 @@ import type { Cluster } from "../client/cluster.ts";
 import { ProducerError } from "../client/error_codes.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 
-/** What is to be written to one partition. */
 export interface PartitionMessages extends TopicPartition {
   readonly messages: Message[];
 }
@@ -30,14 +29,14 @@ export function byPartition(topics: readonly TopicMessages[]): PartitionMessages
   return [...groups.values()].flatMap((ofTopic) => [...ofTopic.values()]);
 }
 
-/** A broker learns of a new partition a moment after another one. */
+/** Brokers learn of a new partition at different times. */
 const LEARN_LIMIT_MS = 1_000;
 const RETRY_MS = 100;
 
 /**
- * Resolves when all of them are known, or nobody can say.
+ * Resolves when all of them are known, or no broker answers.
  *
- * @param options.fresh asks the cluster, whatever its metadata say
+ * @param options.fresh asks the cluster instead of its metadata
  * @throws {ProducerError} NO_SUCH_PARTITION
  */
 export async function requirePartitions(
@@ -62,12 +61,12 @@ export async function requirePartitions(
     }
     await pause(RETRY_MS, signal);
   }
-  // Who leads them is what the delivery needs next; it asks again when this fails.
+  // The delivery needs their leaders next; after a failure it asks itself.
   await cluster.addMultipleTargetTopics(topics).then(() => cluster.refreshMetadata())
     .catch(() => {});
 }
 
-/** Whether a request failed because a broker does not know the partition. */
+/** Whether a broker does not know the partition of a request. */
 export function isAboutPartition(error: unknown): boolean {
   const { type, cause } = error as Partial<ProducerError>;
   return type === "UNKNOWN_TOPIC_OR_PARTITION" || cause !== undefined && isAboutPartition(cause);

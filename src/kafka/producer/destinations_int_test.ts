@@ -13,7 +13,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => broker.remove());
 
-/** Everybody who writes to partitions that it was told. */
+/** All writers to a given partition. */
 const SENDERS: {
   what: string;
   send: (kafka: Kafka, topic: string, partitions: number[]) => Promise<void>;

@@ -1,18 +1,18 @@
-/** The leaders of partitions, and how to reach them, by the metadata and the connections of kafkajs. */
+/** The leaders of partitions, by the metadata and the connections of kafkajs. */
 import type { Cluster } from "../client/cluster.ts";
 import { answerOf } from "../client/coordinator.ts";
 import { type PartitionBatch, type PartitionCode, produceRequest } from "../protocol/requests.ts";
 
 export interface Leaders {
-  /** The node that leads a partition, as far as we know; undefined when nobody does. */
+  /** The node that leads a partition, as far as we know; undefined when none does. */
   leaderOf(topic: string, partition: number): number | undefined;
-  /** Looks up who leads these topics now. May fail: then what was known before is tried again. */
+  /** Refreshes the leaders of these topics. After a failure the old ones are used. */
   refresh(topics: readonly string[]): Promise<void>;
   /**
    * One Produce request.
    *
-   * @returns a code for each partition; those that are missing were not answered
-   * @throws when no answer came within `limitMs`: whether it was carried out is not known
+   * @returns a code for each partition; missing ones were not answered
+   * @throws when no answer came within `limitMs`: it may have been carried out
    */
   produce(
     node: number,
@@ -21,14 +21,14 @@ export interface Leaders {
   ): Promise<readonly PartitionCode[]>;
 }
 
-/** How long a broker may wait for its replicas: less than we wait for the broker. */
+/** A broker waits for its replicas, for less time than we wait for the broker. */
 function replicasLimitMs(limitMs: number): number {
   return Math.ceil(Math.min(10_000, 0.8 * limitMs));
 }
 
 /**
  * @param transactionalId null outside transactions
- * @param onUnanswered told of each request that may still be carried out, at any time
+ * @param onUnanswered called for each request that may still be carried out, at any time
  */
 export function createLeaders(
   cluster: Cluster,

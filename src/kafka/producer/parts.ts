@@ -1,12 +1,12 @@
 /**
- * kafkajs sends what one call has for one partition as one batch, and a broker refuses a batch that is
- * larger than a message may be (1 MiB by default), for ever. So calls are kept small.
+ * A producer sends the messages of one call to a partition as one batch, and a broker always refuses a
+ * batch larger than max.message.bytes (1 MiB by default). So calls are kept small.
  */
 import type { Message, TopicMessages } from "kafkajs";
 
-/** Well below 1 MiB, with room for the headers' and the batch's own bytes. */
+/** Well below 1 MiB, with room for the batch's own bytes. */
 export const MAX_PART_BYTES = 512 * 1024;
-/** What a record needs beside its key, value and headers, generously. */
+/** At least what a record needs beside its key, value and headers. */
 const RECORD_OVERHEAD_BYTES = 64;
 
 /**
@@ -40,7 +40,7 @@ export function* inParts(
 function sizeOf({ key, value, headers }: Message): number {
   let size = RECORD_OVERHEAD_BYTES + lengthOf(key) + lengthOf(value);
   for (const [name, header] of Object.entries(headers ?? {})) {
-    // Each character of UTF-8 takes at most three bytes for each of a string's.
+    // UTF-8 takes at most three bytes for each unit of a string.
     size += 3 * name.length +
       (Array.isArray(header)
         ? header.reduce((sum, one) => sum + lengthOf(one), 0)

@@ -5,16 +5,15 @@
  *                          └─ AddOffsetsToTxn, TxnOffsetCommit ─▶┘
  *   whatever fails ─▶ spent
  *
- * A spent producer is not mended: another one with the same transactional id fences it, and ends what
- * it left open. That one mechanism is also the answer to a commit without an answer: whether it was
- * carried out, the next owner sees from the committed offset.
+ * A spent producer stays so: another one with the same transactional id fences it, and ends what it left
+ * open. The same resolves a commit without an answer: the next owner sees from the committed offset
+ * whether it was carried out.
  *
- * Why a request to a coordinator is not repeated when no answer came: it may still be on its way, be
- * carried out later, and belong to the next transaction then, for that has the same epoch. A new
- * InitProducerId raises the epoch, and fences it. A Produce request is repeated: its sequence numbers
- * tell the broker which batch it is.
+ * A request to a coordinator without an answer is not repeated: it may be carried out later, and would
+ * belong to the next transaction then, which has the same epoch. A new InitProducerId raises the epoch
+ * and fences it. A Produce request is repeated: its sequence numbers identify the batch.
  *
- * It knows nothing of what it writes for: one input partition, or a whole member.
+ * docs/transaction-errors.md has a row for each error.
  */
 import type { Kafka, TopicMessages } from "kafkajs";
 import type { Compression } from "../access.ts";
@@ -50,26 +49,26 @@ export interface ProducerOptions {
   readonly transactionTimeoutMs?: number;
   /** How long a request may take with all its repetitions, milliseconds. */
   readonly deliveryTimeoutMs: number;
-  /** Told once for each `send` that takes some seconds, and why. */
+  /** Called with the reason, once for each `send` that takes some seconds. */
   readonly onDelay?: ((error: ProducerError) => void) | undefined;
 }
 
-/** Of each input partition the next offset to process. */
+/** The next offset to process of each input partition. */
 export type GroupOffsets = readonly (TopicPartition & { readonly offset: number })[];
 
-/** Nothing was handed in yet that would be given up. */
+/** Before anything was sent: a failure loses nothing. */
 const OPEN_LIMIT_MS = 15_000;
-/** For people's patience only: what is not aborted ends with its time-out, or the next owner. */
+/** Short: without an abort the time-out ends the transaction, or the next owner does. */
 const ABORT_LIMIT_MS = 1_000;
 const CLOSE_LIMIT_MS = 3_000;
 
 export class Producer {
-  /** Whether a transaction has begun, as far as we know. */
+  /** Whether a transaction is open, as far as we know. */
   #open = false;
-  /** What made this producer spent. */
+  /** Why this producer is spent. */
   #failure: unknown;
   #busy = false;
-  /** Some request got no answer, and may be carried out at any time. */
+  /** Some request without an answer may still be carried out. */
   #unanswered = false;
   readonly #closing = new AbortController();
   readonly #inTransaction = new Set<string>();
@@ -88,10 +87,10 @@ export class Producer {
   }
 
   /**
-   * Takes the transactional id, if there is one: whoever had it before is fenced, and what was left
-   * open is ended, when this resolves.
+   * Takes the transactional id, if there is one. When this resolves, its last owner is fenced, and the
+   * transaction that it left open is ended.
    *
-   * @throws {ProducerError} no broker answers, or they refuse
+   * @throws {ProducerError} no broker answers, or one refuses
    */
   static async open(kafka: Kafka, options: ProducerOptions): Promise<Producer> {
     const { transactionalId, transactionTimeoutMs = 0, deliveryTimeoutMs } = options;
@@ -103,7 +102,7 @@ export class Producer {
         transactionalId === undefined ? "any" : "transaction",
         transactionalId ?? "",
         initProducerIdRequest(transactionalId ?? null, transactionTimeoutMs),
-        // A late one raises the epoch once more, which fences us: that costs time alone.
+        // A late one raises the epoch once more and fences us, which only costs time.
         { limitMs: Math.min(deliveryTimeoutMs, OPEN_LIMIT_MS), repeatable: true },
       );
       return new Producer(cluster, coordinators, identity, options, compressionOf(kafka));
@@ -114,11 +113,11 @@ export class Producer {
   }
 
   /**
-   * Resolves when every record is acknowledged by its own partition; begins a transaction, if this
-   * producer has them and none is open.
+   * Resolves when every record is acknowledged by its own partition. A transactional producer begins a
+   * transaction, if none is open.
    *
-   * @param topics names on the cluster; each message says its partition
-   * @throws {ProducerError} what became of the records is not known, and this producer is spent
+   * @param topics names on the cluster; each message names its partition
+   * @throws {ProducerError} this producer is spent; the records may have been written
    */
   send(topics: readonly TopicMessages[]): Promise<void> {
     return this.#exclusive(async () => {
@@ -131,7 +130,7 @@ export class Producer {
         await this.#addPartitions(groups);
         await this.#deliver(groups);
       } catch (error) {
-        // One that was deleted since we last looked: that is said in words.
+        // A topic that was deleted meanwhile gets a clear error.
         if (isAboutPartition(error)) {
           await requirePartitions(this.cluster, groups, { fresh: true, signal });
         }
@@ -166,15 +165,15 @@ export class Producer {
   }
 
   /**
-   * Commits the transaction; without one there is nothing to do.
+   * Commits the transaction, if one is open.
    *
-   * @throws {ProducerError} this producer is spent. After `NO_ANSWER` the transaction may be committed
-   * all the same: the next owner of the transactional id sees
+   * @throws {ProducerError} this producer is spent. After `NO_ANSWER` the transaction may have been
+   * committed: the next owner of the transactional id finds out
    */
   commit(): Promise<void> {
     return this.#exclusive(async () => {
       if (!this.#open) return;
-      // First: what was told to commit is never told to abort, whatever comes of it.
+      // Before the request: after a commit was sent, an abort never follows.
       this.#open = false;
       await this.#endTransaction(true, this.options.deliveryTimeoutMs);
       this.#inTransaction.clear();
@@ -184,7 +183,7 @@ export class Producer {
   /**
    * How many partitions a topic has.
    *
-   * @throws what kafkajs throws: there is no such topic, or no broker answers
+   * @throws an error of kafkajs: no such topic, or no broker answers
    */
   async partitionsOf(topic: string): Promise<number> {
     await this.cluster.addMultipleTargetTopics([topic]);
@@ -193,9 +192,9 @@ export class Producer {
   }
 
   /**
-   * Lets go of the connections; what is at work gives up. An open transaction is aborted, if nothing of
-   * it may still be on its way: a batch that comes after the abort would hang in the log. Else its
-   * time-out ends it, or the next owner of the transactional id.
+   * Closes the connections; calls at work give up. An open transaction is aborted if none of its requests
+   * may still be on its way: a batch after the abort would hang in the log. Otherwise its time-out ends
+   * it, or the next owner of the transactional id.
    */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -247,7 +246,7 @@ export class Producer {
     }
   }
 
-  /** Before anything is written to a partition, the transaction must know of it. */
+  /** A partition has to be added to the transaction before the first write to it. */
   async #addPartitions(groups: readonly TopicPartition[]): Promise<void> {
     const id = this.options.transactionalId;
     const added = groups.filter((group) => !this.#inTransaction.has(keyOf(group)));
@@ -270,7 +269,7 @@ export class Producer {
       })),
       firstTimestamp: now,
       maxTimestamp: now,
-      // Handed out once, whatever becomes of the batch: a gap is noticed, a number used twice is not.
+      // Used once, even if the batch fails: a gap is noticed, a number used twice is not.
       firstSequence: this.#sequences.next(topic, partition, messages.length),
       transactional: this.options.transactionalId !== undefined,
       compression: this.compression,
@@ -279,7 +278,7 @@ export class Producer {
   }
 }
 
-/** What kafkajs makes of a cluster that is away, a TypeError now and then, is no bug of ours. */
+/** kafkajs may throw a TypeError when the cluster is down: that is no bug of ours. */
 async function connect(cluster: Cluster): Promise<void> {
   try {
     await cluster.connect();

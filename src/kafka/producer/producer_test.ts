@@ -139,7 +139,7 @@ const closings: { what: string; script?: Script; aborts: boolean; work: Work }[]
     },
   },
   {
-    what: "one that was told to commit, and may be",
+    what: "one after a commit was sent",
     script: but("EndTxn", () => ({ codes: [codeOf("COORDINATOR_NOT_AVAILABLE")] })),
     aborts: false,
     work: async (producer) => {

@@ -1,6 +1,6 @@
 /**
- * Publishes messages to one topic: idempotent, acks all, batches one after the other, so that what is
- * acknowledged is always a prefix of what was handed in.
+ * Publishes messages to one topic: idempotent, acks=all, one batch after the other, so that the
+ * acknowledged messages are always the first ones.
  */
 import type { Kafka, Message } from "kafkajs";
 import { bytes } from "../dead_letters.ts";
@@ -19,17 +19,17 @@ export interface Publisher {
    * Resolves when the cluster has acknowledged all of `batch`; batches are sent in the order of the
    * calls. Keys choose the partition as in Kafka's own clients (murmur2).
    *
-   * @throws when the cluster does not acknowledge in time. Whether the batch is there is then unknown:
-   * open another publisher and send it again; its consumers must know a second copy by its id
+   * @throws when the cluster does not acknowledge in time. The batch may have been written: open another
+   * publisher and send it again; its consumers must recognize a second copy by its id
    */
   publish(batch: readonly KeyedRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** As Kafka's own client: what is given up may be there, and is there twice when it is sent anew. */
+/** As in Kafka's own client. Long, because a batch that is sent again may be written twice. */
 const DELIVERY_TIMEOUT_MS = 120_000;
 
-/** @param onDelay told once for each batch that takes some seconds, and why */
+/** @param onDelay called with the reason, once for each batch that takes some seconds */
 export async function openPublisher(
   kafka: Kafka,
   topic: string,
@@ -39,17 +39,17 @@ export async function openPublisher(
   let partitions: number;
   try {
     partitions = await producer.partitionsOf(topic);
-    // Metadata that lacks the topic for a moment: no key would have a partition.
+    // The metadata lacks the topic for a moment.
     if (partitions === 0) throw new LeaderUnknown(topic);
   } catch (error) {
     await producer.close();
     throw error;
   }
   let last: Promise<unknown> = Promise.resolve();
-  /** Messages without a key go round. */
+  /** Messages without a key go to the partitions in turn. */
   let keyless = 0;
   const send = async (batch: readonly KeyedRecord[]) => {
-    // A topic may get more: what is known of it is refreshed now and then, while a broker answers.
+    // A topic may get more partitions.
     partitions = await producer.partitionsOf(topic).catch(() => partitions);
     const messages = batch.map(({ key, value, headers }): Message => ({
       key,

@@ -70,7 +70,7 @@ async function keepsItsWord(api: ApiName, fault: Fault): Promise<void> {
   await publish();
   await publisher?.close();
   const counts = await countsOf(kafka, topic);
-  // Whether these are there nobody knows; twice they are not.
+  // These may have been written, but not twice.
   for (const id of unknown) if (!counts.has(id)) counts.set(id, 1);
   assertEquals(wrongIn(counts, [...acknowledged, ...unknown]), NOTHING);
 }

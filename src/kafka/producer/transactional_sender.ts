@@ -1,9 +1,9 @@
 /**
- * Messages to several topics, all of them or none, for what a person does by hand (a replay of dead
- * letters). The loop of the services has its own writer, which commits offsets, too.
+ * Sends messages to several topics, all of them or none, for what people do by hand (a replay of dead
+ * letters). The loop of the services has a writer of its own, which commits offsets, too.
  *
- * The transactional.id is the lock: opening takes it, which fences whoever had it before and ends
- * what it left open. So read what you decide on after opening, never before.
+ * The transactional.id is the lock: opening takes it, which fences its last owner and ends what that left
+ * open. So read what you decide on after opening, never before.
  */
 import type { Kafka, TopicMessages } from "kafkajs";
 import { bytes } from "../dead_letters.ts";
@@ -11,7 +11,7 @@ import { inParts } from "./parts.ts";
 import { ProducerError, type ProducerErrorType } from "../client/error_codes.ts";
 import { Producer } from "./producer.ts";
 
-/** A message that says where it goes: nothing is left to a partitioner. */
+/** A message that names its partition. */
 export interface ProducerRecord {
   /** The topic's name on the cluster. */
   readonly topic: string;
@@ -25,15 +25,15 @@ export interface TransactionalSender {
   /**
    * Sends all of `messages` in one transaction; one call at a time.
    *
-   * @throws {Fenced} somebody else has opened this transactional.id since
-   * @throws when the cluster does not take it: the sender is spent then. Nothing of it is visible, or,
-   * where the commit got no answer, all of it: whoever opens the id next sees which
+   * @throws {Fenced} another sender has opened this transactional.id since
+   * @throws when the cluster does not accept it: this sender is spent then. None of it is visible, or all
+   * of it, where the commit got no answer: the next one to open the id finds out
    */
   send(messages: readonly ProducerRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Somebody else took the transactional.id: nothing was sent. */
+/** Another sender took the transactional.id: nothing was sent. */
 export class Fenced extends Error {
   override readonly name = "Fenced";
 }
@@ -42,7 +42,7 @@ const FENCED: readonly ProducerErrorType[] = ["INVALID_PRODUCER_EPOCH", "PRODUCE
 
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
-/** Takes the transactional.id; resolves when what its previous owner left open has been ended. */
+/** Takes the transactional.id; resolves when the transaction of its last owner has ended. */
 export async function openTransactionalSender(
   kafka: Kafka,
   transactionalId: string,
@@ -59,7 +59,7 @@ export async function openTransactionalSender(
         await producer.commit();
       } catch (error) {
         const fenced = error instanceof ProducerError && FENCED.includes(error.type);
-        throw fenced ? new Fenced(`somebody else took ${transactionalId}`) : error;
+        throw fenced ? new Fenced(`another sender took ${transactionalId}`) : error;
       }
     },
     close: () => producer.close(),

@@ -100,28 +100,32 @@ Deno.test("orders in batches of every codec, written by us, are read by Java and
     ...["--formatter-property", "print.key=true", "--formatter-property", "print.value=false"],
   ]);
   assertEquals(printed.trim().split("\n").toSorted(), orderIds);
-  const seen: Record<string, string[]> = { tail: [], "event log": [] };
+  const read: Record<string, string[]> = { "group consumer": [], "event log": [] };
   const options = (reader: string) => ({
     access: { brokers: [broker.bootstrap] },
     clientId: "test",
     names,
     log,
     onEvents: (all: readonly { orderId: string }[]) =>
-      void seen[reader]!.push(...all.map(({ orderId }) => orderId)),
+      void read[reader]!.push(...all.map(({ orderId }) => orderId)),
   });
   const eventLog = createEventLog({ ...options("event log"), topics: ["orders.outcomes"] });
   await eventLog.readToEnd(new AbortController().signal);
   const stop = new AbortController();
-  const tail = createGroupConsumer({
-    ...options("tail"),
+  const consumer = createGroupConsumer({
+    ...options("group consumer"),
     service: "analytics",
     drainTimeoutMs: 10_000,
   });
-  const reading = tail.run(stop.signal);
-  await until("the tail has all", () => seen.tail!.length >= ORDERS, LIMIT_MS);
+  const reading = consumer.run(stop.signal);
+  await until(
+    "the group consumer has all",
+    () => read["group consumer"]!.length >= ORDERS,
+    LIMIT_MS,
+  );
   stop.abort();
   await reading;
-  for (const [reader, keys] of Object.entries(seen)) {
+  for (const [reader, keys] of Object.entries(read)) {
     assertEquals(keys.toSorted(), orderIds, reader);
   }
 });

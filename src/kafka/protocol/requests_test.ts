@@ -1,8 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createRequire } from "node:module";
-import { encoded, type Encoder } from "../testing/answers.ts";
-import type { WireRequest } from "./wire.ts";
+import { encoded } from "../testing/answers.ts";
+import type { Encoder, WireRequest } from "./wire.ts";
 import {
   addOffsetsToTxnRequest,
   addPartitionsToTxnRequest,
@@ -164,7 +164,7 @@ Deno.test("Produce: a code for each partition that is in the answer", async () =
   ]);
 });
 
-Deno.test("InitProducerId: the code, the id and the epoch; how long to rest is told to kafkajs", async () => {
+Deno.test("InitProducerId: the code, the id and the epoch; kafkajs learns how long to pause", async () => {
   const { response } = initProducerIdRequest(ID, 1);
   const decoded = await response.decode(
     encoded((encoder) =>

@@ -9,6 +9,7 @@ const require = createRequire(import.meta.url);
 
 /** The part of kafkajs's Encoder that we use; it grows as it is written to. */
 export interface Encoder {
+  readonly buffer: Uint8Array;
   writeInt16(value: number): Encoder;
   writeInt32(value: number): Encoder;
   writeInt64(value: bigint | number | string): Encoder;
@@ -19,7 +20,9 @@ export interface Encoder {
   writeUVarInt(value: number): Encoder;
   writeUVarIntString(value: string | null): Encoder;
 }
-const NewEncoder: new (sizeBytes?: number) => Encoder = require("kafkajs/src/protocol/encoder.js");
+export const NewEncoder: new (sizeBytes?: number) => Encoder = require(
+  "kafkajs/src/protocol/encoder.js",
+);
 
 export interface Decoder {
   readBoolean(): boolean;
@@ -32,7 +35,9 @@ export interface Decoder {
   readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;
   readTaggedFields(): unknown;
 }
-const NewDecoder: new (payload: Uint8Array) => Decoder = require("kafkajs/src/protocol/decoder.js");
+export const NewDecoder: new (payload: Uint8Array) => Decoder = require(
+  "kafkajs/src/protocol/decoder.js",
+);
 
 export interface WireRequest<Answer> {
   readonly request: {

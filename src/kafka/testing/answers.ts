@@ -1,23 +1,8 @@
-/** Answers of Kafka as bytes, in the versions that kafkajs asks for, for servers that a test scripts. */
+/** Answers of Kafka as bytes, in the versions that kafkajs asks for, for scripted servers. */
 import { Buffer } from "node:buffer";
-import { createRequire } from "node:module";
 import { LOOPBACK } from "../../local/kafka/ports.ts";
+import { type Encoder, NewDecoder, NewEncoder } from "../protocol/wire.ts";
 import { API_KEYS, type ApiName } from "./kafka_frames.ts";
-
-const require = createRequire(import.meta.url);
-
-/** What is used of kafkajs's Encoder. */
-export interface Encoder {
-  readonly buffer: Uint8Array;
-  writeInt16(value: number): Encoder;
-  writeInt32(value: number): Encoder;
-  writeInt64(value: bigint | number): Encoder;
-  writeBoolean(value: boolean): Encoder;
-  writeString(value: string | null): Encoder;
-  writeUVarInt(value: number): Encoder;
-  writeUVarIntString(value: string | null): Encoder;
-}
-const NewEncoder: new () => Encoder = require("kafkajs/src/protocol/encoder.js");
 
 export function encoded(write: (encoder: Encoder) => unknown): Uint8Array {
   const encoder = new NewEncoder();
@@ -47,9 +32,9 @@ export function apiVersionsAnswer(
 
 export interface ScriptedTopic {
   readonly topic: string;
-  /** 0 unless said. */
+  /** (default: 0) */
   readonly code?: number;
-  /** Of each partition; -1: nobody. */
+  /** Of each partition; -1: none. */
   readonly leaders: readonly number[];
 }
 
@@ -91,6 +76,5 @@ export function coordinatorAnswer(
 
 /** The names of the topics that a Metadata request asks for, versions 4 to 6. */
 export function topicsAskedFor(body: Uint8Array): string[] {
-  const decoder = new (require("kafkajs/src/protocol/decoder.js"))(Buffer.from(body));
-  return decoder.readArray((item: { readString(): string }) => item.readString());
+  return new NewDecoder(Buffer.from(body)).readArray((decoder) => decoder.readString());
 }

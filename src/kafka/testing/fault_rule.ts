@@ -1,10 +1,10 @@
-/** What a proxy is to do to which requests: a rule of a test, and what came of it. */
+/** A rule of a test: what a proxy does to which requests, and how often it has done so. */
 import { aborted, pause } from "../../runtime/shutdown.ts";
 import type { ApiName, Request } from "./kafka_frames.ts";
 
 /**
- * What a network may do to one request. In the first three the broker has executed it when the client
- * does not hear of it; in the last two it has not.
+ * What a network may do to one request. In the first three the broker has executed it, though the client
+ * gets no answer; in the last two it has not.
  */
 export const FAULTS = [
   "answer swallowed",
@@ -13,19 +13,19 @@ export const FAULTS = [
   "closed before the request",
   "request held",
 ] as const;
-/** Beside what a network does: an answer that is not what the broker said. */
+/** What a network does not do: another answer than that of the broker. */
 export type Fault = typeof FAULTS[number] | "answer altered";
 
 export interface RuleOptions {
-  /** How many requests it strikes: 1 unless said. */
+  /** How many requests it strikes (default: 1). */
   readonly times?: number;
-  /** Which requests of the API: all unless said. */
+  /** Which requests of the API (default: all). */
   readonly match?: (request: Request) => boolean;
-  /** For the faults of an answer, which answers of those requests; the others pass. All unless said. */
+  /** For the faults of an answer: which answers of those requests (default: all); the others pass. */
   readonly matchAnswer?: (answer: Uint8Array, request: Request) => boolean;
-  /** For "answer altered": what comes instead, a whole frame with its length. */
+  /** For "answer altered": the other answer, a whole frame with its length. */
   readonly alter?: (answer: Uint8Array, request: Request) => Uint8Array;
-  /** How long something is held; until `release` unless said. */
+  /** How long a frame is held (default: until `release`). */
   readonly holdMs?: number;
 }
 
@@ -54,23 +54,23 @@ export class FaultRule {
     return this.#held;
   }
 
-  /** Whether all that it is to strike has come; what it holds may still be on its way. */
+  /** Whether all requests to strike have come; some may still be held. */
   get struckAll(): boolean {
     const waiting = this.fault === "request held" ? this.#held : 0;
     return this.#fired + waiting >= this.#times;
   }
 
-  /** Whether all that it is to strike is through. */
+  /** Whether all requests to strike are through. */
   get done(): boolean {
     return this.#fired >= this.#times && this.#held === 0;
   }
 
-  /** Strikes no more requests; what is held stays so. */
+  /** Strikes no more requests; held ones stay so. */
   clear(): void {
     this.#left = -Infinity;
   }
 
-  /** Lets go on what it holds now. */
+  /** Lets the held frames go on. */
   release(): void {
     this.#release.abort();
     this.#release = new AbortController();
@@ -91,12 +91,12 @@ export class FaultRule {
     return false;
   }
 
-  /** What comes instead of this answer. */
+  /** The answer that replaces this one. */
   altered(answer: Uint8Array, request: Request): Uint8Array {
     return this.options.alter?.(answer, request) ?? answer;
   }
 
-  /** A request that it claimed has come to nothing: it may strike another. */
+  /** A claimed request failed by itself: it may strike another. */
   giveBack(): void {
     this.#left++;
   }
@@ -105,7 +105,7 @@ export class FaultRule {
     this.#fired++;
   }
 
-  /** Resolves when what it holds may go on. */
+  /** Resolves when the held frame may go on. */
   async hold(): Promise<void> {
     const { signal } = this.#release;
     this.#held++;

@@ -1,6 +1,6 @@
 /**
  * As much of Kafka's wire protocol as a proxy needs: where a frame ends, and which request it is. A
- * frame is a length of four bytes and what it counts; an answer begins with the correlation id of its
+ * frame is a length of four bytes and that many bytes; an answer begins with the correlation id of its
  * request. https://kafka.apache.org/protocol
  */
 

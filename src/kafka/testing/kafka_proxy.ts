@@ -1,7 +1,7 @@
 /**
- * A TCP proxy between clients and one Kafka broker, for tests: does to exactly the requests that a
- * test names what a network may do, and counts, so that the test can require that it happened. Plain
- * connections only. The broker has to tell its clients the proxy's address: see proxied_broker.ts.
+ * A TCP proxy between clients and one Kafka broker, for tests: it does what a network may do to the
+ * requests that a test chooses, and counts, so that the test can require that it happened. Plain
+ * connections only. The broker has to advertise the proxy's address: see proxied_broker.ts.
  */
 import { freePort, LOOPBACK } from "../../local/kafka/ports.ts";
 import { type Fault, FaultRule, type RuleOptions } from "./fault_rule.ts";
@@ -9,8 +9,8 @@ import type { ApiName, Request } from "./kafka_frames.ts";
 import { ProxyLink } from "./proxy_link.ts";
 
 /**
- * What becomes of the open connections when a broker is cut off: `close` ends them; `silence` keeps
- * them, and what is on its way in either direction arrives after `restore`, as TCP has it.
+ * The open connections of a broker that is cut off: `close` ends them; `silence` keeps them, and frames on
+ * their way in either direction arrive after `restore`, as with TCP.
  */
 export type Cut = "close" | "silence";
 
@@ -18,7 +18,7 @@ export class KafkaProxy implements AsyncDisposable {
   readonly #links = new Map<Deno.Conn, ProxyLink | undefined>();
   readonly #work = new Set<Promise<void>>();
   readonly #rules: FaultRule[] = [];
-  readonly #seen = new Map<string, number>();
+  readonly #requests = new Map<string, number>();
   #brokerPort: number | undefined;
   #listener: Deno.Listener | undefined;
   #accepting = Promise.resolve();
@@ -45,7 +45,7 @@ export class KafkaProxy implements AsyncDisposable {
 
   /** How many requests have come. */
   requests(api: ApiName): number {
-    return this.#seen.get(api) ?? 0;
+    return this.#requests.get(api) ?? 0;
   }
 
   /** Strikes requests of `api` from now on; of several rules the first that matches. */
@@ -121,7 +121,7 @@ export class KafkaProxy implements AsyncDisposable {
 
   #onRequest(request: Request): FaultRule | undefined {
     const { apiName } = request;
-    if (apiName) this.#seen.set(apiName, this.requests(apiName) + 1);
+    if (apiName) this.#requests.set(apiName, this.requests(apiName) + 1);
     return this.#rules.find((rule) => rule.claims(request));
   }
 

@@ -1,4 +1,4 @@
-/** What the tests of lost and late answers share: a fault for each case, and a count of what came out. */
+/** What the tests of lost and late answers share: a fault for each case, and a count of the results. */
 import { assert } from "@std/assert";
 import type { Kafka } from "kafkajs";
 import { settlesWithin } from "../../runtime/shutdown.ts";
@@ -11,7 +11,7 @@ import type { ApiName, Request } from "./kafka_frames.ts";
 import type { KafkaProxy } from "./kafka_proxy.ts";
 
 export const REQUEST_TIMEOUT_MS = 2_000;
-/** What is held arrives when its client has given it up. */
+/** A held frame arrives after its client has given up. */
 const HOLD_MS = 2 * REQUEST_TIMEOUT_MS;
 export const LIMIT_MS = 90_000;
 
@@ -31,7 +31,7 @@ export function testFaults(name: string, run: (fault: Fault) => Promise<void>): 
   });
 }
 
-/** Strikes requests of clients whose name begins with `client`: of answers those that say it is done. */
+/** Strikes requests of clients whose name begins with `client`; of answers, successful ones. */
 export function strike(
   proxy: KafkaProxy,
   api: ApiName,
@@ -46,7 +46,7 @@ export function strike(
   });
 }
 
-/** Whether a request is of a client whose name begins with `client`. */
+/** Whether the client of a request has a name that begins with `client`. */
 export function isOf(client: string): (request: Request) => boolean {
   return ({ clientId }) => clientId?.startsWith(client) ?? false;
 }
@@ -81,7 +81,7 @@ export function wrongIn(counts: ReadonlyMap<string, number>, orders: readonly st
 
 export const NOTHING = { lost: [], doubled: [], strange: [] };
 
-/** Whether the validators' committed offsets are where its input ends. */
+/** Whether the committed offsets of the validator are at the end of its input. */
 export async function hasCommitted(kafka: Kafka, names: Names): Promise<boolean> {
   const admin = kafka.admin();
   const [reader] = await Promise.all([openLogReader(kafka), admin.connect()]);
@@ -95,12 +95,10 @@ export async function hasCommitted(kafka: Kafka, names: Names): Promise<boolean>
   }
 }
 
-/** Whether the broker did what it was asked to: the error codes in the answers of a transaction. */
-
-/** Where the codes stand: one behind the throttle time, or one a partition behind or before it. */
+/** Where the error codes stand: one after the throttle time, or one a partition after or before it. */
 interface Shape {
   readonly codes: "one" | "behind" | "before";
-  /** The versions that look so; later ones encode differently. */
+  /** The versions with this shape; later ones encode differently. */
   readonly versions: readonly [first: number, last: number];
 }
 
@@ -120,7 +118,7 @@ const THROTTLE_BYTES = 4;
 const PRODUCED_BYTES = 24;
 
 /**
- * For a rule's `matchAnswer`.
+ * Whether the broker carried out the request; for a rule's `matchAnswer`.
  *
  * @throws {TypeError} a version whose answer this does not know
  */

@@ -1,4 +1,4 @@
-/** Answers that no broker should give, for a proxy that puts them in the place of the true ones. */
+/** Answers that no broker should give, for a proxy that replaces the true ones by them. */
 import { apiVersionsAnswer, metadataAnswer } from "./answers.ts";
 import type { RuleOptions } from "./fault_rule.ts";
 import { API_KEYS, type ApiName, type Request } from "./kafka_frames.ts";
@@ -13,7 +13,7 @@ export interface Oddity {
 const LENGTH_BYTES = 4;
 const HEADER_BYTES = 8;
 
-/** What readers and writers live on, once they know the cluster. */
+/** The requests of readers and writers, once they know the cluster. */
 const WORK: readonly ApiName[] = [
   "Fetch",
   "ListOffsets",
@@ -23,9 +23,9 @@ const WORK: readonly ApiName[] = [
 ];
 
 /**
- * What is answered to those who are just getting to know the cluster.
+ * Answers to clients that do not know the cluster yet.
  *
- * @param port where clients are told that the broker is
+ * @param port advertised for the broker
  * @param topics of the cluster, each with `partitions` partitions
  */
 export function oddBeginnings(
@@ -55,7 +55,7 @@ export function oddBeginnings(
   ];
 }
 
-/** What is answered to those who are at work. */
+/** Answers to clients at work. */
 export const ODD_ANSWERS: readonly Oddity[] = [
   // More of a fetch would be a batch that is cut off, which is as it should be.
   {
@@ -75,7 +75,7 @@ export const ODD_ANSWERS: readonly Oddity[] = [
   },
 ];
 
-/** An answer to what nobody asked: it is never heard of. */
+/** An answer to a request that was never made: the client ignores it. */
 export function strangersAnswer(frame: Uint8Array, { correlationId }: Request): Uint8Array {
   const copy = frame.slice();
   new DataView(copy.buffer).setInt32(LENGTH_BYTES, correlationId + 1_000_000);

@@ -1,7 +1,7 @@
 /**
- * A real broker whose clients reach it through a proxy. It has two listeners: what the proxied one
- * tells its clients is the proxy's address; the plain one is for Kafka itself (a broker sends its
- * transaction markers to itself over the network) and for its tools, whom no fault is to strike.
+ * A real broker whose clients reach it through a proxy. It has two listeners: the proxied one advertises
+ * the proxy's address; the plain one is for Kafka itself (a broker sends its transaction markers to itself
+ * over the network) and for its tools, which no fault must strike.
  */
 import { startBroker } from "../../local/kafka/cluster.ts";
 import { freePort, LOOPBACK } from "../../local/kafka/ports.ts";
@@ -9,9 +9,9 @@ import { type TestBroker, untilCoordinatorsAnswer } from "../../local/testing/te
 import { KafkaProxy } from "./kafka_proxy.ts";
 
 export interface ProxiedBroker {
-  /** Its `bootstrap` goes past the proxy. */
+  /** Its `bootstrap` bypasses the proxy. */
   readonly broker: TestBroker;
-  /** Its `bootstrap` is the clients'. */
+  /** Its `bootstrap` is for the clients. */
   readonly proxy: KafkaProxy;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -6,11 +6,11 @@ import { isBug } from "../client/errors.ts";
 import type { FaultRule } from "./fault_rule.ts";
 import { correlationIdOf, parseRequest, readFrames, type Request } from "./kafka_frames.ts";
 
-/** What a link asks of its proxy. */
+/** What a link needs of its proxy. */
 export interface Road {
-  /** Resolves at once unless the road is cut. */
+  /** Resolves at once unless the proxy is cut off. */
   open(): Promise<void>;
-  /** Told of each request. @returns the rule that strikes it */
+  /** Called for each request. @returns the rule that strikes it */
   onRequest(request: Request): FaultRule | undefined;
 }
 
@@ -128,7 +128,7 @@ export class ProxyLink {
 
 /** A connection whose writes follow each other, and that may be closed twice. */
 class Socket {
-  #tail: Promise<unknown> = Promise.resolve();
+  #last: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(private readonly conn: Deno.Conn) {}
@@ -143,10 +143,10 @@ class Socket {
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    const written = this.#tail.then(async () => {
+    const written = this.#last.then(async () => {
       for (let at = 0; at < bytes.length;) at += await this.conn.write(bytes.subarray(at));
     });
-    this.#tail = written.catch(() => {});
+    this.#last = written.catch(() => {});
     return written;
   }
 

@@ -1,4 +1,4 @@
-/** One of each kind that reads from Kafka or writes to it, as the programs run them, in one place. */
+/** One of each kind of reader and writer of Kafka, as the programs run them. */
 import { pause } from "../../runtime/shutdown.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
@@ -10,7 +10,13 @@ import { openPublisher, type Publisher } from "../producer/publisher.ts";
 import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
 import { placed, publication, refuse, startValidator } from "./topics.ts";
 
-export const READER_KINDS = ["processor", "tail", "event log", "group lag", "publisher"] as const;
+export const READER_KINDS = [
+  "processor",
+  "group consumer",
+  "event log",
+  "group lag",
+  "publisher",
+] as const;
 export type ReaderKind = typeof READER_KINDS[number];
 
 export interface Reader {
@@ -92,7 +98,7 @@ const START: { readonly [K in ReaderKind]: Start } = {
     signal.addEventListener("abort", () => void stop());
     return ended;
   },
-  tail: ({ bootstrap, signal, ...place }, onEvents) =>
+  "group consumer": ({ bootstrap, signal, ...place }, onEvents) =>
     createGroupConsumer({
       ...place,
       access: { brokers: [bootstrap] },
@@ -133,7 +139,7 @@ const START: { readonly [K in ReaderKind]: Start } = {
   },
 };
 
-/** As those who own it do: what is Kafka's is told, and tried again; all else ends it. */
+/** As the programs do: an error of Kafka's is logged and tried again; any other ends it. */
 async function again(
   work: () => Promise<void>,
   { signal, log }: { signal: AbortSignal; log: Logger },

@@ -1,14 +1,11 @@
-/**
- * A server that speaks Kafka's frames and knows nothing of Kafka: what each request is answered with,
- * and whether it is at all, is said by a test.
- */
+/** A server that speaks Kafka's frames and knows nothing else of Kafka: a test answers each request. */
 import { LOOPBACK } from "../../local/kafka/ports.ts";
 import { parseRequest, readFrames, type Request } from "./kafka_frames.ts";
 
 export interface ScriptedRequest extends Request {
   /** Which connection it came on; 0 is the first. */
   readonly socket: number;
-  /** @param body what comes behind the correlation id */
+  /** @param body follows the correlation id */
   answer(body: Uint8Array): Promise<void>;
   /** The same, but only the first `bytes` of the whole frame. */
   answerInPart(body: Uint8Array, bytes: number): Promise<void>;
@@ -80,7 +77,7 @@ export class ScriptedBroker implements AsyncDisposable {
   }
 }
 
-async function* chunksOf(connection: Deno.Conn): AsyncGenerator<Uint8Array> {
+export async function* chunksOf(connection: Deno.Conn): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(64 * 1024);
   try {
     for (;;) {

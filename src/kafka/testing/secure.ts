@@ -2,6 +2,7 @@
 import type { Kafka } from "kafkajs";
 import { fileAt } from "../../local/testing/secure_broker.ts";
 import type { Names } from "../../topology.ts";
+import { withAdmin } from "../client/admin.ts";
 import {
   AclOperationTypes,
   AclPermissionTypes,
@@ -11,16 +12,14 @@ import {
 
 /** Allows a user everything below a prefix; but for one thing with one topic, if that is said. */
 export async function allow(
-  admin: Kafka,
+  kafka: Kafka,
   username: string,
   { prefix }: Names,
   denied?: { topic: string; operation: AclOperationTypes },
 ): Promise<void> {
-  const client = admin.admin();
-  await client.connect();
-  try {
+  await withAdmin(kafka, async (admin) => {
     const { TOPIC, GROUP, TRANSACTIONAL_ID } = AclResourceTypes;
-    await client.createAcls({
+    await admin.createAcls({
       acl: [TOPIC, GROUP, TRANSACTIONAL_ID].map((resourceType) => ({
         resourceType,
         resourceName: prefix,
@@ -32,7 +31,7 @@ export async function allow(
       })),
     });
     if (!denied) return;
-    await client.createAcls({
+    await admin.createAcls({
       acl: [{
         resourceType: TOPIC,
         resourceName: denied.topic,
@@ -43,9 +42,7 @@ export async function allow(
         permissionType: AclPermissionTypes.DENY,
       }],
     });
-  } finally {
-    await client.disconnect();
-  }
+  });
 }
 
 /** A file that nothing else reads; `write` changes it. */

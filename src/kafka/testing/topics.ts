@@ -1,4 +1,4 @@
-/** What the integration tests of this folder share: topics of their own, and orders in them. */
+/** What integration tests share: topics of their own, orders in them, a validator, and `until`. */
 import type { Kafka } from "kafkajs";
 import { Registry } from "prom-client";
 import { encode } from "../../events/codec.ts";
@@ -6,6 +6,7 @@ import { eventId, type OrderPlaced, type OrderRejected } from "../../events/sche
 import { configureLogging } from "../../runtime/log.ts";
 import { until } from "../../runtime/until.ts";
 import { Names } from "../../topology.ts";
+import { withAdmin } from "../client/admin.ts";
 import { createClient } from "../client/client.ts";
 import { openLogReader } from "../readers/log_reader.ts";
 import { type LogRecord } from "../records.ts";
@@ -70,22 +71,19 @@ export async function readAll(kafka: Kafka, topic: string): Promise<LogRecord[]>
   }
 }
 
-/** ConfigResourceTypes.TOPIC, without loading kafkajs before its defects are mended. */
+/** ConfigResourceTypes.TOPIC of kafkajs. */
 const TOPIC_RESOURCE = 2;
 
-/** The key of messages that only ask whether a topic takes any. */
+/** The key of messages that test whether a topic accepts any. */
 export const PROBE = "probe";
 
-/** Lets a topic refuse every message, or no more; some with the key PROBE may be in it afterwards. */
+/** Makes a topic refuse every message, or stop so; some with the key PROBE may be in it afterwards. */
 export async function setRefusing(kafka: Kafka, topic: string, refusing: boolean): Promise<void> {
   // The markers of transactions (78 bytes) still fit.
   const value = String(refusing ? 100 : 1_048_588);
   const configEntries = [{ name: "max.message.bytes", value }];
   const resources = [{ type: TOPIC_RESOURCE, name: topic, configEntries }];
-  const admin = kafka.admin();
-  await admin.connect();
-  await admin.alterConfigs({ validateOnly: false, resources });
-  await admin.disconnect();
+  await withAdmin(kafka, (admin) => admin.alterConfigs({ validateOnly: false, resources }));
   if (!refusing) return;
   // It takes effect a moment later.
   const probe = [{ key: PROBE, value: new Uint8Array(1_000) }];
