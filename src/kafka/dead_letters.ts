@@ -7,7 +7,8 @@
  */
 import { createHash } from "node:crypto";
 import type { IHeaders, Message } from "kafkajs";
-import type { DeadLetter, LogRecord } from "./records.ts";
+import type { DeadLetter } from "./records.ts";
+import type { LogRecord } from "./records.ts";
 
 export const DEAD_LETTER_HEADERS = {
   topic: "dlq-source-topic",

@@ -1,6 +1,9 @@
 import { Buffer } from "node:buffer";
 import { assert, assertEquals } from "@std/assert";
-import { explain, isBug, isKafkaError, isThrownByKafkajs, outliveKafkajs } from "./errors.ts";
+import { isBug } from "./errors.ts";
+import { isKafkaError } from "./errors.ts";
+import { explain } from "./errors.ts";
+import { isThrownByKafkajs, outliveKafkajs } from "./errors.ts";
 import { require } from "../patches/replace_module.ts";
 import { until } from "../testing/topics.ts";
 

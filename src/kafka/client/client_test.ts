@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { explain, isCoordinatorMoving } from "./errors.ts";
+import { isCoordinatorMoving } from "./errors.ts";
+import { explain } from "./errors.ts";
 
 /** As kafkajs throws it. */
 function kafkaError(fields: { name?: string; type?: string }, cause?: Error): Error {

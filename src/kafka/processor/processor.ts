@@ -18,7 +18,8 @@ import {
   topicsWrittenBy,
 } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
-import { explain, isCoordinatorMoving } from "../client/errors.ts";
+import { isCoordinatorMoving } from "../client/errors.ts";
+import { explain } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
 import type { EventOf, Handler } from "./handler.ts";
 import type { ProcessorMetrics } from "../metrics.ts";

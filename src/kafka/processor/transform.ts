@@ -15,7 +15,8 @@ import {
 import { handleWithRetries } from "./retry.ts";
 import { bytes, REPLAYED_FROM, toDeadLetterMessage } from "../dead_letters.ts";
 import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
-import type { ConsumerRecord, DeadLetter } from "../records.ts";
+import type { DeadLetter } from "../records.ts";
+import type { ConsumerRecord } from "../records.ts";
 import type { ProcessorOptions } from "./processor.ts";
 
 type Options = Pick<ProcessorOptions, "handlers" | "log" | "metrics" | "names" | "service">;

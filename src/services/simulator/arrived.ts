@@ -5,8 +5,9 @@
  * queue) will be there twice, as after any batch that is sent again; the validator sorts that out.
  */
 import { pause } from "../../runtime/shutdown.ts";
-import type { createClient } from "../../kafka/client/client.ts";
-import { explain, isKafkaError } from "../../kafka/client/errors.ts";
+import { type createClient } from "../../kafka/client/client.ts";
+import { isKafkaError } from "../../kafka/client/errors.ts";
+import { explain } from "../../kafka/client/errors.ts";
 import { openLogReader } from "../../kafka/readers/log_reader.ts";
 import { type LocatedUnreadable, sentenceOf } from "../../kafka/protocol/unreadable.ts";
 import { sequenceOf } from "./make_order.ts";
