@@ -81,7 +81,7 @@ async function reconcileCluster(api: KubeApi): Promise<void> {
   });
 }
 
-/** The topics for which this process has found a resource. */
+/** The topics that this process has seen a resource of. */
 const managed = new Set<string>();
 
 async function reconcileTopics(api: KubeApi, admin: Admin): Promise<void> {
@@ -150,7 +150,7 @@ async function reconcileUsers(api: KubeApi, admin: Admin): Promise<void> {
   await removeAcls(admin, all);
 }
 
-/** Removes the ACLs that no user asks for, or no longer. */
+/** What no user asks for, or no longer. */
 async function removeAcls(admin: Admin, users: readonly Resource<UserSpec>[]): Promise<void> {
   const wanted = new Set(
     users.filter(isDone).flatMap(({ metadata: { name }, spec }) => aclsOf(name, spec)).map(aclKey),
