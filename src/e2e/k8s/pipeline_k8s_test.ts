@@ -11,7 +11,8 @@ import { Flow, RELEASE, untilSlow } from "./flow.ts";
 import { asUser, longestPauseMs } from "./kafka_tools.ts";
 import { installStandIn } from "../support/strimzi_stand_in/install.ts";
 import { CONSUMERS } from "../../testing/services.ts";
-import { findCluster, PROJECT } from "./test_cluster.ts";
+import { PROJECT } from "../../kind/settings.ts";
+import { findCluster } from "./test_cluster.ts";
 import { watchUsage } from "./resource_usage.ts";
 
 const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];
