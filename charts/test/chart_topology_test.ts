@@ -1,14 +1,13 @@
 /** That the chart knows the topology's services, without helm. */
 import { CONSUMERS } from "../../src/testing/services.ts";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_PARTITIONS } from "../../src/topology.ts";
 import { chartTopology, TOPOLOGY_FILE } from "../make_topology.ts";
 import { parseAll, VALUES_FILE } from "./helm.ts";
 
 Deno.test("topology.yaml: is what deno task chart:topology makes of src/topology.ts", () => {
   const text = Deno.readTextFileSync(TOPOLOGY_FILE);
-  const fault = text === chartTopology() ? "" : "run deno task chart:topology, and commit the file";
-  assertEquals(fault, "");
+  assert(text === chartTopology(), "run deno task chart:topology, and commit the file");
 });
 
 Deno.test("values.yaml: has the default number of partitions, and one entry for each service that consumes", () => {
@@ -23,5 +22,5 @@ Deno.test("values.yaml: has the default number of partitions, and one entry for 
     ...entries.filter((entry) => !CONSUMERS.some((service) => service === entry))
       .map((entry) => `consumers has ${entry}, which src/topology.ts does not: remove it`),
   ];
-  assertEquals(faults, []);
+  assert(faults.length === 0, `charts/orderflow/values.yaml:\n${faults.join("\n")}`);
 });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { assert, assertStringIncludes } from "@std/assert";
-import { pause } from "../runtime/shutdown.ts";
+import { until } from "../runtime/until.ts";
 import { describeSilence, waits } from "../runtime/waits.ts";
 import { POSTGRES } from "../testing/postgres_binaries.ts";
 import { lacks } from "../testing/skips.ts";
@@ -119,16 +119,12 @@ for (const [what, open, ignore] of CASES) {
         );
       assert(await write());
       silence();
-      const deadline = performance.now() + LIMIT_MS;
       let writing = true;
       // As the services do: again and again.
       const trying = (async () => {
         while (writing) writing = !await write();
       })();
-      while (waits.silent().length === 0) {
-        assert(performance.now() < deadline, "no silence is reported");
-        await pause(100);
-      }
+      await until("a silence is reported", () => waits.silent().length > 0, LIMIT_MS, 100);
       const line = describeSilence(waits.silent()[0]!);
       assertStringIncludes(line, `waiting for ${name}`);
       end();

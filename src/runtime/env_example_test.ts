@@ -9,14 +9,13 @@ import { SERVICES, settingsOf } from "../testing/services.ts";
 
 /**
  * By task: what its process reads from the environment. The demo's and kind's own settings are theirs
- * alone; the other commands have none that is not here.
+ * alone; the other commands have none that is not here. Of services, tasks_test.ts checks the tasks.
  */
-const SETTINGS: Record<string, Settings> = {
+const COMMANDS: Record<string, Settings> = {
   broker: brokerSettings,
   topics: { ...kafkaSettings, ...logSettings, ...topicSettings },
   seed: seedSettings,
 };
-for (const service of SERVICES) SETTINGS[service] = await settingsOf(service);
 
 /** What the clients of Kafka and PostgreSQL, the search for Java and Deno's TLS read by themselves. */
 const OF_LIBRARIES = ["NODE_ENV", "USER", "USERNAME", "JAVA_HOME", "DENO_TLS_CA_STORE"];
@@ -24,21 +23,22 @@ const OF_LIBRARIES = ["NODE_ENV", "USER", "USERNAME", "JAVA_HOME", "DENO_TLS_CA_
 const project = new URL("../../", import.meta.url);
 const read = (file: string) => Deno.readTextFileSync(new URL(file, project));
 
-Deno.test(".env.example: names every setting of the services and their commands, with its default", () => {
+Deno.test(".env.example: names every setting of the services and their commands, with its default", async () => {
   const example = parse(read(".env.example"));
-  const env = Object.values(SETTINGS).flatMap((settings) => Object.values(settings))
-    .filter(({ env }) => env);
-  const missing = env.filter(({ env }) => !(env! in example));
-  assertEquals([...new Set(missing.map(({ env, fallback }) => `${env}=${fallback}`))], []);
+  const all = [...Object.values(COMMANDS), ...await Promise.all(SERVICES.map(settingsOf))];
+  const env = all.flatMap((settings) => Object.values(settings)).filter(({ env }) => env);
+  const missing = env.filter(({ env }) => !(env! in example))
+    .map(({ env, fallback }) => `${env}=${fallback}`);
+  assert(missing.length === 0, `.env.example lacks\n${[...new Set(missing)].join("\n")}`);
   assertEquals(
     Object.fromEntries(env.map(({ env, fallback }) => [env, fallback]).toSorted()),
     Object.fromEntries(Object.entries(example).toSorted()),
   );
 });
 
-Deno.test("deno.json: each task may read the environment variables of its settings, and no others", () => {
+Deno.test("deno.json: each command may read the environment variables of its settings, and no others", () => {
   const { tasks } = JSON.parse(read("deno.json"));
-  for (const [task, settings] of Object.entries(SETTINGS)) {
+  for (const [task, settings] of Object.entries(COMMANDS)) {
     const command: string = tasks[task].command;
     const allowed = /--allow-env=(\S+)/.exec(command)?.[1]?.split(",") ?? [];
     for (const { env } of Object.values(settings)) {

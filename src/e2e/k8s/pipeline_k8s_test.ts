@@ -11,13 +11,20 @@ import { Flow, RELEASE, untilSlow } from "./flow.ts";
 import { asUser, longestPauseMs } from "./kafka_tools.ts";
 import { installStandIn } from "../support/strimzi_stand_in/install.ts";
 import { CONSUMERS } from "../../testing/services.ts";
-import { findCluster, PROJECT } from "./test_cluster.ts";
+import { PROJECT } from "../../kind/settings.ts";
+import { findCluster } from "./test_cluster.ts";
 import { watchUsage } from "./resource_usage.ts";
 
 const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];
 const VALUES = ["--set", "image.tag=dev,image.pullPolicy=IfNotPresent,simulator.rate=200"];
 /** Analytics as members of a group that share its partitions, for as long as it is scaled. */
 const SHARED = ["--set-string", "consumers.analytics.env.ANALYTICS_FROM_BEGINNING=false"];
+
+interface Installed {
+  readonly cluster: Cluster;
+  readonly crds: string;
+  readonly flow: Flow;
+}
 
 const selectorOf = (service: Service) =>
   `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=${service}`;
@@ -56,6 +63,104 @@ const started = performance.now();
 const seconds = (sinceMs: number) => ((performance.now() - sinceMs) / 1_000).toFixed(1);
 const report = (line: string) => console.log(`  [${seconds(started)} s] ${line}`);
 
+/** Scales a consumer up and down, and reports how long a partition paused meanwhile. */
+async function scaleConsumer({ cluster, flow }: Installed, service: Service): Promise<void> {
+  let window: [number, number] | undefined;
+  await flow.whileOrdersFlow(async () => {
+    const fromMs = Date.now();
+    await flow.scale(service, 3);
+    await flow.settles(400);
+    window = [fromMs, Date.now()];
+    await flow.scale(service, 1);
+  });
+  const [output] = topicsWrittenBy(service);
+  if (output === undefined) return;
+  const { partition, pauseMs } = await longestPauseMs(cluster, output, ...window!);
+  report(`${service} 1 → 3: longest pause of a partition ${pauseMs} ms (${output} ${partition})`);
+}
+
+async function installKafka({ cluster, crds }: Installed): Promise<void> {
+  await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/namespace.yaml`]);
+  await installStandIn(cluster, crds);
+  await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/kafka.yaml`]);
+  await cluster.kubectl(["wait", "kafka/orderflow", "--for=condition=Ready", "--timeout=3m"]);
+}
+
+async function installChart({ cluster, flow }: Installed): Promise<void> {
+  const installedAt = performance.now();
+  await cluster.helm(["install", RELEASE, ...INSTALL, ...VALUES, ...SHARED]);
+  report(`helm install --wait took ${seconds(installedAt)} s`);
+  await cluster.scale(`${RELEASE}-simulator`, 1);
+  await untilSlow("the first order settles", async () => await flow.settled() > 0);
+  report(`from helm install to the first settled order: ${seconds(installedAt)} s`);
+  await flow.whileOrdersFlow(() => flow.settles(500));
+}
+
+async function deletePods({ cluster }: Installed): Promise<void> {
+  for (const service of CONSUMERS) {
+    const [pod] = await cluster.pods(selectorOf(service));
+    await cluster.kubectl([
+      ...["delete", "pod", pod!.metadata.name, "--grace-period=0", "--force"],
+    ]);
+    await cluster.rolledOut(`deployment/${RELEASE}-${service}`);
+  }
+}
+
+async function drainNode({ cluster }: Installed): Promise<void> {
+  const [pod] = await cluster.pods(selectorOf("validator"));
+  const node = pod!.spec.nodeName!;
+  try {
+    // Not the database and the broker: their data is on that node.
+    await cluster.kubectl([
+      ...["drain", node, "--ignore-daemonsets", "--timeout=120s"],
+      `--pod-selector=app.kubernetes.io/component in (${CONSUMERS.join(",")})`,
+    ]);
+  } finally {
+    await cluster.kubectl(["uncordon", node]);
+  }
+  for (const service of CONSUMERS) await cluster.rolledOut(`deployment/${RELEASE}-${service}`);
+}
+
+async function upgrade({ cluster, flow }: Installed): Promise<void> {
+  await flow.scale("payment", 2);
+  await cluster.helm([
+    ...["upgrade", RELEASE, ...INSTALL, ...VALUES, "--set", "env.MAX_BATCH=500"],
+  ]);
+  assertEquals((await cluster.pods(selectorOf("payment"))).length, 2);
+}
+
+async function checkAcls({ cluster }: Installed): Promise<void> {
+  const user = `${RELEASE}-validator`;
+  const allowed = await asUser(
+    cluster,
+    user,
+    "org.apache.kafka.tools.GetOffsetShell",
+    "--topic orders.raw",
+    { configFlag: "--command-config", stdin: "" },
+  );
+  assertEquals(allowed.code, 0, allowed.text);
+  assertMatch(allowed.text, new RegExp(`^orders\\.raw:${DEFAULT_PARTITIONS - 1}:\\d+$`, "m"));
+  const refused = await asUser(
+    cluster,
+    user,
+    "org.apache.kafka.tools.ConsoleProducer",
+    // Without --sync the refusal is only logged: describing the topic is allowed.
+    "--topic payment.events --sync",
+    { configFlag: "--command-config", stdin: "{}" },
+  );
+  assertMatch(refused.text, /TopicAuthorizationException|Not authorized to access topics/);
+}
+
+/** @param before what was there before the chart was installed */
+async function uninstall({ cluster }: Installed, before: readonly string[]): Promise<void> {
+  await cluster.helm(["uninstall", RELEASE, "--wait", "--timeout", "3m"]);
+  // As NOTES.txt says.
+  await untilSlow("only the last audit's pod is left", async () => {
+    const left = (await inventoryOf(cluster)).filter((name) => !before.includes(name));
+    return left.length === 1 && left[0] === `pod/${RELEASE}-test-audit`;
+  });
+}
+
 Deno.test({
   name: "the chart on Kubernetes",
   ignore: open === undefined,
@@ -64,126 +169,42 @@ Deno.test({
   async fn(t) {
     const { cluster, crds, analyticsUrl, loadImages, down } = await open!();
     const flow = new Flow(cluster, analyticsUrl);
+    const installed = { cluster, crds, flow };
     const step = async (name: string, body: () => Promise<void>) => {
       if (!await t.step(name, body)) throw new Error(`${name}: failed; the rest needs it`);
     };
+    const whileOrdersFlow = (name: string, disturb: (installed: Installed) => Promise<void>) =>
+      step(`${name} in mid-stream`, () => flow.whileOrdersFlow(() => disturb(installed)));
     try {
       await step("the Dockerfile is built and loaded", loadImages);
-
-      await step("Kafka is ready under Strimzi's names", async () => {
-        await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/namespace.yaml`]);
-        await installStandIn(cluster, crds);
-        await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/kafka.yaml`]);
-        await cluster.kubectl(["wait", "kafka/orderflow", "--for=condition=Ready", "--timeout=3m"]);
-      });
-
+      await step("Kafka is ready under Strimzi's names", () => installKafka(installed));
       const before = await inventoryOf(cluster);
-      await step("helm install: every pod is ready, orders flow, the audit passes", async () => {
-        const installedAt = performance.now();
-        await cluster.helm(["install", RELEASE, ...INSTALL, ...VALUES, ...SHARED]);
-        report(`helm install --wait took ${seconds(installedAt)} s`);
-        await cluster.scale(`${RELEASE}-simulator`, 1);
-        await untilSlow("the first order settles", async () => await flow.settled() > 0);
-        report(`from helm install to the first settled order: ${seconds(installedAt)} s`);
-        await flow.whileOrdersFlow(() => flow.settles(500));
-      });
-
+      await step(
+        "helm install: every pod is ready, orders flow, the audit passes",
+        () => installChart(installed),
+      );
       const usage = watchUsage(cluster);
       for (const service of CONSUMERS) {
-        await step(`kubectl scale: ${service} 1 → 3 → 1 in mid-stream`, async () => {
-          let window: [number, number] | undefined;
-          await flow.whileOrdersFlow(async () => {
-            const fromMs = Date.now();
-            await flow.scale(service, 3);
-            await flow.settles(400);
-            window = [fromMs, Date.now()];
-            await flow.scale(service, 1);
-          });
-          const [output] = topicsWrittenBy(service);
-          if (output === undefined) return;
-          const { partition, pauseMs } = await longestPauseMs(cluster, output, ...window!);
-          report(
-            `${service} 1 → 3: longest pause of a partition ${pauseMs} ms (${output} ${partition})`,
-          );
-        });
+        await step(
+          `kubectl scale: ${service} 1 → 3 → 1 in mid-stream`,
+          () => scaleConsumer(installed, service),
+        );
       }
       for (const line of await usage.stop()) report(line);
-
-      await step(
-        "a pod of each consumer deleted with no grace in mid-stream",
-        () =>
-          flow.whileOrdersFlow(async () => {
-            for (const service of CONSUMERS) {
-              const [pod] = await cluster.pods(selectorOf(service));
-              await cluster.kubectl([
-                ...["delete", "pod", pod!.metadata.name, "--grace-period=0", "--force"],
-              ]);
-              await cluster.rolledOut(`deployment/${RELEASE}-${service}`);
-            }
-          }),
+      await whileOrdersFlow("a pod of each consumer deleted with no grace", deletePods);
+      await whileOrdersFlow("a node's pods drained", drainNode);
+      await whileOrdersFlow(
+        "helm upgrade with other values, which leaves replicas as scaled,",
+        upgrade,
       );
-
-      await step("a node's pods drained in mid-stream", () =>
-        flow.whileOrdersFlow(async () => {
-          const [pod] = await cluster.pods(selectorOf("validator"));
-          const node = pod!.spec.nodeName!;
-          const ours = CONSUMERS.join(",");
-          try {
-            // Not the database and the broker: their data is on that node.
-            await cluster.kubectl([
-              ...["drain", node, "--ignore-daemonsets", "--timeout=120s"],
-              `--pod-selector=app.kubernetes.io/component in (${ours})`,
-            ]);
-          } finally {
-            await cluster.kubectl(["uncordon", node]);
-          }
-          for (const service of CONSUMERS) {
-            await cluster.rolledOut(`deployment/${RELEASE}-${service}`);
-          }
-        }));
-
       await step(
-        "helm upgrade with other values in mid-stream, replicas stay as scaled",
-        () =>
-          flow.whileOrdersFlow(async () => {
-            await flow.scale("payment", 2);
-            await cluster.helm([
-              ...["upgrade", RELEASE, ...INSTALL, ...VALUES, "--set", "env.MAX_BATCH=500"],
-            ]);
-            assertEquals((await cluster.pods(selectorOf("payment"))).length, 2);
-          }),
+        "ACLs: a service reads what it may and cannot write another's topic",
+        () => checkAcls(installed),
       );
-
-      await step("ACLs: a service reads what it may and cannot write another's topic", async () => {
-        const user = `${RELEASE}-validator`;
-        const allowed = await asUser(
-          cluster,
-          user,
-          "org.apache.kafka.tools.GetOffsetShell",
-          "--topic orders.raw",
-          { configFlag: "--command-config", stdin: "" },
-        );
-        assertEquals(allowed.code, 0, allowed.text);
-        assertMatch(allowed.text, new RegExp(`^orders\\.raw:${DEFAULT_PARTITIONS - 1}:\\d+$`, "m"));
-        const refused = await asUser(
-          cluster,
-          user,
-          "org.apache.kafka.tools.ConsoleProducer",
-          // Without --sync the refusal is only logged: describing the topic is allowed.
-          "--topic payment.events --sync",
-          { configFlag: "--command-config", stdin: "{}" },
-        );
-        assertMatch(refused.text, /TopicAuthorizationException|Not authorized to access topics/);
-      });
-
-      await step("helm uninstall leaves nothing but what it says", async () => {
-        await cluster.helm(["uninstall", RELEASE, "--wait", "--timeout", "3m"]);
-        // As NOTES.txt says.
-        await untilSlow("only the last audit's pod is left", async () => {
-          const left = (await inventoryOf(cluster)).filter((name) => !before.includes(name));
-          return left.length === 1 && left[0] === `pod/${RELEASE}-test-audit`;
-        });
-      });
+      await step(
+        "helm uninstall leaves nothing but what it says",
+        () => uninstall(installed, before),
+      );
     } catch (error) {
       await describeTrouble(cluster);
       throw error;

@@ -6,10 +6,8 @@ import { resolve } from "node:path";
 import { KAFKA_VERSION } from "../../local/kafka/jars.ts";
 import { Cluster } from "../../kind/cluster.ts";
 import { attempt, run } from "../../kind/command.ts";
+import { NAME, PROJECT } from "../../kind/settings.ts";
 import { Failure } from "../../runtime/errors.ts";
-
-export const NAMESPACE = "orderflow";
-export const PROJECT = resolve(import.meta.dirname!, "../../..");
 
 export interface TestCluster {
   readonly cluster: Cluster;
@@ -45,7 +43,7 @@ async function startRig(rig: string): Promise<TestCluster> {
   const kubectl = `${home}/bin/kubectl`;
   const context = (await run([kubectl, "config", "current-context"], { env })).trim();
   return {
-    cluster: new Cluster({ context, namespace: NAMESPACE, env }),
+    cluster: new Cluster({ context, namespace: NAME, env }),
     crds: resolve(PROJECT, crds),
     analyticsUrl: "http://10.213.0.2:30080",
     loadImages: () => loadIntoRig(rig),

@@ -2,9 +2,10 @@
 import type { Config } from "../../runtime/setting.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { type compressionSettings, kafkaAccess } from "../access.ts";
-import type { kafkaSettings } from "../settings.ts";
+import { type kafkaSettings } from "../settings.ts";
 import { createClient } from "../client/client.ts";
-import { explain, isKafkaError } from "../client/errors.ts";
+import { isKafkaError } from "../client/errors.ts";
+import { explain } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
 import { type LogReader, openLogReader } from "./log_reader.ts";
 import { type LocatedUnreadable, sentenceOf } from "../protocol/unreadable.ts";

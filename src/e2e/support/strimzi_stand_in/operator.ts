@@ -81,7 +81,7 @@ async function reconcileCluster(api: KubeApi): Promise<void> {
   });
 }
 
-/** The topics for which this process has found a resource. */
+/** The topics that this process has seen a resource of. */
 const managed = new Set<string>();
 
 async function reconcileTopics(api: KubeApi, admin: KafkaAdmin): Promise<void> {

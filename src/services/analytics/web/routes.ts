@@ -3,7 +3,8 @@
  * is the only request that changes anything.
  */
 import type { KafkaAccess } from "../../../kafka/access.ts";
-import { explain, isKafkaError } from "../../../kafka/client/errors.ts";
+import { isKafkaError } from "../../../kafka/client/errors.ts";
+import { explain } from "../../../kafka/client/errors.ts";
 import type { Names } from "../../../topology.ts";
 import type { Broadcaster } from "./broadcaster.ts";
 import { findOrder } from "./order.ts";
