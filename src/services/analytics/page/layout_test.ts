@@ -3,7 +3,7 @@ import { TOPICS } from "../../../topology.ts";
 import type { TopicTable } from "../writers.ts";
 import { flows, layOut } from "./layout.ts";
 
-/** Ours; with services and topics of somebody's own; and the least that there can be. */
+/** Ours; two with services and topics of your own; and the smallest. */
 const TOPOLOGIES: Record<string, TopicTable> = {
   "ours": TOPICS,
   "with a service and its own topic": {
