@@ -4,9 +4,9 @@
  * transactions, too, which at low rates are half of all. Pure.
  */
 import type { GroupPosition } from "../../kafka/offsets/group_lag.ts";
-import { type Service, type Topic, TOPICS } from "../../topology.ts";
+import { type EventType, type Service, type Topic, TOPICS } from "../../topology.ts";
 import type { Projection } from "./projection.ts";
-import { type TopicTable, writersOf } from "./writers.ts";
+import { writerOf } from "./writers.ts";
 
 const OVER_MS = 5_000;
 
@@ -43,14 +43,20 @@ class Samples {
   }
 }
 
+/** The topics, and the writer of each event. */
+interface Topology {
+  readonly topics: Readonly<
+    Record<string, { readonly events: readonly string[]; readonly writers: readonly string[] }>
+  >;
+  readonly writerOf: (event: EventType) => string;
+}
+
 /** Events a second that each service writes, by those that analytics has counted. */
 export class EventRates {
   readonly #samples = new Samples();
-  readonly #writers: ReadonlyMap<string, string>;
 
-  constructor(private readonly topics: TopicTable = TOPICS) {
-    this.#writers = writersOf(topics);
-  }
+  /** @param topology for tests: another one */
+  constructor(private readonly topology: Topology = { topics: TOPICS, writerOf }) {}
 
   /** Takes a sample; while old events are read, nothing is known of the present. */
   sample(atMs: number, { aggregate, reading }: Pick<Projection, "aggregate" | "reading">): void {
@@ -60,10 +66,11 @@ export class EventRates {
 
   /** How much each service writes to a topic that analytics reads; null before it is known. */
   written(topic: string): { by: Service; perSecond: number | null }[] {
-    const { events, writers } = this.topics[topic]!;
+    const { topics, writerOf } = this.topology;
+    const { events, writers } = topics[topic]!;
     return writers.map((by) => ({
       by: by as Service,
-      perSecond: events.filter((event) => this.#writers.get(event) === by)
+      perSecond: events.filter((event) => writerOf(event as EventType) === by)
         .map((event) => this.#samples.perSecond(event))
         .reduce((sum, rate) => sum === null || rate === null ? null : sum + rate, 0),
     }));

@@ -1,17 +1,5 @@
-/**
- * Who writes what, from the table of topics alone: a service that is added to the topology appears on
- * the page without a line here. Pure.
- */
-import { type EventType, type Service, TOPICS } from "../../topology.ts";
-
-/** The shape of `TOPICS`, so that tests can ask about another topology. */
-export type TopicTable = Readonly<
-  Record<string, {
-    readonly events: readonly string[];
-    readonly writers: readonly string[];
-    readonly readers: readonly string[];
-  }>
->;
+/** Which service writes an event, from the topology: a new topic with one writer needs no line here. */
+import { type EventType, type Service, topicOf, TOPICS } from "../../topology.ts";
 
 /** Who writes an event whose topic has several writers. */
 export const WRITER_IN_SHARED_TOPIC: { readonly [E in EventType]?: Service } = {
@@ -20,24 +8,10 @@ export const WRITER_IN_SHARED_TOPIC: { readonly [E in EventType]?: Service } = {
   OrderCancelled: "fulfillment",
 };
 
-const writerByEvent = writersOf(TOPICS);
-
-/** @throws {TypeError} the topology does not say it */
+/** @throws {TypeError} its topic has several writers, and WRITER_IN_SHARED_TOPIC does not name it */
 export function writerOf(event: EventType): Service {
-  const writer = writerByEvent.get(event);
+  const { writers } = TOPICS[topicOf(event)];
+  const writer = writers.length === 1 ? writers[0] : WRITER_IN_SHARED_TOPIC[event];
   if (writer === undefined) throw new TypeError(`no service is known to write "${event}"`);
-  return writer as Service;
-}
-
-/** The writer of each event: its topic's only one, or the one in WRITER_IN_SHARED_TOPIC. */
-export function writersOf(topics: TopicTable): Map<string, string> {
-  const shared: Readonly<Record<string, string>> = WRITER_IN_SHARED_TOPIC;
-  return new Map(
-    Object.values(topics).flatMap(({ events, writers }) =>
-      events.flatMap((event) => {
-        const writer = writers.length === 1 ? writers[0] : shared[event];
-        return writer === undefined ? [] : [[event, writer] as const];
-      })
-    ),
-  );
+  return writer;
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { TOPIC_NAMES, TOPICS } from "../../topology.ts";
-import { WRITER_IN_SHARED_TOPIC, writerOf, writersOf } from "./writers.ts";
+import { WRITER_IN_SHARED_TOPIC, writerOf } from "./writers.ts";
 
 Deno.test("writerOf: every event has one, of its topic's writers; and every writer an event", () => {
   for (const topic of TOPIC_NAMES) {
@@ -16,9 +16,4 @@ Deno.test("WRITER_IN_SHARED_TOPIC: names no event whose topic has one writer", (
     if (writers.length > 1) continue;
     for (const event of events) assert(!(event in WRITER_IN_SHARED_TOPIC), event);
   }
-});
-
-Deno.test("writersOf: a new topic's only writer", () => {
-  const topics = { "fraud.events": { events: ["OrderFlagged"], writers: ["fraud"], readers: [] } };
-  assertEquals([...writersOf(topics)], [["OrderFlagged", "fraud"]]);
 });

@@ -6,7 +6,11 @@
  * earlier column runs around the others. A service that only reads is a bar below all that it reads.
  */
 import { TOPICS } from "../../../topology.ts";
-import type { TopicTable } from "../writers.ts";
+
+/** The shape of `TOPICS`, so that tests can lay out another topology. */
+export type TopicTable = Readonly<
+  Record<string, { readonly writers: readonly string[]; readonly readers: readonly string[] }>
+>;
 
 export interface Box {
   readonly name: string;

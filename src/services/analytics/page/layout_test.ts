@@ -1,9 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { TOPICS } from "../../../topology.ts";
-import type { TopicTable } from "../writers.ts";
-import { flows, layOut } from "./layout.ts";
+import { flows, layOut, type TopicTable } from "./layout.ts";
 
-const topic = (writers: string[], ...readers: string[]) => ({ events: [], writers, readers });
+const topic = (writers: string[], ...readers: string[]) => ({ writers, readers });
 
 /** Two services in parallel, one that joins them, and one that reads everything. */
 const SHOP: TopicTable = {
