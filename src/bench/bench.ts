@@ -5,7 +5,7 @@
  *
  * `--compression all` compares the codecs instead: what each costs and saves.
  */
-import { formatCount } from "../runtime/format.ts";
+import { alignColumns, formatCount } from "../runtime/format.ts";
 import { choice, integer } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { COMPRESSIONS } from "../kafka/access.ts";
@@ -13,7 +13,7 @@ import { storeSettings } from "../database/settings.ts";
 import { CONSUMERS } from "../local/pipeline.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { kafkaTools } from "./kafka_tools.ts";
-import { logBytes, type Row, table, usageOf } from "./measure.ts";
+import { logBytes, usageOf } from "./measure.ts";
 
 const settings = {
   ...storeSettings,
@@ -148,6 +148,10 @@ async function compareCodecs(
   return rows;
 }
 
+type Row = readonly string[];
+
+const table = (rows: readonly Row[]) =>
+  alignColumns(rows, "   ").map((line) => line.trimEnd()).join("\n");
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(3)} s`;
 
 Deno.exit(

@@ -1,4 +1,4 @@
-/** What the bench measures (logs on disk, CPU and memory of processes), and its table. */
+/** What the bench measures: logs on disk, and CPU and memory of processes. */
 import type { Broker } from "../local/kafka/broker.ts";
 import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
 
@@ -15,21 +15,6 @@ export async function logBytes({ directory }: Pick<Broker, "directory">): Promis
     }
   }
   return bytes;
-}
-
-export type Row = readonly string[];
-
-/** Rows of text, aligned: the first column to the left, the others to the right. */
-export function table(rows: readonly Row[]): string {
-  const columns = Math.max(...rows.map((row) => row.length));
-  const widths = Array.from(
-    { length: columns },
-    (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))
-      .join("   ").trimEnd()
-  ).join("\n");
 }
 
 /** What a process has used so far, according to Linux; NaN on other systems. */

@@ -80,12 +80,12 @@ eachStore(
   "transaction: sees what it wrote itself, and returns what work returns",
   async ({ open }) => {
     const db = await open("notes", [notes]);
-    const seen = await db.transaction(async (tx) => {
+    const found = await db.transaction(async (tx) => {
       await tx.insert(notes, [note("a")]);
       await tx.upsert(notes, [note("a", "changed")]);
       return await tx.select(notes, ["a"]);
     });
-    assertEquals(seen, [note("a", "changed")]);
+    assertEquals(found, [note("a", "changed")]);
   },
 );
 

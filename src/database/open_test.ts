@@ -3,7 +3,7 @@ import { type Database } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 import { withTwoDatabases } from "./open.ts";
 
-/** A database that only tells whether it was closed, and one that does not answer. */
+/** A database that only notes whether it was closed, and one that does not answer. */
 function setUp() {
   const closed: string[] = [];
   const open = (name: string) => () =>

@@ -37,7 +37,7 @@ eachStore("takePosition: the first owner writes it, and it is found again", asyn
   assertEquals(await allPositions(database), [other, first]);
 });
 
-eachStore("takePosition: refused where somebody else has taken it since", async (place) => {
+eachStore("takePosition: refused when another owner has taken it since", async (place) => {
   const database = await place.open("validator", [positions]);
   assertEquals(await takePosition(database, at(0, 0, "a"), undefined), true);
   assertEquals(await takePosition(database, at(0, 0, "late"), undefined), false);

@@ -102,7 +102,7 @@ async function lockedSqlite(): Promise<Silenced> {
 
 const CASES = [
   ["PostgreSQL that a network swallows", silencedPostgres, lacks(POSTGRES)],
-  ["SQLite that somebody else has locked", lockedSqlite, false],
+  ["SQLite that another process has locked", lockedSqlite, false],
 ] as const;
 
 for (const [what, open, ignore] of CASES) {

@@ -5,6 +5,7 @@
  */
 import { Failure } from "../runtime/errors.ts";
 import { PROCESSORS, type Service, TOPIC_NAMES, TOPICS } from "../topology.ts";
+import { lastLines } from "./kafka/shell.ts";
 import { MAX_SHORT_LIVES, supervise } from "./supervise.ts";
 import { startTask, type TaskProcess } from "./task.ts";
 
@@ -96,7 +97,7 @@ export class Pipeline {
     if (stopping()) return;
     this.#failure = new Failure(
       `${member.name} ended ${MAX_SHORT_LIVES} times right after its start; the last lines of ` +
-        `${this.logFile(member.name)}:\n${lastLines(this.logFile(member.name), 10)}`,
+        `${this.logFile(member.name)}:\n${lastLogLines(this.logFile(member.name))}`,
     );
   }
 
@@ -110,9 +111,9 @@ export class Pipeline {
   }
 }
 
-function lastLines(file: string, count: number): string {
+function lastLogLines(file: string): string {
   try {
-    return Deno.readTextFileSync(file).trimEnd().split("\n").slice(-count).join("\n");
+    return lastLines(Deno.readTextFileSync(file), 10);
   } catch {
     return "(no log)";
   }

@@ -90,7 +90,7 @@ async function lastWords(node: Broker, what: string): Promise<Failure> {
   return new Failure(`${what}; the last lines of its log:\n${await node.lastLogLines()}`);
 }
 
-/** How often `disturbNodes` looks at how far the run is. */
+/** How often `disturbNodes` checks how far the run is. */
 const POLL_MS = 100;
 
 const WAYS: readonly { what: string; end: (node: Broker) => Promise<void> }[] = [
@@ -106,7 +106,7 @@ const WAYS: readonly { what: string; end: (node: Broker) => Promise<void> }[] = 
  * Resolves when every step is done and every replica is in sync again, or when `signal` aborts.
  *
  * @param options.share how much of the run is done, from 0 to 1: the first step waits for more than 0
- * @param options.onNotice told each step in one line
+ * @param options.onNotice gets one line for each step
  * @throws {Failure} a node does not start, or does not get in sync
  */
 export async function disturbNodes(

@@ -25,7 +25,7 @@ async function lives(
   return { starts, notices };
 }
 
-Deno.test("supervise: gives up what keeps ending right after its start, and tells each time", async () => {
+Deno.test("supervise: gives up what keeps ending right after its start, with a notice each time", async () => {
   const { starts, notices } = await lives((nth) => 100 + nth);
   assertEquals(starts, MAX_SHORT_LIVES);
   assertEquals(notices.slice(0, 2), [
@@ -34,7 +34,7 @@ Deno.test("supervise: gives up what keeps ending right after its start, and tell
   ]);
 });
 
-Deno.test("supervise: one that does not start has had a short life; why is told", async () => {
+Deno.test("supervise: one that does not start has had a short life; the notice says why", async () => {
   const { starts, notices } = await lives(() => {
     throw new Failure("the port is taken");
   });
@@ -47,7 +47,7 @@ Deno.test("supervise: an end that is wanted is left alone", async () => {
   assertEquals(await lives(() => 1, () => true), { starts: 0, notices: [] });
 });
 
-Deno.test("supervise: an error that is none of the system's is thrown on", async () => {
+Deno.test("supervise: any error but a Failure is thrown on", async () => {
   await assertRejects(() =>
     lives(() => {
       throw new TypeError("a bug");

@@ -57,7 +57,7 @@ export function startTask(options: {
     args: [...argumentsOf(task), ...args],
     cwd: PROJECT,
     env: { ...env, STOP_WITH_STDIN: "true", NO_COLOR: "1" },
-    // Open for as long as this process lives: its end tells the child that we are gone.
+    // Open for as long as this process lives: the end of the pipe stops the child.
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",

@@ -6,7 +6,7 @@
 import { Gauge, type Registry } from "prom-client";
 
 /** Machines that keep their clocks (NTP) differ by less. */
-const TOLERANCE_MS = 3_000;
+export const CLOCK_TOLERANCE_MS = 3_000;
 
 export class ClockCheck {
   readonly #aheadMs = new Map<string, number>();
@@ -29,7 +29,7 @@ export class ClockCheck {
     // It may have read its clock at any time in between.
     const aheadMs = askedMs > saidMs ? askedMs - saidMs : Math.min(0, answeredMs - saidMs);
     this.#aheadMs.set(of, aheadMs);
-    const isOff = Math.abs(aheadMs) > TOLERANCE_MS;
+    const isOff = Math.abs(aheadMs) > CLOCK_TOLERANCE_MS;
     if (isOff === this.#logged.has(of)) return;
     if (isOff) this.#logged.add(of);
     else this.#logged.delete(of);

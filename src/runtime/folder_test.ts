@@ -10,7 +10,7 @@ Deno.test("writableFolder: makes it and leaves nothing in it; what cannot be one
     await writableFolder(folder);
     await writableFolder(folder);
     assertEquals([...Deno.readDirSync(folder)], []);
-    // Nobody may write below a file, not even root.
+    // Below a file not even root may write.
     const file = join(parent, "file");
     await Deno.writeTextFile(file, "");
     for (const path of [file, join(file, "below")]) {

@@ -1,4 +1,4 @@
-/** Numbers, amounts and times for people, always with their unit. Pure: the page in the browser uses it, too. */
+/** Numbers, amounts, times and tables for people. Pure: the page in the browser uses it, too. */
 
 /** What stands where there is no figure. */
 export const NOTHING = "–";
@@ -71,4 +71,16 @@ export function utcTimeOfDay(time: string | number): string {
 /** `22:34:10` by the reader's own clock; of epoch milliseconds. */
 export function localTimeOfDay(atMs: number): string {
   return localTime.format(atMs);
+}
+
+/** Rows as aligned lines: the first column to the left, the others to the right, `gap` between them. */
+export function alignColumns(rows: readonly (readonly string[])[], gap = "  "): string[] {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from(
+    { length: columns },
+    (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join(gap)
+  );
 }

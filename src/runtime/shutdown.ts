@@ -11,7 +11,7 @@ const SAME_PRESS_MS = 1_000;
 
 /**
  * Aborts when this process should stop; the reason is the cause. A second signal, later on, ends the
- * process at once: whoever presses Ctrl-C twice wants that.
+ * process at once, as expected of a second Ctrl-C.
  *
  * @param options.stdin also stop when standard input ends
  */

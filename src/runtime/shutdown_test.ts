@@ -14,7 +14,7 @@ console.log("drained");
 Deno.exit(0);
 `;
 
-/** Runs PROGRAM; `at` is told what it has just said. */
+/** Runs PROGRAM; `at` gets each line that it prints. */
 async function run(
   at: (line: string, program: Deno.ChildProcess) => void,
 ): Promise<{ said: string[]; signal: string | null }> {

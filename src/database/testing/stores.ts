@@ -155,7 +155,7 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** Whom the server runs as when we are root. */
+/** The user that the server runs as when the tests run as root. */
 async function unprivileged(): Promise<Account | undefined> {
   if (Deno.uid() !== 0) return undefined;
   const users = await Deno.readTextFile("/etc/passwd");

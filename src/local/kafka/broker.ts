@@ -43,7 +43,7 @@ export interface Broker {
   readonly directory: string;
   /** The process of the present run; after `start` another one. */
   readonly pid: number;
-  /** Resolves when the present run has ended, whoever ended it; never rejects. */
+  /** Resolves when the present run has ended, for whatever reason; never rejects. */
   readonly exited: Promise<Deno.CommandStatus>;
   readonly running: boolean;
   /** Stops in order; kills after `limitMs` (default: 20,000). Resolves when it has ended. */
@@ -210,10 +210,12 @@ async function readLog(file: string): Promise<string> {
   }
 }
 
-/** Java where it is installed, else Docker, else a sentence that says what to install. */
-
-/** @throws {Failure} neither is there */
-export async function chooseRuntime(
+/**
+ * Java if it is installed, else Docker.
+ *
+ * @throws {Failure} neither is there; the message says what to install
+ */
+async function chooseRuntime(
   options: RuntimeOptions,
   onNotice: (line: string) => void,
 ): Promise<Runtime> {

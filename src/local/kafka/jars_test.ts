@@ -75,7 +75,7 @@ Deno.test("kafkaClasspath: shows what Maven says when it fails, and leaves nothi
 
 Deno.test("kafkaClasspath: several at once get the same complete directory; later ones fetch nothing", () =>
   withDirectory(async (directory) => {
-    // Writes a jar where it is told to, slowly enough for the others to begin.
+    // Writes a jar where it has to, slowly enough for the others to begin.
     const maven = await writeProgram(
       join(directory, "mvn"),
       `for arg; do case $arg in -DoutputDirectory=*) out=\${arg#*=}; esac; done
@@ -89,7 +89,7 @@ Deno.test("kafkaClasspath: several at once get the same complete directory; late
     assertEquals(await Deno.readTextFile(found[0]!.replace("*", "a.jar")), "whole\n");
     assertEquals([...Deno.readDirSync(cacheDir)].length, 1);
 
-    const told = notices.length;
+    const before = notices.length;
     assertEquals(await fetch(), found[0]);
-    assertEquals(notices.length, told);
+    assertEquals(notices.length, before);
   }));

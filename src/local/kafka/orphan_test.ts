@@ -54,14 +54,14 @@ Deno.test("stopOrphan: stops a broker whose owner is dead, and says so", async (
   });
 });
 
-Deno.test("stopOrphan: never touches a process that was given the id later", async () => {
+Deno.test("stopOrphan: never touches a process that got the id later", async () => {
   const { pid, commandLine } = await startOrphan();
   try {
     await withRecord(`${pid} ${NO_PROCESS}\n`, async (directory) => {
-      const seen: string[] = [];
-      const isBroker = (line: string) => seen.push(line) < 0;
+      const checked: string[] = [];
+      const isBroker = (line: string) => checked.push(line) < 0;
       await stopOrphan(directory, isBroker, () => {});
-      assertEquals(seen, [commandLine]);
+      assertEquals(checked, [commandLine]);
       assert(await isAlive(pid));
     });
   } finally {

@@ -22,7 +22,7 @@ const LISTENERS = [
     "controller.quorum.voters": "1@127.0.0.1:9093",
     "inter.broker.listener.name": undefined,
   }],
-  ["wherever it listens, clients are told the loopback address", {
+  ["wherever it listens, it advertises the loopback address", {
     ...options,
     listenAddress: "0.0.0.0",
   }, {

@@ -13,7 +13,7 @@ import {
 
 const MINUTE_MS = 60_000;
 
-/** All but the one figure that tells of the order of arrival. */
+/** All figures except the one that depends on the order of arrival. */
 function timeless(snapshot: Snapshot) {
   return { ...snapshot, lateEvents: undefined };
 }
@@ -144,7 +144,7 @@ Deno.test("add: each second and minute counts what its times say", () => {
   );
 });
 
-Deno.test("add: an event late by more than the window is in the totals, and told", () => {
+Deno.test("add: an event late by more than the window is in the totals, and counted as late", () => {
   const now = order({ sequence: 1, placedAtMs: NOON_MS });
   const late = order({ sequence: 2, placedAtMs: NOON_MS - 11 * MINUTE_MS });
   const lateness = (orders: readonly SampleOrder[]) => {

@@ -5,6 +5,7 @@
  * A simulator whose clock is behind cannot be told from orders that take long.
  */
 import type { OrderEvent } from "../../events/schemas.ts";
+import { CLOCK_TOLERANCE_MS } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { type Service, writerOf } from "../../topology.ts";
 
@@ -15,8 +16,6 @@ export interface Clocks {
   off(nowMs: number): ReadonlyMap<Service, number>;
 }
 
-/** Machines that keep their clocks (NTP) differ by less. */
-const TOLERANCE_MS = 3_000;
 /** An order may claim any time: it takes several to blame a clock. */
 const EVIDENCE = 3;
 /** How long a proof holds. */
@@ -58,7 +57,7 @@ export function createClocks(log: Pick<Logger, "warn" | "info">): Clocks {
     note(events, nowMs) {
       forget(nowMs);
       // ISO times compare as texts, which is cheaper than to parse all of them.
-      const future = new Date(nowMs + TOLERANCE_MS).toISOString();
+      const future = new Date(nowMs + CLOCK_TOLERANCE_MS).toISOString();
       const recent = new Date(nowMs - RECENT_MS).toISOString();
       for (const event of events) {
         if (event.type === "OrderPlaced") continue;
@@ -68,7 +67,7 @@ export function createClocks(log: Pick<Logger, "warn" | "info">): Clocks {
         if (placedAt > future) prove("simulator", Date.parse(placedAt) - nowMs, nowMs);
         else if (occurredAt < placedAt && placedAt > recent) {
           const offMs = Date.parse(occurredAt) - Date.parse(placedAt);
-          if (offMs < -TOLERANCE_MS) prove(writer, offMs, nowMs);
+          if (offMs < -CLOCK_TOLERANCE_MS) prove(writer, offMs, nowMs);
         }
       }
     },

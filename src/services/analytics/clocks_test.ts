@@ -59,7 +59,7 @@ const CASES: readonly [
 ];
 
 for (const [what, who, aheadMs, blamed] of CASES) {
-  Deno.test(`clocks: ${what}: ${blamed.length === 0 ? "nobody is blamed" : "blamed, once"}`, () => {
+  Deno.test(`clocks: ${what}: ${blamed.length === 0 ? "none is blamed" : "blamed, once"}`, () => {
     const { clocks, lines } = setUp();
     for (const event of withClock(orders(10), who, aheadMs)) clocks.note([event], NOW_MS);
     const found = [...clocks.off(NOW_MS)];
@@ -83,7 +83,7 @@ Deno.test("clocks: says whose, by how much, and compared to what; and when it is
   assertEquals(clocks.off(NOW_MS + 60_001).size, 0);
 });
 
-Deno.test("clocks: one order of a strange time, and what happened long ago, blame nobody", () => {
+Deno.test("clocks: one order of a strange time, and old events, blame none", () => {
   const { clocks, lines } = setUp();
   clocks.note(withClock(orders(1).slice(0, 2), "simulator", HOUR_MS), NOW_MS);
   clocks.note(withClock(orders(10), /Validated/, -HOUR_MS), NOW_MS + 2 * HOUR_MS);

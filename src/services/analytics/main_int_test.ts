@@ -30,7 +30,7 @@ Deno.test.afterAll(async () => {
 /** Four of each topic that analytics reads. */
 const PARTITIONS = 4 * topicsReadBy("analytics").length;
 
-/** All figures but the one that tells of the order of arrival. */
+/** All figures except the one that depends on the order of arrival. */
 function timeless(snapshot: Snapshot) {
   return { ...snapshot, lateEvents: undefined };
 }
@@ -44,7 +44,7 @@ async function publish(kafka: Kafka, names: Names, events: readonly OrderEvent[]
   }
 }
 
-/** What nobody may count: an aborted transaction, and a message that is no event. */
+/** What must not be counted: an aborted transaction, and a message that is not an event. */
 async function publishNoise(kafka: Kafka, names: Names, events: readonly OrderEvent[]) {
   const producer = kafka.producer({
     transactionalId: `${names.prefix}noise`,
@@ -230,7 +230,7 @@ Deno.test("analytics --once: as a member, counts what its group had not read, an
   }
 });
 
-Deno.test("analytics: started first, it says in one line what it waits for, and stops when told", async () => {
+Deno.test("analytics: started first, it says in one line what it waits for, and stops when asked to", async () => {
   const { names } = await freshTopics(broker.bootstrap);
   const nowhere = { prefix: `${names.prefix}not-there.` } as Names;
   const waiting = start(nowhere, "waiting", []);

@@ -5,7 +5,7 @@ import { type Figures, snapshot } from "./snapshot.ts";
 import { registerMetrics } from "./metrics.ts";
 import { eventsOf, sampleOrders } from "./testing/orders.ts";
 
-Deno.test("registerMetrics: each scrape tells the totals of that moment", async () => {
+Deno.test("registerMetrics: each scrape has the totals of that moment", async () => {
   const aggregate = createAggregate();
   const registry = new Registry();
   let lagMessages = 5;

@@ -7,15 +7,6 @@ import type { GroupPosition } from "../../kafka/offsets/group_lag.ts";
 import { type EventType, type Service, type Topic, TOPICS, writerOf } from "../../topology.ts";
 import type { Projection } from "./projection.ts";
 
-/** The shape of `TOPICS`, so that tests can ask about another topology. */
-export type TopicTable = Readonly<
-  Record<string, {
-    readonly events: readonly string[];
-    readonly writers: readonly string[];
-    readonly readers: readonly string[];
-  }>
->;
-
 const OVER_MS = 5_000;
 
 interface Sample {
@@ -51,14 +42,20 @@ class Samples {
   }
 }
 
+/** The topics, and the writer of each event. */
+interface Topology {
+  readonly topics: Readonly<
+    Record<string, { readonly events: readonly string[]; readonly writers: readonly string[] }>
+  >;
+  readonly writerOf: (event: EventType) => string;
+}
+
 /** Events a second that each service writes, by those that analytics has counted. */
 export class EventRates {
   readonly #samples = new Samples();
 
-  constructor(
-    private readonly topics: TopicTable = TOPICS,
-    private readonly writer: (event: string) => string = (event) => writerOf(event as EventType),
-  ) {}
+  /** @param topology for tests: another one */
+  constructor(private readonly topology: Topology = { topics: TOPICS, writerOf }) {}
 
   /** Takes a sample; while old events are read, nothing is known of the present. */
   sample(atMs: number, { aggregate, reading }: Pick<Projection, "aggregate" | "reading">): void {
@@ -68,10 +65,11 @@ export class EventRates {
 
   /** How much each service writes to a topic that analytics reads; null before it is known. */
   written(topic: string): { by: Service; perSecond: number | null }[] {
-    const { events, writers } = this.topics[topic]!;
+    const { topics, writerOf } = this.topology;
+    const { events, writers } = topics[topic]!;
     return writers.map((by) => ({
       by: by as Service,
-      perSecond: events.filter((event) => this.writer(event) === by)
+      perSecond: events.filter((event) => writerOf(event as EventType) === by)
         .map((event) => this.#samples.perSecond(event))
         .reduce((sum, rate) => sum === null || rate === null ? null : sum + rate, 0),
     }));

@@ -38,16 +38,16 @@ Deno.test("EventRates: events a second by writer; nothing while old events are r
   assertEquals(rates.written("inventory.events"), [{ by: "inventory", perSecond: null }]);
 });
 
-Deno.test("EventRates: a service of its own topic needs no line here", () => {
+Deno.test("EventRates: a service with a topic of its own needs no line here", () => {
   const topics = {
-    "fraud.events": { events: ["OrderFlagged", "OrderCleared"], writers: ["fraud"], readers: [] },
+    "fraud.events": { events: ["OrderFlagged", "OrderCleared"], writers: ["fraud"] },
   };
   const events = new Map<string, number>();
   const projection = {
     aggregate: { ...createAggregate(), events },
     reading: () => ({ progress: null }) as ReturnType<Projection["reading"]>,
   };
-  const rates = new EventRates(topics, () => "fraud");
+  const rates = new EventRates({ topics, writerOf: () => "fraud" });
   rates.sample(0, projection);
   events.set("OrderFlagged", 6).set("OrderCleared", 4);
   rates.sample(2_000, projection);

@@ -22,7 +22,7 @@ function countingWindows() {
 /** Times on both sides of 1970, close enough for laps and gaps. */
 const times = fc.array(fc.integer({ min: -150, max: 150 }), { minLength: 1, maxLength: 60 });
 
-Deno.test("Windows: up to the newest time, the counts are those of the times, in whatever order", () => {
+Deno.test("TumblingWindows: up to the newest time, the counts are those of the times, in whatever order", () => {
   fc.assert(
     fc.property(times, (times) => {
       const { count, counts } = countingWindows();
@@ -42,7 +42,7 @@ Deno.test("Windows: up to the newest time, the counts are those of the times, in
   );
 });
 
-Deno.test("Windows.at: a window that a later lap has taken over is gone", () => {
+Deno.test("TumblingWindows.at: a window whose slot a later lap has reused is gone", () => {
   const { count, counts } = countingWindows();
   assertEquals(count(5), true);
   assertEquals(count(5 + WIDTH_MS * CAPACITY), true);
@@ -50,11 +50,11 @@ Deno.test("Windows.at: a window that a later lap has taken over is gone", () => 
   assertEquals(counts(55), { startsAtMs: 50, values: [1] });
 });
 
-Deno.test("Windows.at: no time has no window", () => {
+Deno.test("TumblingWindows.at: no time has no window", () => {
   assertEquals(countingWindows().count(NaN), false);
 });
 
-Deno.test("Windows.upTo: gaps count nothing, and windows run out while nothing happens", () => {
+Deno.test("TumblingWindows.upTo: gaps count nothing, and windows run out while nothing happens", () => {
   const { count, counts } = countingWindows();
   [1, 2, 31].forEach(count);
   assertEquals(counts(31), { startsAtMs: 0, values: [2, 0, 0, 1] });

@@ -5,6 +5,7 @@
 import { OUTCOMES } from "../aggregate.ts";
 import type { Figures, Latency, Rates, Reading, Snapshot } from "../snapshot.ts";
 import {
+  alignColumns,
   formatCount,
   formatDuration,
   formatMoney,
@@ -21,14 +22,6 @@ const REASONS_PER_LINE = 3;
 /** Indents a part; its first line begins with the label. */
 function part(label: string, lines: readonly string[]): string[] {
   return lines.map((line, index) => `${(index === 0 ? label : "").padEnd(12)}${line}`);
-}
-
-/** Cells under each other: the first column to the left, the others to the right. */
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows.map((row) =>
-    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join("  ")
-  );
 }
 
 /**
@@ -82,7 +75,7 @@ function orders({ orders, ratesPerSecond }: Snapshot): string[] {
     "have their outcome",
     "validated, still without outcome",
   ];
-  const table = columns([
+  const table = alignColumns([
     ["", "in total", "last 10 s", "last 60 s"],
     row("placed"),
     row("validated"),
@@ -98,7 +91,7 @@ function outcomes({ orders, cancelledByReason, rejectedByReason }: Snapshot): st
     cancelled: byReason(cancelledByReason),
     rejected: byReason(rejectedByReason),
   };
-  const table = columns(
+  const table = alignColumns(
     OUTCOMES.map((outcome) => [
       outcome,
       formatCount(orders[outcome]),
@@ -127,7 +120,7 @@ function latencies({ latency }: Snapshot): string[] {
     name,
     ...[p50Ms, p95Ms, p99Ms, maxMs].map(formatDuration),
   ];
-  return columns([
+  return alignColumns([
     ["from placed to outcome", "p50", "p95", "p99", "longest"],
     row("all orders", latency.all),
     ...OUTCOMES.map((outcome) => row(outcome, latency[outcome])),
@@ -159,7 +152,7 @@ function lags(lag: Figures["lag"]): string[] {
     const table = [service, formatCount(members), formatCount(lagMessages)];
     return { table, behind: topics.length > 1 ? behind.join(", ") : "" };
   });
-  const table = columns([
+  const table = alignColumns([
     ["consumer group", "members", "messages to read"],
     ...rows.map((row) => row.table),
   ]);

@@ -43,18 +43,18 @@ Deno.test("EndHistory.lag: within ten minutes, as a search through all samples s
   const growth = fc.array(fc.nat(5), { minLength: 1, maxLength: 200 });
   fc.assert(fc.property(growth, fc.nat(1_000), (growth, share) => {
     const history = new EndHistory();
-    const looks = growth.map((_, index) => ({
+    const samples = growth.map((_, index) => ({
       atMs: index * 1_000,
       end: growth.slice(0, index + 1).reduce((a, b) => a + b, 0),
     }));
-    for (const { atMs, end } of looks) history.note("p", atMs, end);
-    const { atMs: nowMs, end } = looks.at(-1)!;
+    for (const { atMs, end } of samples) history.note("p", atMs, end);
+    const { atMs: nowMs, end } = samples.at(-1)!;
     const committed = Math.floor(end * share / 1_001);
     if (committed >= end) return;
-    const first = looks.findIndex((look) => look.end > committed);
+    const first = samples.findIndex((sample) => sample.end > committed);
     assertEquals(history.lag("p", nowMs, committed, end - committed), {
       messages: end - committed,
-      ms: nowMs - looks[first]!.atMs,
+      ms: nowMs - samples[first]!.atMs,
       atLeast: first === 0,
     });
   }));

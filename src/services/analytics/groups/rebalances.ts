@@ -1,10 +1,10 @@
 /**
- * Rebalances of a consumer group, told from looking at it again and again: who was a member before and
- * who is now, which partitions changed hands, and how long the group was not stable. Pure: what was
- * known and what is there now, to what is known next.
+ * Rebalances of a consumer group, from one sample of it to the next: which members joined and left, which
+ * partitions changed owners, and how long the group was not stable. Pure: a memory and a sample make the
+ * next memory.
  *
- * Its precision is the time between two samples. A rebalance that begins and ends between two samples is
- * seen by what it changed, with a duration of 0; one that changes nothing is not seen.
+ * It is as precise as the time between two samples. A rebalance that begins and ends between them is
+ * noticed by what it changed, with a duration of 0; one that changes nothing goes unnoticed.
  */
 import type { Service, Topic } from "../../../topology.ts";
 
@@ -20,7 +20,7 @@ export interface GroupSample {
 }
 
 export interface Rebalance {
-  /** One more than that of the group's rebalance before. */
+  /** Counts up within the group. */
   readonly number: number;
   readonly service: Service;
   /** Epoch milliseconds. */
@@ -31,7 +31,7 @@ export interface Rebalance {
   /** Client ids. */
   readonly joined: readonly string[];
   readonly left: readonly string[];
-  /** Members afterwards. */
+  /** How many members there are afterwards. */
   readonly members: number;
   /** Partitions that have another owner than before. */
   readonly moved: number;
@@ -40,21 +40,21 @@ export interface Rebalance {
 /** What is remembered of a group. */
 export interface GroupMemory {
   readonly atMs: number;
-  /** When each member was first seen, epoch milliseconds; null where it was there at the first sample. */
+  /** The first sample with each member, epoch milliseconds; null for members of the very first sample. */
   readonly sinceMs: ReadonlyMap<string, number | null>;
   /** The last stable sample. */
   readonly stable: GroupSample | undefined;
-  /** The newest, which is still running or was the last to run. */
+  /** The newest rebalance, running or over. */
   readonly rebalance: Rebalance | undefined;
 }
 
-/** The state of what is no group, but one process that reads the log itself. */
+/** The state shown for one process that reads the log, in no group. */
 export const READS_THE_LOG = "reads the log";
 
-/** In these states a group hands no partitions over. */
+/** In these states a group reassigns no partitions. */
 const SETTLED = new Set(["Stable", "Empty", "Dead", READS_THE_LOG]);
 
-/** Whether a group hands no partitions over, by Kafka's word for its state. */
+/** Whether a group is not rebalancing, by Kafka's word for its state. */
 export function isSettled(state: string): boolean {
   return SETTLED.has(state);
 }

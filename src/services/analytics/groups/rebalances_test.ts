@@ -32,7 +32,7 @@ const nothing = { joined: [], left: [], moved: 0 };
 
 const table: { what: string; samples: GroupSample[]; expected: Partial<Rebalance> | undefined }[] =
   [
-    { what: "the first sample tells of no rebalance", samples: [ALONE], expected: undefined },
+    { what: "the first sample shows no rebalance", samples: [ALONE], expected: undefined },
     { what: "nothing happens", samples: [ALONE, ALONE, ALONE], expected: undefined },
     {
       what: "it is running",

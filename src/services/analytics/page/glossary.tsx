@@ -45,8 +45,8 @@ const TERMS = [
   ],
   [
     "dead letter",
-    "A message that a service could not process. It is open until somebody replays or discards it: " +
-    "deno task dlq.",
+    "A message that a service could not process. It stays open until you replay or discard it " +
+    "with deno task dlq.",
   ],
 ] as const;
 

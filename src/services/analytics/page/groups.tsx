@@ -5,7 +5,7 @@ import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
 import { formatBrief, localTimeOfDay, plural } from "../../../runtime/format.ts";
 import { TimeLine } from "./time_line.tsx";
 
-/** The eye tells so many colours apart; further members reuse them, and have their row and name. */
+/** The eye distinguishes so many colours; further members reuse them, and have their row and name. */
 const COLORS = 6;
 
 export function Groups({ live }: { live: Live }) {

@@ -6,7 +6,11 @@
  * earlier column runs around the others. A service that only reads is a bar below all that it reads.
  */
 import { TOPICS } from "../../../topology.ts";
-import type { TopicTable } from "../rates.ts";
+
+/** The shape of `TOPICS`, so that tests can lay out another topology. */
+export type TopicTable = Readonly<
+  Record<string, { readonly writers: readonly string[]; readonly readers: readonly string[] }>
+>;
 
 export interface Box {
   readonly name: string;
@@ -44,6 +48,11 @@ const MARGIN = 46;
 const BYPASS = 15;
 const RADIUS = 9;
 const ASIDE = 14;
+/** Between a column and the lines that run beside it. */
+const GAP = 10;
+
+/** How a line runs from one box to another. */
+type Way = "straight" | "above" | "below" | "drop";
 
 export function layOut(topics: TopicTable = TOPICS): Layout {
   const columns = columnsOf(topics);
@@ -51,50 +60,62 @@ export function layOut(topics: TopicTable = TOPICS): Layout {
     !(name in topics) && topicsOf(topics, "writers", name).length === 0
   );
   const rows = rowsOf(columns, bars);
-  const rowNumbers = [...rows.values()];
-  const [top, bottom] = [Math.min(...rowNumbers), Math.max(...rowNumbers)];
-  const last = Math.max(...[...rows.keys()].map((name) => columns.get(name)!));
-  const rowY = (row: number) => MARGIN + SERVICE.height / 2 + (row - top) * ROW;
-  const belowY = rowY(bottom) + SERVICE.height / 2;
-  const boxes = new Map<string, Box>();
-  for (const [name, row] of rows) {
-    const isTopic = name in topics;
-    boxes.set(name, {
-      name,
-      kind: isTopic ? "topic" : "service",
-      x: SERVICE.width / 2 + 4 + columns.get(name)! * COLUMN,
-      y: rowY(row),
-      ...isTopic ? TOPIC : SERVICE,
-    });
-  }
+  const lines = flows(topics).map(({ from, to }) => {
+    const way: Way = bars.includes(to)
+      ? "drop"
+      : columns.get(to)! === columns.get(from)! + 1
+      ? "straight"
+      // Rows below the middle are reached from below, the others from above.
+      : rows.get(to)! > 0
+      ? "below"
+      : "above";
+    return { from, to, way };
+  });
+  const marginOf = (way: Way) =>
+    Math.max(MARGIN, BYPASS * lines.filter((line) => line.way === way).length + 16);
+  const top = Math.min(...rows.values());
+  const rowY = (row: number) => marginOf("above") + SERVICE.height / 2 + (row - top) * ROW;
+  const belowY = rowY(Math.max(...rows.values())) + SERVICE.height / 2;
+  const inRows = [...rows].map(([name, row]): Box => ({
+    name,
+    kind: name in topics ? "topic" : "service",
+    x: SERVICE.width / 2 + 4 + columns.get(name)! * COLUMN,
+    y: rowY(row),
+    ...name in topics ? TOPIC : SERVICE,
+  }));
+  const boxes = new Map(inRows.map((box) => [box.name, box]));
   bars.forEach((name, index) => {
-    const sources = topicsOf(topics, "readers", name).map((topic) => boxes.get(topic)!);
-    const left = Math.min(...sources.map(({ x }) => x)) - TOPIC.width / 2;
-    const right = Math.max(...sources.map(({ x }) => x)) + TOPIC.width / 2;
+    const sources = topicsOf(topics, "readers", name).map((topic) => boxes.get(topic)!.x);
+    const left = Math.min(...sources) - TOPIC.width / 2;
+    const right = Math.max(...sources) + TOPIC.width / 2;
     boxes.set(name, {
       name,
       kind: "service",
       x: (left + right) / 2,
-      y: belowY + MARGIN + BAR_HEIGHT / 2 + index * (BAR_HEIGHT + BYPASS),
+      y: belowY + marginOf("below") + BAR_HEIGHT / 2 + index * (BAR_HEIGHT + BYPASS),
       width: right - left,
       height: BAR_HEIGHT,
     });
   });
-  const all = [...boxes.values()];
   let [above, below] = [0, 0];
-  const edges = flows(topics).map(({ from, to }): Edge => {
+  const edges = lines.map(({ from, to, way }): Edge => {
     const [a, b] = [boxes.get(from)!, boxes.get(to)!];
-    if (bars.includes(to)) return { from, to, ...drop(a, b, all) };
-    if (columns.get(to)! === columns.get(from)! + 1) return { from, to, ...straight(a, b) };
-    // Rows below the middle are reached from below, the others from above.
-    return rows.get(to)! > 0
-      ? { from, to, ...around(a, b, belowY + BYPASS * ++below, 1) }
-      : { from, to, ...around(a, b, MARGIN - BYPASS * ++above, -1) };
+    switch (way) {
+      case "straight":
+        return { from, to, ...straight(a, b) };
+      case "above":
+        return { from, to, ...around(a, b, marginOf("above") - BYPASS * ++above, -1, inRows) };
+      case "below":
+        return { from, to, ...around(a, b, belowY + BYPASS * ++below, 1, inRows) };
+      case "drop":
+        return { from, to, ...drop(a, b, inRows) };
+    }
   });
+  const bottoms = [...boxes.values()].map((box) => box.y + box.height / 2);
   return {
-    width: last * COLUMN + SERVICE.width + 48,
-    height: Math.max(...all.map((box) => box.y + box.height / 2)) + 4,
-    boxes: all,
+    width: Math.max(...inRows.map(({ x }) => x)) + SERVICE.width / 2 + 44,
+    height: Math.max(...bottoms, belowY + BYPASS * below) + 4,
+    boxes: [...boxes.values()],
     edges,
   };
 }
@@ -152,20 +173,32 @@ function straight(a: Box, b: Box) {
   };
 }
 
-/** From a box's edge to a free line, along it, and to the other box's edge. */
-function around(a: Box, b: Box, y: number, side: 1 | -1) {
+/**
+ * From a box's edge to a free line above or below all rows, along it, and to the other box's edge; past
+ * other boxes of its column it runs beside the column.
+ */
+function around(a: Box, b: Box, y: number, side: 1 | -1, all: readonly Box[]) {
   const back = b.x < a.x ? -1 : 1;
+  const isBlocked = (box: Box) =>
+    all.some((other) => other.x === box.x && side * (other.y - box.y) > 0);
+  /** The x of its vertical part, and its way from, or to, the box. */
+  const end = (box: Box, aside: number, towards: number) => {
+    if (!isBlocked(box)) return { x: box.x + aside, y: box.y + side * box.height / 2, edgeX: null };
+    const edgeX = box.x + towards * box.width / 2;
+    return { x: edgeX + towards * GAP, y: box.y + side * box.height / 4, edgeX };
+  };
   // Beside the middle, where others end, and on the side where fewer are crossed.
-  const x1 = a.x + ASIDE * back * side;
-  const x2 = b.x - ASIDE * back;
-  const [y1, y2] = [a.y + side * a.height / 2, b.y + side * b.height / 2];
+  const from = end(a, ASIDE * back * side, back);
+  const to = end(b, -ASIDE * back, -back);
   const turn = RADIUS * back;
   const corner = RADIUS * side;
+  const start = from.edgeX === null ? `M${from.x} ${from.y}` : `M${from.edgeX} ${from.y}H${from.x}`;
   return {
-    path: `M${x1} ${y1}V${y - corner}Q${x1} ${y} ${x1 + turn} ${y}` +
-      `H${x2 - turn}Q${x2} ${y} ${x2} ${y - corner}V${y2}`,
+    path: `${start}V${y - corner}Q${from.x} ${y} ${from.x + turn} ${y}` +
+      `H${to.x - turn}Q${to.x} ${y} ${to.x} ${y - corner}V${to.y}` +
+      (to.edgeX === null ? "" : `H${to.edgeX}`),
     label: {
-      x: (back > 0 ? x1 : x2) + ASIDE,
+      x: (back > 0 ? from.x : to.x) + ASIDE,
       y: y + (side > 0 ? 13 : -4),
       anchor: "start" as const,
     },
@@ -174,7 +207,7 @@ function around(a: Box, b: Box, y: number, side: 1 | -1) {
 
 /** Down into a bar; to the right of whatever is in between, each further line a bit more. */
 function drop(a: Box, bar: Box, all: readonly Box[]) {
-  const between = all.filter((other) => other.x === a.x && other.y > a.y && other !== bar).length;
+  const between = all.filter((other) => other.x === a.x && other.y > a.y).length;
   const end = bar.y - bar.height / 2;
   const start = a.y + a.height / 2;
   const x = between > 0 ? a.x + TOPIC.width / 2 + 12 + (between - 1) * ASIDE : a.x;

@@ -1,32 +1,62 @@
 import { assert, assertEquals } from "@std/assert";
 import { TOPICS } from "../../../topology.ts";
-import type { TopicTable } from "../rates.ts";
-import { flows, layOut } from "./layout.ts";
+import { flows, layOut, type TopicTable } from "./layout.ts";
 
-/** Ours; with services and topics of somebody's own; and the least that there can be. */
+const topic = (writers: string[], ...readers: string[]) => ({ writers, readers });
+
+/** Two services in parallel, one that joins them, and one that reads everything. */
+const SHOP: TopicTable = {
+  "raw": topic(["shop"], "check"),
+  "checked": topic(["check"], "stock", "pay", "watch"),
+  "stock.events": topic(["stock"], "join", "watch"),
+  "pay.events": topic(["pay"], "join", "watch"),
+  "outcomes": topic(["join", "check"], "stock", "pay", "watch"),
+};
+
+/** Ours; others with services and topics of your own; and the smallest. */
 const TOPOLOGIES: Record<string, TopicTable> = {
   "ours": TOPICS,
-  "with a service and its own topic": {
-    ...TOPICS,
-    "orders.validated": {
-      ...TOPICS["orders.validated"],
-      readers: [...TOPICS["orders.validated"].readers, "fraud"],
-    },
-    "fraud.events": { events: ["OrderFlagged"], writers: ["fraud"], readers: ["analytics"] },
+  "a third service in parallel": {
+    ...SHOP,
+    "checked": topic(["check"], "stock", "pay", "fraud", "watch"),
+    "fraud.events": topic(["fraud"], "watch"),
   },
-  "with a topic that no service reads, and a second one that only reads": {
-    ...TOPICS,
-    "payment.events": {
-      ...TOPICS["payment.events"],
-      readers: [...TOPICS["payment.events"].readers, "fraud", "ledger"],
-    },
-    "flags": { events: ["OrderFlagged"], writers: ["fraud"], readers: [] },
+  "a fourth one": {
+    ...SHOP,
+    "checked": topic(["check"], "stock", "pay", "fraud", "tax", "watch"),
+    "fraud.events": topic(["fraud"], "watch"),
+    "tax.events": topic(["tax"], "watch"),
   },
-  "alone": { "orders": { events: ["OrderPlaced"], writers: ["shop"], readers: ["store"] } },
+  "a topic that no service reads, and a second service that only reads": {
+    ...SHOP,
+    "pay.events": topic(["pay"], "join", "watch", "fraud", "ledger"),
+    "flags": topic(["fraud"]),
+  },
+  "back to a service between two others, and from one past the others": {
+    ...SHOP,
+    "checked": topic(["check"], "stock", "pay", "fraud", "watch"),
+    "fraud.events": topic(["fraud"], "watch"),
+    "outcomes": topic(["join", "check", "pay"], "stock", "pay", "fraud", "watch"),
+  },
+  "one topic": { "orders": topic(["shop"], "store") },
 };
+
+/** The end points of a path's parts: of curves, too, which stay between them here. */
+function cornersOf(path: string): (readonly [x: number, y: number])[] {
+  const corners: [number, number][] = [];
+  for (const [, letter, rest] of path.matchAll(/([MHVQC])([^MHVQC]*)/g)) {
+    const numbers = rest!.trim().split(/\s+/).map(Number);
+    const [x, y] = corners.at(-1) ?? [0, 0];
+    if (letter === "H") corners.push([numbers[0]!, y]);
+    else if (letter === "V") corners.push([x, numbers[0]!]);
+    else corners.push([numbers.at(-2)!, numbers.at(-1)!]);
+  }
+  return corners;
+}
 
 for (const [what, topics] of Object.entries(TOPOLOGIES)) {
   const { width, height, boxes, edges } = layOut(topics);
+  const isBar = (name: string) => !(name in topics) && !edges.some(({ from }) => from === name);
 
   Deno.test(`layOut, ${what}: every topic, service and way of a message once`, () => {
     const services = Object.values(topics).flatMap(({ writers, readers }) => [
@@ -68,7 +98,35 @@ for (const [what, topics] of Object.entries(TOPOLOGIES)) {
     }
   });
 
-  Deno.test(`layOut, ${what}: no two rates are written over each other`, () => {
+  Deno.test(`layOut, ${what}: no line runs through a box, or out of the drawing`, () => {
+    for (const { from, to, path } of edges) {
+      const corners = cornersOf(path);
+      for (const [x, y] of corners) {
+        assert(x >= 0 && x <= width && y >= 0 && y <= height, `${from} → ${to}: ${x}, ${y}`);
+      }
+      // To a second service that only reads, a line runs behind the first one's bar.
+      const others = boxes.filter(({ name }) =>
+        name !== from && name !== to && !(isBar(name) && isBar(to))
+      );
+      for (const box of others) {
+        const isIn = (at: number, centre: number, size: number) => Math.abs(at - centre) < size / 2;
+        for (const [index, [x2, y2]] of corners.slice(1).entries()) {
+          const [x1, y1] = corners[index]!;
+          for (let step = 0; step <= 100; step++) {
+            const [x, y] = [x1 + (x2 - x1) * step / 100, y1 + (y2 - y1) * step / 100];
+            const through = isIn(x, box.x, box.width) && isIn(y, box.y, box.height);
+            assert(!through, `${from} → ${to} runs through ${box.name}`);
+          }
+        }
+      }
+    }
+  });
+
+  Deno.test(`layOut, ${what}: no two rates are written over each other, or outside`, () => {
+    for (const { label, from, to } of edges) {
+      const isInside = label.x > 0 && label.x < width && label.y > 8 && label.y < height;
+      assert(isInside, `${from} → ${to}: ${label.x}, ${label.y}`);
+    }
     for (const [index, { label, from, to }] of edges.entries()) {
       for (const other of edges.slice(index + 1)) {
         const apart = Math.abs(label.x - other.label.x) >= 30 ||

@@ -84,7 +84,7 @@ const COUNTED_TOPICS: readonly Topic[] = topicsReadBy("analytics");
 function written(rates: EventRates, watch: GroupWatch, topic: Topic): Flow[] {
   if (COUNTED_TOPICS.includes(topic)) return rates.written(topic);
   const { writers } = TOPICS[topic];
-  // Offsets do not tell several writers apart.
+  // Offsets do not distinguish several writers.
   const perSecond = writers.length === 1 ? watch.growth(topic) : null;
   return writers.map((by) => ({ by, perSecond }));
 }

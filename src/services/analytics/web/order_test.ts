@@ -41,9 +41,9 @@ const sample = {
 
 Deno.test("withoutCustomer: an order's timeline without who ordered it", () => {
   const timeline = tell([order, ...eventsOf({ ...sample, scenario: "confirmed" })]);
-  const told = JSON.stringify(timeline);
+  const json = JSON.stringify(timeline);
   for (const secret of ["c-00001", "A Name", "DE", "standard", "rows"]) {
-    assert(!told.includes(secret), `${secret}: ${told}`);
+    assert(!json.includes(secret), `${secret}: ${json}`);
   }
   assertEquals(timeline.steps.map(({ event }) => event), [
     "OrderPlaced",
@@ -70,7 +70,7 @@ Deno.test("withoutCustomer: also where a refusal quotes the customer", () => {
   assertStringIncludes(timeline.conclusion, "blocked_customer");
 });
 
-Deno.test("withoutCustomer: what is no event is told by its reason alone", () => {
+Deno.test("withoutCustomer: of what is not an event only the reason is shown", () => {
   const [place] = found([order]);
   const value = new TextEncoder().encode(`{"customerId":"c-00009","orderId":"${order.orderId}"`);
   const broken: Found = { ...place!, record: { ...place!.record, offset: 1, value } };

@@ -30,7 +30,7 @@ const origins: { what: string; headers: Record<string, string>; same: boolean }[
     headers: { ...SAME, "sec-fetch-site": "same-site" },
     same: false,
   },
-  { what: "nobody says from where", headers: HOST, same: false },
+  { what: "without an origin", headers: HOST, same: false },
   { what: "a file", headers: { ...HOST, origin: "null" }, same: false },
 ];
 
