@@ -1,6 +1,6 @@
 /** Orders as the services would let them live, event by event and row by row, whatever their fate. */
 import type { LogRecord } from "../../kafka/records.ts";
-import { Names, type Processor } from "../../topology.ts";
+import { Names, type Processor, PROCESSORS, topicsReadBy } from "../../topology.ts";
 import { PRODUCTS, stepsOf } from "./steps.ts";
 import { appendCopy, bury, judge, RUN, type World } from "./world.ts";
 
@@ -37,12 +37,9 @@ export function createWorld(fates: readonly Fate[], prefix = "t."): World {
     names: new Names(prefix),
     records: [],
     ends: new Map(),
-    committed: {
-      validator: new Map(),
-      inventory: new Map(),
-      payment: new Map(),
-      fulfillment: new Map(),
-    },
+    committed: Object.fromEntries(
+      PROCESSORS.map((service) => [service, new Map()]),
+    ) as World["committed"],
     tables: {
       runs: [{ run_id: RUN, acknowledged: fates.length, finished_at: "2026-01-01T00:00:00.000Z" }],
       placements: [{ run_id: RUN, placed: fates.length }],
@@ -181,10 +178,13 @@ function live(world: World, n: number, fate: Fate): void {
       place();
       reject();
       const broken = placeBroken({}, "orders.validated");
-      bury(world, "inventory", broken, "invalid_json");
+      for (const service of PROCESSORS) {
+        const reads = topicsReadBy(service).includes("orders.validated");
+        if (reads && service !== "payment") bury(world, service, broken, "invalid_json");
+      }
       const letter = bury(world, "payment", broken, "invalid_json");
       const again = placeBroken(judge(world, letter, "replayed"), "orders.validated");
-      // The inventory, whose letter it was not, steps over it.
+      // The others, whose letter it was not, step over it.
       bury(world, "payment", again, "invalid_json");
       break;
     }
