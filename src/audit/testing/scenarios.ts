@@ -1,6 +1,6 @@
 /** Orders as the services would let them live, event by event and row by row, whatever their scenario. */
 import type { LogRecord } from "../../kafka/records.ts";
-import { Names, type Processor } from "../../topology.ts";
+import { Names, type Processor, PROCESSORS, topicsReadBy } from "../../topology.ts";
 import { PRODUCTS, stepsOf } from "./steps.ts";
 import { addDeadLetter, addResolution, appendCopy, type Fixture, RUN } from "./fixture.ts";
 
@@ -37,12 +37,9 @@ export function createFixture(scenarios: readonly Scenario[], prefix = "t."): Fi
     names: new Names(prefix),
     records: [],
     ends: new Map(),
-    committed: {
-      validator: new Map(),
-      inventory: new Map(),
-      payment: new Map(),
-      fulfillment: new Map(),
-    },
+    committed: Object.fromEntries(
+      PROCESSORS.map((service) => [service, new Map()]),
+    ) as Fixture["committed"],
     tables: {
       runs: [{
         run_id: RUN,
@@ -189,10 +186,13 @@ function live(fixture: Fixture, n: number, scenario: Scenario): void {
       place();
       reject();
       const broken = placeBroken({}, "orders.validated");
-      addDeadLetter(fixture, "inventory", broken, "invalid_json");
+      for (const service of PROCESSORS) {
+        const reads = topicsReadBy(service).includes("orders.validated");
+        if (reads && service !== "payment") addDeadLetter(fixture, service, broken, "invalid_json");
+      }
       const letter = addDeadLetter(fixture, "payment", broken, "invalid_json");
       const again = placeBroken(addResolution(fixture, letter, "replayed"), "orders.validated");
-      // The inventory, whose letter it was not, steps over it.
+      // The others, whose letter it was not, step over it.
       addDeadLetter(fixture, "payment", again, "invalid_json");
       break;
     }

@@ -10,11 +10,12 @@ import { decode } from "../../events/codec.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import type { LocatedUnreadable } from "../../kafka/protocol/unreadable.ts";
 import { deadLetterTopicOf, type Processor, type Topic, topicsWrittenBy } from "../../topology.ts";
-import { DUTIES } from "../../audit/duties.ts";
+import { askOf, DUTIES } from "../../audit/duties.ts";
 import { Places } from "../../audit/books.ts";
 import { isReplayForAnother, markOf } from "../../audit/observe_record.ts";
 import { DEAD_LETTER_HEADERS } from "../../kafka/dead_letters.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
+import { Failure } from "../../runtime/errors.ts";
 
 /** What a service has published of each order, bits of `Mark`; of the orders of one partition number. */
 export class Outputs {
@@ -140,6 +141,7 @@ type Log = Pick<OpenLog, "names" | "onUnreadable"> & {
  *
  * @param inputs partition numbers by input topic
  * @returns by input topic and partition
+ * @throws {Failure} nobody has said what the service owes to a message
  */
 export async function readPublished(
   log: Log,
@@ -147,6 +149,13 @@ export async function readPublished(
   inputs: ReadonlyMap<Topic, readonly number[]>,
   signal: AbortSignal,
 ): Promise<Map<Topic, Map<number, Published>>> {
+  for (const topic of inputs.keys()) {
+    if (askOf(service, topic)) continue;
+    throw new Failure(
+      `${service}: nothing says which of its outputs answers a message of ${topic} ` +
+        "(src/audit/duties.ts), so nobody knows where they end: --to tables, or --to committed",
+    );
+  }
   const { reader, names, onUnreadable } = log;
   const letters = await readLetterPlaces(log, names.topic(deadLetterTopicOf(service)), signal);
   const found = new Map([...inputs.keys()].map((topic) => [topic, new Map<number, Published>()]));

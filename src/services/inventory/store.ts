@@ -1,7 +1,8 @@
 /**
  * The stock and the reservations: input batches of orders or cancellations, output the events to
- * publish. Each batch is one database transaction, repeatable by orderId: an order that is delivered
- * again gets, to the letter, the event it got the first time, and nothing is deducted twice.
+ * publish. Each batch is one database transaction. Idempotent by repeating the stored event: an order
+ * that is delivered again gets, to the letter, the event it got the first time, and nothing is
+ * deducted twice. See docs/write-a-service.md, "The store", for when to take which way.
  *
  * The stock rows of the batch are locked before the reservations are looked up. So a zombie (a member
  * whose partition was given away while it worked) and its successor, which handle the same orders,

@@ -1,7 +1,8 @@
 /**
- * Which message brought an order first. The same order placed twice (a client that pressed the button
- * again, a producer that did not hear its acknowledgement) must not be worked on twice; the same
- * message delivered twice (after a crash) must.
+ * The deduplication table: which message brought an order first. Idempotent by tying the order to its
+ * source message: the same order placed twice (a client that pressed the button again, a producer that
+ * did not hear its acknowledgement) must not be worked on twice; the same message delivered twice
+ * (after a crash) must. See docs/write-a-service.md, "The store", for when to take which way.
  */
 import { type Database, table } from "../../database/database.ts";
 

@@ -1,0 +1,151 @@
+/**
+ * docs/write-a-service.md as somebody follows it: its blocks are applied to a copy of the checkout, which
+ * must then compile, be complete and pass the new service's tests.
+ */
+import { assertEquals, assertMatch } from "@std/assert";
+import { dirname, join } from "node:path";
+
+const PROJECT = new URL("../../", import.meta.url).pathname;
+const COPIED = ["src", "charts", "vendor", "deno.json", "deno.lock", ".env.example"];
+
+interface Block {
+  readonly file: string;
+  readonly language: string;
+  readonly text: string;
+}
+
+/** Blocks that a line with a file's name announces. */
+function blocksOf(guide: string): Block[] {
+  const blocks = guide.matchAll(/^\*\*`(\S+)`\*\*\n\n```(\w+)\n(.*?)^```$/gms);
+  return [...blocks].map(([, file, language, text]) => ({
+    file: file!,
+    language: language!,
+    text: text!,
+  }));
+}
+
+/**
+ * Applies a block's hunks: what is neither added nor taken out says where.
+ *
+ * @throws {Error} such lines are not in the file, or more than once
+ */
+function applied(text: string, { file, text: diff }: Block): string {
+  for (const hunk of diff.split(/^@@\n/m)) {
+    const lines = hunk.trimEnd().split("\n");
+    const without = (mark: string) =>
+      lines.filter((line) => !line.startsWith(mark)).map((line) => `${line.slice(1)}\n`).join("");
+    const parts = text.split(`\n${without("+")}`);
+    if (parts.length !== 2) {
+      const times = parts.length === 1 ? "not there" : "there more than once";
+      throw new Error(
+        `${file}: this block of the guide does not apply, its lines are ${times}:\n${hunk}`,
+      );
+    }
+    text = parts.join(`\n${without("-")}`);
+  }
+  return text;
+}
+
+async function follow(guide: string, directory: string): Promise<void> {
+  for (const block of blocksOf(guide)) {
+    const path = join(directory, block.file);
+    if (block.language === "diff") {
+      await Deno.writeTextFile(path, applied(await Deno.readTextFile(path), block));
+    } else {
+      await Deno.mkdir(dirname(path), { recursive: true });
+      await Deno.writeTextFile(path, block.text, { createNew: true });
+    }
+  }
+}
+
+/** A test of the new service, for whoever reads its events without knowing of it. */
+const DEFAULTS = `
+import { assertEquals } from "@std/assert";
+import { eventId, type FraudScored } from "../events/schemas.ts";
+import { describeEvent } from "../order_history/summary.ts";
+import { passed } from "./report.ts";
+import { createWorld } from "./testing/orders.ts";
+import { appendEvent, auditWorld, checkOf, orderId } from "./testing/world.ts";
+
+const score = (orderId: string): FraudScored => ({
+  type: "FraudScored",
+  version: 1,
+  eventId: eventId(orderId, "FraudScored"),
+  orderId,
+  occurredAt: "2026-01-01T00:00:01.000Z",
+  placedAt: "2026-01-01T00:00:00.000Z",
+  score: 20,
+  rules: ["new_customer"],
+});
+
+async function auditOf(...orderIds: string[]) {
+  const world = createWorld(["confirmed"]);
+  for (const id of orderIds) appendEvent(world, score(id), 0);
+  return await auditWorld(world);
+}
+
+Deno.test("audit: an event of any type at most once an order, and of an order that was placed", async () => {
+  assertEquals(passed(await auditOf(orderId(0))), true);
+  const twice = await auditOf(orderId(0), orderId(0));
+  assertEquals(checkOf(twice, "twice").offenders[0]!.what, "FraudScored again, at t.fraud.events 0@1");
+  assertEquals(checkOf(await auditOf(orderId(9)), "orderless").failures, 1);
+});
+
+Deno.test("describeEvent: the fields of an event that has no sentence", () => {
+  assertEquals(describeEvent(score("o-1")), 'score 20, rules ["new_customer"]');
+});
+`;
+
+Deno.test("write-a-service.md: followed step by step, it makes a service that is complete", async (t) => {
+  const directory = await Deno.makeTempDir({ prefix: "orderflow-guide-" });
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: directory,
+      env: { NO_COLOR: "1" },
+    }).output();
+    const said = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
+    assertEquals(code, 0, `deno ${args.join(" ")}:\n${said.replaceAll(/^Check .*\n/gm, "")}`);
+    return said;
+  };
+  const test = (...args: string[]) =>
+    run("test", "--no-prompt", "--no-check", "--allow-all", ...args);
+  const step = (name: string, work: () => Promise<unknown>) =>
+    t.step(name, async () => void await work());
+  try {
+    for (const name of COPIED) {
+      await new Deno.Command("cp", { args: ["-R", join(PROJECT, name), directory] }).output();
+    }
+    const followed = await step("its blocks apply", async () => {
+      await follow(await Deno.readTextFile(`${PROJECT}docs/write-a-service.md`), directory);
+    });
+    if (!followed) return;
+    await step("all compiles and is in order", async () => {
+      await run("check", "src", "charts");
+      await run("lint", "src/services/fraud");
+      await run("fmt", "--check", "src/services/fraud", "src/topology.ts", "src/events");
+    });
+    await step("nothing is missing", () => test("src/services/complete_test.ts"));
+    await step("what follows from the topology does", () =>
+      test(
+        ...["src/events", "src/order_history", "src/services/analytics/page/layout_test.ts"],
+        ...["src/audit/audit_test.ts", "src/audit/judge_offsets_test.ts"],
+        ...["src/audit/report_test.ts", "src/commands/groups/published_test.ts"],
+      ));
+    await step("what nobody has taught them, the audit and the trace know by default", async () => {
+      await Deno.writeTextFile(join(directory, "src/audit/fraud_test.ts"), DEFAULTS);
+      await test("src/audit/fraud_test.ts");
+    });
+    await step("its own tests pass", () => test("src/services/fraud"));
+    await step("the tests of all services take it along", async () => {
+      const said = await test(
+        ...["--filter", "/^fraud:/"],
+        ...["src/services/database_first_int_test.ts", "src/services/broken_store_int_test.ts"],
+      );
+      assertMatch(said, /^fraud: orders.validated: a table that is gone .* ok /m);
+      assertMatch(said, /^fraud: orders.validated: whichever answer .* ok /m);
+    });
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
