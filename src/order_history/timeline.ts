@@ -1,5 +1,5 @@
 /**
- * The story of one order: what was found of it, in the order of time, each in a plain sentence, and
+ * The timeline of one order: what was found of it, in the order of time, each in a few words, and
  * what came of it. Pure.
  */
 import { decode } from "../events/codec.ts";
@@ -13,7 +13,7 @@ import {
 } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { type Topic, TOPIC_NAMES, TOPICS } from "../topology.ts";
-import { describeEvent, type OrderLetter, summarize } from "./summary.ts";
+import { describeEvent, type OrderDeadLetter, summarize } from "./summary.ts";
 import type { Found, Search } from "./find.ts";
 
 /** One thing that happened to the order. */
@@ -43,7 +43,7 @@ export interface Timeline {
   readonly placedAt: string | null;
   readonly steps: readonly Step[];
   readonly rows: readonly TableRow[];
-  /** One sentence. */
+  /** What came of it, in one sentence. */
   readonly conclusion: string;
 }
 
@@ -61,13 +61,13 @@ export function buildTimeline(
 ): Timeline | undefined {
   const events: OrderEvent[] = [];
   const moments: Moment[] = [];
-  const letters = new Map<string, OrderLetter>();
+  const deadLetters = new Map<string, OrderDeadLetter>();
   for (const { topic, record } of found) {
     if (isOrderTopic(topic)) {
       const moment = tellRecord(topic, record, { orderId, home: partition, say }, events);
       if (moment) moments.push(moment);
     } else {
-      moments.push(tellLetter(topic, record, letters));
+      moments.push(tellDeadLetter(topic, record, deadLetters));
     }
   }
   if (moments.length === 0 && rows.length === 0) return undefined;
@@ -83,7 +83,7 @@ export function buildTimeline(
     placedAt,
     steps,
     rows,
-    conclusion: summarize(events, [...letters.values()], placedAtMs),
+    conclusion: summarize(events, [...deadLetters.values()], placedAtMs),
   };
 }
 
@@ -134,22 +134,27 @@ function kindOf(event: OrderEvent): string {
   return event.type === "InventoryUpdated" ? event.action : event.type;
 }
 
-/** A letter, or what a person did with it. */
-function tellLetter(
+/** A dead letter, or what a person did with it. */
+function tellDeadLetter(
   topic: Found["topic"],
   { partition, offset, headers, timestamp }: LogRecord,
-  letters: Map<string, OrderLetter>,
+  deadLetters: Map<string, OrderDeadLetter>,
 ): Moment {
   const place = { topic, partition, offset };
   if (!isDeadLetter({ headers })) {
-    const letter = deadLetterId(
+    const deadLetter = deadLetterId(
       Number(headers[RESOLUTION_HEADERS.partition]),
       headers[RESOLUTION_HEADERS.offset] ?? "",
     );
     const event = headers[RESOLUTION_HEADERS.verdict] ?? "unreadable";
-    const judged = letters.get(`${topic} ${letter}`);
+    const judged = deadLetters.get(`${topic} ${deadLetter}`);
     if (judged) judged.state = event;
-    return { ...place, atMs: timestamp, event, text: `letter ${letter} was ${event} by a person` };
+    return {
+      ...place,
+      atMs: timestamp,
+      event,
+      text: `dead letter ${deadLetter} was ${event} by a person`,
+    };
   }
   const id = deadLetterId(partition, offset);
   const reason = headers[DEAD_LETTER_HEADERS.reason] ?? "";
@@ -159,7 +164,7 @@ function tellLetter(
       Number(headers[DEAD_LETTER_HEADERS.partition]),
       headers[DEAD_LETTER_HEADERS.offset] ?? "",
     );
-  letters.set(`${topic} ${id}`, {
+  deadLetters.set(`${topic} ${id}`, {
     service: topic.slice("dlq.".length),
     id,
     reason,

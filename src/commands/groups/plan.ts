@@ -129,7 +129,7 @@ export function planLines({ steps, fresh }: Plan, target: Target): string[] {
     steps.reduce((all, { again }) => all + Math.max(0, sign * again), 0);
   return [
     ...columns([["partition", "committed", "tables", "to", ""], ...rows]),
-    ...conclusions(sum(1), sum(-1), target),
+    ...summaryLines(sum(1), sum(-1), target),
     ...steps.flatMap(missingLine),
   ];
 }
@@ -145,7 +145,7 @@ const REPEATED: Record<string, string> = {
   committed: "which its tables have, and its group has not",
 };
 
-function conclusions(repeated: number, skipped: number, target: Target): string[] {
+function summaryLines(repeated: number, skipped: number, target: Target): string[] {
   const lines: string[] = [];
   if (skipped > 0) {
     const what = SKIPPED[target] ?? "on which nobody will ever work";

@@ -42,12 +42,12 @@ export class Answers {
   #open: { first: number; count: number } | undefined;
   #missing: { first: number; count: number } | undefined;
 
-  /** @param letters the messages that the service has dead letters for */
+  /** @param deadLetters the messages that the service has dead letters for */
   constructor(
     private readonly service: Processor,
     private readonly topic: Topic,
     private readonly outputs: Outputs,
-    private readonly letters: Places,
+    private readonly deadLetters: Places,
   ) {}
 
   /** The offset of the last message that was answered. */
@@ -72,9 +72,9 @@ export class Answers {
     this.#note(record.offset, this.#answerTo(record));
   }
 
-  /** A batch that cannot be read: with a letter it was skipped, else the service has come no further. */
+  /** A batch that cannot be read: with a dead letter it was skipped, else the service is there. */
   addUnreadable({ topic, partition, offset }: LocatedUnreadable): void {
-    this.#note(offset, this.letters.has(topic, partition, offset) ? "answered" : "open");
+    this.#note(offset, this.deadLetters.has(topic, partition, offset) ? "answered" : "open");
   }
 
   #note(offset: number, answer: Answer): void {
@@ -92,7 +92,7 @@ export class Answers {
 
   #answerTo(record: LogRecord): Answer {
     const { topic, partition, offset, key, value } = record;
-    if (this.letters.has(topic, partition, offset)) return "answered";
+    if (this.deadLetters.has(topic, partition, offset)) return "answered";
     if (isReplayForAnother(this.service, this.topic, record)) return "asks for none";
     const decoded = decode(this.topic, key, value);
     if (!decoded.ok) return "open";
@@ -148,7 +148,11 @@ export async function readPublished(
   signal: AbortSignal,
 ): Promise<Map<Topic, Map<number, Published>>> {
   const { reader, names, onUnreadable } = log;
-  const letters = await readLetterPlaces(log, names.topic(deadLetterTopicOf(service)), signal);
+  const deadLetters = await readDeadLetterPlaces(
+    log,
+    names.topic(deadLetterTopicOf(service)),
+    signal,
+  );
   const found = new Map([...inputs.keys()].map((topic) => [topic, new Map<number, Published>()]));
   const numbers = new Set([...inputs.values()].flat());
   for (const partition of [...numbers].toSorted((a, b) => a - b)) {
@@ -161,7 +165,7 @@ export async function readPublished(
     }
     for (const [topic, partitions] of inputs) {
       if (!partitions.includes(partition)) continue;
-      const answers = new Answers(service, topic, outputs, letters);
+      const answers = new Answers(service, topic, outputs, deadLetters);
       let next = (await reader.ends(names.topic(topic))).get(partition)?.end ?? 0;
       const records = reader.read(names.topic(topic), {
         ...place,
@@ -201,7 +205,7 @@ async function whatIsGone(
 }
 
 /** The messages that have a dead letter. */
-async function readLetterPlaces(
+async function readDeadLetterPlaces(
   { reader, onUnreadable }: Log,
   topic: string,
   signal: AbortSignal,

@@ -1,4 +1,4 @@
-/** What the integration tests of the commands share: a fixture on a real broker and in real tables. */
+/** What the commands' integration tests share: fixtures in a real Kafka and in real tables. */
 import { joins } from "../../services/fulfillment/store.ts";
 import { inventoryTables } from "../../services/inventory/store.ts";
 import { charges } from "../../services/payment/gateway_ledger.ts";
@@ -23,7 +23,7 @@ const TABLES: readonly { owner: string; tables: readonly Table[] }[] = [
   { owner: "fulfillment", tables: [joins] },
 ];
 
-/** Creates a fixture's topics, writes its records, at the offsets that they say, and commits its offsets. */
+/** Creates a fixture's topics, writes its records at their own offsets, and commits its offsets. */
 export async function publishFixture(bootstrap: string, fixture: Fixture): Promise<void> {
   const { names, records, committed } = fixture;
   const kafka = createClient({ brokers: [bootstrap] }, "test");
