@@ -4,7 +4,8 @@
  */
 import { OUTCOMES } from "../aggregate.ts";
 import type { Figures, Latency, Rates, Reading, Snapshot } from "../snapshot.ts";
-import { count, duration, formatAmount, NOTHING, rate, share, timeOfDay } from "./format.ts";
+import { formatMoney } from "../../../runtime/money.ts";
+import { count, duration, NOTHING, rate, share, timeOfDay } from "./format.ts";
 
 /** How many minutes of revenue are shown. */
 const MINUTES = 3;
@@ -127,13 +128,13 @@ function latencies({ latency }: Snapshot): string[] {
 
 function revenue({ money: amounts, perMinute }: Snapshot): string[] {
   const lines = Object.entries(amounts).toSorted().flatMap(([currency, amount]) => {
-    const total = `${formatAmount(amount.confirmedCents, currency)} confirmed of ` +
-      `${formatAmount(amount.orderedCents, currency)} ordered`;
+    const total = `${formatMoney(amount.confirmedCents, currency)} confirmed of ` +
+      `${formatMoney(amount.orderedCents, currency)} ordered`;
     const minutes = perMinute.currencies[currency]?.confirmedCents ?? [];
     const first = Math.max(0, minutes.length - MINUTES);
     const recent = minutes.slice(first).map((cents, index) => {
       const startsAtMs = perMinute.startsAtMs + (first + index) * perMinute.windowMs;
-      return `${timeOfDay(startsAtMs).slice(0, 5)} ${formatAmount(cents, currency)}`;
+      return `${timeOfDay(startsAtMs).slice(0, 5)} ${formatMoney(cents, currency)}`;
     });
     if (recent.length === 0) return [total];
     return [total, `  by minute: ${recent.join(", ")} so far`];
@@ -173,7 +174,7 @@ export function line({ snapshot, lag }: Figures): string {
   if (newestEventAt === null) return "no event so far";
   const rates = ratesPerSecond.last10Seconds;
   const revenue = Object.entries(snapshot.money).toSorted()
-    .map(([currency, { confirmedCents }]) => formatAmount(confirmedCents, currency));
+    .map(([currency, { confirmedCents }]) => formatMoney(confirmedCents, currency));
   const behind = lag?.map(({ service, lagMessages }) => `${service} ${count(lagMessages)}`);
   return [
     `${timeOfDay(newestEventAt)} UTC`,

@@ -2,10 +2,6 @@
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const tenths = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const hundredths = new Intl.NumberFormat("en", {
-  minimumFractionDigits: 2,
-  maximumFractionDigits: 2,
-});
 
 /** What stands where there is nothing to tell. */
 export const NOTHING = "–";
@@ -23,11 +19,6 @@ export function rate(perSecond: number | undefined): string {
 /** `12.3 %` */
 export function share(part: number, all: number): string {
   return all === 0 ? NOTHING : `${tenths.format(100 * part / all)} %`;
-}
-
-/** `1,234.56 EUR` */
-export function formatAmount(cents: number, currency: string): string {
-  return `${hundredths.format(cents / 100)} ${currency}`;
 }
 
 /** `87 ms`, from ten seconds on `12.3 s`. */

@@ -49,13 +49,6 @@ export function waiting({ ms, atLeast }: { ms: number; atLeast: boolean }): stri
   return ms < 1_000 ? "< 1 s" : duration(ms);
 }
 
-/** `1,234 EUR`, from 100,000 on `1.23M EUR`; without a currency the bare amount. */
-export function formatAmount(cents: number, currency: string): string {
-  const amount = cents / 100;
-  const text = amount < 100_000 ? whole.format(amount) : short.format(amount);
-  return `${text} ${currency}`.trim();
-}
-
 /** `1 member`, `12 members` */
 export function plural(count: number, what: string): string {
   return `${whole.format(count)} ${what}${count === 1 ? "" : "s"}`;

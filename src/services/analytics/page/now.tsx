@@ -2,16 +2,8 @@
 import type { ComponentChildren } from "preact";
 import type { Live } from "../web/live.ts";
 import type { Snapshot } from "../snapshot.ts";
-import {
-  brief,
-  count,
-  duration,
-  formatAmount,
-  NOTHING,
-  rate,
-  share,
-  shortCount,
-} from "./format.ts";
+import { brief, count, duration, NOTHING, rate, share, shortCount } from "./format.ts";
+import { formatShortMoney } from "../../../runtime/money.ts";
 import { Plot, type Series } from "./plot.tsx";
 
 /** As many currencies have a line of their own in the card and in its plot. */
@@ -162,10 +154,10 @@ function Revenue({ snapshot, atMs }: CardProps) {
       label: currency,
       color: CURRENCY_COLORS[index]!,
       dash: index === 0 ? undefined : [6, 3 * index],
-      big: formatAmount(amounts.confirmedCents, ""),
+      big: formatShortMoney(amounts.confirmedCents, ""),
       small: [
-        `${formatAmount(minutes.at(-2) ?? 0, "")}/min`,
-        `of ${formatAmount(amounts.orderedCents, "")}`,
+        `${formatShortMoney(minutes.at(-2) ?? 0, "")}/min`,
+        `of ${formatShortMoney(amounts.orderedCents, "")}`,
       ],
       exact: amounts.confirmedCents,
       values: minutes.map((cents) => cents / 100),
