@@ -1,4 +1,4 @@
-/** A batch of which nobody knows where it ends, and readers that keep no tables: on a real Kafka. */
+/** A batch whose end is unknown, and readers that keep no tables: on a real Kafka. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startTestBroker } from "../../local/testing/test_broker.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
@@ -17,7 +17,7 @@ const RETRY_MS = 200;
 const KINDS = ["tail", "event log"] as const;
 const idsOf = (sequences: readonly number[]) => sequences.map((n) => placed(n).orderId).toSorted();
 
-Deno.test("a batch whose end nobody knows", async (t) => {
+Deno.test("a batch whose end is unknown", async (t) => {
   await using broker = await startTestBroker();
   const fixtures = await Promise.all(
     KINDS.map(async (kind) => ({ kind, ...await publishOrders(broker.bootstrap, 4) })),

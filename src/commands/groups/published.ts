@@ -1,10 +1,10 @@
 /**
- * Where a service's own outputs end: what it has answered, and the first message after that which it
- * has not. Pure: records in, an offset out.
+ * Where a service's own outputs end: the last message that it has answered, and the first one after it
+ * that asks for an answer.
  *
- * Of each partition a service answers one message after the other, an answer and the offset of what it
- * answers together. So whatever lies before a message that was answered was worked on, too; and the
- * first message behind the last answer that asks for one is where it stopped.
+ * A service answers the messages of a partition one after the other, and commits each answer with the
+ * offset of its message. So what lies before an answered message was processed, too, and the first
+ * message without an answer behind the last answer is where the service stopped.
  */
 import { decode } from "../../events/codec.ts";
 import type { LogRecord } from "../../kafka/records.ts";
@@ -118,15 +118,13 @@ export class Answers {
   }
 }
 
-/** Reads from the log where a service's own outputs end, partition by partition. */
-
 /** Where the outputs of an input partition end. */
 export interface Published {
   /** The first message without an answer behind the last one with an answer; else the log's end. */
   readonly next: number;
   /** Before it: see `Answers`. */
   readonly missing: { readonly first: number; readonly count: number } | undefined;
-  /** Why it cannot be told; undefined where it can. */
+  /** Why it is unknown; undefined where it is known. */
   readonly unknown: string | undefined;
 }
 
@@ -188,7 +186,7 @@ export async function readPublished(
   return found;
 }
 
-/** Where outputs were deleted, nobody knows whether a message that seems open was answered. */
+/** Where outputs were deleted, a message that seems open may have been answered. */
 async function whatIsGone(
   { reader, names }: Log,
   service: Processor,
