@@ -165,7 +165,7 @@ const WITH_ANOTHER: readonly {
   { what: "empty", to: "committed", other: { ...at0, first: 100 } },
   { what: "empty", to: "tables", other: { ...at0, first: 100 } },
   {
-    what: "taken over only",
+    what: "assigned only",
     to: "committed",
     other: { ...at0, tables: { ...at(0), isNew: true } },
   },
