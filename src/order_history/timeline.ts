@@ -64,10 +64,11 @@ export function buildTimeline(
   const deadLetters = new Map<string, OrderDeadLetter>();
   for (const { topic, record } of found) {
     if (isOrderTopic(topic)) {
-      const moment = tellRecord(topic, record, { orderId, home: partition, say }, events);
+      const moment = momentOfRecord(topic, record, { orderId, home: partition, say }, events);
       if (moment) moments.push(moment);
     } else {
-      moments.push(tellDeadLetter(topic, record, deadLetters));
+      const momentOf = isDeadLetter(record) ? momentOfDeadLetter : momentOfResolution;
+      moments.push(momentOf(topic, record, deadLetters));
     }
   }
   if (moments.length === 0 && rows.length === 0) return undefined;
@@ -96,8 +97,8 @@ function flowIndex(topic: Found["topic"]): number {
   return index < 0 ? TOPIC_NAMES.length : index;
 }
 
-/** A record of an order topic; undefined when it is about another order. */
-function tellRecord(
+/** @returns undefined for a record that is about another order */
+function momentOfRecord(
   topic: Topic,
   record: LogRecord,
   { orderId, home, say }: {
@@ -134,48 +135,43 @@ function kindOf(event: OrderEvent): string {
   return event.type === "InventoryUpdated" ? event.action : event.type;
 }
 
-/** A dead letter, or what a person did with it. */
-function tellDeadLetter(
+/** What a person did with a dead letter. */
+function momentOfResolution(
+  topic: Found["topic"],
+  { partition, offset, headers, timestamp }: LogRecord,
+  deadLetters: ReadonlyMap<string, OrderDeadLetter>,
+): Moment {
+  const id = deadLetterId(
+    Number(headers[RESOLUTION_HEADERS.partition]),
+    headers[RESOLUTION_HEADERS.offset] ?? "",
+  );
+  const event = headers[RESOLUTION_HEADERS.verdict] ?? "unreadable";
+  const resolved = deadLetters.get(`${topic} ${id}`);
+  if (resolved) resolved.state = event;
+  const text = `dead letter ${id} was ${event} by a person`;
+  return { topic, partition, offset, atMs: timestamp, event, text };
+}
+
+function momentOfDeadLetter(
   topic: Found["topic"],
   { partition, offset, headers, timestamp }: LogRecord,
   deadLetters: Map<string, OrderDeadLetter>,
 ): Moment {
-  const place = { topic, partition, offset };
-  if (!isDeadLetter({ headers })) {
-    const deadLetter = deadLetterId(
-      Number(headers[RESOLUTION_HEADERS.partition]),
-      headers[RESOLUTION_HEADERS.offset] ?? "",
-    );
-    const event = headers[RESOLUTION_HEADERS.verdict] ?? "unreadable";
-    const judged = deadLetters.get(`${topic} ${deadLetter}`);
-    if (judged) judged.state = event;
-    return {
-      ...place,
-      atMs: timestamp,
-      event,
-      text: `dead letter ${deadLetter} was ${event} by a person`,
-    };
-  }
   const id = deadLetterId(partition, offset);
   const reason = headers[DEAD_LETTER_HEADERS.reason] ?? "";
   const detail = headers[DEAD_LETTER_HEADERS.detail] ?? "";
-  const source = `${headers[DEAD_LETTER_HEADERS.topic]} ` +
-    deadLetterId(
-      Number(headers[DEAD_LETTER_HEADERS.partition]),
-      headers[DEAD_LETTER_HEADERS.offset] ?? "",
-    );
-  deadLetters.set(`${topic} ${id}`, {
-    service: topic.slice("dlq.".length),
-    id,
-    reason,
-    state: "open",
-  });
+  const service = topic.slice("dlq.".length);
+  deadLetters.set(`${topic} ${id}`, { service, id, reason, state: "open" });
+  const source = deadLetterId(
+    Number(headers[DEAD_LETTER_HEADERS.partition]),
+    headers[DEAD_LETTER_HEADERS.offset] ?? "",
+  );
   const time = Date.parse(headers[DEAD_LETTER_HEADERS.time] ?? "");
   return {
-    ...place,
+    ...{ topic, partition, offset },
     atMs: Number.isNaN(time) ? timestamp : time,
     event: "dead letter",
-    text: `${reason}: ${detail} (it came from ${source})`,
+    text: `${reason}: ${detail} (it came from ${headers[DEAD_LETTER_HEADERS.topic]} ${source})`,
   };
 }
 
