@@ -231,7 +231,7 @@ Deno.test(
         for (const service of PROCESSORS) {
           const failed = ["--all", "--reason", "processing_failed"];
           const { length } = topicsReadBy(service);
-          const letters = `${length} ${length === 1 ? "letter" : "letters"}`;
+          const letters = `${length} dead ${length === 1 ? "letter" : "letters"}`;
           assertStringIncludes(
             await dlq("replay", service, ...failed),
             `${letters} of dlq.${service}`,
