@@ -64,7 +64,7 @@ for (const { task, command } of PROGRAMS) {
       assertEquals(/\(default: .+\)/.test(text), !isBare, `${head}:${text}`);
     }
 
-    const examples = section(stdout, /^Examples:/).map((line) => line.split("  # ")[0]!.trim());
+    const examples = entries(section(stdout, /^Examples:/)).map(({ head }) => head);
     assertEquals(examples.length >= 2, true, `${task} has ${examples.length} examples`);
     for (const example of examples) {
       const args = example.split(" ").slice(3);

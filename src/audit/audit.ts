@@ -10,7 +10,7 @@
  * Committed offsets are read twice. Those that were there before the first record was read must not be
  * ahead of any answer: an answer is published at the latest with its offset, and so is met. Those that
  * are there after the last record was read must not be behind any answer that was met. At rest both
- * are the same, and both verdicts exact.
+ * are the same, and both resolutions exact.
  */
 import { pause } from "../runtime/shutdown.ts";
 import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
@@ -24,7 +24,7 @@ import { type Books, Committed, count, openBooks, openLogs, READINGS } from "./b
 import { type Check, closeBooks } from "./checks.ts";
 import { offsetsBehind } from "./judge_offsets.ts";
 import { observe } from "./observe_record.ts";
-import { observeLetter, observeVerdict } from "./observe_letters.ts";
+import { observeDeadLetter, observeResolution } from "./observe_dead_letters.ts";
 import {
   observeCharge,
   observeJoin,
@@ -40,7 +40,7 @@ export interface AuditOptions {
   readonly committedOffsets: (group: string, topic: string) => Promise<ReadonlyMap<number, number>>;
   readonly names: Names;
   readonly tables: Pick<Tables, "scan">;
-  /** How long an offset may be seen later than what it belongs to; a few seconds unless said. */
+  /** How long an offset may be seen later than what it belongs to (default: a few seconds). */
   readonly patienceMs?: number;
   readonly signal?: AbortSignal;
   /** Told now and then: what is being read, and how many records and rows were read so far. */
@@ -54,7 +54,7 @@ export interface AuditReport {
   readonly events: Readonly<Record<string, number>>;
   /** By service, then reason. */
   readonly deadLetters: Readonly<Record<string, Readonly<Record<string, DeadLetterCounts>>>>;
-  /** What a reader of the verdict should know. */
+  /** What a reader of the report should know. */
   readonly notes: readonly string[];
   /** There when the services were given time to read everything, and it was not enough. */
   readonly notAtRest?: NotAtRest;
@@ -114,11 +114,11 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     const name = names.topic(deadLetterTopicOf(service));
     const partitions = await inspect(name);
     if (!partitions) continue;
-    await readTopic(name, partitions, (record) => observeVerdict(books, record));
+    await readTopic(name, partitions, (record) => observeResolution(books, record));
     await readTopic(
       name,
       partitions,
-      (record) => observeLetter(books, service, record, orderTopicOf),
+      (record) => observeDeadLetter(books, service, record, orderTopicOf),
     );
   }
   for (const topic of TOPIC_NAMES.toReversed()) {
@@ -140,7 +140,7 @@ export async function audit(options: AuditOptions): Promise<AuditReport> {
     checks: nothing || stopped ? undefined : closeBooks(books),
     events: Object.fromEntries(books.events),
     deadLetters: Object.fromEntries(
-      [...books.letters].map(([service, reasons]) => [service, Object.fromEntries(reasons)]),
+      [...books.deadLetters].map(([service, reasons]) => [service, Object.fromEntries(reasons)]),
     ),
     notes,
   };

@@ -182,7 +182,7 @@ function mutationsOfRecord(fixture: Fixture, record: LogRecord): Mutation[] {
     apply: (w: Fixture) => w.records = w.records.filter((other) => other !== record),
   };
   const repeat = { name: `repeat ${place}`, apply: (w: Fixture) => void appendCopy(w, record) };
-  // A person's decision to discard a letter: without it the letter is open, and all is well, too.
+  // Without its resolution a discarded dead letter is open, and all is well, too.
   const mayGo = headers["dlq-verdict"] === "discarded";
   const event = eventIn(record);
   // What only a dead letter is about, nobody else has said anything of.
@@ -204,7 +204,8 @@ function mutationsOfTable(fixture: Fixture, name: TableName): Mutation[] {
     // A join that lacks its other half says nothing yet.
     if (row.outcome === null) return [];
     const unused = name === "stock" && !used.has(String(row.product_id));
-    // Without its run, an order is one made by hand, and older simulators had no placements; a product that nobody ordered is not missed.
+    // Without its run, an order is one made by hand, and older simulators had no placements; a product
+    // that nobody ordered is not missed.
     const mayGo = name === "runs" || name === "placements" || unused;
     const drop = {
       name: `drop ${JSON.stringify(row)} of ${name}`,

@@ -116,7 +116,7 @@ Deno.test("audit: an order that a run did not record is audited like any other",
   assert(!passed(await auditFixture(fixture)));
 });
 
-Deno.test("audit: stock may be sold out, and a letter that was settled may be wrong", async () => {
+Deno.test("audit: stock may be sold out, and a dead letter that was resolved may be wrong", async () => {
   const fixture = createFixture(["rejected", "confirmed", "confirmed"]);
   for (const row of fixture.tables.stock) {
     row.initial = Number(row.initial) - Number(row.on_hand);
@@ -132,7 +132,7 @@ Deno.test("audit: stock may be sold out, and a letter that was settled may be wr
 
 Deno.test("audit: money paid for an order that waits for a dead letter is held, not missing", async () => {
   const fixture = createFixture(["confirmed", "parked", "parked", "out_of_stock"]);
-  // Confirmed and refunded orders hold nothing, whatever letters there are about them.
+  // Confirmed and refunded orders hold nothing, whatever dead letters there are about them.
   for (const n of [0, 3]) {
     const broken = new TextEncoder().encode("{");
     const raw = appendRecord(fixture, "payment.events", partitionOf(n), orderId(n), broken);

@@ -47,13 +47,13 @@ export interface Books {
 
   /** By service, the messages that it has a dead letter for and that were not met yet. */
   readonly deadMessages: ReadonlyMap<Processor, Places>;
-  /** Letters that have a verdict and were not met yet. */
+  /** Dead letters that have a resolution and were not met yet. */
   readonly judged: Places;
-  /** Letters that were replayed and whose message was not met yet. */
+  /** Dead letters that were replayed and whose message was not met yet. */
   readonly replayed: Places;
   readonly discarded: Places;
   /** By service, then reason. */
-  readonly letters: ReadonlyMap<Processor, Map<string, DeadLetterCounts>>;
+  readonly deadLetters: ReadonlyMap<Processor, Map<string, DeadLetterCounts>>;
 }
 
 export function openBooks(runs: readonly Run[]): Books {
@@ -75,7 +75,7 @@ export function openBooks(runs: readonly Run[]): Books {
     judged: new Places(),
     replayed: new Places(),
     discarded: new Places(),
-    letters: new Map(PROCESSORS.map((service) => [service, new Map()])),
+    deadLetters: new Map(PROCESSORS.map((service) => [service, new Map()])),
   };
 }
 

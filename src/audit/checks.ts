@@ -1,5 +1,5 @@
 /**
- * The verdict on each guarantee, when everything is read. Pure: books in, checks out.
+ * The result of each check, when everything is read. Pure: books in, checks out.
  */
 import { formatMoney } from "../runtime/format.ts";
 import { type Books, currencyBook } from "./books.ts";
@@ -7,7 +7,7 @@ import { CHECK_NAMES, type CheckName, CHECKS, type Offender } from "./findings.t
 import { offsetsAhead, offsetsBehind } from "./judge_offsets.ts";
 import { judgeOrder } from "./judge_order.ts";
 import { FIRST_SEQUENCE, Mark, orderIdOf } from "./ledger.ts";
-import { closeLetters } from "./observe_letters.ts";
+import { closeDeadLetters } from "./observe_dead_letters.ts";
 
 /** One thing that must hold. */
 export interface Check {
@@ -30,7 +30,7 @@ interface Tally {
   orders: number;
   parked: number;
   readonly marks: Map<number, number>;
-  /** Cents by currency: paid for orders that wait for a person to settle a dead letter. */
+  /** Cents by currency: paid for orders that wait for a person to resolve a dead letter. */
   readonly held: Map<string, bigint>;
 }
 
@@ -53,7 +53,7 @@ export function closeBooks(books: Books): Check[] {
   const tally = judgeOrders(books);
   judgeProducts(books);
   judgeCurrencies(books, tally);
-  closeLetters(books);
+  closeDeadLetters(books);
   for (const { who, what } of offsetsAhead(books)) books.findings.add("ahead", who, what);
   for (const { who, what } of offsetsBehind(books)) books.findings.add("behind", who, what);
   const counts = countsOf(books, tally);
@@ -143,11 +143,13 @@ function countsOf(books: Books, tally: Tally): Record<CheckName, Counts> {
   const messages = (name: string) => books.messages.get(name) ?? 0;
   const orders = (mark: number) => tally.marks.get(mark) ?? 0;
   const rows = (table: string) => books.rows.get(table) ?? 0;
-  const letters = { open: 0, replayed: 0, discarded: 0 };
-  for (const counts of [...books.letters.values()].flatMap((reasons) => [...reasons.values()])) {
-    letters.open += counts.open;
-    letters.replayed += counts.replayed;
-    letters.discarded += counts.discarded;
+  const deadLetters = { open: 0, replayed: 0, discarded: 0 };
+  for (
+    const counts of [...books.deadLetters.values()].flatMap((reasons) => [...reasons.values()])
+  ) {
+    deadLetters.open += counts.open;
+    deadLetters.replayed += counts.replayed;
+    deadLetters.discarded += counts.discarded;
   }
   const events = messages("orders.validated") + messages("inventory.events") +
     messages("payment.events") + messages("orders.outcomes");
@@ -200,7 +202,7 @@ function countsOf(books: Books, tally: Tally): Record<CheckName, Counts> {
     balance: cents,
     payments: { rows: rows("payments") },
     gateway: { rows: rows("charges") },
-    letters,
-    replays: { replayed: letters.replayed },
+    deadLetters,
+    replays: { replayed: deadLetters.replayed },
   };
 }

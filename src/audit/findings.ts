@@ -29,8 +29,8 @@ export const CHECKS = {
   balance: ["G4", "per currency: processed - refunded = confirmed"],
   payments: ["G4", "the table of payments says the same as the events"],
   gateway: ["G4", "the gateway's own ledger says the same: charged once, refunded when cancelled"],
-  letters: ["G5", "every dead letter is about a message that is there, and is true"],
-  replays: ["G5", "every replayed letter arrived once, and no message claims it falsely"],
+  deadLetters: ["G5", "every dead letter is about a message that is there, and is true"],
+  replays: ["G5", "every replayed dead letter arrived once, and no message claims it falsely"],
 } as const satisfies Record<string, readonly [guarantee: string, title: string]>;
 
 export type CheckName = keyof typeof CHECKS;
@@ -38,7 +38,7 @@ export const CHECK_NAMES = Object.keys(CHECKS) as CheckName[];
 
 /** One thing that is wrong. */
 export interface Offender {
-  /** An order's id; or the product, topic, run, letter or currency that it is about. */
+  /** An order's id; or the product, topic, run, dead letter or currency that it is about. */
   readonly who: string;
   readonly what: string;
 }

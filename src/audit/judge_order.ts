@@ -2,7 +2,7 @@
  * Whether what was seen of one order fits together. Pure: the order's marks in, what is wrong out.
  *
  * An order with an open or discarded dead letter after the validator (PARKED) may be unfinished: what
- * is missing is accounted for by the letter. Nothing excuses what should not be there.
+ * is missing is accounted for by the dead letter. Nothing excuses what should not be there.
  */
 import type { CheckName } from "./findings.ts";
 import { Mark } from "./ledger.ts";
@@ -67,7 +67,7 @@ export function judgeOrder(flags: number, fail: (check: CheckName, what: string)
     }
   }
 
-  // G2: the events tell one story.
+  // G2: the events agree.
   if (has(Mark.VALIDATED) && has(Mark.REJECTED)) fail("validated", "OrderValidated, OrderRejected");
   if (has(AFTER_VALIDATED) && !has(Mark.VALIDATED)) {
     fail("validated", `${eventsIn(flags & AFTER_VALIDATED)} without OrderValidated`);

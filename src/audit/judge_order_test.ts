@@ -1,4 +1,4 @@
-/** Every rule about one order by itself: what is found, and nothing else, when a story is mutated. */
+/** Every rule about one order by itself: what is found, and nothing else, when an order is changed. */
 import { assertEquals } from "@std/assert";
 import { Mark } from "./ledger.ts";
 import type { CheckName } from "./findings.ts";
@@ -15,8 +15,8 @@ const REFUNDED = Mark.PROCESSED | Mark.REFUNDED | Mark.ROW_REFUNDED | Mark.GATEW
 const CONFIRMED = Mark.CONFIRMED | Mark.ROW_JOINED_BY_STOCK;
 const CANCELLED = Mark.CANCELLED | Mark.ROW_JOINED_BY_PAYMENT;
 
-/** Stories in which all is well. */
-const STORY = {
+/** Orders in which all is well. */
+const ORDERS = {
   nothing: 0,
   rejected: Mark.PLACED | Mark.REJECTED,
   confirmed: VALIDATED | RESERVED | PAID | CONFIRMED,
@@ -35,30 +35,30 @@ function judged(flags: number): [CheckName, string][] {
   return found;
 }
 
-for (const [name, flags] of Object.entries(STORY)) {
+for (const [name, flags] of Object.entries(ORDERS)) {
   Deno.test(`judgeOrder: finds nothing wrong with an order that was ${name}`, () => {
     assertEquals(judged(flags), []);
   });
 }
 
 /** Without these marks. */
-const without = (story: number, marks: number) => story & ~marks;
+const without = (order: number, marks: number) => order & ~marks;
 
 const MUTATED: readonly [flags: number, ...found: [CheckName, string][]][] = [
   // One outcome.
   [Mark.PLACED, ["outcome", "no outcome; seen: nothing"]],
   [VALIDATED | Mark.DUPLICATE, ["outcome", "no outcome; seen: OrderValidated"]],
   [
-    without(STORY.confirmed, CONFIRMED),
+    without(ORDERS.confirmed, CONFIRMED),
     ["outcome", "no outcome; seen: OrderValidated, InventoryUpdated (reserved), PaymentProcessed"],
   ],
   [
-    STORY.bothRefused | Mark.REJECTED,
+    ORDERS.bothRefused | Mark.REJECTED,
     ["outcome", "OrderCancelled, OrderRejected"],
     ["validated", "OrderValidated, OrderRejected"],
   ],
   [
-    STORY.confirmed | CANCELLED | Mark.PARKED,
+    ORDERS.confirmed | CANCELLED | Mark.PARKED,
     ["outcome", "OrderConfirmed, OrderCancelled"],
     [
       "cancelled",
@@ -69,7 +69,7 @@ const MUTATED: readonly [flags: number, ...found: [CheckName, string][]][] = [
   // Nothing comes from nowhere.
   [Mark.REJECTED, ["orderless", "OrderRejected, but orders.raw does not place it"]],
   [
-    without(STORY.parked, Mark.PLACED),
+    without(ORDERS.parked, Mark.PLACED),
     ["orderless", "OrderValidated, PaymentProcessed, but orders.raw does not place it"],
   ],
   [
@@ -78,53 +78,53 @@ const MUTATED: readonly [flags: number, ...found: [CheckName, string][]][] = [
   ],
   // Validated, or rejected.
   [
-    without(STORY.bothRefused, Mark.VALIDATED),
+    without(ORDERS.bothRefused, Mark.VALIDATED),
     ["validated", "InventoryRejected, PaymentFailed, OrderCancelled without OrderValidated"],
   ],
   [
-    without(STORY.parked, Mark.VALIDATED),
+    without(ORDERS.parked, Mark.VALIDATED),
     ["validated", "PaymentProcessed without OrderValidated"],
   ],
-  [STORY.parked | Mark.REJECTED, ["validated", "OrderValidated, OrderRejected"]],
+  [ORDERS.parked | Mark.REJECTED, ["validated", "OrderValidated, OrderRejected"]],
   // Yes or no.
   [
-    STORY.declined | Mark.REFUSED,
+    ORDERS.declined | Mark.REFUSED,
     ["answers", "InventoryUpdated (reserved), InventoryRejected"],
   ],
   [
-    STORY.outOfStock | Mark.FAILED | Mark.GATEWAY_DECLINED,
+    ORDERS.outOfStock | Mark.FAILED | Mark.GATEWAY_DECLINED,
     ["answers", "PaymentProcessed, PaymentFailed"],
   ],
   // Confirmed.
   [
-    without(STORY.confirmed, RESERVED),
+    without(ORDERS.confirmed, RESERVED),
     ["confirmed", "OrderConfirmed without InventoryUpdated (reserved)"],
   ],
   [
-    without(STORY.confirmed, PAID),
+    without(ORDERS.confirmed, PAID),
     ["confirmed", "OrderConfirmed without PaymentProcessed"],
   ],
   [
-    without(STORY.confirmed, RESERVED | PAID),
+    without(ORDERS.confirmed, RESERVED | PAID),
     ["confirmed", "OrderConfirmed without InventoryUpdated (reserved), PaymentProcessed"],
   ],
   [
-    without(STORY.confirmed, RESERVED) | REFUSED,
+    without(ORDERS.confirmed, RESERVED) | REFUSED,
     ["confirmed", "OrderConfirmed without InventoryUpdated (reserved)"],
     ["confirmed", "OrderConfirmed, but InventoryRejected"],
   ],
   [
-    without(STORY.confirmed, PAID) | DECLINED,
+    without(ORDERS.confirmed, PAID) | DECLINED,
     ["confirmed", "OrderConfirmed without PaymentProcessed"],
     ["confirmed", "OrderConfirmed, but PaymentFailed"],
   ],
   [
-    without(STORY.confirmed, RESERVED) | RELEASED,
+    without(ORDERS.confirmed, RESERVED) | RELEASED,
     ["confirmed", "OrderConfirmed, but InventoryUpdated (released)"],
     ["released", "InventoryUpdated (released) without OrderCancelled"],
   ],
   [
-    without(STORY.confirmed, PAID) | REFUNDED,
+    without(ORDERS.confirmed, PAID) | REFUNDED,
     ["confirmed", "OrderConfirmed, but PaymentRefunded"],
     ["refunded", "PaymentRefunded without OrderCancelled"],
   ],
@@ -138,95 +138,95 @@ const MUTATED: readonly [flags: number, ...found: [CheckName, string][]][] = [
     ],
   ],
   [
-    without(STORY.bothRefused, REFUSED),
+    without(ORDERS.bothRefused, REFUSED),
     ["cancelled", "OrderCancelled before stock answered"],
   ],
   [
-    without(STORY.bothRefused, DECLINED),
+    without(ORDERS.bothRefused, DECLINED),
     ["cancelled", "OrderCancelled before payment answered"],
   ],
   // Given back when it was cancelled, and only then.
   [
-    without(STORY.releaseParked, Mark.PARKED),
+    without(ORDERS.releaseParked, Mark.PARKED),
     ["released", "OrderCancelled, InventoryUpdated (reserved), but no InventoryUpdated (released)"],
   ],
   [
-    without(STORY.refundParked, Mark.PARKED),
+    without(ORDERS.refundParked, Mark.PARKED),
     ["refunded", "OrderCancelled, PaymentProcessed, but no PaymentRefunded"],
   ],
   [
-    without(STORY.bothRefused, Mark.ROW_REJECTED) | Mark.RELEASED | Mark.ROW_RELEASED,
+    without(ORDERS.bothRefused, Mark.ROW_REJECTED) | Mark.RELEASED | Mark.ROW_RELEASED,
     ["released", "InventoryUpdated (released) without InventoryUpdated (reserved)"],
   ],
   [
-    without(STORY.bothRefused, Mark.ROW_FAILED) | Mark.REFUNDED | Mark.ROW_REFUNDED |
+    without(ORDERS.bothRefused, Mark.ROW_FAILED) | Mark.REFUNDED | Mark.ROW_REFUNDED |
     Mark.GATEWAY_REFUNDED,
     ["refunded", "PaymentRefunded without PaymentProcessed"],
   ],
   // The tables.
   [
-    without(STORY.confirmed, Mark.ROW_RESERVED),
+    without(ORDERS.confirmed, Mark.ROW_RESERVED),
     ["reservations", "its row: none; its events say: reserved"],
   ],
   [
-    STORY.rejected | Mark.ROW_RESERVED,
+    ORDERS.rejected | Mark.ROW_RESERVED,
     ["reservations", "its row: reserved; its events say: none"],
   ],
   [
-    without(STORY.declined, Mark.ROW_RELEASED) | Mark.ROW_RESERVED,
+    without(ORDERS.declined, Mark.ROW_RELEASED) | Mark.ROW_RESERVED,
     ["reservations", "its row: reserved; its events say: released"],
   ],
   [
-    without(STORY.bothRefused, Mark.ROW_REJECTED) | Mark.ROW_RESERVED,
+    without(ORDERS.bothRefused, Mark.ROW_REJECTED) | Mark.ROW_RESERVED,
     ["reservations", "its row: reserved; its events say: rejected"],
   ],
   [
-    without(STORY.confirmed, Mark.ROW_PROCESSED),
+    without(ORDERS.confirmed, Mark.ROW_PROCESSED),
     ["payments", "its row: none; its events say: processed"],
   ],
-  [STORY.rejected | Mark.ROW_FAILED, ["payments", "its row: failed; its events say: none"]],
+  [ORDERS.rejected | Mark.ROW_FAILED, ["payments", "its row: failed; its events say: none"]],
   [
-    without(STORY.outOfStock, Mark.ROW_REFUNDED) | Mark.ROW_PROCESSED,
+    without(ORDERS.outOfStock, Mark.ROW_REFUNDED) | Mark.ROW_PROCESSED,
     ["payments", "its row: processed; its events say: refunded"],
   ],
   [
-    without(STORY.bothRefused, Mark.ROW_FAILED) | Mark.ROW_PROCESSED,
+    without(ORDERS.bothRefused, Mark.ROW_FAILED) | Mark.ROW_PROCESSED,
     ["payments", "its row: processed; its events say: failed"],
   ],
   [
-    without(STORY.confirmed, Mark.GATEWAY_CHARGED),
+    without(ORDERS.confirmed, Mark.GATEWAY_CHARGED),
     ["gateway", "its row: none; its events say: charged"],
   ],
   [
-    STORY.rejected | Mark.GATEWAY_CHARGED,
+    ORDERS.rejected | Mark.GATEWAY_CHARGED,
     ["gateway", "its row: charged; its events say: none"],
   ],
   [
-    STORY.confirmed | Mark.GATEWAY_REFUNDED,
+    ORDERS.confirmed | Mark.GATEWAY_REFUNDED,
     ["gateway", "its row: charged, given back; its events say: charged"],
   ],
   [
-    without(STORY.outOfStock, Mark.GATEWAY_REFUNDED),
+    without(ORDERS.outOfStock, Mark.GATEWAY_REFUNDED),
     ["gateway", "its row: charged; its events say: charged, given back"],
   ],
   [
-    without(STORY.bothRefused, Mark.GATEWAY_DECLINED) | Mark.GATEWAY_CHARGED,
+    without(ORDERS.bothRefused, Mark.GATEWAY_DECLINED) | Mark.GATEWAY_CHARGED,
     ["gateway", "its row: charged; its events say: declined"],
   ],
   [
-    without(STORY.confirmed, Mark.ROW_JOINED_BY_STOCK),
+    without(ORDERS.confirmed, Mark.ROW_JOINED_BY_STOCK),
     ["joins", "its row: none; its events: OrderConfirmed"],
   ],
   [
-    without(STORY.outOfStock, Mark.ROW_JOINED_BY_PAYMENT),
+    without(ORDERS.outOfStock, Mark.ROW_JOINED_BY_PAYMENT),
     ["joins", "its row: none; its events: OrderCancelled"],
   ],
   [
-    STORY.rejected | Mark.ROW_JOINED_BY_PAYMENT,
+    ORDERS.rejected | Mark.ROW_JOINED_BY_PAYMENT,
     ["joins", "its row: completed by the payment's answer; its events: OrderRejected"],
   ],
   [
-    STORY.parked | Mark.ROW_JOINED_BY_STOCK,
+    ORDERS.parked | Mark.ROW_JOINED_BY_STOCK,
     ["joins", "its row: completed by the stock's answer; its events: nothing"],
   ],
 ];

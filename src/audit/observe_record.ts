@@ -28,10 +28,10 @@ export function observe(books: Books, topic: Topic, record: LogRecord): void {
   const isReplay = takeReplay(books, record);
   const log = books.logs.get(topic)!.get(partition)!;
   log.messages++;
-  const withoutLetter = PROCESSORS_OF.get(topic)!.filter((service) => {
-    const hasLetter = books.deadMessages.get(service)!.take(record.topic, partition, offset);
-    if (hasLetter) log.lettered.set(service, offset);
-    return !hasLetter;
+  const withoutDeadLetter = PROCESSORS_OF.get(topic)!.filter((service) => {
+    const hasDeadLetter = books.deadMessages.get(service)!.take(record.topic, partition, offset);
+    if (hasDeadLetter) log.lettered.set(service, offset);
+    return !hasDeadLetter;
   });
   const decoded = decode(topic, key, value);
   count(books.messages, topic);
@@ -41,13 +41,13 @@ export function observe(books: Books, topic: Topic, record: LogRecord): void {
     for (const name of decoded.ok ? [decoded.event.orderId] : namesIn(key, value)) {
       books.ledger.mark(books.ledger.slotOf(name), Mark.NAMED);
     }
-    if (withoutLetter.length === 0) {
+    if (withoutDeadLetter.length === 0) {
       books.dead++;
       return;
     }
   } else if (!decoded.ok) books.unreadable++;
 
-  const asked = withoutLetter.filter((service) => !isReplayForAnother(service, topic, record));
+  const asked = withoutDeadLetter.filter((service) => !isReplayForAnother(service, topic, record));
   if (decoded.ok) {
     // Behind the validator a replay is of an event that is there already: it only shows it once more.
     const isCopy = isReplay && topic !== "orders.raw";
@@ -86,7 +86,7 @@ const PROCESSORS_OF = new Map<Topic, readonly Processor[]>(
   ]),
 );
 
-/** A replay is for the service whose letter it was; the topic's other readers step over it. */
+/** A replay is for the service whose dead letter it was; the topic's other readers step over it. */
 export function isReplayForAnother(service: Processor, topic: Topic, record: LogRecord): boolean {
   const claim = record.headers[REPLAYED_FROM];
   if (claim === undefined) return false;
@@ -96,14 +96,14 @@ export function isReplayForAnother(service: Processor, topic: Topic, record: Log
   );
 }
 
-/** Whether the record is the replay of a letter, as it claims. */
+/** Whether the record is the replay of a dead letter, as it claims. */
 function takeReplay({ findings, replayed }: Books, record: LogRecord): boolean {
   const claim = record.headers[REPLAYED_FROM];
   if (claim === undefined) return false;
-  const [, letterTopic, partition, offset] = /^(\S+) (\d+)@(\d+)$/.exec(claim) ?? [];
-  const isReplay = replayed.take(letterTopic ?? "", Number(partition), Number(offset));
+  const [, deadLetterTopic, partition, offset] = /^(\S+) (\d+)@(\d+)$/.exec(claim) ?? [];
+  const isReplay = replayed.take(deadLetterTopic ?? "", Number(partition), Number(offset));
   if (!isReplay) {
-    const what = `claims to be letter ${claim}, which was not replayed, or has arrived before`;
+    const what = `claims to be dead letter ${claim}, which was not replayed, or has arrived before`;
     findings.add("replays", placeOf(record), what);
   }
   return isReplay;

@@ -21,7 +21,7 @@ export function reportLines(report: AuditReport): string[] {
   }
   for (const note of notes) lines.push(`     note: ${printable(note)}`);
   if (notAtRest) lines.push(...notAtRestLines(notAtRest).map((line) => `     ${line}`));
-  return [...lines, verdictLine(report)];
+  return [...lines, summaryLine(report)];
 }
 
 /** What was still to be read when the time was up: a line for each group and topic, by partition. */
@@ -59,13 +59,13 @@ function checkLines(check: Check): string[] {
   ];
 }
 
-function verdictLine(report: AuditReport): string {
+function summaryLine(report: AuditReport): string {
   const { checks, notAtRest } = report;
   if (checks === undefined) return "AUDIT FAILED: nothing is proven";
   if (passed(report)) return `AUDIT PASSED: all ${checks.length} checks hold`;
   const failed = checks.filter((check) => !check.passed).length;
-  const verdict = failed > 0 ? `${failed} of ${checks.length} checks` : "all checks hold";
-  return `AUDIT FAILED: ${verdict}${notAtRest ? "; not everything was read in time" : ""}`;
+  const summary = failed > 0 ? `${failed} of ${checks.length} checks` : "all checks hold";
+  return `AUDIT FAILED: ${summary}${notAtRest ? "; not everything was read in time" : ""}`;
 }
 
 function number(value: number): string {

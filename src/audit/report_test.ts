@@ -105,7 +105,7 @@ Deno.test("audit: says of each check how much it has looked at", async () => {
     payments: { rows: 11 },
     gateway: { rows: 11 },
     // One of them is of each service but payment that reads orders.validated.
-    letters: { open: 6 + readers.length, replayed: 6, discarded: 1 },
+    deadLetters: { open: 6 + readers.length, replayed: 6, discarded: 1 },
     replays: { replayed: 6 },
   });
   assertEquals(Object.keys(checkOf(report, "balance").counts), ["EUR cents", "USD cents"]);
@@ -131,7 +131,7 @@ Deno.test("reportLines: a line a check, its first failures below it, then what e
   });
   const report = {
     checks: [
-      check("G1", "all is there", { orders: 1_200, letters: 2 }, 0),
+      check("G1", "all is there", { orders: 1_200, "dead letters": 2 }, 0),
       check("G2", "nothing twice", {}, 1_007),
       check("G3", "no more", { rows: 1 }, 2),
     ],
@@ -140,7 +140,7 @@ Deno.test("reportLines: a line a check, its first failures below it, then what e
     notes: ["a note"],
   };
   assertEquals(reportLines(report), [
-    "PASS G1 all is there: orders 1,200, letters 2",
+    "PASS G1 all is there: orders 1,200, dead letters 2",
     "FAIL G2 nothing twice: none; 1,007 wrong",
     "       o-1: no outcome",
     "       o\\u{1b}-2: twice",

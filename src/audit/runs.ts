@@ -38,7 +38,7 @@ export async function readRuns(tables: Pick<Tables, "scan">): Promise<RunState[]
  * Finds orders that nobody placed; call it when the topics are read.
  *
  * @param states as the ledger has them then
- * @returns what a reader of the verdict should know
+ * @returns what a reader of the report should know
  */
 export function judgeRuns({ ledger, findings }: Books, states: readonly RunState[]): string[] {
   const notes = states.length > 0

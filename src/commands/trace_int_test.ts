@@ -6,7 +6,7 @@ import { orderId, PARTITIONS } from "../audit/testing/fixture.ts";
 import { createFixture, type Scenario, SCENARIOS } from "../audit/testing/scenarios.ts";
 import { jsonOf, publishFixture, runCommand, storeFixture } from "./testing/fixtures.ts";
 
-/** Every scenario often enough that some order of it is where its key belongs, and some is not. */
+/** Enough of every scenario that some order of it is where its key belongs, and some is not. */
 const COPIES = 12;
 
 Deno.test("trace: over a real log and real tables", async (t) => {
@@ -32,14 +32,14 @@ Deno.test("trace: over a real log and real tables", async (t) => {
       throw new Error(`the fixture has no such order: ${scenario}`);
     };
 
-    const stories: [Scenario, RegExp][] = [
+    const timelines: [Scenario, RegExp][] = [
       ["confirmed", /\nconfirmed after .*; the stock was taken, .* were charged\.\n$/],
       ["card_declined", /\ncancelled after .*; the stock was released, nothing was charged\.\n$/],
       ["rejected", /\nrejected after .* because of unknown_customer/],
       ["broken", /dead letter +invalid_json: .*\n(.*\n)*not finished: the validator could not/],
     ];
-    for (const [scenario, says] of stories) {
-      await t.step(`tells the story of an order that was ${scenario}`, async () => {
+    for (const [scenario, says] of timelines) {
+      await t.step(`shows the timeline of an order that was ${scenario}`, async () => {
         const id = orderWith(scenario, true);
         const { code, stdout, stderr } = await trace(id);
         assertEquals([code, stderr], [0, ""]);
@@ -57,16 +57,16 @@ Deno.test("trace: over a real log and real tables", async (t) => {
 
     await t.step("--json tells the same to machines", async () => {
       const id = orderWith("confirmed", true);
-      const story = jsonOf(await trace(id, "--json"));
-      assertEquals(story.orderId, id);
-      assertEquals(story.steps.map((step: { event: string }) => step.event), [
+      const timeline = jsonOf(await trace(id, "--json"));
+      assertEquals(timeline.orderId, id);
+      assertEquals(timeline.steps.map((step: { event: string }) => step.event), [
         "OrderPlaced",
         "OrderValidated",
         "InventoryUpdated",
         "PaymentProcessed",
         "OrderConfirmed",
       ]);
-      assertEquals(story.rows.length, 4);
+      assertEquals(timeline.rows.length, 4);
     });
 
     await t.step("a misrouted order is found in all partitions, and marked", async () => {
@@ -89,7 +89,7 @@ Deno.test("trace: over a real log and real tables", async (t) => {
       },
     );
 
-    await t.step("an unknown order is said to be unknown, and exits with 1", async () => {
+    await t.step("an unknown order exits with 1", async () => {
       const { code, stdout, stderr } = await trace("nobody", "--all-partitions");
       assertEquals([code, stdout], [1, ""]);
       assertMatch(stderr, /nothing is known of order nobody: searched all partitions/);

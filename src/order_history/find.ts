@@ -2,8 +2,7 @@
  * Finds all records of one order: in the partition that its key belongs to, the same number in every
  * order topic, and in the dead letters.
  *
- * A record is looked at as bytes before anything is decoded, so that a search costs little more than
- * the reading.
+ * Records are searched as bytes before anything is decoded: that costs little more than reading them.
  */
 import {
   type DeadLetterTopic,
@@ -28,7 +27,7 @@ export interface Search {
   readonly found: Found[];
   /** The partition that the order's key belongs to, where it has one alone. */
   readonly partition: number | undefined;
-  /** Sentences about what could not be read, and may be of the order. */
+  /** What could not be read and may be of the order, a line each. */
   readonly unread: readonly string[];
 }
 
@@ -58,13 +57,15 @@ export async function findRecords(
   for (const topic of PROCESSORS.map(deadLetterTopicOf)) {
     const name = names.topic(topic);
     if (!await reader.partitionsOf(name)) continue;
-    const letters = new Set<string>();
+    const deadLetters = new Set<string>();
     for await (const records of reader.read(name, { onUnreadable, signal })) {
       for (const record of records) {
-        if (isDeadLetter(record) ? !isOfOrder(record) : !letters.has(letterNamedBy(record))) {
+        if (
+          isDeadLetter(record) ? !isOfOrder(record) : !deadLetters.has(deadLetterNamedBy(record))
+        ) {
           continue;
         }
-        letters.add(deadLetterId(record.partition, record.offset));
+        deadLetters.add(deadLetterId(record.partition, record.offset));
         found.push({ topic, record });
       }
     }
@@ -85,8 +86,8 @@ function view({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** Which letter a verdict is about. */
-function letterNamedBy({ headers }: LogRecord): string {
+/** Which dead letter a resolution is about. */
+function deadLetterNamedBy({ headers }: LogRecord): string {
   return deadLetterId(
     Number(headers[RESOLUTION_HEADERS.partition]),
     headers[RESOLUTION_HEADERS.offset] ?? "",

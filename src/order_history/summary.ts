@@ -1,9 +1,9 @@
-/** What came of an order, in one sentence. Pure. */
+/** What the events of an order say, and what came of it, in words. Pure. */
 import type { OrderEvent } from "../events/schemas.ts";
 import { formatMoney } from "../runtime/format.ts";
 
 /** A dead letter of the order. */
-export interface OrderLetter {
+export interface OrderDeadLetter {
   readonly service: string;
   /** `partition@offset`. */
   readonly id: string;
@@ -14,16 +14,16 @@ export interface OrderLetter {
 
 /**
  * @param events of the order, each once
- * @param letters in the order of the log
+ * @param deadLetters in the order of the log
  * @param placedAtMs epoch milliseconds, where it is known
  */
 export function summarize(
   events: readonly OrderEvent[],
-  letters: readonly OrderLetter[],
+  deadLetters: readonly OrderDeadLetter[],
   placedAtMs: number | null,
 ): string {
-  const parts = [whatHappened(events, letters, placedAtMs)];
-  for (const { service, id, reason, state } of letters) {
+  const parts = [whatHappened(events, deadLetters, placedAtMs)];
+  for (const { service, id, reason, state } of deadLetters) {
     if (state === "open") {
       parts.push(`a dead letter is open (${reason}): deno task dlq show ${service} ${id}`);
     } else if (state === "discarded") {
@@ -35,7 +35,7 @@ export function summarize(
 
 function whatHappened(
   events: readonly OrderEvent[],
-  letters: readonly OrderLetter[],
+  deadLetters: readonly OrderDeadLetter[],
   placedAtMs: number | null,
 ): string {
   const outcomes = events.filter((event) =>
@@ -43,8 +43,8 @@ function whatHappened(
     event.type === "OrderRejected"
   );
   const [outcome] = outcomes;
-  if (events.length + letters.length === 0) return "no event of it was found, only rows";
-  if (outcome === undefined) return `not finished: ${whatIsMissing(events, letters)}`;
+  if (events.length + deadLetters.length === 0) return "no event of it was found, only rows";
+  if (outcome === undefined) return `not finished: ${whatIsMissing(events, deadLetters)}`;
   if (outcomes.length > 1) {
     const types = outcomes.map(({ type }) => type).join(" and ");
     return `${types}: an order must have one outcome, run deno task audit`;
@@ -54,13 +54,13 @@ function whatHappened(
     : ` after ${((Date.parse(outcome.occurredAt) - placedAtMs) / 1_000).toFixed(1)} s`;
   switch (outcome.type) {
     case "OrderConfirmed":
-      return `confirmed${after}; ${stockSentence(events)}, ${paymentSentence(events)}`;
+      return `confirmed${after}; ${stockSummary(events)}, ${paymentSummary(events)}`;
     case "OrderCancelled":
       return `cancelled${after} because of ${outcome.reason} (${outcome.detail}); ` +
-        `${stockSentence(events)}, ${paymentSentence(events)}`;
+        `${stockSummary(events)}, ${paymentSummary(events)}`;
     case "OrderRejected":
       return `rejected${after} because of ${outcome.reason} (${outcome.detail}); ` +
-        `${stockSentence(events)}, ${paymentSentence(events)}`;
+        `${stockSummary(events)}, ${paymentSummary(events)}`;
     default:
       return outcome satisfies never;
   }
@@ -70,9 +70,12 @@ function has(events: readonly OrderEvent[], type: OrderEvent["type"]): boolean {
   return events.some((event) => event.type === type);
 }
 
-function whatIsMissing(events: readonly OrderEvent[], letters: readonly OrderLetter[]): string {
+function whatIsMissing(
+  events: readonly OrderEvent[],
+  deadLetters: readonly OrderDeadLetter[],
+): string {
   if (!has(events, "OrderValidated")) {
-    const last = letters.findLast(({ service }) => service === "validator");
+    const last = deadLetters.findLast(({ service }) => service === "validator");
     return last && last.state !== "replayed"
       ? "the validator could not process it"
       : "the validator has not answered";
@@ -87,7 +90,7 @@ function whatIsMissing(events: readonly OrderEvent[], letters: readonly OrderLet
   return "neither inventory nor payment has answered";
 }
 
-function stockSentence(events: readonly OrderEvent[]): string {
+function stockSummary(events: readonly OrderEvent[]): string {
   const actions = events.flatMap((e) => e.type === "InventoryUpdated" ? [e.action] : []);
   const confirmed = has(events, "OrderConfirmed");
   if (!actions.includes("reserved")) return "no stock was taken";
@@ -95,7 +98,7 @@ function stockSentence(events: readonly OrderEvent[]): string {
   return confirmed ? "the stock was taken" : "the stock is NOT released";
 }
 
-function paymentSentence(events: readonly OrderEvent[]): string {
+function paymentSummary(events: readonly OrderEvent[]): string {
   const refund = events.find((event) => event.type === "PaymentRefunded");
   if (refund) return `${formatMoney(refund.amountCents, refund.currency)} were refunded`;
   const charge = events.find((event) => event.type === "PaymentProcessed");
@@ -104,11 +107,10 @@ function paymentSentence(events: readonly OrderEvent[]): string {
   return has(events, "OrderConfirmed") ? `${amount} were charged` : `${amount} are NOT refunded`;
 }
 
-/** What an event says, as a plain sentence. Pure; made safe for a terminal by whoever prints it. */
-
 /** More items than this are counted, not listed. */
 const MAX_LISTED = 5;
 
+/** What an event says, in a few words; whoever prints it makes it safe for a terminal. */
 export function describeEvent(event: OrderEvent): string {
   switch (event.type) {
     case "OrderPlaced": {

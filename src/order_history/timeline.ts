@@ -1,5 +1,5 @@
 /**
- * The story of one order: what was found of it, in the order of time, each in a plain sentence, and
+ * The timeline of one order: what was found of it, in the order of time, each in a few words, and
  * what came of it. Pure.
  */
 import { decode } from "../events/codec.ts";
@@ -13,7 +13,7 @@ import {
 } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { type Topic, TOPIC_NAMES, TOPICS } from "../topology.ts";
-import { describeEvent, type OrderLetter, summarize } from "./summary.ts";
+import { describeEvent, type OrderDeadLetter, summarize } from "./summary.ts";
 import type { Found, Search } from "./find.ts";
 
 /** One thing that happened to the order. */
@@ -43,7 +43,7 @@ export interface Timeline {
   readonly placedAt: string | null;
   readonly steps: readonly Step[];
   readonly rows: readonly TableRow[];
-  /** One sentence. */
+  /** What came of it, in one sentence. */
   readonly conclusion: string;
 }
 
@@ -61,13 +61,14 @@ export function buildTimeline(
 ): Timeline | undefined {
   const events: OrderEvent[] = [];
   const moments: Moment[] = [];
-  const letters = new Map<string, OrderLetter>();
+  const deadLetters = new Map<string, OrderDeadLetter>();
   for (const { topic, record } of found) {
     if (isOrderTopic(topic)) {
-      const moment = tellRecord(topic, record, { orderId, home: partition, say }, events);
+      const moment = momentOfRecord(topic, record, { orderId, home: partition, say }, events);
       if (moment) moments.push(moment);
     } else {
-      moments.push(tellLetter(topic, record, letters));
+      const momentOf = isDeadLetter(record) ? momentOfDeadLetter : momentOfResolution;
+      moments.push(momentOf(topic, record, deadLetters));
     }
   }
   if (moments.length === 0 && rows.length === 0) return undefined;
@@ -83,7 +84,7 @@ export function buildTimeline(
     placedAt,
     steps,
     rows,
-    conclusion: summarize(events, [...letters.values()], placedAtMs),
+    conclusion: summarize(events, [...deadLetters.values()], placedAtMs),
   };
 }
 
@@ -96,8 +97,8 @@ function flowIndex(topic: Found["topic"]): number {
   return index < 0 ? TOPIC_NAMES.length : index;
 }
 
-/** A record of an order topic; undefined when it is about another order. */
-function tellRecord(
+/** @returns undefined for a record that is about another order */
+function momentOfRecord(
   topic: Topic,
   record: LogRecord,
   { orderId, home, say }: {
@@ -134,43 +135,43 @@ function kindOf(event: OrderEvent): string {
   return event.type === "InventoryUpdated" ? event.action : event.type;
 }
 
-/** A letter, or what a person did with it. */
-function tellLetter(
+/** What a person did with a dead letter. */
+function momentOfResolution(
   topic: Found["topic"],
   { partition, offset, headers, timestamp }: LogRecord,
-  letters: Map<string, OrderLetter>,
+  deadLetters: ReadonlyMap<string, OrderDeadLetter>,
 ): Moment {
-  const place = { topic, partition, offset };
-  if (!isDeadLetter({ headers })) {
-    const letter = deadLetterId(
-      Number(headers[RESOLUTION_HEADERS.partition]),
-      headers[RESOLUTION_HEADERS.offset] ?? "",
-    );
-    const event = headers[RESOLUTION_HEADERS.resolution] ?? "unreadable";
-    const judged = letters.get(`${topic} ${letter}`);
-    if (judged) judged.state = event;
-    return { ...place, atMs: timestamp, event, text: `letter ${letter} was ${event} by a person` };
-  }
+  const id = deadLetterId(
+    Number(headers[RESOLUTION_HEADERS.partition]),
+    headers[RESOLUTION_HEADERS.offset] ?? "",
+  );
+  const event = headers[RESOLUTION_HEADERS.resolution] ?? "unreadable";
+  const resolved = deadLetters.get(`${topic} ${id}`);
+  if (resolved) resolved.state = event;
+  const text = `dead letter ${id} was ${event} by a person`;
+  return { topic, partition, offset, atMs: timestamp, event, text };
+}
+
+function momentOfDeadLetter(
+  topic: Found["topic"],
+  { partition, offset, headers, timestamp }: LogRecord,
+  deadLetters: Map<string, OrderDeadLetter>,
+): Moment {
   const id = deadLetterId(partition, offset);
   const reason = headers[DEAD_LETTER_HEADERS.reason] ?? "";
   const detail = headers[DEAD_LETTER_HEADERS.detail] ?? "";
-  const source = `${headers[DEAD_LETTER_HEADERS.topic]} ` +
-    deadLetterId(
-      Number(headers[DEAD_LETTER_HEADERS.partition]),
-      headers[DEAD_LETTER_HEADERS.offset] ?? "",
-    );
-  letters.set(`${topic} ${id}`, {
-    service: topic.slice("dlq.".length),
-    id,
-    reason,
-    state: "open",
-  });
+  const service = topic.slice("dlq.".length);
+  deadLetters.set(`${topic} ${id}`, { service, id, reason, state: "open" });
+  const source = deadLetterId(
+    Number(headers[DEAD_LETTER_HEADERS.partition]),
+    headers[DEAD_LETTER_HEADERS.offset] ?? "",
+  );
   const time = Date.parse(headers[DEAD_LETTER_HEADERS.time] ?? "");
   return {
-    ...place,
+    ...{ topic, partition, offset },
     atMs: Number.isNaN(time) ? timestamp : time,
     event: "dead letter",
-    text: `${reason}: ${detail} (it came from ${source})`,
+    text: `${reason}: ${detail} (it came from ${headers[DEAD_LETTER_HEADERS.topic]} ${source})`,
   };
 }
 

@@ -16,7 +16,7 @@ function found(fixture: Fixture, id: string): Found[] {
   }));
 }
 
-function story(scenario: Scenario, mutate: (fixture: Fixture) => void = () => {}) {
+function timelineOf(scenario: Scenario, mutate: (fixture: Fixture) => void = () => {}) {
   const fixture = createFixture([scenario]);
   mutate(fixture);
   const id = orderId(0);
@@ -24,7 +24,7 @@ function story(scenario: Scenario, mutate: (fixture: Fixture) => void = () => {}
 }
 
 /** Everything of a fixture happens at the same moment. */
-const CONCLUSIONS: Record<Scenario, RegExp> = {
+const SUMMARIES: Record<Scenario, RegExp> = {
   confirmed: /^confirmed after 0\.0 s; the stock was taken, 7\.00 EUR were charged\.$/,
   out_of_stock:
     /^cancelled after .* because of out_of_stock .*no stock was taken, 7\.00 EUR were refu/,
@@ -48,17 +48,17 @@ const CONCLUSIONS: Record<Scenario, RegExp> = {
   parked: /^not finished: inventory has not answered; .*: deno task dlq show inventory 0@0\.$/,
 };
 
-for (const [scenario, conclusion] of Object.entries(CONCLUSIONS) as [Scenario, RegExp][]) {
-  Deno.test(`tellStory: the story of an order that was ${scenario}`, () => {
-    const told = story(scenario);
+for (const [scenario, conclusion] of Object.entries(SUMMARIES) as [Scenario, RegExp][]) {
+  Deno.test(`buildTimeline: of an order that was ${scenario}`, () => {
+    const told = timelineOf(scenario);
     assert(told);
     assertMatch(told.conclusion, conclusion);
     assert(told.steps.every((step) => step.text !== ""));
   });
 }
 
-Deno.test("tellStory: steps in the order of the flow, each with its place and a sentence", () => {
-  const told = story("card_declined")!;
+Deno.test("buildTimeline: steps in the order of the flow, each with its place and words", () => {
+  const told = timelineOf("card_declined")!;
   assertEquals(told.steps.map((s) => `${s.topic} ${s.partition}@${s.offset} ${s.event}`), [
     "orders.raw 0@0 OrderPlaced",
     "orders.validated 0@0 OrderValidated",
@@ -74,28 +74,28 @@ Deno.test("tellStory: steps in the order of the flow, each with its place and a 
   assertMatch(told.steps[2]!.text, /^reserved 2 × p-1 \(999998 left\), 2 × p-2 \(999998 left\)$/);
 });
 
-Deno.test("tellStory: an outcome whose undoing is missing says so", () => {
+Deno.test("buildTimeline: an outcome whose undoing is missing says so", () => {
   const without = (type: string) => (fixture: Fixture) => {
     const text = new TextDecoder();
     const isIt = ({ value }: LogRecord) => value !== null && text.decode(value).includes(type);
     fixture.records = fixture.records.filter((record) => !isIt(record));
   };
-  const leak = story("card_declined", without('"released"'))!;
+  const leak = timelineOf("card_declined", without('"released"'))!;
   assertMatch(leak.conclusion, /the stock is NOT released/);
-  const kept = story("out_of_stock", without("PaymentRefunded"))!;
+  const kept = timelineOf("out_of_stock", without("PaymentRefunded"))!;
   assertMatch(kept.conclusion, /7\.00 EUR are NOT refunded/);
 });
 
-Deno.test("tellStory: marks a misrouted message and a second copy", () => {
-  const told = story("confirmed", (fixture) => {
+Deno.test("buildTimeline: marks a misrouted message and a second copy", () => {
+  const told = timelineOf("confirmed", (fixture) => {
     const copy = appendCopy(fixture, fixture.records[0]!);
     fixture.records[fixture.records.indexOf(copy)] = { ...copy, partition: 2, timestamp: Infinity };
   })!;
   assertMatch(told.steps.at(-1)!.text, /\(in partition \d; its key belongs to 0; again\)$/);
 });
 
-Deno.test("tellStory: without a readable order, times are counted from its first message", () => {
-  const told = story("broken", (fixture) => {
+Deno.test("buildTimeline: without a readable order, times are counted from its first message", () => {
+  const told = timelineOf("broken", (fixture) => {
     for (const [index, record] of fixture.records.entries()) {
       const headers = { ...record.headers };
       if ("dlq-time" in headers) headers["dlq-time"] = "2026-01-01T00:00:01.500Z";
@@ -107,20 +107,20 @@ Deno.test("tellStory: without a readable order, times are counted from its first
   assertMatch(timelineLines(told)[0]!, /, when it was placed cannot be read$/);
 });
 
-Deno.test("tellStory: nothing found is no story", () => {
+Deno.test("buildTimeline: nothing found is no timeline", () => {
   assertEquals(buildTimeline("x", { found: [], partition: 0 }, []), undefined);
 });
 
-Deno.test("storyLines: what came from outside cannot reach the terminal raw", () => {
-  const told = story("confirmed")!;
+Deno.test("timelineLines: what came from outside cannot reach the terminal raw", () => {
+  const told = timelineOf("confirmed")!;
   const steps = [{ ...told.steps[0]!, text: "\u001b[2J gone" }];
   const rows = [{ table: "payment.payments", row: { detail: "\u001b[2J" } }];
   const lines = timelineLines({ ...told, steps, rows, conclusion: "\u001b[2J" });
   assert(lines.every((line) => !line.includes("\u001b")));
 });
 
-Deno.test("tellStory: times are counted from when the order was placed", () => {
-  const told = story("confirmed", (fixture) => {
+Deno.test("buildTimeline: times are counted from when the order was placed", () => {
+  const told = timelineOf("confirmed", (fixture) => {
     for (const [index, record] of fixture.records.entries()) {
       const text = new TextDecoder().decode(record.value!);
       const at = `2026-01-01T00:00:0${index}.250Z`;

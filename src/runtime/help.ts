@@ -51,7 +51,12 @@ export function helpText({ name, purpose, settings, actions = [], examples = [] 
     ...variables.length > 0
       ? [["Environment, or lines of the .env file:", ...variables.flatMap(settingEntry)]]
       : [],
-    ...examples.length > 0 ? [["Examples:", ...exampleLines(name, examples)]] : [],
+    ...examples.length > 0
+      ? [[
+        "Examples:",
+        ...examples.flatMap(([args, what]) => entry(`deno task ${name} ${args}`.trim(), what)),
+      ]]
+      : [],
   ];
   return sections.map((lines) => lines.join("\n")).join("\n\n");
 }
@@ -92,12 +97,6 @@ function wrap(text: string, indent: string): string[] {
     else lines.push(`${indent}${" ".repeat(head.length)}${word}`);
   }
   return lines.map((line) => line.replaceAll(NO_BREAK, " "));
-}
-
-function exampleLines(name: string, examples: NonNullable<Manual["examples"]>): string[] {
-  const calls = examples.map(([args, what]) => [`deno task ${name} ${args}`.trim(), what] as const);
-  const width = Math.max(...calls.map(([call]) => call.length));
-  return calls.map(([call, what]) => `  ${call.padEnd(width)}  # ${what}`);
 }
 
 /** `did you mean …?` where one of the words is close, else the list of them. */

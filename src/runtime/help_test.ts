@@ -57,8 +57,10 @@ Environment, or lines of the .env file:
       encrypted (default: false)
 
 Examples:
-  deno task shop open 1        # the first
-  deno task shop close --keep  # all`,
+  deno task shop open 1
+      the first
+  deno task shop close --keep
+      all`,
   );
 });
 

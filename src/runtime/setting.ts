@@ -62,7 +62,7 @@ export function choice<const W extends string>(
   source: Source & { words: readonly W[] },
 ): Setting<W> {
   return {
-    value: "WORD",
+    value: source.words.length < 5 ? source.words.join("|") : "WORD",
     ...source,
     read(text) {
       if (!(source.words as readonly string[]).includes(text)) {

@@ -4,7 +4,7 @@ import type { CheckName } from "../findings.ts";
 import { type Scenario, SCENARIOS } from "./scenarios.ts";
 import { AT, type Fixture, orderId } from "./fixture.ts";
 
-/** Order n of every fixture has this scenario, and nothing else is there. */
+/** Order n of every fixture is this scenario, and nothing else is there. */
 export const N = Object.fromEntries(SCENARIOS.map((scenario, n) => [scenario, n])) as Record<
   Scenario,
   number

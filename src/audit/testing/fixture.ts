@@ -1,6 +1,6 @@
 /**
- * A fixture for the audit's tests: a log and tables, filled by hand (orders.ts) and open to be
- * mutated. The audit reads it through its own interfaces.
+ * A fixture of the audit's tests: a log and tables, filled by the scenarios, which a test may mutate.
+ * The audit reads it through its own interfaces.
  */
 import { encode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
@@ -35,7 +35,7 @@ export type TableName =
 
 export interface Fixture {
   readonly names: Names;
-  /** In the order of writing; mutate it as you like. */
+  /** In the order of writing. */
   records: LogRecord[];
   /** The offset after the last record that there ever was, by topic and partition: see `placeIn`. */
   readonly ends: Map<string, number>;
@@ -135,9 +135,9 @@ export function addDeadLetter(
 ): LogRecord {
   const { names } = fixture;
   const topic = TOPIC_NAMES.find((topic) => names.topic(topic) === raw.topic)!;
-  const letter = { topic, partition: raw.partition, raw, fault: { reason, detail: "" } };
+  const deadLetter = { topic, partition: raw.partition, raw, fault: { reason, detail: "" } };
   const from = { topic: raw.topic, group: names.group(service), attempts: 1, time: AT };
-  const { headers } = toDeadLetterMessage(letter, from);
+  const { headers } = toDeadLetterMessage(deadLetter, from);
   return append(fixture, names.topic(deadLetterTopicOf(service)), 0, {
     key: raw.key,
     value: raw.value,
@@ -146,26 +146,26 @@ export function addDeadLetter(
 }
 
 /**
- * Writes a person's verdict on a dead letter.
+ * Writes a person's resolution on a dead letter.
  *
  * @returns the headers of its replay
  */
 export function addResolution(
   fixture: Fixture,
-  letter: LogRecord,
-  verdict: "replayed" | "discarded",
+  deadLetter: LogRecord,
+  resolution: "replayed" | "discarded",
 ): Record<string, string> {
-  append(fixture, letter.topic, 0, {
-    key: letter.key,
+  append(fixture, deadLetter.topic, 0, {
+    key: deadLetter.key,
     value: null,
     headers: {
-      [RESOLUTION_HEADERS.resolution]: verdict,
-      [RESOLUTION_HEADERS.partition]: String(letter.partition),
-      [RESOLUTION_HEADERS.offset]: String(letter.offset),
+      [RESOLUTION_HEADERS.resolution]: resolution,
+      [RESOLUTION_HEADERS.partition]: String(deadLetter.partition),
+      [RESOLUTION_HEADERS.offset]: String(deadLetter.offset),
       [RESOLUTION_HEADERS.time]: AT,
     },
   });
-  return { "replayed-from": `${letter.topic} ${letter.partition}@${letter.offset}` };
+  return { "replayed-from": `${deadLetter.topic} ${deadLetter.partition}@${deadLetter.offset}` };
 }
 
 /** The records of an order's events of one type, in the order of the log. */
@@ -202,9 +202,9 @@ export function rewrite(fixture: Fixture, record: LogRecord, change: object): vo
  * Runs the audit over a fixture.
  *
  * @param options.missing a topic that is not there
- * @param options.first the first offset of topics, 0 unless said
- * @param options.committed what the groups have committed when they are asked for the nth time; what
- * the fixture says unless said
+ * @param options.first the first offset of topics, (default: 0)
+ * @param options.committed what the groups have committed when they are asked for the nth time
+ * (default: what the fixture says)
  */
 export function auditFixture(fixture: Fixture, options: {
   missing?: string;

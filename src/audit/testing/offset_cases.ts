@@ -65,7 +65,7 @@ const READINGS: readonly {
 ];
 
 /** A service's dead letter: of the order of this scenario, for a message of this topic. */
-const LETTERS: readonly { service: Processor; topic: Topic; scenario: Scenario }[] = [
+const DEAD_LETTERS: readonly { service: Processor; topic: Topic; scenario: Scenario }[] = [
   { service: "validator", topic: "orders.raw", scenario: "broken" },
   { service: "inventory", topic: "orders.validated", scenario: "parked" },
   { service: "payment", topic: "orders.validated", scenario: "broken_inside" },
@@ -74,7 +74,7 @@ const LETTERS: readonly { service: Processor; topic: Topic; scenario: Scenario }
 ];
 
 /** What the last dead letter of a service about an order is about. */
-function letterOf(fixture: Fixture, service: Processor, scenario: Scenario) {
+function deadLetterOf(fixture: Fixture, service: Processor, scenario: Scenario) {
   const { headers } = fixture.records.findLast(({ topic, key, headers }) =>
     topic === `t.dlq.${service}` && "dlq-source-topic" in headers &&
     new TextDecoder().decode(key!) === orderId(N[scenario])
@@ -123,10 +123,10 @@ export const OFFSET_CASES: readonly Case[] = [
       },
     ];
   }),
-  ...LETTERS.map(({ service, topic, scenario }): Case => ({
+  ...DEAD_LETTERS.map(({ service, topic, scenario }): Case => ({
     name: `${service}: the offset of a dead letter of ${topic} left out of its transaction`,
     mutate(fixture) {
-      const { place, offset } = letterOf(fixture, service, scenario);
+      const { place, offset } = deadLetterOf(fixture, service, scenario);
       fixture.committed[service].set(place, offset);
     },
     fails: ["behind"],

@@ -1,10 +1,10 @@
-/** Orders as the services would let them live, event by event and row by row, whatever their scenario. */
+/** What the services write for an order, event by event and row by row, in each scenario. */
 import type { LogRecord } from "../../kafka/records.ts";
 import { Names, type Processor, PROCESSORS, topicsReadBy } from "../../topology.ts";
 import { PRODUCTS, stepsOf } from "./steps.ts";
 import { addDeadLetter, addResolution, appendCopy, type Fixture, RUN } from "./fixture.ts";
 
-/** What becomes of an order. */
+/** What may become of an order. */
 export const SCENARIOS = [
   "confirmed",
   "out_of_stock",
@@ -28,7 +28,7 @@ export type Scenario = typeof SCENARIOS[number];
 const INITIAL = 1_000_000;
 
 /**
- * A fixture in which order n of the run has the n-th scenario, and all is well.
+ * A fixture in which order n of the run is the n-th scenario, and all is well.
  *
  * @param prefix of the topics' names
  */
@@ -58,7 +58,7 @@ export function createFixture(scenarios: readonly Scenario[], prefix = "t."): Fi
   return fixture;
 }
 
-/** Lets an order live. */
+/** Writes what the services write for an order. */
 function live(fixture: Fixture, n: number, scenario: Scenario): void {
   const {
     place,
@@ -82,8 +82,8 @@ function live(fixture: Fixture, n: number, scenario: Scenario): void {
   };
   /** A service cannot process a message, a person replays it; returns the replay. */
   const replay = (service: Processor, raw: LogRecord) => {
-    const letter = addDeadLetter(fixture, service, raw, "processing_failed");
-    return appendCopy(fixture, { ...raw, headers: addResolution(fixture, letter, "replayed") });
+    const deadLetter = addDeadLetter(fixture, service, raw, "processing_failed");
+    return appendCopy(fixture, { ...raw, headers: addResolution(fixture, deadLetter, "replayed") });
   };
 
   switch (scenario) {
@@ -134,14 +134,14 @@ function live(fixture: Fixture, n: number, scenario: Scenario): void {
       );
       break;
     case "broken_replayed": {
-      const letter = addDeadLetter(fixture, "validator", placeBroken(), "invalid_json");
-      const headers = addResolution(fixture, letter, "replayed");
+      const deadLetter = addDeadLetter(fixture, "validator", placeBroken(), "invalid_json");
+      const headers = addResolution(fixture, deadLetter, "replayed");
       addDeadLetter(fixture, "validator", placeBroken(headers), "invalid_json");
       break;
     }
     case "failed_then_replayed": {
-      const letter = addDeadLetter(fixture, "validator", place(), "processing_failed");
-      place(addResolution(fixture, letter, "replayed"));
+      const deadLetter = addDeadLetter(fixture, "validator", place(), "processing_failed");
+      place(addResolution(fixture, deadLetter, "replayed"));
       succeed();
       break;
     }
@@ -192,7 +192,7 @@ function live(fixture: Fixture, n: number, scenario: Scenario): void {
       }
       const letter = addDeadLetter(fixture, "payment", broken, "invalid_json");
       const again = placeBroken(addResolution(fixture, letter, "replayed"), "orders.validated");
-      // The others, whose letter it was not, step over it.
+      // The others, whose dead letter it was not, step over it.
       addDeadLetter(fixture, "payment", again, "invalid_json");
       break;
     }

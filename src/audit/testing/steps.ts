@@ -1,4 +1,4 @@
-/** What may happen to an order of a fixture, step by step: each writes the events and rows that belong to it. */
+/** What may happen to an order of a fixture, step by step: each writes its events and rows. */
 import { eventId, type OrderEvent, type OrderValidated } from "../../events/schemas.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import type { Topic } from "../../topology.ts";

@@ -1,4 +1,4 @@
-/** A batch of which nobody knows where it ends, and readers that keep no tables: on a real Kafka. */
+/** A batch whose end is unknown, and readers that keep no tables: on a real Kafka. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startTestBroker } from "../../local/testing/test_broker.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
@@ -14,10 +14,10 @@ const LIMIT_MS = 60_000;
 const LOOKS = 40;
 const RETRY_MS = 200;
 
-const KINDS = ["tail", "event log"] as const;
+const KINDS = ["group consumer", "event log"] as const;
 const idsOf = (sequences: readonly number[]) => sequences.map((n) => placed(n).orderId).toSorted();
 
-Deno.test("a batch whose end nobody knows", async (t) => {
+Deno.test("a batch whose end is unknown", async (t) => {
   await using broker = await startTestBroker();
   const fixtures = await Promise.all(
     KINDS.map(async (kind) => ({ kind, ...await publishOrders(broker.bootstrap, 4) })),
@@ -34,7 +34,7 @@ Deno.test("a batch whose end nobody knows", async (t) => {
     await t.step(
       `${kind}: its partition alone rests, which is told once, until it can be read on`,
       async () => {
-        const seen: string[] = [];
+        const read: string[] = [];
         const lines: string[] = [];
         const note = (line: string) => void lines.push(line);
         const options = {
@@ -42,12 +42,12 @@ Deno.test("a batch whose end nobody knows", async (t) => {
           clientId: "test",
           names,
           onEvents: (events: readonly OrderEvent[]) =>
-            void seen.push(...events.map(({ orderId }) => orderId)),
+            void read.push(...events.map(({ orderId }) => orderId)),
           log: { debug() {}, info: note, warn: note } as unknown as Logger,
           unreadableRetryMs: RETRY_MS,
         };
         const controller = new AbortController();
-        const reader = kind === "tail"
+        const reader = kind === "group consumer"
           ? createGroupConsumer({ ...options, service: "validator", drainTimeoutMs: 10_000 })
           : createEventLog({ ...options, topics: ["orders.raw"] });
         const ended = "run" in reader
@@ -59,7 +59,7 @@ Deno.test("a batch whose end nobody knows", async (t) => {
         try {
           const rests = () => !!reader.notReady()?.includes("kafka-delete-records.sh");
           await until("it rests", rests, LIMIT_MS);
-          await until("the others are read", () => seen.length >= SIZE + 1, LIMIT_MS);
+          await until("the others are read", () => read.length >= SIZE + 1, LIMIT_MS);
           assertStringIncludes(reader.notReady()!, `${topic}/0`);
           const states = new Set<string | undefined>();
           let looks = 0;
@@ -68,7 +68,7 @@ Deno.test("a batch whose end nobody knows", async (t) => {
             return ++looks > LOOKS;
           }, LIMIT_MS);
           assertEquals(states.size, 1, [...states].join("\n"));
-          assertEquals(seen.toSorted(), idsOf([0, 1, 2, 100]));
+          assertEquals(read.toSorted(), idsOf([0, 1, 2, 100]));
           const told = lines.filter((line) => line.includes("cannot be read"));
           assertEquals(told.length, 1, lines.join("\n"));
 
@@ -76,9 +76,9 @@ Deno.test("a batch whose end nobody knows", async (t) => {
           // kafkajs asks nobody who leads.
           await admin.fetchTopicOffsets(topic);
           await admin.deleteTopicRecords({ topic, partitions });
-          await until("it reads on", () => seen.length >= 2 * SIZE + 1, LIMIT_MS);
+          await until("it reads on", () => read.length >= 2 * SIZE + 1, LIMIT_MS);
           await until("it is ready", () => reader.notReady() === undefined, LIMIT_MS);
-          assertEquals(seen.toSorted(), idsOf([0, 1, 2, 9, 10, 11, 100]));
+          assertEquals(read.toSorted(), idsOf([0, 1, 2, 9, 10, 11, 100]));
           const restarts = lines.filter((line) => /the consumer stopped|fails/.test(line));
           assertEquals(restarts, []);
         } finally {

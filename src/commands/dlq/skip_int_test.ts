@@ -17,7 +17,7 @@ import { placed, readAll, refuse, startValidator, until } from "../../kafka/test
 import { damageLog, withChecksum } from "../../kafka/testing/damaged_log.ts";
 import type { Names } from "../../topology.ts";
 import { runCommand } from "../testing/fixtures.ts";
-import { BATCHES, publishOrders, readersSay, SIZE } from "./testing/damaged_batches.ts";
+import { assertReadersReport, BATCHES, publishOrders, SIZE } from "./testing/damaged_batches.ts";
 
 const LIMIT_MS = 60_000;
 
@@ -111,7 +111,7 @@ Deno.test("a batch that cannot be read", async (t) => {
         const place = `${names.topic("orders.raw")}/0`;
         const others = [0, 1, 2, 3, 4, 5, 6, 7, 8].filter((n) => n < first || n >= first + SIZE);
         const before = idsOf([...others.filter((n) => n < first), 100]);
-        await readersSay(bootstrap, fixture, idsOf([...others, 100]), `${place} offset`);
+        await assertReadersReport(bootstrap, fixture, idsOf([...others, 100]), `${place} offset`);
 
         const lines: string[] = [];
         const note = (line: unknown) => void lines.push(String(line));

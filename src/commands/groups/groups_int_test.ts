@@ -27,7 +27,7 @@ Deno.test("groups: every partition has one owner, who is named with its address"
     first.stdout,
     /^validator: Dead, 0 members, 0 messages behind\n {2}partition +committed /,
   );
-  assertMatch(first.stdout, /orders\.raw\/3 +nothing +0 +0 +0 +nobody\n$/);
+  assertMatch(first.stdout, /orders\.raw\/3 +nothing +0 +0 +0 +no owner\n$/);
   await publishAll(kafka, names.topic("orders.raw"), [publication(placed(1))]);
   const members = [1, 2].map(() => startValidator(bootstrap, names, refuse));
   try {
@@ -47,7 +47,7 @@ Deno.test("groups: every partition has one owner, who is named with its address"
       partitions.map(({ owner, lost }: PartitionState) => [owner, lost]),
       Array(4).fill([{ clientId: "test-validator", address: "127.0.0.1" }, 0]),
     );
-    assertEquals((await groups("nobody")).code, 2);
+    assertEquals((await groups("shipping")).code, 2);
   } finally {
     await Promise.all(members.map(({ stop }) => stop()));
     await Deno.remove(directory, { recursive: true });
@@ -95,7 +95,7 @@ Deno.test("groups: names another application, and counts what was deleted unread
     assertEquals(member.subscription, [names.topic("dlq.payment")]);
     const { stdout } = await groups();
     assertMatch(stdout, /127\.0\.0\.1 test: another application, which reads \S+dlq\.payment\n/);
-    assertMatch(stdout, /orders\.raw\/0 +3 +5 +1 +1 +nobody\n/);
+    assertMatch(stdout, /orders\.raw\/0 +3 +5 +1 +1 +no owner\n/);
   } finally {
     await foreigner.disconnect();
   }

@@ -1,4 +1,4 @@
-/** Who is in the consumer groups and how far they are, as people and other programs are told. */
+/** The consumer groups, their members and their offsets, for people and for other programs. */
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { isCoordinatorMoving } from "../../kafka/client/errors.ts";
 import { createGroupLagReader, type GroupState } from "../../kafka/offsets/group_lag.ts";
@@ -54,7 +54,7 @@ export function toGroup(state: GroupState, names: Names): Group {
 
 const number = (value: number) => value.toLocaleString("en");
 
-/** @param options.partitions all of them; else only those of which records were lost */
+/** @param options.partitions shows all of them, not only those that lost records */
 export function groupLines(
   { service, state, members, lagMessages, partitions }: Group,
   options: { partitions: boolean },
@@ -66,7 +66,7 @@ export function groupLines(
     number(end),
     number(lag),
     number(lost),
-    owner ? `${owner.address} ${owner.clientId}` : "nobody",
+    owner ? `${owner.address} ${owner.clientId}` : "no owner",
   ]);
   return [
     `${service}: ${state}, ${members.length} members, ${number(lagMessages)} messages behind`,
@@ -78,7 +78,7 @@ export function groupLines(
 
 function memberLine({ address, clientId, partitions, subscription, isForeign }: ReportedMember) {
   if (isForeign) {
-    const reads = subscription?.join(", ") ?? "it does not say what";
+    const reads = subscription?.join(", ") ?? "unknown topics";
     return `  ${address} ${clientId}: another application, which reads ${reads}`;
   }
   const owned = Object.entries(partitions)

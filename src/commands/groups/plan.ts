@@ -1,4 +1,4 @@
-/** What a reset would do, partition by partition. Pure: what is there, and what is wanted, to a plan. */
+/** What a reset would do, partition by partition. Pure. */
 import type { Topic } from "../../topology.ts";
 import { columns } from "./list.ts";
 import type { Published } from "./published.ts";
@@ -20,28 +20,28 @@ export interface Input {
   readonly committed: number | undefined;
   /**
    * Where the service's tables are; undefined where they say nothing of this log. What is below `from`
-   * is published, what is below `to` is in the tables: see database/positions.ts. `isNew`: the group had
+   * is published, what is below `to` is in the tables (database/positions.ts). `isNew`: the group had
    * committed nothing yet.
    */
   readonly tables:
     | { readonly from: number; readonly to: number; readonly isNew?: boolean }
     | undefined;
-  /** Why they say nothing of it. */
+  /** Why the tables say nothing of this log. */
   readonly otherLog?: string | undefined;
-  /** Where the service's outputs end; there when that is wanted. */
+  /** Where the service's outputs end; only for a reset to `published`. */
   readonly published?: Published | undefined;
 }
 
 export interface Step extends Input {
   /** The next offset to be processed after the reset. */
   readonly to: number;
-  /** Offsets that are read again when positive, that nobody reads when negative. */
+  /** How many offsets are read again; negative: how many are never read. */
   readonly again: number;
 }
 
 export interface Plan {
   readonly steps: readonly Step[];
-  /** Of which there is nothing to say: they stay as they are, and begin at their beginning. */
+  /** New inputs: they stay as they are, and begin at their beginning. */
   readonly fresh: readonly Input[];
   /** Why it cannot be done, one line a partition. */
   readonly faults: readonly string[];
@@ -63,7 +63,7 @@ export function makePlan(inputs: readonly Input[], target: Target): Plan {
   return { steps, fresh, faults };
 }
 
-/** Neither the group nor the tables have anything of it, and nothing that nobody read was deleted. */
+/** Neither the group nor the tables know it, and nothing unread was deleted. */
 function isNew({ first, end, committed, tables, otherLog }: Input): boolean {
   const isUnread = (committed ?? first) <= first && otherLog === undefined;
   return isUnread && (tables === undefined || tables.isNew === true) &&
@@ -72,9 +72,9 @@ function isNew({ first, end, committed, tables, otherLog }: Input): boolean {
 
 /** Up to where the service has worked, as far as it is known. */
 function doneBefore({ first, committed, tables }: Input, target: Target, to: number): number {
-  // The group stays where it is: it is the tables that go there.
+  // The group stays where it is; the tables go there.
   if (target === "committed" && tables) return Math.min(Math.max(to, tables.from), tables.to);
-  // Where the group has nothing, the tables say it.
+  // Where the group has nothing, the tables say how far it was.
   return Math.max(first, committed ?? tables?.from ?? first);
 }
 
@@ -93,7 +93,7 @@ function targetOf(input: Input, target: Target): number | string {
     case "tables":
       return tables === undefined
         ? `${input.otherLog ?? "the tables do not say where they are"}: choose another --to`
-        // Not to `to`: what was not published of it would never be.
+        // Not to `to`: what is not published up to there would never be.
         : within(tables.from, input, "the tables are at");
     default:
       return within(target, { first, end }, "no such offset:");
@@ -129,14 +129,14 @@ export function planLines({ steps, fresh }: Plan, target: Target): string[] {
     steps.reduce((all, { again }) => all + Math.max(0, sign * again), 0);
   return [
     ...columns([["partition", "committed", "tables", "to", ""], ...rows]),
-    ...conclusions(sum(1), sum(-1), target),
+    ...summaryLines(sum(1), sum(-1), target),
     ...steps.flatMap(missingLine),
   ];
 }
 
-/** What becomes of records, counted by offsets: a control record counts as one. */
+/** What happens to records, counted by offsets: a control record counts as one. */
 const SKIPPED: Record<string, string> = {
-  published: "which it has worked on, or which ask for no answer",
+  published: "which it has processed, or which ask for no answer",
   tables: "which its tables have",
   committed: "which its tables lack, and will never have",
 };
@@ -145,10 +145,10 @@ const REPEATED: Record<string, string> = {
   committed: "which its tables have, and its group has not",
 };
 
-function conclusions(repeated: number, skipped: number, target: Target): string[] {
+function summaryLines(repeated: number, skipped: number, target: Target): string[] {
   const lines: string[] = [];
   if (skipped > 0) {
-    const what = SKIPPED[target] ?? "on which nobody will ever work";
+    const what = SKIPPED[target] ?? "which will never be processed";
     lines.push(`skips ${number(skipped)} records, ${what}`);
   }
   if (repeated > 0) {

@@ -32,14 +32,14 @@ const CASES: readonly {
     to: "latest",
     input: { committed: 60, tables: at(60) },
     goesTo: 100,
-    says: "skips 40 records, on which nobody will ever work",
+    says: "skips 40 records, which will never be processed",
   },
   {
     what: "what is there is given up, by the tables' word",
     to: "latest",
     input: { committed: undefined, tables: at(70, 80) },
     goesTo: 100,
-    says: "skips 30 records, on which nobody will ever work",
+    says: "skips 30 records, which will never be processed",
   },
   {
     what: "the group is gone, and the tables have what was in hand",
@@ -109,7 +109,7 @@ const CASES: readonly {
       published: { next: 75, missing: undefined, unknown: undefined },
     },
     goesTo: 75,
-    says: "skips 5 records, which it has worked on, or which ask for no answer",
+    says: "skips 5 records, which it has processed, or which ask for no answer",
   },
   {
     what: "outputs that are deleted",
@@ -165,7 +165,7 @@ const WITH_ANOTHER: readonly {
   { what: "empty", to: "committed", other: { ...at0, first: 100 } },
   { what: "empty", to: "tables", other: { ...at0, first: 100 } },
   {
-    what: "taken over only",
+    what: "assigned only",
     to: "committed",
     other: { ...at0, tables: { ...at(0), isNew: true } },
   },

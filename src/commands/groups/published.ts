@@ -1,10 +1,10 @@
 /**
- * Where a service's own outputs end: what it has answered, and the first message after that which it
- * has not. Pure: records in, an offset out.
+ * Where a service's own outputs end: the last message that it has answered, and the first one after it
+ * that asks for an answer.
  *
- * Of each partition a service answers one message after the other, an answer and the offset of what it
- * answers together. So whatever lies before a message that was answered was worked on, too; and the
- * first message behind the last answer that asks for one is where it stopped.
+ * A service answers the messages of a partition one after the other, and commits each answer with the
+ * offset of its message. So what lies before an answered message was processed, too, and the first
+ * message without an answer behind the last answer is where the service stopped.
  */
 import { decode } from "../../events/codec.ts";
 import type { LogRecord } from "../../kafka/records.ts";
@@ -43,12 +43,12 @@ export class Answers {
   #open: { first: number; count: number } | undefined;
   #missing: { first: number; count: number } | undefined;
 
-  /** @param letters the messages that the service has dead letters for */
+  /** @param deadLetters the messages that the service has dead letters for */
   constructor(
     private readonly service: Processor,
     private readonly topic: Topic,
     private readonly outputs: Outputs,
-    private readonly letters: Places,
+    private readonly deadLetters: Places,
   ) {}
 
   /** The offset of the last message that was answered. */
@@ -73,9 +73,9 @@ export class Answers {
     this.#note(record.offset, this.#answerTo(record));
   }
 
-  /** A batch that cannot be read: with a letter it was skipped, else the service has come no further. */
+  /** A batch that cannot be read: with a dead letter it was skipped, else the service is there. */
   addUnreadable({ topic, partition, offset }: LocatedUnreadable): void {
-    this.#note(offset, this.letters.has(topic, partition, offset) ? "answered" : "open");
+    this.#note(offset, this.deadLetters.has(topic, partition, offset) ? "answered" : "open");
   }
 
   #note(offset: number, answer: Answer): void {
@@ -93,7 +93,7 @@ export class Answers {
 
   #answerTo(record: LogRecord): Answer {
     const { topic, partition, offset, key, value } = record;
-    if (this.letters.has(topic, partition, offset)) return "answered";
+    if (this.deadLetters.has(topic, partition, offset)) return "answered";
     if (isReplayForAnother(this.service, this.topic, record)) return "asks for none";
     const decoded = decode(this.topic, key, value);
     if (!decoded.ok) return "open";
@@ -119,15 +119,13 @@ export class Answers {
   }
 }
 
-/** Reads from the log where a service's own outputs end, partition by partition. */
-
 /** Where the outputs of an input partition end. */
 export interface Published {
   /** The first message without an answer behind the last one with an answer; else the log's end. */
   readonly next: number;
   /** Before it: see `Answers`. */
   readonly missing: { readonly first: number; readonly count: number } | undefined;
-  /** Why it cannot be told; undefined where it can. */
+  /** Why it is unknown; undefined where it is known. */
   readonly unknown: string | undefined;
 }
 
@@ -157,7 +155,11 @@ export async function readPublished(
     );
   }
   const { reader, names, onUnreadable } = log;
-  const letters = await readLetterPlaces(log, names.topic(deadLetterTopicOf(service)), signal);
+  const deadLetters = await readDeadLetterPlaces(
+    log,
+    names.topic(deadLetterTopicOf(service)),
+    signal,
+  );
   const found = new Map([...inputs.keys()].map((topic) => [topic, new Map<number, Published>()]));
   const numbers = new Set([...inputs.values()].flat());
   for (const partition of [...numbers].toSorted((a, b) => a - b)) {
@@ -170,7 +172,7 @@ export async function readPublished(
     }
     for (const [topic, partitions] of inputs) {
       if (!partitions.includes(partition)) continue;
-      const answers = new Answers(service, topic, outputs, letters);
+      const answers = new Answers(service, topic, outputs, deadLetters);
       let next = (await reader.ends(names.topic(topic))).get(partition)?.end ?? 0;
       const records = reader.read(names.topic(topic), {
         ...place,
@@ -193,7 +195,7 @@ export async function readPublished(
   return found;
 }
 
-/** Where outputs were deleted, nobody knows whether a message that seems open was answered. */
+/** Where outputs were deleted, a message that seems open may have been answered. */
 async function whatIsGone(
   { reader, names }: Log,
   service: Processor,
@@ -210,7 +212,7 @@ async function whatIsGone(
 }
 
 /** The messages that have a dead letter. */
-async function readLetterPlaces(
+async function readDeadLetterPlaces(
   { reader, onUnreadable }: Log,
   topic: string,
   signal: AbortSignal,

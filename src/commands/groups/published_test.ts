@@ -45,7 +45,7 @@ function stopped(fixture: Fixture, service: Processor, time: number) {
   return { written, unwritten };
 }
 
-/** Whether a service wrote it: an answer, or a letter. A replay is a person's. */
+/** Whether a service wrote it: an answer, or a dead letter. A replay is a person's. */
 function isBy(
   fixture: Fixture,
   service: Processor,
@@ -60,7 +60,7 @@ function isBy(
     DUTIES.some((duty) => duty.service === service && duty.answers & markOf(decoded.event));
 }
 
-/** The place of a letter's message. */
+/** The place of a dead letter's message. */
 function sourceOf({ headers }: LogRecord) {
   const [topic = "", partition, offset] = ["topic", "partition", "offset"]
     .map((name) => headers[`dlq-source-${name}`]);
@@ -86,11 +86,11 @@ function readFor(fixture: Fixture, service: Processor, written: readonly Written
 
 /** Where the service goes on, by topic and partition. */
 function goesOnAt(fixture: Fixture, service: Processor, written: readonly Written[]) {
-  const letters = new Places();
+  const deadLetters = new Places();
   for (const { record } of written) {
     if (record.topic !== fixture.names.topic(deadLetterTopicOf(service))) continue;
     const { topic, partition, offset } = sourceOf(record);
-    if (topic !== "") letters.add(topic, partition, offset);
+    if (topic !== "") deadLetters.add(topic, partition, offset);
   }
   const places = new Map<string, number>();
   for (let partition = 0; partition < PARTITIONS; partition++) {
@@ -103,7 +103,7 @@ function goesOnAt(fixture: Fixture, service: Processor, written: readonly Writte
       for (const record of inTopic(topic)) outputs.add(topic, record);
     }
     for (const topic of topicsReadBy(service)) {
-      const answers = new Answers(service, topic, outputs, letters);
+      const answers = new Answers(service, topic, outputs, deadLetters);
       for (const record of inTopic(topic)) answers.add(record);
       assertEquals(answers.missing, undefined);
       places.set(`${fixture.names.topic(topic)} ${partition}`, answers.open ?? Infinity);
@@ -177,17 +177,17 @@ Deno.test("Answers.missing: what has no answer though later messages have", () =
   assertEquals([answers.missing, answers.open], [{ first: 0, count: 2 }, undefined]);
 });
 
-Deno.test("Answers: a batch that cannot be read is answered by its letter, and by nothing else", () => {
+Deno.test("Answers: a batch that cannot be read is answered by its dead letter, and by nothing else", () => {
   const place = { topic: "orders.raw", partition: 0, offset: 4 };
   const batch = { ...place, next: 7, endless: false, why: "a test", bytes: new Uint8Array() };
-  const letters = new Places();
+  const deadLetters = new Places();
   const readWith = () => {
-    const answers = new Answers("validator", "orders.raw", new Outputs(), letters);
+    const answers = new Answers("validator", "orders.raw", new Outputs(), deadLetters);
     answers.addUnreadable(batch);
     return [answers.last, answers.open];
   };
   assertEquals(readWith(), [undefined, 4]);
-  letters.add(place.topic, place.partition, place.offset);
+  deadLetters.add(place.topic, place.partition, place.offset);
   assertEquals(readWith(), [4, undefined]);
 });
 

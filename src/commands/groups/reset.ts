@@ -1,10 +1,10 @@
 /**
- * `deno task groups reset`: sets where a service goes on, in its consumer group and in its tables, so
- * that both say the same.
+ * `deno task groups reset`: sets where a service continues, in its consumer group and in its tables
+ * alike.
  *
- * The group first: Kafka refuses that while it has members, and then nothing has changed. Before that
- * each partition's transactional id is taken, as its next owner would: what a dead member left open can
- * commit no offset later on.
+ * The group first: Kafka refuses it while the group has members, and then nothing has changed. Before
+ * that each partition is fenced, as its next owner would do: a transaction that a dead member left open
+ * can commit no offset later.
  */
 import { Failure } from "../../runtime/errors.ts";
 import type { Database } from "../../database/database.ts";
@@ -41,7 +41,7 @@ export interface ResetOptions {
   /** Where they are, for people. */
   readonly tablesIn: string;
   readonly print: (line: string) => void;
-  /** Asks a person; false: no, undefined: there is nobody to ask. */
+  /** Asks the user; undefined: there is no terminal to ask at. */
   readonly confirm: () => Promise<boolean | undefined>;
   readonly signal: AbortSignal;
 }
@@ -72,7 +72,7 @@ export async function resetGroup(
     planLines(plan, to).forEach(print);
     const answer = await confirm();
     if (answer === undefined) {
-      throw new Failure("nothing was changed: there is no terminal to ask at, and no --yes");
+      throw new Failure("nothing was changed: there is no terminal to ask at; --yes does not ask");
     }
     if (!answer) {
       print("nothing was changed");
@@ -126,10 +126,10 @@ function chosenFrom(
 }
 
 /**
- * Where the tables say of one input how far they are, an input that neither they nor the group know is
- * taken for a new one, and read from its beginning.
+ * Where the tables know one input, a service reads an input that neither they nor the group know from
+ * its beginning, as a new one.
  *
- * @throws {Failure} that would become of an input that was not chosen
+ * @throws {Failure} that would happen to an input that was not chosen
  */
 async function refuseHalf(
   database: Database,
@@ -149,7 +149,7 @@ async function refuseHalf(
   );
 }
 
-/** Takes the partitions from whoever may still have them. */
+/** Fences whoever may still have the partitions. */
 async function fence(
   { names }: OpenLog,
   group: GroupOffsets,
@@ -192,7 +192,7 @@ async function inputsOf(
   } finally {
     await logs.close();
   }
-  if (signal.aborted) throw new Failure("nothing was changed: it was stopped");
+  if (signal.aborted) throw new Failure("nothing was changed: stopped before it began");
   return inputs;
 }
 
@@ -204,19 +204,19 @@ async function tablesAt(
 ): Promise<Pick<Input, "tables" | "otherLog">> {
   if (!position) return { tables: undefined };
   const { workFrom, workTo } = position;
-  // One that nothing was ever read of says nothing of the cluster or the topic.
+  // Nothing was ever read of it: it says nothing of the cluster or the topic.
   if (workTo < 0) return { tables: { from: first, to: first, isNew: true } };
   const { clusterId, topicId } = await logs.of({ topic, partition }, position);
   if (idsDiffer(position.clusterId, clusterId)) {
-    return { tables: undefined, otherLog: "the tables are of another cluster" };
+    return { tables: undefined, otherLog: "the tables are those of another cluster" };
   }
   if (idsDiffer(position.topicId, topicId)) {
     return {
       tables: undefined,
-      otherLog: "the topic was created anew since the tables were there",
+      otherLog: "the topic was created anew after the tables were written",
     };
   }
-  // Below 0: nothing was committed when it was taken over.
+  // Below 0: nothing was committed when the partition was assigned.
   const inLog = (offset: number) => offset < 0 ? first : offset;
   return { tables: { from: inLog(workFrom), to: inLog(workTo), isNew: workFrom < 0 } };
 }
@@ -234,30 +234,30 @@ async function apply(log: OpenLog, { steps }: Plan, parts: Parts): Promise<void>
   for (const { name, partition, committed } of steps) {
     if (await group.committed({ topic: name, partition }) !== committed) {
       throw new Failure(
-        `nothing was changed: somebody has committed an offset of ${name}/${partition} meanwhile`,
+        `nothing was changed: another process committed an offset of ${name}/${partition} meanwhile`,
       );
     }
   }
   const offsets = steps.map(({ name, partition, to }) => ({ topic: name, partition, offset: to }));
   if (to !== "committed" && !await group.commit(offsets)) {
-    throw new Failure(`nothing was changed: ${service} has got members meanwhile: stop them first`);
+    throw new Failure(`nothing was changed: ${service} has members again: stop them first`);
   }
   try {
     for (const step of steps) if (database) await setTables(database, step);
   } catch (error) {
     throw new Failure(
-      `the group's offsets are set, but not the tables: do it again with --to committed ` +
+      `the group's offsets are set, but not the tables: run it again with --to committed ` +
         `(${(error as Error).message})`,
     );
   }
 }
 
-/** With a new owner: whoever had the partition cannot move its position any more. */
+/** With a new owner: the one before cannot move the position any more. */
 async function setTables(database: Database, { name, partition, to }: Step): Promise<void> {
   const input = inputOf(name, partition);
   const before = await findPosition(database, input);
   if (!await takePosition(database, positionAt(input, to), before?.owner)) {
-    throw new Error(`another process has taken ${input} meanwhile`);
+    throw new Error(`another process took ${input} meanwhile`);
   }
 }
 

@@ -116,7 +116,7 @@ Deno.test("groups reset: earliest before the first start, latest, an offset; eac
   assertEquals(await tablesOf(folder), { 0: 0, 1: 0, 2: 0 });
 
   const latest = await groups("reset", "validator", "--to", "latest", "--yes");
-  assertMatch(latest.stdout, /\nskips 30 records, on which nobody will ever work\n/);
+  assertMatch(latest.stdout, /\nskips 30 records, which will never be processed\n/);
   assertEquals(await committed(kafka, names), ends);
 
   const one = await groups("reset", "validator", "--to", "1", "--partition", "0", "--yes");
@@ -155,7 +155,7 @@ Deno.test("groups reset: tables and group each take the other's word", async () 
   assertEquals(await committed(kafka, names), before);
 });
 
-Deno.test("groups reset: not one partition alone, where nobody knows where the others are", async () => {
+Deno.test("groups reset: not one partition alone, where the offsets of the others are unknown", async () => {
   const pipeline = await freshPipeline(broker.bootstrap, directory);
   await publishAll(pipeline.kafka, pipeline.names.topic("orders.raw"), orders(0, 30));
   await assertRejects(
@@ -180,7 +180,7 @@ Deno.test("groups reset --to tables: not where they are of another topic of that
   await assertRejects(
     () => resetHere(pipeline, { service: "validator", to: "tables" }),
     Error,
-    "orders.raw/0: the topic was created anew since",
+    "orders.raw/0: the topic was created anew after",
   );
 });
 
@@ -190,7 +190,7 @@ Deno.test("groups reset: analytics has no tables", async () => {
   await publishAll(kafka, names.topic("orders.validated"), orders(0, 6));
   const { code, stdout } = await groups("reset", "analytics", "--to", "latest", "--yes");
   assertEquals(code, 0);
-  assertMatch(stdout, /\nskips 6 records, on which nobody/);
+  assertMatch(stdout, /\nskips 6 records, which will never/);
   const [group] = jsonOf(await groups("analytics", "--json"));
   assertEquals([group.lagMessages, group.partitions.length], [0, 12]);
 });
@@ -223,10 +223,10 @@ Deno.test("groups reset: changes nothing without a yes", async () => {
     () => Promise.resolve(false),
   );
   assertEquals([no.isDone, no.lines.at(-1)], [false, "nothing was changed"]);
-  const nobody = await groups("reset", "validator", "--to", "latest");
-  assertEquals(nobody.code, 1);
-  assertMatch(nobody.stdout, /skips 30 records/);
-  assertMatch(nobody.stderr, /^groups: nothing was changed: there is no terminal to ask at/);
+  const unasked = await groups("reset", "validator", "--to", "latest");
+  assertEquals(unasked.code, 1);
+  assertMatch(unasked.stdout, /skips 30 records/);
+  assertMatch(unasked.stderr, /^groups: nothing was changed: there is no terminal to ask at/);
   assertEquals([await committed(kafka, names), await tablesOf(folder)], [{}, {}]);
 });
 
@@ -241,7 +241,7 @@ Deno.test("groups reset: changes nothing where somebody works between question a
   await assertRejects(
     () => resetHere(pipeline, { service: "validator", to: "latest" }, worked),
     Error,
-    "nothing was changed: somebody has committed an offset of",
+    "nothing was changed: another process committed an offset of",
   );
   const before = await committed(kafka, names);
   assertEquals(await tablesOf(folder), {});
@@ -257,7 +257,7 @@ Deno.test("groups reset: changes nothing where somebody works between question a
     await assertRejects(
       () => resetHere(pipeline, { service: "validator", to: "earliest" }, joined),
       Error,
-      "nothing was changed: validator has got members meanwhile",
+      "nothing was changed: validator has members again",
     );
   } finally {
     await stop();

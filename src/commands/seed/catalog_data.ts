@@ -18,12 +18,12 @@ export interface CatalogData {
 export interface CatalogOptions {
   /** A whole number; another one makes another catalog. */
   readonly seed: number;
-  /** How many; 10,000 unless said. */
+  /** How many (default: 10,000). */
   readonly customers?: number;
-  /** How many; 500 unless said. */
+  /** How many (default: 500). */
   readonly products?: number;
   /**
-   * Pieces of each product, give or take a quarter; 20,000 unless said. With Zipf-popular orders of a
+   * Pieces of each product, give or take a quarter (default: 20,000). With Zipf-popular orders of a
    * few pieces the most popular product runs out after about as many orders.
    */
   readonly initialStock?: number;

@@ -18,7 +18,7 @@ export interface Seeded {
 }
 
 /**
- * Inserts what is missing, each table in one transaction: nobody sees half a catalog.
+ * Inserts what is missing, each table in one transaction: no reader sees half a catalog.
  *
  * @param options.catalog the database of owner `catalog`, open with its tables
  * @param options.inventory the database of owner `inventory`, open with its tables
@@ -30,7 +30,7 @@ export async function seed(options: {
   data: CatalogData;
 }): Promise<Seeded> {
   const { catalog, inventory, data } = options;
-  // Stock first and customers last: who sees a customer can order.
+  // Stock first and customers last: whoever sees a customer can order.
   const pieces = await insertMissing(inventory, stock, data.stock);
   const offered = await insertMissing(catalog, products, data.products);
   const known = await insertMissing(catalog, customers, data.customers);

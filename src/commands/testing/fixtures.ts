@@ -16,7 +16,7 @@ async function allTables(): Promise<{ owner: string; tables: readonly Table[] }[
   return [{ owner: "simulator", tables: simulatorTables }, ...services.flatMap(databasesOf)];
 }
 
-/** Creates a fixture's topics, writes its records, at the offsets that they say, and commits its offsets. */
+/** Creates a fixture's topics, writes its records at their own offsets, and commits its offsets. */
 export async function publishFixture(bootstrap: string, fixture: Fixture): Promise<void> {
   const { names, records, committed } = fixture;
   const kafka = createClient({ brokers: [bootstrap] }, "test");

@@ -1,4 +1,4 @@
-/** What the tests of damaged logs share: orders in batches that are known, and the readers that look on. */
+/** What the tests of damaged logs share: orders in known batches, and the readers beside the service. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Logger } from "../../../runtime/log.ts";
 import type { createClient } from "../../../kafka/client/client.ts";
@@ -33,16 +33,16 @@ export async function publishOrders(bootstrap: string, batches = BATCHES) {
   return { kafka, names, topic };
 }
 
-/** The readers that look on say what they leave out; the plain log reader refuses. */
-export async function readersSay(
+/** The event log and a group consumer report what they leave out; the plain log reader refuses. */
+export async function assertReadersReport(
   bootstrap: string,
   { kafka, names, topic }: { kafka: ReturnType<typeof createClient>; names: Names; topic: string },
   expected: readonly string[],
   place: string,
 ): Promise<void> {
   await assertRejects(() => readAll(kafka, topic), UnreadableBatch, "cannot be read");
-  const seen: Record<string, string[]> = { "event log": [], tail: [] };
-  const warned: Record<string, string[]> = { "event log": [], tail: [] };
+  const read: Record<string, string[]> = { "event log": [], "group consumer": [] };
+  const warned: Record<string, string[]> = { "event log": [], "group consumer": [] };
   const options = (reader: string) => ({
     access: { brokers: [bootstrap] },
     clientId: "test",
@@ -53,25 +53,29 @@ export async function readersSay(
       warn: (line: unknown) => void warned[reader]!.push(String(line)),
     } as unknown as Logger,
     onEvents: (all: readonly { orderId: string }[]) =>
-      void seen[reader]!.push(...all.map(({ orderId }) => orderId)),
+      void read[reader]!.push(...all.map(({ orderId }) => orderId)),
   });
   const eventLog = createEventLog({ ...options("event log"), topics: ["orders.raw"] });
   await eventLog.readToEnd(new AbortController().signal);
   const stop = new AbortController();
-  const tail = createGroupConsumer({
-    ...options("tail"),
+  const consumer = createGroupConsumer({
+    ...options("group consumer"),
     // A group of its own beside the validator's.
-    names: Object.assign(Object.create(names), { group: () => `${names.prefix}tail` }),
+    names: Object.assign(Object.create(names), { group: () => `${names.prefix}other` }),
     service: "validator",
     drainTimeoutMs: 10_000,
   });
-  const reading = tail.run(stop.signal);
-  await until("the tail has read all", () => seen.tail!.length >= expected.length, LIMIT_MS);
-  await until("the tail has said it", () => warned.tail!.length > 0);
+  const reading = consumer.run(stop.signal);
+  await until(
+    "the group consumer has read all",
+    () => read["group consumer"]!.length >= expected.length,
+    LIMIT_MS,
+  );
+  await until("the group consumer has reported it", () => warned["group consumer"]!.length > 0);
   stop.abort();
   await reading;
-  for (const reader of Object.keys(seen)) {
-    assertEquals(seen[reader]!.toSorted(), expected.toSorted(), reader);
+  for (const reader of Object.keys(read)) {
+    assertEquals(read[reader]!.toSorted(), expected.toSorted(), reader);
     const lines = warned[reader]!.filter((line) => line.includes("cannot be read"));
     assertEquals(lines.length, 1, `${reader}: ${warned[reader]}`);
     assertStringIncludes(lines[0]!, place);

@@ -108,7 +108,7 @@ export async function workUntil(
   }
 }
 
-/** A reset in this process, with somebody who answers. */
+/** A reset in this process; `confirm` answers its question. */
 export async function resetHere(
   { kafka, names, folder }: Pipeline,
   request: ResetRequest,

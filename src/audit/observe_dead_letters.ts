@@ -1,5 +1,5 @@
 /**
- * Reads the dead letters, in two passes: first what people did with them (verdicts), then the letters.
+ * Reads the dead letters, in two passes: first what people did with them (resolutions), then themselves.
  * Pure: records in, books out.
  */
 import { decode } from "../events/codec.ts";
@@ -16,25 +16,29 @@ const NOT_THE_BYTES: readonly DeadLetterReason[] = ["duplicate_order", "processi
 
 const UNREADABLE: DeadLetterReason = "unreadable";
 
-const isLetter = ({ headers }: LogRecord) => DEAD_LETTER_HEADERS.topic in headers;
+const isDeadLetter = ({ headers }: LogRecord) => DEAD_LETTER_HEADERS.topic in headers;
 
 /** First pass over a dead-letter topic. */
-export function observeVerdict(books: Books, record: LogRecord): void {
-  if (isLetter(record)) return;
+export function observeResolution(books: Books, record: LogRecord): void {
+  if (isDeadLetter(record)) return;
   const { topic, headers } = record;
-  const verdict = headers[RESOLUTION_HEADERS.resolution];
+  const resolution = headers[RESOLUTION_HEADERS.resolution];
   const partition = Number(headers[RESOLUTION_HEADERS.partition] ?? NaN);
   const offset = Number(headers[RESOLUTION_HEADERS.offset] ?? NaN);
   const id = `${topic} ${partition}@${offset}`;
-  const known = verdict === "replayed" || verdict === "discarded";
+  const known = resolution === "replayed" || resolution === "discarded";
   if (!known || Number.isNaN(partition) || Number.isNaN(offset)) {
     const place = `${topic} ${record.partition}@${record.offset}`;
-    return books.findings.add("letters", place, "is neither a dead letter nor a verdict on one");
+    return books.findings.add(
+      "deadLetters",
+      place,
+      "is neither a dead letter nor a resolution on one",
+    );
   }
   if (!books.judged.add(topic, partition, offset)) {
-    return books.findings.add("replays", id, "has two verdicts");
+    return books.findings.add("replays", id, "has two resolutions");
   }
-  books[verdict].add(topic, partition, offset);
+  books[resolution].add(topic, partition, offset);
 }
 
 /**
@@ -42,13 +46,13 @@ export function observeVerdict(books: Books, record: LogRecord): void {
  *
  * @param orderTopicOf the topic of the topology that has this name on the cluster
  */
-export function observeLetter(
+export function observeDeadLetter(
   books: Books,
   service: Processor,
   record: LogRecord,
   orderTopicOf: (name: string) => Topic | undefined,
 ): void {
-  if (!isLetter(record)) return;
+  if (!isDeadLetter(record)) return;
   const { topic, partition, offset, headers, key, value } = record;
   const { findings, ledger } = books;
   const id = `${topic} ${partition}@${offset}`;
@@ -59,7 +63,7 @@ export function observeLetter(
     ? "discarded"
     : "open";
   const reason = headers[DEAD_LETTER_HEADERS.reason] ?? "";
-  const byReason = books.letters.get(service)!;
+  const byReason = books.deadLetters.get(service)!;
   let counts = byReason.get(reason);
   if (!counts) byReason.set(reason, counts = { open: 0, replayed: 0, discarded: 0 });
   counts[state]++;
@@ -70,19 +74,19 @@ export function observeLetter(
   const source = `${sourceName} ${sourcePartition}@${sourceOffset}`;
   const sourceTopic = orderTopicOf(sourceName);
   if (!sourceTopic || Number.isNaN(sourcePartition) || Number.isNaN(sourceOffset)) {
-    return findings.add("letters", id, `says that it came from ${source}`);
+    return findings.add("deadLetters", id, `says that it came from ${source}`);
   }
   // A batch, of which no record is known.
   if (reason === UNREADABLE) return;
   if (!books.deadMessages.get(service)!.add(sourceName, sourcePartition, sourceOffset)) {
-    findings.add("letters", id, `is a second dead letter for ${source}`);
+    findings.add("deadLetters", id, `is a second dead letter for ${source}`);
   }
 
   if (!(DEAD_LETTER_REASONS as readonly string[]).includes(reason)) {
-    findings.add("letters", id, `says a reason that there is not: "${reason}"`);
+    findings.add("deadLetters", id, `says a reason that there is not: "${reason}"`);
   } else if (state === "open" && !(NOT_THE_BYTES as readonly string[]).includes(reason)) {
     const readable = decode(sourceTopic, key, value).ok;
-    if (readable) findings.add("letters", id, `says ${reason}, but the message can be read`);
+    if (readable) findings.add("deadLetters", id, `says ${reason}, but the message can be read`);
   }
   for (const orderId of namesIn(key, value)) {
     const slot = ledger.slotOf(orderId);
@@ -91,21 +95,21 @@ export function observeLetter(
   }
 }
 
-/** When all topics are read: what the letters say and nothing in the log bears out. */
-export function closeLetters(books: Books): void {
+/** When all topics are read: what the dead letters say and nothing in the log bears out. */
+export function closeDeadLetters(books: Books): void {
   for (const [service, places] of books.deadMessages) {
     for (const place of places) {
       books.findings.add(
-        "letters",
+        "deadLetters",
         place,
-        `is not in the log, but dlq.${service} has a letter for it`,
+        `is not in the log, but dlq.${service} has a dead letter for it`,
       );
     }
   }
-  for (const letter of books.judged) {
-    books.findings.add("letters", letter, "has a verdict, but is no letter");
+  for (const deadLetter of books.judged) {
+    books.findings.add("deadLetters", deadLetter, "has a resolution, but is no dead letter");
   }
-  for (const letter of books.replayed) {
-    books.findings.add("replays", letter, "was replayed, but its message did not arrive");
+  for (const deadLetter of books.replayed) {
+    books.findings.add("replays", deadLetter, "was replayed, but its message did not arrive");
   }
 }

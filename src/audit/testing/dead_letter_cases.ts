@@ -16,7 +16,7 @@ import {
 } from "./fixture.ts";
 
 /** The first dead letter about an order. */
-function letterOf(fixture: Fixture, n: number): LogRecord {
+function deadLetterOf(fixture: Fixture, n: number): LogRecord {
   return fixture.records.find(({ topic, key, headers }) =>
     topic.startsWith("t.dlq.") && "dlq-source-topic" in headers &&
     new TextDecoder().decode(key!) === orderId(n)
@@ -48,7 +48,7 @@ const FROM_NOWHERE: readonly Record<string, string>[] = [
   { "dlq-source-offset": "one" },
 ];
 
-export const LETTER_CASES: readonly Case[] = [
+export const DEAD_LETTER_CASES: readonly Case[] = [
   {
     name: "a broken message without a dead letter",
     mutate: (fixture) => appendRecord(fixture, "orders.raw", 1, "broken-1", new Uint8Array([0xff])),
@@ -64,8 +64,8 @@ export const LETTER_CASES: readonly Case[] = [
       )!;
       addDeadLetter(fixture, "validator", raw, "invalid_json");
     },
-    fails: ["letters"],
-    // What has letters is its offset; the letter names it.
+    fails: ["deadLetters"],
+    // What has dead letters is its offset; the dead letter names it.
     who: "t.dlq.validator 0@",
     says: /^is a second dead letter for t\.orders\.raw \d@\d+$/,
   },
@@ -91,7 +91,7 @@ export const LETTER_CASES: readonly Case[] = [
       const raw = eventsOf(fixture, N.confirmed, "OrderPlaced")[0]!;
       addDeadLetter(fixture, "validator", { ...raw, offset: 999 }, "processing_failed");
     },
-    fails: ["letters"],
+    fails: ["deadLetters"],
     who: `t.orders.raw ${partitionOf(N.confirmed)}@999`,
   },
   {
@@ -100,11 +100,11 @@ export const LETTER_CASES: readonly Case[] = [
       const raw = appendCopy(fixture, eventsOf(fixture, N.confirmed, "OrderPlaced")[0]!);
       addDeadLetter(fixture, "validator", raw, "invalid_json");
     },
-    fails: ["letters"],
+    fails: ["deadLetters"],
     who: "t.dlq.validator 0@",
   },
   {
-    name: "a letter replayed, and nothing arrived",
+    name: "a dead letter replayed, and nothing arrived",
     mutate: (fixture) => {
       const raw = appendRecord(fixture, "orders.raw", 0, "gone", new TextEncoder().encode("{"));
       addResolution(fixture, addDeadLetter(fixture, "validator", raw, "invalid_json"), "replayed");
@@ -113,7 +113,7 @@ export const LETTER_CASES: readonly Case[] = [
     who: "t.dlq.validator 0@",
   },
   {
-    name: "a letter replayed twice",
+    name: "a dead letter replayed twice",
     mutate: (fixture) => {
       const replay = fixture.records.find((record) => "replayed-from" in record.headers)!;
       const copy = appendCopy(fixture, replay);
@@ -125,64 +125,65 @@ export const LETTER_CASES: readonly Case[] = [
   ...NEITHER.map((headers): Case => ({
     name: `something else among the dead letters: ${JSON.stringify(headers)}`,
     mutate: (fixture) => append(fixture, "t.dlq.payment", 0, { key: null, value: null, headers }),
-    fails: ["letters"],
+    fails: ["deadLetters"],
     who: "t.dlq.payment 0@",
-    says: /^is neither a dead letter nor a verdict on one$/,
+    says: /^is neither a dead letter nor a resolution on one$/,
   })),
   {
-    name: "a verdict on a letter that is not there",
+    name: "a resolution on a dead letter that is not there",
     mutate: (fixture) =>
-      addResolution(fixture, { ...letterOf(fixture, N.broken), offset: 999 }, "discarded"),
-    fails: ["letters"],
+      addResolution(fixture, { ...deadLetterOf(fixture, N.broken), offset: 999 }, "discarded"),
+    fails: ["deadLetters"],
     who: "t.dlq.validator 0@999",
-    says: /^has a verdict, but is no letter$/,
+    says: /^has a resolution, but is no dead letter$/,
   },
   {
-    name: "a letter discarded twice",
-    mutate: (fixture) => addResolution(fixture, letterOf(fixture, N.broken_discarded), "discarded"),
+    name: "a dead letter discarded twice",
+    mutate: (fixture) =>
+      addResolution(fixture, deadLetterOf(fixture, N.broken_discarded), "discarded"),
     fails: ["replays"],
     who: "t.dlq.validator 0@",
-    says: /^has two verdicts$/,
+    says: /^has two resolutions$/,
   },
   ...FROM_NOWHERE.map((headers): Case => ({
-    name: `a letter from nowhere: ${JSON.stringify(headers)}`,
-    mutate: (fixture) => relabel(fixture, letterOf(fixture, N.broken), headers),
-    fails: ["letters", "messages"],
+    name: `a dead letter from nowhere: ${JSON.stringify(headers)}`,
+    mutate: (fixture) => relabel(fixture, deadLetterOf(fixture, N.broken), headers),
+    fails: ["deadLetters", "messages"],
     who: "t.dlq.validator 0@",
     says: /^says that it came from /,
   })),
   {
-    name: "a letter without its source's partition",
+    name: "a dead letter without its source's partition",
     mutate: (fixture) =>
-      relabel(fixture, letterOf(fixture, N.broken), { "dlq-source-partition": null }),
-    fails: ["letters", "messages"],
+      relabel(fixture, deadLetterOf(fixture, N.broken), { "dlq-source-partition": null }),
+    fails: ["deadLetters", "messages"],
     who: "t.dlq.validator 0@",
     says: /^says that it came from t\.orders\.raw NaN@\d+$/,
   },
   {
-    name: "a letter with a reason that there is not",
+    name: "a dead letter with a reason that there is not",
     mutate: (fixture) =>
-      relabel(fixture, letterOf(fixture, N.broken), { "dlq-reason": "bad_luck" }),
-    fails: ["letters"],
+      relabel(fixture, deadLetterOf(fixture, N.broken), { "dlq-reason": "bad_luck" }),
+    fails: ["deadLetters"],
     who: "t.dlq.validator 0@",
     says: /^says a reason that there is not: "bad_luck"$/,
   },
   {
-    name: "a letter without a reason",
-    mutate: (fixture) => relabel(fixture, letterOf(fixture, N.broken), { "dlq-reason": null }),
-    fails: ["letters"],
+    name: "a dead letter without a reason",
+    mutate: (fixture) => relabel(fixture, deadLetterOf(fixture, N.broken), { "dlq-reason": null }),
+    fails: ["deadLetters"],
     who: "t.dlq.validator 0@",
     says: /^says a reason that there is not: ""$/,
   },
   {
-    name: "a second letter about one message, by the same service",
-    mutate: (fixture) => appendCopy(fixture, letterOf(fixture, N.parked)),
-    fails: ["letters"],
+    name: "a second dead letter about one message, by the same service",
+    mutate: (fixture) => appendCopy(fixture, deadLetterOf(fixture, N.parked)),
+    fails: ["deadLetters"],
     who: "t.dlq.inventory 0@",
     says: /^is a second dead letter for t\.orders\.validated \d@\d+$/,
   },
   {
-    name: "a letter by a service that does not read the topic",
+    name: "a dead letter by a service that does not read the topic",
     mutate: (fixture) =>
       addDeadLetter(
         fixture,
@@ -190,31 +191,32 @@ export const LETTER_CASES: readonly Case[] = [
         eventsOf(fixture, N.confirmed, "OrderConfirmed")[0]!,
         "processing_failed",
       ),
-    fails: ["letters"],
+    fails: ["deadLetters"],
     who: "t.orders.outcomes 0@",
-    says: /^is not in the log, but dlq\.validator has a letter for it$/,
+    says: /^is not in the log, but dlq\.validator has a dead letter for it$/,
   },
   {
-    name: "a message that claims to be a letter that is open",
+    name: "a message that claims to be a dead letter that is open",
     mutate(fixture) {
-      const { topic, offset } = letterOf(fixture, N.parked);
+      const { topic, offset } = deadLetterOf(fixture, N.parked);
       const [validated] = eventsOf(fixture, N.parked, "OrderValidated");
       const headers = { "replayed-from": `${topic} 0@${offset}` };
       appendCopy(fixture, { ...validated!, headers });
     },
     fails: ["replays", "twice"],
     who: "t.orders.validated ",
-    says: /^claims to be letter t\.dlq\.inventory 0@\d+, which was not replayed, or has arrived/,
+    says:
+      /^claims to be dead letter t\.dlq\.inventory 0@\d+, which was not replayed, or has arrived/,
   },
   {
-    name: "a message that claims to be some letter",
+    name: "a message that claims to be some dead letter",
     mutate(fixture) {
       const [validated] = eventsOf(fixture, N.confirmed, "OrderValidated");
-      appendCopy(fixture, { ...validated!, headers: { "replayed-from": "a letter" } });
+      appendCopy(fixture, { ...validated!, headers: { "replayed-from": "some letter" } });
     },
     fails: ["replays", "twice"],
     who: "t.orders.validated ",
-    says: /^claims to be letter a letter, which was not replayed, or has arrived/,
+    says: /^claims to be dead letter some letter, which was not replayed, or has arrived/,
   },
   {
     name: "a replay of an event that was never there",
@@ -225,7 +227,7 @@ export const LETTER_CASES: readonly Case[] = [
     says: /^t\.orders\.validated \d@\d+ is a replay of OrderValidated, which was never there$/,
   },
   {
-    name: "a message that is no event, and one of its readers has no letter for it",
+    name: "a message that is no event, and one of its readers has no dead letter for it",
     mutate: (fixture) => {
       const raw = appendRecord(fixture, "orders.validated", 0, "o-2", new Uint8Array([0xff]));
       for (const service of PROCESSORS) {
