@@ -125,7 +125,7 @@ export function bytes(value: Uint8Array | null): Buffer | null {
   return value && bufferOf(value);
 }
 
-export const RESOLUTIONS = ["replayed", "discarded"] as const;
+const RESOLUTIONS = ["replayed", "discarded"] as const;
 export type Resolution = typeof RESOLUTIONS[number];
 
 export interface DeadLetterRecord {
