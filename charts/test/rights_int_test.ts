@@ -10,6 +10,13 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  type Kafka,
+  ResourcePatternTypes,
+} from "kafkajs";
 import type { DeadLetterReason } from "../../src/events/reasons.ts";
 import {
   fileAt,
@@ -19,9 +26,7 @@ import {
 import { argumentsOf, PROJECT, startTask } from "../../src/local/supervise.ts";
 import { beginRun, simulatorTables } from "../../src/services/simulator/runs.ts";
 import { openDatabase } from "../../src/database/open.ts";
-import { aclsOf } from "../../src/e2e/support/strimzi_stand_in/user_acls.ts";
-import { withAdmin } from "../../src/kafka/client/admin.ts";
-import { createClient, type KafkaClient } from "../../src/kafka/client/client.ts";
+import { createClient } from "../../src/kafka/client/client.ts";
 import { REPLAYED_FROM, toDeadLetterMessage } from "../../src/kafka/dead_letters.ts";
 import { openLogReader } from "../../src/kafka/readers/log_reader.ts";
 import { openPublisher } from "../../src/kafka/producer/publisher.ts";
@@ -51,13 +56,45 @@ const CONSUMERS = [...PROCESSORS, "analytics"] as const;
 const SERVICES: Service[] = ["simulator", ...CONSUMERS];
 
 /** What Strimzi's user operator does with a KafkaUser. */
-async function makeUser(
-  secure: SecureTestBroker,
-  kafka: KafkaClient,
-  { metadata: { name }, spec }: Resource,
-): Promise<string> {
-  await withAdmin(kafka, (admin) => admin.createAcls({ acl: aclsOf(name, spec) }));
-  return await secure.addUser(name);
+async function makeUser(secure: SecureTestBroker, kafka: Kafka, user: Resource): Promise<string> {
+  const principal = `User:${user.metadata.name}`;
+  const types = {
+    topic: AclResourceTypes.TOPIC,
+    group: AclResourceTypes.GROUP,
+    transactionalId: AclResourceTypes.TRANSACTIONAL_ID,
+  };
+  const operations = {
+    Read: AclOperationTypes.READ,
+    Write: AclOperationTypes.WRITE,
+    Describe: AclOperationTypes.DESCRIBE,
+  };
+  interface Acl {
+    resource: { type: keyof typeof types; name: string; patternType: "literal" | "prefix" };
+    operations: (keyof typeof operations)[];
+  }
+  const acl = user.spec.authorization.acls.flatMap((
+    { resource, operations: allowed }: Acl,
+  ) =>
+    allowed.map((operation) => ({
+      resourceType: types[resource.type],
+      resourceName: resource.name,
+      resourcePatternType: resource.patternType === "prefix"
+        ? ResourcePatternTypes.PREFIXED
+        : ResourcePatternTypes.LITERAL,
+      principal,
+      host: "*",
+      operation: operations[operation],
+      permissionType: AclPermissionTypes.ALLOW,
+    }))
+  );
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    await admin.createAcls({ acl });
+  } finally {
+    await admin.disconnect();
+  }
+  return await secure.addUser(user.metadata.name);
 }
 
 /** A dead letter of a service, as if it had failed on a message of `topic`. */

@@ -13,14 +13,21 @@
  * are the same, and both verdicts exact.
  */
 import { pause } from "../runtime/shutdown.ts";
-import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
 import type { Waiting } from "../kafka/offsets/backlog.ts";
 import type { LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 import type { LogReader } from "../kafka/readers/log_reader.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { deadLetterTopicOf, type Names, PROCESSORS, type Topic, TOPIC_NAMES } from "../topology.ts";
 import { charges, joins, payments, reservations, stock, type Tables } from "../services/tables.ts";
-import { type Books, Committed, count, openBooks, openLogs, READINGS } from "./books.ts";
+import {
+  type Books,
+  Committed,
+  count,
+  type LetterCounts,
+  openBooks,
+  openLogs,
+  READINGS,
+} from "./books.ts";
 import { type Check, closeBooks } from "./checks.ts";
 import { offsetsBehind } from "./judge_offsets.ts";
 import { observe } from "./observe_record.ts";
@@ -53,7 +60,7 @@ export interface AuditReport {
   /** How many events of each type are in the topics. */
   readonly events: Readonly<Record<string, number>>;
   /** By service, then reason. */
-  readonly deadLetters: Readonly<Record<string, Readonly<Record<string, DeadLetterCounts>>>>;
+  readonly deadLetters: Readonly<Record<string, Readonly<Record<string, LetterCounts>>>>;
   /** What a reader of the verdict should know. */
   readonly notes: readonly string[];
   /** There when the services were given time to read everything, and it was not enough. */

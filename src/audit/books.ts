@@ -1,5 +1,4 @@
 /** All that the audit keeps while it reads: the orders, the sums, the dead letters, what is wrong. */
-import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
 import { type Processor, PROCESSORS, type Topic, topicsReadBy } from "../topology.ts";
 import { type Ask, Asked } from "./duties.ts";
 import { Findings } from "./findings.ts";
@@ -20,6 +19,12 @@ export interface CurrencyBook {
   /** The gateway's. */
   charged: bigint;
   gaveBack: bigint;
+}
+
+export interface LetterCounts {
+  open: number;
+  replayed: number;
+  discarded: number;
 }
 
 export interface Books {
@@ -53,7 +58,7 @@ export interface Books {
   readonly replayed: Places;
   readonly discarded: Places;
   /** By service, then reason. */
-  readonly letters: ReadonlyMap<Processor, Map<string, DeadLetterCounts>>;
+  readonly letters: ReadonlyMap<Processor, Map<string, LetterCounts>>;
 }
 
 export function openBooks(runs: readonly Run[]): Books {

@@ -1,11 +1,11 @@
 /** `deno task audit`: proves from the log and the tables that every order is accounted for. */
 import { flag, integer } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
+import { withAdmin } from "../kafka/client/admin.ts";
 import { accessChecks } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
 import { kafkaSettings } from "../kafka/settings.ts";
 import { pause } from "../runtime/shutdown.ts";
-import { withAdmin } from "../kafka/client/admin.ts";
 import { allCaughtUp, whatWaits } from "../kafka/offsets/backlog.ts";
 import { committedOffsets } from "../kafka/offsets/committed_offsets.ts";
 import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";

@@ -22,7 +22,7 @@ const isLetter = ({ headers }: LogRecord) => DEAD_LETTER_HEADERS.topic in header
 export function observeVerdict(books: Books, record: LogRecord): void {
   if (isLetter(record)) return;
   const { topic, headers } = record;
-  const verdict = headers[RESOLUTION_HEADERS.resolution];
+  const verdict = headers[RESOLUTION_HEADERS.verdict];
   const partition = Number(headers[RESOLUTION_HEADERS.partition] ?? NaN);
   const offset = Number(headers[RESOLUTION_HEADERS.offset] ?? NaN);
   const id = `${topic} ${partition}@${offset}`;

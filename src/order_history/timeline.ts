@@ -146,7 +146,7 @@ function tellLetter(
       Number(headers[RESOLUTION_HEADERS.partition]),
       headers[RESOLUTION_HEADERS.offset] ?? "",
     );
-    const event = headers[RESOLUTION_HEADERS.resolution] ?? "unreadable";
+    const event = headers[RESOLUTION_HEADERS.verdict] ?? "unreadable";
     const judged = letters.get(`${topic} ${letter}`);
     if (judged) judged.state = event;
     return { ...place, atMs: timestamp, event, text: `letter ${letter} was ${event} by a person` };

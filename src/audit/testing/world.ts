@@ -152,7 +152,7 @@ export function judge(
     key: letter.key,
     value: null,
     headers: {
-      [RESOLUTION_HEADERS.resolution]: verdict,
+      [RESOLUTION_HEADERS.verdict]: verdict,
       [RESOLUTION_HEADERS.partition]: String(letter.partition),
       [RESOLUTION_HEADERS.offset]: String(letter.offset),
       [RESOLUTION_HEADERS.time]: AT,

@@ -56,7 +56,7 @@ export function listLines(
 /** All of one letter: where it stands, its headers, and what it holds. */
 export function letterLines(
   { letter, cut, source, missing }: WholeLetter,
-  verdict: DeadLetterRecord["resolution"],
+  verdict: DeadLetterRecord["verdict"],
 ): string[] {
   const state = verdict ? `${verdict.what} at ${printable(verdict.time)}` : "open";
   const headers = Object.entries(letter.headers);

@@ -121,7 +121,7 @@ async function execute(log: OpenLog, command: Command, signal: AbortSignal): Pro
     case "show": {
       const letters = await readLetters(log, topic);
       const letter = await readLetter(log, topic, id!);
-      return letterLines(await wholeOf(log, service, letter), letters.get(id!)?.resolution);
+      return letterLines(await wholeOf(log, service, letter), letters.get(id!)?.verdict);
     }
     case "replay":
     case "discard": {

@@ -96,8 +96,8 @@ function choose(
   }
   const letter = letters.get(selection.id);
   if (!letter) throw noSuchLetter(topic, selection.id);
-  if (letter.resolution) {
-    const { what, time } = letter.resolution;
+  if (letter.verdict) {
+    const { what, time } = letter.verdict;
     throw new Failure(`letter ${letter.id} of ${topic} was already ${what}, at ${printable(time)}`);
   }
   if (isBatch(letter)) {
@@ -198,7 +198,7 @@ export function resolutionMessage(
     key: letter.key,
     value: null,
     headers: {
-      [RESOLUTION_HEADERS.resolution]: what,
+      [RESOLUTION_HEADERS.verdict]: what,
       [RESOLUTION_HEADERS.partition]: String(letter.partition),
       [RESOLUTION_HEADERS.offset]: String(letter.offset),
       [RESOLUTION_HEADERS.time]: time,

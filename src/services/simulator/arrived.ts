@@ -5,8 +5,7 @@
  * queue) will be there twice, as after any batch that is sent again; the validator sorts that out.
  */
 import { pause } from "../../runtime/shutdown.ts";
-import { offsetsSince } from "../../kafka/client/admin.ts";
-import type { KafkaClient } from "../../kafka/client/client.ts";
+import { type createClient } from "../../kafka/client/client.ts";
 import { isKafkaError } from "../../kafka/client/errors.ts";
 import { explain } from "../../kafka/client/errors.ts";
 import { openLogReader } from "../../kafka/readers/log_reader.ts";
@@ -22,6 +21,8 @@ export interface Unknown {
   readonly sinceMs: number;
 }
 
+type Kafka = ReturnType<typeof createClient>;
+
 /** The clock of whoever sent them may have been set back meanwhile. */
 const CLOCK_SLACK_MS = 10_000;
 const RETRY_MS = 1_000;
@@ -34,7 +35,7 @@ const RETRY_MS = 1_000;
  * @returns the sequence numbers that are there; undefined when `signal` aborted before that was known
  */
 export async function findArrived(
-  kafka: KafkaClient,
+  kafka: Kafka,
   topic: string,
   unknown: Unknown,
   { signal, onWait }: { signal: AbortSignal; onWait: (reason: string) => void },
@@ -54,7 +55,7 @@ export async function findArrived(
 }
 
 async function look(
-  kafka: KafkaClient,
+  kafka: Kafka,
   topic: string,
   { runId, from, end, sinceMs }: Unknown,
   onNotice: (line: string) => void,
@@ -81,6 +82,22 @@ async function look(
     await reader.close();
   }
   return arrived;
+}
+
+/** By partition, the offset of the first record of that time or later; the end where there is none. */
+async function offsetsSince(
+  kafka: Kafka,
+  topic: string,
+  timeMs: number,
+): Promise<Map<number, number>> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const found = await admin.fetchTopicOffsetsByTimestamp(topic, timeMs);
+    return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 const utf8 = new TextDecoder();
