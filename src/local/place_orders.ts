@@ -1,7 +1,7 @@
 /** Places orders and waits for what becomes of them: the simulator, and the pipeline behind it. */
+import type { Kafka } from "kafkajs";
 import { Failure } from "../runtime/errors.ts";
 import { pause } from "../runtime/shutdown.ts";
-import type { KafkaClient } from "../kafka/client/client.ts";
 import { allCaughtUp } from "../kafka/offsets/backlog.ts";
 import type { Names } from "../topology.ts";
 import { createStall, type Placing, type Tally } from "./tally.ts";
@@ -30,7 +30,7 @@ const STALL_LIMIT_MS = 120_000;
 export async function placeOrders(
   { orders, rate, seed }: Orders,
   { kafka, names, env, pipeline, tally, signal, onProgress, onNotice }: {
-    kafka: KafkaClient;
+    kafka: Kafka;
     names: Names;
     env: Readonly<Record<string, string>>;
     pipeline: Pipeline;

@@ -15,7 +15,6 @@ import { seed } from "../commands/seed/seed.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";
-import { groupSize } from "../kafka/client/admin.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { followTopics } from "../kafka/readers/follow.ts";
 import { type LocatedUnreadable, sentenceOf } from "../kafka/protocol/unreadable.ts";
@@ -226,7 +225,16 @@ async function prepareRun(
       return JSON.parse(report);
     },
 
-    groupSize: (service) => groupSize(kafka, names.group(service)),
+    async groupSize(service) {
+      const admin = kafka.admin();
+      await admin.connect();
+      try {
+        const { groups } = await admin.describeGroups([names.group(service)]);
+        return groups[0]?.members.length ?? 0;
+      } finally {
+        await admin.disconnect();
+      }
+    },
 
     async close() {
       await pipeline.stop();
