@@ -12,7 +12,7 @@ import {
 } from "../runtime/setting.ts";
 import type { Logger } from "../runtime/log.ts";
 
-export const SASL_MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512", "oauthbearer"] as const;
+const SASL_MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512", "oauthbearer"] as const;
 export type SaslMechanism = typeof SASL_MECHANISMS[number];
 
 const saslMechanism: Setting<SaslMechanism> = {

@@ -1,4 +1,4 @@
-/** The Prometheus metrics of a processor. */
+/** What a processor counts, as Prometheus metrics. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export type ProcessorMetrics = ReturnType<typeof createProcessorMetrics>;
@@ -21,7 +21,7 @@ export function createProcessorMetrics(registry: Registry) {
     }),
     deadLetters: new Counter({
       name: "orderflow_dead_letters_total",
-      help: "Dead letters written, by reason",
+      help: "Messages that went to the dead letters, by reason",
       labelNames: ["reason"],
       registers,
     }),
@@ -38,8 +38,7 @@ export function createProcessorMetrics(registry: Registry) {
     }),
     topicPartitions: new Gauge({
       name: "orderflow_topic_partitions",
-      help:
-        "Partitions of a topic; all order topics must have the same number; 0: the topic is gone",
+      help: "Partitions of a topic; order topics must have the same number; 0: it is gone",
       labelNames: ["topic"],
       registers,
     }),
@@ -57,13 +56,14 @@ export function createProcessorMetrics(registry: Registry) {
   };
 }
 
-/** Records that are no longer in the log. */
+/** What a reader of the log counts that is not there any more. */
 export function createLossMetrics(registry: Registry) {
   const registers = [registry];
   return {
     recordsLost: new Counter({
       name: "orderflow_records_lost_total",
-      help: "Offsets that are no longer in the log: deleted unread, or before the first start; " +
+      help:
+        "Offsets that are not in the log any more: deleted unread, or before the first start; " +
         "or truncated after they were processed",
       labelNames: ["topic", "why"],
       registers,

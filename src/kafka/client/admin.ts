@@ -22,15 +22,3 @@ export function groupSize(kafka: KafkaClient, group: string): Promise<number> {
     return groups[0]?.members.length ?? 0;
   });
 }
-
-/** By partition, the offset of the first record of that time or later; the end where there is none. */
-export function offsetsSince(
-  kafka: KafkaClient,
-  topic: string,
-  timeMs: number,
-): Promise<Map<number, number>> {
-  return withAdmin(kafka, async (admin) => {
-    const found = await admin.fetchTopicOffsetsByTimestamp(topic, timeMs);
-    return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
-  });
-}
