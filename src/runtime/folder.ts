@@ -15,10 +15,8 @@ export async function writableFolder(path: string, name = "DATA_DIR"): Promise<v
   } catch (error) {
     const reason = (error as Error).message.replace(/:.*/s, "");
     throw new Failure(
-      `the folder ${
-        resolve(path)
-      } (${name}) cannot be written to: ${reason}; make it this user's, ` +
-        "or use a checkout of your own",
+      `the folder ${resolve(path)} (${name}) cannot be written to: ${reason}; ` +
+        "make it this user's, or use a checkout of your own",
       { cause: error },
     );
   }

@@ -48,9 +48,8 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     "listeners": `PLAINTEXT://${listenAddress}:${client}${toBrokers},` +
       `CONTROLLER://127.0.0.1:${controller}`,
     "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertised}${toBrokers}`,
-    "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,${
-      several ? "REPLICATION:PLAINTEXT," : ""
-    }CONTROLLER:PLAINTEXT`,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT," +
+      (several ? "REPLICATION:PLAINTEXT," : "") + "CONTROLLER:PLAINTEXT",
     ...several && { "inter.broker.listener.name": "REPLICATION" },
     "log.dirs": logDirectory,
 

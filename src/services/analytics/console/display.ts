@@ -54,9 +54,8 @@ function sourceOf({ source, group, partitions, startedAt }: Reading): string {
 function newest({ newestEventAt }: Snapshot, nowMs: number): string {
   if (newestEventAt === null) return "no event yet";
   const agoMs = Math.max(0, nowMs - Date.parse(newestEventAt));
-  return `newest event at ${utcTimeOfDay(newestEventAt)} UTC, ${
-    formatCount(agoMs / 1_000)
-  } s ago; ` +
+  const ago = `${formatCount(agoMs / 1_000)} s ago`;
+  return `newest event at ${utcTimeOfDay(newestEventAt)} UTC, ${ago}; ` +
     "all times are those inside the events";
 }
 
@@ -175,6 +174,7 @@ export function line({ snapshot, lag }: Figures): string {
   const { newestEventAt, orders, latency, ratesPerSecond } = snapshot;
   if (newestEventAt === null) return "no event yet";
   const rates = ratesPerSecond.last10Seconds;
+  const { p50Ms, p99Ms } = latency.all;
   const revenue = Object.entries(snapshot.money).toSorted()
     .map(([currency, { confirmedCents }]) => formatMoney(confirmedCents, currency));
   const behind = lag?.map(({ service, lagMessages }) => `${service} ${formatCount(lagMessages)}`);
@@ -183,9 +183,7 @@ export function line({ snapshot, lag }: Figures): string {
     `placed ${formatCount(orders.placed)} (${formatRate(rates?.placed)})`,
     `settled ${formatCount(orders.settled)} (${formatRate(rates?.settled)}): ` +
     OUTCOMES.map((outcome) => `${outcome} ${formatCount(orders[outcome])}`).join(", "),
-    `placed to outcome p50 ${formatDuration(latency.all.p50Ms)}, p99 ${
-      formatDuration(latency.all.p99Ms)
-    }`,
+    `placed to outcome p50 ${formatDuration(p50Ms)}, p99 ${formatDuration(p99Ms)}`,
     `revenue ${revenue.join(", ") || NOTHING}`,
     `lag ${behind?.join(", ") ?? NOTHING}`,
   ].join("; ");
