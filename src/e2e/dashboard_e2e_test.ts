@@ -10,12 +10,14 @@ import { openRun, type Run } from "../local/run.ts";
 import { until } from "../kafka/testing/topics.ts";
 import { BROWSER } from "../testing/browser_program.ts";
 import { lacks } from "../testing/skips.ts";
+import { PROCESSORS } from "../topology.ts";
 import { openPage } from "./support/browser.ts";
 
 /** How many are placed to look at, and how many more while a member is killed. */
 const ORDERS = { first: 8_000, more: 4_000 };
 const RATE = 400;
 const PARTITIONS = 12;
+const SERVICES = [...PROCESSORS, "analytics"] as const;
 
 const TOTALS = ["placed", "validated", "settled", "confirmed", "cancelled", "rejected"] as const;
 type Totals = Record<typeof TOTALS[number], number>;
@@ -84,9 +86,7 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
   }).finally(() => held.close());
   const stop = new AbortController();
   try {
-    for (
-      const service of ["validator", "inventory", "payment", "fulfillment", "analytics"] as const
-    ) {
+    for (const service of SERVICES) {
       await run.pipeline.scale(service, 1);
     }
     const url = `http://127.0.0.1:${port}/`;
@@ -175,7 +175,7 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
       async () => {
         await until("no lag is left", async () => {
           const lags = await page.locator("[data-group] .lag").allInnerTexts();
-          return lags.length === 5 && lags.every((lag) => lag === "lag 0 messages");
+          return lags.length === SERVICES.length && lags.every((lag) => lag === "lag 0 messages");
         });
       },
     );

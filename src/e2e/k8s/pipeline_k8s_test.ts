@@ -6,16 +6,14 @@
  */
 import { assertEquals, assertMatch } from "@std/assert";
 import { type Cluster, eventually } from "../../kind/cluster.ts";
-import { type Service, TOPIC_NAMES, TOPICS } from "../../topology.ts";
+import { PROCESSORS, type Service, TOPIC_NAMES, TOPICS } from "../../topology.ts";
 import { Flow, RELEASE } from "./flow.ts";
 import { asUser, longestPauseMs } from "./kafka_tools.ts";
 import { installStandIn } from "../support/strimzi_stand_in/install.ts";
 import { findCluster, PROJECT } from "./test_cluster.ts";
 import { watchUsage } from "./usage.ts";
 
-const CONSUMERS: readonly Service[] = [
-  ...["validator", "inventory", "payment", "fulfillment", "analytics"] as const,
-];
+const CONSUMERS: readonly Service[] = [...PROCESSORS, "analytics"];
 const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];
 const VALUES = ["--set", "image.tag=dev,image.pullPolicy=IfNotPresent,simulator.rate=200"];
 /** Analytics as members of a group that share its partitions, for as long as it is scaled. */
