@@ -31,7 +31,7 @@ export const DEAD_LETTER_HEADERS = {
 
 /** Of a resolution: a message without value that names the dead letter's offset. */
 export const RESOLUTION_HEADERS = {
-  verdict: "dlq-verdict",
+  resolution: "dlq-verdict",
   partition: "dlq-letter-partition",
   offset: "dlq-letter-offset",
   time: "dlq-time",
@@ -136,7 +136,7 @@ export interface DeadLetterRecord {
   readonly headers: Readonly<Record<string, string>>;
   readonly key: Uint8Array | null;
   /** Its resolution; absent while it is open. */
-  readonly verdict?: { readonly what: Resolution; readonly time: string };
+  readonly resolution?: { readonly what: Resolution; readonly time: string };
 }
 
 export function deadLetterId(partition: number, offset: number | string): string {
@@ -164,15 +164,15 @@ export function addRecord(deadLetters: Map<string, DeadLetterRecord>, record: Lo
     deadLetters.set(id, { id, partition, offset, headers, key });
     return;
   }
-  const what = RESOLUTIONS.find((word) => word === headers[RESOLUTION_HEADERS.verdict]);
+  const what = RESOLUTIONS.find((word) => word === headers[RESOLUTION_HEADERS.resolution]);
   const resolvedPartition = headers[RESOLUTION_HEADERS.partition];
   const resolvedOffset = headers[RESOLUTION_HEADERS.offset];
   if (!what || resolvedPartition === undefined || resolvedOffset === undefined) return;
   const resolved = deadLetters.get(deadLetterId(Number(resolvedPartition), resolvedOffset));
   // The first resolution counts.
-  if (!resolved || resolved.verdict) return;
+  if (!resolved || resolved.resolution) return;
   const verdict = { what, time: headers[RESOLUTION_HEADERS.time] ?? "" };
-  deadLetters.set(resolved.id, { ...resolved, verdict });
+  deadLetters.set(resolved.id, { ...resolved, resolution: verdict });
 }
 
 export function reasonOf({ headers }: Pick<DeadLetterRecord, "headers">): string {
@@ -185,7 +185,7 @@ export function openDeadLetters(
   reason?: string,
 ): DeadLetterRecord[] {
   return [...deadLetters].filter((one) =>
-    !one.verdict && (reason === undefined || reasonOf(one) === reason)
+    !one.resolution && (reason === undefined || reasonOf(one) === reason)
   );
 }
 
@@ -203,7 +203,7 @@ export function countDeadLetters(
   for (const one of deadLetters) {
     const reason = reasonOf(one);
     const counts = byReason.get(reason) ?? { open: 0, replayed: 0, discarded: 0 };
-    counts[one.verdict?.what ?? "open"]++;
+    counts[one.resolution?.what ?? "open"]++;
     byReason.set(reason, counts);
   }
   return byReason;

@@ -60,8 +60,8 @@ Deno.test("addRecord: a dead letter is open until a resolution names it; the fir
     resolution(5, a, "discarded"),
   ]);
   assertEquals(openDeadLetters(deadLetters.values()).map(({ id }) => id), ["0@2"]);
-  assertEquals(deadLetters.get("0@0")?.verdict, { what: "replayed", time: "time-3" });
-  assertEquals(deadLetters.get("0@1")?.verdict, { what: "discarded", time: "time-4" });
+  assertEquals(deadLetters.get("0@0")?.resolution, { what: "replayed", time: "time-3" });
+  assertEquals(deadLetters.get("0@1")?.resolution, { what: "discarded", time: "time-4" });
   assertEquals([...countDeadLetters(deadLetters.values())], [
     ["invalid_json", { open: 1, replayed: 1, discarded: 0 }],
     ["empty_value", { open: 0, replayed: 0, discarded: 1 }],
@@ -77,7 +77,7 @@ Deno.test("openDeadLetters: those of one reason", () => {
 Deno.test("addRecord: a message that was sent with a resolution's headers becomes no resolution", () => {
   const a = deadLetter(0, "invalid_json");
   const forged = deadLetter(1, "empty_value", {
-    [RESOLUTION_HEADERS.verdict]: "discarded",
+    [RESOLUTION_HEADERS.resolution]: "discarded",
     [RESOLUTION_HEADERS.partition]: "0",
     [RESOLUTION_HEADERS.offset]: "0",
   });
@@ -87,7 +87,7 @@ Deno.test("addRecord: a message that was sent with a resolution's headers become
 
 Deno.test("addRecord: skips what is neither dead letter nor resolution, and resolutions of nothing", () => {
   const stray = { ...deadLetter(0, ""), headers: { hello: "there" } };
-  const unknown = { ...stray, headers: { [RESOLUTION_HEADERS.verdict]: "eaten" } };
+  const unknown = { ...stray, headers: { [RESOLUTION_HEADERS.resolution]: "eaten" } };
   assertEquals(fold([stray, unknown, resolution(2, deadLetter(9, ""), "replayed")]).size, 0);
 });
 

@@ -13,7 +13,7 @@ import { eachStore, type Place } from "../database/testing/stores.ts";
 import { handleWithRetries } from "../kafka/processor/retry.ts";
 import { placed, until } from "../kafka/testing/topics.ts";
 import { PROCESSORS, topicsReadBy } from "../topology.ts";
-import { BEFORE, handlersOf, messageOf } from "./testing/messages.ts";
+import { BEFORE, handlersOf, messageOf, scenarioWithEvents } from "./testing/messages.ts";
 
 const never = new AbortController().signal;
 
@@ -40,33 +40,36 @@ for (const service of PROCESSORS) {
           for (const { name } of tables) owned.push({ owner, name });
           return place.open(owner, tables);
         });
+        const scenario = await scenarioWithEvents(handlers, service, topic);
         const before = BEFORE[service]?.[topic];
         let needed = 0;
         for (const [i, { owner, name }] of owned.entries()) {
           const orders = [3 * i, 3 * i + 1, 3 * i + 2];
-          if (before) await handlers[before]!(orders.map((order) => messageOf(order, before)));
-          const settle = () =>
+          if (before) {
+            await handlers[before]!(orders.map((order) => messageOf(order, before, scenario)));
+          }
+          const handle = () =>
             handleWithRetries(
               handlers[topic]!,
-              orders.map((order) => messageOf(order, topic)),
+              orders.map((order) => messageOf(order, topic, scenario)),
               never,
               new ConstantBackoff(1),
             );
           await alter(place, owner, `${name} rename to gone`);
-          const broken = await settle().catch((error) => error);
+          const broken = await handle().catch((error) => error);
           if (broken instanceof RetryableError) {
             needed++;
             assertStringIncludes(broken.message, owner);
             assertStringIncludes(broken.message, name);
             assertStringIncludes(broken.message, "it was dropped");
-            await assertRejects(settle, RetryableError, name);
+            await assertRejects(handle, RetryableError, name);
           } else {
             // The topic's messages need nothing of it.
             assertEquals([broken.deadLetters ?? [], broken.events.length], [[], 3]);
           }
           await alter(place, owner, `gone rename to ${name}`);
-          await until(`${name} is found again`, () => settle().then(() => true, () => false));
-          const { events, deadLetters = [] } = await settle();
+          await until(`${name} is found again`, () => handle().then(() => true, () => false));
+          const { events, deadLetters = [] } = await handle();
           assertEquals(deadLetters, []);
           assertEquals(
             events.map(({ orderId }) => orderId),

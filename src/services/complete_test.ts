@@ -1,14 +1,13 @@
 /**
  * What a service needs beside its entry in the topology. A row of the table is a thing that somebody
- * who adds a service can forget: its sentence says which file lacks what.
+ * who adds a service can forget: its message says which file lacks what.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "yaml";
 import { SCHEMAS } from "../events/schemas.ts";
 import { type EventType, PROCESSORS, TOPIC_NAMES, TOPICS, writerOf } from "../topology.ts";
-import type { Setting } from "../runtime/setting.ts";
+import type { Settings } from "../runtime/setting.ts";
 import type { DefinedService } from "./service.ts";
-import { processorSettings } from "./settings.ts";
 
 const PROJECT = new URL("../../", import.meta.url);
 
@@ -58,26 +57,20 @@ const NEEDS: Record<string, Need> = {
       if (missing.length > 0) return `SCHEMAS has no ${missing.join(", ")}`;
     },
   },
-  task: {
+  "task with its permissions": {
     file: () => "deno.json",
-    lacks({ name }, text) {
-      const command = JSON.parse(text).tasks[name]?.command;
+    async lacks({ name }, text) {
+      const command: string | undefined = JSON.parse(text).tasks[name]?.command;
       if (command === undefined) return `there is no task "${name}"`;
       const main = `src/services/${name}/main.ts`;
       if (!command.endsWith(` ${main}`)) return `its task does not run ${main}`;
-    },
-  },
-  permissions: {
-    file: () => "deno.json",
-    async lacks({ name }, text) {
-      const command: string = JSON.parse(text).tasks[name]?.command ?? "";
       const allowed = /--allow-env=(\S+)/.exec(command)?.[1]?.split(",") ?? [];
       const isAllowed = (env: string) =>
         allowed.some((word) =>
           word.endsWith("*") ? env.startsWith(word.slice(0, -1)) : word === env
         );
-      const settings = (await definitionOf(name))?.settings ?? processorSettings;
-      const envs = Object.values<Setting<unknown>>(settings).flatMap(({ env }) => env ?? []);
+      const { service } = await import(`./${name}/service.ts`) as { service: DefinedService };
+      const envs = Object.values(service.settings as Settings).flatMap(({ env }) => env ?? []);
       const missing = envs.filter((env) => !isAllowed(env));
       if (missing.length > 0) return `its task may not read ${missing.join(", ")}: see --allow-env`;
     },
@@ -96,11 +89,7 @@ const NEEDS: Record<string, Need> = {
   },
 };
 
-async function definitionOf(name: string): Promise<DefinedService | undefined> {
-  return (await import(`./${name}/service.ts`).catch(() => ({}))).service;
-}
-
-/** What is missing, as a sentence. */
+/** What is missing, in one line. */
 async function missing(need: Need, subject: Subject): Promise<string | undefined> {
   const file = need.file(subject.name);
   const url = new URL(file, PROJECT);

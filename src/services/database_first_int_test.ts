@@ -9,7 +9,7 @@ import { RetryableError } from "../runtime/errors.ts";
 import { eachStore } from "../database/testing/stores.ts";
 import { placed } from "../kafka/testing/topics.ts";
 import { PROCESSORS, type Topic, topicsReadBy } from "../topology.ts";
-import { BEFORE, handlersOf, messageOf } from "./testing/messages.ts";
+import { BEFORE, handlersOf, messageOf, scenarioWithEvents } from "./testing/messages.ts";
 
 /**
  * One answer that does not come. Moments are counted through all databases: each transaction's
@@ -73,8 +73,9 @@ for (const service of PROCESSORS) {
           service,
           async (owner, tables: readonly Table[]) => outage.of(await place.open(owner, tables)),
         );
+        const scenario = await scenarioWithEvents(handlers, service, topic);
         const handle = (topic: Topic, orders: readonly number[]) =>
-          handlers[topic]!(orders.map((sequence) => messageOf(sequence, topic)));
+          handlers[topic]!(orders.map((sequence) => messageOf(sequence, topic, scenario)));
         const failed: string[] = [];
         for (;;) {
           const orders = [2 * failed.length, 2 * failed.length + 1];

@@ -25,7 +25,7 @@ Deno.test.afterAll(() => broker.remove());
 
 interface Situation {
   readonly what: string;
-  /** Whether the service is stopped before and started after it; it runs meanwhile unless said. */
+  /** Whether the service is stopped before and started after it (default: it runs meanwhile). */
   readonly stopped?: true;
   /** Orders were placed, and answered. */
   readonly happens: (rig: Rig) => Promise<void>;

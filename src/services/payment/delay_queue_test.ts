@@ -10,7 +10,7 @@ Deno.test("createTimetable: hands over everything once, and nothing before it is
       const early: number[] = [];
       const seen: number[] = [];
       const all = Promise.withResolvers<void>();
-      const timetable = createDelayQueue<number>((due) => {
+      const queue = createDelayQueue<number>((due) => {
         const elapsedMs = performance.now() - start;
         for (const index of due) {
           if (elapsedMs < delays[index]!) early.push(index);
@@ -19,7 +19,7 @@ Deno.test("createTimetable: hands over everything once, and nothing before it is
         if (seen.length === delays.length) all.resolve();
         return Promise.resolve();
       });
-      for (const [index, delayMs] of delays.entries()) timetable.add(index, delayMs);
+      for (const [index, delayMs] of delays.entries()) queue.add(index, delayMs);
       await all.promise;
       assertEquals(early, []);
       assertEquals(seen.toSorted((a, b) => a - b), delays.map((_, index) => index));
@@ -33,12 +33,12 @@ Deno.test("createTimetable: what falls due while a round is at work waits for th
   const done = Promise.withResolvers<void>();
   const rounds: string[][] = [];
   let atWork = 0;
-  const timetable = createDelayQueue<string>(async (due) => {
+  const queue = createDelayQueue<string>(async (due) => {
     assertEquals(++atWork, 1);
     rounds.push([...due]);
     if (rounds.length === 1) {
-      timetable.add("b", 0);
-      timetable.add("c", 2);
+      queue.add("b", 0);
+      queue.add("c", 2);
       setTimeout(release.resolve, 10);
       await release.promise;
     } else {
@@ -46,16 +46,16 @@ Deno.test("createTimetable: what falls due while a round is at work waits for th
     }
     atWork--;
   });
-  timetable.add("a", 0);
+  queue.add("a", 0);
   await done.promise;
   assertEquals(rounds, [["a"], ["b", "c"]]);
 });
 
 Deno.test("createTimetable: rests when nothing is left, and wakes up again", async () => {
   let arrived = Promise.withResolvers<readonly number[]>();
-  const timetable = createDelayQueue<number>((due) => Promise.resolve(arrived.resolve(due)));
+  const queue = createDelayQueue<number>((due) => Promise.resolve(arrived.resolve(due)));
   for (let i = 0; i < 3; i++) {
-    timetable.add(i, 1);
+    queue.add(i, 1);
     assertEquals(await arrived.promise, [i]);
     arrived = Promise.withResolvers();
     // A timer that were still set would be a leak at the end, and one that is not would not come.

@@ -32,7 +32,7 @@ export function createPaymentHandlers(options: {
       }
       const payments = await findPayments(database, [...orders.keys()]);
       const charging = [...orders.values()].filter(({ orderId }) => !payments.has(orderId));
-      const { done, failure } = await settleAll(charging, async (order) => {
+      const { done, failure } = await doAll(charging, async (order) => {
         const { orderId, totalCents: amountCents, currency } = order;
         const answer = await gateway.charge({ idempotencyKey: orderId, amountCents, currency });
         return toPayment(order, answer, time());
@@ -49,7 +49,7 @@ export function createPaymentHandlers(options: {
       if (cancelled.size === 0) return { events: [] };
       const payments = await findPayments(database, [...cancelled]);
       const refunding = [...payments.values()].filter(({ state }) => state === "processed");
-      const { done, failure } = await settleAll(refunding, async (payment) => {
+      const { done, failure } = await doAll(refunding, async (payment) => {
         const { orderId, paymentId, amountCents, currency } = payment;
         const idempotencyKey = `refund-${orderId}`;
         await gateway.refund({ idempotencyKey, paymentId, amountCents, currency });
@@ -72,7 +72,7 @@ export function createPaymentHandlers(options: {
  *
  * @returns what succeeded, and one failure if there was any: RetryableError, if one of them was
  */
-async function settleAll<T, R>(
+async function doAll<T, R>(
   items: readonly T[],
   work: (item: T) => Promise<R>,
 ): Promise<{ done: R[]; failure: unknown }> {

@@ -69,7 +69,7 @@ async function setUp(place: Place, wrap = (gateway: PaymentGateway) => gateway) 
   const handlers = createPaymentHandlers({ database, gateway, now: () => nowMs++ });
   return {
     charge: handlers["orders.validated"],
-    settle: handlers["orders.outcomes"],
+    refund: handlers["orders.outcomes"],
     ledger,
     database,
   };
@@ -164,7 +164,7 @@ eachStore(
   "orders.outcomes: a cancelled order is refunded once, a confirmed one never",
   async (place) => {
     let calls = 0;
-    const { charge, settle, ledger } = await setUp(place, (gateway) => ({
+    const { charge, refund, ledger } = await setUp(place, (gateway) => ({
       ...gateway,
       refund(request) {
         calls++;
@@ -177,16 +177,16 @@ eachStore(
       outcome("OrderConfirmed", "b"),
       outcome("OrderCancelled", "a"),
     );
-    const first = await settle(batch);
+    const first = await refund(batch);
     assertEquals(first.events.map(({ eventId }) => eventId), ["a/PaymentRefunded"]);
-    assertEquals(await settle(batch), first);
+    assertEquals(await refund(batch), first);
     assertEquals(await refundedCents(ledger), [500, 0]);
     assertEquals(calls, 1);
   },
 );
 
 eachStore("orders.outcomes: what was not charged is not refunded", async (place) => {
-  const { charge, settle } = await setUp(place, (gateway) => ({
+  const { charge, refund } = await setUp(place, (gateway) => ({
     ...gateway,
     charge: ({ idempotencyKey }) =>
       Promise.resolve({
@@ -198,14 +198,14 @@ eachStore("orders.outcomes: what was not charged is not refunded", async (place)
   }));
   await charge(received(validated("declined")));
   const cancelled = ["declined", "unknown"].map((id) => outcome("OrderCancelled", id));
-  assertEquals(await settle(received(...cancelled)), { events: [] });
+  assertEquals(await refund(received(...cancelled)), { events: [] });
 });
 
 eachStore("orders.outcomes: a charge reads the same after its refund", async (place) => {
-  const { charge, settle } = await setUp(place);
+  const { charge, refund } = await setUp(place);
   const batch = received(validated("a"));
   const first = await charge(batch);
-  await settle(received(outcome("OrderCancelled", "a")));
+  await refund(received(outcome("OrderCancelled", "a")));
   assertEquals(await charge(batch), first);
 });
 
@@ -213,7 +213,7 @@ eachStore(
   "orders.outcomes: refunded but not recorded before a crash is refunded once",
   async (place) => {
     let lose = true;
-    const { charge, settle, ledger } = await setUp(place, (gateway) => ({
+    const { charge, refund, ledger } = await setUp(place, (gateway) => ({
       ...gateway,
       async refund(request) {
         const answer = await gateway.refund(request);
@@ -223,9 +223,9 @@ eachStore(
     }));
     await charge(received(validated("a")));
     const batch = received(outcome("OrderCancelled", "a"));
-    await assertRejects(() => settle(batch), RetryableError);
+    await assertRejects(() => refund(batch), RetryableError);
     lose = false;
-    assertEquals((await settle(batch)).events.map(({ type }) => type), ["PaymentRefunded"]);
+    assertEquals((await refund(batch)).events.map(({ type }) => type), ["PaymentRefunded"]);
     assertEquals(await refundedCents(ledger), [500]);
   },
 );

@@ -75,7 +75,7 @@ export function createSimulatedGateway(
   const failures = new Map<string, number>();
   /** Why the last booking failed; a call that waits for the next one is given up for the same reason. */
   let trouble: string | undefined;
-  const timetable = createDelayQueue(answer);
+  const queue = createDelayQueue(answer);
 
   function enter(kind: "charge", request: ChargeRequest): Promise<ChargeAnswer>;
   function enter(kind: "refund", request: RefundRequest): Promise<RefundAnswer>;
@@ -91,11 +91,11 @@ export function createSimulatedGateway(
       if (signal?.aborted) return giveUp();
       signal?.addEventListener("abort", giveUp, { once: true });
       const callId = `${instance}/${++calls}`;
-      timetable.add({ kind, request, callId, attempt, resolve, reject } as DueCall, latency);
+      queue.add({ kind, request, callId, attempt, resolve, reject } as DueCall, latency);
     });
   }
 
-  /** Settles all calls that are due, or leaves them for ever without an answer. */
+  /** Answers all calls that are due, or leaves them for ever without an answer. */
   async function answer(due: readonly DueCall[]): Promise<void> {
     const charges: DueCharge[] = [];
     const refunds: DueRefund[] = [];

@@ -14,9 +14,9 @@ import { type Draft, type Item, type Shop, totalOf } from "./shop.ts";
 const TEST_CURRENCY = "XTS";
 
 /** Makes a good order break the rule. */
-type Spoil = (draft: Draft, random: Random, shop: Shop) => Draft;
+type Mutation = (draft: Draft, random: Random, shop: Shop) => Draft;
 
-export const INVALIDATE: Record<RejectionReason, Spoil> = {
+export const INVALIDATE: Record<RejectionReason, Mutation> = {
   empty_order: (draft) => withItems(draft, []),
   too_many_items: (draft) =>
     withItems(draft, Array.from({ length: MAX_ITEMS + 1 }, () => draft.items[0]!)),

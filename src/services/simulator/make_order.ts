@@ -11,7 +11,7 @@ import { breakableRules, BROKEN_REASONS, CORRUPT, INVALIDATE } from "./faulty_or
 import { createRandom } from "./random.ts";
 import { type Catalog, createShop } from "./shop.ts";
 
-/** What a run id looks like: the dash after it ends it. */
+/** The shape of a run id: the dash after it ends it. */
 export const RUN_ID_PATTERN = /^[A-Za-z0-9]{1,32}$/;
 
 export interface OrderMakerOptions {
@@ -45,9 +45,9 @@ export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
   return (sequence, placedAtMs) => {
     const orderId = orderIdOf(runId, sequence);
     random.begin(seed, sequence);
-    const fate = random.next();
+    const chance = random.next();
     let draft = shop.draw(random);
-    if (fate < refusedShare) draft = INVALIDATE[random.pick(rules)](draft, random, shop);
+    if (chance < refusedShare) draft = INVALIDATE[random.pick(rules)](draft, random, shop);
     const order: OrderPlaced = {
       type: "OrderPlaced",
       version: 1,
@@ -57,7 +57,7 @@ export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
       ...draft,
     };
     const headers = { traceparent: traceparentOf(orderId) };
-    if (fate >= 1 - brokenShare) {
+    if (chance >= 1 - brokenShare) {
       return { ...CORRUPT[random.pick(BROKEN_REASONS)](order, random), headers };
     }
     return { key: orderId, value: encode(order), headers };

@@ -38,7 +38,7 @@ const BREAKS: Record<RejectionReason, (draft: Draft) => boolean> = {
 };
 
 for (const reason of REJECTION_REASONS) {
-  Deno.test(`SPOIL: ${reason} breaks that rule and no earlier one, in an order that decodes`, () => {
+  Deno.test(`INVALIDATE: ${reason} breaks that rule and no earlier one, in an order that decodes`, () => {
     const random = createRandom();
     for (let n = 0; n < 200; n++) {
       random.begin(1, n);

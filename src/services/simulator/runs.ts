@@ -56,7 +56,7 @@ export interface RunRecord {
    *
    * @param nowMs epoch milliseconds
    * @throws {RetryableError} the database does not answer
-   * @throws {Failure} another simulator has taken over the run
+   * @throws {Failure} another simulator has the run now
    */
   save(reach: Reach, nowMs: number): Promise<void>;
   /** How many orders are unknown when a simulator ends at `reach`. */
@@ -160,7 +160,7 @@ function createRecord(
     await database.transaction(async (tx) => {
       const [found] = await tx.select(placements, [runId], { lock: true });
       if (found?.epoch !== epoch) {
-        throw new Failure(`another simulator has taken over run ${runId}: this one ends`);
+        throw new Failure(`another simulator has run ${runId} now: this one ends`);
       }
       await tx.upsert(placements, [{ ...firstPlacement, placed, unknown_since_ms: sinceMs }]);
       await tx.upsert(runs, [row]);

@@ -88,7 +88,7 @@ eachStore("beginRun: whoever goes on fences the simulator before it", async (pla
     await assertRejects(
       () => late({ acknowledged: 900, placed: 900 }, startedMs),
       Failure,
-      "another simulator has taken over run r1",
+      "another simulator has run r1 now",
     );
   }
   const { acknowledged, placed } = await ledger(database);

@@ -60,7 +60,7 @@ export const settings = {
     pattern: new RegExp(`${RUN_ID_PATTERN.source}|^$`),
     expected: "at most 32 letters and digits",
     help:
-      "what its order ids begin with, made from the time unless said; the name of a run that was " +
+      "what its order ids begin with (default: made from the time); the name of a run that was " +
       "cut off goes on with it",
   }),
   refusedShare: number({

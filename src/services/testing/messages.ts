@@ -6,7 +6,7 @@ import type { EventRecord } from "../../kafka/processor/handler.ts";
 import { placed } from "../../kafka/testing/topics.ts";
 import { readConfig } from "../../runtime/config.ts";
 import { type Processor, type Topic, topicOf } from "../../topology.ts";
-import { eventsOf } from "../analytics/testing/orders.ts";
+import { eventsOf, type Scenario } from "../analytics/testing/orders.ts";
 import { serviceDefinitions } from "../definitions.ts";
 import { stock } from "../inventory/store.ts";
 import { databasesOf, type DefinedService, type ServiceContext } from "../service.ts";
@@ -52,8 +52,12 @@ export async function handlersOf(
   return defined.handlers({ database, databases, config, now, log });
 }
 
-/** An order's message on a topic; the order is cancelled in the end. */
-export function messageOf(sequence: number, topic: Topic): EventRecord {
+/** An order's message on a topic, by default of one that is cancelled in the end. */
+export function messageOf(
+  sequence: number,
+  topic: Topic,
+  scenario: Scenario = "card_declined",
+): EventRecord {
   const events: OrderEvent[] = [
     placed(sequence),
     ...eventsOf({
@@ -62,7 +66,7 @@ export function messageOf(sequence: number, topic: Topic): EventRecord {
       latencyMs: 0,
       totalCents: 100,
       currency: "EUR",
-      scenario: "card_declined",
+      scenario,
     }),
   ];
   const event = events.find(({ type }) => topicOf(type) === topic)!;
@@ -79,3 +83,20 @@ export const BEFORE: { readonly [P in Processor]?: { readonly [T in Topic]?: Top
     "payment.events": "inventory.events",
   },
 };
+
+/** Of which orders a service makes events from their messages on a topic: found by trying. */
+export async function scenarioWithEvents(
+  handlers: Awaited<ReturnType<typeof handlersOf>>,
+  service: Processor,
+  topic: Topic,
+): Promise<Scenario> {
+  const scenarios: readonly Scenario[] = ["card_declined", "confirmed"];
+  for (const [index, scenario] of scenarios.entries()) {
+    const sequence = 900_000 + index;
+    const before = BEFORE[service]?.[topic];
+    if (before) await handlers[before]!([messageOf(sequence, before, scenario)]);
+    const { events } = await handlers[topic]!([messageOf(sequence, topic, scenario)]);
+    if (events.length > 0) return scenario;
+  }
+  throw new Error(`${service} makes no event of any message on ${topic}: see BEFORE`);
+}

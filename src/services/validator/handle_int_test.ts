@@ -91,7 +91,9 @@ const summary = ({ events, deadLetters }: HandlerResult) => ({
   events: events.map((event) =>
     [event.orderId, event.type === "OrderRejected" ? event.reason : event.type].join(" ")
   ),
-  letters: deadLetters?.map(({ raw, fault }) => [raw.offset, fault.reason, fault.detail].join(" ")),
+  deadLetters: deadLetters?.map(({ raw, fault }) =>
+    [raw.offset, fault.reason, fault.detail].join(" ")
+  ),
 });
 
 eachStore(
@@ -158,7 +160,7 @@ eachStore(
     const before = await handler(batch);
     assertEquals(summary(before), {
       events: ["o1 OrderValidated", "o2 unknown_customer"],
-      letters: ["7 duplicate_order order o1 was placed before, at offset 5"],
+      deadLetters: ["7 duplicate_order order o1 was placed before, at offset 5"],
     });
     assertEquals(await handler(batch), before);
     clock.ms += 60_000;
@@ -169,11 +171,11 @@ eachStore(
       // In other batches: the duplicate by itself, and the first message after it.
       assertEquals(summary(await restarted(batch.slice(2))), {
         events: [],
-        letters: ["7 duplicate_order order o1 was placed before, at offset 5"],
+        deadLetters: ["7 duplicate_order order o1 was placed before, at offset 5"],
       });
       assertEquals(summary(await restarted(batch.slice(0, 1))), {
         events: ["o1 OrderValidated"],
-        letters: [],
+        deadLetters: [],
       });
     } finally {
       await catalog.close();
@@ -205,7 +207,7 @@ eachStore(
     });
     assertEquals(summary(first), {
       events: ["o1 OrderValidated", "o2 unknown_customer", "o3 OrderValidated"],
-      letters: [
+      deadLetters: [
         "23 duplicate_order order o1 was placed before, at offset 20",
         "24 duplicate_order order o3 was placed before, at offset 22",
       ],
@@ -218,7 +220,7 @@ eachStore(
     ]);
     assertEquals(summary(later), {
       events: ["o4 OrderValidated"],
-      letters: [
+      deadLetters: [
         "31 duplicate_order order o2 was placed before, at offset 21",
         "32 duplicate_order order o1 was placed before, at offset 20",
       ],
@@ -246,7 +248,7 @@ eachStore(
         ]),
         "good OrderValidated",
       ],
-      letters: [],
+      deadLetters: [],
     });
     assertEquals(asked.toSorted(), ["c-1", "p-1"]);
   },
