@@ -43,12 +43,12 @@ Deno.test("unread: control records at the end count until they are known; messag
     assertEquals([caughtUp(), behind()], [1, 2]);
     await until("the control record is known", async () => {
       caughtUp();
-      await unread.look(AbortSignal.timeout(10_000));
+      await unread.refresh(AbortSignal.timeout(10_000));
       return caughtUp() === 0;
     });
-    for (let looks = 0; looks < 3; looks++) {
+    for (let times = 0; times < 3; times++) {
       assertEquals(behind(), 2);
-      await unread.look(AbortSignal.timeout(10_000));
+      await unread.refresh(AbortSignal.timeout(10_000));
     }
     assertEquals(unread.messages(topic, 0, 2, 4), 2, "what came later is not known");
     assertEquals(unread.messages(topic, 1, 0, 0), 0);

@@ -32,7 +32,7 @@ export interface LogFollowerOptions {
 }
 
 const RETRY_MS = 500;
-/** A batch of which nobody knows where it ends. */
+/** A batch whose end is not known. */
 const UNREADABLE_RETRY_MS = 5_000;
 /** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
 const FETCH_BYTES = 1024 * 1024;
@@ -175,6 +175,7 @@ export class LogFollower {
       await this.#compare(topic);
       // These may be the ends of the topic before.
       if (again.aborted) return true;
+      const { id } = topic;
       topic.moveInto(ends);
       if (sinceEpochMs !== undefined && next.size === 0) {
         const offsets = await reader.offsetsSince(name, sinceEpochMs);
@@ -186,7 +187,7 @@ export class LogFollower {
         toEnd,
         fetchBytes: FETCH_BYTES,
         onPosition: (partition, offset) => {
-          if (again.aborted) return;
+          if (topic.id !== id) return;
           topic.advance(partition, offset);
           this.#tell();
         },
@@ -206,8 +207,8 @@ export class LogFollower {
         signal,
       });
       for await (const batch of batches) {
-        // It may be of the topic before, and is read again if not.
-        if (again.aborted) break;
+        // It may be of the topic before, and is read again where it is not.
+        if (topic.id !== id) break;
         onRecords(batch);
         this.#records += batch.length;
       }
@@ -226,6 +227,7 @@ export class LogFollower {
     await this.#watch.settled();
     if (topic.id !== undefined) return;
     const ids = await this.#logs.topicIds([topic.name]);
+    if (ids && !ids.has(topic.name)) throw new TopicUnknown(topic.name);
     this.#note(topic, ids?.get(topic.name));
   }
 

@@ -1,7 +1,7 @@
 /**
  * Reads committed records straight from the log, as a member of no consumer group: for the audit, a
  * trace, the dead letters, a replay. Reading changes nothing on the cluster. What fails for longer than
- * a leader's move ends the reading; who reads on through that is log_follower.ts.
+ * a leader's move ends the reading: log_follower.ts reads on through that.
  */
 import type { Kafka } from "kafkajs";
 import { createCluster } from "../client/cluster.ts";
@@ -28,6 +28,8 @@ export interface ReadOptions {
   readonly partitions?: readonly number[];
   /** Where to start, by partition (default: the beginning of the log). */
   readonly from?: ReadonlyMap<number, number>;
+  /** Where the logs begin and end now (default: it asks). */
+  readonly ends?: ReadonlyMap<number, LogEnd>;
   /** Told after each fetch where a partition is read on: past control and aborted records, too. */
   readonly onPosition?: (partition: number, next: number) => void;
   /** Told of each batch that cannot be read, which is left out then; else it ends the reading. */
@@ -37,7 +39,6 @@ export interface ReadOptions {
 
 /** Goes on waiting for new records, and for new partitions, until `signal` aborts. */
 export interface FollowOptions extends Omit<ReadOptions, "partitions"> {
-  /** Where the logs begin and end now. */
   readonly ends: ReadonlyMap<number, LogEnd>;
   /** Ends where the logs end now instead. */
   readonly toEnd: boolean;
@@ -63,7 +64,7 @@ export interface LogReader {
    * @throws {UnreadableBatch} a batch cannot be read, and nobody is told of such
    */
   read(topic: string, options?: ReadOptions): AsyncIterable<LogRecord[]>;
-  /** The same, and then what comes. For log_follower.ts, which goes on when it throws. */
+  /** The same, and then what comes. For log_follower.ts, which goes on where it throws. */
   follow(topic: string, options: FollowOptions): AsyncIterable<LogRecord[]>;
   /** The batch at this offset, if there is one and it cannot be read. */
   unreadableAt(
@@ -74,7 +75,7 @@ export interface LogReader {
   close(): Promise<void>;
 }
 
-/** Whoever follows a topic wants to know that it was away: another may come by its name. */
+/** Ends the following of a topic at once: another one may come by its name. */
 const GONE = "UNKNOWN_TOPIC_OR_PARTITION";
 const FETCH_BYTES = 8 * 1024 * 1024;
 /** As large as a batch may be: one that does not fit is read when it is the first. */
@@ -91,7 +92,7 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     endsByTopic: (topics) => logEndsByTopic(cluster, topics),
     offsetsSince: (topic, epochMs) => offsetsSince(cluster, topic, epochMs),
     async *read(topic, options = {}) {
-      const ends = await logEnds(cluster, topic);
+      const ends = options.ends ?? await logEnds(cluster, topic);
       yield* new Reading(cluster, topic, ends, options).batches();
     },
     follow: (topic, options) => new Reading(cluster, topic, options.ends, options).batches(),
