@@ -1,4 +1,4 @@
-/** What the cluster says of the logs that a service reads, when a partition is taken over. */
+/** What the cluster says of the logs that a service reads, when a partition is assigned to it. */
 import type { Kafka } from "kafkajs";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import type { TablePosition } from "../../database/positions.ts";

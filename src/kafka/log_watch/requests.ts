@@ -16,7 +16,7 @@ export interface TopicIds {
   readonly id: string;
   readonly partitions: readonly {
     readonly partition: number;
-    /** A node's id; -1: nobody. */
+    /** A node's id; -1: none. */
     readonly leader: number;
     readonly leaderEpoch: number;
   }[];

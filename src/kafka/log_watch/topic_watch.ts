@@ -1,4 +1,4 @@
-/** Whether the topics that are read are still those whose partitions were taken over. */
+/** Whether the topics that are read are still those that they were when the reading began. */
 import { type LogStates, TopicUnknown } from "./log_states.ts";
 
 /** How often the topics' ids are compared while nothing gives a reason to. */
@@ -7,7 +7,7 @@ export const TOPIC_CHECK_MS = 30_000;
 export const CONFIRM_MS = 1_000;
 
 export class TopicWatch {
-  /** By input, the topic that it was taken over of. */
+  /** By input: its topic, as it was when the reading began. */
   readonly #taken = new Map<string, { readonly topic: string; readonly id: string }>();
   #compared: Promise<void> | undefined;
   /** The last comparison: what it found is told before the next one begins. */
@@ -29,10 +29,10 @@ export class TopicWatch {
     this.#taken.delete(input);
   }
 
-  /** Something may have happened to a topic: they are compared, and before that nobody goes on. */
+  /** Something may have happened to a topic: they are compared before any reader goes on. */
   doubt(): void {
     this.#compared = undefined;
-    // Whoever has a batch in hand asks again, and is told why not.
+    // A reader with a batch in hand asks again, and is told why not.
     this.settled().catch(() => {});
   }
 
@@ -64,7 +64,7 @@ export class TopicWatch {
     try {
       await this.onRecreated(recreated.map(([input]) => input));
     } catch (error) {
-      // Nobody may go on before they are heard of: the next who asks tells them again.
+      // No reader may go on before they are told: the next comparison tells them again.
       for (const [input, was] of recreated) {
         if (!this.#taken.has(input)) this.#taken.set(input, was);
       }

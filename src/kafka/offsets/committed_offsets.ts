@@ -11,7 +11,7 @@ import {
   type TopicPartition,
 } from "../protocol/requests.ts";
 
-/** Of one topic by partition, to look at; a partition without one is left out. */
+/** Of one topic, by partition; a partition without one is left out. */
 export async function committedOffsets(
   admin: Admin,
   group: string,
@@ -47,8 +47,8 @@ export interface GroupOffsets {
    */
   committed(partition: TopicPartition): Promise<number | undefined>;
   /**
-   * As the next owner of a partition does: whoever had this id can commit nothing any more, and what
-   * it left open is ended.
+   * As the next owner of a partition does: a producer that had this id can commit nothing any more, and
+   * what it left open is ended.
    */
   fence(transactionalId: string): Promise<void>;
   /** @returns false, and nothing is committed, while the group has members */
@@ -60,7 +60,7 @@ export interface GroupOffsets {
 const NONE = -1;
 /** A coordinator that has moved is sure when the replicas of its log have caught up. */
 const ANSWER_LIMIT_MS = 30_000;
-/** Whoever takes the id next says anew how long its transactions may stay open. */
+/** The next producer with the id says anew how long its transactions may stay open. */
 const TRANSACTION_TIMEOUT_MS = 10_000;
 const CLOSE_LIMIT_MS = 3_000;
 

@@ -3,8 +3,8 @@
  * ten small requests: one offset request a group, two a leader, one for all members.
  *
  * Lag is counted in offsets. A transactional topic ends in a control record that no consumer sees: one
- * who does not step over it stays 1 behind, in each partition, for ever. Nothing is subtracted for
- * that, because from outside it looks the same as one message that nobody reads.
+ * that does not step over it stays 1 behind, in each partition, for ever. Nothing is subtracted for
+ * that: by its offsets it is the same as one unread message. readers/backlog.ts reads what is there.
  */
 import type { Admin, GroupDescription, Kafka } from "kafkajs";
 import { AssignerProtocol } from "../patches/kafkajs.ts";
@@ -166,7 +166,7 @@ async function allOf<T extends readonly unknown[] | []>(
   return await Promise.all(work);
 }
 
-/** @throws {LeaderUnknown} there is no such topic: nobody is 0 behind in it */
+/** @throws {LeaderUnknown} there is no such topic: no lag is not a lag of 0 */
 function endsIn(ends: ReadonlyMap<string, Map<number, LogEnd>>, topic: string) {
   const partitions = ends.get(topic);
   if (!partitions?.size) throw new LeaderUnknown(topic);
@@ -222,7 +222,7 @@ function stateOf(
       host: member.clientHost.replace(/^\//, ""),
       owned: ownedBy(member.memberAssignment, topics, names),
       subscription,
-      // While the group rebalances nobody says anything.
+      // While the group rebalances no member says anything.
       isForeign: described?.state === "Stable" && !isSubscription(own, subscription),
     };
   });

@@ -1,4 +1,4 @@
-/** Where the logs of a topic begin and end, asked of whoever leads its partitions now. */
+/** Where the logs of a topic begin and end, asked of the leaders of its partitions. */
 import { pause } from "../../runtime/shutdown.ts";
 import { isKafkaError } from "../client/errors.ts";
 import type { Cluster, OffsetChoice } from "../client/cluster.ts";

@@ -25,9 +25,8 @@ export interface Waiting {
 type Ends = ReadonlyMap<string, ReadonlyMap<number, LogEnd>>;
 
 /**
- * Whether every service has processed all there is for it, and nothing came meanwhile: what one has
- * processed while another was asked after would have been missed. While Kafka or a topic is away nobody
- * knows: false.
+ * Whether every service has processed all there is for it, and nothing came meanwhile, which a service
+ * that was asked before may not have processed. False while Kafka or a topic is away: it is not known.
  */
 export async function allCaughtUp(kafka: Kafka, names: Names): Promise<boolean> {
   try {
@@ -103,7 +102,8 @@ async function* unreadOf(
       const records = reader.read(topic, {
         partitions: [...from.keys()],
         from,
-        // As many messages as it has offsets: nobody can tell.
+        ends: ends.get(topic)!,
+        // It may hold as many messages as it has offsets.
         onUnreadable: ({ partition, offset, next }: LocatedUnreadable) =>
           void unreadable.push({ group, topic, partition, messages: next - offset }),
       });
@@ -179,7 +179,7 @@ export interface Unread {
    */
   messages(topic: string, partition: number, committed: number, end: number): number;
   /** Reads what `messages` was asked and did not know. */
-  look(signal: AbortSignal): Promise<void>;
+  refresh(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -213,7 +213,7 @@ export function createUnread(kafka: Kafka): Unread {
       set(asked, topic, partition, { from: committed, to: end });
       return waiting;
     },
-    async look(signal) {
+    async refresh(signal) {
       const now = asked;
       asked = new Map();
       for (const [topic, partitions] of now) {

@@ -1,6 +1,7 @@
 /** What waits behind a committed offset, on a real log: messages count, control records do not. */
 import { assertEquals } from "@std/assert";
 import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { openGroupOffsets } from "../offsets/committed_offsets.ts";
 import { freshTopics, until } from "../testing/topics.ts";
 import { allCaughtUp, createUnread, whatWaits } from "./backlog.ts";
 
@@ -42,12 +43,12 @@ Deno.test("unread: control records at the end count until they are known; messag
     assertEquals([caughtUp(), behind()], [1, 2]);
     await until("the control record is known", async () => {
       caughtUp();
-      await unread.look(AbortSignal.timeout(10_000));
+      await unread.refresh(AbortSignal.timeout(10_000));
       return caughtUp() === 0;
     });
-    for (let looks = 0; looks < 3; looks++) {
+    for (let times = 0; times < 3; times++) {
       assertEquals(behind(), 2);
-      await unread.look(AbortSignal.timeout(10_000));
+      await unread.refresh(AbortSignal.timeout(10_000));
     }
     assertEquals(unread.messages(topic, 0, 2, 4), 2, "what came later is not known");
     assertEquals(unread.messages(topic, 1, 0, 0), 0);
@@ -64,26 +65,25 @@ Deno.test("unread: control records at the end count until they are known; messag
 Deno.test("whatWaits and allCaughtUp: the messages behind each group's offset, until all are committed", async () => {
   const { kafka, names, topic } = await publishTwo();
   const groups = ["inventory", "payment"].map((service) => names.prefix + service);
+  const offsets = groups.map((group) => openGroupOffsets(kafka, group));
+  const commit = (i: number, offset: number) =>
+    offsets[i]!.commit([{ topic, partition: 0, offset }]);
   const waiting = (messages: number) =>
     groups.map((group) => ({ group, topic, partition: 0, messages }));
-  const admin = kafka.admin();
-  await admin.connect();
   try {
-    const commit = (groupId: string, offset: string) =>
-      admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset }] });
     // The transaction's marker may be on its way.
     const known = async () => (await whatWaits(kafka, names)).length === groups.length;
     await until("they can be read", known);
     assertEquals(await whatWaits(kafka, names), waiting(2));
-    for (const group of groups) await commit(group, "1");
+    for (const i of groups.keys()) await commit(i, 1);
     assertEquals(await whatWaits(kafka, names), waiting(1));
     assertEquals(await allCaughtUp(kafka, names), false);
-    await commit(groups[0]!, "2");
+    await commit(0, 2);
     assertEquals(await whatWaits(kafka, names), waiting(1).slice(1));
-    await commit(groups[1]!, "2");
+    await commit(1, 2);
     assertEquals(await whatWaits(kafka, names), []);
     assertEquals(await allCaughtUp(kafka, names), true);
   } finally {
-    await admin.disconnect();
+    await Promise.all(offsets.map((group) => group.close()));
   }
 });

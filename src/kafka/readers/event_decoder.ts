@@ -1,6 +1,6 @@
 /**
- * Messages to events, for readers that only look on: what cannot be decoded is counted and reported at
- * most once a minute, and nobody is stopped by it.
+ * Messages to events, for readers that publish nothing: what cannot be decoded is counted and reported at
+ * most once a minute, and stops no reader.
  */
 import { decode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";

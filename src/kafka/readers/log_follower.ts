@@ -32,7 +32,7 @@ export interface LogFollowerOptions {
 }
 
 const RETRY_MS = 500;
-/** A batch of which nobody knows where it ends. */
+/** A batch whose end is not known. */
 const UNREADABLE_RETRY_MS = 5_000;
 /** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
 const FETCH_BYTES = 1024 * 1024;
@@ -61,7 +61,7 @@ export class LogFollower {
    * @throws whatever `onRecords` throws
    */
   async readToEnd(signal: AbortSignal): Promise<void> {
-    await this.#readAll(signal, { toEnd: true });
+    await this.#readAll(false, signal);
   }
 
   /**
@@ -70,7 +70,7 @@ export class LogFollower {
    * @throws whatever `onRecords` throws
    */
   async follow(signal: AbortSignal): Promise<void> {
-    await this.#readAll(signal, { toEnd: false });
+    await this.#readAll(true, signal);
   }
 
   /** Why it is not reading, or undefined when it is. */
@@ -79,7 +79,7 @@ export class LogFollower {
   }
 
   /** By the topic's name on the cluster, and partition: the next offset to read. */
-  get positions(): ReadonlyMap<string, ReadonlyMap<number, number>> {
+  protected get nextOffsets(): ReadonlyMap<string, ReadonlyMap<number, number>> {
     return new Map(this.#topics.map(({ name, next }) => [name, next]));
   }
 
@@ -103,11 +103,11 @@ export class LogFollower {
     return sum(this.#topics.map((topic) => topic.partitions));
   }
 
-  async #readAll(stop: AbortSignal, how: { toEnd: boolean }): Promise<void> {
+  async #readAll(follow: boolean, stop: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const signal = this.#stop = AbortSignal.any([stop, failed.signal]);
     const checking = setInterval(() => this.#watch.doubt(), TOPIC_CHECK_MS);
-    const reading = this.#topics.map((topic) => this.#insist(topic, how, signal));
+    const reading = this.#topics.map((topic) => this.#insist(topic, follow, signal));
     try {
       await Promise.all(reading);
     } finally {
@@ -122,14 +122,14 @@ export class LogFollower {
   /** Reads a topic again and again while the cluster is away. */
   async #insist(
     topic: TopicPositions,
-    how: { toEnd: boolean },
+    follow: boolean,
     signal: AbortSignal,
   ): Promise<void> {
     while (!signal.aborted) {
       await this.#clusterReady(signal);
       if (signal.aborted) return;
       try {
-        if (!await this.#read(topic, how, signal)) return this.#set(topic, undefined);
+        if (!await this.#read(topic, follow, signal)) return this.#set(topic, undefined);
       } catch (error) {
         if (!isKafkaError(error)) throw error;
         if (signal.aborted) return;
@@ -158,7 +158,7 @@ export class LogFollower {
    */
   async #read(
     topic: TopicPositions,
-    { toEnd }: { toEnd: boolean },
+    follow: boolean,
     stop: AbortSignal,
   ): Promise<boolean> {
     const { kafka, onRecords, onLoss, sinceEpochMs } = this.options;
@@ -175,18 +175,19 @@ export class LogFollower {
       await this.#compare(topic);
       // These may be the ends of the topic before.
       if (again.aborted) return true;
+      const { id } = topic;
       topic.moveInto(ends);
       if (sinceEpochMs !== undefined && next.size === 0) {
         const offsets = await reader.offsetsSince(name, sinceEpochMs);
         for (const [partition, offset] of offsets) next.set(partition, offset);
       }
-      const batches = reader.follow(name, {
+      const batches = reader.read(name, {
         from: next,
         ends,
-        toEnd,
+        follow,
         fetchBytes: FETCH_BYTES,
         onPosition: (partition, offset) => {
-          if (again.aborted) return;
+          if (topic.id !== id) return;
           topic.advance(partition, offset);
           this.#tell();
         },
@@ -206,8 +207,8 @@ export class LogFollower {
         signal,
       });
       for await (const batch of batches) {
-        // It may be of the topic before, and is read again if not.
-        if (again.aborted) break;
+        // It may be of the topic before, and is read again where it is not.
+        if (topic.id !== id) break;
         onRecords(batch);
         this.#records += batch.length;
       }
@@ -226,6 +227,7 @@ export class LogFollower {
     await this.#watch.settled();
     if (topic.id !== undefined) return;
     const ids = await this.#logs.topicIds([topic.name]);
+    if (ids && !ids.has(topic.name)) throw new TopicUnknown(topic.name);
     this.#note(topic, ids?.get(topic.name));
   }
 

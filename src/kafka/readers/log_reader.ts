@@ -1,7 +1,7 @@
 /**
  * Reads committed records straight from the log, as a member of no consumer group: for the audit, a
  * trace, the dead letters, a replay. Reading changes nothing on the cluster. What fails for longer than
- * a leader's move ends the reading; who reads on through that is log_follower.ts.
+ * a leader's move ends the reading: log_follower.ts reads on through that.
  */
 import type { Kafka } from "kafkajs";
 import { createCluster } from "../client/cluster.ts";
@@ -24,27 +24,23 @@ import type { LogRecord } from "../records.ts";
 import { type FetchCluster, fetchOnce, type PartitionData, recordsIn } from "./fetch.ts";
 
 export interface ReadOptions {
-  /** (default: all partitions) */
+  /** (default: all partitions, and new ones as they come) */
   readonly partitions?: readonly number[];
   /** Where to start, by partition (default: the beginning of the log). */
   readonly from?: ReadonlyMap<number, number>;
+  /** Where the logs begin and end now (default: it asks). */
+  readonly ends?: ReadonlyMap<number, LogEnd>;
+  /** Waits for new records until `signal` aborts, instead of ending where the log ends now. */
+  readonly follow?: boolean;
+  /** The most that one fetch brings, bytes (default: 8 MiB). */
+  readonly fetchBytes?: number;
   /** Told after each fetch where a partition is read on: past control and aborted records, too. */
   readonly onPosition?: (partition: number, next: number) => void;
   /** Told of each batch that cannot be read, which is left out then; else it ends the reading. */
   readonly onUnreadable?: ((batch: LocatedUnreadable) => void) | undefined;
+  /** Told of a batch whose end is not known: its partition is read no further; else it ends the reading. */
+  readonly onEndless?: (partition: number, error: UnreadableBatch) => void;
   readonly signal?: AbortSignal;
-}
-
-/** Goes on waiting for new records, and for new partitions, until `signal` aborts. */
-export interface FollowOptions extends Omit<ReadOptions, "partitions"> {
-  /** Where the logs begin and end now. */
-  readonly ends: ReadonlyMap<number, LogEnd>;
-  /** Ends where the logs end now instead. */
-  readonly toEnd: boolean;
-  /** The most that one fetch brings, bytes. */
-  readonly fetchBytes: number;
-  /** Told of a batch whose end is not known: its partition is read no further. */
-  readonly onEndless: (partition: number, error: UnreadableBatch) => void;
 }
 
 export interface LogReader {
@@ -63,8 +59,6 @@ export interface LogReader {
    * @throws {UnreadableBatch} a batch cannot be read, and nobody is told of such
    */
   read(topic: string, options?: ReadOptions): AsyncIterable<LogRecord[]>;
-  /** The same, and then what comes. For log_follower.ts, which goes on when it throws. */
-  follow(topic: string, options: FollowOptions): AsyncIterable<LogRecord[]>;
   /** The batch at this offset, if there is one and it cannot be read. */
   unreadableAt(
     topic: string,
@@ -74,7 +68,7 @@ export interface LogReader {
   close(): Promise<void>;
 }
 
-/** Whoever follows a topic wants to know that it was away: another may come by its name. */
+/** Ends the following of a topic at once: another one may come by its name. */
 const GONE = "UNKNOWN_TOPIC_OR_PARTITION";
 const FETCH_BYTES = 8 * 1024 * 1024;
 /** As large as a batch may be: one that does not fit is read when it is the first. */
@@ -91,10 +85,9 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     endsByTopic: (topics) => logEndsByTopic(cluster, topics),
     offsetsSince: (topic, epochMs) => offsetsSince(cluster, topic, epochMs),
     async *read(topic, options = {}) {
-      const ends = await logEnds(cluster, topic);
+      const ends = options.ends ?? await logEnds(cluster, topic);
       yield* new Reading(cluster, topic, ends, options).batches();
     },
-    follow: (topic, options) => new Reading(cluster, topic, options.ends, options).batches(),
     unreadableAt: (topic, ...place) => unreadableAt(cluster, topic, ...place),
     close: () => cluster.disconnect(),
   };
@@ -104,15 +97,13 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
 class Reading {
   readonly #next = new Map<number, number>();
   readonly #resting = new Set<number>();
-  readonly #follows: boolean;
 
   constructor(
     private readonly cluster: FetchCluster,
     private readonly topic: string,
     private readonly ends: ReadonlyMap<number, LogEnd>,
-    private readonly options: ReadOptions & Partial<FollowOptions>,
+    private readonly options: ReadOptions,
   ) {
-    this.#follows = options.toEnd === false;
     for (const partition of options.partitions ?? ends.keys()) {
       const first = ends.get(partition)?.first ?? 0;
       this.#next.set(partition, Math.max(first, options.from?.get(partition) ?? first));
@@ -125,17 +116,17 @@ class Reading {
       bytes: options.fetchBytes ?? FETCH_BYTES,
       partitionBytes: FETCH_BYTES_PER_PARTITION,
     };
-    const final = this.#follows ? GONE : undefined;
+    const final = options.follow ? GONE : undefined;
     for (let open = this.#open(); open.size > 0 && !options.signal?.aborted; open = this.#open()) {
       const ask = () => fetchOnce(cluster, topic, open, limits);
       for (const data of await withLeaders(cluster, ask, { final })) yield* this.#pass(data);
-      if (this.#follows) await withLeaders(cluster, () => this.#addNew());
+      if (options.follow && !options.partitions) await withLeaders(cluster, () => this.#addNew());
     }
   }
 
   #open(): Map<number, number> {
     const isOpen = (partition: number, offset: number) =>
-      this.#follows || offset < (this.ends.get(partition)?.end ?? 0);
+      this.options.follow || offset < (this.ends.get(partition)?.end ?? 0);
     return new Map(
       [...this.#next].filter(([partition, offset]) =>
         !this.#resting.has(partition) && isOpen(partition, offset)

@@ -78,7 +78,7 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
   async function countUnread(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await unread.look(AbortSignal.any([signal, AbortSignal.timeout(UNREAD_LIMIT_MS)]));
+        await unread.refresh(AbortSignal.any([signal, AbortSignal.timeout(UNREAD_LIMIT_MS)]));
       } catch (error) {
         if (!isKafkaError(error)) throw error;
         await unread.close();
