@@ -81,8 +81,13 @@ interface Situation {
 
 const recreate: Situation["happens"] = async ({ admin, topic }) => {
   await admin.deleteTopics({ topics: [topic] });
-  const topics = [{ topic, numPartitions: 1 }];
-  await until("it is there again", () => admin.createTopics({ topics }).catch(() => false));
+  const isThere = async () => (await admin.listTopics()).includes(topic);
+  await until("it is gone", async () => !await isThere());
+  // On a busy machine it may be created, and say that it was there already.
+  await until("it is there again", async () => {
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }).catch(() => {});
+    return await isThere();
+  });
 };
 
 const situations: Situation[] = [
