@@ -46,6 +46,12 @@ Deno.test("a batch whose end is unknown", async (t) => {
           log: { debug() {}, info: note, warn: note } as unknown as Logger,
           unreadableRetryMs: RETRY_MS,
         };
+        const admin = kafka.admin();
+        await admin.connect();
+        // While it loads, a consumer starts again: no concern of this test.
+        const group = names.group("validator");
+        const isLoaded = () => admin.describeGroups([group]).then(() => true, () => false);
+        await until("the group's coordinator is loaded", isLoaded, LIMIT_MS);
         const controller = new AbortController();
         const reader = kind === "group consumer"
           ? createGroupConsumer({ ...options, service: "validator", drainTimeoutMs: 10_000 })
@@ -54,8 +60,6 @@ Deno.test("a batch whose end is unknown", async (t) => {
           ? reader.run(controller.signal)
           : reader.follow(controller.signal);
         ended.catch(() => {});
-        const admin = kafka.admin();
-        await admin.connect();
         try {
           const rests = () => !!reader.notReady()?.includes("kafka-delete-records.sh");
           await until("it rests", rests, LIMIT_MS);
