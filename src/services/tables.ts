@@ -1,6 +1,7 @@
 /**
- * The tables that the audit and a trace read, declared anew: only the columns that they look at, and
- * nothing of the code whose work they check. Reading creates no table and changes none.
+ * The tables that the audit reads, declared anew: only the columns that it looks at, and nothing of the
+ * code whose work it checks. Also opens the tables of any service for reading, for the audit and for a
+ * trace: that creates no table and changes none.
  */
 import { Failure, RetryableError } from "../runtime/errors.ts";
 import { placeOf, type TablesConfig } from "../database/settings.ts";
@@ -28,16 +29,6 @@ export const runs = {
 export const placements = {
   owner: "simulator",
   table: table("placements", "run_id", { run_id: "text", placed: "integer" }),
-};
-
-/** Which message brought an order first. */
-export const seenOrders = {
-  owner: "validator",
-  table: table("seen_orders", "order_id", {
-    order_id: "text",
-    source_partition: "integer",
-    source_offset: "integer",
-  }),
 };
 
 /** Pieces of each product, at the beginning and now. */

@@ -27,16 +27,12 @@ const fill = (database: Database, pieces: Record<string, number>) =>
     )
   );
 
-async function all<T extends Table>(database: Database, table: T): Promise<Row<T>[]> {
-  const rows: Row<T>[] = [];
-  for await (const page of database.scan(table)) rows.push(...page);
-  return rows;
-}
+const all = async <T extends Table>(database: Database, table: T): Promise<Row<T>[]> =>
+  (await Array.fromAsync(database.scan(table))).flat();
 
 async function onHand(database: Database): Promise<Record<string, number | null>> {
-  return Object.fromEntries(
-    (await all(database, stock)).map((row) => [row.product_id, row.on_hand]),
-  );
+  const rows = await all(database, stock);
+  return Object.fromEntries(rows.map((row) => [row.product_id, row.on_hand]));
 }
 
 const outcomes = (events: (InventoryUpdated | InventoryRejected)[]) =>
@@ -292,10 +288,7 @@ eachStore(
       !(e.type === "InventoryUpdated" && e.action === "released")
     );
     assertEquals(decided.length, placed.length);
-    assert(
-      decided.some((event) => event.type === "InventoryRejected"),
-      "the stock was to run short",
-    );
+    assert(decided.some(({ type }) => type === "InventoryRejected"), "the stock was to run short");
     const left: Record<string, number> = { ...initial };
     for (const event of events) {
       if (event.type === "InventoryRejected") continue;
