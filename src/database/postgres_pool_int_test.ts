@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { clockCheck } from "../runtime/clock.ts";
 import { RetryableError } from "../runtime/errors.ts";
-import { until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { POSTGRES } from "../testing/postgres_binaries.ts";
 import { lacks } from "../testing/skips.ts";
 import { createPool } from "./postgres_pool.ts";

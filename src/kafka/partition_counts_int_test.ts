@@ -24,6 +24,7 @@ import { committedOffsets } from "./offsets/committed_offsets.ts";
 import { partitionForKey } from "./protocol/partitioner.ts";
 import { type Guarantee, GUARANTEES } from "./processor/processor.ts";
 import { openPublisher } from "./producer/publisher.ts";
+import { until } from "../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -32,7 +33,6 @@ import {
   readAll,
   refuse,
   startValidator,
-  until,
 } from "./testing/topics.ts";
 import { createTopics } from "./topics.ts";
 import { openTransactionalSender } from "./producer/transactional_sender.ts";

@@ -5,7 +5,7 @@ import { type PartitionState, readMetadata } from "../local/kafka/metadata.ts";
 import { startTestBroker, startTestCluster } from "../local/testing/test_broker.ts";
 import { DEFAULT_PARTITIONS, Names, TOPIC_NAMES } from "../topology.ts";
 import { createClient } from "./client/client.ts";
-import { until } from "./testing/topics.ts";
+import { until } from "../runtime/until.ts";
 import { createTopics, TooFewPartitions } from "./topics.ts";
 
 /** In the protocol's numbers: a topic as a resource, and as the source of a setting. */

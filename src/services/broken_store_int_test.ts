@@ -11,7 +11,8 @@ import { RetryableError } from "../runtime/errors.ts";
 import { createPool } from "../database/postgres_pool.ts";
 import { eachStore, type Place } from "../database/testing/stores.ts";
 import { handleWithRetries } from "../kafka/processor/retry.ts";
-import { placed, until } from "../kafka/testing/topics.ts";
+import { until } from "../runtime/until.ts";
+import { placed } from "../kafka/testing/topics.ts";
 import { PROCESSORS, topicsReadBy } from "../topology.ts";
 import { BEFORE, handlersOf, messageOf, scenarioWithEvents } from "./testing/messages.ts";
 

@@ -5,7 +5,8 @@ import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { createEventLog } from "../../kafka/readers/event_log.ts";
 import { createGroupConsumer } from "../../kafka/group_consumer/group_consumer.ts";
-import { placed, until } from "../../kafka/testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { placed } from "../../kafka/testing/topics.ts";
 import { damageLog } from "../../kafka/testing/damaged_log.ts";
 import { publishOrders, SIZE } from "./testing/damaged_batches.ts";
 

@@ -8,6 +8,7 @@ import { DEAD_LETTER_HEADERS, sha256 } from "../../kafka/dead_letters.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import { createProcessorMetrics } from "../../kafka/metrics.ts";
 import { Producer } from "../../kafka/producer/producer.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   PROBE,
@@ -15,7 +16,6 @@ import {
   refuse,
   setRefusing,
   startValidator,
-  until,
 } from "../../kafka/testing/topics.ts";
 import { openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
 import type { Names } from "../../topology.ts";

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { startColdTestBroker, startTestBroker } from "../../local/testing/test_broker.ts";
 import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -8,7 +9,6 @@ import {
   publishAll,
   refuse,
   startValidator,
-  until,
 } from "../../kafka/testing/topics.ts";
 import type { PartitionState } from "./members.ts";
 import { jsonOf, runCommand } from "../testing/fixtures.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import { createClient } from "./client.ts";
 import { clusterReady } from "./cluster_ready.ts";
-import { until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import { ScriptedBroker } from "../testing/scripted_broker.ts";
 
 Deno.test({

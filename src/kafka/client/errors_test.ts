@@ -9,7 +9,7 @@ import {
   outliveKafkajs,
 } from "./errors.ts";
 import { require } from "../patches/replace_module.ts";
-import { until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 
 const Decoder = require("kafkajs/src/protocol/decoder.js");
 

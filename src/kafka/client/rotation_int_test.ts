@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { fileAt, startSecureTestBroker, unsignedToken } from "../../local/testing/secure_broker.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { createClient } from "./client.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -10,7 +11,6 @@ import {
   readAll,
   refuse,
   startValidator,
-  until,
 } from "../testing/topics.ts";
 import { allow, secretFile } from "../testing/secure.ts";
 

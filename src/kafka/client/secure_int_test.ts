@@ -12,6 +12,7 @@ import { argumentsOf, PROJECT } from "../../local/task.ts";
 import type { KafkaAccess, Login } from "../access.ts";
 import { Names } from "../../topology.ts";
 import { clusterReady } from "./cluster_ready.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -20,7 +21,6 @@ import {
   readAll,
   refuse,
   startValidator,
-  until,
 } from "../testing/topics.ts";
 import { allow, secretFile } from "../testing/secure.ts";
 import { createTopics } from "../topics.ts";

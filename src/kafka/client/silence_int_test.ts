@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { describeSilence, waits } from "../../runtime/waits.ts";
-import { freshTopics, until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics } from "../testing/topics.ts";
 import { isOf } from "../testing/lost_answers.ts";
 import { strangersAnswer } from "../testing/oddities.ts";
 import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";

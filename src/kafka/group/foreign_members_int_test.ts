@@ -6,6 +6,7 @@ import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
 import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
 import { createAssigner } from "./assigner.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -14,7 +15,6 @@ import {
   readAll,
   refuse,
   startValidator,
-  until,
 } from "../testing/topics.ts";
 
 const ORDERS = 40;

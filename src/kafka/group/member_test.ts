@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { getLogger } from "@logtape/logtape";
 import type { Consumer, Kafka } from "kafkajs";
 import { type Crash, GroupMember, keepMember, watchHeartbeats } from "./member.ts";
-import { until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 
 const INTERVAL_MS = 20;
 

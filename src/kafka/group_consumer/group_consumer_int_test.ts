@@ -10,7 +10,8 @@ import { createGroupLagReader } from "../offsets/group_lag.ts";
 import { openLogReader } from "../readers/log_reader.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { createGroupConsumer } from "./group_consumer.ts";
-import { freshTopics, placed, publication, publishAll, until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics, placed, publication, publishAll } from "../testing/topics.ts";
 
 let broker: TestBroker;
 Deno.test.beforeAll(async () => {

@@ -9,7 +9,8 @@ import { createEventLog } from "../readers/event_log.ts";
 import { createLossMetrics } from "../metrics.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { createGroupConsumer } from "./group_consumer.ts";
-import { freshTopics, placed, publication, publishAll, until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics, placed, publication, publishAll } from "../testing/topics.ts";
 
 let broker: TestBroker;
 Deno.test.beforeAll(async () => {

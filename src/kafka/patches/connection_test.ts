@@ -2,7 +2,7 @@
 import "./patches.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { settlesWithin } from "../../runtime/shutdown.ts";
-import { until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import { LOOPBACK } from "../../local/kafka/ports.ts";
 import { ScriptedBroker, type ScriptedRequest } from "../testing/scripted_broker.ts";
 import { require } from "./replace_module.ts";

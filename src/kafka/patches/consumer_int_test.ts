@@ -10,6 +10,7 @@ import { createClient } from "../client/client.ts";
 import { createProcessorMetrics } from "../metrics.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { createCluster } from "../client/cluster.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -18,7 +19,6 @@ import {
   readAll,
   refuse,
   startValidator,
-  until,
 } from "../testing/topics.ts";
 import { createTopics } from "../topics.ts";
 

@@ -1,7 +1,7 @@
 /** Members of kafkajs's groups, with our patches, while a test moves leaders and coordinators. */
 import "./patches.ts";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import { apiVersionsAnswer } from "../testing/answers.ts";
 import { ScriptedBroker } from "../testing/scripted_broker.ts";
 import { createClient } from "../client/client.ts";

@@ -4,7 +4,7 @@ import { Kafka, logLevel } from "./kafkajs.ts";
 import { freePort } from "../../local/kafka/ports.ts";
 import { createCluster } from "../client/cluster.ts";
 import { ERRORS } from "../client/error_codes.ts";
-import { until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import {
   apiVersionsAnswer,
   coordinatorAnswer,

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { Kafka } from "kafkajs";
 import { startTestBroker } from "../../local/testing/test_broker.ts";
-import { freshTopics, readAll, until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics, readAll } from "../testing/topics.ts";
 
 /** A producer in the middle of a transaction. */
 async function begin(kafka: Kafka, topic: string) {

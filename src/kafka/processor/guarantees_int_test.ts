@@ -12,6 +12,7 @@ import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { partitionForKey } from "../protocol/partitioner.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { GUARANTEES } from "./processor.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -22,7 +23,6 @@ import {
   refuse,
   setRefusing,
   startValidator,
-  until,
 } from "../testing/topics.ts";
 
 let broker: TestBroker;

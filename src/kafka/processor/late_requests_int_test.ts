@@ -3,6 +3,7 @@
  * which it would do most harm.
  */
 import { assertEquals } from "@std/assert";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -10,7 +11,6 @@ import {
   publishAll,
   refuse,
   startValidator,
-  until,
 } from "../testing/topics.ts";
 import type { Fault, RuleOptions } from "../testing/fault_rule.ts";
 import type { ApiName } from "../testing/kafka_frames.ts";

@@ -2,14 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import type { Names } from "../../topology.ts";
 import { openPublisher } from "../producer/publisher.ts";
-import {
-  freshTopics,
-  placed,
-  publication,
-  refuse,
-  startValidator,
-  until,
-} from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics, placed, publication, refuse, startValidator } from "../testing/topics.ts";
 import type { Fault } from "../testing/fault_rule.ts";
 import type { ApiName } from "../testing/kafka_frames.ts";
 import {

@@ -7,6 +7,7 @@ import { FETCH_BYTES_PER_PARTITION, GUARANTEES } from "./processor.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -15,7 +16,6 @@ import {
   readAll,
   refuse,
   startValidator,
-  until,
 } from "../testing/topics.ts";
 import type { OrderPlaced } from "../../events/schemas.ts";
 import { createClient } from "../client/client.ts";

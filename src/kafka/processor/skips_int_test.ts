@@ -3,7 +3,8 @@ import { startTestBroker } from "../../local/testing/test_broker.ts";
 import { DEAD_LETTER_HEADERS, sha256 } from "../dead_letters.ts";
 import { Producer } from "../producer/producer.ts";
 import { Skips } from "./skips.ts";
-import { freshTopics, until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics } from "../testing/topics.ts";
 import { type Unreadable, UnreadableBatch } from "../protocol/unreadable.ts";
 
 const { reason, topic, partition, offset, valueSha256, nextOffset } = DEAD_LETTER_HEADERS;

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { createClient } from "../client/client.ts";
 import { openPublisher, type Publisher } from "./publisher.ts";
-import { freshTopics, placed, publication, until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics, placed, publication } from "../testing/topics.ts";
 import type { Fault } from "../testing/fault_rule.ts";
 import type { ApiName } from "../testing/kafka_frames.ts";
 import {

@@ -8,6 +8,7 @@ import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
 import { createEventLog } from "../readers/event_log.ts";
 import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -16,7 +17,6 @@ import {
   readAll,
   refuse,
   startValidator,
-  until,
 } from "../testing/topics.ts";
 
 /** Several batches of each partition, in one fetch. */

@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
 import { openGroupOffsets } from "../offsets/committed_offsets.ts";
-import { freshTopics, until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics } from "../testing/topics.ts";
 import { allCaughtUp, createUnread, whatWaits } from "./backlog.ts";
 
 let broker: TestBroker;

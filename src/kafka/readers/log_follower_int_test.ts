@@ -1,7 +1,8 @@
 /** Following several topics, one of which is created anew: on a real Kafka. */
 import { assertEquals } from "@std/assert";
 import { startTestBroker } from "../../local/testing/test_broker.ts";
-import { freshTopics, placed, publication, publishAll, until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics, placed, publication, publishAll } from "../testing/topics.ts";
 import { LogFollower } from "./log_follower.ts";
 import type { Loss } from "./topic_positions.ts";
 

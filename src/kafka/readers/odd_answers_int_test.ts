@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { waits } from "../../runtime/waits.ts";
 import { TOPIC_NAMES } from "../../topology.ts";
-import { freshTopics, until } from "../testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics } from "../testing/topics.ts";
 import { isOf } from "../testing/lost_answers.ts";
 import { ODD_ANSWERS, oddBeginnings, type Oddity } from "../testing/oddities.ts";
 import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createClient } from "../client/client.ts";
 import { openPublisher } from "../producer/publisher.ts";
-import { freshTopics, placed, publication, publishAll, readAll, until } from "./topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics, placed, publication, publishAll, readAll } from "./topics.ts";
 import { type ProxiedBroker, startProxiedBroker } from "./proxied_broker.ts";
 
 let proxied: ProxiedBroker;

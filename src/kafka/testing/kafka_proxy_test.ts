@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { freePort, LOOPBACK } from "../../local/kafka/ports.ts";
-import { until } from "./topics.ts";
+import { until } from "../../runtime/until.ts";
 import { API_KEYS, type ApiName, correlationIdOf, readFrames } from "./kafka_frames.ts";
 import { KafkaProxy } from "./kafka_proxy.ts";
 import { chunksOf, ScriptedBroker } from "./scripted_broker.ts";

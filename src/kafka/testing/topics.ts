@@ -16,8 +16,6 @@ import { createProcessor, type ProcessorOptions } from "../processor/processor.t
 import { type KeyedRecord, openPublisher } from "../producer/publisher.ts";
 import { createTopics } from "../topics.ts";
 
-export { until };
-
 /**
  * A client, and fresh topics under a prefix that no other test has.
  *

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { Failure } from "../../runtime/errors.ts";
-import { until } from "../../kafka/testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { randomClusterId } from "./server_settings.ts";
 import { readMetadata } from "./metadata.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readMetadata } from "./metadata.ts";
 import { freePort, isFree } from "./ports.ts";
 import { runScript } from "./shell.ts";
-import { until } from "../../kafka/testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import { isAlive } from "../testing/processes.ts";
 import { KAFKA_VERSION, kafkaClasspath } from "./jars.ts";
 import { PROJECT } from "../task.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { startOwned } from "./owned_process.ts";
 import { runScript } from "./shell.ts";
-import { until } from "../../kafka/testing/topics.ts";
+import { until } from "../../runtime/until.ts";
 import { groupSize, isAlive } from "../testing/processes.ts";
 
 async function withDirectory(test: (cwd: string, logFile: string) => Promise<void>): Promise<void> {

@@ -5,7 +5,8 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import { catalogTables, customers, products } from "../../database/catalog.ts";
 import { openDatabase } from "../../database/open.ts";
 import { openPublisher } from "../../kafka/producer/publisher.ts";
-import { freshTopics, readAll, until } from "../../kafka/testing/topics.ts";
+import { until } from "../../runtime/until.ts";
+import { freshTopics, readAll } from "../../kafka/testing/topics.ts";
 import { createOrderMaker, orderIdOf } from "./make_order.ts";
 import { SMALL_CATALOG } from "./testing/catalog.ts";
 import { beginRun, placements, runs, simulatorTables } from "./runs.ts";

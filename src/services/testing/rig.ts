@@ -17,13 +17,13 @@ import { createProcessorMetrics } from "../../kafka/metrics.ts";
 import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
 import { partitionForKey } from "../../kafka/protocol/partitioner.ts";
 import { createCluster } from "../../kafka/client/cluster.ts";
+import { until } from "../../runtime/until.ts";
 import {
   freshTopics,
   publishAll,
   readAll,
   refuse,
   startValidator,
-  until,
 } from "../../kafka/testing/topics.ts";
 import { topicsReadBy } from "../../topology.ts";
 import type { Kind } from "./kinds.ts";

@@ -5,7 +5,8 @@ import type { createClient } from "../../../kafka/client/client.ts";
 import { createEventLog } from "../../../kafka/readers/event_log.ts";
 import { Producer } from "../../../kafka/producer/producer.ts";
 import { createGroupConsumer } from "../../../kafka/group_consumer/group_consumer.ts";
-import { freshTopics, placed, publication, readAll, until } from "../../../kafka/testing/topics.ts";
+import { until } from "../../../runtime/until.ts";
+import { freshTopics, placed, publication, readAll } from "../../../kafka/testing/topics.ts";
 import { UnreadableBatch } from "../../../kafka/protocol/unreadable.ts";
 import type { Names } from "../../../topology.ts";
 

@@ -6,6 +6,7 @@ import { withAdmin } from "../../../kafka/client/admin.ts";
 import type { KafkaClient } from "../../../kafka/client/client.ts";
 import { openLogReader } from "../../../kafka/readers/log_reader.ts";
 import { committedOffsets } from "../../../kafka/offsets/committed_offsets.ts";
+import { until } from "../../../runtime/until.ts";
 import {
   freshTopics,
   placed,
@@ -13,7 +14,6 @@ import {
   readAll,
   refuse,
   startValidator,
-  until,
 } from "../../../kafka/testing/topics.ts";
 import type { ServiceTables } from "../../../kafka/processor/assignment.ts";
 import type { Names, Service } from "../../../topology.ts";
