@@ -100,6 +100,11 @@ export const PROCESSORS = [
   ...Processor[],
 ];
 
+/** All services that have a consumer group: the processors, then those that only read. */
+export const CONSUMERS: readonly Service[] = [
+  ...new Set<Service>([...PROCESSORS, ...TOPIC_NAMES.flatMap((topic) => TOPICS[topic].readers)]),
+];
+
 const topicByEvent = new Map<string, Topic>(
   TOPIC_NAMES.flatMap((topic) => TOPICS[topic].events.map((event) => [event, topic] as const)),
 );

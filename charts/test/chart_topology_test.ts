@@ -1,7 +1,6 @@
 /** That the chart knows the topology's services, without helm. */
-import { CONSUMERS } from "../../src/testing/services.ts";
+import { CONSUMERS, DEFAULT_PARTITIONS } from "../../src/topology.ts";
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_PARTITIONS } from "../../src/topology.ts";
 import { chartTopology, TOPOLOGY_FILE } from "../make_topology.ts";
 import { parseAll, VALUES_FILE } from "./helm.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse as parseDotenv } from "@std/dotenv";
-import { PROCESSORS, topicsReadBy } from "../../src/topology.ts";
-import { CONSUMERS, SERVICES } from "../../src/testing/services.ts";
+import { CONSUMERS, PROCESSORS, topicsReadBy } from "../../src/topology.ts";
+import { SERVICES } from "../../src/testing/services.ts";
 import { lacks } from "../../src/testing/skips.ts";
 import { type Case, CASES, CHART, find, HELM, parseAll, podsOf, render } from "./helm.ts";
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { topicConfigs } from "../../src/kafka/topics.ts";
 import {
+  CONSUMERS,
   deadLetterTopicOf,
   Names,
   PROCESSORS,
@@ -9,7 +10,7 @@ import {
   topicsReadBy,
   topicsWrittenBy,
 } from "../../src/topology.ts";
-import { CONSUMERS, isProcessor, SERVICES } from "../../src/testing/services.ts";
+import { isProcessor, SERVICES } from "../../src/testing/services.ts";
 import { lacks } from "../../src/testing/skips.ts";
 import { type Case, HELM, render, type Resource } from "./helm.ts";
 

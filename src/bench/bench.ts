@@ -10,7 +10,7 @@ import { choice, integer } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { COMPRESSIONS } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
-import { CONSUMERS } from "../local/pipeline.ts";
+import { CONSUMERS } from "../topology.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { kafkaTools } from "./kafka_tools.ts";
 import { logBytes, usageOf } from "./measure.ts";

@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
 import { bundlePage } from "../local/task.ts";
 import { freePort } from "../local/kafka/ports.ts";
-import { CONSUMERS } from "../local/pipeline.ts";
+import { CONSUMERS } from "../topology.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { until } from "../runtime/until.ts";
 import { BROWSER } from "../testing/browser_program.ts";

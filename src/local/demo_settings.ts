@@ -5,9 +5,8 @@ import { type Config, flag, hosts, integer, optional, type Setting } from "../ru
 import { accessChecks, accessSettings } from "../kafka/access.ts";
 import { topicSettings } from "../kafka/settings.ts";
 import { processorSettings } from "../services/settings.ts";
-import type { Service } from "../topology.ts";
+import { CONSUMERS, type Service } from "../topology.ts";
 import { nodesSetting } from "./kafka/cluster.ts";
-import { CONSUMERS } from "./pipeline.ts";
 import { PROJECT } from "./task.ts";
 
 const { partitions, replicationFactor } = topicSettings;

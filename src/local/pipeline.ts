@@ -4,15 +4,10 @@
  * have in common.
  */
 import { Failure } from "../runtime/errors.ts";
-import { PROCESSORS, type Service, TOPIC_NAMES, TOPICS } from "../topology.ts";
+import type { Service } from "../topology.ts";
 import { lastLines } from "./kafka/shell.ts";
 import { MAX_SHORT_LIVES, supervise } from "./supervise.ts";
 import { startTask, type TaskProcess } from "./task.ts";
-
-/** The services of a whole pipeline: all that consume, those that only read last. */
-export const CONSUMERS: readonly Service[] = [
-  ...new Set<Service>([...PROCESSORS, ...TOPIC_NAMES.flatMap((topic) => TOPICS[topic].readers)]),
-];
 
 export interface PipelineOptions {
   /** Where each member's log goes: `<directory>/logs/<member>.log`. */

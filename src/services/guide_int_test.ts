@@ -2,7 +2,7 @@
  * docs/write-a-service.md as somebody follows it: its blocks are applied to a copy of the checkout, which
  * must then compile, be complete and pass the new service's tests.
  */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { dirname, join } from "node:path";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
@@ -49,7 +49,18 @@ function applied(text: string, { file, text: diff }: Block): string {
 async function follow(guide: string, directory: string): Promise<void> {
   for (const block of blocksOf(guide)) {
     const path = join(directory, block.file);
-    if (block.language === "diff") {
+    if (block.language === "sh") {
+      const before = await Deno.readTextFile(path);
+      const [program, ...args] = block.text.trim().split(" ");
+      assertEquals(program, "deno");
+      const command = new Deno.Command(Deno.execPath(), { args, cwd: directory });
+      assertEquals((await command.output()).code, 0, block.text);
+      assertNotEquals(
+        await Deno.readTextFile(path),
+        before,
+        `${block.text} left ${path} as it was`,
+      );
+    } else if (block.language === "diff") {
       await Deno.writeTextFile(path, applied(await Deno.readTextFile(path), block));
     } else {
       await Deno.mkdir(dirname(path), { recursive: true });
@@ -64,8 +75,8 @@ import { assertEquals } from "@std/assert";
 import { eventId, type FraudScored } from "../events/schemas.ts";
 import { describeEvent } from "../order_history/summary.ts";
 import { passed } from "./report.ts";
-import { createWorld } from "./testing/orders.ts";
-import { appendEvent, auditWorld, checkOf, orderId } from "./testing/world.ts";
+import { createFixture } from "./testing/scenarios.ts";
+import { appendEvent, auditFixture, checkOf, orderId } from "./testing/fixture.ts";
 
 const score = (orderId: string): FraudScored => ({
   type: "FraudScored",
@@ -79,9 +90,9 @@ const score = (orderId: string): FraudScored => ({
 });
 
 async function auditOf(...orderIds: string[]) {
-  const world = createWorld(["confirmed"]);
-  for (const id of orderIds) appendEvent(world, score(id), 0);
-  return await auditWorld(world);
+  const fixture = createFixture(["confirmed"]);
+  for (const id of orderIds) appendEvent(fixture, score(id), 0);
+  return await auditFixture(fixture);
 }
 
 Deno.test("audit: an event of any type at most once an order, and of an order that was placed", async () => {

@@ -1,10 +1,8 @@
 /** The services of the topology, and their settings, for tests that range over all of them. */
 import type { Settings } from "../runtime/setting.ts";
 import { processorSettings } from "../services/settings.ts";
-import { type Processor, PROCESSORS, type Service } from "../topology.ts";
+import { CONSUMERS, type Processor, PROCESSORS, type Service } from "../topology.ts";
 
-/** The services that have a group to read with. */
-export const CONSUMERS = [...PROCESSORS, "analytics"] as const;
 export const SERVICES: readonly Service[] = ["simulator", ...CONSUMERS];
 
 export function isProcessor(service: Service): service is Processor {

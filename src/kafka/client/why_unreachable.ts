@@ -1,7 +1,6 @@
 /** Why a cluster cannot be used, in words, with the setting that would change it. */
 import type { KafkaAccess } from "../access.ts";
-import { causeOf } from "./errors.ts";
-import { explain } from "./errors.ts";
+import { causeOf, explain } from "./errors.ts";
 
 /** One line. @param error of an attempt to connect, or of the first request after it */
 export function whyUnreachable(error: unknown, access: KafkaAccess): string {

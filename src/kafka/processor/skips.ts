@@ -7,8 +7,7 @@ import type { Kafka } from "kafkajs";
 import type { DeadLetterReason } from "../../events/reasons.ts";
 import { DEAD_LETTER_HEADERS, sha256 } from "../dead_letters.ts";
 import { deadLetterTopicOf, type Names, type Processor } from "../../topology.ts";
-import { isKafkaError } from "../client/errors.ts";
-import { explain } from "../client/errors.ts";
+import { explain, isKafkaError } from "../client/errors.ts";
 import { openLogReader } from "../readers/log_reader.ts";
 import { ENDLESS, sentenceOf, type Unreadable, UnreadableBatch } from "../protocol/unreadable.ts";
 

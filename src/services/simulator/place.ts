@@ -8,8 +8,7 @@
  */
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { RetryableError } from "../../runtime/errors.ts";
-import { isKafkaError } from "../../kafka/client/errors.ts";
-import { explain } from "../../kafka/client/errors.ts";
+import { explain, isKafkaError } from "../../kafka/client/errors.ts";
 import type { KeyedRecord, Publisher } from "../../kafka/producer/publisher.ts";
 import type { OrderMaker } from "./make_order.ts";
 import type { Pace } from "./pace.ts";

@@ -3,8 +3,7 @@
  * is the only request that changes anything.
  */
 import type { KafkaAccess } from "../../../kafka/access.ts";
-import { isKafkaError } from "../../../kafka/client/errors.ts";
-import { explain } from "../../../kafka/client/errors.ts";
+import { explain, isKafkaError } from "../../../kafka/client/errors.ts";
 import type { Names } from "../../../topology.ts";
 import type { Broadcaster } from "./broadcaster.ts";
 import { findOrder } from "./order.ts";
