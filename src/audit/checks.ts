@@ -1,6 +1,7 @@
 /**
  * The result of each check, when everything is read. Pure: books in, checks out.
  */
+import { TOPIC_NAMES } from "../topology.ts";
 import { formatMoney } from "../runtime/format.ts";
 import { type Books, currencyBook } from "./books.ts";
 import { CHECK_NAMES, type CheckName, CHECKS, type Offender } from "./findings.ts";
@@ -151,8 +152,8 @@ function countsOf(books: Books, tally: Tally): Record<CheckName, Counts> {
     deadLetters.replayed += counts.replayed;
     deadLetters.discarded += counts.discarded;
   }
-  const events = messages("orders.validated") + messages("inventory.events") +
-    messages("payment.events") + messages("orders.outcomes");
+  const events = TOPIC_NAMES.filter((topic) => topic !== "orders.raw")
+    .reduce((sum, topic) => sum + messages(topic), 0);
   const confirmed = orders(Mark.CONFIRMED);
   const cancelled = orders(Mark.CANCELLED);
   const cents = Object.fromEntries(

@@ -13,7 +13,8 @@ export const storeSettings = {
     fallback: "",
     pattern: /^(postgres(ql)?:\/\/.+)?$/,
     expected: "postgres://…, or nothing for SQLite in DATA_DIR",
-    help: "a PostgreSQL for the tables, for services on several machines; empty: SQLite",
+    fallbackHelp: "SQLite",
+    help: "a PostgreSQL for the tables, for services on several machines",
   }),
   databasePassword: textFile({
     env: "DATABASE_PASSWORD_FILE",

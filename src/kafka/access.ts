@@ -52,7 +52,8 @@ export const accessSettings = {
   saslUsername: string({
     env: "KAFKA_SASL_USERNAME",
     fallback: "",
-    help: "user name for Kafka (default: no login by name and password)",
+    fallbackHelp: "no login by name and password",
+    help: "user name for Kafka",
   }),
   passwordFile: textFile({
     env: "KAFKA_SASL_PASSWORD_FILE",

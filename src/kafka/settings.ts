@@ -21,15 +21,15 @@ export const topicSettings = {
     fallback: "",
     min: 1,
     max: 1000,
-    help:
-      "partitions of each order topic; those with fewer get more (default: as many as the largest " +
-      `has, or ${DEFAULT_PARTITIONS})`,
+    fallbackHelp: `as many as the largest has, or ${DEFAULT_PARTITIONS}`,
+    help: "partitions of each order topic; those with fewer get more",
   })),
   replicationFactor: optional(integer({
     env: "REPLICATION_FACTOR",
     fallback: "",
     min: 1,
     max: 10,
-    help: "copies of each partition of a new topic (default: one on each broker, at most 3)",
+    fallbackHelp: "one on each broker, at most 3",
+    help: "copies of each partition of a new topic",
   })),
 };

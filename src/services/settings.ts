@@ -25,9 +25,8 @@ export const serviceSettings = {
   memberName: string({
     env: "MEMBER_NAME",
     fallback: "",
-    help:
-      "what this process is called in its consumer group, such as its pod; empty: service and " +
-      "process id",
+    fallbackHelp: "service and process id",
+    help: "what this process is called in its consumer group, such as its pod",
   }),
   drainTimeoutMs: integer({
     env: "DRAIN_TIMEOUT_MS",

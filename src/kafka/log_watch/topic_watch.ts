@@ -9,7 +9,9 @@ export const CONFIRM_MS = 1_000;
 export class TopicWatch {
   /** By input: its topic, as it was when the reading began. */
   readonly #taken = new Map<string, { readonly topic: string; readonly id: string }>();
+  /** The comparison after the last doubt, which may not have begun. */
   #compared: Promise<void> | undefined;
+  #hasBegun = false;
   /** The last comparison: what it found is told before the next one begins. */
   #last: Promise<void> = Promise.resolve();
 
@@ -31,7 +33,8 @@ export class TopicWatch {
 
   /** Something may have happened to a topic: they are compared before any reader goes on. */
   doubt(): void {
-    this.#compared = undefined;
+    // One that has not begun will see it: doubts that come faster than answers do not pile up.
+    if (this.#hasBegun) this.#compared = undefined;
     // A reader with a batch in hand asks again, and is told why not.
     this.settled().catch(() => {});
   }
@@ -42,14 +45,21 @@ export class TopicWatch {
    * @throws no broker answers, or a topic is not there
    */
   async settled(): Promise<void> {
-    const comparing = this.#compared ??= this.#last = this.#last.catch(() => {})
-      .then(() => this.#compare());
+    const comparing = this.#compared ??= this.#begin();
     try {
       await comparing;
     } catch (error) {
       if (this.#compared === comparing) this.#compared = undefined;
       throw error;
     }
+  }
+
+  #begin(): Promise<void> {
+    this.#hasBegun = false;
+    return this.#last = this.#last.catch(() => {}).then(() => {
+      this.#hasBegun = true;
+      return this.#compare();
+    });
   }
 
   async #compare(): Promise<void> {

@@ -79,6 +79,32 @@ Deno.test("TopicWatch: nobody goes on before all that was found is told, however
   assertEquals(events, ["told", "went on"]);
 });
 
+Deno.test("TopicWatch: doubts that come faster than answers wait for one more comparison, not for each", async () => {
+  const answers: (() => void)[] = [];
+  const logs = {
+    topicIds: () =>
+      new Promise<Map<string, string>>((resolve) =>
+        answers.push(() => resolve(new Map([["a", "1"]])))
+      ),
+  };
+  const watch = new TopicWatch(logs, () => Promise.resolve());
+  const turns = async () => {
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  };
+  watch.taken("a/0", "a", "1");
+  watch.doubt();
+  await turns();
+  for (let doubts = 0; doubts < 100; doubts++) watch.doubt();
+  let settled = false;
+  const settling = watch.settled().then(() => settled = true);
+  answers[0]!();
+  await turns();
+  assertEquals([settled, answers.length], [false, 2]);
+  answers[1]!();
+  await settling;
+  assertEquals(answers.length, 2);
+});
+
 Deno.test("TopicWatch: nobody goes on while a topic is away, and it is asked again", async () => {
   const ids: Record<string, string> = { b: "2" };
   const { watch, told, asked } = watchOf(() => ids);

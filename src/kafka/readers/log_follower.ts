@@ -45,6 +45,9 @@ export class LogFollower {
   readonly #watch: TopicWatch;
   #stop = new AbortController().signal;
   #ready: Promise<void> | undefined;
+  readonly #waiting = new Set<TopicPositions>();
+  /** What those wait for. */
+  #waitReason: string | undefined;
   #told: string | undefined;
   #records = 0;
 
@@ -126,7 +129,7 @@ export class LogFollower {
     signal: AbortSignal,
   ): Promise<void> {
     while (!signal.aborted) {
-      await this.#clusterReady(signal);
+      await this.#clusterReady(topic, signal);
       if (signal.aborted) return;
       try {
         if (!await this.#read(topic, follow, signal)) return this.#set(topic, undefined);
@@ -139,16 +142,22 @@ export class LogFollower {
     }
   }
 
-  /** All topics wait for it together. */
-  #clusterReady(signal: AbortSignal): Promise<void> {
+  /** All topics that are not read wait for it together. */
+  async #clusterReady(topic: TopicPositions, signal: AbortSignal): Promise<void> {
     const { kafka, access, topics } = this.options;
     const onWait = (reason: string) => {
-      for (const topic of this.#topics) {
-        if (topic.trouble !== topic.whyResting()) this.#set(topic, reason);
-      }
+      this.#waitReason = reason;
+      for (const waiting of this.#waiting) this.#set(waiting, reason);
     };
-    return this.#ready ??= clusterReady(kafka, { access, topics, signal, onWait })
-      .finally(() => this.#ready = undefined);
+    this.#waiting.add(topic);
+    if (this.#waitReason !== undefined) this.#set(topic, this.#waitReason);
+    this.#ready ??= clusterReady(kafka, { access, topics, signal, onWait })
+      .finally(() => this.#ready = this.#waitReason = undefined);
+    try {
+      await this.#ready;
+    } finally {
+      this.#waiting.delete(topic);
+    }
   }
 
   /**

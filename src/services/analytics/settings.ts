@@ -8,7 +8,7 @@ export const settings = {
     env: "ANALYTICS_FROM_BEGINNING",
     option: "from-beginning",
     fallback: "false",
-    help: "count everything in the log, in no consumer group (default: as a member of the group)",
+    help: "count everything in the log, in no consumer group, instead of as a member of the group",
   }),
   dashboardPort: integer({
     env: "DASHBOARD_PORT",

@@ -48,8 +48,12 @@ export async function findArrived(
         if (sequence >= from && sequence < end) arrived.add(sequence);
       }
     },
-    // As if they had not arrived: the validator sorts out what is there twice.
-    onLoss: (line) => onWait(`${line}; orders in it are sent again`),
+    onLoss(line, { why }) {
+      // What was found went with the topic.
+      if (why === "recreated") arrived.clear();
+      // As if they had not arrived: the validator sorts out what is there twice.
+      onWait(`${line}; orders in it are sent again`);
+    },
     onState: (notReady) => notReady && onWait(`looking for orders in ${topic}: ${notReady}`),
   });
   await follower.readToEnd(signal);

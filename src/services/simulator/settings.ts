@@ -59,9 +59,8 @@ export const settings = {
     fallback: "",
     pattern: new RegExp(`${RUN_ID_PATTERN.source}|^$`),
     expected: "at most 32 letters and digits",
-    help:
-      "what its order ids begin with (default: made from the time); the name of a run that was " +
-      "cut off goes on with it",
+    fallbackHelp: "made from the time",
+    help: "what its order ids begin with; the name of a run that was cut off goes on with it",
   }),
   refusedShare: number({
     env: "SIMULATOR_REFUSED_SHARE",
