@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { chance } from "./delay_queue.ts";
+import { chance } from "./chance.ts";
 
 const anything = fc.tuple(fc.nat(), fc.string(), fc.nat());
 

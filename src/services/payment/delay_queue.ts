@@ -2,7 +2,6 @@
  * Many things that fall due at different times, with one timer: whatever is due is handed over
  * together. While a round is at work, the next one gathers, so that rounds grow with the load.
  */
-import { fnv1a, mix } from "../../runtime/hash.ts";
 
 /** Resolution of the due times, milliseconds. */
 const TICK_MS = 5;
@@ -41,14 +40,4 @@ export function createDelayQueue<T>(onDue: (due: readonly T[]) => Promise<void>)
       setTimeout(run, TICK_MS);
     },
   };
-}
-
-/** Chance that is always the same: numbers that depend on a seed and a text, and on nothing else. */
-
-/**
- * A number from 0 (inclusive) to 1 (exclusive) for each (seed, text, salt); numbers of different
- * salts have nothing to do with each other.
- */
-export function chance(seed: number, text: string, salt: number): number {
-  return (mix(mix(fnv1a(text, seed)) + Math.imul(salt, 0x9e3779b9)) >>> 0) / 2 ** 32;
 }

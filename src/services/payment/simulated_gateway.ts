@@ -10,7 +10,8 @@
 import { PAYMENT_FAILURE_REASONS, type PaymentFailureReason } from "../../events/reasons.ts";
 import { type Database } from "../../database/database.ts";
 import { RetryableError } from "../../runtime/errors.ts";
-import { chance, createDelayQueue } from "./delay_queue.ts";
+import { createDelayQueue } from "./delay_queue.ts";
+import { chance } from "./chance.ts";
 import {
   type ChargeAnswer,
   type ChargeRequest,

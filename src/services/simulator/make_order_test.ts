@@ -1,8 +1,14 @@
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { decode } from "../../events/codec.ts";
 import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
-import { createOrderMaker, orderIdOf, type OrderMakerOptions, sequenceOf } from "./make_order.ts";
+import {
+  createOrderMaker,
+  orderIdOf,
+  type OrderMakerOptions,
+  sequenceOf,
+  traceparentOf,
+} from "./make_order.ts";
 import { SMALL_CATALOG } from "./testing/catalog.ts";
 
 const placedAtMs = Date.parse("2026-01-02T03:04:05.678Z");
@@ -115,4 +121,23 @@ Deno.test("sequenceOf: the number in an id of the run, and none in any other", (
   ) {
     assertEquals(sequenceOf("r1", other), undefined, other);
   }
+});
+
+Deno.test("traceparentOf: is a W3C trace context, the same for the same order", () => {
+  fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9-]{1,64}$/), (orderId) => {
+    const traceparent = traceparentOf(orderId);
+    assertMatch(traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    assertNotEquals(traceparent.slice(3, 35), "0".repeat(32));
+    assertNotEquals(traceparent.slice(36, 52), "0".repeat(16));
+    assertEquals(traceparentOf(orderId), traceparent);
+  }));
+});
+
+Deno.test("traceparentOf: no two orders of several runs share a trace or a span", () => {
+  const ids = ["r1", "r2", "rkz3f"].flatMap((run) =>
+    Array.from({ length: 20_000 }, (_, n) => `${run}-${String(n).padStart(6, "0")}`)
+  );
+  const parents = ids.map(traceparentOf);
+  assertEquals(new Set(parents.map((parent) => parent.slice(3, 35))).size, ids.length);
+  assertEquals(new Set(parents.map((parent) => parent.slice(36, 52))).size, ids.length);
 });

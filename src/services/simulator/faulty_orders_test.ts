@@ -1,9 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { decode, encode } from "../../events/codec.ts";
-import { REJECTION_REASONS, type RejectionReason } from "../../events/reasons.ts";
-import { MAX_ITEMS, MAX_QUANTITY, MAX_UNIT_PRICE_CENTS } from "../../events/schemas.ts";
+import {
+  DEAD_LETTER_REASONS,
+  REJECTION_REASONS,
+  type RejectionReason,
+} from "../../events/reasons.ts";
+import {
+  MAX_ITEMS,
+  MAX_QUANTITY,
+  MAX_UNIT_PRICE_CENTS,
+  type OrderPlaced,
+} from "../../events/schemas.ts";
 import { createRandom } from "./random.ts";
-import { breakableRules, INVALIDATE } from "./faulty_orders.ts";
+import { breakableRules, BROKEN_REASONS, CORRUPT, INVALIDATE } from "./faulty_orders.ts";
 import { createShop, type Draft, totalOf } from "./shop.ts";
 import { SMALL_CATALOG } from "./testing/catalog.ts";
 
@@ -72,4 +81,37 @@ Deno.test("breakableRules: leaves out what the catalog has no example of", () =>
     REJECTION_REASONS.filter((reason) => !breakableRules(flawless).includes(reason)),
     ["blocked_customer", "discontinued_product"],
   );
+});
+
+const order: OrderPlaced = {
+  type: "OrderPlaced",
+  version: 1,
+  eventId: "r1-000001/OrderPlaced",
+  orderId: "r1-000001",
+  occurredAt: "2026-01-02T03:04:05.678Z",
+  customerId: "c-00001",
+  currency: "EUR",
+  items: [{ productId: "p-0001", quantity: 2, unitPriceCents: 250 }],
+  totalCents: 500,
+};
+const utf8 = new TextEncoder();
+
+for (const reason of BROKEN_REASONS) {
+  Deno.test(`BREAK: ${reason} is a fault of that reason, and names its order`, () => {
+    const random = createRandom();
+    for (let n = 0; n < 200; n++) {
+      random.begin(1, n);
+      const { key, value } = CORRUPT[reason](order, random);
+      const decoded = decode("orders.raw", key === null ? null : utf8.encode(key), value);
+      assert(!decoded.ok);
+      assertEquals(decoded.fault.reason, reason);
+      const named = key ?? JSON.parse(new TextDecoder().decode(value!)).orderId;
+      assertEquals(named, order.orderId);
+    }
+  });
+}
+
+Deno.test("BREAK: has every reason that a message can be dead for by itself", () => {
+  const others = DEAD_LETTER_REASONS.filter((r) => !(BROKEN_REASONS as string[]).includes(r));
+  assertEquals(others, ["duplicate_order", "processing_failed", "unreadable"]);
 });
