@@ -1,4 +1,6 @@
 /** Puts the stand-in where Strimzi would be: its resource definitions, the broker and the operator. */
+import { until } from "../../../runtime/until.ts";
+
 const MANIFEST = `${import.meta.dirname}/kafka.yaml`;
 
 /**
@@ -12,6 +14,13 @@ export async function installStandIn(
   crds: string,
 ): Promise<void> {
   await cluster.kubectl(["apply", "--server-side", "-f", crds]);
-  await cluster.kubectl(["wait", "--for=condition=Established", "-f", crds, "--timeout=60s"]);
+  // kubectl gives up at once on a definition that has no status yet.
+  const established = ["wait", "--for=condition=Established", "-f", crds, "--timeout=60s"];
+  await until(
+    "Strimzi's resource definitions are established",
+    () => cluster.kubectl(established).then(() => true, () => false),
+    90_000,
+    1_000,
+  );
   await cluster.kubectl(["apply", "--server-side", "-f", MANIFEST]);
 }
