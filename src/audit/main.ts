@@ -1,4 +1,5 @@
 /** `deno task audit`: proves from the log and the tables that every order is accounted for. */
+import { formatCount } from "../runtime/format.ts";
 import { integer, jsonSettings } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { accessChecks } from "../kafka/access.ts";
@@ -22,7 +23,7 @@ function tellProgress(): (what: string, count: number) => void {
   return (what, count) => {
     if (performance.now() - last < PROGRESS_MS) return;
     last = performance.now();
-    console.error(`audit: ${count.toLocaleString("en")} records and rows read, now ${what}`);
+    console.error(`audit: ${formatCount(count)} records and rows read, now ${what}`);
   };
 }
 

@@ -2,6 +2,7 @@
 import { printable } from "../runtime/printable.ts";
 import type { AuditReport, NotAtRest } from "./audit.ts";
 import type { Check } from "./checks.ts";
+import { formatCount } from "../runtime/format.ts";
 
 /** Whether everything that was checked holds, something was checked, and nothing was on its way. */
 export function passed({ checks, notAtRest }: AuditReport): boolean {
@@ -26,15 +27,15 @@ export function reportLines(report: AuditReport): string[] {
 
 /** What was still to be read when the time was up: a line for each group and topic, by partition. */
 export function notAtRestLines({ afterS, waiting }: NotAtRest): string[] {
-  const head = `not at rest after ${number(afterS)} s: `;
+  const head = `not at rest after ${formatCount(afterS)} s: `;
   if (waiting.length === 0) return [`${head}all was read just now, but more keeps coming`];
   const byTopic = Map.groupBy(waiting, ({ group, topic }) => `${group} ${topic}`);
   return [...byTopic.values()].map((list) => {
     const { group, topic } = list[0]!;
     const messages = list.reduce((sum, one) => sum + one.messages, 0);
     const each = list.toSorted((a, b) => a.partition - b.partition)
-      .map((one) => `${number(one.messages)} in ${one.partition}`);
-    return `${head}${group} has ${number(messages)} of ${topic} to read: ${each.join(", ")}`;
+      .map((one) => `${formatCount(one.messages)} in ${one.partition}`);
+    return `${head}${group} has ${formatCount(messages)} of ${topic} to read: ${each.join(", ")}`;
   });
 }
 
@@ -48,14 +49,16 @@ export function reportJson(report: AuditReport): string {
 
 function checkLines(check: Check): string[] {
   const { guarantee, title, counts, failures, offenders } = check;
-  const list = Object.entries(counts).map(([name, value]) => `${name} ${number(value)}`).join(", ");
+  const list = Object.entries(counts).map(([name, value]) => `${name} ${formatCount(value)}`).join(
+    ", ",
+  );
   const head = `${check.passed ? "PASS" : "FAIL"} ${guarantee} ${title}`;
-  const failed = check.passed ? "" : `; ${number(failures)} wrong`;
+  const failed = check.passed ? "" : `; ${formatCount(failures)} wrong`;
   const rest = failures - offenders.length;
   return [
     `${head}: ${list || "none"}${failed}`,
     ...offenders.map(({ who, what }) => `       ${printable(who)}: ${printable(what)}`),
-    ...(rest > 0 ? [`       and ${number(rest)} more`] : []),
+    ...(rest > 0 ? [`       and ${formatCount(rest)} more`] : []),
   ];
 }
 
@@ -66,8 +69,4 @@ function summaryLine(report: AuditReport): string {
   const failed = checks.filter((check) => !check.passed).length;
   const summary = failed > 0 ? `${failed} of ${checks.length} checks` : "all checks hold";
   return `AUDIT FAILED: ${summary}${notAtRest ? "; not everything was read in time" : ""}`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en");
 }

@@ -9,6 +9,7 @@
 import { placements, runs, type Tables } from "../services/tables.ts";
 import type { Books } from "./books.ts";
 import { FIRST_SEQUENCE, Mark, type Run } from "./ledger.ts";
+import { formatCount } from "../runtime/format.ts";
 
 /** A run as the ledger has it. */
 export interface RunState extends Run {
@@ -45,7 +46,7 @@ export function judgeRuns({ ledger, findings }: Books, states: readonly RunState
     ? []
     : ["no run of the simulator is recorded: lost orders could not be looked for"];
   for (const { runId, acknowledged, placed, isFinished } of states) {
-    const unfinished = `run ${runId} has not finished: ${number(acknowledged)} acknowledged`;
+    const unfinished = `run ${runId} has not finished: ${formatCount(acknowledged)} acknowledged`;
     if (placed === undefined) {
       if (!isFinished) notes.push(`${unfinished}; how many more were on their way is not recorded`);
       continue;
@@ -55,7 +56,7 @@ export function judgeRuns({ ledger, findings }: Books, states: readonly RunState
       if ((ledger.flags[slot]! & Mark.NAMED) === 0) continue;
       if (sequence < FIRST_SEQUENCE + placed) arrived++;
       else {
-        const what = `is in orders.raw, but run ${runId} placed only ${number(placed)} orders`;
+        const what = `is in orders.raw, but run ${runId} placed only ${formatCount(placed)} orders`;
         findings.add("acknowledged", ledger.idOf(slot), what);
       }
     }
@@ -63,17 +64,13 @@ export function judgeRuns({ ledger, findings }: Books, states: readonly RunState
     if (!isFinished) {
       const onTheirWay = unknown === 0
         ? "none on their way"
-        : `${number(unknown)} more on their way, of which ${number(arrived)} arrived`;
+        : `${formatCount(unknown)} more on their way, of which ${formatCount(arrived)} arrived`;
       notes.push(`${unfinished}, ${onTheirWay}`);
     } else if (unknown !== 0) {
-      const what = `is finished, but placed ${number(placed)} orders and acknowledged ` +
-        number(acknowledged);
+      const what = `is finished, but placed ${formatCount(placed)} orders and acknowledged ` +
+        formatCount(acknowledged);
       findings.add("acknowledged", `run ${runId}`, what);
     }
   }
   return notes;
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en");
 }

@@ -5,6 +5,7 @@ import { accessChecks } from "../kafka/access.ts";
 import { storeSettings, type TablesConfig } from "../database/settings.ts";
 import { kafkaSettings } from "../kafka/settings.ts";
 import { withLog } from "../kafka/readers/open_log.ts";
+import { alignColumns } from "../runtime/format.ts";
 import { printable } from "../runtime/printable.ts";
 import { serviceDefinitions } from "../services/definitions.ts";
 import { databasesOf } from "../services/service.ts";
@@ -57,8 +58,8 @@ export function timelineLines(timeline: Timeline): string[] {
     (placedAt === null ? ", when it was placed cannot be read" : `, placed at ${placedAt}`);
   return [
     head,
-    ...table(steps.map(stepCells)),
-    ...(rows.length > 0 ? ["rows:", ...table(rows.map(rowCells))] : ["rows: none"]),
+    ...columns(steps.map(stepCells)),
+    ...(rows.length > 0 ? ["rows:", ...columns(rows.map(rowCells))] : ["rows: none"]),
     printable(conclusion, 1_000),
   ];
 }
@@ -77,18 +78,8 @@ function rowCells({ table, row }: TableRow): string[] {
   ];
 }
 
-/** Cells in columns, each as wide as its widest; the last as it is. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [index, cell] of row.entries()) {
-      widths[index] = Math.max(widths[index] ?? 0, cell.length);
-    }
-  }
-  return rows.map((row) =>
-    "  " + row.map((cell, index) => index < row.length - 1 ? cell.padEnd(widths[index]!) : cell)
-      .join("  ")
-  );
+function columns(rows: readonly (readonly string[])[]): string[] {
+  return alignColumns(rows, "  ", () => true).map((line) => `  ${line}`);
 }
 
 if (import.meta.main) {

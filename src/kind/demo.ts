@@ -3,6 +3,7 @@
  * 2 with kubectl, and after each step Kafka says which pod owns which partition; a pod is killed; in the
  * end the audit checks that nothing was lost or doubled. Every command is printed as you would type it.
  */
+import { formatCount } from "../runtime/format.ts";
 import { integer } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { pause } from "../runtime/shutdown.ts";
@@ -30,7 +31,7 @@ async function showOwnership(cluster: Cluster, replicas: number): Promise<void> 
   const names = new Map(pods.map(({ metadata, status }) => [status.podIP ?? "", metadata.name]));
   console.log(`$ kubectl -n ${NAME} ${GROUPS_COMMAND.join(" ")} ${SERVICE}   # after ${took} s`);
   for (const line of ownershipLines(group, names)) console.log(`  ${line}`);
-  console.log(`  ${group.lagMessages.toLocaleString("en")} messages behind`);
+  console.log(`  ${formatCount(group.lagMessages)} messages behind`);
 }
 
 Deno.exit(

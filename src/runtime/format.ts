@@ -73,14 +73,27 @@ export function localTimeOfDay(atMs: number): string {
   return localTime.format(atMs);
 }
 
-/** Rows as aligned lines: the first column to the left, the others to the right, `gap` between them. */
-export function alignColumns(rows: readonly (readonly string[])[], gap = "  "): string[] {
+/**
+ * Rows as aligned lines.
+ *
+ * @param gap between columns
+ * @param isLeft whether a column is aligned to the left, of so many in its row (default: the first one)
+ */
+export function alignColumns(
+  rows: readonly (readonly string[])[],
+  gap = "  ",
+  isLeft: (column: number, columns: number) => boolean = (column) => column === 0,
+): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from(
     { length: columns },
     (_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)),
   );
   return rows.map((row) =>
-    row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join(gap)
+    row.map((cell, i) => {
+      if (!isLeft(i, row.length)) return cell.padStart(widths[i]!);
+      // Nothing stands behind the last.
+      return i === row.length - 1 ? cell : cell.padEnd(widths[i]!);
+    }).join(gap)
   );
 }

@@ -2,6 +2,7 @@
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { isCoordinatorMoving } from "../../kafka/client/errors.ts";
 import { createGroupLagReader, type GroupState } from "../../kafka/offsets/group_lag.ts";
+import { alignColumns, formatCount } from "../../runtime/format.ts";
 import type { Names, Service } from "../../topology.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import {
@@ -52,8 +53,6 @@ export function toGroup(state: GroupState, names: Names): Group {
   };
 }
 
-const number = (value: number) => value.toLocaleString("en");
-
 /** @param options.partitions shows all of them, not only those that lost records */
 export function groupLines(
   { service, state, members, lagMessages, partitions }: Group,
@@ -62,14 +61,14 @@ export function groupLines(
   const shown = partitions.filter(({ lost }) => options.partitions || lost > 0);
   const rows = shown.map(({ topic, partition, committed, end, lag, lost, owner }) => [
     `${topic}/${partition}`,
-    committed === null ? "nothing" : number(committed),
-    number(end),
-    number(lag),
-    number(lost),
+    committed === null ? "nothing" : formatCount(committed),
+    formatCount(end),
+    formatCount(lag),
+    formatCount(lost),
     owner ? `${owner.address} ${owner.clientId}` : "no owner",
   ]);
   return [
-    `${service}: ${state}, ${members.length} members, ${number(lagMessages)} messages behind`,
+    `${service}: ${state}, ${members.length} members, ${formatCount(lagMessages)} messages behind`,
     ...members.map(memberLine),
     ...columns([["partition", "committed", "end", "lag", "lost", "owner"], ...rows])
       .slice(rows.length > 0 ? 0 : 1),
@@ -88,12 +87,6 @@ function memberLine({ address, clientId, partitions, subscription, isForeign }: 
 
 /** Rows of cells under each other; numbers to the right, first and last cell to the left. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, index) => Math.max(...rows.map((row) => row[index]!.length)));
-  return rows.map((row) => {
-    const cells = row.map((cell, index) => {
-      if (index === row.length - 1) return cell;
-      return index === 0 ? cell.padEnd(widths[index]!) : cell.padStart(widths[index]!);
-    });
-    return `  ${cells.join("  ").trimEnd()}`;
-  });
+  const isLeft = (column: number, columns: number) => column === 0 || column === columns - 1;
+  return alignColumns(rows, "  ", isLeft).map((line) => `  ${line.trimEnd()}`);
 }

@@ -1,4 +1,5 @@
 /** What a reset would do, partition by partition. Pure. */
+import { formatCount } from "../../runtime/format.ts";
 import type { Topic } from "../../topology.ts";
 import { columns } from "./list.ts";
 import type { Published } from "./published.ts";
@@ -105,22 +106,21 @@ function within(offset: number, { first, end }: { first: number; end: number }, 
   return `${what} ${offset}, and the log is from ${first} to ${end}: choose another --to`;
 }
 
-const number = (value: number) => value.toLocaleString("en");
-
 /** What the plan says of each partition, and what it comes to. */
 export function planLines({ steps, fresh }: Plan, target: Target): string[] {
-  const offset = (value: number | undefined) => value === undefined ? "nothing" : number(value);
+  const offset = (value: number | undefined) =>
+    value === undefined ? "nothing" : formatCount(value);
   const row = ({ name, partition, committed, tables }: Input, to: number, effect: string) => [
     `${name}/${partition}`,
     offset(committed),
     tables === undefined || tables.from === tables.to
       ? offset(tables?.from)
-      : `${number(tables.from)}-${number(tables.to)}`,
-    number(to),
+      : `${formatCount(tables.from)}-${formatCount(tables.to)}`,
+    formatCount(to),
     effect,
   ];
   const effectOf = (again: number) =>
-    again > 0 ? `repeats ${number(again)}` : again < 0 ? `skips ${number(-again)}` : "";
+    again > 0 ? `repeats ${formatCount(again)}` : again < 0 ? `skips ${formatCount(-again)}` : "";
   const rows = [
     ...steps.map((step) => row(step, step.to, effectOf(step.again))),
     ...fresh.map((input) => row(input, input.first, "new: begins at the beginning")),
@@ -149,11 +149,11 @@ function summaryLines(repeated: number, skipped: number, target: Target): string
   const lines: string[] = [];
   if (skipped > 0) {
     const what = SKIPPED[target] ?? "which will never be processed";
-    lines.push(`skips ${number(skipped)} records, ${what}`);
+    lines.push(`skips ${formatCount(skipped)} records, ${what}`);
   }
   if (repeated > 0) {
     const what = REPEATED[target] ?? "and publishes again what it has published for them";
-    lines.push(`repeats ${number(repeated)} records, ${what}`);
+    lines.push(`repeats ${formatCount(repeated)} records, ${what}`);
   }
   return lines.length > 0 ? lines : ["repeats nothing and skips nothing"];
 }
@@ -163,7 +163,7 @@ function missingLine({ name, partition, published }: Step): string[] {
   const { first, count } = published.missing;
   return [
     `${name}/${partition}: ${
-      number(count)
+      formatCount(count)
     } records before that, the first of them ${first}, have ` +
     "no answer, though later ones have: they stay without",
   ];

@@ -18,7 +18,8 @@ import { loadCatalog } from "./shop.ts";
 import { createOrderMaker, orderIdOf, type OrderMaker } from "./make_order.ts";
 import { createPace } from "./pace.ts";
 import { placeOrders } from "./place.ts";
-import { count, displayProgress } from "./progress.ts";
+import { displayProgress } from "./progress.ts";
+import { formatCount } from "../../runtime/format.ts";
 import { beginRun, type RunRecord, simulatorTables } from "./runs.ts";
 
 /** What the whole of a run works with. */
@@ -105,8 +106,10 @@ async function findArrivedBefore(
   const arrived = await findArrived(cluster, unknown, { signal, onWait });
   if (arrived) {
     log.info(
-      `run ${runId} was cut off: ${count(from)} orders acknowledged, ${count(end - from)} more ` +
-        `were on their way, of which ${count(arrived.size)} arrived`,
+      `run ${runId} was cut off: ${formatCount(from)} orders acknowledged, ${
+        formatCount(end - from)
+      } more ` +
+        `were on their way, of which ${formatCount(arrived.size)} arrived`,
     );
   }
   return arrived;
@@ -151,14 +154,16 @@ async function placeRun(
   const acknowledged = placing.acknowledged - first;
   const seconds = elapsedMs() / 1_000;
   log.info(
-    `placed ${count(placing.placed - first)} orders, ${count(acknowledged)} acknowledged, in ` +
-      `${seconds.toFixed(1)} s: ${count(Math.round(acknowledged / seconds))}/s` +
+    `placed ${formatCount(placing.placed - first)} orders, ${
+      formatCount(acknowledged)
+    } acknowledged, in ` +
+      `${seconds.toFixed(1)} s: ${formatCount(Math.round(acknowledged / seconds))}/s` +
       (acknowledged > 0 ? `; one of them: ${orderIdOf(runId, first + (acknowledged >> 1))}` : ""),
   );
   const unknown = run.unknownAt(placing);
   if (unknown > 0) {
     log.warn(
-      `run ${runId}: ${count(unknown)} orders on their way: unknown; ` +
+      `run ${runId}: ${formatCount(unknown)} orders on their way: unknown; ` +
         `\`${commandToGoOn(runId, config)}\` goes on`,
     );
   }
@@ -166,8 +171,10 @@ async function placeRun(
 }
 
 function describe(total: number, ratePerS: number): string {
-  const orders = Number.isFinite(total) ? `${count(total)} orders` : "orders until stopped";
-  return `${orders}, ${ratePerS > 0 ? `${count(ratePerS)} a second` : "as fast as can be"}`;
+  // A rate may be a fraction.
+  const rate = ratePerS > 0 ? `${ratePerS.toLocaleString("en")} a second` : "as fast as can be";
+  const orders = Number.isFinite(total) ? `${formatCount(total)} orders` : "orders until stopped";
+  return `${orders}, ${rate}`;
 }
 
 Deno.exit(

@@ -2,6 +2,7 @@
  * How far a run is: JSON lines on stdout for programs, or on stderr a bar that is redrawn in a
  * terminal, else a line now and then.
  */
+import { formatCount } from "../../runtime/format.ts";
 
 export interface Progress {
   /** How many orders of the run were acknowledged before; the counts below include them. */
@@ -65,10 +66,12 @@ export function jsonLine({ placed, acknowledged, total }: Progress): string {
 }
 
 export function textLine({ first, placed, acknowledged, total, elapsedMs }: Progress): string {
-  const goal = Number.isFinite(total) ? ` of ${count(total)}` : "";
+  const goal = Number.isFinite(total) ? ` of ${formatCount(total)}` : "";
   const perS = elapsedMs > 0 ? Math.round((acknowledged - first) * 1_000 / elapsedMs) : 0;
-  return `placed ${count(placed)}${goal} orders, ${count(acknowledged)} acknowledged, ` +
-    `${count(perS)}/s`;
+  return `placed ${formatCount(placed)}${goal} orders, ${
+    formatCount(acknowledged)
+  } acknowledged, ` +
+    `${formatCount(perS)}/s`;
 }
 
 export function barLine(progress: Progress): string {
@@ -76,9 +79,4 @@ export function barLine(progress: Progress): string {
   if (!Number.isFinite(total)) return textLine(progress);
   const done = Math.round(BAR_WIDTH * Math.min(1, acknowledged / total));
   return `${"█".repeat(done)}${"░".repeat(BAR_WIDTH - done)} ${textLine(progress)}`;
-}
-
-/** With separators: 12,345. */
-export function count(n: number): string {
-  return n.toLocaleString("en-US");
 }
