@@ -20,7 +20,7 @@ export const topicSettings = {
     option: "partitions",
     fallback: "",
     min: 1,
-    max: 1000,
+    max: 1_000,
     fallbackHelp: `as many as the largest has, or ${DEFAULT_PARTITIONS}`,
     help: "partitions of each order topic; those with fewer get more",
   })),

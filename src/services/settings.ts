@@ -19,7 +19,7 @@ export const serviceSettings = {
     env: "HTTP_PORT",
     fallback: "0",
     min: 0,
-    max: 65535,
+    max: 65_535,
     help: "the port for them; 0 takes a free one, so that copies do not collide",
   }),
   memberName: string({
@@ -31,8 +31,8 @@ export const serviceSettings = {
   drainTimeoutMs: integer({
     env: "DRAIN_TIMEOUT_MS",
     fallback: "15000",
-    min: 1000,
-    max: 300000,
+    min: 1_000,
+    max: 300_000,
     help: "how long a stop may take to finish what is in flight",
   }),
   stopWithStdin: flag({
@@ -56,22 +56,22 @@ export const processorSettings = {
   sessionTimeoutMs: integer({
     env: "SESSION_TIMEOUT_MS",
     fallback: "10000",
-    min: 6000,
-    max: 300000,
+    min: 6_000,
+    max: 300_000,
     help: "how long a consumer group waits for a member that says nothing",
   }),
   transactionTimeoutMs: integer({
     env: "TRANSACTION_TIMEOUT_MS",
     fallback: "10000",
-    min: 1000,
-    max: 300000,
+    min: 1_000,
+    max: 300_000,
     help: "how long a transaction may stay open; at most SESSION_TIMEOUT_MS",
   }),
   maxBatch: integer({
     env: "MAX_BATCH",
     fallback: "1000",
     min: 1,
-    max: 10000,
+    max: 10_000,
     help: "most messages in one transaction",
   }),
 };

@@ -12,7 +12,7 @@ import type { createClient } from "../../kafka/client/client.ts";
 import { DEAD_LETTER_HEADERS } from "../../kafka/dead_letters.ts";
 import { createProcessorMetrics } from "../../kafka/metrics.ts";
 import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
-import type { Guarantee } from "../../kafka/processor/processor.ts";
+import type { Guarantee } from "../../kafka/processor/options.ts";
 import { until } from "../../runtime/until.ts";
 import { placed, readAll, refuse, startValidator } from "../../kafka/testing/topics.ts";
 import { damageLog, withChecksum } from "../../kafka/testing/damaged_log.ts";

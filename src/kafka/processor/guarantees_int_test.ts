@@ -11,7 +11,7 @@ import type { Handler } from "./handler.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { partitionForKey } from "../protocol/partitioner.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
-import { GUARANTEES } from "./processor.ts";
+import { GUARANTEES } from "./options.ts";
 import { until } from "../../runtime/until.ts";
 import {
   freshTopics,

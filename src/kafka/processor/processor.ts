@@ -17,8 +17,6 @@ import { MAX_PART_BYTES } from "../producer/parts.ts";
 import type { ProcessorOptions } from "./options.ts";
 import { Partitions } from "./partitions.ts";
 
-export { type Guarantee, GUARANTEES, type ProcessorOptions } from "./options.ts";
-
 export interface Processor {
   /**
    * Processes until `signal` aborts, through restarts and absences of the cluster.

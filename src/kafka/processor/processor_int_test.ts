@@ -3,7 +3,8 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import { RetryableError } from "../../runtime/errors.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "../dead_letters.ts";
 import type { Handler } from "./handler.ts";
-import { FETCH_BYTES_PER_PARTITION, GUARANTEES } from "./processor.ts";
+import { FETCH_BYTES_PER_PARTITION } from "./processor.ts";
+import { GUARANTEES } from "./options.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";

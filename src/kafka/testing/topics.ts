@@ -12,7 +12,8 @@ import { openLogReader } from "../readers/log_reader.ts";
 import { type LogRecord } from "../records.ts";
 import type { Handler } from "../processor/handler.ts";
 import { createProcessorMetrics } from "../metrics.ts";
-import { createProcessor, type ProcessorOptions } from "../processor/processor.ts";
+import { createProcessor } from "../processor/processor.ts";
+import type { ProcessorOptions } from "../processor/options.ts";
 import { type KeyedRecord, openPublisher } from "../producer/publisher.ts";
 import { createTopics } from "../topics.ts";
 

@@ -1,9 +1,7 @@
 /** The payment service's own settings, beside those of every service. */
 import { type Config, integer, number } from "../../runtime/setting.ts";
-import { processorSettings } from "../settings.ts";
 
 export const settings = {
-  ...processorSettings,
   seed: integer({
     env: "GATEWAY_SEED",
     fallback: "1",

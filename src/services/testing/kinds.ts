@@ -3,7 +3,7 @@ import { encode } from "../../events/codec.ts";
 import { eventId, type OrderValidated } from "../../events/schemas.ts";
 import type { Database, Table } from "../../database/database.ts";
 import type { Handler } from "../../kafka/processor/handler.ts";
-import type { Guarantee, ProcessorOptions } from "../../kafka/processor/processor.ts";
+import type { Guarantee, ProcessorOptions } from "../../kafka/processor/options.ts";
 import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
 import { placed, publication, refuse } from "../../kafka/testing/topics.ts";
 import type { Processor, Topic } from "../../topology.ts";

@@ -1,9 +1,7 @@
 /** The validator's own settings, beside those of every service. */
 import { integer } from "../../runtime/setting.ts";
-import { processorSettings } from "../settings.ts";
 
 export const settings = {
-  ...processorSettings,
   catalogCacheEntries: integer({
     env: "CATALOG_CACHE_ENTRIES",
     fallback: "20000",
