@@ -1,6 +1,7 @@
 /**
  * The result of each check, when everything is read. Pure: books in, checks out.
  */
+import { sumDeadLetters } from "../kafka/dead_letters.ts";
 import { TOPIC_NAMES } from "../topology.ts";
 import { formatMoney } from "../runtime/format.ts";
 import { type Books, currencyBook } from "./books.ts";
@@ -144,14 +145,9 @@ function countsOf(books: Books, tally: Tally): Record<CheckName, Counts> {
   const messages = (name: string) => books.messages.get(name) ?? 0;
   const orders = (mark: number) => tally.marks.get(mark) ?? 0;
   const rows = (table: string) => books.rows.get(table) ?? 0;
-  const deadLetters = { open: 0, replayed: 0, discarded: 0 };
-  for (
-    const counts of [...books.deadLetters.values()].flatMap((reasons) => [...reasons.values()])
-  ) {
-    deadLetters.open += counts.open;
-    deadLetters.replayed += counts.replayed;
-    deadLetters.discarded += counts.discarded;
-  }
+  const deadLetters = sumDeadLetters(
+    [...books.deadLetters.values()].flatMap((reasons) => [...reasons.values()]),
+  );
   const events = TOPIC_NAMES.filter((topic) => topic !== "orders.raw")
     .reduce((sum, topic) => sum + messages(topic), 0);
   const confirmed = orders(Mark.CONFIRMED);
@@ -203,7 +199,7 @@ function countsOf(books: Books, tally: Tally): Record<CheckName, Counts> {
     balance: cents,
     payments: { rows: rows("payments") },
     gateway: { rows: rows("charges") },
-    deadLetters,
+    deadLetters: { ...deadLetters },
     replays: { replayed: deadLetters.replayed },
   };
 }

@@ -208,3 +208,13 @@ export function countDeadLetters(
   }
   return byReason;
 }
+
+export function sumDeadLetters(all: Iterable<DeadLetterCounts>): DeadLetterCounts {
+  const sum = { open: 0, replayed: 0, discarded: 0 };
+  for (const { open, replayed, discarded } of all) {
+    sum.open += open;
+    sum.replayed += replayed;
+    sum.discarded += discarded;
+  }
+  return sum;
+}

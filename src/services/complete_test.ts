@@ -6,7 +6,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "yaml";
 import { SCHEMAS } from "../events/schemas.ts";
 import { type EventType, PROCESSORS, TOPIC_NAMES, TOPICS, writerOf } from "../topology.ts";
-import type { Settings } from "../runtime/setting.ts";
+import { taskFault } from "../testing/services.ts";
 import type { DefinedService } from "./service.ts";
 
 const PROJECT = new URL("../../", import.meta.url);
@@ -59,21 +59,7 @@ const NEEDS: Record<string, Need> = {
   },
   "task with its permissions": {
     file: () => "deno.json",
-    async lacks({ name }, text) {
-      const command: string | undefined = JSON.parse(text).tasks[name]?.command;
-      if (command === undefined) return `there is no task "${name}"`;
-      const main = `src/services/${name}/main.ts`;
-      if (!command.endsWith(` ${main}`)) return `its task does not run ${main}`;
-      const allowed = /--allow-env=(\S+)/.exec(command)?.[1]?.split(",") ?? [];
-      const isAllowed = (env: string) =>
-        allowed.some((word) =>
-          word.endsWith("*") ? env.startsWith(word.slice(0, -1)) : word === env
-        );
-      const { service } = await import(`./${name}/service.ts`) as { service: DefinedService };
-      const envs = Object.values(service.settings as Settings).flatMap(({ env }) => env ?? []);
-      const missing = envs.filter((env) => !isAllowed(env));
-      if (missing.length > 0) return `its task may not read ${missing.join(", ")}: see --allow-env`;
-    },
+    lacks: ({ name }) => taskFault(name),
   },
   "chart's values": {
     file: () => "charts/orderflow/values.yaml",

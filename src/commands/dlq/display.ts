@@ -10,6 +10,7 @@ import {
   type DeadLetterRecord,
   openDeadLetters,
   reasonOf,
+  sumDeadLetters,
 } from "../../kafka/dead_letters.ts";
 import { printable, printableBytes } from "../../runtime/printable.ts";
 import type { WholeDeadLetter } from "./read.ts";
@@ -29,12 +30,7 @@ interface Listing {
 function summarize({ reason }: Listing, deadLetters: Iterable<DeadLetterRecord>) {
   const all = [...deadLetters].filter((one) => reason === undefined || reasonOf(one) === reason);
   const counts = [...countDeadLetters(all)].toSorted(([a], [b]) => a < b ? -1 : 1);
-  const total: DeadLetterCounts = { open: 0, replayed: 0, discarded: 0 };
-  for (const [, { open, replayed, discarded }] of counts) {
-    total.open += open;
-    total.replayed += replayed;
-    total.discarded += discarded;
-  }
+  const total = sumDeadLetters(counts.map(([, one]) => one));
   return { open: openDeadLetters(all), counts, total };
 }
 

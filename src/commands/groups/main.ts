@@ -8,21 +8,17 @@ import { placeOf, storeSettings } from "../../database/settings.ts";
 import { kafkaSettings } from "../../kafka/settings.ts";
 import { openDatabase } from "../../database/open.ts";
 import { positions } from "../../database/positions.ts";
-import { PROCESSORS, type Service, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../topology.ts";
+import { CONSUMERS, PROCESSORS, type Service, topicsReadBy } from "../../topology.ts";
 import { withLog } from "../../kafka/readers/open_log.ts";
 import { groupLines, readGroups, toGroup } from "./list.ts";
 import { type Target, TARGETS } from "./plan.ts";
 import { resetGroup, type ResetRequest } from "./reset.ts";
 
-const READERS: readonly Service[] = [
-  ...new Set(TOPIC_NAMES.flatMap((topic) => TOPICS[topic].readers as readonly Service[])),
-];
-
 const ACTIONS: readonly Action[] = [
   {
     usage: "[SERVICE]",
     help: "all groups, or that of one service with all its partitions; SERVICE is one of " +
-      READERS.join(", "),
+      CONSUMERS.join(", "),
   },
   {
     usage: "reset SERVICE",
@@ -85,8 +81,10 @@ function parse([first, second]: readonly string[], config: Settings): Command {
 function parseReset(service: string, config: Settings): ResetRequest {
   const { to, topic, partition, json } = config;
   const faults: string[] = [];
-  const known = READERS.find((reader) => reader === service) ?? READERS[0]!;
-  if (known !== service) faults.push(`"${service}": unknown service; ${suggest(service, READERS)}`);
+  const known = CONSUMERS.find((reader) => reader === service) ?? CONSUMERS[0]!;
+  if (known !== service) {
+    faults.push(`"${service}": unknown service; ${suggest(service, CONSUMERS)}`);
+  }
   const target: Target | undefined = /^\d{1,15}$/.test(to)
     ? Number(to)
     : TARGETS.find((word) => word === to);
@@ -112,10 +110,10 @@ function parseReset(service: string, config: Settings): ResetRequest {
 
 function parseList(service: string | undefined, config: Settings): Service | undefined {
   const faults: string[] = [];
-  const known = READERS.find((reader) => reader === service);
+  const known = CONSUMERS.find((reader) => reader === service);
   if (service !== undefined && known === undefined) {
     faults.push(
-      `"${service}": unknown service or action; ${suggest(service, [...READERS, "reset"])}`,
+      `"${service}": unknown service or action; ${suggest(service, [...CONSUMERS, "reset"])}`,
     );
   }
   for (const option of ["to", "topic", "partition", "yes"] as const) {

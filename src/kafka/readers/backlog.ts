@@ -6,6 +6,7 @@
 import type { Admin, Kafka } from "kafkajs";
 import { pause } from "../../runtime/shutdown.ts";
 import { type Names, PROCESSORS, TOPIC_NAMES, topicsReadBy } from "../../topology.ts";
+import { withAdmin } from "../client/admin.ts";
 import { createCluster } from "../client/cluster.ts";
 import { isKafkaError } from "../client/errors.ts";
 import { committedOffsetsByTopic } from "../offsets/committed_offsets.ts";
@@ -59,19 +60,18 @@ export async function whatWaits(kafka: Kafka, names: Names): Promise<Waiting[]> 
   });
 }
 
-async function withConnections<T>(
+function withConnections<T>(
   kafka: Kafka,
   work: (admin: Admin, reader: LogReader) => Promise<T>,
 ): Promise<T> {
-  const admin = kafka.admin();
-  let reader: LogReader | undefined;
-  try {
-    await admin.connect();
-    reader = await openLogReader(kafka);
-    return await work(admin, reader);
-  } finally {
-    await Promise.allSettled([admin.disconnect(), reader?.close()]);
-  }
+  return withAdmin(kafka, async (admin) => {
+    const reader = await openLogReader(kafka);
+    try {
+      return await work(admin, reader);
+    } finally {
+      await reader.close().catch(() => {});
+    }
+  });
 }
 
 function allEnds(reader: LogReader, names: Names): Promise<Ends> {
@@ -120,13 +120,12 @@ function behind(
   ends: ReadonlyMap<number, LogEnd>,
   committed: ReadonlyMap<number, number> = new Map(),
 ): Map<number, number> {
-  const positions = [...ends].map(([partition, { first, end }]) =>
-    ({ partition, position: committed.get(partition) ?? first, end }) as const
-  );
-  return new Map(
-    positions.filter(({ position, end }) => position < end)
-      .map(({ partition, position }) => [partition, position]),
-  );
+  const positions = new Map<number, number>();
+  for (const [partition, { first, end }] of ends) {
+    const position = committed.get(partition) ?? first;
+    if (position < end) positions.set(partition, position);
+  }
+  return positions;
 }
 
 const POLL_MS = 500;
