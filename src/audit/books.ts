@@ -147,7 +147,7 @@ export class Places {
   }
 }
 
-/** Where the order topics begin and end, and how far the groups have come in them. */
+// Where the order topics begin and end, and how far the groups have come in them.
 
 /** One partition of an order topic. */
 export interface PartitionLog {

@@ -20,7 +20,7 @@ export function hashItems<T>(
   return sum >>> 0;
 }
 
-/** Which order a message that may be broken is about. */
+// Which order a message that may be broken is about.
 
 const ID = /^[A-Za-z0-9_.-]{1,64}$/;
 /** Enough for an id anywhere in a message of the largest size that is read; beyond it, only the key. */

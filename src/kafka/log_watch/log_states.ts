@@ -120,14 +120,14 @@ function knows(
 // What a broker is asked beside what kafkajs asks: topic ids and leader epochs.
 
 /** Since Kafka 2.8: the first version with topic ids. */
-export const METADATA = { apiKey: 3, version: 10 } as const;
+const METADATA = { apiKey: 3, version: 10 } as const;
 
-export interface IdsAnswer {
+interface IdsAnswer {
   readonly clusterId: string | null;
   readonly topics: readonly TopicIds[];
 }
 
-export interface TopicIds {
+interface TopicIds {
   readonly name: string;
   /** As Kafka's tools print it. */
   readonly id: string;
@@ -140,7 +140,7 @@ export interface TopicIds {
 }
 
 /** A topic that is not there, or may not be seen, is left out of the answer. */
-export function idsRequest(topics: readonly string[]): WireRequest<IdsAnswer> {
+function idsRequest(topics: readonly string[]): WireRequest<IdsAnswer> {
   return wire("Metadata", METADATA.apiKey, METADATA.version, (encoder) => {
     encoder.writeUVarInt(NO_TAGS).writeUVarInt(topics.length + 1);
     for (const topic of topics) {
@@ -193,7 +193,7 @@ function readUuid(decoder: Decoder): string {
 }
 
 /** Since Kafka 2.3: the first version that a consumer may ask. */
-export const OFFSET_FOR_LEADER_EPOCH = { apiKey: 23, version: 3 } as const;
+const OFFSET_FOR_LEADER_EPOCH = { apiKey: 23, version: 3 } as const;
 
 /**
  * Where the records of a leader's epoch end in a partition's log: the answer is -1 where the leader has
@@ -201,7 +201,7 @@ export const OFFSET_FOR_LEADER_EPOCH = { apiKey: 23, version: 3 } as const;
  *
  * @param currentEpoch the newest that we know of: an older leader refuses then
  */
-export function endOfEpochRequest(
+function endOfEpochRequest(
   { topic, partition }: TopicPartition,
   leaderEpoch: number,
   currentEpoch: number,

@@ -93,11 +93,9 @@ async function dismissWatcher(stdin: WritableStream<Uint8Array>): Promise<void> 
   } catch { /* there is no watcher any more */ }
 }
 
-/**
- * Orphan processes: brokers that a killed owner may have left running on a data directory. The process
- * id is written to the directory. The system reuses ids, so a process is touched only when its command
- * line is that of our broker on this very directory.
- */
+// Orphan processes: brokers that a killed owner may have left running on a data directory. The process
+// id is written to the directory. The system reuses ids, so a process is touched only when its command
+// line is that of our broker on this very directory.
 
 const FILE = "broker.pid";
 const STOP_LIMIT_MS = 20_000;

@@ -66,12 +66,10 @@ function withFirst(draft: Draft, change: Partial<Item>): Draft {
   return withItems(draft, [{ ...first!, ...change }, ...others]);
 }
 
-/**
- * Messages that are no orders: each is broken in one way, which its dead letter will name.
- *
- * Whatever is wrong with it, a message names its order, so that the audit can account for it: its key
- * is the orderId, or, where the key is what is missing, the value is a whole order.
- */
+// Messages that are no orders: each is broken in one way, which its dead letter will name.
+//
+// Whatever is wrong with it, a message names its order, so that the audit can account for it: its key
+// is the orderId, or, where the key is what is missing, the value is a whole order.
 
 /** What a message can be dead for by itself. */
 export type BrokenReason = Exclude<

@@ -87,7 +87,7 @@ function createTimeFormat(): (ms: number) => string {
   };
 }
 
-/** The W3C trace context of an order: derived from its id, so that the trace can be found by it. */
+// The W3C trace context of an order: derived from its id, so that the trace can be found by it.
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 

@@ -36,7 +36,7 @@ export function createRandom(): Random {
   };
 }
 
-/** Zipf's law: the thing of rank r is drawn in proportion to 1 / r^exponent. */
+// Zipf's law: the thing of rank r is drawn in proportion to 1 / r^exponent.
 
 /**
  * @param count of things, at least 1

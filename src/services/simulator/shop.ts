@@ -106,7 +106,7 @@ function drawCount(shares: readonly number[], random: Random): number {
   return 1;
 }
 
-/** Reads the whole catalog, in the order of its ids: the first ones are the popular ones. */
+// Reads the whole catalog, in the order of its ids: the first ones are the popular ones.
 
 /** @throws {RetryableError} the database does not answer */
 export async function loadCatalog(database: Database): Promise<Catalog> {
