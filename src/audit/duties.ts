@@ -1,113 +1,155 @@
 /**
- * What the messages ask of the services that read them, and where each order's are.
+ * What the messages of a topic ask of each service that reads it, and what answers them.
  *
  * A message is answered by an event of its duty, or by a dead letter. Much of what a service reads asks
  * nothing of it: an order that was confirmed, a replay for another service, one half of a join as long
  * as the other is not there.
  */
-import type { Processor, Topic } from "../topology.ts";
-import { Mark } from "./ledger.ts";
+import type { OrderEvent } from "../events/schemas.ts";
+import {
+  type EventType,
+  type Processor,
+  PROCESSORS,
+  type Topic,
+  TOPIC_NAMES,
+  TOPICS,
+  topicsReadBy,
+  topicsWrittenBy,
+  writerOf,
+} from "../topology.ts";
 
-/** The messages that ask for something, by what they say of their order: bits of `Mark`. */
+/** An event's type; InventoryUpdated is two kinds, by its action. */
+export type Kind =
+  | Exclude<EventType, "InventoryUpdated">
+  | "InventoryReserved"
+  | "InventoryReleased";
+
+const ACTIONS = { reserved: "InventoryReserved", released: "InventoryReleased" } as const;
+
+export function kindOf(event: OrderEvent): Kind {
+  return event.type === "InventoryUpdated" ? ACTIONS[event.action] : event.type;
+}
+
+/** The kinds of the events that may be on a topic. */
+export function kindsOn(topic: Topic): Kind[] {
+  return TOPICS[topic].events.flatMap((type): Kind[] =>
+    type === "InventoryUpdated" ? Object.values(ACTIONS) : [type]
+  );
+}
+
+/** All kinds, in the order of the flow. */
+export const KINDS: readonly Kind[] = TOPIC_NAMES.flatMap(kindsOn);
+
+/** The messages that ask for something. */
 export interface Ask {
   readonly topic: Topic;
-  readonly events: number;
-  /** Where several ask together: the mark of an order for which this was the last one to be read. */
-  readonly last?: number;
+  readonly kinds: readonly Kind[];
 }
 
 /** What a service owes to an order once it has read all of `asks`. */
 export interface Duty {
   readonly service: Processor;
   readonly asks: readonly Ask[];
-  /** Owed only to an order with this mark: what was not taken is not given back. */
-  readonly taken?: number;
-  /** Any of these events, bits of `Mark`. */
-  readonly answers: number;
+  /** Owed only to an order with this event: what was not taken is not given back. */
+  readonly taken?: Kind;
+  /** Any of these. */
+  readonly answers: readonly Kind[];
 }
 
-export const DUTIES: readonly Duty[] = [
-  {
-    service: "validator",
-    asks: [{ topic: "orders.raw", events: Mark.PLACED }],
-    answers: Mark.VALIDATED | Mark.REJECTED,
-  },
+/** What the topology does not say: which event answers which, and when none is owed. */
+const DECLARED: readonly Duty[] = [
   {
     service: "inventory",
-    asks: [{ topic: "orders.validated", events: Mark.VALIDATED }],
-    answers: Mark.RESERVED | Mark.REFUSED,
+    asks: [{ topic: "orders.validated", kinds: ["OrderValidated"] }],
+    answers: ["InventoryReserved", "InventoryRejected"],
   },
   {
     service: "payment",
-    asks: [{ topic: "orders.validated", events: Mark.VALIDATED }],
-    answers: Mark.PROCESSED | Mark.FAILED,
+    asks: [{ topic: "orders.validated", kinds: ["OrderValidated"] }],
+    answers: ["PaymentProcessed", "PaymentFailed"],
   },
   {
     service: "fulfillment",
     asks: [
-      {
-        topic: "inventory.events",
-        events: Mark.RESERVED | Mark.REFUSED,
-        last: Mark.ROW_JOINED_BY_STOCK,
-      },
-      {
-        topic: "payment.events",
-        events: Mark.PROCESSED | Mark.FAILED,
-        last: Mark.ROW_JOINED_BY_PAYMENT,
-      },
+      { topic: "inventory.events", kinds: ["InventoryReserved", "InventoryRejected"] },
+      { topic: "payment.events", kinds: ["PaymentProcessed", "PaymentFailed"] },
     ],
-    answers: Mark.CONFIRMED | Mark.CANCELLED,
+    answers: ["OrderConfirmed", "OrderCancelled"],
   },
   {
     service: "inventory",
-    asks: [{ topic: "orders.outcomes", events: Mark.CANCELLED }],
-    taken: Mark.RESERVED,
-    answers: Mark.RELEASED,
+    asks: [{ topic: "orders.outcomes", kinds: ["OrderCancelled"] }],
+    taken: "InventoryReserved",
+    answers: ["InventoryReleased"],
   },
   {
     service: "payment",
-    asks: [{ topic: "orders.outcomes", events: Mark.CANCELLED }],
-    taken: Mark.PROCESSED,
-    answers: Mark.REFUNDED,
+    asks: [{ topic: "orders.outcomes", kinds: ["OrderCancelled"] }],
+    taken: "PaymentProcessed",
+    answers: ["PaymentRefunded"],
   },
 ];
 
-/** What the messages of a topic may ask of a service. */
-const ASKS = new Map<string, Ask>(
-  DUTIES.flatMap(({ service, asks }) => asks.map((ask) => [`${service} ${ask.topic}`, ask])),
-);
-
 /**
- * @param topic one that the service reads
- * @returns undefined where nobody has said what the service owes to whom
+ * Of a service for which nothing else is declared: every message of the topic is answered, by an event
+ * of any kind that the service writes.
  */
-export function askOf(service: Processor, topic: Topic): Ask | undefined {
-  return ASKS.get(`${service} ${topic}`);
+function defaultDuty(service: Processor, topic: Topic): Duty {
+  const answers = topicsWrittenBy(service).flatMap(kindsOn)
+    .filter((kind) => writerOf(typeOf(kind)) === service);
+  return { service, asks: [{ topic, kinds: kindsOn(topic) }], answers };
+}
+
+function typeOf(kind: Kind): EventType {
+  return kind === "InventoryReserved" || kind === "InventoryReleased" ? "InventoryUpdated" : kind;
+}
+
+function asksAbout(topic: Topic): (ask: Ask) => boolean {
+  return (ask) => ask.topic === topic;
+}
+
+/** In the order of the flow. Every service has one for every topic that it reads. */
+export const DUTIES: readonly Duty[] = [
+  ...PROCESSORS.flatMap((service) =>
+    topicsReadBy(service)
+      .filter((topic) =>
+        !DECLARED.some((duty) => duty.service === service && duty.asks.some(asksAbout(topic)))
+      )
+      .map((topic) => defaultDuty(service, topic))
+  ),
+  ...DECLARED,
+];
+
+/** What a message of a topic may ask of a service that reads it. */
+export function dutyOf(service: Processor, topic: Topic): Duty {
+  const duty = DUTIES.find((duty) => duty.service === service && duty.asks.some(asksAbout(topic)));
+  if (!duty) throw new TypeError(`${service} does not read ${topic}`);
+  return duty;
 }
 
 /**
- * Where each order's messages are that ask for something: one offset for each kind, 4 bytes, 28 bytes
- * an order. Offsets count from the first one that is still in the log, so that 32 bits are enough.
+ * Which missing events a dead letter of a service explains: the answers to its message, and all that
+ * they would have led to. Nothing else.
  */
-export class Asked {
-  /** By slot: offset + 1, or 0 for none. */
-  readonly #offsets = new Map<Ask, Uint32Array>();
-
-  /** Of several messages of one kind the first asks; what the others are, other checks say. */
-  note(ask: Ask, slot: number, offset: number): void {
-    let offsets = this.#offsets.get(ask) ?? new Uint32Array(1_024);
-    if (slot >= offsets.length) {
-      const larger = new Uint32Array(2 ** Math.ceil(Math.log2(slot + 1)));
-      larger.set(offsets);
-      offsets = larger;
+export function explainedBy(service: Processor, topic: Topic): Set<Kind> {
+  const missing = new Set<Kind>(dutyOf(service, topic).answers);
+  let size = 0;
+  while (size < missing.size) {
+    size = missing.size;
+    for (const duty of DUTIES) {
+      const waits = duty.asks.some((ask) => ask.kinds.some((kind) => missing.has(kind)));
+      if (waits) { for (const kind of duty.answers) missing.add(kind); }
     }
-    this.#offsets.set(ask, offsets);
-    if (offsets[slot] === 0) offsets[slot] = offset + 1;
   }
-
-  /** @returns undefined where no such message was seen */
-  offsetOf(ask: Ask, slot: number): number | undefined {
-    const offset = this.#offsets.get(ask)?.[slot];
-    return offset ? offset - 1 : undefined;
-  }
+  return missing;
 }
+
+/** A service and a topic that it reads. */
+export interface Reading {
+  readonly service: Processor;
+  readonly topic: Topic;
+}
+
+export const READINGS: readonly Reading[] = PROCESSORS.flatMap((service) =>
+  topicsReadBy(service).map((topic) => ({ service, topic }))
+);

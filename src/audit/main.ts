@@ -1,17 +1,20 @@
 /** `deno task audit`: proves from the log and the tables that every order is accounted for. */
+import { dirname, join } from "node:path";
 import { formatCount } from "../runtime/format.ts";
-import { integer, jsonSettings } from "../runtime/setting.ts";
+import { integer, jsonSettings, newFile } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { accessChecks } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
 import { kafkaSettings } from "../kafka/settings.ts";
 import { pause } from "../runtime/shutdown.ts";
 import { withAdmin } from "../kafka/client/admin.ts";
-import { allCaughtUp, whatWaits } from "../kafka/readers/backlog.ts";
+import { isReadTo, whatWaits } from "../kafka/readers/backlog.ts";
+import type { LogEnd } from "../kafka/offsets/log_ends.ts";
 import { committedOffsets } from "../kafka/offsets/committed_offsets.ts";
 import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
+import { type Topic, TOPIC_NAMES } from "../topology.ts";
 import { openTables, type Tables } from "../services/tables.ts";
-import { audit, type AuditReport, type NotAtRest } from "./audit.ts";
+import { audit, type AuditReport, type Cut, type NotAtRest } from "./audit.ts";
 import { notAtRestLines, passed, reportJson, reportLines } from "./report.ts";
 
 const PROGRESS_MS = 2_000;
@@ -28,38 +31,50 @@ function tellProgress(): (what: string, count: number) => void {
 }
 
 /**
- * Orders on their way are unfinished, and so a failure: gives them `limitS` seconds to arrive.
+ * Follows the orders that are placed now to their end, topic by topic in the order of the flow, for up to
+ * `limitS` seconds: what is placed meanwhile is not waited for.
  *
- * @returns what was still to be read when the time was up; undefined when it was all read
+ * @returns up to where the topics are processed; and what was still to be read when the time was up
  */
-async function untilAtRest(
-  { kafka, names }: OpenLog,
+async function followToTheEnd(
+  { kafka, reader, names }: OpenLog,
   limitS: number,
   signal: AbortSignal,
-): Promise<NotAtRest | undefined> {
+): Promise<{ cut: Cut; notAtRest?: NotAtRest }> {
   const deadline = performance.now() + limitS * 1_000;
-  while (!signal.aborted && !await allCaughtUp(kafka, names)) {
-    if (performance.now() >= deadline) {
-      const notAtRest = { afterS: limitS, waiting: await whatWaits(kafka, names) };
-      for (const line of notAtRestLines(notAtRest)) console.error(`audit: ${line}`);
-      return notAtRest;
+  const cut = new Map<Topic, ReadonlyMap<number, number>>();
+  for (const topic of TOPIC_NAMES) {
+    const ends = await reader.endsByTopic([names.topic(topic)]);
+    const byPartition = ends.get(names.topic(topic)) ?? new Map<number, LogEnd>();
+    cut.set(topic, new Map([...byPartition].map(([partition, { end }]) => [partition, end])));
+    while (!signal.aborted && !await isReadTo(kafka, names, ends)) {
+      if (performance.now() >= deadline) {
+        const notAtRest = { afterS: limitS, waiting: await whatWaits(kafka, names) };
+        for (const line of notAtRestLines(notAtRest)) console.error(`audit: ${line}`);
+        return { cut, notAtRest };
+      }
+      await pause(POLL_MS, signal);
     }
-    await pause(POLL_MS, signal);
   }
+  return { cut };
 }
 
 async function auditLog(
   log: OpenLog,
   tables: Tables,
-  waitS: number,
+  { waitS, database }: { waitS: number; database: string },
   signal: AbortSignal,
 ): Promise<AuditReport> {
-  const notAtRest = waitS > 0 ? await untilAtRest(log, waitS, signal) : undefined;
+  const { cut, notAtRest } = waitS > 0
+    ? await followToTheEnd(log, waitS, signal)
+    : { cut: undefined, notAtRest: undefined };
   return await withAdmin(log.kafka, async (admin) => {
     const judged = await audit({
       ...log,
       committedOffsets: (group, topic) => committedOffsets(admin, group, topic),
       tables,
+      database,
+      ...cut && { cut },
       signal,
       onProgress: tellProgress(),
     });
@@ -81,6 +96,12 @@ Deno.exit(
         max: 3_600,
         help: "seconds that orders on their way have to arrive before the audit begins",
       }),
+      database: newFile({
+        option: "database",
+        fallback: "",
+        expected: "a file in .data, or in a folder below it (the task may write to no other)",
+        help: "keeps what the audit has loaded in this new SQLite file, for questions of your own",
+      }),
       ...jsonSettings,
       ...kafkaSettings,
       ...storeSettings,
@@ -88,21 +109,26 @@ Deno.exit(
     checks: [...accessChecks],
     examples: [
       ["--wait 60", "gives orders on their way a minute to arrive; exit code 1 if a check fails"],
+      ["--database .data/audit.sqlite", "keeps what it has read, for questions with sqlite3"],
       ["--json", "for another program"],
     ],
     async run({ config, signal }) {
       const tables = openTables(config);
+      const database = config.database || join(config.dataDir, `audit-${Deno.pid}.sqlite`);
+      await Deno.mkdir(dirname(database), { recursive: true });
       try {
         const report = await withLog(
           config,
           "audit",
           signal,
-          (log) => auditLog(log, tables, config.waitS, signal),
+          (log) => auditLog(log, tables, { ...config, database }, signal),
         );
         console.log(config.json ? reportJson(report) : reportLines(report).join("\n"));
+        if (config.database) console.error(`audit: everything is in ${database}: docs/audit.md`);
         return passed(report) ? 0 : 1;
       } finally {
         await tables.close();
+        if (!config.database) await Deno.remove(database).catch(() => {});
       }
     },
   }),

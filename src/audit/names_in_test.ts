@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { namesIn } from "./digests.ts";
+import { ordersNamedIn } from "./load_log.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("namesIn: finds what a broken message is about, and nothing that is no id", () => {
+Deno.test("ordersNamedIn: finds what a broken message is about, and nothing that is no id", () => {
   const cases: [string, string | null, string | null, string[]][] = [
     ["a good one", "o-1", '{"orderId":"o-1"}', ["o-1"]],
     ["no value", "o-1", null, ["o-1"]],
@@ -19,7 +19,10 @@ Deno.test("namesIn: finds what a broken message is about, and nothing that is no
     ["nothing", null, null, []],
   ];
   for (const [name, key, value, expected] of cases) {
-    const found = namesIn(key === null ? null : bytes(key), value === null ? null : bytes(value));
+    const found = ordersNamedIn(
+      key === null ? null : bytes(key),
+      value === null ? null : bytes(value),
+    );
     assertEquals([...found], expected, name);
   }
 });

@@ -1,7 +1,8 @@
 /** The audit's report: lines for people, or one JSON object for machines. Pure. */
 import { printable } from "../runtime/printable.ts";
 import type { AuditReport, NotAtRest } from "./audit.ts";
-import type { Check } from "./checks.ts";
+import type { Judged } from "./judge.ts";
+import type { Scope } from "./scope.ts";
 import { formatCount } from "../runtime/format.ts";
 
 /** Whether everything that was checked holds, something was checked, and nothing was on its way. */
@@ -20,9 +21,32 @@ export function reportLines(report: AuditReport): string[] {
       );
     }
   }
+  if (report.scope) lines.push(...scopeLines(report.scope).map((line) => `     ${line}`));
   for (const note of notes) lines.push(`     note: ${printable(note)}`);
   if (notAtRest) lines.push(...notAtRestLines(notAtRest).map((line) => `     ${line}`));
   return [...lines, summaryLine(report)];
+}
+
+/** What was not judged, and why; none where everything was. */
+function scopeLines({ topics, since, older, newer }: Scope): string[] {
+  const lines: string[] = [];
+  if (since !== undefined) {
+    lines.push(
+      `scope: orders placed after ${since}; before that messages are deleted, and ` +
+        `${formatCount(older)} older orders are not judged`,
+    );
+    for (const [topic, partitions] of Object.entries(topics)) {
+      if (!partitions.some(({ first }) => first > 0)) continue;
+      const each = partitions.map(({ partition, first, end }) =>
+        `${formatCount(first)} to ${formatCount(end)} in ${partition}`
+      );
+      lines.push(`scope: ${topic} has offsets ${each.join(", ")}`);
+    }
+  }
+  if (newer > 0) {
+    lines.push(`scope: ${formatCount(newer)} orders placed while it was made are not judged`);
+  }
+  return lines;
 }
 
 /** What was still to be read when the time was up: a line for each group and topic, by partition. */
@@ -47,7 +71,7 @@ export function reportJson(report: AuditReport): string {
   );
 }
 
-function checkLines(check: Check): string[] {
+function checkLines(check: Judged): string[] {
   const { guarantee, title, counts, failures, offenders } = check;
   const list = Object.entries(counts).map(([name, value]) => `${name} ${formatCount(value)}`).join(
     ", ",

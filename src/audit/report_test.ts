@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CHECK_NAMES } from "./findings.ts";
+import { CHECK_NAMES } from "./checks.ts";
 import { PROCESSORS, TOPIC_NAMES } from "../topology.ts";
-import { READINGS } from "./books.ts";
-import type { Check } from "./checks.ts";
+import { READINGS } from "./duties.ts";
+import type { Judged } from "./judge.ts";
 import { passed, reportJson, reportLines } from "./report.ts";
 import { createFixture, SCENARIOS } from "./testing/scenarios.ts";
 import { auditFixture, checkOf, eventIn, orderId, PARTITIONS } from "./testing/fixture.ts";
@@ -18,7 +18,7 @@ Deno.test("audit: says of a thousand failures the first five, and how many there
   assertEquals(first.who, orderId(0));
   assertMatch(
     first.what,
-    /no outcome; seen: OrderValidated, InventoryUpdated \(reserved\), Payment/,
+    /no outcome; seen: OrderPlaced, OrderValidated, InventoryReserved, Payment/,
   );
   assert(reportLines(report).includes("       and 995 more"));
 });
@@ -82,8 +82,10 @@ Deno.test("audit: says of each check how much it has looked at", async () => {
       confirmed: 5,
       cancelled: 5,
       rejected: 2,
-      "waiting for a dead letter": 3,
+      "waiting for a dead letter": 2,
     },
+    answered: { messages: 64 },
+    deleted: { partitions: 0 },
     ahead: { "committed offsets": READINGS.length * PARTITIONS },
     orderless: { events: 52 },
     twice: { events: 52 },
@@ -118,13 +120,13 @@ Deno.test("audit: notes a run that the simulator did not finish", async () => {
   assert(passed(report));
   assertEquals(reportLines(report).slice(-2), [
     "     note: run r1 has not finished: 1 acknowledged, none on their way",
-    "AUDIT PASSED: all 26 checks hold",
+    "AUDIT PASSED: all 28 checks hold",
   ]);
 });
 
 Deno.test("reportLines: a line a check, its first failures below it, then what else there is to say", () => {
   const offenders = [{ who: "o-1", what: "no outcome" }, { who: "o\u001b-2", what: "twice" }];
-  const check = (guarantee: string, title: string, counts: Check["counts"], failures: number) => ({
+  const check = (guarantee: string, title: string, counts: Judged["counts"], failures: number) => ({
     ...{ guarantee, title, counts, failures },
     passed: failures === 0,
     offenders: failures === 0 ? [] : offenders,
@@ -137,6 +139,20 @@ Deno.test("reportLines: a line a check, its first failures below it, then what e
     ],
     events: {},
     deadLetters: { payment: { invalid_json: { open: 3, replayed: 2, discarded: 1 } } },
+    scope: {
+      topics: {
+        "orders.raw": [{ partition: 0, first: 1_000, end: 1_200 }, {
+          partition: 1,
+          first: 0,
+          end: 7,
+        }],
+        "orders.outcomes": [{ partition: 0, first: 0, end: 9 }],
+      },
+      orders: 100,
+      older: 1_100,
+      since: "2026-01-01T00:00:00.000Z",
+      newer: 12,
+    },
     notes: ["a note"],
   };
   assertEquals(reportLines(report), [
@@ -149,6 +165,10 @@ Deno.test("reportLines: a line a check, its first failures below it, then what e
     "       o-1: no outcome",
     "       o\\u{1b}-2: twice",
     "     dlq.payment invalid_json: 3 open, 2 replayed, 1 discarded",
+    "     scope: orders placed after 2026-01-01T00:00:00.000Z; before that messages are deleted, and " +
+    "1,100 older orders are not judged",
+    "     scope: orders.raw has offsets 1,000 to 1,200 in 0, 0 to 7 in 1",
+    "     scope: 12 orders placed while it was made are not judged",
     "     note: a note",
     "AUDIT FAILED: 2 of 3 checks",
   ]);

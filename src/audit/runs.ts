@@ -1,76 +1,83 @@
 /**
- * The simulator's ledger against the log. Of a run's orders those that were acknowledged must be in
+ * The simulator's ledger of its runs. Of a run's orders those that were acknowledged must be in
  * orders.raw, those that were never placed must not be, and those between are unknown: they were on
  * their way when the simulator was cut off.
  *
  * The ledger is read twice, since orders may flow meanwhile: what was acknowledged before the log is
  * read must be in it, and only what is not placed after it was read must not be.
  */
-import { placements, runs, type Tables } from "../services/tables.ts";
-import type { Books } from "./books.ts";
-import { FIRST_SEQUENCE, Mark, type Run } from "./ledger.ts";
+import type { DatabaseSync } from "node:sqlite";
 import { formatCount } from "../runtime/format.ts";
+import { placements, runs, type Tables } from "../services/tables.ts";
 
-/** A run as the ledger has it. */
-export interface RunState extends Run {
-  /** How many of its orders, from the first on, may have been handed to Kafka; absent if not recorded. */
-  readonly placed: number | undefined;
-  readonly isFinished: boolean;
-}
+export class RunLedger {
+  constructor(
+    private readonly database: DatabaseSync,
+    private readonly tables: Pick<Tables, "scan">,
+  ) {}
 
-/** @throws {RetryableError} the database does not answer */
-export async function readRuns(tables: Pick<Tables, "scan">): Promise<RunState[]> {
-  const found: RunState[] = [];
-  for await (const rows of tables.scan(runs)) {
-    for (const { run_id: runId, acknowledged, finished_at: finishedAt } of rows) {
-      const isFinished = finishedAt !== null;
-      found.push({ runId, acknowledged: acknowledged ?? 0, placed: undefined, isFinished });
+  /** @throws {RetryableError} the database does not answer */
+  async loadBefore(): Promise<void> {
+    const insert = this.database.prepare(
+      "insert into run (run_id, acknowledged_before, is_finished) values (?, ?, 0)",
+    );
+    for await (const rows of this.tables.scan(runs)) {
+      for (const row of rows) insert.run(row.run_id, row.acknowledged ?? 0);
     }
   }
-  // After the runs: what they acknowledged is placed.
-  const placed = new Map<string, number | null>();
-  for await (const rows of tables.scan(placements)) {
-    for (const row of rows) placed.set(row.run_id, row.placed);
-  }
-  return found.map((run) => ({ ...run, placed: placed.get(run.runId) ?? undefined }));
-}
 
-/**
- * Finds orders that nobody placed; call it when the topics are read.
- *
- * @param states as the ledger has them then
- * @returns what a reader of the report should know
- */
-export function judgeRuns({ ledger, findings }: Books, states: readonly RunState[]): string[] {
-  const notes = states.length > 0
-    ? []
-    : ["no run of the simulator is recorded: lost orders could not be looked for"];
-  for (const { runId, acknowledged, placed, isFinished } of states) {
-    const unfinished = `run ${runId} has not finished: ${formatCount(acknowledged)} acknowledged`;
-    if (placed === undefined) {
-      if (!isFinished) notes.push(`${unfinished}; how many more were on their way is not recorded`);
-      continue;
-    }
-    let arrived = 0;
-    for (const { sequence, slot } of ledger.ordersFrom(runId, FIRST_SEQUENCE + acknowledged)) {
-      if ((ledger.flags[slot]! & Mark.NAMED) === 0) continue;
-      if (sequence < FIRST_SEQUENCE + placed) arrived++;
-      else {
-        const what = `is in orders.raw, but run ${runId} placed only ${formatCount(placed)} orders`;
-        findings.add("acknowledged", ledger.idOf(slot), what);
+  /** @throws {RetryableError} the database does not answer */
+  async loadAfter(): Promise<void> {
+    const set = this.database.prepare(
+      "insert into run (run_id, acknowledged_before, acknowledged, is_finished) " +
+        "values (?, 0, ?, ?) on conflict do update set acknowledged = excluded.acknowledged, " +
+        "is_finished = excluded.is_finished",
+    );
+    for await (const rows of this.tables.scan(runs)) {
+      for (const row of rows) {
+        set.run(row.run_id, row.acknowledged ?? 0, row.finished_at === null ? 0 : 1);
       }
     }
-    const unknown = placed - acknowledged;
-    if (!isFinished) {
-      const onTheirWay = unknown === 0
-        ? "none on their way"
-        : `${formatCount(unknown)} more on their way, of which ${formatCount(arrived)} arrived`;
-      notes.push(`${unfinished}, ${onTheirWay}`);
-    } else if (unknown !== 0) {
-      const what = `is finished, but placed ${formatCount(placed)} orders and acknowledged ` +
-        formatCount(acknowledged);
-      findings.add("acknowledged", `run ${runId}`, what);
+    // After the runs: what they acknowledged is placed.
+    const place = this.database.prepare("update run set placed = ? where run_id = ?");
+    for await (const rows of this.tables.scan(placements)) {
+      for (const row of rows) place.run(row.placed, row.run_id);
     }
   }
-  return notes;
 }
+
+/** What a reader of the report should know about the runs. */
+export function notesOfRuns(database: DatabaseSync): string[] {
+  const found = database.prepare(ARRIVED).all();
+  if (found.length === 0) {
+    return ["no run of the simulator is recorded: lost orders could not be looked for"];
+  }
+  return found.filter(({ is_finished }) => !is_finished).map((row) => {
+    const acknowledged = Number(row.acknowledged);
+    const unfinished = `run ${row.run_id} has not finished: ${
+      formatCount(acknowledged)
+    } acknowledged`;
+    if (row.placed === null) {
+      return `${unfinished}; how many more were on their way is not recorded`;
+    }
+    const unknown = Number(row.placed) - acknowledged;
+    if (unknown === 0) return `${unfinished}, none on their way`;
+    return `${unfinished}, ${formatCount(unknown)} more on their way, of which ` +
+      `${formatCount(Number(row.arrived))} arrived`;
+  });
+}
+
+/** Runs, with how many of the orders that were not acknowledged are in orders.raw. */
+const ARRIVED = `
+with named (order_id) as (
+  select order_id from orders where OrderPlaced is not null
+  union
+  select order_id from mention where topic = 'orders.raw'
+)
+select run_id, coalesce(acknowledged, acknowledged_before) as acknowledged, placed, is_finished, (
+  select count(*) from named
+  where not is_finished and order_id > run_id || '-' and order_id < run_id || '.'
+    and cast(substr(order_id, length(run_id) + 2) as integer) >= acknowledged
+    and cast(substr(order_id, length(run_id) + 2) as integer) < placed
+) as arrived
+from run order by run_id`;

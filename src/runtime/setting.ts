@@ -107,6 +107,32 @@ export function folder(source: Source & { expected: string }): Setting<string> {
   };
 }
 
+/** A file that does not exist yet, in a folder that this process may write to; empty: none. */
+export function newFile(source: Source & { expected: string }): Setting<string> {
+  return {
+    value: "FILE",
+    ...source,
+    read(path) {
+      if (path === "") return path;
+      const permission = { name: "write", path } as const;
+      if (Deno.permissions.querySync(permission).state !== "granted") {
+        throw new Error(source.expected);
+      }
+      if (exists(path)) throw new Error("a new file: there is one of this name already");
+      return path;
+    },
+  };
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A list of `host:port` or `[IPv6]:port`, separated by commas. */
 export function hosts(source: Source): Setting<string[]> {
   return {

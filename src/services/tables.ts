@@ -44,7 +44,12 @@ export const stock = {
 /** `state`: reserved, rejected or released. */
 export const reservations = {
   owner: "inventory",
-  table: table("reservations", "order_id", { order_id: "text", state: "text" }),
+  table: table("reservations", "order_id", {
+    order_id: "text",
+    state: "text",
+    /** JSON: what was decided; of what was reserved, the changes of stock. */
+    decision: "text",
+  }),
 };
 
 /** `state`: processed, failed or refunded. */

@@ -1,6 +1,6 @@
 /** What the tables of cases are made of: what goes wrong, and by which checks it is noticed. */
 import { assert } from "@std/assert";
-import type { CheckName } from "../findings.ts";
+import type { CheckName } from "../checks.ts";
 import { type Scenario, SCENARIOS } from "./scenarios.ts";
 import { AT, type Fixture, orderId } from "./fixture.ts";
 

@@ -66,8 +66,8 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
     },
     fails: ["deadLetters"],
     // What has dead letters is its offset; the dead letter names it.
-    who: "t.dlq.validator 0@",
-    says: /^is a second dead letter for t\.orders\.raw \d@\d+$/,
+    who: "dlq.validator 0@",
+    says: /^is a second dead letter for orders\.raw \d@\d+$/,
   },
   {
     name: "an order whose only message is called a duplicate",
@@ -92,7 +92,7 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
       addDeadLetter(fixture, "validator", { ...raw, offset: 999 }, "processing_failed");
     },
     fails: ["deadLetters"],
-    who: `t.orders.raw ${partitionOf(N.confirmed)}@999`,
+    who: `orders.raw ${partitionOf(N.confirmed)}@999`,
   },
   {
     name: "a dead letter that calls a good order broken",
@@ -101,7 +101,7 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
       addDeadLetter(fixture, "validator", raw, "invalid_json");
     },
     fails: ["deadLetters"],
-    who: "t.dlq.validator 0@",
+    who: "dlq.validator 0@",
   },
   {
     name: "a dead letter replayed, and nothing arrived",
@@ -110,7 +110,7 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
       addResolution(fixture, addDeadLetter(fixture, "validator", raw, "invalid_json"), "replayed");
     },
     fails: ["replays"],
-    who: "t.dlq.validator 0@",
+    who: "dlq.validator 0@",
   },
   {
     name: "a dead letter replayed twice",
@@ -120,13 +120,13 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
       addDeadLetter(fixture, "validator", copy, "duplicate_order");
     },
     fails: ["replays"],
-    who: "t.orders.raw",
+    who: "orders.raw",
   },
   ...NEITHER.map((headers): Case => ({
     name: `something else among the dead letters: ${JSON.stringify(headers)}`,
     mutate: (fixture) => append(fixture, "t.dlq.payment", 0, { key: null, value: null, headers }),
     fails: ["deadLetters"],
-    who: "t.dlq.payment 0@",
+    who: "dlq.payment 0@",
     says: /^is neither a dead letter nor a resolution on one$/,
   })),
   {
@@ -134,7 +134,7 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
     mutate: (fixture) =>
       addResolution(fixture, { ...deadLetterOf(fixture, N.broken), offset: 999 }, "discarded"),
     fails: ["deadLetters"],
-    who: "t.dlq.validator 0@999",
+    who: "dlq.validator 0@999",
     says: /^has a resolution, but is no dead letter$/,
   },
   {
@@ -142,14 +142,14 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
     mutate: (fixture) =>
       addResolution(fixture, deadLetterOf(fixture, N.broken_discarded), "discarded"),
     fails: ["replays"],
-    who: "t.dlq.validator 0@",
+    who: "dlq.validator 0@",
     says: /^has two resolutions$/,
   },
   ...FROM_NOWHERE.map((headers): Case => ({
     name: `a dead letter from nowhere: ${JSON.stringify(headers)}`,
     mutate: (fixture) => relabel(fixture, deadLetterOf(fixture, N.broken), headers),
     fails: ["deadLetters", "messages"],
-    who: "t.dlq.validator 0@",
+    who: "dlq.validator 0@",
     says: /^says that it came from /,
   })),
   {
@@ -157,30 +157,30 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
     mutate: (fixture) =>
       relabel(fixture, deadLetterOf(fixture, N.broken), { "dlq-source-partition": null }),
     fails: ["deadLetters", "messages"],
-    who: "t.dlq.validator 0@",
-    says: /^says that it came from t\.orders\.raw NaN@\d+$/,
+    who: "dlq.validator 0@",
+    says: /^says that it came from t\.orders\.raw undefined@\d+$/,
   },
   {
     name: "a dead letter with a reason that there is not",
     mutate: (fixture) =>
       relabel(fixture, deadLetterOf(fixture, N.broken), { "dlq-reason": "bad_luck" }),
     fails: ["deadLetters"],
-    who: "t.dlq.validator 0@",
+    who: "dlq.validator 0@",
     says: /^says a reason that there is not: "bad_luck"$/,
   },
   {
     name: "a dead letter without a reason",
     mutate: (fixture) => relabel(fixture, deadLetterOf(fixture, N.broken), { "dlq-reason": null }),
     fails: ["deadLetters"],
-    who: "t.dlq.validator 0@",
+    who: "dlq.validator 0@",
     says: /^says a reason that there is not: ""$/,
   },
   {
     name: "a second dead letter about one message, by the same service",
     mutate: (fixture) => appendCopy(fixture, deadLetterOf(fixture, N.parked)),
     fails: ["deadLetters"],
-    who: "t.dlq.inventory 0@",
-    says: /^is a second dead letter for t\.orders\.validated \d@\d+$/,
+    who: "dlq.inventory 0@",
+    says: /^is a second dead letter for orders\.validated \d@\d+$/,
   },
   {
     name: "a dead letter by a service that does not read the topic",
@@ -192,7 +192,7 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
         "processing_failed",
       ),
     fails: ["deadLetters"],
-    who: "t.orders.outcomes 0@",
+    who: "orders.outcomes 0@",
     says: /^is not in the log, but dlq\.validator has a dead letter for it$/,
   },
   {
@@ -204,7 +204,7 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
       appendCopy(fixture, { ...validated!, headers });
     },
     fails: ["replays", "twice"],
-    who: "t.orders.validated ",
+    who: "orders.validated ",
     says:
       /^claims to be dead letter t\.dlq\.inventory 0@\d+, which was not replayed, or has arrived/,
   },
@@ -215,7 +215,7 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
       appendCopy(fixture, { ...validated!, headers: { "replayed-from": "some letter" } });
     },
     fails: ["replays", "twice"],
-    who: "t.orders.validated ",
+    who: "orders.validated ",
     says: /^claims to be dead letter some letter, which was not replayed, or has arrived/,
   },
   {
@@ -224,7 +224,7 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
       drop(fixture, eventsOf(fixture, N.parked_then_replayed, "OrderValidated")[0]),
     fails: ["replays"],
     who: orderId(N.parked_then_replayed),
-    says: /^t\.orders\.validated \d@\d+ is a replay of OrderValidated, which was never there$/,
+    says: /^orders\.validated \d@\d+ is a replay of OrderValidated, which was never there$/,
   },
   {
     name: "a message that is no event, and one of its readers has no dead letter for it",
@@ -243,7 +243,7 @@ export const DEAD_LETTER_CASES: readonly Case[] = [
     name: "a message without a key that is no event, and is not read again",
     mutate: (fixture) => appendRecord(fixture, "orders.raw", 2, null, new Uint8Array([0xff])),
     fails: ["ahead"],
-    who: "t.orders.raw 2@",
-    says: /^validator has committed \d+, past t\.orders\.raw 2@\d+, and did not answer it$/,
+    who: "orders.raw 2@",
+    says: /^validator has committed \d+, past orders\.raw 2@\d+, and did not answer it$/,
   },
 ];

@@ -20,8 +20,8 @@ import {
 } from "../../topology.ts";
 import type { Tables } from "../../services/tables.ts";
 import { audit, type AuditOptions, type AuditReport } from "../audit.ts";
-import { type CheckName, CHECKS } from "../findings.ts";
-import type { Check } from "../checks.ts";
+import { type CheckName, CHECKS } from "../checks.ts";
+import type { Judged } from "../judge.ts";
 
 export type TestRow = Record<string, string | number | null>;
 export type TableName =
@@ -266,7 +266,7 @@ export function auditFixture(fixture: Fixture, options: {
 }
 
 /** One check of a report. */
-export function checkOf({ checks }: AuditReport, name: CheckName): Check {
-  const [guarantee, title] = CHECKS[name];
+export function checkOf({ checks }: AuditReport, name: CheckName): Judged {
+  const { guarantee, promise: title } = CHECKS[name];
   return checks!.find((check) => check.guarantee === guarantee && check.title === title)!;
 }

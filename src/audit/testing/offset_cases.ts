@@ -96,7 +96,11 @@ export const OFFSET_CASES: readonly Case[] = [
         mutate: (fixture) => fixture.committed[service].set(place, message(fixture).offset),
         fails: ["behind"],
         who,
-        says: new RegExp(`^${service} answered ${place}@\\d+, but has committed \\d+: `),
+        says: new RegExp(
+          `^${service} answered ${
+            placeIn(topic, partitionOf(N[scenario]))
+          }@\\d+, but has committed \\d+: `,
+        ),
       },
       {
         name: `${service}: an offset of ${topic} committed, and the answer not published`,
@@ -104,21 +108,23 @@ export const OFFSET_CASES: readonly Case[] = [
         fails: ["ahead"],
         who,
         says: new RegExp(
-          `${service} has committed \\d+, past ${place}@\\d+, and did not answer it`,
+          `${service} has committed \\d+, past ${
+            placeIn(topic, partitionOf(N[scenario]))
+          }@\\d+, and did not answer it`,
         ),
       },
       {
         name: `${service}: an offset beyond the end of ${topic}`,
         mutate: (fixture) => fixture.committed[service].set(place, fixture.ends.get(place)! + 1),
         fails: ["ahead"],
-        who: place,
+        who: placeIn(topic, partitionOf(N[scenario])),
         says: new RegExp(`^${service} has committed \\d+, but it ends at \\d+$`),
       },
       {
         name: `${service}: no offset of ${topic}`,
         mutate: (fixture) => fixture.committed[service].delete(place),
         fails: ["behind"],
-        who: place,
+        who: placeIn(topic, partitionOf(N[scenario])),
         says: new RegExp(`^${service} has committed nothing, and will begin at its first message$`),
       },
     ];
@@ -130,7 +136,7 @@ export const OFFSET_CASES: readonly Case[] = [
       fixture.committed[service].set(place, offset);
     },
     fails: ["behind"],
-    who: placeIn(`t.${topic}`, partitionOf(N[scenario])),
+    who: placeIn(topic, partitionOf(N[scenario])),
     says: new RegExp(`^${service} has a dead letter for it, but has committed \\d+$`),
   })),
 ];

@@ -91,19 +91,22 @@ export function stepsOf(fixture: Fixture, n: number) {
     return append(outcome);
   };
 
-  const reservation: TestRow = { order_id: id, state: "reserved" };
+  const reservation: TestRow = { order_id: id, state: "reserved", decision: null };
   const reserve = () => {
+    const reserved = changes(-1);
+    reservation.decision = JSON.stringify({ state: "reserved", changes: reserved });
     fixture.tables.reservations.push(reservation);
     return half(append({
       type: "InventoryUpdated",
       eventId: eventId(id, "InventoryUpdated/reserved"),
       ...after,
       action: "reserved",
-      changes: changes(-1),
+      changes: reserved,
     }));
   };
   const refuse = () => {
     reservation.state = "rejected";
+    reservation.decision = JSON.stringify({ state: "rejected" });
     fixture.tables.reservations.push(reservation);
     const reason = "out_of_stock" as const;
     return half(append({

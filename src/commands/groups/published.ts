@@ -9,29 +9,63 @@
 import { decode } from "../../events/codec.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import type { LocatedUnreadable } from "../../kafka/protocol/unreadable.ts";
-import { deadLetterTopicOf, type Processor, type Topic, topicsWrittenBy } from "../../topology.ts";
-import { askOf, DUTIES } from "../../audit/duties.ts";
-import { Places } from "../../audit/books.ts";
-import { isReplayForAnother, markOf } from "../../audit/observe_record.ts";
-import { DEAD_LETTER_HEADERS } from "../../kafka/dead_letters.ts";
+import {
+  deadLetterTopicOf,
+  type Processor,
+  PROCESSORS,
+  type Topic,
+  topicsReadBy,
+  topicsWrittenBy,
+} from "../../topology.ts";
+import { dutyOf, type Kind, kindOf } from "../../audit/duties.ts";
+import { DEAD_LETTER_HEADERS, REPLAYED_FROM } from "../../kafka/dead_letters.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
-import { Failure } from "../../runtime/errors.ts";
 
-/** What a service has published of each order, bits of `Mark`; of the orders of one partition number. */
+/** What a service has published of each order; of the orders of one partition number. */
 export class Outputs {
-  readonly #marks = new Map<string, number>();
+  readonly #kinds = new Map<string, Kind[]>();
 
   /** @param topic the record's topic in the topology */
   add(topic: Topic, { key, value }: LogRecord): void {
     const decoded = decode(topic, key, value);
     if (!decoded.ok) return;
-    const { event } = decoded;
-    this.#marks.set(event.orderId, this.of(event.orderId) | markOf(event));
+    const { orderId } = decoded.event;
+    const kinds = this.#kinds.get(orderId);
+    if (kinds) kinds.push(kindOf(decoded.event));
+    else this.#kinds.set(orderId, [kindOf(decoded.event)]);
   }
 
-  of(orderId: string): number {
-    return this.#marks.get(orderId) ?? 0;
+  has(orderId: string, kind: Kind): boolean {
+    return this.#kinds.get(orderId)?.includes(kind) ?? false;
   }
+}
+
+/** Places in the log. */
+export class Places {
+  readonly #places = new Set<string>();
+
+  add(topic: string, partition: number, offset: number): void {
+    this.#places.add(`${topic} ${partition}@${offset}`);
+  }
+
+  has(topic: string, partition: number, offset: number): boolean {
+    return this.#places.has(`${topic} ${partition}@${offset}`);
+  }
+}
+
+/** A replay is for the service whose dead letter it was; the topic's other readers step over it. */
+export function isReplayForAnother(
+  service: Processor,
+  topic: Topic,
+  { topic: name, headers }: Pick<LogRecord, "topic" | "headers">,
+): boolean {
+  const claim = headers[REPLAYED_FROM];
+  if (claim === undefined) return false;
+  const prefix = name.slice(0, name.length - topic.length);
+  return PROCESSORS.some((other) =>
+    other !== service && topicsReadBy(other).includes(topic) &&
+    claim.startsWith(`${prefix}${deadLetterTopicOf(other)} `)
+  );
 }
 
 type Answer = "answered" | "open" | "asks for none";
@@ -98,24 +132,21 @@ export class Answers {
     const decoded = decode(this.topic, key, value);
     if (!decoded.ok) return "open";
     const { orderId } = decoded.event;
-    const duty = this.#dutyOf(markOf(decoded.event));
-    const published = this.outputs.of(orderId);
-    if (!duty || (duty.taken !== undefined && !(published & duty.taken))) return "asks for none";
+    const { asks, taken, answers } = dutyOf(this.service, this.topic);
+    const kind = kindOf(decoded.event);
+    if (!asks.some(({ topic, kinds }) => topic === this.topic && kinds.includes(kind))) {
+      return "asks for none";
+    }
+    if (taken !== undefined && !this.outputs.has(orderId, taken)) return "asks for none";
     // The answer is that to the first message: a second one of the same order has a dead letter.
     const isFirst = !this.#met.has(orderId);
     this.#met.add(orderId);
-    return isFirst && published & duty.answers ? "answered" : "open";
-  }
-
-  #dutyOf(mark: number) {
-    return DUTIES.find(({ service, asks }) =>
-      service === this.service &&
-      asks.some(({ topic, events }) => topic === this.topic && events & mark)
-    );
+    const isAnswered = answers.some((answer) => this.outputs.has(orderId, answer));
+    return isFirst && isAnswered ? "answered" : "open";
   }
 
   #joins(): boolean {
-    return DUTIES.some(({ service, asks }) => service === this.service && asks.length > 1);
+    return dutyOf(this.service, this.topic).asks.length > 1;
   }
 }
 
@@ -139,7 +170,6 @@ type Log = Pick<OpenLog, "names" | "onUnreadable"> & {
  *
  * @param inputs partition numbers by input topic
  * @returns by input topic and partition
- * @throws {Failure} nobody has said what the service owes to a message
  */
 export async function readPublished(
   log: Log,
@@ -147,13 +177,6 @@ export async function readPublished(
   inputs: ReadonlyMap<Topic, readonly number[]>,
   signal: AbortSignal,
 ): Promise<Map<Topic, Map<number, Published>>> {
-  for (const topic of inputs.keys()) {
-    if (askOf(service, topic)) continue;
-    throw new Failure(
-      `${service}: nothing says which of its outputs answers a message of ${topic} ` +
-        "(src/audit/duties.ts), so nobody knows where they end: --to tables, or --to committed",
-    );
-  }
   const { reader, names, onUnreadable } = log;
   const deadLetters = await readDeadLetterPlaces(
     log,

@@ -44,6 +44,19 @@ export async function allCaughtUp(kafka: Kafka, names: Names): Promise<boolean> 
 }
 
 /**
+ * Whether every service has processed its topics up to these ends.
+ *
+ * @param ends by topic's name on the cluster, then partition; of other topics nothing is asked
+ * @throws when Kafka does not answer
+ */
+export async function isReadTo(kafka: Kafka, names: Names, ends: Ends): Promise<boolean> {
+  return await withConnections(kafka, async (admin, reader) => {
+    for await (const _ of unreadOf(admin, reader, names, ends)) return false;
+    return true;
+  });
+}
+
+/**
  * What waits for the services: takes as long as it takes to read all that.
  *
  * @throws when Kafka does not answer
@@ -92,7 +105,7 @@ async function* unreadOf(
   for (const service of PROCESSORS) {
     const group = names.group(service);
     const topics = topicsReadBy(service).map((topic) => names.topic(topic))
-      .filter((topic) => ends.get(topic)!.size > 0);
+      .filter((topic) => (ends.get(topic)?.size ?? 0) > 0);
     if (topics.length === 0) continue;
     const committed = await committedOffsetsByTopic(admin, group, topics);
     for (const topic of topics) {

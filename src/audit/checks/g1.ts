@@ -1,0 +1,230 @@
+/** G1: every acknowledged order reaches exactly one outcome. */
+import { TOPICS } from "../../topology.ts";
+import { any, askColumn, REPEATS } from "../derive.ts";
+import { type Ask, DUTIES, type Duty } from "../duties.ts";
+import { ABOUT, type Check, place, SEEN, WHOLE } from "./check.ts";
+
+const OUTCOMES = "(OrderConfirmed is not null) + (OrderCancelled is not null) + " +
+  "(OrderRejected is not null)";
+
+/** The orders that are owed an answer and have none; `where` says of which of them. */
+function unanswered(what: (duty: Duty, column: (ask: Ask) => string) => string, extra: {
+  from?: (duty: Duty) => string;
+  where?: (duty: Duty, column: (ask: Ask) => string) => string;
+} = {}): string {
+  return DUTIES.map((duty) => {
+    const column = (ask: Ask) => `o.${askColumn(duty, ask.topic)}`;
+    const conditions = [
+      ...duty.asks.map((ask) => `${column(ask)} is not null`),
+      ...duty.taken === undefined ? [] : [`${duty.taken} is not null`],
+      `not ${any(duty.answers)}`,
+      ...extra.where ? [extra.where(duty, column)] : [],
+    ];
+    return `select o.order_id as who, ${what(duty, column)} as what
+from orders o${extra.from?.(duty) ?? ""}
+where ${conditions.join("\n  and ")}`;
+  }).join("\nunion all\n");
+}
+
+/** The place of what asks. */
+const asking = ({ topic }: Ask, column: string) => `'${topic} ' || o.partition || '@' || ${column}`;
+
+export const G1 = {
+  whole: {
+    guarantee: "G1",
+    promise: "the topics are there, and all that is in them can be read",
+    sql: `
+select topic as who, 'there is no such topic' as what from log where partition is null
+union all
+select topic || ' ' || partition,
+  'its offsets ' || first || ' to ' || (next - 1) || ' cannot be read (' || why || ') nor audited'
+from unreadable_batch`,
+    counts: { topics: "topics" },
+  },
+
+  deleted: {
+    guarantee: "G1",
+    promise: "no message was deleted before its readers had read it",
+    sql: `
+select topic || ' ' || partition as who,
+  'its messages before offset ' || first || ' were deleted, and ' || service || ' had read ' ||
+    iif(coalesce(after, 0) = 0, 'none', 'those before ' || after || ' only') as what
+from committed join log using (topic, partition) where coalesce(after, 0) < first`,
+    counts: { partitions: "partitions that lost their beginning" },
+  },
+
+  acknowledged: {
+    guarantee: "G1",
+    promise: "every acknowledged order is in orders.raw, and none that was not placed",
+    sql: `
+with recursive
+-- Where old messages were deleted: the first of a run's orders that is left in each partition.
+first_left (run_id, partition, n) as (
+  select run_id, partition, min(cast(substr(order_id, length(run_id) + 2) as integer))
+  from event join run on order_id > run_id || '-' and order_id < run_id || '.'
+  where topic = 'orders.raw' and not ${WHOLE}
+  group by run_id, partition
+),
+first_judged (run_id, n) as (
+  select run_id, max(coalesce(n, acknowledged_before))
+  from run join log on topic = 'orders.raw' and first > 0
+  left join first_left using (run_id, partition)
+  group by run_id
+),
+acknowledged (run_id, n, count) as (
+  select run_id, coalesce(n, 0), acknowledged_before from run left join first_judged using (run_id)
+  where coalesce(n, 0) < acknowledged_before
+  union all
+  select run_id, n + 1, count from acknowledged where n + 1 < count
+),
+named (order_id) as (
+  select order_id from orders where OrderPlaced is not null
+  union
+  select order_id from not_judged where placed
+  union
+  select order_id from mention where topic = 'orders.raw'
+)
+select run_id || '-' || printf('%06d', n) as who,
+  'was acknowledged, but is not in orders.raw' as what
+from acknowledged a
+where not exists (
+  select 1 from orders o
+  where o.order_id = run_id || '-' || printf('%06d', n) and OrderPlaced is not null
+) and not exists (
+  select 1 from not_judged o where o.order_id = run_id || '-' || printf('%06d', n) and placed
+) and not exists (
+  select 1 from mention m
+  where m.order_id = run_id || '-' || printf('%06d', n) and m.topic = 'orders.raw'
+)
+union all
+select order_id,
+  'is in orders.raw, but run ' || run_id || ' placed only ' || printf('%,d', placed) || ' orders'
+from run join named
+  on order_id > run_id || '-' and order_id < run_id || '.'
+where cast(substr(order_id, length(run_id) + 2) as integer) >= placed
+  and order_id = run_id || '-' || printf('%06d', cast(substr(order_id, length(run_id) + 2) as integer))
+union all
+select 'run ' || run_id,
+  'is finished, but placed ' || printf('%,d', placed) || ' orders and acknowledged ' ||
+    printf('%,d', acknowledged)
+from run where is_finished and placed <> acknowledged`,
+    counts: { runs: "runs", acknowledged: "acknowledged" },
+  },
+
+  messages: {
+    guarantee: "G1",
+    promise: "every message of orders.raw is an order once, or a dead letter once",
+    sql: `
+select order_id as who,
+  'is placed again by ' || ${place("event")} || ', which is no dead letter' as what
+from orders o join event using (order_id)
+where ${REPEATS} and kind = 'OrderPlaced' and exists (
+  select 1 from event first
+  where first.order_id = o.order_id and first.kind = 'OrderPlaced' and first.rowid < event.rowid
+)
+union all
+select ${ABOUT},
+  ${place("b")} || ' is no ${
+      TOPICS["orders.raw"].events.join(" or ")
+    } (' || reason || ': ' || detail ||
+    '), and ' || service || ' has no dead letter for it'
+from broken_message b join reads using (topic)
+where topic = 'orders.raw' and offset < (
+  select cut from log l where l.topic = b.topic and l.partition = b.partition
+) and not exists (
+  select 1 from not_for n where n.topic = b.topic and n.partition = b.partition
+    and n.offset = b.offset and n.service = reads.service
+)
+union all
+select m.order_id, 'all its messages are dead letters, one of them for a duplicate_order'
+from dead_letter d
+join mention m
+  on m.topic = 'dlq.' || d.service and m.partition = d.partition and m.offset = d.offset
+left join orders o using (order_id)
+where d.reason = 'duplicate_order' and OrderPlaced is null
+  and order_id not in (select order_id from not_judged)`,
+    counts: {
+      messages: "messages of orders.raw",
+      orders: "OrderPlaced",
+      "dead letters": "not placed",
+    },
+  },
+
+  outcome: {
+    guarantee: "G1",
+    promise: "every order has exactly one outcome, or waits for a dead letter to be resolved",
+    sql: `
+select order_id as who, 'no outcome; seen: ' || ${SEEN} as what
+from orders o
+where OrderPlaced is not null and ${OUTCOMES} = 0 and not exists (
+  select 1 from waiting w
+  where w.order_id = o.order_id and w.kind in ('OrderConfirmed', 'OrderCancelled', 'OrderRejected')
+)
+union all
+select order_id, 'more than one outcome; seen: ' || ${SEEN}
+from orders o where ${OUTCOMES} > 1`,
+    counts: {
+      orders: "OrderPlaced",
+      confirmed: "OrderConfirmed",
+      cancelled: "OrderCancelled",
+      rejected: "OrderRejected",
+      "waiting for a dead letter": "waiting",
+    },
+  },
+
+  answered: {
+    guarantee: "G1",
+    promise: "every message that asks something of a service is answered, or a dead letter",
+    sql: unanswered((duty, column) =>
+      `'${duty.service} has not answered ' || ` +
+      duty.asks.map((ask) => asking(ask, column(ask))).join(" || ' and ' || ")
+    ),
+    counts: { messages: "asking" },
+  },
+
+  ahead: {
+    guarantee: "G1",
+    promise: "no committed offset is past a message without its answer, or past the log's end",
+    sql: `
+select topic || ' ' || partition as who,
+  service || ' has committed ' || before || ', but it ends at ' || "end" as what
+from committed join log using (topic, partition) where before > "end"
+union all
+${
+      unanswered((duty, column) =>
+        duty.asks.map((ask, i) =>
+          `'${duty.service} has committed ' || c${i}.before || ', past ' || ` +
+          `${asking(ask, column(ask))} || ', and did not answer it'`
+        ).join(" || '; ' || "), {
+        from: (duty) =>
+          duty.asks.map(({ topic }, i) =>
+            `
+join committed c${i} on c${i}.service = '${duty.service}' and c${i}.topic = '${topic}' ` +
+            `and c${i}.partition = o.partition`
+          ).join(""),
+        where: (duty, column) =>
+          duty.asks.map((ask, i) =>
+            `${column(ask)} < c${i}.before`
+          ).join(" and "),
+      })
+    }
+union all
+select ${ABOUT},
+  service || ' has committed ' || before || ', past ' || ${place("b")} || ', and did not answer it'
+from broken_message b join committed c using (topic, partition)
+where offset < before and not exists (
+  select 1 from not_for n where n.topic = b.topic and n.partition = b.partition
+    and n.offset = b.offset and n.service = c.service
+)`,
+    counts: { "committed offsets": "committed before" },
+  },
+
+  orderless: {
+    guarantee: "G1",
+    promise: "no event without its order",
+    sql: `
+select order_id as who, ${SEEN} || ', but orders.raw does not place it' as what
+from orders o where OrderPlaced is null`,
+    counts: { events: "messages behind orders.raw" },
+  },
+} as const satisfies Record<string, Check>;

@@ -1,0 +1,185 @@
+/** G2: no event is published twice, and the events of an order agree. */
+import { TOPICS } from "../../topology.ts";
+import { any, askColumn, REPEATS } from "../derive.ts";
+import { DUTIES } from "../duties.ts";
+import { ABOUT, type Check, isJudged, place, SEEN } from "./check.ts";
+
+const STOCK = ["InventoryReserved", "InventoryRejected"] as const;
+const PAYMENT = ["PaymentProcessed", "PaymentFailed"] as const;
+const AFTER_VALIDATED = [
+  ...STOCK,
+  ...PAYMENT,
+  "InventoryReleased",
+  "PaymentRefunded",
+  "OrderConfirmed",
+  "OrderCancelled",
+] as const;
+
+/** What was answered, and will be read and answered again. */
+const ANSWERED_AGAIN = DUTIES.flatMap((duty) =>
+  duty.asks.map(({ topic }) => {
+    const column = `o.${askColumn(duty, topic)}`;
+    // The answer to several messages goes with the offset of the one that was read last.
+    const last = duty.asks.length === 1 ? "" : `
+join joins j on j.order_id = o.order_id and j.decided_by_topic = '${topic}' ` +
+      `and j.decided_by_offset = ${column}`;
+    return `
+select o.order_id, '${duty.service} answered ${topic} ' || o.partition || '@' || ${column} ||
+  ', but has committed ' || c.after || ': it will answer it again'
+from orders o
+join committed c on c.service = '${duty.service}' and c.topic = '${topic}' ` +
+      `and c.partition = o.partition${last}
+where ${column} >= c.after and ${any(duty.answers)}`;
+  })
+).join("\nunion all");
+
+export const G2 = {
+  twice: {
+    guarantee: "G2",
+    promise: "no event twice",
+    sql: `
+select o.order_id as who, kind || ' again, at ' || ${place("event")} as what
+from orders o join event using (order_id)
+where ${REPEATS} and kind <> 'OrderPlaced' and not is_copy and exists (
+    select 1 from event first
+    where first.order_id = o.order_id and first.kind = event.kind and not first.is_copy
+      and first.rowid < event.rowid
+  )`,
+    counts: { events: "messages behind orders.raw" },
+  },
+
+  behind: {
+    guarantee: "G2",
+    promise: "no committed offset is before a message that was answered, or missing",
+    sql: `
+select topic || ' ' || partition as who,
+  service || ' has committed nothing, and will begin at its first message' as what
+from committed join log using (topic, partition) where after is null and messages > 0
+union all
+select n.topic || ' ' || n.partition || '@' || max(n.offset),
+  n.service || ' has a dead letter for it, but has committed ' || after
+from not_for n join committed c
+  on c.service = n.service and c.topic = n.topic and c.partition = n.partition
+where why = 'dead letter' and n.offset >= after and (
+  exists (select 1 from special_event e
+    where e.topic = n.topic and e.partition = n.partition and e.offset = n.offset)
+  or exists (select 1 from broken_message b
+    where b.topic = n.topic and b.partition = n.partition and b.offset = n.offset)
+)
+group by n.service, n.topic, n.partition
+union all${ANSWERED_AGAIN}`,
+    counts: { "committed offsets": "committed after" },
+  },
+
+  readable: {
+    guarantee: "G2",
+    promise: "every further message is an event of its topic, or a dead letter",
+    sql: `
+select ${ABOUT} as who,
+  ${place("b")} || ' is no ' || case topic
+    ${
+      Object.entries(TOPICS).map(([topic, { events }]) =>
+        `when '${topic}' then '${events.join(" or ")}'`
+      ).join(" ")
+    }
+  end || ' (' || reason || ': ' || detail || '), and ' || group_concat(service, ', ') ||
+    ' has no dead letter for it' as what
+from broken_message b join reads using (topic)
+where topic <> 'orders.raw' and offset < (
+  select cut from log l where l.topic = b.topic and l.partition = b.partition
+) and not exists (
+  select 1 from not_for n where n.topic = b.topic and n.partition = b.partition
+    and n.offset = b.offset and n.service = reads.service
+)
+group by topic, partition, offset`,
+    counts: { messages: "messages behind orders.raw", "dead letters": "broken behind orders.raw" },
+  },
+
+  partition: {
+    guarantee: "G2",
+    promise: "all events of an order are in one partition number",
+    sql: `
+select order_id as who, (
+    select kind || ' is at ' || ${place("e")} || ', its other events are elsewhere' from event e
+    where e.order_id = o.order_id
+    order by (
+      select count(*) from event same
+      where same.order_id = e.order_id and same.partition = e.partition
+    ), rowid desc limit 1
+  ) as what
+from orders o where partition <> max_partition`,
+    counts: { orders: "OrderPlaced" },
+  },
+
+  validated: {
+    guarantee: "G2",
+    promise: "stock, payment and outcome only after OrderValidated, or else OrderRejected",
+    sql: `
+select order_id as who, 'OrderValidated and OrderRejected' as what from orders
+where OrderValidated is not null and OrderRejected is not null
+union all
+select order_id, 'no OrderValidated; seen: ' || ${SEEN} from orders o
+where OrderValidated is null and ${any(AFTER_VALIDATED)}`,
+    counts: { validated: "OrderValidated", rejected: "OrderRejected" },
+  },
+
+  answers: {
+    guarantee: "G2",
+    promise: "stock and payment each say one thing: yes or no",
+    sql: [STOCK, PAYMENT].map(([yes, no]) => `
+select order_id as who, '${yes} and ${no}' as what from orders
+where ${yes} is not null and ${no} is not null`).join("\nunion all"),
+    counts: {
+      reserved: "InventoryReserved",
+      refused: "InventoryRejected",
+      paid: "PaymentProcessed",
+      failed: "PaymentFailed",
+    },
+  },
+
+  confirmed: {
+    guarantee: "G2",
+    promise: "confirmed: reserved and paid, nothing given back",
+    sql: `
+select order_id as who, 'OrderConfirmed, but seen: ' || ${SEEN} as what from orders o
+where OrderConfirmed is not null and (
+  InventoryReserved is null or PaymentProcessed is null
+  or ${any(["InventoryRejected", "PaymentFailed", "InventoryReleased", "PaymentRefunded"])}
+)`,
+    counts: { confirmed: "OrderConfirmed" },
+  },
+
+  cancelled: {
+    guarantee: "G2",
+    promise: "cancelled: stock or payment refused, and both have answered",
+    sql: `
+select order_id as who, 'OrderCancelled, but seen: ' || ${SEEN} as what from orders o
+where OrderCancelled is not null and not (
+  ${any(["InventoryRejected", "PaymentFailed"])}
+  and ${any(STOCK)}
+  and ${any(PAYMENT)}
+)`,
+    counts: { cancelled: "OrderCancelled" },
+  },
+
+  joins: {
+    guarantee: "G2",
+    promise: "the table of joins says the same as the events",
+    sql: `
+select order_id as who, 'its row says that ' || decided_by_topic || ' @' || decided_by_offset ||
+    ' completed it, where no half of it is' as what
+from joins left join orders o using (order_id)
+where ${isJudged("order_id", "o.order_id")} and outcome is not null and not coalesce(
+  (decided_by_topic = 'inventory.events' and decided_by_offset = inventory_events_for_fulfillment)
+  or (decided_by_topic = 'payment.events' and decided_by_offset = payment_events_for_fulfillment),
+  false)
+union all
+select order_id, 'its row: ' || coalesce(outcome, 'no outcome') || '; seen: ' || ${SEEN}
+from orders o full join joins using (order_id)
+where ${isJudged("order_id", "o.order_id")} and outcome is not case
+  when OrderConfirmed is not null then 'OrderConfirmed'
+  when OrderCancelled is not null then 'OrderCancelled'
+end`,
+    counts: { rows: "joins" },
+  },
+} as const satisfies Record<string, Check>;

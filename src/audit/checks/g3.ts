@@ -1,0 +1,100 @@
+/** G3: stock is never negative and never leaks. */
+import { type Check, isJudged, SEEN, WHOLE } from "./check.ts";
+
+/** No order was placed behind the cut: while orders flow, a product's row is ahead of what is judged. */
+const AT_REST = "not exists (select 1 from not_judged where why = 'newer')";
+
+export const G3 = {
+  stock: {
+    guarantee: "G3",
+    promise: "per product: initial - reserved + released = on hand, never below zero",
+    sql: `
+with taken (product_id, pieces) as (
+  select key, sum(value) from reservations, json_each(items) where state = 'reserved' group by key
+),
+change (product_id, pieces) as (
+  select key, sum(iif(kind = 'InventoryReserved', -value, value))
+  from event, json_each(items)
+  where kind in ('InventoryReserved', 'InventoryReleased') and not is_copy
+  group by key
+)
+select product_id as who, 'its row does not say initial and on_hand' as what
+from stock where initial is null or on_hand is null
+union all
+select product_id, on_hand || ' on hand: oversold' from stock where on_hand < 0
+union all
+select product_id, 'initial ' || initial || ', changes ' || coalesce(pieces, 0) || ': expected ' ||
+    (initial + coalesce(pieces, 0)) || ' on hand, found ' || on_hand
+from stock left join change using (product_id)
+where initial + coalesce(pieces, 0) <> on_hand and ${WHOLE} and ${AT_REST}
+union all
+select product_id, 'changed by ' || pieces || ', but the table does not have it'
+from change left join stock using (product_id)
+where stock.product_id is null
+union all
+select product_id, 'initial ' || initial || ', reserved by rows of its table ' ||
+    coalesce(pieces, 0) || ': expected ' || (initial - coalesce(pieces, 0)) || ' on hand, found ' ||
+    on_hand
+from stock left join taken using (product_id)
+where initial - coalesce(pieces, 0) <> on_hand and ${AT_REST}`,
+    counts: { products: "stock" },
+  },
+
+  items: {
+    guarantee: "G3",
+    promise: "reserved = ordered, released = reserved",
+    sql: `
+select order_id as who, (
+    select kind || ' has other pieces than the order''s other events: ' || items from event e
+    where e.order_id = o.order_id and items is not null
+    order by (
+      select count(*) from event same
+      where same.order_id = e.order_id and same.items = e.items
+    ), rowid desc limit 1
+  ) as what
+from orders o where items <> max_items`,
+    counts: { reserved: "InventoryReserved", released: "InventoryReleased" },
+  },
+
+  released: {
+    guarantee: "G3",
+    promise: "released: what was reserved for a cancelled order, all of it, nothing else",
+    sql: `
+select order_id as who, 'OrderCancelled and InventoryReserved, but no InventoryReleased' as what
+from orders o
+where OrderCancelled is not null and InventoryReserved is not null and InventoryReleased is null
+  and not exists (
+    select 1 from waiting w where w.order_id = o.order_id and w.kind = 'InventoryReleased'
+  )
+union all
+select order_id, 'InventoryReleased without OrderCancelled or InventoryReserved; seen: ' || ${SEEN}
+from orders o
+where InventoryReleased is not null and (OrderCancelled is null or InventoryReserved is null)`,
+    counts: { cancelled: "OrderCancelled", released: "InventoryReleased" },
+  },
+
+  reservations: {
+    guarantee: "G3",
+    promise: "the table of reservations says the same as the events",
+    sql: `
+with expected (order_id, state) as (
+  select order_id, case
+    when InventoryReleased is not null then 'released'
+    when InventoryReserved is not null then 'reserved'
+    when InventoryRejected is not null then 'rejected'
+  end from orders
+)
+select order_id as who,
+  iif(r.order_id is null or r.state in ('reserved', 'rejected', 'released'),
+    'its row: ' || coalesce(r.state, 'none') || '; its events say: ' || coalesce(e.state, 'none'),
+    'its row''s state is ' || coalesce(r.state, 'null')) as what
+from expected e full join reservations r using (order_id)
+where ${isJudged("order_id", "e.order_id")}
+  and (r.state is not e.state or (r.order_id is not null and r.state is null))
+union all
+select order_id, 'its row says ' || r.items || '; its events say ' || o.items
+from reservations r join orders o using (order_id)
+where r.items is not null and r.items not in (o.items, o.max_items)`,
+    counts: { rows: "reservations" },
+  },
+} as const satisfies Record<string, Check>;

@@ -1,0 +1,175 @@
+/**
+ * What the promises are asked of, derived from what was loaded: above all `orders`, one row an order
+ * with where its events are. Made from the topology and the duties, so that a new event or service is in it.
+ */
+import type { Topic } from "../topology.ts";
+import { type Ask, DUTIES, type Duty, type Kind, KINDS } from "./duties.ts";
+
+/** `'a', 'b'`. */
+export function list(words: readonly string[]): string {
+  return words.map((word) => `'${word}'`).join(", ");
+}
+
+/** Whether an order has any of these events. */
+export function any(kinds: readonly Kind[]): string {
+  return `coalesce(${kinds.join(", ")}${kinds.length === 1 ? ", null" : ""}) is not null`;
+}
+
+/** The column of `orders` with the offset of the message of a topic that asks something of a service. */
+export function askColumn({ service }: Pick<Duty, "service">, topic: Topic): string {
+  return `${topic.replaceAll(".", "_")}_for_${service.replaceAll("-", "_")}`;
+}
+
+/** Of a row of `orders`: it has more events than kinds of events. */
+export const REPEATS = `events > ${KINDS.map((kind) => `(${kind} is not null)`).join(" + ")}`;
+
+const ASKS: readonly (Ask & { readonly duty: Duty })[] = DUTIES.flatMap((duty) =>
+  duty.asks.map((ask) => ({ ...ask, duty }))
+);
+
+const eventColumns = KINDS.map((kind) =>
+  `  min(offset) filter (where kind = '${kind}' and not is_copy) as ${kind}`
+);
+const askColumns = ASKS.map(({ topic, kinds, duty }) =>
+  `  min(offset) filter (where kind in (${list(kinds)}) and ` +
+  `(not_for is null or instr(not_for, ',${duty.service},') = 0)) as ${askColumn(duty, topic)}`
+);
+
+/** Clocks of those that write the log may differ by this much. */
+const CLOCKS_MS = 60_000;
+
+/** In this order, once, when everything is loaded. What a reader waits for is said beside each. */
+export const DERIVED: readonly (readonly [what: string, sql: string])[] = [
+  [
+    "the dead letters",
+    `
+create index mention_place on mention (topic, partition, offset);
+create index mention_order on mention (order_id);
+
+-- What was decided about each dead letter: the first resolution counts.
+create table resolved (
+  service text, partition integer, offset integer, resolution text,
+  primary key (service, partition, offset)
+) without rowid;
+insert or ignore into resolved
+select service, of_partition, of_offset, resolution from resolution
+where resolution in ('replayed', 'discarded') and of_partition is not null and of_offset is not null
+order by partition, offset;
+
+create table dead_letter_state as
+select d.*, coalesce(resolution, 'open') as state
+from dead_letter d left join resolved using (service, partition, offset);
+create index dead_letter_state_place on dead_letter_state (service, partition, offset);
+
+-- Replays that are what they claim: of a dead letter that was replayed, and the first one of it.
+create table arrived_replay as
+select r.* from (
+  select *, row_number() over (
+    partition by service, of_partition, of_offset order by topic, partition, offset
+  ) as n from replay
+) r join resolved d
+  on d.service = r.service and d.partition = r.of_partition and d.offset = r.of_offset
+where n = 1 and d.resolution = 'replayed';
+create index arrived_replay_place on arrived_replay (topic, partition, offset);
+
+-- Messages that ask nothing of a service: it has a dead letter for it, or it is a replay for another.
+create table not_for (
+  topic text, partition integer, offset integer, service text, why text,
+  primary key (topic, partition, offset, service)
+) without rowid;
+insert or ignore into not_for
+select source_topic, source_partition, source_offset, d.service, 'dead letter'
+from dead_letter d join reads r on r.service = d.service and r.topic = d.source_topic
+where reason <> 'unreadable';
+insert or ignore into not_for
+select p.topic, p.partition, p.offset, other.service, 'replay'
+from replay p
+join reads its on its.topic = p.topic and its.service = p.service
+join reads other on other.topic = p.topic and other.service <> p.service;
+`,
+  ],
+  [
+    "the messages that they are about",
+    `
+create table special (topic text, partition integer, offset integer,
+  primary key (topic, partition, offset)) without rowid;
+insert into special select topic, partition, offset from not_for
+union select topic, partition, offset from arrived_replay;
+
+create table special_event (topic text, partition integer, offset integer, id integer,
+  primary key (topic, partition, offset)) without rowid;
+insert into special_event
+select topic, partition, offset, event.rowid
+from event cross join special using (topic, partition, offset)
+where exists (select 1 from special);
+update event set
+  not_for = (
+    select ',' || group_concat(service) || ',' from not_for n
+    where n.topic = event.topic and n.partition = event.partition and n.offset = event.offset
+  ),
+  is_copy = topic <> 'orders.raw' and exists (
+    select 1 from arrived_replay r
+    where r.topic = event.topic and r.partition = event.partition and r.offset = event.offset
+  )
+where rowid in (select id from special_event);
+
+-- What the validator could not process places no order.
+insert into mention select topic, partition, offset, order_id from event
+where rowid in (select id from special_event) and topic = 'orders.raw'
+  and instr(not_for, ',validator,') > 0;
+delete from event
+where rowid in (select id from special_event) and topic = 'orders.raw'
+  and instr(not_for, ',validator,') > 0;
+
+-- Missing events that an open or discarded dead letter about the order explains.
+create table waiting (order_id text, kind text, primary key (order_id, kind)) without rowid;
+insert or ignore into waiting
+select order_id, kind from dead_letter_state d
+join explains x on x.service = d.service and x.topic = d.source_topic
+join mention m
+  on m.topic = 'dlq.' || d.service and m.partition = d.partition and m.offset = d.offset
+where state <> 'replayed' and is_event;
+`,
+  ],
+  [
+    "the orders",
+    `
+-- One row an order. OrderPlaced to OrderRejected: the offset of its first event of that kind.
+-- orders_validated_for_payment: the offset of the message of orders.validated that asks something of
+-- payment. Least and greatest of what its events say: they should be the same.
+create table orders (
+  order_id text primary key, events integer, partition integer, max_partition integer,
+  placed_at integer,
+  amount_cents integer, max_amount_cents integer, currency text, max_currency text,
+  payment_id text, max_payment_id text, items text, max_items text,
+  ${[...KINDS, ...ASKS.map(({ duty, topic }) => askColumn(duty, topic))].join(", ")}
+) without rowid;
+insert into orders
+select order_id, count(*) filter (where not is_copy), min(partition), max(partition),
+  min(placed_at), min(amount_cents), max(amount_cents), min(currency), max(currency),
+  min(payment_id), max(payment_id), min(items), max(items),
+${[...eventColumns, ...askColumns].join(",\n")}
+from event group by order_id;
+
+-- From when on each partition number is whole: where old messages were deleted, the time of the first
+-- one that is left, and a minute for clocks that differ; where all were, the beginning of the audit.
+create table horizon (partition integer primary key, at integer);
+insert into horizon
+select partition, max(iif(first = 0, 0, coalesce(first_at + ${CLOCKS_MS}, started_at)))
+from log, audit where topic not like 'dlq.%' and partition is not null group by partition;
+
+-- Orders of which nothing can be said: older ones, whose first messages may have been deleted, and newer
+-- ones, which were placed behind the cut.
+create table not_judged (order_id text primary key, why text, placed integer) without rowid;
+insert into not_judged
+select order_id, 'older', OrderPlaced is not null from orders join horizon using (partition)
+where placed_at <= at;
+insert or ignore into not_judged
+select order_id, 'newer', 1
+from orders join log on log.topic = 'orders.raw' and log.partition = orders.partition
+where OrderPlaced >= cut;
+delete from orders where order_id in (select order_id from not_judged);
+`,
+  ],
+  ["an index of the events", "create index event_order on event (order_id);"],
+];

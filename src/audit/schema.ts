@@ -1,0 +1,112 @@
+/**
+ * The audit's database: what the topics, the groups and the services' tables say, a row each. Times are
+ * milliseconds since 1970 (`datetime(at / 1000, 'unixepoch')`), money is in cents. Topics have the names
+ * of the topology, without a TOPIC_PREFIX. docs/audit.md shows it with questions that one may ask.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { DEAD_LETTER_REASONS } from "../events/reasons.ts";
+import { PROCESSORS, topicsReadBy } from "../topology.ts";
+import { explainedBy } from "./duties.ts";
+import { AUDITED_TABLES, type AuditedTable } from "./load_tables.ts";
+
+/** As loaded: nothing here is derived. */
+export const LOADED = `
+-- When the audit began.
+create table audit (started_at integer);
+
+-- Every partition of the order topics and the dead-letter topics. first is the first offset that is
+-- still there, first_at its time; "end" is the offset after the last record; messages is how many were
+-- read. What was placed before cut is judged. A topic that is missing has one row, without a partition.
+create table log (
+  topic text not null, partition integer, first integer, first_at integer, cut integer, "end" integer,
+  messages integer not null default 0
+);
+
+-- Batches that cannot be read: offsets from first to next - 1.
+create table unreadable_batch (topic text, partition integer, first integer, next integer, why text);
+
+-- Every event of the order topics. kind is its type; InventoryUpdated is InventoryReserved or
+-- InventoryReleased. at is when it happened, placed_at when its order was placed. items is a JSON object,
+-- pieces by product: ordered, reserved or released.
+create table event (
+  topic text not null, partition integer not null, offset integer not null,
+  kind text not null, order_id text not null, at integer, placed_at integer,
+  amount_cents integer, currency text, payment_id text, items text, customer_id text, reason text,
+  -- Set when all is loaded. not_for: ',payment,' when it asks nothing of payment, which has a dead letter
+  -- for it, or which it is not replayed for. is_copy: it is a replay of an event that is there already.
+  not_for text, is_copy integer not null default 0
+);
+
+-- Every message of the order topics that is no event of its topic.
+create table broken_message (
+  topic text, partition integer, offset integer, reason text, detail text,
+  primary key (topic, partition, offset)
+) without rowid;
+
+-- The orders that a broken message or a dead letter names, by its key or its orderId.
+create table mention (topic text, partition integer, offset integer, order_id text);
+
+-- Every dead letter, in dlq.<service>. source is as its headers say; source_topic and so on only where
+-- they name an order topic. is_event: what it holds is an event of that topic.
+create table dead_letter (
+  service text, partition integer, offset integer, reason text, source text,
+  source_topic text, source_partition integer, source_offset integer, is_event integer,
+  primary key (service, partition, offset)
+) without rowid;
+
+-- Every other message of a dead-letter topic: what a person decided about a dead letter, as it says.
+create table resolution (
+  service text, partition integer, offset integer,
+  resolution text, of_partition integer, of_offset integer
+);
+
+-- Every message of the order topics that claims to be the replay of a dead letter.
+create table replay (
+  topic text, partition integer, offset integer, claim text,
+  service text, of_partition integer, of_offset integer
+);
+
+-- Offsets that the groups had committed before the first record was read, and after the last one.
+create table committed (
+  service text, topic text, partition integer, before integer, after integer,
+  primary key (service, topic, partition)
+) without rowid;
+
+-- The simulator's runs: how many of its orders, from the first on, the cluster had acknowledged before
+-- the first record was read, and after the last one; none with the number placed or a higher one was
+-- ever handed to Kafka.
+create table run (
+  run_id text primary key, acknowledged_before integer, acknowledged integer, placed integer,
+  is_finished integer
+) without rowid;
+
+-- From the topology: who reads what, and which missing events a dead letter explains.
+create table reads (service text, topic text, primary key (service, topic)) without rowid;
+create table explains (service text, topic text, kind text);
+create table reason (reason text primary key) without rowid;
+`;
+
+/** A service's table: by the same name, with the columns that the promises are about. */
+function tableSql({ owned: { table: { name, key } }, columns }: AuditedTable): string {
+  const list = columns.map((column) => column.type ? `${column.name} ${column.type}` : column.name);
+  return `create table ${name} (${list.join(", ")}, primary key (${key})) without rowid;`;
+}
+
+/** Creates all tables, and fills those that the topology says. */
+export function createTables(database: DatabaseSync): void {
+  database.exec(LOADED);
+  for (const table of AUDITED_TABLES) database.exec(tableSql(table));
+  database.prepare("insert into audit values (?)").run(Date.now());
+  const reads = database.prepare("insert into reads values (?, ?)");
+  const explains = database.prepare("insert into explains values (?, ?, ?)");
+  for (const service of PROCESSORS) {
+    for (const topic of topicsReadBy(service)) {
+      reads.run(service, topic);
+      // What the validator cannot process is no order, of which nothing is missing.
+      if (service === "validator") continue;
+      for (const kind of explainedBy(service, topic)) explains.run(service, topic, kind);
+    }
+  }
+  const reason = database.prepare("insert into reason values (?)");
+  for (const word of DEAD_LETTER_REASONS) reason.run(word);
+}
