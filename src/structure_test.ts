@@ -21,7 +21,6 @@ const ROOMS: readonly (readonly string[])[] = [
 
   // Kafka, from its bytes up to the loop of a service.
   ["kafka/access.ts", "kafka/records.ts", "kafka/metrics.ts"],
-  ["kafka/settings.ts"],
   // Bytes, before there is a connection.
   ["kafka/protocol/"],
   // Only makes and reads messages.

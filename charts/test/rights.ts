@@ -2,8 +2,7 @@
 import { openDatabase } from "../../src/database/open.ts";
 import { aclsOf } from "../../src/e2e/support/strimzi_stand_in/user_acls.ts";
 import type { DeadLetterReason } from "../../src/events/reasons.ts";
-import { withAdmin } from "../../src/kafka/client/admin.ts";
-import { createClient, type KafkaClient } from "../../src/kafka/client/client.ts";
+import { createClient, type KafkaClient, withAdmin } from "../../src/kafka/client/client.ts";
 import { toDeadLetterMessage } from "../../src/kafka/dead_letters.ts";
 import type { ProducerRecord } from "../../src/kafka/producer/transactional_sender.ts";
 import {

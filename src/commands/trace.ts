@@ -3,7 +3,7 @@ import { flag, jsonSettings } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { accessChecks } from "../kafka/access.ts";
 import { storeSettings, type TablesConfig } from "../database/settings.ts";
-import { kafkaSettings } from "../kafka/settings.ts";
+import { kafkaSettings } from "../kafka/access.ts";
 import { withLog } from "../kafka/readers/open_log.ts";
 import { alignColumns } from "../runtime/format.ts";
 import { printable } from "../runtime/printable.ts";

@@ -3,7 +3,7 @@
  * Each part runs as the process that its own task would start; this one only starts, watches and
  * stops them.
  */
-import { formatAddress } from "../runtime/address.ts";
+import { formatAddress } from "../runtime/setting.ts";
 import { Failure } from "../runtime/errors.ts";
 import { writableFolder } from "../runtime/folder.ts";
 import type { Logger } from "../runtime/log.ts";

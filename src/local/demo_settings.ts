@@ -3,7 +3,7 @@ import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/setting.ts";
 import { accessChecks, accessSettings } from "../kafka/access.ts";
-import { topicSettings } from "../kafka/settings.ts";
+import { topicSettings } from "../kafka/topics.ts";
 import { processorSettings } from "../services/settings.ts";
 import { CONSUMERS, type Service } from "../topology.ts";
 import { nodesSetting } from "./kafka/cluster.ts";

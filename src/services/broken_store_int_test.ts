@@ -10,7 +10,7 @@ import { type Table } from "../database/database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 import { createPool } from "../database/postgres_pool.ts";
 import { eachStore, type Place } from "../database/testing/stores.ts";
-import { handleWithRetries } from "../kafka/processor/retry.ts";
+import { handleWithRetries } from "../kafka/processor/failures.ts";
 import { until } from "../runtime/until.ts";
 import { placed } from "../kafka/testing/topics.ts";
 import { PROCESSORS, topicsReadBy } from "../topology.ts";

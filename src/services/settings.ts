@@ -1,5 +1,5 @@
 import { storeSettings } from "../database/settings.ts";
-import { kafkaSettings } from "../kafka/settings.ts";
+import { kafkaSettings } from "../kafka/access.ts";
 import { logSettings } from "../runtime/log.ts";
 import { choice, type Config, flag, integer, string } from "../runtime/setting.ts";
 import { compressionSettings } from "../kafka/access.ts";

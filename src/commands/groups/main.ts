@@ -5,7 +5,7 @@ import { type Config, flag, jsonSettings, string } from "../../runtime/setting.t
 import { runProgram } from "../../program.ts";
 import { accessChecks } from "../../kafka/access.ts";
 import { placeOf, storeSettings } from "../../database/settings.ts";
-import { kafkaSettings } from "../../kafka/settings.ts";
+import { kafkaSettings } from "../../kafka/access.ts";
 import { openDatabase } from "../../database/open.ts";
 import { positions } from "../../database/positions.ts";
 import { CONSUMERS, PROCESSORS, type Service, topicsReadBy } from "../../topology.ts";

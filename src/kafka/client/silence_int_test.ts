@@ -3,8 +3,8 @@ import { describeSilence, waits } from "../../runtime/waits.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics } from "../testing/topics.ts";
 import { isOf } from "../testing/lost_answers.ts";
-import { strangersAnswer } from "../testing/oddities.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { strangersAnswer } from "../testing/answers.ts";
+import { type ProxiedBroker, startProxiedBroker } from "../testing/kafka_proxy.ts";
 import { type Reader, READER_KINDS, startReader } from "../testing/readers.ts";
 
 let proxied: ProxiedBroker;

@@ -20,10 +20,15 @@ import { type Crash, GroupMember, keepMember } from "../group/member.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import type { LossMetrics } from "../metrics.ts";
 import { sentenceOf, unreadableOf } from "../protocol/unreadable.ts";
-import { createEventDecoder } from "../readers/event_decoder.ts";
+import { createEventDecoder } from "../readers/event_follower.ts";
 import { LogGuard } from "./log_guard.ts";
-import { createConsumerState, endOf, PausedPartitions } from "./paused_partitions.ts";
-import { commitPositions, createPositions } from "./positions.ts";
+import {
+  commitPositions,
+  createConsumerState,
+  createPositions,
+  endOf,
+  PausedPartitions,
+} from "./positions.ts";
 
 export interface GroupConsumerOptions {
   readonly access: KafkaAccess;

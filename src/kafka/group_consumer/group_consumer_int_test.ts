@@ -5,7 +5,7 @@ import type { OrderEvent } from "../../events/schemas.ts";
 import { type Names, type Service, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../topology.ts";
 import { untilCaughtUp } from "../readers/backlog.ts";
 import { createClient } from "../client/client.ts";
-import { createEventLog } from "../readers/event_log.ts";
+import { EventFollower } from "../readers/event_follower.ts";
 import { createGroupLagReader } from "../offsets/group_lag.ts";
 import { openLogReader } from "../readers/log_reader.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
@@ -62,7 +62,7 @@ function startReader(names: Names, onEvents: (events: readonly OrderEvent[]) => 
 /** Reads orders.raw as a member of no group. */
 function openEventLog(names: Names) {
   const seen: string[] = [];
-  const eventLog = createEventLog({
+  const eventLog = new EventFollower({
     access: { brokers: [broker.bootstrap] },
     clientId: `test-${crypto.randomUUID()}`,
     topics: ["orders.raw"],

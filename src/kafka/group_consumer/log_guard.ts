@@ -9,10 +9,9 @@ import { explain } from "../client/errors.ts";
 import type { OffsetOutOfRange } from "../patches/consumer.ts";
 import type { LossMetrics } from "../metrics.ts";
 import type { Positions } from "./positions.ts";
-import { watchConsumer } from "../log_watch/consumer_watch.ts";
+import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch, watchConsumer } from "../log_watch/topic_watch.ts";
 import { startAt } from "../log_watch/start_position.ts";
 import { type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
-import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 
 /** After a pause as long as this nobody may have fetched while a topic was away. */
 const MAX_FETCH_GAP_MS = 400;

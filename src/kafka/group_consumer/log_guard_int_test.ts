@@ -5,7 +5,7 @@ import { startTestBroker, type TestBroker } from "../../local/testing/test_broke
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
-import { createEventLog } from "../readers/event_log.ts";
+import { EventFollower } from "../readers/event_follower.ts";
 import { createLossMetrics } from "../metrics.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { createGroupConsumer } from "./group_consumer.ts";
@@ -34,7 +34,7 @@ function createReader(kind: "groupConsumer" | "eventLog", names: Names) {
     log: { debug() {}, info() {}, warn: note } as unknown as Logger,
     losses,
   };
-  const eventLog = createEventLog({ ...options, topics: ["orders.raw"] });
+  const eventLog = new EventFollower({ ...options, topics: ["orders.raw"] });
   const consumer = () =>
     createGroupConsumer({
       ...options,

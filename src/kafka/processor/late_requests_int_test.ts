@@ -23,7 +23,7 @@ import {
   REQUEST_TIMEOUT_MS,
   wrongIn,
 } from "../testing/lost_answers.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { type ProxiedBroker, startProxiedBroker } from "../testing/kafka_proxy.ts";
 
 const BATCH = 20;
 

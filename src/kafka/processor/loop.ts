@@ -15,13 +15,13 @@ import {
   topicsReadBy,
 } from "../../topology.ts";
 import { bytes, REPLAYED_FROM, toDeadLetterMessage } from "../dead_letters.ts";
-import { epochOf, type FetchedBatch } from "../log_watch/consumer_watch.ts";
+import { epochOf, type FetchedBatch } from "../log_watch/topic_watch.ts";
 import { sentenceOf, type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
 import type { ConsumerRecord, DeadLetter } from "../records.ts";
 import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
 import type { ProcessorOptions } from "./options.ts";
 import type { PartitionTask } from "./partition_task.ts";
-import { handleWithRetries } from "./retry.ts";
+import { handleWithRetries } from "./failures.ts";
 import type { Skips } from "./skips.ts";
 
 export interface BatchContext {

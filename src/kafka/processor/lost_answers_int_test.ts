@@ -18,7 +18,7 @@ import {
   untilThrough,
   wrongIn,
 } from "../testing/lost_answers.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { type ProxiedBroker, startProxiedBroker } from "../testing/kafka_proxy.ts";
 
 /** What one consume-transform-produce transaction asks of the cluster, in its order. */
 const TRANSACTION = [

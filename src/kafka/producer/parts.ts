@@ -1,8 +1,9 @@
 /**
- * A producer sends the messages of one call to a partition as one batch, and a broker always refuses a
+ * The messages of a send, in parts and by partition. A producer sends the messages of one call to a partition as one batch, and a broker always refuses a
  * batch larger than max.message.bytes (1 MiB by default). So calls are kept small.
  */
 import type { Message, TopicMessages } from "kafkajs";
+import type { TopicPartition } from "../protocol/requests.ts";
 
 /** Well below 1 MiB, with room for the batch's own bytes. */
 export const MAX_PART_BYTES = 512 * 1024;
@@ -52,4 +53,24 @@ function sizeOf({ key, value, headers }: Message): number {
 function lengthOf(value: Uint8Array | string | null | undefined): number {
   if (value === null || value === undefined) return 0;
   return typeof value === "string" ? 3 * value.length : value.length;
+}
+
+export interface PartitionMessages extends TopicPartition {
+  readonly messages: Message[];
+}
+
+export function byPartition(topics: readonly TopicMessages[]): PartitionMessages[] {
+  const groups = new Map<string, Map<number, PartitionMessages>>();
+  for (const { topic, messages } of topics) {
+    const ofTopic = groups.get(topic) ?? new Map<number, PartitionMessages>();
+    groups.set(topic, ofTopic);
+    for (const message of messages) {
+      const { partition } = message;
+      if (partition === undefined) throw new TypeError(`a message for ${topic} names no partition`);
+      const group = ofTopic.get(partition);
+      if (group) group.messages.push(message);
+      else ofTopic.set(partition, { topic, partition, messages: [message] });
+    }
+  }
+  return [...groups.values()].flatMap((ofTopic) => [...ofTopic.values()]);
 }

@@ -15,7 +15,7 @@ import {
   untilThrough,
   wrongIn,
 } from "../testing/lost_answers.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { type ProxiedBroker, startProxiedBroker } from "../testing/kafka_proxy.ts";
 
 const ORDERS = 300;
 const BATCH = 20;

@@ -6,7 +6,7 @@ import { configureLogging } from "../../runtime/log.ts";
 import { type Compression, COMPRESSIONS } from "../access.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
-import { createEventLog } from "../readers/event_log.ts";
+import { EventFollower } from "../readers/event_follower.ts";
 import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
 import { until } from "../../runtime/until.ts";
 import {
@@ -109,7 +109,7 @@ Deno.test("orders in batches of every codec, written by us, are read by Java and
     onEvents: (all: readonly { orderId: string }[]) =>
       void read[reader]!.push(...all.map(({ orderId }) => orderId)),
   });
-  const eventLog = createEventLog({ ...options("event log"), topics: ["orders.outcomes"] });
+  const eventLog = new EventFollower({ ...options("event log"), topics: ["orders.outcomes"] });
   await eventLog.readToEnd(new AbortController().signal);
   const stop = new AbortController();
   const consumer = createGroupConsumer({

@@ -4,8 +4,8 @@ import { TOPIC_NAMES } from "../../topology.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics } from "../testing/topics.ts";
 import { isOf } from "../testing/lost_answers.ts";
-import { ODD_ANSWERS, oddBeginnings, type Oddity } from "../testing/oddities.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { ODD_ANSWERS, oddBeginnings, type Oddity } from "../testing/answers.ts";
+import { type ProxiedBroker, startProxiedBroker } from "../testing/kafka_proxy.ts";
 import { type Reader, READER_KINDS, startReader } from "../testing/readers.ts";
 
 const PARTITIONS = 2;

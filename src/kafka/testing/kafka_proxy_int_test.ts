@@ -3,7 +3,7 @@ import { createClient } from "../client/client.ts";
 import { openPublisher } from "../producer/publisher.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics, placed, publication, publishAll, readAll } from "./topics.ts";
-import { type ProxiedBroker, startProxiedBroker } from "./proxied_broker.ts";
+import { type ProxiedBroker, startProxiedBroker } from "./kafka_proxy.ts";
 
 let proxied: ProxiedBroker;
 Deno.test.beforeAll(async () => {

@@ -4,7 +4,7 @@ import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
-import { createEventLog } from "../readers/event_log.ts";
+import { EventFollower } from "../readers/event_follower.ts";
 import { createGroupLagReader } from "../offsets/group_lag.ts";
 import { openPublisher, type Publisher } from "../producer/publisher.ts";
 import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
@@ -108,7 +108,7 @@ const START: { readonly [K in ReaderKind]: Start } = {
       drainTimeoutMs: DRAIN_TIMEOUT_MS,
     }).run(signal),
   "event log": ({ bootstrap, signal, ...place }, onEvents) =>
-    createEventLog({
+    new EventFollower({
       ...place,
       access: { brokers: [bootstrap] },
       topics: ["orders.raw"],

@@ -7,7 +7,7 @@ import { type Config, integer, optional } from "../../runtime/setting.ts";
 import { runProgram } from "../../program.ts";
 import { serviceSettings } from "../../services/settings.ts";
 import { storeSettings } from "../../database/settings.ts";
-import { kafkaSettings } from "../../kafka/settings.ts";
+import { kafkaSettings } from "../../kafka/access.ts";
 import { aborted } from "../../runtime/shutdown.ts";
 import { defaultHeapMb, nodeLines, nodesSetting, startCluster } from "./cluster.ts";
 import { KAFKA_VERSION } from "./jars.ts";

@@ -11,7 +11,7 @@ import { compressionSettings } from "../../kafka/access.ts";
 import { serviceSettings } from "../settings.ts";
 import { logSettings } from "../../runtime/log.ts";
 import { storeSettings } from "../../database/settings.ts";
-import { kafkaSettings } from "../../kafka/settings.ts";
+import { kafkaSettings } from "../../kafka/access.ts";
 import { RUN_ID_PATTERN } from "./make_order.ts";
 
 export const settings = {

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { encode } from "../../events/codec.ts";
 import type { Logger } from "../../runtime/log.ts";
-import { createEventDecoder } from "./event_decoder.ts";
+import { createEventDecoder } from "./event_follower.ts";
 import { placed } from "../testing/topics.ts";
 
 function message(offset: number, value: Uint8Array | null, key: string) {

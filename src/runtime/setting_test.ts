@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { formatAddress, parseAddress } from "./address.ts";
+import { formatAddress, parseAddress } from "./setting.ts";
 
 Deno.test("parseAddress, formatAddress: names, IPv4, and IPv6 in brackets", () => {
   const cases: [string, string, number][] = [
