@@ -45,7 +45,7 @@ const MAX_DEFAULT_COPIES = 3;
  * that. The cluster's default is often one.
  */
 const MIN_IN_SYNC = { copies: 3, value: "2" };
-/** For ever: dead letters wait for a person. */
+/** Forever: dead letters wait for a person. */
 const DEAD_LETTER_RETENTION_MS = "-1";
 /** A dead letter has up to 1 MiB of its message, and headers. */
 const DEAD_LETTER_MAX_BYTES = String(2 * 1024 * 1024);

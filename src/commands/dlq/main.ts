@@ -5,7 +5,7 @@ import { flag, jsonSettings, string } from "../../runtime/setting.ts";
 import { accessChecks, compressionSettings } from "../../kafka/access.ts";
 import { kafkaSettings } from "../../kafka/access.ts";
 import { DEAD_LETTER_REASONS } from "../../events/reasons.ts";
-import { sentenceOf } from "../../kafka/protocol/unreadable.ts";
+import { describeUnreadable } from "../../kafka/protocol/unreadable.ts";
 import { deadLetterTopicOf, Names, PROCESSORS } from "../../topology.ts";
 import { type OpenLog, withLog } from "../../kafka/readers/open_log.ts";
 import { listJson, listLines, showJson, showLines } from "./display.ts";
@@ -70,7 +70,9 @@ async function act(log: OpenLog, command: Command, signal: AbortSignal): Promise
     case "skip": {
       const batch = await skipBatch(log, service, command.place, now());
       return [
-        `${sentenceOf(batch, batch)}: a dead letter of ${topic} keeps its ${batch.bytes.length} ` +
+        `${
+          describeUnreadable(batch, batch)
+        }: a dead letter of ${topic} keeps its ${batch.bytes.length} ` +
         `bytes; ${service} goes on at offset ${batch.next}, some seconds from now if it runs`,
       ];
     }

@@ -91,7 +91,7 @@ function logger(): { log: Logger; warnings: string[] } {
 
 /** What a member says of an application that leads its group, or keeps it out. */
 const FIRST: readonly { readonly protocol?: string; readonly says: RegExp }[] = [
-  { says: /leads our consumer group, .*: billing at .* gives \S+orders\.raw to nobody/ },
+  { says: /leads our consumer group, .*: billing at .* leaves \S+orders\.raw unassigned/ },
   { protocol: "range", says: /another application is in our consumer group; `deno task groups`/ },
 ];
 

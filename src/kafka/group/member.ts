@@ -255,7 +255,7 @@ export function watchHeartbeats(
   const removers = [
     consumer.on(consumer.events.GROUP_JOIN, heard),
     consumer.on(consumer.events.HEARTBEAT, heard),
-    // While the group is being assigned nobody sends heartbeats.
+    // While the group is being assigned no member sends heartbeats.
     consumer.on(consumer.events.REBALANCING, () => heardAt = undefined),
   ];
   const timer = setInterval(() => {

@@ -19,7 +19,7 @@ import type { Assignment } from "../group/assigner.ts";
 import { type Crash, GroupMember, keepMember } from "../group/member.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import type { LossMetrics } from "../metrics.ts";
-import { sentenceOf, unreadableOf } from "../protocol/unreadable.ts";
+import { describeUnreadable, unreadableOf } from "../protocol/unreadable.ts";
 import { createEventDecoder } from "../readers/event_follower.ts";
 import { LogGuard } from "./log_guard.ts";
 import {
@@ -171,7 +171,7 @@ class Reader implements GroupConsumer {
         onState();
       },
       onBatch: async (payload) => {
-        if (!await guard.settled()) return;
+        if (!await guard.checkTopics()) return;
         // kafkajs would try again what `onEvents` threw.
         try {
           if (!signal.aborted) await this.#onBatch(member, payload);
@@ -207,7 +207,7 @@ class Reader implements GroupConsumer {
     const stop = fetched.findIndex((message) => unreadableOf(message));
     const messages = stop < 0 ? fetched : fetched.slice(0, stop);
     this.options.onEvents(this.#decoder.decode({ topic, partition }, messages));
-    // After the last message may come a control record, which nobody is handed: step over it, too.
+    // After the last message may come a control record, which no handler is given: step over it, too.
     let end = Number(batch.lastOffset()) + 1;
     if (stop >= 0) {
       const unreadable = unreadableOf(fetched[stop]!)!;
@@ -220,7 +220,9 @@ class Reader implements GroupConsumer {
       end = Math.max(next, found);
       const lost = end > unreadable.offset;
       if (lost) {
-        this.options.log.warn(`${sentenceOf(batch, { ...unreadable, next: end })}; left out`);
+        this.options.log.warn(
+          `${describeUnreadable(batch, { ...unreadable, next: end })}; left out`,
+        );
       }
     }
     this.#advance(payload, end);

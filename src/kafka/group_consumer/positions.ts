@@ -7,7 +7,12 @@ import type { Batch, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import { openLogReader } from "../readers/log_reader.ts";
-import { ENDLESS, sentenceOf, type Unreadable, UnreadableBatch } from "../protocol/unreadable.ts";
+import {
+  describeUnreadable,
+  ENDLESS,
+  type Unreadable,
+  UnreadableBatch,
+} from "../protocol/unreadable.ts";
 
 /** The next offset of a partition; the topic's name is that on the cluster. */
 export interface Position {
@@ -84,8 +89,8 @@ export async function commitPositions(
   }
 }
 
-// Partitions of a group consumer that are paused at a batch which cannot be read, and of which nobody
-// knows where it ends. The others go on; a paused one is tried again every few seconds.
+// Partitions of a group consumer that are paused at a batch which cannot be read and whose end is not
+// known. The others go on; a paused one is tried again every few seconds.
 
 const RETRY_MS = 5_000;
 
@@ -178,7 +183,7 @@ export async function endOf(
   unreadable: Unreadable,
 ): Promise<number | string> {
   const { offset, next, endless } = unreadable;
-  const what = sentenceOf({ topic, partition }, unreadable);
+  const what = describeUnreadable({ topic, partition }, unreadable);
   if (endless) return `${what}; ${ENDLESS}`;
   if (next !== undefined) return next;
   try {

@@ -111,7 +111,7 @@ interface Broker {
 }
 
 /**
- * kafkajs takes an answer without a partition for "nothing new": its reader waits for ever. Without
+ * kafkajs takes an answer without a partition for "nothing new": its reader waits forever. Without
  * fetch sessions, which kafkajs does not use, every partition has to be in the answer.
  */
 export function patchFetchAnswers(): void {

@@ -86,7 +86,7 @@ function failed(
 const QUIET_FAILURES = 4;
 /** After a failed transaction; each time twice as long as the time before. */
 const PAUSE_MS = { first: 100, most: 3_000 };
-/** Until somebody else has done something: a database that answers again, another leader, a person. */
+/** Until something else has happened: a database that answers again, another leader, a person. */
 const LONG_PAUSE_MS = 3_000;
 
 interface Failures {
@@ -130,7 +130,7 @@ export class PartitionFailures {
     if (this.#byPartition.get(partition)?.inAssignment) this.#byPartition.delete(partition);
   }
 
-  /** It works, or is somebody else's. */
+  /** It works, or is another member's. */
   clear(partition: string): void {
     this.#byPartition.delete(partition);
   }

@@ -28,7 +28,7 @@ export interface Processor {
   notReady(): string | undefined;
 }
 
-/** A new cluster's coordinator takes a second or so to load: nothing to worry anybody with. */
+/** A new cluster's coordinator takes a second or so to load: not worth a warning. */
 const QUIET_RESTARTS = 4;
 
 /** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
@@ -78,7 +78,7 @@ export function createProcessor(options: ProcessorOptions): Processor {
       signal,
       onWait: setState,
     });
-    await watch.look();
+    await watch.check();
     return signal.aborted ? undefined : await runMember(kafka, options, signal, setState);
   }
 

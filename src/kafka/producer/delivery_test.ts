@@ -68,7 +68,7 @@ class ModelCluster implements Leaders {
       return Promise.reject(new Error("no broker answers"));
     }
     this.#known = new Map(this.#leaders);
-    // No partition is without a leader for ever.
+    // No partition is without a leader forever.
     for (const [name, leader] of this.#leaders) if (leader === -1) this.#leaders.set(name, 1);
     return Promise.resolve();
   }

@@ -7,7 +7,7 @@ import { createClient } from "../client/client.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
 import { type LogReader, openLogReader } from "./log_reader.ts";
-import { type LocatedUnreadable, sentenceOf } from "../protocol/unreadable.ts";
+import { describeUnreadable, type LocatedUnreadable } from "../protocol/unreadable.ts";
 import { Names } from "../../topology.ts";
 
 export interface OpenLog {
@@ -52,7 +52,7 @@ export async function withLog<T>(
 function warnOnce(command: string): OpenLog["onUnreadable"] {
   const said = new Set<string>();
   return (batch) => {
-    const sentence = sentenceOf(batch, batch);
+    const sentence = describeUnreadable(batch, batch);
     if (said.has(sentence)) return;
     said.add(sentence);
     console.error(`${command}: ${sentence}; left out`);

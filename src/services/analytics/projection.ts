@@ -90,7 +90,7 @@ export function createProjection(
     },
     async run(signal) {
       try {
-        void partitions.look();
+        void partitions.check();
         await projectAll(signal);
       } finally {
         await partitions.close();

@@ -43,7 +43,7 @@ async function simulate({ config, log, signal }: Pick<Context, "config" | "log" 
   await clusterReady(kafka, { access, topics: [topic], signal, onWait: (why) => log.warn(why) });
   const watch = watchPartitions(kafka, { names, log });
   try {
-    await watch.look();
+    await watch.check();
     await simulateRun(context);
   } finally {
     await watch.close();
