@@ -110,7 +110,7 @@ function paymentSummary(events: readonly OrderEvent[]): string {
 /** More items than this are counted, not listed. */
 const MAX_LISTED = 5;
 
-/** What an event says, in a few words; whoever prints it makes it safe for a terminal. */
+/** What an event says, in a few words; its caller makes it safe for a terminal. */
 export function describeEvent(event: OrderEvent): string {
   switch (event.type) {
     case "OrderPlaced": {

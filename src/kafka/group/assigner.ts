@@ -84,7 +84,7 @@ function claims(
   );
 }
 
-/** How many each gets; one more goes to those with the fewest in all, then to who had most here. */
+/** How many each gets; one more goes to those with the fewest in all, then to those that had most here. */
 function sharesOf(
   count: number,
   subscribers: readonly Subscriber[],

@@ -4,7 +4,7 @@
  *
  * This process is handed no message twice, because it remembers how far it came. Offsets are committed
  * every few seconds, so that after a crash, or when a partition goes to another member, a few seconds
- * of events are read again by whoever reads on. kafkajs's own auto-commit would send a request for
+ * of events are read again by the next owner. kafkajs's own auto-commit would send a request for
  * every batch, whatever its interval.
  */
 import type { EachBatchPayload, Kafka } from "kafkajs";
@@ -157,7 +157,7 @@ class Reader implements GroupConsumer {
       metrics,
     });
     const commit = () => commitPositions(consumer, positions, this.options.log);
-    // Sent before the member joins again: who gets a partition then does not read much of it again.
+    // Sent before the member joins again: the next owner of a partition does not read much of it again.
     consumer.on(consumer.events.REBALANCING, () => void commit());
     const committing = setInterval(() => {
       // A partition that was paused may have been moved on by the guard.

@@ -126,7 +126,7 @@ export class LogGuard {
       if (ids.get(topic) !== id) return;
       const start = startAt(topic, partition, offset, await logs.of({ topic, partition }));
       if (start.lost) {
-        log.warn(start.said!);
+        log.warn(start.message!);
         metrics?.recordsLost.inc(
           { topic: topics.get(topic)!, why: start.lost.why },
           start.lost.records,

@@ -28,13 +28,13 @@ export interface Positions {
   advance(topic: string, partition: number, offset: number): void;
   /** The log is not what it was: goes on at `offset`, which may be less. */
   move(topic: string, partition: number, offset: number): void;
-  /** The topic was created anew: what was handled of it counts for nothing, whoever has it now. */
+  /** The topic was created anew: nothing of it counts as handled, whichever member has it. */
   forget(topic: string): void;
   /** What is to be committed. */
   uncommitted(): Position[];
   /** These were committed. */
   committed(positions: readonly Position[]): void;
-  /** Other partitions may be ours now: what was not committed is read again, by whoever has it. */
+  /** Other partitions may be ours now: what was not committed is read again, by its owner. */
   reassigned(): void;
 }
 

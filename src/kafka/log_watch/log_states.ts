@@ -13,7 +13,7 @@ import { type Decoder, NO_TAGS, wire, type WireRequest } from "../protocol/wire.
 export type LogState = Pick<StartFacts, "log" | "clusterId" | "topicId">;
 
 export interface LogStates {
-  /** @throws who leads the partition does not answer, or the topic is not there */
+  /** @throws the partition's leader does not answer, or the topic is not there */
   of(input: TopicPartition, position?: TablePosition): Promise<LogState>;
   /** The topics' ids by name; a topic that is not there is left out. Undefined: the brokers have none. */
   topicIds(topics: readonly string[]): Promise<Map<string, string> | undefined>;

@@ -55,7 +55,7 @@ export interface Resume {
   /** Offsets whose records are not in the log any more. */
   readonly lost?: { readonly why: LossReason; readonly records: number };
   /** For people. */
-  readonly said?: string;
+  readonly message?: string;
 }
 
 export interface Pause {
@@ -114,8 +114,8 @@ function withoutPosition(
   }
   if (work) {
     const start = inLog(facts, committed);
-    const said = `the tables are older than positions: they go on where the group ${group} is`;
-    return { ...start, adopts: true, said: start.said ?? said };
+    const message = `the tables are older than positions: they go on where the group ${group} is`;
+    return { ...start, adopts: true, message: start.message ?? message };
   }
   return isNew ? inLog(facts, committed) : behind();
 }
@@ -132,7 +132,7 @@ function inLog(facts: StartFacts, committed: number): Resume {
       kind: "resume",
       offset: first,
       lost: { why: isStart ? "before_start" : "deleted", records },
-      said: isStart
+      message: isStart
         ? `${input} begins at offset ${first}: what was before was deleted before the group first read it`
         : `${records} records of ${input} were deleted before they were read (offsets ${offset} to ` +
           `${first - 1}; retention, or kafka-delete-records): going on at ${first}`,
@@ -144,7 +144,7 @@ function inLog(facts: StartFacts, committed: number): Resume {
     kind: "resume",
     offset: cut,
     lost: { why: "truncated", records: offset - cut },
-    said:
+    message:
       `the log of ${input} lost its records from offset ${cut} on, of which ${offset - cut} had ` +
       `been processed (an unclean leader election, or a disk that was lost): going on at ${cut}`,
   };
@@ -156,7 +156,7 @@ function recreated(facts: StartFacts, position: TablePosition): Resume {
     kind: "resume",
     offset: first,
     recreated: true,
-    said:
+    message:
       `${facts.topic} was deleted and created anew: of the old ${
         inputOf(facts.topic, facts.partition)
       } ` +

@@ -207,9 +207,11 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
 for (const { what, facts, then, says = [] } of cases) {
   Deno.test(`decideStart: ${what}`, () => {
     const start = decideStart(facts);
-    const { said = "", why = "", ...rest } = start as { said?: string; why?: string };
+    const { message = "", why = "", ...rest } = start as { message?: string; why?: string };
     assertEquals(rest, then);
-    for (const words of says) assertStringIncludes(said + why, words);
-    if (says.length === 0) assertEquals(said === "" || "recreated" in rest || "lost" in rest, true);
+    for (const words of says) assertStringIncludes(message + why, words);
+    if (says.length === 0) {
+      assertEquals(message === "" || "recreated" in rest || "lost" in rest, true);
+    }
   });
 }

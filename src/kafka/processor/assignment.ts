@@ -1,5 +1,5 @@
 /**
- * Assigns an input partition: fences whoever had it, compares where the tables, the group and the log
+ * Assigns an input partition: fences its previous owner, compares where the tables, the group and the log
  * are (start_position.ts), and from then on keeps the tables' position ahead of the group's offset.
  * docs/exactly-once.md says why in this order.
  */
@@ -226,7 +226,7 @@ async function withTables(
       done = nextOffset;
     },
     async close() {
-      // The last commit is known to have succeeded: whoever is next need not allow for it.
+      // The last commit is known to have succeeded: the next owner need not allow for it.
       if (done === now.workTo && now.workFrom < done) {
         await save({ ...now, workFrom: done }).catch(() => {});
       }
@@ -239,12 +239,12 @@ function fenced(input: string): NotAssigned {
   return new NotAssigned(`${input}: another member has been assigned it since`);
 }
 
-function report(input: Input, { lost, recreated, said }: Resume, options: AssignOptions): void {
+function report(input: Input, { lost, recreated, message }: Resume, options: AssignOptions): void {
   const { log, metrics } = options;
   const { topic } = input;
   if (lost) metrics.recordsLost.inc({ topic, why: lost.why }, lost.records);
   if (recreated) metrics.recreations.inc({ topic });
-  if (!said) return;
-  if (recreated || lost && lost.why !== "before_start") log.warn(said);
-  else log.info(said);
+  if (!message) return;
+  if (recreated || lost && lost.why !== "before_start") log.warn(message);
+  else log.info(message);
 }

@@ -4,7 +4,7 @@
  * - RetryableError (a database, a gateway): tried again with growing pauses; then passed on, for the
  *   partition to be paused. Nothing is skipped.
  * - a bug (TypeError, a failed assertion): passed on at once; the process ends with a clear log, and
- *   whoever supervises it starts it again.
+ *   its supervisor restarts it.
  * - anything else, such as a value that the database refuses: the batch is halved until the poison
  *   record is found, which fails alone; that one is a dead letter, the others go on.
  */

@@ -21,7 +21,7 @@ export interface OpenLog {
 /**
  * Opens the log of the cluster that the settings name, and closes it after `work`.
  *
- * @param command who asks, for the broker's logs
+ * @param command its name, for the broker's logs
  * @throws {Failure} it was stopped before Kafka answered, or Kafka failed in the middle
  */
 export async function withLog<T>(
@@ -50,11 +50,11 @@ export async function withLog<T>(
 }
 
 function warnOnce(command: string): OpenLog["onUnreadable"] {
-  const said = new Set<string>();
+  const told = new Set<string>();
   return (batch) => {
-    const sentence = describeUnreadable(batch, batch);
-    if (said.has(sentence)) return;
-    said.add(sentence);
-    console.error(`${command}: ${sentence}; left out`);
+    const line = describeUnreadable(batch, batch);
+    if (told.has(line)) return;
+    told.add(line);
+    console.error(`${command}: ${line}; left out`);
   };
 }

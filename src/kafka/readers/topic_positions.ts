@@ -48,9 +48,9 @@ export class TopicPositions {
       const log = ends.get(partition);
       if (!log) continue;
       const state = { clusterId: null, topicId: null, log };
-      const { lost, said, offset: start } = startAt(this.name, partition, offset, state);
+      const { lost, message, offset: start } = startAt(this.name, partition, offset, state);
       if (!lost) continue;
-      this.onLoss(said!, { topic: this.name, why: lost.why, count: lost.records });
+      this.onLoss(message!, { topic: this.name, why: lost.why, count: lost.records });
       this.next.set(partition, start);
     }
   }
