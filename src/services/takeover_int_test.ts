@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
 import {
+  sharedByTests,
   startTestBroker,
-  type TestBroker,
   untilCoordinatorsAnswer,
 } from "../local/testing/test_broker.ts";
 import { until } from "../runtime/until.ts";
@@ -17,11 +17,7 @@ import { Rig } from "./testing/rig.ts";
 
 const ORDERS = 40;
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 interface Situation {
   readonly what: string;

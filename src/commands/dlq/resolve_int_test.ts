@@ -1,6 +1,6 @@
 /** A dead letter is resolved once and whole, whatever another person or the cluster does meanwhile. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { type LogReader, openLogReader } from "../../kafka/readers/log_reader.ts";
@@ -9,11 +9,7 @@ import { createFixture } from "../../audit/testing/scenarios.ts";
 import { publishFixture } from "../testing/fixtures.ts";
 import { resolveDeadLetters } from "./resolve.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 /** One dead letter of the validator on a log of its own. */
 async function setUp(prefix: string) {

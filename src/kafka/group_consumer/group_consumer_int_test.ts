@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { getLogger } from "@logtape/logtape";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { type Names, type Service, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../topology.ts";
 import { untilCaughtUp } from "../readers/backlog.ts";
@@ -13,11 +13,7 @@ import { createGroupConsumer } from "./group_consumer.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics, placed, publication, publishAll } from "../testing/topics.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 const log = getLogger(["nobody"]);
 

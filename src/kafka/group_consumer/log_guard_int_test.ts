@@ -1,7 +1,7 @@
 /** Readers that keep no tables, and a log that changes under them: on a real Kafka. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
@@ -12,11 +12,7 @@ import { createGroupConsumer } from "./group_consumer.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics, placed, publication, publishAll } from "../testing/topics.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 const keysOf = (events: readonly OrderEvent[]) => events.map(({ orderId }) => orderId);
 

@@ -1,7 +1,7 @@
 /** Every codec, by every reader: as Kafka's own clients write it, and as they read what we write. */
 import { assertEquals } from "@std/assert";
 import type { Kafka } from "kafkajs";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { configureLogging } from "../../runtime/log.ts";
 import { type Compression, COMPRESSIONS } from "../access.ts";
 import type { Names } from "../../topology.ts";
@@ -23,11 +23,7 @@ import {
 const ORDERS = 400;
 const LIMIT_MS = 60_000;
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 const CODECS = COMPRESSIONS.filter((name) => name !== "none");
 const log = configureLogging("test", "error", "text");
