@@ -2,9 +2,8 @@
 import { formatCount } from "../runtime/format.ts";
 import { integer, jsonSettings } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
-import { accessChecks } from "../kafka/access.ts";
+import { accessChecks, kafkaSettings } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
-import { kafkaSettings } from "../kafka/access.ts";
 import { pause } from "../runtime/shutdown.ts";
 import { withAdmin } from "../kafka/client/client.ts";
 import { allCaughtUp, whatWaits } from "../kafka/readers/backlog.ts";

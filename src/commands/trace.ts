@@ -1,9 +1,8 @@
 /** `deno task trace ORDER_ID`: everything that happened to one order, as a timeline. */
 import { flag, jsonSettings } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
-import { accessChecks } from "../kafka/access.ts";
+import { accessChecks, kafkaSettings } from "../kafka/access.ts";
 import { storeSettings, type TablesConfig } from "../database/settings.ts";
-import { kafkaSettings } from "../kafka/access.ts";
 import { withLog } from "../kafka/readers/open_log.ts";
 import { alignColumns } from "../runtime/format.ts";
 import { printable } from "../runtime/printable.ts";

@@ -1,7 +1,7 @@
 /** The command over a real log and real tables. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startTestBroker } from "../local/testing/test_broker.ts";
-import { partitionForKey as partitionOfKey } from "../kafka/protocol/partitioner.ts";
+import { partitionForKey as partitionOfKey } from "../kafka/producer/partitioning.ts";
 import { orderId, PARTITIONS } from "../audit/testing/fixture.ts";
 import { createFixture, type Scenario, SCENARIOS } from "../audit/testing/scenarios.ts";
 import { jsonOf, publishFixture, runCommand, storeFixture } from "./testing/fixtures.ts";

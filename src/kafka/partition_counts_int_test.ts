@@ -21,7 +21,7 @@ import {
 import type { Handler } from "./processor/handler.ts";
 import { createProcessorMetrics } from "./metrics.ts";
 import { committedOffsets } from "./offsets/committed_offsets.ts";
-import { partitionForKey } from "./protocol/partitioner.ts";
+import { partitionForKey } from "./producer/partitioning.ts";
 import { type Guarantee, GUARANTEES } from "./processor/options.ts";
 import { openPublisher } from "./producer/publisher.ts";
 import { until } from "../runtime/until.ts";

@@ -13,7 +13,7 @@ import {
 } from "../topology.ts";
 import { deadLetterId, isDeadLetter, RESOLUTION_HEADERS } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
-import { partitionForKey } from "../kafka/protocol/partitioner.ts";
+import { partitionForKey } from "../kafka/producer/partitioning.ts";
 import type { OpenLog } from "../kafka/readers/open_log.ts";
 import { describeUnreadable, type LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 

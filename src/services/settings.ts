@@ -1,8 +1,7 @@
 import { storeSettings } from "../database/settings.ts";
-import { kafkaSettings } from "../kafka/access.ts";
+import { compressionSettings, kafkaSettings } from "../kafka/access.ts";
 import { logSettings } from "../runtime/log.ts";
 import { choice, type Config, flag, integer, string } from "../runtime/setting.ts";
-import { compressionSettings } from "../kafka/access.ts";
 
 /** What every long-running process has. */
 export const serviceSettings = {

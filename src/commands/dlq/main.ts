@@ -2,8 +2,7 @@
 import { runProgram } from "../../program.ts";
 import type { Action } from "../../runtime/help.ts";
 import { flag, jsonSettings, string } from "../../runtime/setting.ts";
-import { accessChecks, compressionSettings } from "../../kafka/access.ts";
-import { kafkaSettings } from "../../kafka/access.ts";
+import { accessChecks, compressionSettings, kafkaSettings } from "../../kafka/access.ts";
 import { DEAD_LETTER_REASONS } from "../../events/reasons.ts";
 import { describeUnreadable } from "../../kafka/protocol/unreadable.ts";
 import { deadLetterTopicOf, Names, PROCESSORS } from "../../topology.ts";

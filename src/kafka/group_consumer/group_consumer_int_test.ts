@@ -56,9 +56,9 @@ function startReader(names: Names, onEvents: (events: readonly OrderEvent[]) => 
 }
 
 /** Reads orders.raw as a member of no group. */
-function openEventLog(names: Names) {
+function openEventFollower(names: Names) {
   const seen: string[] = [];
-  const eventLog = new EventFollower({
+  const eventFollower = new EventFollower({
     access: { brokers: [broker.bootstrap] },
     clientId: `test-${crypto.randomUUID()}`,
     topics: ["orders.raw"],
@@ -66,7 +66,7 @@ function openEventLog(names: Names) {
     onEvents: (events) => seen.push(...events.map(({ orderId }) => orderId)),
     log,
   });
-  return { log: eventLog, seen };
+  return { log: eventFollower, seen };
 }
 
 /** The offsets that a group has committed of orders.raw, and the ends of its log, by partition. */
@@ -183,11 +183,11 @@ Deno.test("groupConsumer: while members come and go, all is read, and by none of
   for (const { seen } of [first, second]) assertEquals(seen.length, new Set(seen).size);
 });
 
-Deno.test("groupConsumer, eventLog and groupLag: outlive their broker, and read nothing twice", async () => {
+Deno.test("groupConsumer, eventFollower and groupLag: outlive their broker, and read nothing twice", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap);
   await publishAll(kafka, names.topic("orders.raw"), orders(0, 200));
   const reader = startReader(names);
-  const events = openEventLog(names);
+  const events = openEventFollower(names);
   const controller = new AbortController();
   const following = events.log.follow(controller.signal);
   const lag = createGroupLagReader(kafka, names);
@@ -234,7 +234,7 @@ Deno.test("untilCaughtUp: waits for what is there when it is asked, control reco
   await reader.stop();
 });
 
-Deno.test("eventLog: reads to the end as of now, then follows, and no group notices", async () => {
+Deno.test("eventFollower: reads to the end as of now, then follows, and no group notices", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap);
   const topic = names.topic("orders.raw");
   await publishAll(kafka, topic, orders(0, 300));
@@ -245,7 +245,7 @@ Deno.test("eventLog: reads to the end as of now, then follows, and no group noti
   await member.stop();
   const before = await progress(kafka, names);
 
-  const { log: events, seen } = openEventLog(names);
+  const { log: events, seen } = openEventFollower(names);
   const controller = new AbortController();
   await events.readToEnd(controller.signal);
   assertEquals(seen.toSorted(), [...idsOf(0, 300), ...idsOf(320, 340)]);

@@ -17,7 +17,7 @@ const broker = sharedByTests(startTestBroker);
 const keysOf = (events: readonly OrderEvent[]) => events.map(({ orderId }) => orderId);
 
 /** Reads orders.raw; what was begun again goes on where it was. */
-function createReader(kind: "groupConsumer" | "eventLog", names: Names) {
+function createReader(kind: "groupConsumer" | "eventFollower", names: Names) {
   const lines: string[] = [];
   const note = (line: string) => void lines.push(line);
   const losses = createLossMetrics(new Registry());
@@ -30,7 +30,7 @@ function createReader(kind: "groupConsumer" | "eventLog", names: Names) {
     log: { debug() {}, info() {}, warn: note } as unknown as Logger,
     losses,
   };
-  const eventLog = new EventFollower({ ...options, topics: ["orders.raw"] });
+  const eventFollower = new EventFollower({ ...options, topics: ["orders.raw"] });
   const consumer = () =>
     createGroupConsumer({
       ...options,
@@ -47,7 +47,7 @@ function createReader(kind: "groupConsumer" | "eventLog", names: Names) {
       controller = new AbortController();
       ended = kind === "groupConsumer"
         ? consumer().run(controller.signal)
-        : eventLog.follow(controller.signal);
+        : eventFollower.follow(controller.signal);
       ended.catch(() => {});
     },
     stop() {
@@ -117,7 +117,7 @@ const situations: Situation[] = [
   },
 ];
 
-for (const kind of ["groupConsumer", "eventLog"] as const) {
+for (const kind of ["groupConsumer", "eventFollower"] as const) {
   for (const { what, happens, deleted, says } of situations) {
     Deno.test(`${kind}: ${what}: it says so, and reads all that is there`, async () => {
       const { kafka, names } = await freshTopics(broker.bootstrap, 1);

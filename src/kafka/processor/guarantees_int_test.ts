@@ -9,7 +9,7 @@ import type { DeadLetterTopic, Topic } from "../../topology.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "../dead_letters.ts";
 import type { Handler } from "./handler.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
-import { partitionForKey } from "../protocol/partitioner.ts";
+import { partitionForKey } from "../producer/partitioning.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { GUARANTEES } from "./options.ts";
 import { until } from "../../runtime/until.ts";

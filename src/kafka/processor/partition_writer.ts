@@ -11,7 +11,7 @@
  * A writer is used by one batch at a time. After any error it is spent: close it and open another.
  */
 import type { Consumer, Kafka, TopicMessages } from "kafkajs";
-import { inParts } from "../producer/parts.ts";
+import { inParts } from "../producer/partitioning.ts";
 import { Producer } from "../producer/producer.ts";
 
 export interface PartitionWriter {

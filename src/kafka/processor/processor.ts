@@ -13,7 +13,7 @@ import { clusterReady } from "../client/cluster_ready.ts";
 import { explain, isCoordinatorMoving } from "../client/errors.ts";
 import { type Crash, GroupMember, keepMember } from "../group/member.ts";
 import { watchPartitions } from "../partition_counts.ts";
-import { MAX_PART_BYTES } from "../producer/parts.ts";
+import { MAX_PART_BYTES } from "../producer/partitioning.ts";
 import type { ProcessorOptions } from "./options.ts";
 import { Partitions } from "./partitions.ts";
 

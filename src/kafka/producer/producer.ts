@@ -27,8 +27,7 @@ import {
   type Leaders,
   requirePartitions,
 } from "./destinations.ts";
-import { byPartition } from "./parts.ts";
-import { type PartitionMessages } from "./parts.ts";
+import { byPartition, type PartitionMessages } from "./partitioning.ts";
 import { type Coordinators, createCoordinators } from "../client/coordinator.ts";
 import { createSequences, deliver } from "./delivery.ts";
 import { noAnswer, type ProducerError } from "../client/error_codes.ts";

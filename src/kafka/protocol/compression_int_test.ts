@@ -96,7 +96,7 @@ Deno.test("orders in batches of every codec, written by us, are read by Java and
     ...["--formatter-property", "print.key=true", "--formatter-property", "print.value=false"],
   ]);
   assertEquals(printed.trim().split("\n").toSorted(), orderIds);
-  const read: Record<string, string[]> = { "group consumer": [], "event log": [] };
+  const read: Record<string, string[]> = { "group consumer": [], "event follower": [] };
   const options = (reader: string) => ({
     access: { brokers: [broker.bootstrap] },
     clientId: "test",
@@ -105,8 +105,8 @@ Deno.test("orders in batches of every codec, written by us, are read by Java and
     onEvents: (all: readonly { orderId: string }[]) =>
       void read[reader]!.push(...all.map(({ orderId }) => orderId)),
   });
-  const eventLog = new EventFollower({ ...options("event log"), topics: ["orders.outcomes"] });
-  await eventLog.readToEnd(new AbortController().signal);
+  const follower = new EventFollower({ ...options("event follower"), topics: ["orders.outcomes"] });
+  await follower.readToEnd(new AbortController().signal);
   const stop = new AbortController();
   const consumer = createGroupConsumer({
     ...options("group consumer"),

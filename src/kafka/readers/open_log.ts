@@ -1,8 +1,7 @@
 /** What a person's command starts with: waiting for Kafka, and a reader of the log. */
 import type { Config } from "../../runtime/setting.ts";
 import { Failure } from "../../runtime/errors.ts";
-import { type compressionSettings, kafkaAccess } from "../access.ts";
-import { type kafkaSettings } from "../access.ts";
+import { type compressionSettings, kafkaAccess, type kafkaSettings } from "../access.ts";
 import { createClient } from "../client/client.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";

@@ -13,7 +13,7 @@ import { placed, publication, refuse, startValidator } from "./topics.ts";
 export const READER_KINDS = [
   "processor",
   "group consumer",
-  "event log",
+  "event follower",
   "group lag",
   "publisher",
 ] as const;
@@ -107,7 +107,7 @@ const START: { readonly [K in ReaderKind]: Start } = {
       onEvents,
       drainTimeoutMs: DRAIN_TIMEOUT_MS,
     }).run(signal),
-  "event log": ({ bootstrap, signal, ...place }, onEvents) =>
+  "event follower": ({ bootstrap, signal, ...place }, onEvents) =>
     new EventFollower({
       ...place,
       access: { brokers: [bootstrap] },

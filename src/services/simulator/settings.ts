@@ -7,11 +7,10 @@ import {
   type Setting,
   string,
 } from "../../runtime/setting.ts";
-import { compressionSettings } from "../../kafka/access.ts";
+import { compressionSettings, kafkaSettings } from "../../kafka/access.ts";
 import { serviceSettings } from "../settings.ts";
 import { logSettings } from "../../runtime/log.ts";
 import { storeSettings } from "../../database/settings.ts";
-import { kafkaSettings } from "../../kafka/access.ts";
 import { RUN_ID_PATTERN } from "./make_order.ts";
 
 export const settings = {

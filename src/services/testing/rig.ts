@@ -15,7 +15,7 @@ import {
 import type { Handler } from "../../kafka/processor/handler.ts";
 import { createProcessorMetrics } from "../../kafka/metrics.ts";
 import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
-import { partitionForKey } from "../../kafka/protocol/partitioner.ts";
+import { partitionForKey } from "../../kafka/producer/partitioning.ts";
 import { createCluster } from "../../kafka/client/cluster.ts";
 import { until } from "../../runtime/until.ts";
 import {

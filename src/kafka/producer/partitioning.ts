@@ -1,9 +1,11 @@
 /**
- * The messages of a send, in parts and by partition. A producer sends the messages of one call to a partition as one batch, and a broker always refuses a
- * batch larger than max.message.bytes (1 MiB by default). So calls are kept small.
+ * The messages of a send, by partition and in parts. A producer sends what one call has for a partition
+ * as one batch, and a broker always refuses a batch larger than max.message.bytes (1 MiB by default). So
+ * calls are kept small.
  */
 import type { Message, TopicMessages } from "kafkajs";
 import type { TopicPartition } from "../protocol/requests.ts";
+import murmur2 from "kafkajs/src/producer/partitioners/default/murmur2.js";
 
 /** Well below 1 MiB, with room for the batch's own bytes. */
 export const MAX_PART_BYTES = 512 * 1024;
@@ -73,4 +75,13 @@ export function byPartition(topics: readonly TopicMessages[]): PartitionMessages
     }
   }
   return [...groups.values()].flatMap((ofTopic) => [...ofTopic.values()]);
+}
+
+/**
+ * The partition of a key, as Kafka's own clients compute it (murmur2).
+ *
+ * @param partitions how many the topic has
+ */
+export function partitionForKey(key: string, partitions: number): number {
+  return (murmur2(key) & 0x7fff_ffff) % partitions;
 }
