@@ -1,6 +1,7 @@
 /**
  * Where to go on in an input partition, by what its service's tables, its consumer group and its log say
- * of it. Where they contradict each other the partition is paused: a person decides, by `deno task groups reset`.
+ * of it. Where they contradict each other the partition is paused until a person
+ * decides, by `deno task groups reset`.
  *
  * What is in the log is never skipped; what is missing in it is counted and said.
  */

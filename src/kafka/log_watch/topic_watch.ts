@@ -43,7 +43,7 @@ export class TopicWatch {
   }
 
   /**
-   * Compares, once after each `invalidate`. When it resolves, those that were created anew have been told of.
+   * Compares, once after each `invalidate`; resolves when those that were created anew have been told.
    *
    * @throws no broker answers, or a topic is not there
    */
