@@ -9,9 +9,8 @@ import { freePort } from "../local/kafka/ports.ts";
 import { CONSUMERS } from "../topology.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { until } from "../runtime/until.ts";
-import { BROWSER } from "../testing/browser_program.ts";
+import { BROWSER, openPage } from "./support/browser.ts";
 import { lacks } from "../testing/skips.ts";
-import { openPage } from "./support/browser.ts";
 
 /** How many are placed to look at, and how many more while a member is killed. */
 const ORDERS = { first: 8_000, more: 4_000 };

@@ -24,6 +24,7 @@ import {
   type EventTypeOf,
   Names,
   type Processor,
+  PROCESSORS,
   type Topic,
   topicOf,
   type TopicReadBy,
@@ -228,4 +229,12 @@ async function serve(
   } finally {
     await http.close();
   }
+}
+
+/** The definitions of all services, by the topology: each is in `service.ts` of its folder. */
+export async function serviceDefinitions(): Promise<DefinedService[]> {
+  return await Promise.all(PROCESSORS.map(async (name) => {
+    const { service }: { service: DefinedService } = await import(`./${name}/service.ts`);
+    return service;
+  }));
 }

@@ -8,10 +8,8 @@
  * transaction.
  */
 import { PAYMENT_FAILURE_REASONS, type PaymentFailureReason } from "../../events/reasons.ts";
-import { type Database } from "../../database/database.ts";
+import type { Database } from "../../database/database.ts";
 import { RetryableError } from "../../runtime/errors.ts";
-import { createDelayQueue } from "./delay_queue.ts";
-import { chance } from "./chance.ts";
 import {
   type ChargeAnswer,
   type ChargeRequest,
@@ -23,6 +21,7 @@ import {
   type RefundRequest,
 } from "./gateway.ts";
 import { bookCharges, bookRefunds, type Charge } from "./gateway_ledger.ts";
+import { fnv1a, mix } from "../../runtime/hash.ts";
 
 export interface GatewayBehaviour {
   readonly seed: number;
@@ -202,4 +201,55 @@ function toAnswer(row: Charge): ChargeAnswer {
   if (row.status === "charged") return { status: "charged", paymentId };
   const reason = row.reason as PaymentFailureReason;
   return { status: "declined", paymentId, reason, detail: DETAILS[reason] };
+}
+
+/**
+ * A number from 0 (inclusive) to 1 (exclusive) for each (seed, text, salt); numbers of different
+ * salts have nothing to do with each other.
+ */
+export function chance(seed: number, text: string, salt: number): number {
+  return (mix(mix(fnv1a(text, seed)) + Math.imul(salt, 0x9e3779b9)) >>> 0) / 2 ** 32;
+}
+
+/** Resolution of the due times, milliseconds. */
+const TICK_MS = 5;
+
+/**
+ * Many things that fall due at different times, with one timer: whatever is due is handed over
+ * together. While a round is at work, the next one gathers, so that rounds grow with the load.
+ */
+export interface DelayQueue<T> {
+  /** Puts `item` down for `delayMs` from now. */
+  add(item: T, delayMs: number): void;
+}
+
+/** @param onDue gets what is due, never called again before it has resolved; must not reject */
+export function createDelayQueue<T>(onDue: (due: readonly T[]) => Promise<void>): DelayQueue<T> {
+  const slots = new Map<number, T[]>();
+  let awake = false;
+
+  async function run(): Promise<void> {
+    const now = performance.now();
+    const due: T[] = [];
+    for (const [slot, items] of slots) {
+      if (slot > now) continue;
+      slots.delete(slot);
+      for (const item of items) due.push(item);
+    }
+    if (due.length > 0) await onDue(due);
+    awake = slots.size > 0;
+    if (awake) setTimeout(run, TICK_MS);
+  }
+
+  return {
+    add(item, delayMs) {
+      const slot = Math.ceil((performance.now() + delayMs) / TICK_MS) * TICK_MS;
+      const items = slots.get(slot);
+      if (items) items.push(item);
+      else slots.set(slot, [item]);
+      if (awake) return;
+      awake = true;
+      setTimeout(run, TICK_MS);
+    },
+  };
 }

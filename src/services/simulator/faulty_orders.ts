@@ -7,8 +7,7 @@ import {
   MAX_VALUE_BYTES,
   type OrderPlaced,
 } from "../../events/schemas.ts";
-import type { Random } from "./random.ts";
-import { type Draft, type Item, type Shop, totalOf } from "./shop.ts";
+import { type Draft, type Item, type Random, type Shop, totalOf } from "./shop.ts";
 
 /** ISO 4217's code for tests: nothing is ever sold in it. */
 const TEST_CURRENCY = "XTS";

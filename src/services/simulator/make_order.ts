@@ -8,8 +8,7 @@ import { eventId, type OrderPlaced } from "../../events/schemas.ts";
 import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
 import { mix } from "../../runtime/hash.ts";
 import { breakableRules, BROKEN_REASONS, CORRUPT, INVALIDATE } from "./faulty_orders.ts";
-import { createRandom } from "./random.ts";
-import { type Catalog, createShop } from "./shop.ts";
+import { type Catalog, createRandom, createShop } from "./shop.ts";
 
 /** The shape of a run id: the dash after it ends it. */
 export const RUN_ID_PATTERN = /^[A-Za-z0-9]{1,32}$/;

@@ -14,8 +14,7 @@ import {
   ResourcePatternTypes,
 } from "../../../kafka/client/client.ts";
 import { type KubeApi, openKubeApi, type Resource } from "./kube_api.ts";
-import { setPassword } from "./scram.ts";
-import { aclKey, aclsOf, type UserSpec } from "./user_acls.ts";
+import { aclKey, aclsOf, setPassword, type UserSpec } from "./users.ts";
 
 const CLUSTER = "orderflow";
 const BROKER = { hostname: "127.0.0.1", port: 9092 };
