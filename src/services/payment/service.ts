@@ -2,7 +2,7 @@ import { defineService } from "../service.ts";
 import { createGatewayClient } from "./gateway_client.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
 import { createPaymentHandlers } from "./handle.ts";
-import { createSimulatedGateway } from "./simulated_gateway.ts";
+import { SimulatedGateway } from "./simulated_gateway.ts";
 import { payments } from "./store.ts";
 import { type Config, integer, number } from "../../runtime/setting.ts";
 
@@ -90,7 +90,7 @@ export const service = defineService({
   databases: { gateway: { orderTables: [charges], tables: [refunds] } },
   handlers({ database, databases, config, now, log }) {
     const gateway = createGatewayClient(
-      createSimulatedGateway(databases.gateway, config),
+      new SimulatedGateway(databases.gateway, config),
       config,
       (failure) =>
         failure === undefined
