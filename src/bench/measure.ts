@@ -47,7 +47,7 @@ export async function usageOf(pid: number): Promise<Usage> {
 
 // Kafka's own tools are the yardstick: how fast the same broker is for its own clients.
 
-export interface ToolFigure {
+interface ToolFigure {
   readonly tool: string;
   /** Messages per second. */
   readonly perSecond: number;
@@ -102,13 +102,13 @@ export async function kafkaTools(cluster: Cluster): Promise<ToolFigure[]> {
 }
 
 /** `500000 records sent, 155763.2 records/sec (…)`: the last line is the sum. */
-export function producerRate(printed: string): number {
+function producerRate(printed: string): number {
   const rates = [...printed.matchAll(/([\d.]+) records\/sec/g)];
   return expectNumber(rates.at(-1)?.[1], printed);
 }
 
 /** `start, end, MB, MB/s, messages, messages/s, …`, in its last line. */
-export function consumerRate(printed: string): number {
+function consumerRate(printed: string): number {
   const line = printed.trim().split("\n").at(-1) ?? "";
   return expectNumber(line.split(",")[5]?.trim(), printed);
 }
@@ -117,7 +117,7 @@ export function consumerRate(printed: string): number {
  * The copier prints JSON with the messages consumed at each progress report. The time is that of the
  * whole process, its start included.
  */
-export function copierRate(printed: string, elapsedMs: number): number {
+function copierRate(printed: string, elapsedMs: number): number {
   const consumed = [...printed.matchAll(/"consumed":"?(\d+)/g)].map((match) => Number(match[1]));
   return 1_000 * expectNumber(String(Math.max(...consumed)), printed) / elapsedMs;
 }

@@ -7,7 +7,8 @@ import { kafkaSettings } from "../kafka/settings.ts";
 import { withLog } from "../kafka/readers/open_log.ts";
 import { alignColumns } from "../runtime/format.ts";
 import { printable } from "../runtime/printable.ts";
-import { databasesOf, serviceDefinitions } from "../services/service.ts";
+import { serviceDefinitions } from "../services/definitions.ts";
+import { databasesOf } from "../services/service.ts";
 import { openTables, type Owned } from "../services/tables.ts";
 import { findRecords } from "../order_history/find.ts";
 import {

@@ -2,7 +2,7 @@
 import { pause } from "../runtime/shutdown.ts";
 import { Failure } from "../runtime/errors.ts";
 
-export interface CommandOptions {
+interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What the command reads on its standard input (default: nothing). */
   readonly stdin?: string;
@@ -10,7 +10,7 @@ export interface CommandOptions {
   readonly show?: boolean;
 }
 
-export interface CommandResult {
+interface CommandResult {
   /** 127: there is no such command. */
   readonly code: number;
   readonly stdout: string;

@@ -19,7 +19,7 @@ export interface Group extends GroupMembers {
 }
 
 /** Asks Kafka from the analytics pod, whose user may describe every group. */
-export const GROUPS_COMMAND = ["exec", "deployment/orderflow-analytics", "--", "groups"];
+const GROUPS_COMMAND = ["exec", "deployment/orderflow-analytics", "--", "groups"];
 
 async function groupOf(cluster: Cluster, service: string): Promise<Group> {
   const printed = await cluster.kubectl([...GROUPS_COMMAND, service, "--json"]);

@@ -54,13 +54,13 @@ export function isAtLeast(version: string, [major, minor]: readonly [number, num
   return its > major || (its === major && next >= minor);
 }
 
-export interface ToolReport {
+interface ToolReport {
   /** A line a tool. */
   readonly lines: readonly string[];
   readonly complete: boolean;
 }
 
-export async function checkTools(): Promise<ToolReport> {
+async function checkTools(): Promise<ToolReport> {
   const reports = await Promise.all(TOOLS.map(async ({ name, ask, least, from }) => {
     const { code, stdout, stderr } = await attempt(ask);
     const version = versionIn(stdout);

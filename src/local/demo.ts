@@ -145,7 +145,7 @@ const BAR_WIDTH = 24;
 const LINE_EVERY_MS = 2_000;
 
 /** On stderr: a bar that is redrawn in a terminal, else a line now and then. */
-export function createProgressLine(terminal: boolean) {
+function createProgressLine(terminal: boolean) {
   const encoder = new TextEncoder();
   let drawn = false;
   let lastLineAt = 0;

@@ -24,7 +24,6 @@ import {
   type EventTypeOf,
   Names,
   type Processor,
-  PROCESSORS,
   type Topic,
   topicOf,
   type TopicReadBy,
@@ -41,7 +40,7 @@ export type HandlersOf<P extends Processor> =
 /** The events that a service writes. */
 type EventBy<P extends Processor> = Extract<OrderEvent, { type: EventTypeOf<P> }>;
 
-export interface TableSet {
+interface TableSet {
   /** With a row an order that was worked on; the key is the order's id. A trace shows them. */
   readonly orderTables?: readonly Table[];
   /** All others. */
@@ -229,12 +228,4 @@ async function serve(
   } finally {
     await http.close();
   }
-}
-
-/** The definitions of all services, by the topology: each is in `service.ts` of its folder. */
-export async function serviceDefinitions(): Promise<DefinedService[]> {
-  return await Promise.all(PROCESSORS.map(async (name) => {
-    const { service }: { service: DefinedService } = await import(`./${name}/service.ts`);
-    return service;
-  }));
 }

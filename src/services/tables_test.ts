@@ -1,9 +1,10 @@
 /** The tables are declared twice on purpose; here they must not drift apart. */
-import * as read from "./tables.ts";
 import { assert, assertEquals } from "@std/assert";
 import type { Table } from "../database/database.ts";
-import { databasesOf, serviceDefinitions } from "./service.ts";
+import { serviceDefinitions } from "./definitions.ts";
+import { databasesOf } from "./service.ts";
 import { simulatorTables } from "./simulator/runs.ts";
+import * as read from "./tables.ts";
 
 const own = new Map<string, readonly Table[]>([["simulator", simulatorTables]]);
 for (const service of await serviceDefinitions()) {

@@ -1,5 +1,6 @@
 /** What the integration tests of the commands share: a fixture on a real broker and in real tables. */
-import { databasesOf, serviceDefinitions } from "../../services/service.ts";
+import { serviceDefinitions } from "../../services/definitions.ts";
+import { databasesOf } from "../../services/service.ts";
 import { simulatorTables } from "../../services/simulator/runs.ts";
 import type { Row, Table } from "../../database/database.ts";
 import { openDatabase } from "../../database/open.ts";

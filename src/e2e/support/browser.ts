@@ -18,7 +18,7 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-export interface TestPage extends AsyncDisposable {
+interface TestPage extends AsyncDisposable {
   readonly page: Page;
   /** Errors and warnings in the console, exceptions, and requests to elsewhere. */
   readonly faults: readonly string[];
@@ -68,14 +68,14 @@ export const BROWSER: Need = {
   },
 };
 
-export interface BrowserProgram {
+interface BrowserProgram {
   readonly executablePath: string;
   /** What it needs to find its own libraries and fonts. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 /** npm's is fetched if need be (70 MB, once). */
-export async function browserProgram(): Promise<BrowserProgram> {
+async function browserProgram(): Promise<BrowserProgram> {
   const system = onSystem();
   if (system) return { executablePath: system, env: {} };
   const folder = join(await npmProgram("chromium", unpack), "unpacked");

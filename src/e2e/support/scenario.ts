@@ -145,7 +145,7 @@ const IDLE_MS = { short: 4_000, long: 30_000 };
  * @param expected how many there should be in all: if fewer are found, they are counted once more with
  * the long time, and that count holds
  */
-export async function countEvents(
+async function countEvents(
   cluster: Cluster,
   names: Names,
   expected: number,

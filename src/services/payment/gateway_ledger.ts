@@ -29,9 +29,9 @@ export const refunds = table("refunds", "idempotency_key", {
 });
 
 export type Charge = Row<typeof charges>;
-export type Refund = Row<typeof refunds>;
+type Refund = Row<typeof refunds>;
 
-export interface ChargeEntry {
+interface ChargeEntry {
   /** Unique among all calls of all processes. */
   readonly callId: string;
   readonly request: ChargeRequest;
@@ -42,7 +42,7 @@ export interface ChargeEntry {
 const PAYMENT_ID_PREFIX = "pay-";
 
 /** The row that the ledger has for an entry; or what is wrong with the request. */
-export type Booked<T> = T | GatewayRefusal;
+type Booked<T> = T | GatewayRefusal;
 
 /**
  * Books charges, each unless its key is booked already.

@@ -191,7 +191,7 @@ eachStore(
 );
 
 eachStore("orders.outcomes: what was not charged is not refunded", async (place) => {
-  const { charge, refund } = await setUp(place, (gateway) => ({
+  const { charge, refund } = await setUp(place, () => ({
     charge: ({ idempotencyKey }) =>
       Promise.resolve({
         status: "declined",

@@ -235,7 +235,7 @@ const TICK_MS = 5;
  * Many things that fall due at different times, with one timer: whatever is due is handed over
  * together. While a round is at work, the next one gathers, so that rounds grow with the load.
  */
-export interface DelayQueue<T> {
+interface DelayQueue<T> {
   /** Puts `item` down for `delayMs` from now. */
   add(item: T, delayMs: number): void;
 }

@@ -9,7 +9,7 @@ import type { KafkaClient } from "../../kafka/client/client.ts";
 import { LogFollower } from "../../kafka/readers/log_follower.ts";
 import { sequenceOf } from "./make_order.ts";
 
-export interface Unknown {
+interface Unknown {
   readonly runId: string;
   /** Sequence numbers from `from` to, exclusively, `end`. */
   readonly from: number;

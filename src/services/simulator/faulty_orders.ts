@@ -71,12 +71,12 @@ function withFirst(draft: Draft, change: Partial<Item>): Draft {
 // is the orderId, or, where the key is what is missing, the value is a whole order.
 
 /** What a message can be dead for by itself. */
-export type BrokenReason = Exclude<
+type BrokenReason = Exclude<
   DeadLetterReason,
   "duplicate_order" | "processing_failed" | "unreadable"
 >;
 
-export interface KeyAndValue {
+interface KeyAndValue {
   readonly key: string | null;
   readonly value: Uint8Array | null;
 }

@@ -7,7 +7,7 @@
  * every order is due at once, and placed when it is made.
  */
 
-export interface PaceOptions {
+interface PaceOptions {
   /** The first sequence number: those below it were placed before. */
   readonly first: number;
   /** How many in all, those placed before included; 0 until stopped. */

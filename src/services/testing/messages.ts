@@ -7,13 +7,9 @@ import { placed } from "../../kafka/testing/topics.ts";
 import { readConfig } from "../../runtime/config.ts";
 import { type Processor, type Topic, topicOf } from "../../topology.ts";
 import { eventsOf, type Scenario } from "../analytics/testing/orders.ts";
-import {
-  databasesOf,
-  type DefinedService,
-  type ServiceContext,
-  serviceDefinitions,
-} from "../service.ts";
+import { serviceDefinitions } from "../definitions.ts";
 import { stock } from "../inventory/store.ts";
+import { databasesOf, type DefinedService, type ServiceContext } from "../service.ts";
 
 const now = () => Date.parse("2026-01-02T03:04:06.000Z");
 

@@ -117,7 +117,7 @@ const NO_ENTRIES = new Uint8Array([1]);
 const ONE_ENTRY = new Uint8Array([2]);
 
 /** The request, its length included. */
-export function scramRequest(user: string, password: string): Uint8Array<ArrayBuffer> {
+function scramRequest(user: string, password: string): Uint8Array<ArrayBuffer> {
   const salt = randomBytes(32);
   const salted = pbkdf2Sync(password, salt, ITERATIONS, 64, "sha512");
   const clientId = encoder.encode("stand-in");
