@@ -100,7 +100,7 @@ async function showOwnership(cluster: Cluster, replicas: number): Promise<void> 
 async function demo(pauseS: number, signal: AbortSignal): Promise<void> {
   const cluster = openCluster();
   const waitForPerson = async () => {
-    if (Deno.stdin.isTerminal()) prompt("  press Enter to go on");
+    if (Deno.stdin.isTerminal()) prompt("  press Enter to continue");
     else await pause(pauseS * 1_000, signal);
     signal.throwIfAborted();
   };

@@ -67,7 +67,7 @@ async function checkTools(): Promise<ToolReport> {
     const wanted = `${least.join(".")} or later`;
     if (code === 127) return { line: `${name} is missing: install ${wanted}, ${from}`, ok: false };
     if (code !== 0 || version === undefined) {
-      const why = stderr.trim().split("\n").at(-1) || "it does not say its version";
+      const why = stderr.trim().split("\n").at(-1) || "it prints no version";
       return { line: `${name} does not work: ${why}`, ok: false };
     }
     return isAtLeast(version, least)
@@ -91,7 +91,7 @@ async function clusterExists(): Promise<boolean> {
 const STEPS: readonly Step[] = [
   {
     name: "tools",
-    what: "docker, kind, kubectl and helm are there",
+    what: "docker, kind, kubectl and helm are installed",
     async run() {
       const { lines, complete } = await checkTools();
       console.log(lines.map((line) => `  ${line}`).join("\n"));
@@ -102,7 +102,7 @@ const STEPS: readonly Step[] = [
     name: "cluster",
     what: "a Kubernetes of three nodes in Docker",
     async run({ kindConfig }) {
-      if (await clusterExists()) return console.log(`  the cluster ${NAME} is there`);
+      if (await clusterExists()) return console.log(`  the cluster ${NAME} exists already`);
       const create = ["kind", "create", "cluster", "--name", NAME, "--config", kindConfig] as const;
       await run([...create, "--wait", "3m"], { show: true });
     },

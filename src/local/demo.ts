@@ -69,7 +69,9 @@ async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promi
       return 1;
     }
     const settled = run.tally().settled < placing.acknowledged ? "Not all" : "All";
-    onNotice(`${settled} orders are settled; checking them all against the log and the databases.`);
+    onNotice(
+      `${settled} orders are settled; checking each of them against the log and the databases.`,
+    );
     if (!config.keep) await run.pipeline.stop();
     const passed = await run.audit();
     console.log(["", ...figures(placing, run.tally())].join("\n"));
@@ -77,7 +79,9 @@ async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promi
       console.log(whatToTry(run, page.url));
       await aborted(signal);
     } else {
-      console.log("\nWith --keep everything stays up: to scale, to kill, to trace an order.");
+      console.log(
+        "\nWith --keep everything stays up, for you to scale services, kill members and trace orders.",
+      );
     }
     return passed ? 0 : 1;
   } finally {

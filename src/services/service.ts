@@ -105,7 +105,7 @@ export function defineService<
   S extends Settings = Record<never, never>,
   D extends string = never,
 >(definition: Definition<P, S, D>): DefinedService {
-  // From here on it is one service among others, whose own settings and databases nobody knows.
+  // From here on it is one service among others, whose own settings and databases have no types.
   const service = definition as unknown as Partial<DefinedService> & Definition<P, S, D>;
   const { name, orderTables, tables = [], checks = [] } = service;
   const handlers = service.handlers as unknown as DefinedService["handlers"];

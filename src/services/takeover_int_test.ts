@@ -106,7 +106,7 @@ const situations: Situation[] = [
     says: "was deleted and created anew",
   },
   {
-    what: "its topic is created anew and has grown past it before it looks",
+    what: "its topic is created anew and has grown past it before it is checked",
     async happens(rig) {
       rig.hold();
       await rig.place(1);

@@ -22,7 +22,7 @@ export interface FailedCheck {
   readonly offenders: readonly { readonly who: string; readonly what: string }[];
 }
 
-/** How long the remaining orders may take to settle; without a limit the test would wait for a lost one for ever. */
+/** How long the remaining orders may take to settle: a lost one would never. */
 const SETTLE_LIMIT_MS = 300_000;
 const SHARE_LIMIT_MS = 120_000;
 

@@ -153,7 +153,7 @@ async function startNode(
     stop,
 
     async start() {
-      if (process.running) throw new Failure(`the broker on ${directory} runs already`);
+      if (process.running) throw new Failure(`the broker on ${directory} is already running`);
       await checkFree(port);
       process = await launch();
     },

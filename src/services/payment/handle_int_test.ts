@@ -54,7 +54,7 @@ function received<E extends OrderEvent>(...events: E[]): EventRecord<E>[] {
   }));
 }
 
-/** The service on a gateway that declines nothing, with a clock that goes on with every look at it. */
+/** The service on a gateway that declines nothing, whose clock ticks with each reading. */
 async function setUp(
   place: Place,
   change: (gateway: PaymentGateway) => Partial<PaymentGateway> = () => ({}),

@@ -47,14 +47,14 @@ export const settings = {
     fallback: "150",
     min: 10,
     max: 60_000,
-    help: "how long one call to the gateway may take before it is made again",
+    help: "how long one call to the gateway may take, before it is made again",
   }),
   attempts: integer({
     env: "GATEWAY_ATTEMPTS",
     fallback: "4",
     min: 1,
     max: 20,
-    help: "calls for one payment, before the gateway counts as unavailable",
+    help: "attempts for one payment, before the gateway counts as unavailable",
   }),
   maxInFlight: integer({
     env: "GATEWAY_MAX_IN_FLIGHT",
@@ -68,7 +68,7 @@ export const settings = {
     fallback: "1000",
     min: 100,
     max: 60_000,
-    help: "how long a gateway that fails is spared before it is tried again",
+    help: "how long a gateway that fails is not called, before it is tried again",
   }),
 };
 
@@ -95,7 +95,7 @@ export const service = defineService({
       (failure) =>
         failure === undefined
           ? log.info("the payment gateway answers again")
-          : log.warn(`${failure}; trying again every now and then`),
+          : log.warn(`${failure}; trying again every ${config.breakerOpenMs} ms`),
     );
     return createPaymentHandlers({ database, gateway, now });
   },

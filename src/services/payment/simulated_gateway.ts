@@ -232,7 +232,7 @@ export function chance(seed: number, text: string, salt: number): number {
 const TICK_MS = 5;
 
 /**
- * Many things that fall due at different times, with one timer: whatever is due is handed over
+ * Many things that fall due at different times, with one timer: whatever is due is handed out
  * together. While a round is at work, the next one gathers, so that rounds grow with the load.
  */
 interface DelayQueue<T> {

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { chance, createDelayQueue } from "./simulated_gateway.ts";
 
-Deno.test("createDelayQueue: hands over everything once, and nothing before it is due", async () => {
+Deno.test("createDelayQueue: hands out everything once, and nothing before it is due", async () => {
   const delays = fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 50 });
   await fc.assert(
     fc.asyncProperty(delays, async (delays) => {

@@ -33,7 +33,7 @@ export interface OrderMakerOptions {
  */
 export type OrderMaker = (sequence: number, placedAtMs: number) => KeyedRecord;
 
-/** @throws {RangeError} the catalog holds nobody who could order anything */
+/** @throws {RangeError} the catalog has no customer who could buy a product */
 export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
   const { runId, seed, refusedShare, brokenShare } = options;
   const shop = createShop(options.catalog, options.zipfExponent);

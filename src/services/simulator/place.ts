@@ -106,7 +106,7 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
       await untilStopped(onItsWay, signal, drainTimeoutMs);
       if (signal.aborted) break;
       onItsWay = outbox.send(batch);
-      // Whoever awaits it next gets the error; until then nobody misses it.
+      // The next `await` of it throws the error.
       onItsWay.catch(() => {});
     }
     await untilStopped(onItsWay, signal, drainTimeoutMs);

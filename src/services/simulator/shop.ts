@@ -56,7 +56,7 @@ const QUANTITIES = [0.6, 0.23, 0.1, 0.04, 0.03];
 
 /**
  * @param exponent of Zipf's law, for customers and products
- * @throws {RangeError} nobody could order anything
+ * @throws {RangeError} the catalog has no customer who could buy a product
  */
 export function createShop(catalog: Catalog, exponent: number): Shop {
   const offers = new Map<string, Offer>();

@@ -55,7 +55,7 @@ Deno.test("createShop: the first customers and products are drawn most, unless a
   assert(Math.abs(firstShare(1) - 0.228) < 0.02, `${firstShare(1)}`);
 });
 
-Deno.test("createShop: says so when nobody could buy anything", () => {
+Deno.test("createShop: says so when no customer could buy a product", () => {
   const poor = [
     { ...SMALL_CATALOG, customers: [] },
     { ...SMALL_CATALOG, products: [] },

@@ -11,14 +11,14 @@ export const settings = {
     fallback: "20000",
     min: 100,
     max: 1_000_000,
-    help: "how many customers, and how many products, the validator remembers",
+    help: "the most customers, and the most products, that the validator caches",
   }),
   catalogCacheTtlMs: integer({
     env: "CATALOG_CACHE_TTL_MS",
     fallback: "30000",
     min: 100,
     max: 3_600_000,
-    help: "after how long a change in the catalog is seen at the latest",
+    help: "how old a cached customer or product may be",
   }),
 };
 
