@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import type { Database } from "../database/database.ts";
 import { encode } from "../events/codec.ts";
-import { eventId, type OrderValidated } from "../events/schemas.ts";
 import type { Handler } from "../kafka/processor/handler.ts";
 import { placed, publication, refuse } from "../kafka/testing/topics.ts";
 import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
@@ -19,6 +18,7 @@ import {
 import { until } from "../runtime/until.ts";
 import { createInventoryHandlers } from "./inventory/handle.ts";
 import { inventoryTables, reservations } from "./inventory/store.ts";
+import { validated } from "./testing/orders.ts";
 import { type Kind, Rig } from "./testing/rig.ts";
 import { processedOrders, recordFirstSources } from "./validator/store.ts";
 
@@ -35,24 +35,6 @@ const refuseOnce = (database: Database): Handler<ReturnType<typeof placed>> => a
   );
   return refuse(batch);
 };
-
-function validated(sequence: number): OrderValidated {
-  const { orderId, occurredAt, currency, items, totalCents } = placed(sequence);
-  return {
-    type: "OrderValidated",
-    version: 1,
-    eventId: eventId(orderId, "OrderValidated"),
-    orderId,
-    occurredAt,
-    placedAt: occurredAt,
-    status: "PENDING",
-    processingMs: 1,
-    customer: { customerId: "c-00001", name: "A", country: "DE", tier: "gold" },
-    currency,
-    items,
-    totalCents,
-  };
-}
 
 /** Each guarantee, with and without larger tables. */
 const KINDS: readonly Kind[] = [
@@ -75,7 +57,7 @@ const KINDS: readonly Kind[] = [
     work: [reservations],
     handlers: (database) => createInventoryHandlers({ database, now: Date.now }),
     order: (sequence) => {
-      const event = validated(sequence);
+      const event = validated(placed(sequence));
       return { key: event.orderId, value: encode(event) };
     },
   },

@@ -1,34 +1,20 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { OrderEvent, OrderValidated } from "../../events/schemas.ts";
+import type { OrderEvent } from "../../events/schemas.ts";
 import { type Database } from "../../database/database.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { eachStore, type Place } from "../../database/testing/stores.ts";
 import type { EventRecord } from "../../kafka/processor/handler.ts";
 import { topicOf } from "../../topology.ts";
+import { placed, validated as validatedOf } from "../testing/orders.ts";
 import { GatewayRefusal, type PaymentGateway } from "./gateway.ts";
 import { createPaymentHandlers } from "./handle.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
 import { SimulatedGateway } from "./simulated_gateway.ts";
 import { payments } from "./store.ts";
 
-const placedAt = "2026-01-02T03:04:05.678Z";
+const placedAt = placed("").occurredAt;
 
-function validated(orderId: string): OrderValidated {
-  return {
-    type: "OrderValidated",
-    version: 1,
-    eventId: `${orderId}/OrderValidated`,
-    orderId,
-    occurredAt: placedAt,
-    placedAt,
-    status: "PENDING",
-    processingMs: 1,
-    customer: { customerId: "c-00001", name: "Ada", country: "DE", tier: "gold" },
-    currency: "EUR",
-    items: [{ productId: "p-0001", quantity: 2, unitPriceCents: 250 }],
-    totalCents: 500,
-  };
-}
+const validated = (orderId: string) => validatedOf(placed(orderId));
 
 function outcome<T extends "OrderConfirmed" | "OrderCancelled">(type: T, orderId: string) {
   const common = {
