@@ -103,7 +103,7 @@ Deno.test("audit: an event of any type at most once an order, and of an order th
   assertEquals(checkOf(await auditOf(orderId(9)), "orderless").failures, 1);
 });
 
-Deno.test("describeEvent: the fields of an event that has no sentence", () => {
+Deno.test("describeEvent: the fields of an event that has no summary of its own", () => {
   assertEquals(describeEvent(score("o-1")), 'score 20, rules ["new_customer"]');
 });
 `;

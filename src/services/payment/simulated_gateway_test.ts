@@ -8,21 +8,21 @@ Deno.test("createDelayQueue: hands out everything once, and nothing before it is
     fc.asyncProperty(delays, async (delays) => {
       const start = performance.now();
       const early: number[] = [];
-      const seen: number[] = [];
+      const handedOut: number[] = [];
       const all = Promise.withResolvers<void>();
       const queue = createDelayQueue<number>((due) => {
         const elapsedMs = performance.now() - start;
         for (const index of due) {
           if (elapsedMs < delays[index]!) early.push(index);
-          seen.push(index);
+          handedOut.push(index);
         }
-        if (seen.length === delays.length) all.resolve();
+        if (handedOut.length === delays.length) all.resolve();
         return Promise.resolve();
       });
       for (const [index, delayMs] of delays.entries()) queue.add(index, delayMs);
       await all.promise;
       assertEquals(early, []);
-      assertEquals(seen.toSorted((a, b) => a - b), delays.map((_, index) => index));
+      assertEquals(handedOut.toSorted((a, b) => a - b), delays.map((_, index) => index));
     }),
     { numRuns: 10 },
   );

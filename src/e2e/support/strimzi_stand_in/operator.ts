@@ -80,7 +80,7 @@ async function reconcileCluster(api: KubeApi): Promise<void> {
   });
 }
 
-/** The topics that this process has seen a resource of. */
+/** The topics that this process has had a resource of. */
 const managed = new Set<string>();
 
 async function reconcileTopics(api: KubeApi, admin: KafkaAdmin): Promise<void> {
