@@ -18,7 +18,7 @@ import { BEFORE, handlersOf, messageOf, scenarioWithEvents } from "./testing/mes
 
 const never = new AbortController().signal;
 
-/** Runs SQL on an owner's tables, as somebody beside the service. */
+/** Runs SQL on an owner's tables, as from outside the service. */
 async function alter({ url, directory }: Place, owner: string, sql: string): Promise<void> {
   if (url === undefined) {
     const connection = new DatabaseSync(join(directory, `${owner}.db`));

@@ -5,6 +5,10 @@
  */
 import { join } from "node:path";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Database } from "../database/database.ts";
+import { encode } from "../events/codec.ts";
+import type { Handler } from "../kafka/processor/handler.ts";
+import { placed, publication, refuse } from "../kafka/testing/topics.ts";
 import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
 import {
   sharedByTests,
@@ -12,10 +16,52 @@ import {
   untilCoordinatorsAnswer,
 } from "../local/testing/test_broker.ts";
 import { until } from "../runtime/until.ts";
-import { KINDS } from "./testing/kinds.ts";
-import { Rig } from "./testing/rig.ts";
+import { createInventoryHandlers } from "./inventory/handle.ts";
+import { inventoryTables, reservations } from "./inventory/store.ts";
+import { validated } from "./testing/orders.ts";
+import { type Kind, Rig } from "./testing/rig.ts";
+import { processedOrders, recordFirstSources } from "./validator/store.ts";
 
 const ORDERS = 40;
+
+const refuseOnce = (database: Database): Handler<ReturnType<typeof placed>> => async (batch) => {
+  await recordFirstSources(
+    database,
+    batch.map(({ event, partition, raw }) => ({
+      orderId: event.orderId,
+      partition,
+      offset: raw.offset,
+    })),
+  );
+  return refuse(batch);
+};
+
+/** Each guarantee, with and without larger tables. */
+const KINDS: readonly Kind[] = [
+  {
+    service: "validator",
+    guarantee: "exactly_once",
+    input: "orders.raw",
+    output: "orders.outcomes",
+    tables: [processedOrders],
+    work: [processedOrders],
+    handlers: (database) => ({ "orders.raw": refuseOnce(database) }),
+    order: (sequence) => publication(placed(sequence)),
+  },
+  {
+    service: "inventory",
+    guarantee: "at_least_once",
+    input: "orders.validated",
+    output: "inventory.events",
+    tables: inventoryTables,
+    work: [reservations],
+    handlers: (database) => createInventoryHandlers({ database, now: Date.now }),
+    order: (sequence) => {
+      const event = validated(placed(sequence));
+      return { key: event.orderId, value: encode(event) };
+    },
+  },
+];
 
 const broker = sharedByTests(startTestBroker);
 

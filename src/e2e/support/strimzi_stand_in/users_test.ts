@@ -4,7 +4,7 @@ import {
   AclResourceTypes,
   ResourcePatternTypes,
 } from "../../../kafka/client/client.ts";
-import { aclsOf } from "./user_acls.ts";
+import { aclsOf } from "./users.ts";
 
 Deno.test("aclsOf: one ACL an operation, with Strimzi's defaults", () => {
   const acls = aclsOf("orderflow-validator", {

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { timeoutFitsLatency } from "./settings.ts";
+import { timeoutFitsLatency } from "./service.ts";
 
 Deno.test("timeoutFitsLatency: wants a time limit of twice the mean latency", () => {
   assertEquals(timeoutFitsLatency({ timeoutMs: 100, latencyMs: 50 }), undefined);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { type Group, isBalanced, ownershipLines } from "./ownership.ts";
+import { type Group, isBalanced, ownershipLines } from "./demo.ts";
 
 function group(state: string, ...owned: number[][]): Group {
   return {

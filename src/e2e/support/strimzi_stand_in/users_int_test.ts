@@ -1,6 +1,6 @@
 import { assertMatch } from "@std/assert";
 import { startTestBroker } from "../../../local/testing/test_broker.ts";
-import { setPassword } from "./scram.ts";
+import { setPassword } from "./users.ts";
 
 Deno.test("setPassword: Kafka's own tool knows the credentials", async () => {
   await using broker = await startTestBroker();
