@@ -2,8 +2,8 @@
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { isCoordinatorMoving } from "../../kafka/client/errors.ts";
 import { createGroupLagReader, type GroupState } from "../../kafka/offsets/group_lag.ts";
-import { alignColumns, formatCount } from "../../runtime/format.ts";
-import type { Names, Service } from "../../topology.ts";
+import { alignColumns, formatCount, plural } from "../../runtime/format.ts";
+import { CONSUMERS, type Names, type Service } from "../../topology.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import {
   type GroupMembers,
@@ -20,7 +20,8 @@ const patience = retry(handleWhen(isCoordinatorMoving), {
 });
 
 /**
- * All groups of the topology, as Kafka describes them now; waits for coordinators that move.
+ * All groups of the topology, in the order of the flow, as Kafka describes them now; waits for
+ * coordinators that move.
  *
  * @param service only its group: a user that may look at no other may ask
  */
@@ -31,7 +32,9 @@ export async function readGroups(
 ): Promise<GroupState[]> {
   const lags = createGroupLagReader(kafka, names, service);
   try {
-    return await patience.execute(() => lags.read(), signal);
+    const states = await patience.execute(() => lags.read(), signal);
+    const place = ({ service }: GroupState) => CONSUMERS.indexOf(service);
+    return states.toSorted((a, b) => place(a) - place(b));
   } finally {
     await lags.close();
   }
@@ -55,9 +58,10 @@ export function toGroup(state: GroupState, names: Names): Group {
 
 /** @param options.partitions shows all of them, not only those that lost records */
 export function groupLines(
-  { service, state, members, lagMessages, partitions }: Group,
+  group: Group,
   options: { partitions: boolean },
 ): string[] {
+  const { service, members, partitions } = group;
   const shown = partitions.filter(({ lost }) => options.partitions || lost > 0);
   const rows = shown.map(({ topic, partition, committed, end, lag, lost, owner }) => [
     `${topic}/${partition}`,
@@ -68,11 +72,27 @@ export function groupLines(
     owner ? `${owner.address} ${owner.clientId}` : "no owner",
   ]);
   return [
-    `${service}: ${state}, ${members.length} members, ${formatCount(lagMessages)} messages behind`,
+    `${service}: ${statusOf(group)}`,
     ...members.map(memberLine),
     ...columns([["partition", "committed", "end", "lag", "lost", "owner"], ...rows])
       .slice(rows.length > 0 ? 0 : 1),
   ];
+}
+
+/** Kafka says `Dead` of a group that it does not know, and of one that it has forgotten. */
+function statusOf({ service, state, members, lagMessages }: Group): string {
+  const isUnknown = state === "Dead";
+  if (service === "analytics" && members.length === 0) {
+    const group = isUnknown ? "no group" : `${state}, no members`;
+    return `${group}; with --from-beginning, as in the demo, it reads the log outside of the group, ` +
+      "and its page says how far it is";
+  }
+  if (isUnknown) {
+    return `no group: it has no members and has committed no offset, ${
+      plural(lagMessages, "message")
+    } to read`;
+  }
+  return `${state}, ${plural(members.length, "member")}, ${plural(lagMessages, "message")} behind`;
 }
 
 function memberLine({ address, clientId, partitions, subscription, isForeign }: ReportedMember) {
