@@ -53,7 +53,7 @@ async function act(log: OpenLog, command: Command, signal: AbortSignal): Promise
     }
     case "show": {
       const known = (await readDeadLetters(log, topic)).get(command.id);
-      const whole = await wholeOf(log, service, await readDeadLetter(log, topic, command.id));
+      const whole = await wholeOf(log, service, await readDeadLetter(log, service, command.id));
       return isJson
         ? [toJson(showJson(service, whole, known?.resolution))]
         : showLines(whole, known?.resolution);
