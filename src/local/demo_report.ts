@@ -1,5 +1,6 @@
 /** What the demo prints of a run: a line of progress while it lasts, and its figures at the end. */
 import { formatCount } from "../runtime/format.ts";
+import { PROCESSORS } from "../topology.ts";
 import type { Progress } from "./place_orders.ts";
 import type { Placing, Tally } from "./tally.ts";
 
@@ -48,11 +49,10 @@ function bar(progress: Progress): string {
     text(progress);
 }
 
-const KINDS = [
+const OUTCOMES = [
   ["OrderConfirmed", "confirmed"],
   ["OrderCancelled", "cancelled"],
   ["OrderRejected", "rejected"],
-  ["dead letter", "dead letters"],
 ] as const;
 
 /** The figures of a run, as lines. */
@@ -67,19 +67,36 @@ export function figures(placing: Placing, tally: Tally): string[] {
     `${"stall".padEnd(13)}at most ${(placing.longestStallMs / 1_000).toFixed(1)} s without an ` +
     "outcome while orders were open",
   ];
-  for (const [kind, name] of KINDS) {
-    const reasons = [...tally.kinds.get(kind) ?? []].toSorted((a, b) => b[1] - a[1]);
-    const count = reasons.reduce((sum, [, n]) => sum + n, 0);
-    const share = tally.settled === 0 ? 0 : 100 * count / tally.settled;
-    const named = reasons.filter(([reason]) => reason !== "").map(([reason, n]) =>
-      `${reason} ${n}`
-    );
-    lines.push(
-      `${name.padEnd(13)}${formatCount(count).padStart(9)} ${share.toFixed(1).padStart(5)} %` +
-        (named.length > 0 ? `   ${named.join(", ")}` : ""),
-    );
+  for (const [kind, name] of OUTCOMES) {
+    const reasons = tally.outcomes.get(kind) ?? new Map();
+    const share = tally.settled === 0 ? 0 : 100 * totalOf(reasons) / tally.settled;
+    lines.push(countLine(name, totalOf(reasons), `${share.toFixed(1)} %`, reasonsText(reasons)));
   }
+  const { deadLetters } = tally;
+  const total = [...deadLetters.values()].reduce((sum, reasons) => sum + totalOf(reasons), 0);
+  const services = PROCESSORS.flatMap((service) => {
+    const reasons = deadLetters.get(service);
+    return reasons ? [`${service} ${totalOf(reasons)} (${reasonsText(reasons)})`] : [];
+  });
+  lines.push(countLine("dead letters", total, "", services.join(", ")));
   return lines;
+}
+
+type Reasons = ReadonlyMap<string, number>;
+
+function totalOf(reasons: Reasons): number {
+  return [...reasons.values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** The most frequent first. */
+function reasonsText(reasons: Reasons): string {
+  return [...reasons].filter(([reason]) => reason !== "").toSorted(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `${reason} ${count}`).join(", ");
+}
+
+function countLine(name: string, count: number, share: string, text: string): string {
+  return `${name.padEnd(13)}${formatCount(count).padStart(9)} ${share.padStart(7)}   ${text}`
+    .trimEnd();
 }
 
 function rate(name: string, count: number, seconds: number): string {

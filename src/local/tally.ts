@@ -4,14 +4,19 @@
  */
 import { decode } from "../events/codec.ts";
 import { LatencyHistogram } from "../services/analytics/histogram.ts";
-import { DEAD_LETTER_HEADERS } from "../kafka/dead_letters.ts";
+import { isDeadLetter, reasonOf } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
+import type { Processor } from "../topology.ts";
+
+type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 export interface Tally {
-  /** Orders with an outcome, and dead letters. */
+  /** Orders with an outcome, and messages that the validator has a dead letter of instead. */
   readonly settled: number;
-  /** `OrderConfirmed` … and `dead letter`, to a count by reason ("" where there is none). */
-  readonly kinds: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** `OrderConfirmed` …, to a count by reason ("" where there is none). */
+  readonly outcomes: Counts;
+  /** By service, to a count by reason. */
+  readonly deadLetters: Counts;
   /** Placed to outcome. */
   readonly latency: LatencyHistogram;
   /** Epoch milliseconds of the first order placed and of the last outcome. */
@@ -22,17 +27,17 @@ export interface Tally {
 }
 
 export function createTally() {
-  const kinds = new Map<string, Map<string, number>>();
+  const outcomes = new Map<string, Map<string, number>>();
+  const deadLetters = new Map<string, Map<string, number>>();
   const examples = new Map<string, string>();
   const latency = new LatencyHistogram();
   let settled = 0;
   let firstPlacedAtMs = Infinity;
   let lastOutcomeAtMs = -Infinity;
 
-  const count = (kind: string, reason: string) => {
-    settled++;
-    let reasons = kinds.get(kind);
-    if (!reasons) kinds.set(kind, reasons = new Map());
+  const count = (counts: Map<string, Map<string, number>>, name: string, reason: string) => {
+    let reasons = counts.get(name);
+    if (!reasons) counts.set(name, reasons = new Map());
     reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   };
 
@@ -44,7 +49,8 @@ export function createTally() {
         if (!decoded.ok) continue;
         const { event } = decoded;
         if (!("placedAt" in event)) continue;
-        count(event.type, "reason" in event ? event.reason : "");
+        count(outcomes, event.type, "reason" in event ? event.reason : "");
+        settled++;
         if (!examples.has(event.type)) examples.set(event.type, event.orderId);
         const placedAtMs = Date.parse(event.placedAt);
         const outcomeAtMs = Date.parse(event.occurredAt);
@@ -53,16 +59,26 @@ export function createTally() {
         lastOutcomeAtMs = Math.max(lastOutcomeAtMs, outcomeAtMs);
       }
     },
-    /** Counts records of dlq.validator. */
-    addDeadLetters(records: readonly LogRecord[]): void {
-      for (const { headers } of records) {
-        const reason = headers[DEAD_LETTER_HEADERS.reason];
+    /** Counts records of a service's dead-letter topic. */
+    addDeadLetters(service: Processor, records: readonly LogRecord[]): void {
+      for (const record of records) {
+        if (!isDeadLetter(record)) continue;
+        const reason = reasonOf(record);
+        count(deadLetters, service, reason);
         // A second copy of an order: the order itself has its outcome beside it.
-        if (reason !== undefined && reason !== "duplicate_order") count("dead letter", reason);
+        if (service === "validator" && reason !== "duplicate_order") settled++;
       }
     },
     get tally(): Tally {
-      return { settled, kinds, latency, firstPlacedAtMs, lastOutcomeAtMs, examples };
+      return {
+        settled,
+        outcomes,
+        deadLetters,
+        latency,
+        firstPlacedAtMs,
+        lastOutcomeAtMs,
+        examples,
+      };
     },
   };
 }
