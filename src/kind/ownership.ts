@@ -1,5 +1,5 @@
 /** Which pod owns which partitions, as Kafka tells of its consumer groups. */
-import type { GroupMembers } from "../commands/groups/members.ts";
+import type { GroupMembers } from "../commands/groups/list.ts";
 import { until } from "../runtime/until.ts";
 import type { Cluster } from "./cluster.ts";
 

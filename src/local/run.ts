@@ -10,8 +10,7 @@ import {
   type SecurityConfig,
 } from "../kafka/access.ts";
 import { Failure } from "../runtime/errors.ts";
-import { makeCatalog } from "../commands/seed/catalog_data.ts";
-import { seed } from "../commands/seed/seed.ts";
+import { makeCatalog, seed } from "../commands/seed/seed.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";

@@ -10,7 +10,7 @@ import {
   refuse,
   startValidator,
 } from "../../kafka/testing/topics.ts";
-import type { PartitionState } from "./members.ts";
+import type { PartitionState } from "./list.ts";
 import { CONSUMERS } from "../../topology.ts";
 import { jsonOf, runCommand } from "../testing/fixtures.ts";
 
