@@ -83,7 +83,9 @@ export async function placeOrders(
     const deadline = performance.now() + STALL_LIMIT_MS;
     while (goOn() && !await allCaughtUp(kafka, names)) {
       if (performance.now() > deadline) {
-        onNotice("The services have not read everything; going on without them.");
+        onNotice(
+          "The services have not read everything; the demo continues without waiting for it.",
+        );
         break;
       }
       await next();
@@ -97,7 +99,7 @@ export async function placeOrders(
   if (!signal.aborted && !goOn()) {
     onNotice(
       `Stalled: ${openOrders()} orders are open, and none was settled for ` +
-        `${STALL_LIMIT_MS / 1_000} s; going on without them.`,
+        `${STALL_LIMIT_MS / 1_000} s; the demo continues without them.`,
     );
   }
   return { acknowledged, seconds, longestStallMs: stall.longestMs };

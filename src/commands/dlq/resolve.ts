@@ -81,7 +81,7 @@ export async function resolveDeadLetters(log: OpenLog, service: Processor, optio
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
     throw new Failure(
-      `somebody else is resolving the dead letters of ${topic}: ${resolved} were ${resolution}, the ` +
+      `another process is resolving the dead letters of ${topic}: ${resolved} were ${resolution}, the ` +
         "others are as they were; try again",
     );
   } finally {

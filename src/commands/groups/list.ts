@@ -56,7 +56,7 @@ export interface PartitionState {
   readonly lag: number;
   /** Offsets that were deleted before the group had read them. */
   readonly lost: number;
-  /** Client id and address; null where nobody owns it. */
+  /** Client id and address; null where no member owns it. */
   readonly owner: { readonly clientId: string; readonly address: string } | null;
 }
 
