@@ -9,7 +9,7 @@ import { runProgram } from "../program.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { Cluster } from "./cluster.ts";
 import { NAME, openCluster } from "./settings.ts";
-import type { GroupMembers } from "../commands/groups/members.ts";
+import type { GroupMembers } from "../commands/groups/list.ts";
 import { until } from "../runtime/until.ts";
 
 /** What `groups --json` prints of a group. */

@@ -55,7 +55,7 @@ Deno.test("resolveDeadLetters: one that another person resolves after it was rea
   await using log = await setUp("resolved-meanwhile.");
   const { replay, thenOnce, lengths } = log;
   const meanwhile = thenOnce(async () => assertEquals(await replay(), 1));
-  await assertRejects(() => replay(meanwhile), Failure, "somebody else is resolving");
+  await assertRejects(() => replay(meanwhile), Failure, "another process is resolving");
   assertEquals(await lengths(), [2, 2]);
 });
 

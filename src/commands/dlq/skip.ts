@@ -58,7 +58,7 @@ export async function skipBatch(
     return batch;
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
-    throw new Failure(`somebody else is resolving the dead letters of ${deadLetters}; try again`);
+    throw new Failure(`another process is resolving the dead letters of ${deadLetters}; try again`);
   } finally {
     await sender.close();
   }

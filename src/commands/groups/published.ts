@@ -139,7 +139,7 @@ type Log = Pick<OpenLog, "names" | "onUnreadable"> & {
  *
  * @param inputs partition numbers by input topic
  * @returns by input topic and partition
- * @throws {Failure} nobody has said what the service owes to a message
+ * @throws {Failure} nothing says what the service owes to a message
  */
 export async function readPublished(
   log: Log,
@@ -151,7 +151,7 @@ export async function readPublished(
     if (askOf(service, topic)) continue;
     throw new Failure(
       `${service}: nothing says which of its outputs answers a message of ${topic} ` +
-        "(src/audit/duties.ts), so nobody knows where they end: --to tables, or --to committed",
+        "(src/audit/duties.ts), so it is unknown where they end: use --to tables, or --to committed",
     );
   }
   const { reader, names, onUnreadable } = log;

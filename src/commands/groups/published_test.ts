@@ -191,7 +191,7 @@ Deno.test("Answers: a batch that cannot be read is answered by its dead letter, 
   assertEquals(readWith(), [4, undefined]);
 });
 
-Deno.test("readPublished: refuses where nobody has said what the service owes to a message", async () => {
+Deno.test("readPublished: refuses where nothing says what the service owes to a message", async () => {
   const log = {} as Parameters<typeof readPublished>[0];
   const { signal } = new AbortController();
   await assertRejects(

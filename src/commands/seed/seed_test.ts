@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { type CatalogData, makeCatalog } from "./catalog_data.ts";
+import { type CatalogData, makeCatalog } from "./seed.ts";
 
 const data = makeCatalog({ seed: 1 });
 
