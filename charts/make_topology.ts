@@ -2,6 +2,7 @@
  * `deno task chart:topology` writes what the chart has to know of src/topology.ts into
  * orderflow/topology.yaml: helm reads no TypeScript. A test compares the two.
  */
+import { basename } from "node:path";
 import { topicConfigs } from "../src/kafka/topics.ts";
 import { Names, PROCESSORS, TOPIC_NAMES, TOPICS } from "../src/topology.ts";
 
@@ -34,4 +35,20 @@ deadLetters:
 ${entries.join("")}`;
 }
 
-if (import.meta.main) Deno.writeTextFileSync(TOPOLOGY_FILE, chartTopology());
+/** @returns what was done, for people */
+export function writeTopology(file: URL, text: string): string {
+  const name = `charts/orderflow/${basename(file.pathname)}`;
+  if (readIfThere(file) === text) return `${name} is up to date`;
+  Deno.writeTextFileSync(file, text);
+  return `${name} written`;
+}
+
+function readIfThere(file: URL): string | undefined {
+  try {
+    return Deno.readTextFileSync(file);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+if (import.meta.main) console.log(writeTopology(TOPOLOGY_FILE, chartTopology()));

@@ -68,13 +68,14 @@ export async function runProgram<S extends Settings>(
     return await program.run({ config, positionals, log, signal }) ?? 0;
   } catch (error) {
     if (error instanceof ConfigError) {
+      const what = actions?.length ? "action and setting" : "setting";
       console.error(
-        `${name}: ${error.message}\n\`deno task ${name} --help\` shows every action and option`,
+        `${name}: ${error.message}\n\`deno task ${name} --help\` shows every ${what}`,
       );
       return EXIT_CONFIG;
     }
     if (error instanceof Failure || error instanceof RetryableError || isFromSystem(error)) {
-      console.error(`${name}: ${error.message}`);
+      console.error(`${name}: ${withEnvFile(error.message, sources.args)}`);
     } else console.error(`${name}:`, error);
     return 1;
   }
@@ -93,4 +94,24 @@ function purposeOf(name: string): string {
   const tasks: Record<string, { description: string }> = project.tasks;
   const description = tasks[name]?.description ?? "";
   return description && `${description[0]!.toUpperCase()}${description.slice(1)}.`;
+}
+
+/**
+ * The commands that a text quotes, such as `deno task dlq list validator`, for whoever called this
+ * program with `--env FILE`: they get the same option, and can be pasted.
+ */
+export function withEnvFile(text: string, args: readonly string[] = Deno.args): string {
+  const at = args.findLastIndex((arg) => arg === "--env" || arg.startsWith("--env="));
+  const file = args[at] === "--env" ? args[at + 1] : args[at]?.slice("--env=".length);
+  if (!file) return text;
+  return text.replaceAll(
+    /`(deno task [^`]+)`/g,
+    (quoted, command) =>
+      command.includes(" --env ") ? quoted : `\`${command} --env ${shellWord(file)}\``,
+  );
+}
+
+/** A word as a shell takes it. */
+export function shellWord(word: string): string {
+  return /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

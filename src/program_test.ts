@@ -1,6 +1,7 @@
 /** Every task that runs a program, as a person calls it: help, version, examples, unknown options. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { parse } from "yaml";
+import { withEnvFile } from "./program.ts";
 import { PROCESSORS } from "./topology.ts";
 import project from "../deno.json" with { type: "json" };
 
@@ -64,6 +65,8 @@ for (const { task, command } of PROGRAMS) {
       assertEquals(/\(default: .+\)/.test(text), !isBare, `${head}:${text}`);
     }
 
+    const hasActions = /^Usage: .*(ACTION|ORDER_ID)/m.test(stdout);
+    const what = hasActions ? "action and setting" : "setting";
     const examples = entries(section(stdout, /^Examples:/)).map(({ head }) => head);
     assertEquals(examples.length >= 2, true, `${task} has ${examples.length} examples`);
     for (const example of examples) {
@@ -76,10 +79,31 @@ for (const { task, command } of PROGRAMS) {
         stderr,
         new RegExp(
           `^${task}: the configuration has a fault:\n  - --nonsense: unknown option; .*\n` +
-            `\`deno task ${task} --help\` shows every action and option\n$`,
+            `\`deno task ${task} --help\` shows every ${what}\n$`,
         ),
       );
     }
+  });
+}
+
+const HINT = "gone: `deno task topics` creates it, `deno task dlq list validator` shows it";
+const ENV_FILES = [
+  [[], "gone: `deno task topics` creates it, `deno task dlq list validator` shows it"],
+  [
+    ["--env", ".data/demo/.env", "x"],
+    "gone: `deno task topics --env .data/demo/.env` creates it, " +
+    "`deno task dlq list validator --env .data/demo/.env` shows it",
+  ],
+  [
+    ["--env=it's here"],
+    "gone: `deno task topics --env 'it'\\''s here'` creates it, " +
+    "`deno task dlq list validator --env 'it'\\''s here'` shows it",
+  ],
+] as const;
+for (const [args, expected] of ENV_FILES) {
+  Deno.test(`withEnvFile: quoted commands can be pasted, called with ${args.join(" ") || "nothing"}`, () => {
+    assertEquals(withEnvFile(HINT, args), expected);
+    assertEquals(withEnvFile(expected, args), expected);
   });
 }
 

@@ -21,7 +21,6 @@ const ROOMS: readonly (readonly string[])[] = [
 
   // Kafka, from its bytes up to the loop of a service.
   ["kafka/access.ts", "kafka/records.ts", "kafka/metrics.ts"],
-  ["kafka/settings.ts"],
   // Bytes, before there is a connection.
   ["kafka/protocol/"],
   // Only makes and reads messages.
@@ -49,6 +48,8 @@ const ROOMS: readonly (readonly string[])[] = [
   // What the services share, then each of them: they meet in their events only.
   ["services/"],
   ["services/*/"],
+  // Loads each of them, by the names in the topology.
+  ["services/definitions.ts"],
   // Checks what the services wrote: topics and tables.
   ["audit/"],
   // Use the audit's runs and the services' tables.
@@ -66,6 +67,7 @@ const MAX_LINES = 300;
 /** More, because the cases of a test are read one at a time. */
 const MAX_TEST_LINES = 400;
 const MAX_FILES_IN_FOLDER = 15;
+const MAX_LINES_OF_FUNCTION = 70;
 
 interface SourceFile {
   /** Relative to `src`; `../charts/...` for those of the chart. */
@@ -80,7 +82,7 @@ const src = new URL("./", import.meta.url);
 
 /** Static and dynamic imports, re-exports and `require`, of types as of values. */
 const IMPORT =
-  /(?:^|\n)(?:import|export)\s[^"'`;]*?\bfrom\s+"([^"]+)"|(?:^|\n)import\s+"([^"]+)"|\b(?:import|require|replaceModule)\(\s*"([^"]+)"/g;
+  /(?:^|\n)(?:import|export)\s[^"'`;]*?\bfrom\s+"([^"]+)"|(?:^|\n)import\s+"([^"]+)"|\b(?:import|require|replaceModule)\(\s*["`]([^"`]+)["`]/g;
 
 function importsIn(text: string): string[] {
   return [...text.matchAll(IMPORT)].map(([, from, bare, call]) => from ?? bare ?? call!);
@@ -107,9 +109,16 @@ const production = files.filter((file) => !isTest(file));
 /** Relative to the checkout. */
 const nameOf = (path: string) => normalize(`src/${path}`);
 
-/** Files of ours that a file imports, relative to `src`. */
+/** Files of ours that a file imports, relative to `src`; where a name is filled in, all that match. */
 function targetsOf({ path, imports }: SourceFile): string[] {
-  return imports.filter((name) => name.startsWith(".")).map((name) => join(dirname(path), name));
+  return imports.filter((name) => name.startsWith(".")).flatMap((name) => {
+    const target = join(dirname(path), name);
+    if (!target.includes("${")) return [target];
+    const matching = new RegExp(
+      `^${target.replaceAll(".", "\\.").replace(/\$\{.*?\}/g, "[^/]+")}$`,
+    );
+    return files.map((file) => file.path).filter((each) => matching.test(each));
+  });
 }
 
 /** The innermost room of a file, and how high it is. */
@@ -201,6 +210,23 @@ function tooLong(file: SourceFile): string[] {
     : [];
 }
 
+/** The first line of the body of a function, a method or an arrow function, as deno fmt writes it. */
+const FUNCTION_BODY = /^( *)(?:>|.*(?:=>|\)(?:: .+)?)) \{$/;
+
+/** Bodies, from the line with their `{` to that with their `}`, which has the same indentation. */
+function longFunctions({ path, text }: SourceFile): string[] {
+  const lines = text.split("\n");
+  return lines.flatMap((line, first) => {
+    const [, indentation] = FUNCTION_BODY.exec(line) ?? [];
+    if (indentation === undefined) return [];
+    const last = lines.findIndex((each, i) => i > first && each.startsWith(`${indentation}}`));
+    const length = last - first + 1;
+    return length > MAX_LINES_OF_FUNCTION
+      ? [`${nameOf(path)}:${first + 1} has ${length} lines, more than ${MAX_LINES_OF_FUNCTION}`]
+      : [];
+  });
+}
+
 function crowdedFolders(): string[] {
   const folders = Map.groupBy(
     files.filter(({ path }) => !TEST_FILE.test(path)),
@@ -230,4 +256,8 @@ Deno.test("folders: none has more than 15 files that are no tests", () => {
 
 Deno.test("files: none has more than 300 lines; of a test more than 400", () => {
   assertEquals(files.flatMap(tooLong), []);
+});
+
+Deno.test("functions: none of production code has more than 70 lines", () => {
+  assertEquals(production.flatMap(longFunctions), []);
 });

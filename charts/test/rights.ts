@@ -1,9 +1,8 @@
 /** What the test of rights does to its broker: users, dead letters, a run that was cut off, tasks. */
 import { openDatabase } from "../../src/database/open.ts";
-import { aclsOf } from "../../src/e2e/support/strimzi_stand_in/user_acls.ts";
+import { aclsOf } from "../../src/e2e/support/strimzi_stand_in/users.ts";
 import type { DeadLetterReason } from "../../src/events/reasons.ts";
-import { withAdmin } from "../../src/kafka/client/admin.ts";
-import { createClient, type KafkaClient } from "../../src/kafka/client/client.ts";
+import { createClient, type KafkaClient, withAdmin } from "../../src/kafka/client/client.ts";
 import { toDeadLetterMessage } from "../../src/kafka/dead_letters.ts";
 import type { ProducerRecord } from "../../src/kafka/producer/transactional_sender.ts";
 import {

@@ -1,52 +1,38 @@
 /**
  * The audit: loads the log (committed records), the tables and the groups' committed offsets into one
- * SQLite database, and asks it what breaks each promise. It shares no code with the services whose work
- * it checks: only the events' schemas, the topology, and the readers.
+ * SQLite database, and asks it what breaks each promise (checks.ts). It shares no code with the services
+ * whose work it checks: only the events' schemas, the topology, and the readers.
  *
- * It reads against the flow, effects before causes, so that of whatever it meets the cause is there to
- * be met, even while the services work: an order on its way is then unfinished, and never an event
- * from nowhere.
+ * It works while orders flow. What is judged are the orders that were placed before a cut. Tables are
+ * loaded before the log, and the log against the flow: so of every row and event the cause is there to be
+ * met, and an order on its way is unfinished, never an event from nowhere.
  *
  * Committed offsets are read twice. Those that were there before the first record was read must not be
  * ahead of any answer: an answer is published at the latest with its offset, and so is met. Those that
  * are there after the last record was read must not be behind any answer that was met. At rest both
- * are the same, and both resolutions exact.
+ * are the same, and both checks exact.
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
-import type { LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 import type { Waiting } from "../kafka/readers/backlog.ts";
-import type { LogReader } from "../kafka/readers/log_reader.ts";
-import type { LogRecord } from "../kafka/records.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { Tables } from "../services/tables.ts";
-import {
-  type DeadLetterTopic,
-  deadLetterTopicOf,
-  type Names,
-  PROCESSORS,
-  type Topic,
-  TOPIC_NAMES,
-  topicsReadBy,
-} from "../topology.ts";
-import { type CheckName, CHECKS } from "./checks.ts";
+import { CHECKS } from "./checks.ts";
 import { count } from "./counted.ts";
-import { BulkInsert, openAuditDatabase } from "./database.ts";
+import { openAuditDatabase } from "./database.ts";
 import { DERIVED } from "./derive.ts";
 import { judge, type Judged } from "./judge.ts";
-import { LogLoader } from "./load_log.ts";
-import { AUDITED_TABLES, loadTable } from "./load_tables.ts";
-import { notesOfRuns, RunLedger } from "./runs.ts";
-import { type Scope, scopeOf } from "./scope.ts";
+import { loadOffsets, type OffsetsSource } from "./load/offsets.ts";
+import { loadRunsAfter, loadRunsBefore } from "./load/runs.ts";
+import { AUDITED_TABLES, loadTable } from "./load/tables.ts";
+import { type Cut, endsNow, loadTopics, type TopicsSource } from "./load/topics.ts";
 import { createTables } from "./schema.ts";
+import { deadLettersIn, notesOfRuns, type Scope, scopeOf } from "./summary.ts";
 
-export interface AuditOptions {
-  readonly reader: Pick<LogReader, "ends" | "partitionsOf" | "read">;
-  /** A group's committed offsets of a topic by partition; both names as on the cluster. */
-  readonly committedOffsets: (group: string, topic: string) => Promise<ReadonlyMap<number, number>>;
-  readonly names: Names;
+export interface AuditOptions extends TopicsSource, OffsetsSource {
+  readonly reader: TopicsSource["reader"];
   readonly tables: Pick<Tables, "scan">;
-  /** The audit's database: a new file, about 0.7 GB for a million orders (default: in memory). */
+  /** The audit's database: a new file, about 1 GB for a million orders (default: in memory). */
   readonly database?: string;
   /**
    * Up to where the services have processed everything: orders placed behind it are not judged
@@ -55,13 +41,9 @@ export interface AuditOptions {
   readonly cut?: Cut;
   /** How long an offset may be seen later than what it belongs to (default: a few seconds). */
   readonly patienceMs?: number;
-  readonly signal?: AbortSignal;
   /** Told now and then: what it does, and how many records and rows were read so far. */
   readonly onProgress?: (what: string, count: number) => void;
 }
-
-/** Offsets by topic and partition: what lies before them is judged. */
-export type Cut = ReadonlyMap<Topic, ReadonlyMap<number, number>>;
 
 export interface AuditReport {
   /** Undefined when there was nothing to audit, or it was stopped. */
@@ -92,210 +74,79 @@ const OFFSET_POLL_MS = 500;
 export async function audit(options: AuditOptions): Promise<AuditReport> {
   const database = openAuditDatabase(options.database ?? ":memory:");
   try {
-    return await new Audit(options, database).run();
+    createTables(database);
+    return await auditInto(database, options);
   } finally {
     database.close();
   }
 }
 
-class Audit {
-  readonly #loader: LogLoader;
-  #read = 0;
-
-  constructor(private readonly options: AuditOptions, private readonly database: DatabaseSync) {
-    createTables(database);
-    this.#loader = new LogLoader(database, options.names);
+async function auditInto(database: DatabaseSync, options: AuditOptions): Promise<AuditReport> {
+  const { tables, signal } = options;
+  let read = 0;
+  const progress = (what: string, by = 0) => {
+    read += by;
+    options.onProgress?.(what, read);
+  };
+  database.exec("begin");
+  await loadRunsBefore(database, tables);
+  await loadOffsets(database, options, "before");
+  const cut = options.cut ?? await endsNow(options);
+  for (const table of AUDITED_TABLES) {
+    await loadTable(database, tables, table, (rows) => progress(table.owned.table.name, rows));
   }
+  const events = await loadTopics(database, options, cut, progress);
+  database.exec("commit");
 
-  async run(): Promise<AuditReport> {
-    const { database, options: { tables, signal } } = this;
-    const runs = new RunLedger(database, tables);
-    database.exec("begin");
-    await runs.loadBefore();
-    await this.#loadOffsets("before");
-    const cut = this.options.cut ?? await cutHere(this.options);
-    for (const table of AUDITED_TABLES) {
-      const { name } = table.owned.table;
-      await loadTable(database, tables, table, (rows) => this.#progress(name, rows));
-    }
-    await this.#loadLog(cut);
-    database.exec("commit");
-    const stopped = signal?.aborted ?? false;
-    const nothing = !stopped && this.#isEmpty();
-    const checks = stopped || nothing ? undefined : await this.#judge(runs);
-    return {
-      checks,
-      scope: checks && scopeOf(database),
-      events: Object.fromEntries(this.#loader.events),
-      deadLetters: checks ? deadLettersIn(database) : {},
-      notes: [
-        ...checks ? notesOfRuns(database) : [],
-        ...nothing ? ["there is nothing to audit: no order was ever placed"] : [],
-        ...stopped ? ["it was stopped before everything was read"] : [],
-      ],
-    };
+  const stopped = signal?.aborted ?? false;
+  const empty = !stopped && isEmpty(database);
+  const report = { events: Object.fromEntries(events), deadLetters: {}, scope: undefined };
+  if (stopped || empty) {
+    const why = stopped
+      ? "it was stopped before everything was read"
+      : "there is nothing to audit: no order was ever placed";
+    return { ...report, checks: undefined, notes: [why] };
   }
-
-  /** Derives what the promises are asked of, and asks them. */
-  async #judge(runs: RunLedger): Promise<Judged[]> {
-    const { database } = this;
-    for (const [what, sql] of DERIVED) {
-      this.#progress(what);
-      database.exec(sql);
-    }
-    await runs.loadAfter();
-    await this.#loadOffsetsAfter();
-    count(database);
-    return Object.values(CHECKS).map((check) => {
-      this.#progress(check.promise);
-      return judge(database, check);
-    });
+  for (const [what, sql] of DERIVED) {
+    progress(what);
+    database.exec(sql);
   }
-
-  #isEmpty(): boolean {
-    const { n } = this.database.prepare(
-      "select (select coalesce(sum(messages), 0) from log where topic not like 'dlq.%') + " +
-        "(select coalesce(sum(acknowledged_before), 0) from run) as n",
-    ).get() as { n: number };
-    return n === 0;
-  }
-
-  #progress(what: string, by = 0): void {
-    this.#read += by;
-    this.options.onProgress?.(what, this.#read);
-  }
-
-  async #loadLog(cut: Cut): Promise<void> {
-    for (const service of PROCESSORS) {
-      await this.#loadTopic(
-        deadLetterTopicOf(service),
-        (record) => this.#loader.addDeadLetter(service, record),
-      );
-    }
-    for (const topic of TOPIC_NAMES.toReversed()) {
-      await this.#loadTopic(
-        topic,
-        (record) => this.#loader.addMessage(topic, record),
-        cut.get(topic),
-      );
-    }
-    this.#loader.flush();
-  }
-
-  async #loadTopic(
-    topic: Topic | DeadLetterTopic,
-    onRecord: (record: LogRecord) => void,
-    cut?: ReadonlyMap<number, number>,
-  ): Promise<void> {
-    const { database, options: { reader, names, signal } } = this;
-    const name = names.topic(topic);
-    const columns = ["topic", "partition", "first", "first_at", "cut", "end", "messages"];
-    const log = new BulkInsert(database, "log", columns);
-    const ends = await reader.partitionsOf(name) && await reader.ends(name);
-    if (!ends) {
-      log.add(topic, null, null, null, null, null, 0);
-      return log.flush();
-    }
-    const unreadable = new BulkInsert(
-      database,
-      "unreadable_batch",
-      ["topic", "partition", "first", "next", "why"],
-    );
-    const onUnreadable = ({ partition, offset, next, why }: LocatedUnreadable) =>
-      unreadable.add(topic, partition, offset, next, why);
-    const messages = new Map<number, number>();
-    const firstAt = new Map<number, number>();
-    const partitions = [...ends.keys()];
-    for await (const records of reader.read(name, { partitions, onUnreadable, signal })) {
-      for (const record of records) {
-        const { partition, timestamp } = record;
-        messages.set(partition, (messages.get(partition) ?? 0) + 1);
-        if (!firstAt.has(partition)) firstAt.set(partition, timestamp);
-        onRecord(record);
-      }
-      this.#progress(name, records.length);
-    }
-    for (const [partition, { first, end }] of ends) {
-      log.add(
-        topic,
-        partition,
-        first,
-        firstAt.get(partition) ?? null,
-        cut?.get(partition) ?? end,
-        end,
-        messages.get(partition) ?? 0,
-      );
-    }
-    log.flush();
-    unreadable.flush();
-  }
-
-  /** What the groups have committed now. */
-  async #loadOffsets(when: "before" | "after"): Promise<void> {
-    const { database, options: { reader, names, committedOffsets } } = this;
-    const set = database.prepare(
-      `insert into committed (service, topic, partition, "${when}") values (?, ?, ?, ?) ` +
-        `on conflict do update set "${when}" = excluded."${when}"`,
-    );
-    for (const service of PROCESSORS) {
-      for (const topic of topicsReadBy(service)) {
-        const name = names.topic(topic);
-        const partitions = await reader.partitionsOf(name);
-        if (!partitions) continue;
-        const offsets = await committedOffsets(names.group(service), name);
-        for (const partition of new Set([...partitions, ...offsets.keys()])) {
-          set.run(service, topic, partition, offsets.get(partition) ?? null);
-        }
-      }
-    }
-  }
-
-  /**
-   * The same when all is read. Kafka ends a transaction partition by partition: its outputs may be there
-   * a moment before its offset is. So what seems to be behind is looked at again.
-   */
-  async #loadOffsetsAfter(): Promise<void> {
-    const { signal, patienceMs = OFFSET_PATIENCE_MS } = this.options;
-    const deadline = performance.now() + patienceMs;
-    const behind = this.database.prepare(CHECKS.behind.sql);
-    while (!signal?.aborted) {
-      await this.#loadOffsets("after");
-      if (behind.iterate().next().done || performance.now() >= deadline) return;
-      await pause(OFFSET_POLL_MS, signal);
-    }
-  }
+  await loadRunsAfter(database, tables);
+  await loadOffsetsAfter(database, options);
+  count(database);
+  const checks = Object.values(CHECKS).map((check) => {
+    progress(check.promise);
+    return judge(database, check);
+  });
+  return {
+    ...report,
+    checks,
+    deadLetters: deadLettersIn(database),
+    scope: scopeOf(database),
+    notes: notesOfRuns(database),
+  };
 }
 
-/** Where the order topics end now. */
-async function cutHere({ reader, names }: AuditOptions): Promise<Cut> {
-  const cut = new Map<Topic, Map<number, number>>();
-  for (const topic of TOPIC_NAMES) {
-    const name = names.topic(topic);
-    const ends = await reader.partitionsOf(name) && await reader.ends(name);
-    if (ends) cut.set(topic, new Map([...ends].map(([partition, { end }]) => [partition, end])));
-  }
-  return cut;
+/** Whether there was never an order, nor a message. */
+function isEmpty(database: DatabaseSync): boolean {
+  const { n } = database.prepare(
+    "select (select coalesce(sum(messages), 0) from log where topic not like 'dlq.%') + " +
+      "(select coalesce(sum(acknowledged_before), 0) from run) as n",
+  ).get()!;
+  return n === 0;
 }
 
-function deadLettersIn(database: DatabaseSync): AuditReport["deadLetters"] {
-  const found: Record<string, Record<string, DeadLetterCounts>> = Object.fromEntries(
-    PROCESSORS.map((service) => [service, {}]),
-  );
-  const rows = database.prepare(
-    "select service, reason, " +
-      ["open", "replayed", "discarded"].map((state) =>
-        `count(*) filter (where state = '${state}') as ${state}`
-      ).join(", ") +
-      " from dead_letter_state group by service, reason order by min(partition), min(offset)",
-  ).all();
-  for (const { service, reason, open, replayed, discarded } of rows) {
-    found[String(service)]![String(reason)] = {
-      open: Number(open),
-      replayed: Number(replayed),
-      discarded: Number(discarded),
-    };
+/**
+ * Kafka ends a transaction partition by partition: its outputs may be there a moment before its offset
+ * is. So what seems to be behind is looked at again.
+ */
+async function loadOffsetsAfter(database: DatabaseSync, options: AuditOptions): Promise<void> {
+  const { signal, patienceMs = OFFSET_PATIENCE_MS } = options;
+  const deadline = performance.now() + patienceMs;
+  const behind = database.prepare(CHECKS.behind.sql);
+  while (!signal?.aborted) {
+    await loadOffsets(database, options, "after");
+    if (behind.iterate().next().done || performance.now() >= deadline) return;
+    await pause(OFFSET_POLL_MS, signal);
   }
-  return found;
 }
-
-export type { CheckName };

@@ -14,7 +14,6 @@ import {
   eventsOf,
   orderId,
   partitionOf,
-  placeIn,
 } from "./testing/fixture.ts";
 
 Deno.test("audit: a fixture in which all is well passes, whatever became of its orders", async () => {

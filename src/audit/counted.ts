@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { any, askColumn } from "./derive.ts";
 import { DUTIES, KINDS } from "./duties.ts";
-import { AUDITED_TABLES } from "./load_tables.ts";
+import { AUDITED_TABLES } from "./load/tables.ts";
 
 const BEHIND_RAW = "topic <> 'orders.raw'";
 

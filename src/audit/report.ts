@@ -2,7 +2,7 @@
 import { printable } from "../runtime/printable.ts";
 import type { AuditReport, NotAtRest } from "./audit.ts";
 import type { Judged } from "./judge.ts";
-import type { Scope } from "./scope.ts";
+import type { Scope } from "./summary.ts";
 import { formatCount } from "../runtime/format.ts";
 
 /** Whether everything that was checked holds, something was checked, and nothing was on its way. */

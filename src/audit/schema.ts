@@ -7,7 +7,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { DEAD_LETTER_REASONS } from "../events/reasons.ts";
 import { PROCESSORS, topicsReadBy } from "../topology.ts";
 import { explainedBy } from "./duties.ts";
-import { AUDITED_TABLES, type AuditedTable } from "./load_tables.ts";
+import { AUDITED_TABLES, type AuditedTable } from "./load/tables.ts";
 
 /** As loaded: nothing here is derived. */
 export const LOADED = `

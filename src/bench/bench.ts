@@ -12,8 +12,7 @@ import { COMPRESSIONS } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
 import { CONSUMERS } from "../topology.ts";
 import { openRun, type Run } from "../local/run.ts";
-import { kafkaTools } from "./kafka_tools.ts";
-import { logBytes, usageOf } from "./measure.ts";
+import { kafkaTools, logBytes, usageOf } from "./measure.ts";
 
 const settings = {
   ...storeSettings,

@@ -4,13 +4,17 @@
  */
 import { runProgram } from "../program.ts";
 import { Failure } from "../runtime/errors.ts";
-import { accessChecks, kafkaAccess } from "../kafka/access.ts";
+import { accessChecks, kafkaAccess, kafkaSettings } from "../kafka/access.ts";
 import { logSettings } from "../runtime/log.ts";
-import { kafkaSettings, topicSettings } from "../kafka/settings.ts";
+import {
+  createTopics,
+  TooFewPartitions,
+  topicSettings,
+  type TopicsResult,
+} from "../kafka/topics.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { explain, isKafkaError } from "../kafka/client/errors.ts";
 import { clusterReady } from "../kafka/client/cluster_ready.ts";
-import { createTopics, TooFewPartitions, type TopicsResult } from "../kafka/topics.ts";
 import { Names } from "../topology.ts";
 
 function report({ created, existing, raised, partitions, replicationFactor }: TopicsResult) {

@@ -1,9 +1,8 @@
 /** `deno task trace ORDER_ID`: everything that happened to one order, as a timeline. */
 import { flag, jsonSettings } from "../runtime/setting.ts";
-import { runProgram } from "../program.ts";
-import { accessChecks } from "../kafka/access.ts";
+import { runProgram, shellWord, withEnvFile } from "../program.ts";
+import { accessChecks, kafkaSettings } from "../kafka/access.ts";
 import { storeSettings, type TablesConfig } from "../database/settings.ts";
-import { kafkaSettings } from "../kafka/settings.ts";
 import { withLog } from "../kafka/readers/open_log.ts";
 import { alignColumns } from "../runtime/format.ts";
 import { printable } from "../runtime/printable.ts";
@@ -40,12 +39,14 @@ async function readRows(place: TablesConfig, orderId: string): Promise<TableRow[
 }
 
 /** What was searched, and how to search more. */
-function searched(partition: number | undefined, allPartitions: boolean): string {
+function searched(orderId: string, partition: number | undefined, allPartitions: boolean): string {
   if (partition === undefined) return "there are no order topics: `deno task topics` creates them";
   if (allPartitions) return "searched all partitions and the dead letters";
   return `searched partition ${partition}, where its key belongs, and the dead letters; ` +
-    "--all-partitions searches the others, too: an order from before partitions were added may be " +
-    "in one of them";
+    `\`deno task trace ${
+      shellWord(printable(orderId))
+    } --all-partitions\` searches the others, too: ` +
+    "an order from before partitions were added may be in one of them";
 }
 
 /** Characters of a column that are shown; --json shows all. */
@@ -60,7 +61,7 @@ export function timelineLines(timeline: Timeline): string[] {
     head,
     ...columns(steps.map(stepCells)),
     ...(rows.length > 0 ? ["rows:", ...columns(rows.map(rowCells))] : ["rows: none"]),
-    printable(conclusion, 1_000),
+    withEnvFile(printable(conclusion, 1_000)),
   ];
 }
 
@@ -114,7 +115,7 @@ if (import.meta.main) {
         if (signal.aborted) return 1;
         for (const line of search.unread) console.error(`trace: ${line}: left out`);
         const timeline = buildTimeline(orderId, search, await readRows(config, orderId));
-        const where = searched(search.partition, allPartitions);
+        const where = withEnvFile(searched(orderId, search.partition, allPartitions));
         if (!timeline) {
           console.error(`trace: nothing is known of order ${printable(orderId)}: ${where}`);
           return 1;

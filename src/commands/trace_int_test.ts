@@ -1,7 +1,7 @@
 /** The command over a real log and real tables. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { startTestBroker } from "../local/testing/test_broker.ts";
-import { partitionForKey as partitionOfKey } from "../kafka/protocol/partitioner.ts";
+import { partitionForKey as partitionOfKey } from "../kafka/producer/partitioning.ts";
 import { orderId, PARTITIONS } from "../audit/testing/fixture.ts";
 import { createFixture, type Scenario, SCENARIOS } from "../audit/testing/scenarios.ts";
 import { jsonOf, publishFixture, runCommand, storeFixture } from "./testing/fixtures.ts";
@@ -31,6 +31,16 @@ Deno.test("trace: over a real log and real tables", async (t) => {
       }
       throw new Error(`the fixture has no such order: ${scenario}`);
     };
+
+    await t.step("a hint names the file that it was called with", async () => {
+      const file = `${directory}/.env`;
+      await Deno.writeTextFile(file, "");
+      const broken = await trace(orderWith("broken", true), "--env", file);
+      assertMatch(broken.stdout, new RegExp(`\`deno task dlq show validator \\S+ --env ${file}\``));
+      const unknown = await trace("nobody", "--env", file);
+      const hint = `\`deno task trace nobody --all-partitions --env ${file}\``;
+      assertStringIncludes(unknown.stderr, hint);
+    });
 
     const timelines: [Scenario, RegExp][] = [
       ["confirmed", /\nconfirmed after .*; the stock was taken, .* were charged\.\n$/],
@@ -73,7 +83,7 @@ Deno.test("trace: over a real log and real tables", async (t) => {
       const id = orderWith("rejected", false);
       const narrow = await trace(id);
       assertEquals(narrow.code, 1);
-      assertStringIncludes(narrow.stderr, "--all-partitions searches the others, too");
+      assertStringIncludes(narrow.stderr, "--all-partitions` searches the others, too");
       const wide = await trace(id, "--all-partitions");
       assertEquals(wide.code, 0);
       assertMatch(wide.stdout, /\(in partition \d+; its key belongs to \d+\)/);
@@ -84,7 +94,7 @@ Deno.test("trace: over a real log and real tables", async (t) => {
       async () => {
         const { code, stdout, stderr } = await trace(orderWith("confirmed", false));
         assertEquals(code, 0);
-        assertStringIncludes(stderr, "--all-partitions searches the others, too");
+        assertStringIncludes(stderr, "--all-partitions` searches the others, too");
         assertStringIncludes(stdout, "no event of it was found, only rows");
       },
     );

@@ -2,7 +2,7 @@
  * What is to blame for a database error, and the way out: one table for each database.
  *
  * - `record`: the written values can cause it. The error is passed on as it is, so that the one record
- *   that fails becomes a dead letter (see kafka/processor/retry.ts), and the others go on.
+ *   that fails becomes a dead letter (see kafka/processor/failures.ts), and the others go on.
  * - `bug`: only a wrong statement of ours can cause it. A TypeError: the process ends.
  * - `store`: everything else. A RetryableError: it is tried again, the service is not ready, and nothing
  *   is skipped.

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { BROWSER } from "../testing/browser_program.ts";
+import { BROWSER, openPage } from "./support/browser.ts";
 import { lacks } from "../testing/skips.ts";
-import { openPage } from "./support/browser.ts";
 
 const PAGE = `<p>shown</p><script>
   document.querySelector("p").append(" and run, in ", Intl.getCanonicalLocales(navigator.language));

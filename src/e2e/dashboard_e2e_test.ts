@@ -9,9 +9,8 @@ import { freePort } from "../local/kafka/ports.ts";
 import { CONSUMERS } from "../topology.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { until } from "../runtime/until.ts";
-import { BROWSER } from "../testing/browser_program.ts";
+import { BROWSER, openPage } from "./support/browser.ts";
 import { lacks } from "../testing/skips.ts";
-import { openPage } from "./support/browser.ts";
 
 /** How many are placed to look at, and how many more while a member is killed. */
 const ORDERS = { first: 8_000, more: 4_000 };
@@ -61,7 +60,8 @@ function rebalances(page: Page, group: string): Promise<string[]> {
 const nameOf = (run: Run, index: number) =>
   `validator-${run.pipeline.members("validator")[index]!.pid}`;
 
-Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSER) }, async (t) => {
+/** A pipeline whose analytics serves the page at `url`; `close` ends it. */
+async function startPipeline() {
   assertEquals(await bundlePage(), undefined);
   // Inside the project, where the tasks may write.
   await Deno.mkdir(".data", { recursive: true });
@@ -84,135 +84,176 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
     onNotice: () => {},
   }).finally(() => held.close());
   const stop = new AbortController();
+  return {
+    run,
+    url: `http://127.0.0.1:${port}/`,
+    /** Begins to place orders; `placed` is how many are placed so far. */
+    place(orders: number, seed: number) {
+      const progress = { placed: 0 };
+      const done = run.place({ orders, rate: RATE, seed }, stop.signal, ({ placed }) => {
+        progress.placed = placed;
+      });
+      done.catch(() => {});
+      return Object.assign(progress, { done });
+    },
+    async close() {
+      stop.abort();
+      await run.close();
+      await Deno.remove(dataDir, { recursive: true });
+    },
+  };
+}
+
+interface Shown {
+  readonly t: Deno.TestContext;
+  readonly run: Run;
+  readonly page: Page;
+}
+
+async function figuresRise({ t, page }: Shown): Promise<void> {
+  await t.step("figures rise", async () => {
+    await until("some are settled", async () => (await totals(page)).settled > 0);
+    const before = await totals(page);
+    await until("more are settled", async () => (await totals(page)).settled > before.settled);
+    const rate = page.locator('[data-edge="simulator orders.raw"] text');
+    await until(
+      "the diagram shows the rate",
+      async () => /[1-9]/.test(await rate.textContent() ?? ""),
+    );
+  });
+}
+
+async function memberJoins({ t, run, page }: Shown): Promise<void> {
+  await t.step("a second validator is given half of the partitions", async () => {
+    await run.pipeline.scale("validator", 2);
+    const expected = { [nameOf(run, 0)]: PARTITIONS / 2, [nameOf(run, 1)]: PARTITIONS / 2 };
+    await until("the grid shows it", async () => {
+      const shown = await grid(page, "validator");
+      return Object.entries(expected).every(([name, owned]) => shown[name] === owned);
+    });
+    await until("it is noted", async () => {
+      const [newest] = await rebalances(page, "validator");
+      return newest !== undefined && newest.includes(`+ ${nameOf(run, 1)}`) &&
+        /2 members now/.test(newest);
+    });
+  });
+}
+
+/** @param orders those that are being placed meanwhile */
+async function memberDies(
+  { t, run, page }: Shown,
+  orders: { readonly placed: number },
+): Promise<void> {
+  await t.step("a killed member disappears, and the stall that it caused is shown", async () => {
+    await until("orders flow again", () => orders.placed > 0);
+    assert(orders.placed < ORDERS.more, "all were placed before it could be killed");
+    const killed = nameOf(run, 1);
+    // As long as it is not started again, the group has to notice by itself.
+    run.pipeline.members("validator")[1]!.signal("SIGKILL");
+    await until("it is gone", async () => !(killed in await grid(page, "validator")));
+    await until("it is noted", async () => {
+      const texts = await rebalances(page, "validator");
+      return texts.some((text) => text.includes(`− ${killed}`) && /longest stall/.test(text));
+    });
+  });
+}
+
+/** What the page should show in total, by the audit. */
+async function auditedTotals(run: Run): Promise<Totals> {
+  const { passed, events } = await run.auditAsJson();
+  assert(passed);
+  const [validated, confirmed, cancelled, rejected] = [
+    events.OrderValidated ?? 0,
+    events.OrderConfirmed ?? 0,
+    events.OrderCancelled ?? 0,
+    events.OrderRejected ?? 0,
+  ];
+  const settled = confirmed + cancelled + rejected;
+  return { placed: validated + rejected, validated, settled, confirmed, cancelled, rejected };
+}
+
+/** @returns the totals */
+async function agreesWithAudit({ t, run, page }: Shown): Promise<Totals> {
+  let expected: Totals;
+  await t.step("its totals are those of the audit", async () => {
+    expected = await auditedTotals(run);
+    await showsTotals(page, expected);
+  });
+  await t.step(
+    "groups that have read everything have no lag, in messages and in time",
+    async () => {
+      await until("no lag is left", async () => {
+        const lags = await page.locator("[data-group] .lag").allInnerTexts();
+        return lags.length === CONSUMERS.length && lags.every((lag) => lag === "lag 0 messages");
+      });
+    },
+  );
+  await t.step("a replay ends with the same totals", async () => {
+    const since = () => page.locator("[data-counted-since]").getAttribute("data-counted-since");
+    const before = await since();
+    await page.getByRole("button", { name: "Replay the log" }).click();
+    await until("it counts anew", async () => await since() !== before);
+    await page.getByRole("button", { name: "Replay the log" }).waitFor();
+    await showsTotals(page, expected);
+  });
+  return expected!;
+}
+
+async function findsOrder({ t, run, page }: Shown): Promise<void> {
+  await t.step("an order is found, without its customer", async () => {
+    const id = run.exampleOrder();
+    await page.getByLabel("Order id").fill(id);
+    await page.keyboard.press("Enter");
+    const history = page.locator(".order-history");
+    await history.waitFor();
+    const text = await history.innerText();
+    assertMatch(text, /OrderPlaced[\s\S]*OrderValidated[\s\S]*Order(Cancelled|Confirmed)/);
+    assert(!/\bc-\d+/.test(text), text);
+  });
+}
+
+async function reconnects({ t, run, page }: Shown, expected: Totals): Promise<void> {
+  await t.step("it says when the connection is lost, and comes back by itself", async () => {
+    await run.pipeline.scale("analytics", 0);
+    await page.getByText("connection lost, retrying").waitFor();
+    await run.pipeline.scale("analytics", 1);
+    await page.locator("[data-connected=true]").waitFor();
+    await showsTotals(page, expected);
+  });
+}
+
+Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSER) }, async (t) => {
+  const { run, url, place, close } = await startPipeline();
   try {
     for (const service of CONSUMERS) await run.pipeline.scale(service, 1);
-    const url = `http://127.0.0.1:${port}/`;
     await until("analytics serves", () => fetch(`${url}livez`).then((r) => r.ok, () => false));
     await using browser = await openPage(url);
     const { page, faults } = browser;
+    const shown: Shown = { t, run, page };
 
     await t.step("before the first order it says how to place some", async () => {
       await page.getByText("no orders yet: run deno task simulator").waitFor();
     });
 
-    let placed = 0;
-    const place = (orders: number, seed: number) => {
-      const placing = run.place({ orders, rate: RATE, seed }, stop.signal, (progress) => {
-        placed = progress.placed;
-      });
-      placing.catch(() => {});
-      return placing;
-    };
     const first = place(ORDERS.first, 7);
+    await figuresRise(shown);
+    await memberJoins(shown);
+    assertEquals((await first.done).acknowledged, ORDERS.first);
 
-    await t.step("figures rise", async () => {
-      await until("some are settled", async () => (await totals(page)).settled > 0);
-      const before = await totals(page);
-      await until("more are settled", async () => (await totals(page)).settled > before.settled);
-      const rate = page.locator('[data-edge="simulator orders.raw"] text');
-      await until(
-        "the diagram shows the rate",
-        async () => /[1-9]/.test(await rate.textContent() ?? ""),
-      );
-    });
-
-    await t.step("a second validator takes half of the partitions over", async () => {
-      await run.pipeline.scale("validator", 2);
-      const expected = { [nameOf(run, 0)]: PARTITIONS / 2, [nameOf(run, 1)]: PARTITIONS / 2 };
-      await until("the grid shows it", async () => {
-        const shown = await grid(page, "validator");
-        return Object.entries(expected).every(([name, owned]) => shown[name] === owned);
-      });
-      await until("it is noted", async () => {
-        const [newest] = await rebalances(page, "validator");
-        return newest !== undefined && newest.includes(`+ ${nameOf(run, 1)}`) &&
-          /2 members now/.test(newest);
-      });
-    });
-
-    assertEquals((await first).acknowledged, ORDERS.first);
     // Orders of their own: however long it took until here, there is something to read when it dies.
-    placed = 0;
     const more = place(ORDERS.more, 8);
+    await memberDies(shown, more);
+    assertEquals((await more.done).acknowledged, ORDERS.more);
 
-    await t.step("a killed member disappears, and the stall that it caused is shown", async () => {
-      await until("orders flow again", () => placed > 0);
-      assert(placed < ORDERS.more, "all were placed before it could be killed");
-      const killed = nameOf(run, 1);
-      // As long as it is not started again, the group has to notice by itself.
-      run.pipeline.members("validator")[1]!.signal("SIGKILL");
-      await until("it is gone", async () => !(killed in await grid(page, "validator")));
-      await until("it is noted", async () => {
-        const texts = await rebalances(page, "validator");
-        return texts.some((text) => text.includes(`− ${killed}`) && /longest stall/.test(text));
-      });
-    });
-
-    assertEquals((await more).acknowledged, ORDERS.more);
-    let shown: Totals;
-
-    await t.step("its totals are those of the audit", async () => {
-      const { passed, events } = await run.auditAsJson();
-      assert(passed);
-      const [confirmed, cancelled, rejected] = [
-        events.OrderConfirmed ?? 0,
-        events.OrderCancelled ?? 0,
-        events.OrderRejected ?? 0,
-      ];
-      const validated = events.OrderValidated ?? 0;
-      const settled = confirmed + cancelled + rejected;
-      const placed = validated + rejected;
-      const expected: Totals = { placed, validated, settled, confirmed, cancelled, rejected };
-      await showsTotals(page, expected);
-      shown = expected;
-    });
-
-    await t.step(
-      "groups that have read everything have no lag, in messages and in time",
-      async () => {
-        await until("no lag is left", async () => {
-          const lags = await page.locator("[data-group] .lag").allInnerTexts();
-          return lags.length === CONSUMERS.length && lags.every((lag) => lag === "lag 0 messages");
-        });
-      },
-    );
-
-    await t.step("a replay ends with the same totals", async () => {
-      const since = () => page.locator("[data-counted-since]").getAttribute("data-counted-since");
-      const before = await since();
-      await page.getByRole("button", { name: "Replay the log" }).click();
-      await until("it counts anew", async () => await since() !== before);
-      await page.getByRole("button", { name: "Replay the log" }).waitFor();
-      await showsTotals(page, shown);
-    });
-
-    await t.step("an order is found, without who ordered it", async () => {
-      const id = run.exampleOrder();
-      await page.getByLabel("Order id").fill(id);
-      await page.keyboard.press("Enter");
-      const history = page.locator(".order-history");
-      await history.waitFor();
-      const text = await history.innerText();
-      assertMatch(text, /OrderPlaced[\s\S]*OrderValidated[\s\S]*Order(Cancelled|Confirmed)/);
-      assert(!/\bc-\d+/.test(text), text);
-    });
-
+    const expected = await agreesWithAudit(shown);
+    await findsOrder(shown);
     await t.step("nothing went wrong in the console, and nothing left this machine", () => {
       assertEquals(faults, []);
     });
-
-    await t.step("it says when the connection is lost, and comes back by itself", async () => {
-      await run.pipeline.scale("analytics", 0);
-      await page.getByText("connection lost, retrying").waitFor();
-      await run.pipeline.scale("analytics", 1);
-      await page.locator("[data-connected=true]").waitFor();
-      await showsTotals(page, shown);
-      // That nobody answered, a browser notes by itself.
-      assertEquals(faults.filter((fault) => !fault.includes("net::ERR_")), []);
-    });
+    await reconnects(shown, expected);
+    // The browser itself notes requests without an answer.
+    assertEquals(faults.filter((fault) => !fault.includes("net::ERR_")), []);
   } finally {
-    stop.abort();
-    await run.close();
-    await Deno.remove(dataDir, { recursive: true });
+    await close();
   }
 });

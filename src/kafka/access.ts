@@ -79,6 +79,18 @@ export const accessSettings = {
   }),
 };
 
+/** Access to Kafka, and the names there. */
+export const kafkaSettings = {
+  ...accessSettings,
+  topicPrefix: string({
+    env: "TOPIC_PREFIX",
+    fallback: "",
+    pattern: /^[A-Za-z0-9._-]{0,40}$/,
+    expected: "at most 40 letters, digits, dots, dashes and underscores",
+    help: "prefix of every topic, group and transactional id; keeps several orderflows apart",
+  }),
+};
+
 export type AccessConfig = Config<typeof accessSettings>;
 /** All but the addresses. */
 export type SecurityConfig = Omit<AccessConfig, "brokers">;

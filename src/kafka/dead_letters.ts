@@ -171,8 +171,8 @@ export function addRecord(deadLetters: Map<string, DeadLetterRecord>, record: Lo
   const resolved = deadLetters.get(deadLetterId(Number(resolvedPartition), resolvedOffset));
   // The first resolution counts.
   if (!resolved || resolved.resolution) return;
-  const verdict = { what, time: headers[RESOLUTION_HEADERS.time] ?? "" };
-  deadLetters.set(resolved.id, { ...resolved, resolution: verdict });
+  const resolution = { what, time: headers[RESOLUTION_HEADERS.time] ?? "" };
+  deadLetters.set(resolved.id, { ...resolved, resolution });
 }
 
 export function reasonOf({ headers }: Pick<DeadLetterRecord, "headers">): string {

@@ -95,7 +95,7 @@ export interface PartitionWatch {
   /** Why not every partition can be processed; undefined when each can, as far as is known. */
   readonly fault: string | undefined;
   /** Compares now, and every `everyMs` from then on; never rejects. */
-  look(): Promise<void>;
+  check(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -118,7 +118,7 @@ export function watchPartitions(kafka: Kafka, options: PartitionWatchOptions): P
   const { signal } = closing;
   let cluster: Cluster | undefined;
   let fault: string | undefined;
-  let looking: Promise<void> | undefined;
+  let checking: Promise<void> | undefined;
   let timer: ReturnType<typeof setInterval> | undefined;
 
   async function count(): Promise<PartitionCounts> {
@@ -148,20 +148,20 @@ export function watchPartitions(kafka: Kafka, options: PartitionWatchOptions): P
     }
   }
 
-  const look = () => looking ??= compare().finally(() => looking = undefined);
+  const check = () => checking ??= compare().finally(() => checking = undefined);
   return {
     get fault() {
       return fault;
     },
-    look() {
-      timer ??= setInterval(look, everyMs);
-      return look();
+    check() {
+      timer ??= setInterval(check, everyMs);
+      return check();
     },
     async close() {
       clearInterval(timer);
       closing.abort();
       const closed = (async () => {
-        await looking;
+        await checking;
         await cluster?.disconnect().catch(() => {});
       })();
       await settlesWithin(closed, CLOSE_LIMIT_MS);

@@ -4,7 +4,7 @@ import type { Kafka } from "kafkajs";
 import { Registry } from "prom-client";
 import { encode } from "../events/codec.ts";
 import type { OrderEvent } from "../events/schemas.ts";
-import { startTestBroker, type TestBroker } from "../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../local/testing/test_broker.ts";
 import type { Logger } from "../runtime/log.ts";
 import { createProjection } from "../services/analytics/projection.ts";
 import { eventsOf } from "../services/analytics/testing/orders.ts";
@@ -21,7 +21,7 @@ import {
 import type { Handler } from "./processor/handler.ts";
 import { createProcessorMetrics } from "./metrics.ts";
 import { committedOffsets } from "./offsets/committed_offsets.ts";
-import { partitionForKey } from "./protocol/partitioner.ts";
+import { partitionForKey } from "./producer/partitioning.ts";
 import { type Guarantee, GUARANTEES } from "./processor/options.ts";
 import { openPublisher } from "./producer/publisher.ts";
 import { until } from "../runtime/until.ts";
@@ -40,11 +40,7 @@ import { openTransactionalSender } from "./producer/transactional_sender.ts";
 /** Short, for a test. */
 const MAX_AGE_MS = 300;
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 const utf8 = new TextDecoder();
 /** Notes the lines that people see. */

@@ -102,7 +102,7 @@ for (const { what, answers, faults, lines } of WATCHES) {
       log: { debug() {}, info: note, warn: note } as unknown as Logger,
     });
     for (const isFault of faults) {
-      await watch.look();
+      await watch.check();
       assertEquals(watch.fault !== undefined, isFault);
     }
     await watch.close();
@@ -123,14 +123,14 @@ Deno.test("watchPartitions: without an answer the fault stays, and it asks again
     everyMs: 3_600_000,
     log: { debug() {}, info() {}, warn() {} } as unknown as Logger,
   });
-  await watch.look();
+  await watch.check();
   const { fault } = watch;
   away = true;
-  await watch.look();
+  await watch.check();
   assertEquals(watch.fault, fault);
   assertEquals(cluster.connected, false, "the connection is not used again");
   away = false;
-  await watch.look();
+  await watch.check();
   assertEquals(watch.fault, fault);
   await watch.close();
 });

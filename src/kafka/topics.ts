@@ -8,8 +8,29 @@ import {
   PROCESSORS,
   TOPIC_NAMES,
 } from "../topology.ts";
-import { withAdmin } from "./client/admin.ts";
+import { withAdmin } from "./client/client.ts";
 import { isKafkaError } from "./client/errors.ts";
+import { integer, optional } from "../runtime/setting.ts";
+
+export const topicSettings = {
+  partitions: optional(integer({
+    env: "PARTITIONS",
+    option: "partitions",
+    fallback: "",
+    min: 1,
+    max: 1_000,
+    fallbackHelp: `as many as the largest has, or ${DEFAULT_PARTITIONS}`,
+    help: "partitions of each order topic; those with fewer get more",
+  })),
+  replicationFactor: optional(integer({
+    env: "REPLICATION_FACTOR",
+    fallback: "",
+    min: 1,
+    max: 10,
+    fallbackHelp: "one on each broker, at most 3",
+    help: "copies of each partition of a new topic",
+  })),
+};
 
 export interface TopicSize {
   /** Partitions of each order topic; a dead-letter topic has one. */
@@ -24,7 +45,7 @@ const MAX_DEFAULT_COPIES = 3;
  * that. The cluster's default is often one.
  */
 const MIN_IN_SYNC = { copies: 3, value: "2" };
-/** For ever: dead letters wait for a person. */
+/** Forever: dead letters wait for a person. */
 const DEAD_LETTER_RETENTION_MS = "-1";
 /** A dead letter has up to 1 MiB of its message, and headers. */
 const DEAD_LETTER_MAX_BYTES = String(2 * 1024 * 1024);

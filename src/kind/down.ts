@@ -1,6 +1,6 @@
 /** `deno task kind:down`: deletes the kind cluster, and all that is in it. */
 import { runProgram } from "../program.ts";
-import { run } from "./command.ts";
+import { run } from "./cluster.ts";
 import { NAME } from "./settings.ts";
 
 Deno.exit(

@@ -23,7 +23,7 @@ export const settings = {
     fallback: `${PROJECT}/kind-config.yaml`,
     pattern: /./,
     expected: "a file",
-    help: "the cluster's nodes, and the port of this machine that leads to the dashboard",
+    help: "kind's configuration: the nodes, and the port of this machine for the dashboard",
   }),
   strimziChart: string({
     env: "STRIMZI_CHART",
@@ -31,7 +31,7 @@ export const settings = {
     pattern: /./,
     expected: "the address or the path of a chart",
     help:
-      `the chart of Strimzi ${STRIMZI_VERSION}'s operator; a path where quay.io is out of reach`,
+      `the chart of Strimzi's operator, version ${STRIMZI_VERSION}; a path if quay.io cannot be reached`,
   }),
 };
 

@@ -1,6 +1,5 @@
 /** The operator that runs Kafka in the cluster, and the images that the nodes need. */
-import { type Cluster, whileWaiting } from "./cluster.ts";
-import { attempt, run } from "./command.ts";
+import { attempt, type Cluster, run, whileWaiting } from "./cluster.ts";
 import { IMAGE, type KindConfig, NAME, PROJECT, STRIMZI_VERSION } from "./settings.ts";
 
 /** What runs Kafka in the cluster. */

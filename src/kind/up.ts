@@ -2,11 +2,80 @@
 import { Failure } from "../runtime/errors.ts";
 import { choice } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
-import { whileWaiting } from "./cluster.ts";
-import { run } from "./command.ts";
+import { attempt, run, whileWaiting } from "./cluster.ts";
 import { dashboardUrl, type KindConfig, NAME, openCluster, PROJECT, settings } from "./settings.ts";
 import { buildAndLoad, foreignImages, type KafkaOperator, STRIMZI } from "./strimzi.ts";
-import { checkTools } from "./tools.ts";
+
+/** A program that the kind tasks need. */
+interface Tool {
+  readonly name: string;
+  /** Prints its version on stdout, among other things; fails if it does not work. */
+  readonly ask: readonly [string, ...string[]];
+  /** The oldest version that works: major, minor. */
+  readonly least: readonly [number, number];
+  readonly from: string;
+}
+
+const TOOLS: readonly Tool[] = [
+  {
+    name: "docker",
+    // The server's version: kind needs a daemon that answers.
+    ask: ["docker", "version", "--format", "{{.Server.Version}}"],
+    least: [20, 10],
+    from: "https://docs.docker.com/engine/install/",
+  },
+  {
+    name: "kind",
+    ask: ["kind", "version"],
+    least: [0, 30],
+    from: "https://kind.sigs.k8s.io/docs/user/quick-start/#installation",
+  },
+  {
+    name: "kubectl",
+    ask: ["kubectl", "version", "--client", "-o", "json"],
+    least: [1, 30],
+    from: "https://kubernetes.io/docs/tasks/tools/",
+  },
+  {
+    name: "helm",
+    ask: ["helm", "version", "--short"],
+    least: [4, 0],
+    from: "https://helm.sh/docs/intro/install/",
+  },
+];
+
+/** The first version in what a program prints. */
+export function versionIn(text: string): string | undefined {
+  return /\bv?(\d+\.\d+(?:\.\d+)?)/.exec(text)?.[1];
+}
+
+export function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
+  const [its, next] = version.split(".").map(Number) as [number, number];
+  return its > major || (its === major && next >= minor);
+}
+
+interface ToolReport {
+  /** A line a tool. */
+  readonly lines: readonly string[];
+  readonly complete: boolean;
+}
+
+async function checkTools(): Promise<ToolReport> {
+  const reports = await Promise.all(TOOLS.map(async ({ name, ask, least, from }) => {
+    const { code, stdout, stderr } = await attempt(ask);
+    const version = versionIn(stdout);
+    const wanted = `${least.join(".")} or later`;
+    if (code === 127) return { line: `${name} is missing: install ${wanted}, ${from}`, ok: false };
+    if (code !== 0 || version === undefined) {
+      const why = stderr.trim().split("\n").at(-1) || "it prints no version";
+      return { line: `${name} does not work: ${why}`, ok: false };
+    }
+    return isAtLeast(version, least)
+      ? { line: `${name} ${version}`, ok: true }
+      : { line: `${name} ${version} is too old: install ${wanted}, ${from}`, ok: false };
+  }));
+  return { lines: reports.map(({ line }) => line), complete: reports.every(({ ok }) => ok) };
+}
 
 /** May be repeated, and run alone. */
 interface Step {
@@ -22,7 +91,7 @@ async function clusterExists(): Promise<boolean> {
 const STEPS: readonly Step[] = [
   {
     name: "tools",
-    what: "docker, kind, kubectl and helm are there",
+    what: "docker, kind, kubectl and helm are installed",
     async run() {
       const { lines, complete } = await checkTools();
       console.log(lines.map((line) => `  ${line}`).join("\n"));
@@ -33,7 +102,7 @@ const STEPS: readonly Step[] = [
     name: "cluster",
     what: "a Kubernetes of three nodes in Docker",
     async run({ kindConfig }) {
-      if (await clusterExists()) return console.log(`  the cluster ${NAME} is there`);
+      if (await clusterExists()) return console.log(`  the cluster ${NAME} exists already`);
       const create = ["kind", "create", "cluster", "--name", NAME, "--config", kindConfig] as const;
       await run([...create, "--wait", "3m"], { show: true });
     },

@@ -3,7 +3,8 @@
  * Each part runs as the process that its own task would start; this one only starts, watches and
  * stops them.
  */
-import { formatAddress } from "../runtime/address.ts";
+import { formatAddress } from "../runtime/setting.ts";
+import { formatCount } from "../runtime/format.ts";
 import { Failure } from "../runtime/errors.ts";
 import { writableFolder } from "../runtime/folder.ts";
 import type { Logger } from "../runtime/log.ts";
@@ -13,11 +14,12 @@ import { type AccessConfig, kafkaAccess, prepareAccess } from "../kafka/access.t
 import { createClient } from "../kafka/client/client.ts";
 import { clusterReady } from "../kafka/client/cluster_ready.ts";
 import { settings as analyticsSettings } from "../services/analytics/settings.ts";
-import { createProgressLine, figures } from "./demo_report.ts";
 import { checks, type DemoConfig, settings } from "./demo_settings.ts";
 import { freePort, isFree } from "./kafka/ports.ts";
+import type { Progress } from "./place_orders.ts";
 import { openRun, type Run } from "./run.ts";
 import { disturbNodes, superviseNodes } from "./supervise.ts";
+import { figures } from "./tally.ts";
 import { bundlePage } from "./task.ts";
 
 async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promise<number> {
@@ -67,7 +69,9 @@ async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promi
       return 1;
     }
     const settled = run.tally().settled < placing.acknowledged ? "Not all" : "All";
-    onNotice(`${settled} orders are settled; checking them all against the log and the databases.`);
+    onNotice(
+      `${settled} orders are settled; checking each of them against the log and the databases.`,
+    );
     if (!config.keep) await run.pipeline.stop();
     const passed = await run.audit();
     console.log(["", ...figures(placing, run.tally())].join("\n"));
@@ -75,7 +79,9 @@ async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promi
       console.log(whatToTry(run, page.url));
       await aborted(signal);
     } else {
-      console.log("\nWith --keep everything stays up: to scale, to kill, to trace an order.");
+      console.log(
+        "\nWith --keep everything stays up, for you to scale services, kill members and trace orders.",
+      );
     }
     return passed ? 0 : 1;
   } finally {
@@ -137,6 +143,51 @@ function watchNodes(
     /** What `work` resolves to; rejects when the nodes fail before. */
     orFailure: <T>(work: Promise<T>) => Promise.race([work, watching.then(() => work)]),
   };
+}
+
+const BAR_WIDTH = 24;
+const LINE_EVERY_MS = 2_000;
+
+/** On stderr: a bar that is redrawn in a terminal, else a line now and then. */
+function createProgressLine(terminal: boolean) {
+  const encoder = new TextEncoder();
+  let drawn = false;
+  let lastLineAt = 0;
+  let last: Progress | undefined;
+  return {
+    show(progress: Progress): void {
+      if (terminal) {
+        Deno.stderr.writeSync(encoder.encode(`\r\x1b[2K${bar(progress)}`));
+        drawn = true;
+      } else if (performance.now() - lastLineAt >= LINE_EVERY_MS && differs(progress, last)) {
+        lastLineAt = performance.now();
+        last = progress;
+        console.error(text(progress));
+      }
+    },
+    /** Takes the bar away, before anything else is printed. */
+    clear(): void {
+      if (drawn) Deno.stderr.writeSync(encoder.encode("\r\x1b[2K"));
+      drawn = false;
+    },
+  };
+}
+
+function differs(a: Progress, b: Progress | undefined): boolean {
+  return a.placed !== b?.placed || a.settled !== b?.settled;
+}
+
+function text({ placed, settled, total }: Progress): string {
+  return `placed ${formatCount(placed)}, settled ${formatCount(settled)} of ${formatCount(total)}`;
+}
+
+function bar(progress: Progress): string {
+  const { settled, placed, total } = progress;
+  const cells = (n: number) => total === 0 ? 0 : Math.round(BAR_WIDTH * Math.min(1, n / total));
+  const done = cells(settled);
+  const ahead = Math.max(0, cells(placed) - done);
+  return `${"█".repeat(done)}${"▒".repeat(ahead)}${"░".repeat(BAR_WIDTH - done - ahead)} ` +
+    text(progress);
 }
 
 function whatToTry(run: Run, page: string): string {

@@ -3,7 +3,7 @@ import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/setting.ts";
 import { accessChecks, accessSettings } from "../kafka/access.ts";
-import { topicSettings } from "../kafka/settings.ts";
+import { topicSettings } from "../kafka/topics.ts";
 import { processorSettings } from "../services/settings.ts";
 import { CONSUMERS, type Service } from "../topology.ts";
 import { nodesSetting } from "./kafka/cluster.ts";
@@ -21,7 +21,7 @@ export const settings = {
     fallback: "20000",
     min: 1,
     max: 100_000_000,
-    help: "how many orders are placed",
+    help: "how many orders to place",
   }),
   rate: integer({
     env: "DEMO_RATE",
@@ -29,7 +29,7 @@ export const settings = {
     fallback: "0",
     min: 0,
     max: 1_000_000,
-    help: "orders a second; 0 places them as fast as it can",
+    help: "orders a second; 0: as fast as it can",
   }),
   seed: integer({
     env: "SIMULATOR_SEED",
@@ -42,21 +42,23 @@ export const settings = {
   replicas: replicas({
     option: "replicas",
     fallback: "",
-    help: "members of services, such as validator=2,payment=3; empty: one of each",
+    fallbackHelp: "one of each",
+    help: "how many members services have, such as validator=2,payment=3",
   }),
   external: optional(hosts({
     option: "brokers",
     fallback: "",
+    fallbackHelp: "an embedded one is started",
     help:
-      "a cluster to use instead of starting one, host:port; several separated by commas; it is " +
-      "reached with the settings KAFKA_SSL… and KAFKA_SASL…",
+      "the Kafka to use, host:port, several separated by commas; TLS and login as the settings " +
+      "KAFKA_SSL… and KAFKA_SASL… say",
   })),
   ...securitySettings,
   nodes: nodesSetting,
   disturb: flag({
     option: "disturb",
     fallback: "false",
-    help: "with --nodes 3: restarts each node, and then kills each, while orders flow",
+    help: "with --nodes 3: restart each node, and then kill each, while orders flow",
   }),
   keep: flag({
     option: "keep",
@@ -78,7 +80,7 @@ export type DemoConfig = Config<typeof settings>;
 
 /** `validator=2,payment=3`: members by service. */
 function replicas(
-  source: { option: string; fallback: string; help: string },
+  source: { option: string; fallback: string; fallbackHelp: string; help: string },
 ): Setting<ReadonlyMap<Service, number>> {
   return {
     ...source,

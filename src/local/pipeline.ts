@@ -9,7 +9,7 @@ import { lastLines } from "./kafka/shell.ts";
 import { MAX_SHORT_LIVES, supervise } from "./supervise.ts";
 import { startTask, type TaskProcess } from "./task.ts";
 
-export interface PipelineOptions {
+interface PipelineOptions {
   /** Where each member's log goes: `<directory>/logs/<member>.log`. */
   readonly directory: string;
   /** The settings of all members, as environment variables. */

@@ -1,9 +1,12 @@
 /** Places orders with the simulator, and waits until the pipeline has settled them. */
 import { Failure } from "../runtime/errors.ts";
+import { plural } from "../runtime/format.ts";
 import { pause } from "../runtime/shutdown.ts";
+import { explain, isKafkaError } from "../kafka/client/errors.ts";
 import type { KafkaClient } from "../kafka/client/client.ts";
 import { allCaughtUp } from "../kafka/readers/backlog.ts";
-import type { Names } from "../topology.ts";
+import { createGroupLagReader, type GroupLag } from "../kafka/offsets/group_lag.ts";
+import { type Names, PROCESSORS } from "../topology.ts";
 import { createStall, type Placing, type Tally } from "./tally.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { startTask } from "./task.ts";
@@ -23,6 +26,8 @@ export interface Progress {
 }
 
 const POLL_MS = 200;
+/** How often it is said, at most, what the services have still to read. */
+const WAIT_EVERY_MS = 5_000;
 /** Longer than any wait for a member, coordinator or transaction: what is still open then is lost. */
 const STALL_LIMIT_MS = 120_000;
 
@@ -55,6 +60,7 @@ export async function placeOrders(
     onProgress({ placed, settled, total: orders });
     stall.sample({ settled, acknowledged }, performance.now());
   };
+  const openOrders = () => simulator.acknowledged - tally().settled;
   const goOn = () => !signal.aborted && stall.presentMs <= STALL_LIMIT_MS;
   const next = async () => {
     sample();
@@ -67,25 +73,78 @@ export async function placeOrders(
   if (!signal.aborted && code !== 0) {
     throw new Failure(`the simulator exited with ${code}: see ${logFile}`);
   }
-  while (goOn() && tally().settled < simulator.acknowledged) await next();
-  // Cancelled orders still have their stock released and their payment refunded.
-  const deadline = performance.now() + STALL_LIMIT_MS;
-  while (goOn() && !await allCaughtUp(kafka, names)) {
-    if (performance.now() > deadline) {
-      onNotice("The services have not read everything; going on without them.");
-      break;
+  const waiting = createWaitReport({ kafka, names, openOrders, onNotice });
+  try {
+    while (goOn() && openOrders() > 0) {
+      await next();
+      await waiting.sample();
     }
-    await next();
+    // Cancelled orders still have their stock released and their payment refunded.
+    const deadline = performance.now() + STALL_LIMIT_MS;
+    while (goOn() && !await allCaughtUp(kafka, names)) {
+      if (performance.now() > deadline) {
+        onNotice(
+          "The services have not read everything; the demo continues without waiting for it.",
+        );
+        break;
+      }
+      await next();
+      await waiting.sample();
+    }
+  } finally {
+    await waiting.close();
   }
   sample();
   const { acknowledged, seconds } = simulator;
   if (!signal.aborted && !goOn()) {
     onNotice(
-      `Stalled: ${acknowledged - tally().settled} orders are open, and none was settled for ` +
-        `${STALL_LIMIT_MS / 1_000} s; going on without them.`,
+      `Stalled: ${openOrders()} orders are open, and none was settled for ` +
+        `${STALL_LIMIT_MS / 1_000} s; the demo continues without them.`,
     );
   }
   return { acknowledged, seconds, longestStallMs: stall.longestMs };
+}
+
+/** Says every few seconds what the services have still to read, if that has changed. */
+function createWaitReport({ kafka, names, openOrders, onNotice }: {
+  kafka: KafkaClient;
+  names: Names;
+  openOrders: () => number;
+  onNotice: (line: string) => void;
+}) {
+  const lags = createGroupLagReader(kafka, names);
+  let last: string | undefined;
+  let lastAtMs = performance.now();
+  return {
+    async sample(): Promise<void> {
+      if (performance.now() - lastAtMs < WAIT_EVERY_MS) return;
+      const line = await lags.read().then((groups) => waitingFor(groups, openOrders()), (error) => {
+        if (!isKafkaError(error)) throw error;
+        return `Waiting for Kafka: ${explain(error)}`;
+      });
+      lastAtMs = performance.now();
+      if (line !== undefined && line !== last) onNotice(line);
+      last = line;
+    },
+    close: () => lags.close(),
+  };
+}
+
+/** What the services have still to read, in a line; undefined where that is nothing. */
+export function waitingFor(
+  groups: readonly Pick<GroupLag, "service" | "topics">[],
+  openOrders: number,
+): string | undefined {
+  const texts = PROCESSORS.flatMap((service) => {
+    const behind = groups.find((group) => group.service === service)?.topics
+      .filter(({ lagMessages }) => lagMessages > 0)
+      .map(({ topic, lagMessages }) => `${plural(lagMessages, "message")} of ${topic}`) ?? [];
+    return behind.length > 0 ? [`${service} has ${behind.join(" and ")} to read`] : [];
+  });
+  if (texts.length > 0) return `Waiting: ${texts.join("; ")}`;
+  return openOrders > 0
+    ? `Waiting: ${plural(openOrders, "order")} without outcome, although the services have read all`
+    : undefined;
 }
 
 function startSimulator(

@@ -10,16 +10,14 @@ import {
   type SecurityConfig,
 } from "../kafka/access.ts";
 import { Failure } from "../runtime/errors.ts";
-import { makeCatalog } from "../commands/seed/catalog_data.ts";
-import { seed } from "../commands/seed/seed.ts";
+import { makeCatalog, seed } from "../commands/seed/seed.ts";
 import { inventoryTables } from "../services/inventory/store.ts";
 import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";
-import { groupSize } from "../kafka/client/admin.ts";
-import { createClient, type KafkaClient } from "../kafka/client/client.ts";
+import { createClient, groupSize, type KafkaClient } from "../kafka/client/client.ts";
 import { LogFollower } from "../kafka/readers/log_follower.ts";
 import { createTopics } from "../kafka/topics.ts";
-import { Names, type Service } from "../topology.ts";
+import { deadLetterTopicOf, Names, PROCESSORS, type Service } from "../topology.ts";
 import { type ClaimedFolder, claimFolder } from "./kafka/folders.ts";
 import { type Cluster, type ClusterOptions, nodeLines, startCluster } from "./kafka/cluster.ts";
 import { createTally, type Placing, type Tally } from "./tally.ts";
@@ -210,13 +208,16 @@ function followOutcomes(
 ) {
   let counter = createTally();
   const following = new AbortController();
-  const outcomes = names.topic("orders.outcomes");
+  const services = new Map(
+    PROCESSORS.map((service) => [names.topic(deadLetterTopicOf(service)), service]),
+  );
   const counting = new LogFollower({
     ...cluster,
-    topics: [outcomes, names.topic("dlq.validator")],
+    topics: [names.topic("orders.outcomes"), ...services.keys()],
     onRecords(records) {
-      if (records[0]!.topic === outcomes) counter.addOutcomes(records);
-      else counter.addDeadLetters(records);
+      const service = services.get(records[0]!.topic);
+      if (service === undefined) counter.addOutcomes(records);
+      else counter.addDeadLetters(service, records);
     },
     onLoss: onNotice,
   }).follow(following.signal);

@@ -7,7 +7,7 @@ import { pause } from "../runtime/shutdown.ts";
 import type { Broker } from "./kafka/broker.ts";
 import type { Cluster } from "./kafka/cluster.ts";
 
-export interface Supervised {
+interface Supervised {
   /** Its name in notices. */
   readonly name: string;
   /** Resolves when its present run has ended; never rejects. */

@@ -2,16 +2,22 @@
  * What became of the orders, counted from the log: outcomes by kind and reason, dead letters, and the
  * time from placed to outcome. It asks no service, so that any of them may be killed.
  */
+import { formatCount } from "../runtime/format.ts";
 import { decode } from "../events/codec.ts";
 import { LatencyHistogram } from "../services/analytics/histogram.ts";
-import { DEAD_LETTER_HEADERS } from "../kafka/dead_letters.ts";
+import { isDeadLetter, reasonOf } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
+import { type Processor, PROCESSORS } from "../topology.ts";
+
+type Counts = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 export interface Tally {
-  /** Orders with an outcome, and dead letters. */
+  /** Orders with an outcome, and messages that the validator has a dead letter of instead. */
   readonly settled: number;
-  /** `OrderConfirmed` … and `dead letter`, to a count by reason ("" where there is none). */
-  readonly kinds: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** `OrderConfirmed` …, to a count by reason ("" where there is none). */
+  readonly outcomes: Counts;
+  /** By service, to a count by reason. */
+  readonly deadLetters: Counts;
   /** Placed to outcome. */
   readonly latency: LatencyHistogram;
   /** Epoch milliseconds of the first order placed and of the last outcome. */
@@ -22,17 +28,17 @@ export interface Tally {
 }
 
 export function createTally() {
-  const kinds = new Map<string, Map<string, number>>();
+  const outcomes = new Map<string, Map<string, number>>();
+  const deadLetters = new Map<string, Map<string, number>>();
   const examples = new Map<string, string>();
   const latency = new LatencyHistogram();
   let settled = 0;
   let firstPlacedAtMs = Infinity;
   let lastOutcomeAtMs = -Infinity;
 
-  const count = (kind: string, reason: string) => {
-    settled++;
-    let reasons = kinds.get(kind);
-    if (!reasons) kinds.set(kind, reasons = new Map());
+  const count = (counts: Map<string, Map<string, number>>, name: string, reason: string) => {
+    let reasons = counts.get(name);
+    if (!reasons) counts.set(name, reasons = new Map());
     reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   };
 
@@ -44,7 +50,8 @@ export function createTally() {
         if (!decoded.ok) continue;
         const { event } = decoded;
         if (!("placedAt" in event)) continue;
-        count(event.type, "reason" in event ? event.reason : "");
+        count(outcomes, event.type, "reason" in event ? event.reason : "");
+        settled++;
         if (!examples.has(event.type)) examples.set(event.type, event.orderId);
         const placedAtMs = Date.parse(event.placedAt);
         const outcomeAtMs = Date.parse(event.occurredAt);
@@ -53,16 +60,26 @@ export function createTally() {
         lastOutcomeAtMs = Math.max(lastOutcomeAtMs, outcomeAtMs);
       }
     },
-    /** Counts records of dlq.validator. */
-    addDeadLetters(records: readonly LogRecord[]): void {
-      for (const { headers } of records) {
-        const reason = headers[DEAD_LETTER_HEADERS.reason];
+    /** Counts records of a service's dead-letter topic. */
+    addDeadLetters(service: Processor, records: readonly LogRecord[]): void {
+      for (const record of records) {
+        if (!isDeadLetter(record)) continue;
+        const reason = reasonOf(record);
+        count(deadLetters, service, reason);
         // A second copy of an order: the order itself has its outcome beside it.
-        if (reason !== undefined && reason !== "duplicate_order") count("dead letter", reason);
+        if (service === "validator" && reason !== "duplicate_order") settled++;
       }
     },
     get tally(): Tally {
-      return { settled, kinds, latency, firstPlacedAtMs, lastOutcomeAtMs, examples };
+      return {
+        settled,
+        outcomes,
+        deadLetters,
+        latency,
+        firstPlacedAtMs,
+        lastOutcomeAtMs,
+        examples,
+      };
     },
   };
 }
@@ -73,6 +90,62 @@ export interface Placing {
   readonly seconds: number;
   /** The longest time in which no order was settled although some were open. */
   readonly longestStallMs: number;
+}
+
+const OUTCOMES = [
+  ["OrderConfirmed", "confirmed"],
+  ["OrderCancelled", "cancelled"],
+  ["OrderRejected", "rejected"],
+] as const;
+
+/** The figures of a run, as lines. */
+export function figures(placing: Placing, tally: Tally): string[] {
+  const seconds = Math.max(0, (tally.lastOutcomeAtMs - tally.firstPlacedAtMs) / 1_000);
+  const { latency } = tally;
+  const quantile = (q: number) => `p${q * 100} ${(latency.quantile(q) / 1_000).toFixed(2)} s`;
+  const lines = [
+    rate("placed", placing.acknowledged, placing.seconds),
+    rate("settled", tally.settled, seconds),
+    `${"latency".padEnd(13)}from placed to outcome: ${[0.5, 0.95, 0.99].map(quantile).join(", ")}`,
+    `${"stall".padEnd(13)}at most ${(placing.longestStallMs / 1_000).toFixed(1)} s without an ` +
+    "outcome while orders were open",
+  ];
+  for (const [kind, name] of OUTCOMES) {
+    const reasons = tally.outcomes.get(kind) ?? new Map();
+    const share = tally.settled === 0 ? 0 : 100 * totalOf(reasons) / tally.settled;
+    lines.push(countLine(name, totalOf(reasons), `${share.toFixed(1)} %`, reasonsText(reasons)));
+  }
+  const { deadLetters } = tally;
+  const total = [...deadLetters.values()].reduce((sum, reasons) => sum + totalOf(reasons), 0);
+  const services = PROCESSORS.flatMap((service) => {
+    const reasons = deadLetters.get(service);
+    return reasons ? [`${service} ${totalOf(reasons)} (${reasonsText(reasons)})`] : [];
+  });
+  lines.push(countLine("dead letters", total, "", services.join(", ")));
+  return lines;
+}
+
+type Reasons = ReadonlyMap<string, number>;
+
+function totalOf(reasons: Reasons): number {
+  return [...reasons.values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** The most frequent first. */
+function reasonsText(reasons: Reasons): string {
+  return [...reasons].filter(([reason]) => reason !== "").toSorted(([, a], [, b]) => b - a)
+    .map(([reason, count]) => `${reason} ${count}`).join(", ");
+}
+
+function countLine(name: string, count: number, share: string, text: string): string {
+  return `${name.padEnd(13)}${formatCount(count).padStart(9)} ${share.padStart(7)}   ${text}`
+    .trimEnd();
+}
+
+function rate(name: string, count: number, seconds: number): string {
+  const perSecond = seconds > 0 ? formatCount(count / seconds) : "–";
+  return `${name.padEnd(13)}${formatCount(count).padStart(9)} orders in ${seconds.toFixed(1)} s: ` +
+    `${perSecond} orders/s`;
 }
 
 /** How long nothing was settled although orders were open: what a disturbance costs. */

@@ -13,9 +13,9 @@ import {
 } from "../topology.ts";
 import { deadLetterId, isDeadLetter, RESOLUTION_HEADERS } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
-import { partitionForKey } from "../kafka/protocol/partitioner.ts";
+import { partitionForKey } from "../kafka/producer/partitioning.ts";
 import type { OpenLog } from "../kafka/readers/open_log.ts";
-import { type LocatedUnreadable, sentenceOf } from "../kafka/protocol/unreadable.ts";
+import { describeUnreadable, type LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 
 export interface Found {
   /** The topic's name in the topology. */
@@ -42,7 +42,8 @@ export async function findRecords(
   const found: Found[] = [];
   const isOfOrder = matcher(orderId);
   const unread: string[] = [];
-  const onUnreadable = (batch: LocatedUnreadable) => void unread.push(sentenceOf(batch, batch));
+  const onUnreadable = (batch: LocatedUnreadable) =>
+    void unread.push(describeUnreadable(batch, batch));
   let home: number | undefined;
   for (const topic of TOPIC_NAMES) {
     const name = names.topic(topic);

@@ -25,7 +25,9 @@ export function summarize(
   const parts = [whatHappened(events, deadLetters, placedAtMs)];
   for (const { service, id, reason, state } of deadLetters) {
     if (state === "open") {
-      parts.push(`a dead letter is open (${reason}): deno task dlq show ${service} ${id}`);
+      parts.push(
+        `a dead letter is open (${reason}): \`deno task dlq show ${service} ${id}\` shows it`,
+      );
     } else if (state === "discarded") {
       parts.push(`a dead letter of ${service} was discarded by a person (${reason})`);
     }
@@ -47,7 +49,7 @@ function whatHappened(
   if (outcome === undefined) return `not finished: ${whatIsMissing(events, deadLetters)}`;
   if (outcomes.length > 1) {
     const types = outcomes.map(({ type }) => type).join(" and ");
-    return `${types}: an order must have one outcome, run deno task audit`;
+    return `${types}: an order must have one outcome: \`deno task audit\` says what is wrong`;
   }
   const after = placedAtMs === null
     ? ""
@@ -110,7 +112,7 @@ function paymentSummary(events: readonly OrderEvent[]): string {
 /** More items than this are counted, not listed. */
 const MAX_LISTED = 5;
 
-/** What an event says, in a few words; whoever prints it makes it safe for a terminal. */
+/** What an event says, in a few words; its caller makes it safe for a terminal. */
 export function describeEvent(event: OrderEvent): string {
   switch (event.type) {
     case "OrderPlaced": {

@@ -32,20 +32,23 @@ const SUMMARIES: Record<Scenario, RegExp> = {
   both_refused: /^cancelled .* out_of_stock .*; no stock was taken, nothing was charged\.$/,
   rejected: /^rejected .* unknown_customer .*; no stock was taken, nothing was charged\.$/,
   placed_twice:
-    /^confirmed .*; a dead letter is open \(duplicate_order\): .* show validator 0@0\.$/,
+    /^confirmed .*; a dead letter is open \(duplicate_order\): .* show validator 0@0` shows it\.$/,
   broken:
     /^not finished: the validator could not process it; a dead letter is open \(invalid_json\)/,
   broken_discarded:
     /^not finished: the validator could not process it; a dead letter of validator was discarded/,
-  broken_replayed: /^not finished: .*; a dead letter is open \(invalid_json\): .* validator 0@2\.$/,
+  broken_replayed:
+    /^not finished: .*; a dead letter is open \(invalid_json\): .* validator 0@2` shows it\.$/,
   failed_then_replayed: /^confirmed after .*$/,
   parked_then_replayed: /^confirmed after .*; the stock was taken, 7\.00 EUR were charged\.$/,
   half_replayed: /^confirmed after .*; the stock was taken, 7\.00 EUR were charged\.$/,
   release_parked:
     /^cancelled .*; the stock is NOT released, nothing was charged; a dead letter is open/,
   release_replayed: /^cancelled .*; the stock was released, nothing was charged\.$/,
-  broken_inside: /^rejected .*; a dead letter is open \(invalid_json\): .* show payment 0@2\.$/,
-  parked: /^not finished: inventory has not answered; .*: deno task dlq show inventory 0@0\.$/,
+  broken_inside:
+    /^rejected .*; a dead letter is open \(invalid_json\): .* show payment 0@2` shows it\.$/,
+  parked:
+    /^not finished: inventory has not answered; .*: `deno task dlq show inventory 0@0` shows it\.$/,
 };
 
 for (const [scenario, conclusion] of Object.entries(SUMMARIES) as [Scenario, RegExp][]) {

@@ -4,7 +4,8 @@ import { settings as brokerSettings } from "../local/kafka/main.ts";
 import { settings as seedSettings } from "../commands/seed/main.ts";
 import type { Settings } from "./setting.ts";
 import { logSettings } from "./log.ts";
-import { kafkaSettings, topicSettings } from "../kafka/settings.ts";
+import { topicSettings } from "../kafka/topics.ts";
+import { kafkaSettings } from "../kafka/access.ts";
 import { SERVICES, settingsOf } from "../testing/services.ts";
 
 /**

@@ -16,9 +16,9 @@ export function formatCount(value: number): string {
   return whole.format(value);
 }
 
-/** `12,345`; from `briefFrom` on `123K`. */
-export function formatBrief(value: number, briefFrom = 100_000): string {
-  return value < briefFrom ? whole.format(value) : compact.format(value);
+/** `1,234`; from 10,000 on `12.3K`. */
+export function formatBrief(value: number): string {
+  return value < 10_000 ? whole.format(value) : compact.format(value);
 }
 
 /** `1 member`, `12 members` */
@@ -30,7 +30,7 @@ export function plural(count: number, what: string): string {
 export function formatRate(perSecond: number | null | undefined): string {
   if (perSecond === null || perSecond === undefined) return NOTHING;
   if (perSecond < 10) return `${Math.round(perSecond * 10) / 10}/s`;
-  return `${formatBrief(perSecond, 10_000)}/s`;
+  return `${formatBrief(perSecond)}/s`;
 }
 
 /** `12.3 %` */
@@ -58,7 +58,7 @@ export function formatMoney(cents: number | bigint, currency: string): string {
   return `${cents < 0 ? "-" : ""}${units}.${digits.slice(-2)} ${currency}`;
 }
 
-/** `1,234`, from 100,000 on `1.23M`: whole units of the currency. */
+/** `1,234`, from 10,000 on `12.3K`: whole units of the currency. */
 export function formatBriefMoney(cents: number): string {
   return formatBrief(cents / 100);
 }

@@ -28,9 +28,9 @@ Deno.test("formatMoney: cents as an amount; what is not whole cents as it is", (
 
 const CASES: readonly [text: string, expected: string][] = [
   [formatCount(12_345), "12,345"],
-  [formatBrief(99_999), "99,999"],
+  [formatBrief(9_999), "9,999"],
   [formatBrief(123_456), "123K"],
-  [formatBrief(12_345, 10_000), "12.3K"],
+  [formatBrief(12_345), "12.3K"],
   [formatBriefMoney(123_456), "1,235"],
   [formatBriefMoney(123_456_789), "1.23M"],
   [plural(1, "member"), "1 member"],

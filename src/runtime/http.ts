@@ -3,7 +3,7 @@
  * people with curl; a service may add routes of its own.
  */
 import type { Registry } from "prom-client";
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "./setting.ts";
 import { clockCheck } from "./clock.ts";
 import { Failure } from "./errors.ts";
 import { describeSilence, registerWaits, waits } from "./waits.ts";

@@ -10,7 +10,7 @@ import { type Table } from "../database/database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 import { createPool } from "../database/postgres_pool.ts";
 import { eachStore, type Place } from "../database/testing/stores.ts";
-import { handleWithRetries } from "../kafka/processor/retry.ts";
+import { handleWithRetries } from "../kafka/processor/failures.ts";
 import { until } from "../runtime/until.ts";
 import { placed } from "../kafka/testing/topics.ts";
 import { PROCESSORS, topicsReadBy } from "../topology.ts";
@@ -18,7 +18,7 @@ import { BEFORE, handlersOf, messageOf, scenarioWithEvents } from "./testing/mes
 
 const never = new AbortController().signal;
 
-/** Runs SQL on an owner's tables, as somebody beside the service. */
+/** Runs SQL on an owner's tables, as from outside the service. */
 async function alter({ url, directory }: Place, owner: string, sql: string): Promise<void> {
   if (url === undefined) {
     const connection = new DatabaseSync(join(directory, `${owner}.db`));

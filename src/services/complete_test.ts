@@ -1,6 +1,6 @@
 /**
- * What a service needs beside its entry in the topology. A row of the table is a thing that somebody
- * who adds a service can forget: its message says which file lacks what.
+ * What a service needs beside its entry in the topology. A row of the table is a thing that one
+ * can forget when adding a service: its message says which file lacks what.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parse } from "yaml";

@@ -70,7 +70,7 @@ async function follow(guide: string, directory: string): Promise<void> {
   }
 }
 
-/** A test of the new service, for whoever reads its events without knowing of it. */
+/** A test of the new service, for the readers of its events that do not know of it. */
 const DEFAULTS = `
 import { assertEquals } from "@std/assert";
 import { eventId, type FraudScored } from "../events/schemas.ts";
@@ -103,7 +103,7 @@ Deno.test("audit: an event of any type at most once an order, and of an order th
   assertEquals(checkOf(await auditOf(orderId(9)), "orderless").failures, 1);
 });
 
-Deno.test("describeEvent: the fields of an event that has no sentence", () => {
+Deno.test("describeEvent: the fields of an event that has no summary of its own", () => {
   assertEquals(describeEvent(score("o-1")), 'score 20, rules ["new_customer"]');
 });
 `;
@@ -146,7 +146,7 @@ Deno.test("write-a-service.md: followed step by step, it makes a service that is
         ...["src/audit/audit_test.ts", "src/audit/judge_offsets_test.ts"],
         ...["src/audit/report_test.ts", "src/commands/groups/published_test.ts"],
       ));
-    await step("what nobody has taught them, the audit and the trace know by default", async () => {
+    await step("the audit and the trace know the new service without a change", async () => {
       await Deno.writeTextFile(join(directory, "src/audit/fraud_test.ts"), DEFAULTS);
       await test("src/audit/fraud_test.ts");
     });

@@ -40,7 +40,7 @@ export type HandlersOf<P extends Processor> =
 /** The events that a service writes. */
 type EventBy<P extends Processor> = Extract<OrderEvent, { type: EventTypeOf<P> }>;
 
-export interface TableSet {
+interface TableSet {
   /** With a row an order that was worked on; the key is the order's id. A trace shows them. */
   readonly orderTables?: readonly Table[];
   /** All others. */
@@ -105,7 +105,7 @@ export function defineService<
   S extends Settings = Record<never, never>,
   D extends string = never,
 >(definition: Definition<P, S, D>): DefinedService {
-  // From here on it is one service among others, whose own settings and databases nobody knows.
+  // From here on it is one service among others, whose own settings and databases have no types.
   const service = definition as unknown as Partial<DefinedService> & Definition<P, S, D>;
   const { name, orderTables, tables = [], checks = [] } = service;
   const handlers = service.handlers as unknown as DefinedService["handlers"];

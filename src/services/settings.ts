@@ -1,8 +1,7 @@
 import { storeSettings } from "../database/settings.ts";
-import { kafkaSettings } from "../kafka/settings.ts";
+import { compressionSettings, kafkaSettings } from "../kafka/access.ts";
 import { logSettings } from "../runtime/log.ts";
 import { choice, type Config, flag, integer, string } from "../runtime/setting.ts";
-import { compressionSettings } from "../kafka/access.ts";
 
 /** What every long-running process has. */
 export const serviceSettings = {
@@ -13,20 +12,20 @@ export const serviceSettings = {
     fallback: "127.0.0.1",
     pattern: /^[^[\]\s]+$/,
     expected: "an address without brackets, such as 127.0.0.1 or ::1",
-    help: "where /livez, /readyz and /metrics are served",
+    help: "the address that /livez, /readyz and /metrics are served at",
   }),
   httpPort: integer({
     env: "HTTP_PORT",
     fallback: "0",
     min: 0,
     max: 65_535,
-    help: "the port for them; 0 takes a free one, so that copies do not collide",
+    help: "the port of /livez, /readyz and /metrics; 0: any free port",
   }),
   memberName: string({
     env: "MEMBER_NAME",
     fallback: "",
     fallbackHelp: "service and process id",
-    help: "what this process is called in its consumer group, such as its pod",
+    help: "the name of this process in its consumer group, such as its pod's",
   }),
   drainTimeoutMs: integer({
     env: "DRAIN_TIMEOUT_MS",
@@ -38,7 +37,7 @@ export const serviceSettings = {
   stopWithStdin: flag({
     env: "STOP_WITH_STDIN",
     fallback: "false",
-    help: "stop when standard input ends: a supervisor's way to leave no orphans",
+    help: "stop when standard input ends, so that a supervisor that is killed leaves no orphans",
   }),
 };
 
@@ -58,7 +57,7 @@ export const processorSettings = {
     fallback: "10000",
     min: 6_000,
     max: 300_000,
-    help: "how long a consumer group waits for a member that says nothing",
+    help: "after how long without a heartbeat a member is removed from its consumer group",
   }),
   transactionTimeoutMs: integer({
     env: "TRANSACTION_TIMEOUT_MS",
@@ -72,7 +71,7 @@ export const processorSettings = {
     fallback: "1000",
     min: 1,
     max: 10_000,
-    help: "most messages in one transaction",
+    help: "the most messages in one transaction",
   }),
 };
 

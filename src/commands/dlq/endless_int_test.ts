@@ -3,7 +3,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startTestBroker } from "../../local/testing/test_broker.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
-import { createEventLog } from "../../kafka/readers/event_log.ts";
+import { EventFollower } from "../../kafka/readers/event_follower.ts";
 import { createGroupConsumer } from "../../kafka/group_consumer/group_consumer.ts";
 import { until } from "../../runtime/until.ts";
 import { placed } from "../../kafka/testing/topics.ts";
@@ -56,7 +56,7 @@ Deno.test("a batch whose end is unknown", async (t) => {
         const controller = new AbortController();
         const reader = kind === "group consumer"
           ? createGroupConsumer({ ...options, service: "validator", drainTimeoutMs: 10_000 })
-          : createEventLog({ ...options, topics: ["orders.raw"] });
+          : new EventFollower({ ...options, topics: ["orders.raw"] });
         const ended = "run" in reader
           ? reader.run(controller.signal)
           : reader.follow(controller.signal);

@@ -1,7 +1,7 @@
 /** Dead letters of messages that are larger than their topic takes: they fit all the same. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { Registry } from "prom-client";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { DEAD_LETTER_HEADERS, sha256 } from "../../kafka/dead_letters.ts";
@@ -21,11 +21,7 @@ import { openTransactionalSender } from "../../kafka/producer/transactional_send
 import type { Names } from "../../topology.ts";
 import { runCommand } from "../testing/fixtures.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 type Kafka = ReturnType<typeof createClient>;
 

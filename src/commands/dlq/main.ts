@@ -1,18 +1,24 @@
 /** `deno task dlq`: lists, shows, replays and discards the dead letters of a service; skips a batch. */
 import { runProgram } from "../../program.ts";
-import type { Action } from "../../runtime/help.ts";
+import { ConfigError } from "../../runtime/config.ts";
+import { type Action, suggest } from "../../runtime/help.ts";
 import { flag, jsonSettings, string } from "../../runtime/setting.ts";
-import { accessChecks, compressionSettings } from "../../kafka/access.ts";
-import { kafkaSettings } from "../../kafka/settings.ts";
+import { accessChecks, compressionSettings, kafkaSettings } from "../../kafka/access.ts";
 import { DEAD_LETTER_REASONS } from "../../events/reasons.ts";
-import { sentenceOf } from "../../kafka/protocol/unreadable.ts";
-import { deadLetterTopicOf, Names, PROCESSORS } from "../../topology.ts";
+import { describeUnreadable } from "../../kafka/protocol/unreadable.ts";
+import {
+  deadLetterTopicOf,
+  Names,
+  type Processor,
+  PROCESSORS,
+  TOPIC_NAMES,
+  topicsReadBy,
+} from "../../topology.ts";
 import { type OpenLog, withLog } from "../../kafka/readers/open_log.ts";
 import { listJson, listLines, showJson, showLines } from "./display.ts";
-import { type Command, parse } from "./parse.ts";
 import { readDeadLetter, readDeadLetters, wholeOf } from "./read.ts";
-import { resolveDeadLetters } from "./resolve.ts";
-import { skipBatch } from "./skip.ts";
+import { resolveDeadLetters, type Selection } from "./resolve.ts";
+import { type Place, skipBatch } from "./skip.ts";
 
 const ACTIONS: readonly Action[] = [
   {
@@ -39,6 +45,105 @@ const ACTIONS: readonly Action[] = [
   },
 ];
 
+/** What a command line asks for. */
+type Command =
+  & { readonly service: Processor; readonly isJson: boolean }
+  & (
+    | { readonly action: "list"; readonly reason: string | undefined }
+    | { readonly action: "show"; readonly id: string }
+    | { readonly action: "replay" | "discard"; readonly selection: Selection }
+    | { readonly action: "skip"; readonly place: Place }
+  );
+
+interface Options {
+  readonly all: boolean;
+  readonly reason: string;
+  readonly json: boolean;
+}
+
+/**
+ * @param words those of one of the actions; runProgram has counted them
+ * @throws {ConfigError} naming every fault
+ */
+function parse(words: readonly string[], options: Options, names: Names): Command {
+  const [action, service, ...rest] = words as [Command["action"], string, ...string[]];
+  const id = rest.at(-1);
+  const known = PROCESSORS.find((processor) => processor === service);
+  const faults = optionFaults(action, id, options);
+  if (!known) faults.unshift(`"${service}": unknown service; ${suggest(service, PROCESSORS)}`);
+  if (id !== undefined && !/^\d{1,9}@\d{1,15}$/.test(id)) {
+    faults.push(`expected PARTITION@OFFSET, such as 0@12, found "${id}"`);
+  }
+  if (known && action === "skip") faults.push(...topicFaults(known, rest[0]!, names));
+  if (faults.length > 0) throw new ConfigError(faults);
+
+  const command = { service: known!, isJson: options.json };
+  const reason = options.reason || undefined;
+  switch (action) {
+    case "list":
+      return { ...command, action, reason };
+    case "show":
+      return { ...command, action, id: id! };
+    case "replay":
+    case "discard":
+      return { ...command, action, selection: id === undefined ? { reason } : { id } };
+    case "skip":
+      return { ...command, action, place: placeOf(rest[0]!, id!, names) };
+    default:
+      return action satisfies never;
+  }
+}
+
+function optionFaults(
+  action: Command["action"],
+  id: string | undefined,
+  { all, reason, json }: Options,
+): string[] {
+  const faults: string[] = [];
+  if (reason && !(DEAD_LETTER_REASONS as readonly string[]).includes(reason)) {
+    faults.push(`--reason ${reason}: unknown reason; ${suggest(reason, DEAD_LETTER_REASONS)}`);
+  }
+  if (json && action !== "list" && action !== "show") {
+    faults.push("--json: only list and show print JSON");
+  }
+  switch (action) {
+    case "list":
+      if (all) faults.push("--all: list shows all open dead letters anyway");
+      break;
+    case "show":
+      if (all || reason) faults.push("show: takes one dead letter, and neither --all nor --reason");
+      break;
+    case "replay":
+    case "discard":
+      if (id === undefined && !all) {
+        faults.push(`${action}: which dead letters? PARTITION@OFFSET, as list shows it, or --all`);
+      }
+      if (id !== undefined && (all || reason)) {
+        faults.push(`${action}: either one dead letter, or --all with or without --reason`);
+      }
+      break;
+    case "skip":
+      if (all || reason) faults.push("skip: takes one batch, and neither --all nor --reason");
+      break;
+    default:
+      action satisfies never;
+  }
+  return faults;
+}
+
+/** A topic is named as on the cluster, as the services log it, or without the prefix. */
+function topicFaults(service: Processor, topic: string, names: Names): string[] {
+  const read = topicsReadBy(service);
+  if (read.some((known) => topic === known || topic === names.topic(known))) return [];
+  return [`"${topic}": not a topic that ${service} reads; ${suggest(topic, read)}`];
+}
+
+function placeOf(topic: string, id: string, names: Names): Place {
+  const known = TOPIC_NAMES.find((name) => topic === name || topic === names.topic(name))!;
+  const [partition, offset] = id.split("@").map(Number) as [number, number];
+  return { topic: known, partition, offset };
+}
+
 const now = () => new Date().toISOString();
 
 /** Does it, and returns what there is to print. */
@@ -53,7 +158,7 @@ async function act(log: OpenLog, command: Command, signal: AbortSignal): Promise
     }
     case "show": {
       const known = (await readDeadLetters(log, topic)).get(command.id);
-      const whole = await wholeOf(log, service, await readDeadLetter(log, topic, command.id));
+      const whole = await wholeOf(log, service, await readDeadLetter(log, service, command.id));
       return isJson
         ? [toJson(showJson(service, whole, known?.resolution))]
         : showLines(whole, known?.resolution);
@@ -70,7 +175,9 @@ async function act(log: OpenLog, command: Command, signal: AbortSignal): Promise
     case "skip": {
       const batch = await skipBatch(log, service, command.place, now());
       return [
-        `${sentenceOf(batch, batch)}: a dead letter of ${topic} keeps its ${batch.bytes.length} ` +
+        `${
+          describeUnreadable(batch, batch)
+        }: a dead letter of ${topic} keeps its ${batch.bytes.length} ` +
         `bytes; ${service} goes on at offset ${batch.next}, some seconds from now if it runs`,
       ];
     }

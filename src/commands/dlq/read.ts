@@ -8,7 +8,7 @@ import {
   sha256,
 } from "../../kafka/dead_letters.ts";
 import type { LogRecord } from "../../kafka/records.ts";
-import { type Processor, topicsReadBy } from "../../topology.ts";
+import { deadLetterTopicOf, type Processor, topicsReadBy } from "../../topology.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import { printable } from "../../runtime/printable.ts";
 
@@ -37,16 +37,23 @@ export async function readDeadLetters(
  * @param id `partition@offset`
  * @throws {Failure} there is no such dead letter
  */
-export async function readDeadLetter(log: OpenLog, topic: string, id: string): Promise<LogRecord> {
+export async function readDeadLetter(
+  log: OpenLog,
+  service: Processor,
+  id: string,
+): Promise<LogRecord> {
+  const topic = log.names.topic(deadLetterTopicOf(service));
   const [partition, offset] = id.split("@").map(Number) as [number, number];
   const ends = (await log.reader.ends(topic)).get(partition);
-  if (!ends || offset < ends.first || offset >= ends.end) throw noSuchDeadLetter(topic, id);
+  if (!ends || offset < ends.first || offset >= ends.end) {
+    throw noSuchDeadLetter(topic, service, id);
+  }
   const place = { partitions: [partition], from: new Map([[partition, offset]]) };
   for await (const [record] of log.reader.read(topic, place)) {
     if (record?.offset === offset && isDeadLetter(record)) return record;
     break;
   }
-  throw noSuchDeadLetter(topic, id);
+  throw noSuchDeadLetter(topic, service, id);
 }
 
 /** A dead letter as its message was received. */
@@ -97,8 +104,9 @@ export async function wholeOf(
   return missing("is gone");
 }
 
-export function noSuchDeadLetter(topic: string, id: string): Failure {
+export function noSuchDeadLetter(topic: string, service: Processor, id: string): Failure {
   return new Failure(
-    `there is no dead letter ${id} in ${topic}: \`deno task dlq list\` shows those that are there`,
+    `there is no dead letter ${id} in ${topic}: \`deno task dlq list ${service}\` shows those that ` +
+      "are there",
   );
 }

@@ -57,7 +57,11 @@ export async function resolveDeadLetters(log: OpenLog, service: Processor, optio
   const sender = await openTransactionalSender(log.kafka, `${log.names.prefix}dlq-${service}`);
   let resolved = 0;
   try {
-    const chosen = choose(await readDeadLetters(log, topic), topic, selection, resolution);
+    const chosen = choose(await readDeadLetters(log, topic), service, {
+      topic,
+      selection,
+      resolution,
+    });
     const sources = await sourcesOf(service, log);
     for await (const batch of inBatches(log, topic, chosen)) {
       if (signal.aborted) {
@@ -77,7 +81,7 @@ export async function resolveDeadLetters(log: OpenLog, service: Processor, optio
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
     throw new Failure(
-      `somebody else is resolving the dead letters of ${topic}: ${resolved} were ${resolution}, the ` +
+      `another process is resolving the dead letters of ${topic}: ${resolved} were ${resolution}, the ` +
         "others are as they were; try again",
     );
   } finally {
@@ -87,9 +91,12 @@ export async function resolveDeadLetters(log: OpenLog, service: Processor, optio
 
 function choose(
   deadLetters: ReadonlyMap<string, DeadLetterRecord>,
-  topic: string,
-  selection: Selection,
-  resolution: Resolution,
+  service: Processor,
+  { topic, selection, resolution }: {
+    topic: string;
+    selection: Selection;
+    resolution: Resolution;
+  },
 ): DeadLetterRecord[] {
   const hasNoMessage = (deadLetter: DeadLetterRecord) =>
     resolution === "replayed" && reasonOf(deadLetter) === UNREADABLE;
@@ -99,7 +106,7 @@ function choose(
   }
   const { id } = selection;
   const deadLetter = deadLetters.get(id);
-  if (!deadLetter) throw noSuchDeadLetter(topic, id);
+  if (!deadLetter) throw noSuchDeadLetter(topic, service, id);
   if (deadLetter.resolution) {
     const { what, time } = deadLetter.resolution;
     throw new Failure(`dead letter ${id} of ${topic} was already ${what}, at ${printable(time)}`);
@@ -107,7 +114,7 @@ function choose(
   if (hasNoMessage(deadLetter)) {
     throw new Failure(
       `dead letter ${id} of ${topic} is a batch that cannot be read: it holds no message to replay; ` +
-        "`deno task dlq discard` resolves it",
+        `\`deno task dlq discard ${service} ${id}\` resolves it`,
     );
   }
   return [deadLetter];

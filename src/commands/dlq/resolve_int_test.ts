@@ -1,6 +1,6 @@
 /** A dead letter is resolved once and whole, whatever another person or the cluster does meanwhile. */
 import { assertEquals, assertRejects } from "@std/assert";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { type LogReader, openLogReader } from "../../kafka/readers/log_reader.ts";
@@ -9,11 +9,7 @@ import { createFixture } from "../../audit/testing/scenarios.ts";
 import { publishFixture } from "../testing/fixtures.ts";
 import { resolveDeadLetters } from "./resolve.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 /** One dead letter of the validator on a log of its own. */
 async function setUp(prefix: string) {
@@ -59,7 +55,7 @@ Deno.test("resolveDeadLetters: one that another person resolves after it was rea
   await using log = await setUp("resolved-meanwhile.");
   const { replay, thenOnce, lengths } = log;
   const meanwhile = thenOnce(async () => assertEquals(await replay(), 1));
-  await assertRejects(() => replay(meanwhile), Failure, "somebody else is resolving");
+  await assertRejects(() => replay(meanwhile), Failure, "another process is resolving");
   assertEquals(await lengths(), [2, 2]);
 });
 

@@ -6,7 +6,7 @@
 import { Failure } from "../../runtime/errors.ts";
 import { DEAD_LETTER_HEADERS, sha256, toDeadLetterMessage } from "../../kafka/dead_letters.ts";
 import { Fenced, openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
-import { type LocatedUnreadable, sentenceOf } from "../../kafka/protocol/unreadable.ts";
+import { describeUnreadable, type LocatedUnreadable } from "../../kafka/protocol/unreadable.ts";
 import { deadLetterTopicOf, type Processor, type Topic } from "../../topology.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import { readDeadLetters } from "./read.ts";
@@ -42,21 +42,23 @@ export async function skipBatch(
       topic: place.topic,
       partition: place.partition,
       raw: { offset: batch.offset, key: null, value: batch.bytes, headers: {} },
-      fault: { reason: "unreadable", detail: sentenceOf(batch, batch) },
+      fault: { reason: "unreadable", detail: describeUnreadable(batch, batch) },
     }, { topic: batch.topic, group: names.group(service), attempts: 0, time });
     const deadLetter = { ...headers, ...own } as Record<string, string>;
     const { topic, partition, offset, valueSha256 } = DEAD_LETTER_HEADERS;
     for (const { id, headers } of (await readDeadLetters(log, deadLetters)).values()) {
       const same = [topic, partition, offset, valueSha256]
         .every((name) => headers[name] === deadLetter[name]);
-      if (same) throw new Failure(`${sentenceOf(batch, batch)}; dead letter ${id} has it already`);
+      if (same) {
+        throw new Failure(`${describeUnreadable(batch, batch)}; dead letter ${id} has it already`);
+      }
     }
     const message = { key: key as null, value: value as Uint8Array, headers: deadLetter };
     await sender.send([{ ...message, topic: deadLetters, partition: 0 }]);
     return batch;
   } catch (error) {
     if (!(error instanceof Fenced)) throw error;
-    throw new Failure(`somebody else is resolving the dead letters of ${deadLetters}; try again`);
+    throw new Failure(`another process is resolving the dead letters of ${deadLetters}; try again`);
   } finally {
     await sender.close();
   }

@@ -10,7 +10,8 @@ import {
   refuse,
   startValidator,
 } from "../../kafka/testing/topics.ts";
-import type { PartitionState } from "./members.ts";
+import type { PartitionState } from "./list.ts";
+import { CONSUMERS } from "../../topology.ts";
 import { jsonOf, runCommand } from "../testing/fixtures.ts";
 
 Deno.test("groups: every partition has one owner, who is named with its address", async () => {
@@ -25,9 +26,12 @@ Deno.test("groups: every partition has one owner, who is named with its address"
   assertEquals([first.code, first.stderr], [0, ""]);
   assertMatch(
     first.stdout,
-    /^validator: Dead, 0 members, 0 messages behind\n {2}partition +committed /,
+    /^validator: no group: it has no members and has committed no offset, 0 messages to read\n {2}partition +committed /,
   );
   assertMatch(first.stdout, /orders\.raw\/3 +nothing +0 +0 +0 +no owner\n$/);
+  const all = await groups();
+  assertEquals(all.stdout.split("\n").map((line) => line.split(":")[0]), [...CONSUMERS, ""]);
+  assertMatch(all.stdout, /^analytics: no group; with --from-beginning, .* reads the log outside/m);
   await publishAll(kafka, names.topic("orders.raw"), [publication(placed(1))]);
   const members = [1, 2].map(() => startValidator(bootstrap, names, refuse));
   try {

@@ -1,17 +1,83 @@
 /** The consumer groups, their members and their offsets, for people and for other programs. */
+import {
+  createGroupLagReader,
+  type GroupState,
+  lostBefore,
+} from "../../kafka/offsets/group_lag.ts";
+import { CONSUMERS, type Names, type Service } from "../../topology.ts";
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { isCoordinatorMoving } from "../../kafka/client/errors.ts";
-import { createGroupLagReader, type GroupState } from "../../kafka/offsets/group_lag.ts";
-import { alignColumns, formatCount } from "../../runtime/format.ts";
-import type { Names, Service } from "../../topology.ts";
+import { alignColumns, formatCount, plural } from "../../runtime/format.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
-import {
-  type GroupMembers,
-  groupMembers,
-  type PartitionState,
-  partitionStates,
-  type ReportedMember,
-} from "./members.ts";
+
+interface ReportedMember {
+  /** What it calls itself. */
+  readonly clientId: string;
+  /** The address it is connected from; in Kubernetes that of its pod. */
+  readonly address: string;
+  /** Partition numbers by topic (its name on the cluster). */
+  readonly partitions: Readonly<Record<string, readonly number[]>>;
+  /** The topics that it reads (names on the cluster); null while the group rebalances. */
+  readonly subscription: readonly string[] | null;
+  /** It reads something else than the group's own members: another application. */
+  readonly isForeign: boolean;
+}
+
+export interface GroupMembers {
+  readonly group: string;
+  /** `Stable`, or what it is doing: a group that is rebalancing has nothing assigned. */
+  readonly state: string;
+  /** By address. */
+  readonly members: readonly ReportedMember[];
+}
+
+function groupMembers({ group, state, memberList }: GroupState, names: Names): GroupMembers {
+  const members = memberList.map((member) => {
+    const { clientId, host, owned, subscription = null, isForeign } = member;
+    const partitions: Record<string, number[]> = {};
+    for (const { topic, partition } of owned) {
+      (partitions[names.topic(topic)] ??= []).push(partition);
+    }
+    return { clientId, address: host, partitions, subscription, isForeign };
+  });
+  return { group, state, members: members.toSorted((a, b) => a.address.localeCompare(b.address)) };
+}
+
+/** How far a group is in one partition. */
+export interface PartitionState {
+  /** Its name on the cluster. */
+  readonly topic: string;
+  readonly partition: number;
+  /** The next offset that the group will read; null where it has committed none. */
+  readonly committed: number | null;
+  /** The offset after the last record. */
+  readonly end: number;
+  /** Messages that wait; a control record counts as one. */
+  readonly lag: number;
+  /** Offsets that were deleted before the group had read them. */
+  readonly lost: number;
+  /** Client id and address; null where no member owns it. */
+  readonly owner: { readonly clientId: string; readonly address: string } | null;
+}
+
+/** In the order of the flow. */
+function partitionStates(state: GroupState, names: Names): PartitionState[] {
+  return state.positions.map((position) => {
+    const { topic, partition, committed, stored, end } = position;
+    const owner = state.memberList.find(({ owned }) =>
+      owned.some((own) => own.topic === topic && own.partition === partition)
+    );
+    return {
+      topic: names.topic(topic),
+      partition,
+      committed: stored ?? null,
+      end,
+      lag: Math.max(0, end - committed),
+      lost: lostBefore(position),
+      owner: owner ? { clientId: owner.clientId, address: owner.host } : null,
+    };
+  });
+}
 
 /** About 25 seconds in all. */
 const patience = retry(handleWhen(isCoordinatorMoving), {
@@ -20,7 +86,8 @@ const patience = retry(handleWhen(isCoordinatorMoving), {
 });
 
 /**
- * All groups of the topology, as Kafka describes them now; waits for coordinators that move.
+ * All groups of the topology, in the order of the flow, as Kafka describes them now; waits for
+ * coordinators that move.
  *
  * @param service only its group: a user that may look at no other may ask
  */
@@ -31,7 +98,9 @@ export async function readGroups(
 ): Promise<GroupState[]> {
   const lags = createGroupLagReader(kafka, names, service);
   try {
-    return await patience.execute(() => lags.read(), signal);
+    const states = await patience.execute(() => lags.read(), signal);
+    const place = ({ service }: GroupState) => CONSUMERS.indexOf(service);
+    return states.toSorted((a, b) => place(a) - place(b));
   } finally {
     await lags.close();
   }
@@ -55,9 +124,10 @@ export function toGroup(state: GroupState, names: Names): Group {
 
 /** @param options.partitions shows all of them, not only those that lost records */
 export function groupLines(
-  { service, state, members, lagMessages, partitions }: Group,
+  group: Group,
   options: { partitions: boolean },
 ): string[] {
+  const { service, members, partitions } = group;
   const shown = partitions.filter(({ lost }) => options.partitions || lost > 0);
   const rows = shown.map(({ topic, partition, committed, end, lag, lost, owner }) => [
     `${topic}/${partition}`,
@@ -68,11 +138,27 @@ export function groupLines(
     owner ? `${owner.address} ${owner.clientId}` : "no owner",
   ]);
   return [
-    `${service}: ${state}, ${members.length} members, ${formatCount(lagMessages)} messages behind`,
+    `${service}: ${statusOf(group)}`,
     ...members.map(memberLine),
     ...columns([["partition", "committed", "end", "lag", "lost", "owner"], ...rows])
       .slice(rows.length > 0 ? 0 : 1),
   ];
+}
+
+/** Kafka says `Dead` of a group that it does not know, and of one that it has forgotten. */
+function statusOf({ service, state, members, lagMessages }: Group): string {
+  const isUnknown = state === "Dead";
+  if (service === "analytics" && members.length === 0) {
+    const group = isUnknown ? "no group" : `${state}, no members`;
+    return `${group}; with --from-beginning, as in the demo, it reads the log outside of the group, ` +
+      "and its page says how far it is";
+  }
+  if (isUnknown) {
+    return `no group: it has no members and has committed no offset, ${
+      plural(lagMessages, "message")
+    } to read`;
+  }
+  return `${state}, ${plural(members.length, "member")}, ${plural(lagMessages, "message")} behind`;
 }
 
 function memberLine({ address, clientId, partitions, subscription, isForeign }: ReportedMember) {

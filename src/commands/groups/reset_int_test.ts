@@ -1,6 +1,6 @@
 /** `groups reset` on a real broker: what it says, what it does, and what it leaves alone. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { openDatabase } from "../../database/open.ts";
 import { inputOf, positionAt, positions, takePosition } from "../../database/positions.ts";
 import { createClient } from "../../kafka/client/client.ts";
@@ -25,16 +25,12 @@ import {
 
 const broken = { key: "broken", value: new Uint8Array([0xff]) };
 
-let broker: TestBroker;
+const broker = sharedByTests(startTestBroker);
 let directory: string;
 Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
   directory = await Deno.makeTempDir({ prefix: "orderflow-reset-" });
 });
-Deno.test.afterAll(async () => {
-  await broker.remove();
-  await Deno.remove(directory, { recursive: true });
-});
+Deno.test.afterAll(() => Deno.remove(directory, { recursive: true }));
 
 Deno.test("groups reset --to published: a group that was deleted goes on, nothing twice, nothing left out", async () => {
   const pipeline = await freshPipeline(broker.bootstrap, directory);

@@ -1,6 +1,7 @@
 /**
  * The image's programs: one for each task of deno.json that is a service or a command for a person, with
- * the task's name and permissions. deno.json stays the one place that says them.
+ * the task's name and permissions. deno.json stays the one place that says them. Run as a program, in the
+ * project's folder, it writes them into the folder that it is given.
  */
 
 /** The scripts that belong in the image; the others start a Kafka, a demo or a bench. */
@@ -26,4 +27,14 @@ export function launchers(
     made.set(name, `#!/bin/sh\nexec ${run} "$@"\n`);
   }
   return made;
+}
+
+if (import.meta.main) {
+  const [folder] = Deno.args;
+  if (folder === undefined) throw new TypeError("expected a folder: launchers.ts FOLDER");
+  const { tasks } = JSON.parse(await Deno.readTextFile("deno.json"));
+  await Deno.mkdir(folder, { recursive: true });
+  for (const [name, script] of launchers(tasks)) {
+    await Deno.writeTextFile(`${folder}/${name}`, script, { mode: 0o755 });
+  }
 }

@@ -7,8 +7,7 @@ import { placeOf, storeSettings } from "../../database/settings.ts";
 import { inventoryTables } from "../../services/inventory/store.ts";
 import { openCatalog } from "../../database/catalog.ts";
 import { openDatabase, withTwoDatabases } from "../../database/open.ts";
-import { makeCatalog } from "./catalog_data.ts";
-import { seed } from "./seed.ts";
+import { makeCatalog, seed } from "./seed.ts";
 
 export const settings = {
   seed: integer({

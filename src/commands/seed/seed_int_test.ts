@@ -3,8 +3,7 @@ import { inventoryTables, reserveStock, stock } from "../../services/inventory/s
 import { catalogReady, catalogTables, customers, products } from "../../database/catalog.ts";
 import type { Database, Row, Table } from "../../database/database.ts";
 import { eachStore } from "../../database/testing/stores.ts";
-import { makeCatalog } from "./catalog_data.ts";
-import { seed } from "./seed.ts";
+import { makeCatalog, seed } from "./seed.ts";
 
 const data = makeCatalog({ seed: 1, customers: 7_000, products: 20 });
 

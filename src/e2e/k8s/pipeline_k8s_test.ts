@@ -7,11 +7,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Cluster } from "../../kind/cluster.ts";
 import { CONSUMERS, DEFAULT_PARTITIONS, type Service, topicsWrittenBy } from "../../topology.ts";
-import { Flow, RELEASE, untilSlow } from "./flow.ts";
+import { findCluster, Flow, RELEASE, untilSlow } from "./test_cluster.ts";
 import { asUser, longestPauseMs } from "./kafka_tools.ts";
-import { installStandIn } from "../support/strimzi_stand_in/install.ts";
+import { installStandIn } from "../support/strimzi_stand_in/kind_up.ts";
 import { PROJECT } from "../../kind/settings.ts";
-import { findCluster } from "./test_cluster.ts";
 import { watchUsage } from "./resource_usage.ts";
 
 const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];

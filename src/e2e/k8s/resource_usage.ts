@@ -20,7 +20,7 @@ interface Peak {
 
 const EVERY_MS = 5_000;
 
-export interface UsageWatch {
+interface UsageWatch {
   /** A line a kind of container. */
   stop(): Promise<string[]>;
 }

@@ -1,9 +1,11 @@
 /**
- * A browser, started without a window and with an empty profile, and one page in it that notes what
+ * A browser for tests: the system's Chromium or Chrome, or else npm's; started without a window and with an empty profile, and one page in it that notes what
  * must not happen: errors in its console, and requests that leave this machine.
  */
 import { chromium, type Page } from "playwright-core";
-import { browserProgram } from "../../testing/browser_program.ts";
+import { join } from "node:path";
+import { deno, npmProgram, ONLY_NPM, PLATFORM } from "../../testing/npm_program.ts";
+import type { Need } from "../../testing/skips.ts";
 
 /** No requests of its own, and what a container without a graphics card and with root alone needs. */
 const ARGUMENTS = [
@@ -16,7 +18,7 @@ const ARGUMENTS = [
   "--disable-sync",
 ];
 
-export interface TestPage extends AsyncDisposable {
+interface TestPage extends AsyncDisposable {
   readonly page: Page;
   /** Errors and warnings in the console, exceptions, and requests to elsewhere. */
   readonly faults: readonly string[];
@@ -45,4 +47,68 @@ export async function openPage(url: string): Promise<TestPage> {
   });
   await page.goto(url);
   return { page, faults, [Symbol.asyncDispose]: () => browser.close() };
+}
+
+const PLACES = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+];
+
+/** The one platform that npm's package is for. */
+const IN_NPM = "linux-x64";
+
+export const BROWSER: Need = {
+  tested: "the dashboard in a browser",
+  missing() {
+    if (onSystem() || PLATFORM === IN_NPM) return undefined;
+    return `there is no Chromium or Chrome, and npm has none for ${PLATFORM} (install one)`;
+  },
+};
+
+interface BrowserProgram {
+  readonly executablePath: string;
+  /** What it needs to find its own libraries and fonts. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** npm's is fetched if need be (70 MB, once). */
+async function browserProgram(): Promise<BrowserProgram> {
+  const system = onSystem();
+  if (system) return { executablePath: system, env: {} };
+  const folder = join(await npmProgram("chromium", unpack), "unpacked");
+  const libraries = [join(folder, "al2023/lib"), Deno.env.get("LD_LIBRARY_PATH")];
+  return {
+    executablePath: join(folder, "chromium"),
+    env: {
+      LD_LIBRARY_PATH: libraries.filter(Boolean).join(":"),
+      FONTCONFIG_PATH: join(folder, "fonts"),
+    },
+  };
+}
+
+function onSystem(): string | undefined {
+  if (ONLY_NPM) return undefined;
+  return PLACES.find((place) => {
+    try {
+      return Deno.statSync(place).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The package unpacks itself into the folder for temporary files; its fonts expect to lie in /tmp. */
+async function unpack(folder: string): Promise<void> {
+  const unpacked = join(folder, "unpacked");
+  await Deno.mkdir(unpacked);
+  const script = `import chromium from "@sparticuz/chromium"; await chromium.executablePath();`;
+  // On Amazon's Lambda it unpacks the shared libraries, too, that a bare system lacks.
+  await deno(["eval", script], folder, { TMPDIR: unpacked, AWS_LAMBDA_JS_RUNTIME: "nodejs22.x" });
+  await Deno.writeTextFile(
+    join(unpacked, "fonts/fonts.conf"),
+    `<fontconfig><dir prefix="relative">fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>\n`,
+  );
 }

@@ -2,7 +2,7 @@
 import type { Kafka } from "kafkajs";
 import type { KafkaAccess } from "../access.ts";
 import { pause } from "../../runtime/shutdown.ts";
-import { whyUnreachable } from "./why_unreachable.ts";
+import { whyUnreachable } from "./errors.ts";
 
 const RETRY_MS = 1_000;
 

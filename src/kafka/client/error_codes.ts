@@ -10,7 +10,7 @@
  * - `repeat`: the same request again in a moment, after a look-up of its leader or coordinator;
  * - `fence`: the transaction is over. Another producer takes the transactional id, which fences this one
  *   and ends what it left open, and goes on from the committed offset;
- * - `end`: the same, but repeating will not help: somebody has to change something.
+ * - `end`: the same, but repeating does not help: a person has to change something.
  */
 export type Remedy = "success" | "repeat" | "fence" | "end";
 

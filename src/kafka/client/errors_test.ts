@@ -5,11 +5,14 @@ import {
   isBug,
   isCoordinatorMoving,
   isKafkaError,
+  isRefusedLogin,
   isThrownByKafkajs,
   outliveKafkajs,
+  whyUnreachable,
 } from "./errors.ts";
 import { require } from "../patches/replace_module.ts";
 import { until } from "../../runtime/until.ts";
+import type { KafkaAccess } from "../access.ts";
 
 const Decoder = require("kafkajs/src/protocol/decoder.js");
 
@@ -111,4 +114,47 @@ Deno.test("explain: names the setting that would change a refusal", () => {
   const retried = kafkaError({ name: "KafkaJSNumberOfRetriesExceeded" }, refused);
   assertEquals(explain(retried), "…; see SESSION_TIMEOUT_MS");
   assertEquals(explain(kafkaError({ type: "GROUP_AUTHORIZATION_FAILED" })), "…");
+});
+
+function kafkajs(name: string, message: string): Error {
+  // What its retries make of it.
+  const cause = Object.assign(new Error(message), { name });
+  return Object.assign(new Error("8 retries", { cause }), {
+    name: "KafkaJSNumberOfRetriesExceeded",
+  });
+}
+
+const refused = kafkajs("KafkaJSConnectionError", "Connection error: connect ECONNREFUSED");
+const login = {
+  mechanism: "plain",
+  username: "me",
+  secret: { path: "FILE", read: () => "secret" },
+} as const;
+
+Deno.test("whyUnreachable: `deno task broker` is proposed only where the embedded Kafka would be", () => {
+  const start = "`deno task broker` starts one";
+  const cases: [KafkaAccess, string][] = [
+    [{ brokers: ["127.0.0.1:9092"] }, start],
+    [{ brokers: ["localhost:9092", "127.0.0.1:9093"] }, start],
+    [{ brokers: ["kafka:9092"] }, "Connection error: connect ECONNREFUSED"],
+    [{ brokers: ["[::1]:9092"] }, "Connection error: connect ECONNREFUSED"],
+    [{ brokers: ["127.0.0.1:9092"], tls: {} }, "Connection error: connect ECONNREFUSED"],
+    [{ brokers: ["127.0.0.1:9092"], login }, "Connection error: connect ECONNREFUSED"],
+  ];
+  for (const [access, why] of cases) assertEquals(whyUnreachable(refused, access), why);
+  const missing = kafkajs("KafkaJSProtocolError", "Not authorized to access topics");
+  assertEquals(
+    whyUnreachable(missing, { brokers: ["127.0.0.1:9092"] }),
+    "Not authorized to access topics",
+  );
+});
+
+Deno.test("whyUnreachable: a refused login names user, mechanism and file, and never the secret", () => {
+  const error = kafkajs("KafkaJSSASLAuthenticationError", "invalid credentials");
+  assertEquals(isRefusedLogin(error), true);
+  assertEquals(isRefusedLogin(refused), false);
+  assertEquals(
+    whyUnreachable(error, { brokers: ["127.0.0.1:9092"], login }),
+    'it refuses "me" by PLAIN (FILE): invalid credentials',
+  );
 });

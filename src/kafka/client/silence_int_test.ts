@@ -3,15 +3,12 @@ import { describeSilence, waits } from "../../runtime/waits.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics } from "../testing/topics.ts";
 import { isOf } from "../testing/lost_answers.ts";
-import { strangersAnswer } from "../testing/oddities.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { strangersAnswer } from "../testing/answers.ts";
+import { sharedByTests } from "../../local/testing/test_broker.ts";
+import { startProxiedBroker } from "../testing/kafka_proxy.ts";
 import { type Reader, READER_KINDS, startReader } from "../testing/readers.ts";
 
-let proxied: ProxiedBroker;
-Deno.test.beforeAll(async () => {
-  proxied = await startProxiedBroker();
-});
-Deno.test.afterAll(() => proxied[Symbol.asyncDispose]());
+const proxied = sharedByTests(startProxiedBroker);
 
 /** Resolves when of each of `expected` one was waited for; requests by their names. */
 async function untilWaitedFor(expected: readonly (readonly string[])[]): Promise<void> {

@@ -23,7 +23,7 @@ export type Assignment = Record<string, number[]>;
  * The same for the same members, in whatever order; and no other when each has what it was given.
  *
  * @param partitions by topic
- * @returns by member id; a topic's partitions are given to nobody where nobody subscribes to it
+ * @returns by member id; a topic's partitions stay unassigned where no member subscribes to it
  */
 export function assign(
   partitions: Readonly<Record<string, readonly number[]>>,
@@ -84,7 +84,7 @@ function claims(
   );
 }
 
-/** How many each gets; one more goes to those with the fewest in all, then to who had most here. */
+/** How many each gets; one more goes to those with the fewest in all, then to those that had most here. */
 function sharesOf(
   count: number,
   subscribers: readonly Subscriber[],

@@ -1,7 +1,7 @@
 /**
  * Members of a consumer group that subscribe to something else: another application under our group's
  * name. Our assigner gives them none of our partitions; but where one of them leads the group, its own
- * assigner decides, and may assign ours to nobody.
+ * assigner decides, and may leave ours unassigned.
  */
 import type { Consumer, ConsumerGroupJoinEvent, MemberDescription } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
@@ -40,7 +40,7 @@ const RETRY_MS = 1_000;
  * of foreign ones, once for each change.
  *
  * @param options.topics what the group's own members subscribe to, by their names on the cluster
- * @param options.onLed called with the reason why nobody reads our partitions; undefined: somebody does
+ * @param options.onLed called with the reason why no member reads our partitions; undefined: one does
  * @returns ends the watch
  */
 export function watchForeignMembers(consumer: Consumer, options: {
@@ -129,5 +129,5 @@ export function foreignIn(
 
 function ledBy(leader: ForeignMember, missed: readonly string[], group: string): string {
   return `another application leads our consumer group, ${group}: ${nameOfForeign(leader)}, and ` +
-    `gives ${missed.join(", ")} to nobody: stop it, or give it a group of its own`;
+    `leaves ${missed.join(", ")} unassigned: stop it, or give it a group of its own`;
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Consumer, Kafka, PartitionAssigner } from "kafkajs";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
@@ -20,11 +20,7 @@ import {
 const ORDERS = 40;
 const orders = Array.from({ length: ORDERS }, (_, n) => publication(placed(n)));
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 /** A member of the validator's group as another application is one, when it has joined. */
 async function startForeigner(names: Names, protocol?: string): Promise<Consumer> {
@@ -91,7 +87,7 @@ function logger(): { log: Logger; warnings: string[] } {
 
 /** What a member says of an application that leads its group, or keeps it out. */
 const FIRST: readonly { readonly protocol?: string; readonly says: RegExp }[] = [
-  { says: /leads our consumer group, .*: billing at .* gives \S+orders\.raw to nobody/ },
+  { says: /leads our consumer group, .*: billing at .* leaves \S+orders\.raw unassigned/ },
   { protocol: "range", says: /another application is in our consumer group; `deno task groups`/ },
 ];
 

@@ -8,8 +8,7 @@ import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import type { Topic } from "../../topology.ts";
 import type { KafkaAccess } from "../access.ts";
 import { METADATA_MAX_AGE_MS } from "../client/cluster.ts";
-import { isBug } from "../client/errors.ts";
-import { isRefusedLogin, whyUnreachable } from "../client/why_unreachable.ts";
+import { isBug, isRefusedLogin, whyUnreachable } from "../client/errors.ts";
 import { type Assignment, createAssigner } from "./assigner.ts";
 import { watchForeignMembers } from "./foreign_members.ts";
 
@@ -256,7 +255,7 @@ export function watchHeartbeats(
   const removers = [
     consumer.on(consumer.events.GROUP_JOIN, heard),
     consumer.on(consumer.events.HEARTBEAT, heard),
-    // While the group is being assigned nobody sends heartbeats.
+    // While the group is being assigned no member sends heartbeats.
     consumer.on(consumer.events.REBALANCING, () => heardAt = undefined),
   ];
   const timer = setInterval(() => {

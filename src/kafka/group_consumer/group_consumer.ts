@@ -4,7 +4,7 @@
  *
  * This process is handed no message twice, because it remembers how far it came. Offsets are committed
  * every few seconds, so that after a crash, or when a partition goes to another member, a few seconds
- * of events are read again by whoever reads on. kafkajs's own auto-commit would send a request for
+ * of events are read again by the next owner. kafkajs's own auto-commit would send a request for
  * every batch, whatever its interval.
  */
 import type { EachBatchPayload, Kafka } from "kafkajs";
@@ -19,11 +19,16 @@ import type { Assignment } from "../group/assigner.ts";
 import { type Crash, GroupMember, keepMember } from "../group/member.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import type { LossMetrics } from "../metrics.ts";
-import { sentenceOf, unreadableOf } from "../protocol/unreadable.ts";
-import { createEventDecoder } from "../readers/event_decoder.ts";
+import { describeUnreadable, unreadableOf } from "../protocol/unreadable.ts";
+import { createEventDecoder } from "../readers/event_follower.ts";
 import { LogGuard } from "./log_guard.ts";
-import { createConsumerState, endOf, PausedPartitions } from "./paused_partitions.ts";
-import { commitPositions, createPositions } from "./positions.ts";
+import {
+  commitPositions,
+  createConsumerState,
+  createPositions,
+  endOf,
+  PausedPartitions,
+} from "./positions.ts";
 
 export interface GroupConsumerOptions {
   readonly access: KafkaAccess;
@@ -152,7 +157,7 @@ class Reader implements GroupConsumer {
       metrics,
     });
     const commit = () => commitPositions(consumer, positions, this.options.log);
-    // Sent before the member joins again: who gets a partition then does not read much of it again.
+    // Sent before the member joins again: the next owner of a partition does not read much of it again.
     consumer.on(consumer.events.REBALANCING, () => void commit());
     const committing = setInterval(() => {
       // A partition that was paused may have been moved on by the guard.
@@ -166,7 +171,7 @@ class Reader implements GroupConsumer {
         onState();
       },
       onBatch: async (payload) => {
-        if (!await guard.settled()) return;
+        if (!await guard.checkTopics()) return;
         // kafkajs would try again what `onEvents` threw.
         try {
           if (!signal.aborted) await this.#onBatch(member, payload);
@@ -202,7 +207,7 @@ class Reader implements GroupConsumer {
     const stop = fetched.findIndex((message) => unreadableOf(message));
     const messages = stop < 0 ? fetched : fetched.slice(0, stop);
     this.options.onEvents(this.#decoder.decode({ topic, partition }, messages));
-    // After the last message may come a control record, which nobody is handed: step over it, too.
+    // After the last message may come a control record, which no handler is given: step over it, too.
     let end = Number(batch.lastOffset()) + 1;
     if (stop >= 0) {
       const unreadable = unreadableOf(fetched[stop]!)!;
@@ -215,7 +220,9 @@ class Reader implements GroupConsumer {
       end = Math.max(next, found);
       const lost = end > unreadable.offset;
       if (lost) {
-        this.options.log.warn(`${sentenceOf(batch, { ...unreadable, next: end })}; left out`);
+        this.options.log.warn(
+          `${describeUnreadable(batch, { ...unreadable, next: end })}; left out`,
+        );
       }
     }
     this.#advance(payload, end);

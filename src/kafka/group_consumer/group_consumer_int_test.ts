@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { getLogger } from "@logtape/logtape";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { type Names, type Service, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../topology.ts";
 import { untilCaughtUp } from "../readers/backlog.ts";
 import { createClient } from "../client/client.ts";
-import { createEventLog } from "../readers/event_log.ts";
+import { EventFollower } from "../readers/event_follower.ts";
 import { createGroupLagReader } from "../offsets/group_lag.ts";
 import { openLogReader } from "../readers/log_reader.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
@@ -13,11 +13,7 @@ import { createGroupConsumer } from "./group_consumer.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics, placed, publication, publishAll } from "../testing/topics.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 const log = getLogger(["nobody"]);
 
@@ -60,9 +56,9 @@ function startReader(names: Names, onEvents: (events: readonly OrderEvent[]) => 
 }
 
 /** Reads orders.raw as a member of no group. */
-function openEventLog(names: Names) {
+function openEventFollower(names: Names) {
   const seen: string[] = [];
-  const eventLog = createEventLog({
+  const eventFollower = new EventFollower({
     access: { brokers: [broker.bootstrap] },
     clientId: `test-${crypto.randomUUID()}`,
     topics: ["orders.raw"],
@@ -70,7 +66,7 @@ function openEventLog(names: Names) {
     onEvents: (events) => seen.push(...events.map(({ orderId }) => orderId)),
     log,
   });
-  return { log: eventLog, seen };
+  return { log: eventFollower, seen };
 }
 
 /** The offsets that a group has committed of orders.raw, and the ends of its log, by partition. */
@@ -187,11 +183,11 @@ Deno.test("groupConsumer: while members come and go, all is read, and by none of
   for (const { seen } of [first, second]) assertEquals(seen.length, new Set(seen).size);
 });
 
-Deno.test("groupConsumer, eventLog and groupLag: outlive their broker, and read nothing twice", async () => {
+Deno.test("groupConsumer, eventFollower and groupLag: outlive their broker, and read nothing twice", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap);
   await publishAll(kafka, names.topic("orders.raw"), orders(0, 200));
   const reader = startReader(names);
-  const events = openEventLog(names);
+  const events = openEventFollower(names);
   const controller = new AbortController();
   const following = events.log.follow(controller.signal);
   const lag = createGroupLagReader(kafka, names);
@@ -238,7 +234,7 @@ Deno.test("untilCaughtUp: waits for what is there when it is asked, control reco
   await reader.stop();
 });
 
-Deno.test("eventLog: reads to the end as of now, then follows, and no group notices", async () => {
+Deno.test("eventFollower: reads to the end as of now, then follows, and no group notices", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap);
   const topic = names.topic("orders.raw");
   await publishAll(kafka, topic, orders(0, 300));
@@ -249,7 +245,7 @@ Deno.test("eventLog: reads to the end as of now, then follows, and no group noti
   await member.stop();
   const before = await progress(kafka, names);
 
-  const { log: events, seen } = openEventLog(names);
+  const { log: events, seen } = openEventFollower(names);
   const controller = new AbortController();
   await events.readToEnd(controller.signal);
   assertEquals(seen.toSorted(), [...idsOf(0, 300), ...idsOf(320, 340)]);

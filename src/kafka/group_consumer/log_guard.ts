@@ -9,12 +9,11 @@ import { explain } from "../client/errors.ts";
 import type { OffsetOutOfRange } from "../patches/consumer.ts";
 import type { LossMetrics } from "../metrics.ts";
 import type { Positions } from "./positions.ts";
-import { watchConsumer } from "../log_watch/consumer_watch.ts";
+import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch, watchConsumer } from "../log_watch/topic_watch.ts";
 import { startAt } from "../log_watch/start_position.ts";
 import { type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
-import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 
-/** After a pause as long as this nobody may have fetched while a topic was away. */
+/** Between two fetches: after more than that a topic may have gone and come back unnoticed. */
 const MAX_FETCH_GAP_MS = 400;
 const RETRY_MS = 500;
 
@@ -42,16 +41,16 @@ export class LogGuard {
   constructor(private readonly options: LogGuardOptions) {
     const { consumer, logs, ids, topicCheckMs = TOPIC_CHECK_MS } = options;
     this.#watch = new TopicWatch(logs, (topics) => this.#startOver(topics));
-    for (const [topic, id] of ids) this.#watch.taken(topic, topic, id);
-    this.#checking = setInterval(() => this.#watch.doubt(), topicCheckMs);
+    for (const [topic, id] of ids) this.#watch.add(topic, topic, id);
+    this.#checking = setInterval(() => this.#watch.invalidate(), topicCheckMs);
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       this.#assignment = payload.memberAssignment;
-      this.#watch.doubt();
+      this.#watch.invalidate();
     });
     watchConsumer(consumer, MAX_FETCH_GAP_MS, {
       onNothing: ({ topic, partition }, _from, to) =>
         options.positions.advance(topic, partition, to),
-      onGap: () => this.#watch.doubt(),
+      onGap: () => this.#watch.invalidate(),
       onOutOfRange: (place) => void this.#onOutOfRange(place),
     });
   }
@@ -60,9 +59,9 @@ export class LogGuard {
    * Whether the topics are those that were read before: a batch may be read on. Where one is not, its
    * partitions are read from their beginning.
    */
-  async settled(): Promise<boolean> {
+  async checkTopics(): Promise<boolean> {
     try {
-      await this.#watch.settled();
+      await this.#watch.check();
       await this.#noteIds();
       return true;
     } catch (error) {
@@ -81,7 +80,7 @@ export class LogGuard {
     if ([...topics.keys()].every((topic) => ids.has(topic))) return;
     for (const [topic, id] of await logs.topicIds([...topics.keys()]) ?? []) {
       ids.set(topic, id);
-      this.#watch.taken(topic, topic, id);
+      this.#watch.add(topic, topic, id);
     }
   }
 
@@ -95,7 +94,7 @@ export class LogGuard {
       if (id === undefined) throw new TopicUnknown(topic);
       if (id !== ids.get(topic)) await this.#startOverTopic(topic);
       ids.set(topic, id);
-      this.#watch.taken(topic, topic, id);
+      this.#watch.add(topic, topic, id);
     }
   }
 
@@ -121,13 +120,13 @@ export class LogGuard {
     consumer.pause(place);
     try {
       const id = ids.get(topic);
-      this.#watch.doubt();
-      await this.#watch.settled();
+      this.#watch.invalidate();
+      await this.#watch.check();
       // Of a topic that was created anew it has been moved already.
       if (ids.get(topic) !== id) return;
       const start = startAt(topic, partition, offset, await logs.of({ topic, partition }));
       if (start.lost) {
-        log.warn(start.said!);
+        log.warn(start.message!);
         metrics?.recordsLost.inc(
           { topic: topics.get(topic)!, why: start.lost.why },
           start.lost.records,

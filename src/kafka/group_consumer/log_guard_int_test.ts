@@ -1,27 +1,23 @@
 /** Readers that keep no tables, and a log that changes under them: on a real Kafka. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Registry } from "prom-client";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
-import { createEventLog } from "../readers/event_log.ts";
+import { EventFollower } from "../readers/event_follower.ts";
 import { createLossMetrics } from "../metrics.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { createGroupConsumer } from "./group_consumer.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics, placed, publication, publishAll } from "../testing/topics.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 const keysOf = (events: readonly OrderEvent[]) => events.map(({ orderId }) => orderId);
 
 /** Reads orders.raw; what was begun again goes on where it was. */
-function createReader(kind: "groupConsumer" | "eventLog", names: Names) {
+function createReader(kind: "groupConsumer" | "eventFollower", names: Names) {
   const lines: string[] = [];
   const note = (line: string) => void lines.push(line);
   const losses = createLossMetrics(new Registry());
@@ -34,7 +30,7 @@ function createReader(kind: "groupConsumer" | "eventLog", names: Names) {
     log: { debug() {}, info() {}, warn: note } as unknown as Logger,
     losses,
   };
-  const eventLog = createEventLog({ ...options, topics: ["orders.raw"] });
+  const eventFollower = new EventFollower({ ...options, topics: ["orders.raw"] });
   const consumer = () =>
     createGroupConsumer({
       ...options,
@@ -51,7 +47,7 @@ function createReader(kind: "groupConsumer" | "eventLog", names: Names) {
       controller = new AbortController();
       ended = kind === "groupConsumer"
         ? consumer().run(controller.signal)
-        : eventLog.follow(controller.signal);
+        : eventFollower.follow(controller.signal);
       ended.catch(() => {});
     },
     stop() {
@@ -121,7 +117,7 @@ const situations: Situation[] = [
   },
 ];
 
-for (const kind of ["groupConsumer", "eventLog"] as const) {
+for (const kind of ["groupConsumer", "eventFollower"] as const) {
   for (const { what, happens, deleted, says } of situations) {
     Deno.test(`${kind}: ${what}: it says so, and reads all that is there`, async () => {
       const { kafka, names } = await freshTopics(broker.bootstrap, 1);

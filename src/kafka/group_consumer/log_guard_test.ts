@@ -39,7 +39,7 @@ function setUp(answers: string[]) {
 
 Deno.test("LogGuard: of a topic created anew nothing counts as read, of partitions of others neither", async () => {
   const { guard, positions, sought, warned } = setUp(["new", "new"]);
-  assertEquals(await guard.settled(), true);
+  assertEquals(await guard.checkTopics(), true);
   assertEquals([0, 1].map((partition) => positions.next(TOPIC, partition)), [0, 0]);
   assertEquals([sought, warned.length], [[0], 1]);
   guard.close();
@@ -47,7 +47,7 @@ Deno.test("LogGuard: of a topic created anew nothing counts as read, of partitio
 
 Deno.test("LogGuard: a changed id that is told once is not believed", async () => {
   const { guard, positions, sought, warned } = setUp(["stale", "old"]);
-  assertEquals(await guard.settled(), true);
+  assertEquals(await guard.checkTopics(), true);
   assertEquals([0, 1].map((partition) => positions.next(TOPIC, partition)), [200, 200]);
   assertEquals([sought, warned], [[], []]);
   guard.close();

@@ -3,9 +3,16 @@
  * rebalance: what this process has handled, so that nothing is handled twice, and what is still to be
  * committed for the group, of the partitions that it has now.
  */
-import type { Consumer } from "kafkajs";
+import type { Batch, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
-import { explain } from "../client/errors.ts";
+import { explain, isKafkaError } from "../client/errors.ts";
+import { openLogReader } from "../readers/log_reader.ts";
+import {
+  describeUnreadable,
+  ENDLESS,
+  type Unreadable,
+  UnreadableBatch,
+} from "../protocol/unreadable.ts";
 
 /** The next offset of a partition; the topic's name is that on the cluster. */
 export interface Position {
@@ -21,13 +28,13 @@ export interface Positions {
   advance(topic: string, partition: number, offset: number): void;
   /** The log is not what it was: goes on at `offset`, which may be less. */
   move(topic: string, partition: number, offset: number): void;
-  /** The topic was created anew: what was handled of it counts for nothing, whoever has it now. */
+  /** The topic was created anew: nothing of it counts as handled, whichever member has it. */
   forget(topic: string): void;
   /** What is to be committed. */
   uncommitted(): Position[];
   /** These were committed. */
   committed(positions: readonly Position[]): void;
-  /** Other partitions may be ours now: what was not committed is read again, by whoever has it. */
+  /** Other partitions may be ours now: what was not committed is read again, by its owner. */
   reassigned(): void;
 }
 
@@ -79,5 +86,118 @@ export async function commitPositions(
     positions.committed(uncommitted);
   } catch (error) {
     log.debug(`offsets not committed: ${explain(error)}`);
+  }
+}
+
+// Partitions of a group consumer that are paused at a batch which cannot be read and whose end is not
+// known. The others go on; a paused one is tried again every few seconds.
+
+const RETRY_MS = 5_000;
+
+export class PausedPartitions {
+  /** By topic and partition: why it is paused, and the offset it is to read next. */
+  readonly #paused = new Map<
+    string,
+    { topic: string; partition: number; at: number; why: string }
+  >();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+
+  /** @param retryMs after how many milliseconds a partition is tried again */
+  constructor(private readonly positions: Positions, private readonly retryMs = RETRY_MS) {}
+
+  /** Why partitions are paused, with the way out; undefined when none is. */
+  why(): string | undefined {
+    for (const [key, { topic, partition, at }] of this.#paused) {
+      if (this.positions.next(topic, partition) !== at) this.#paused.delete(key);
+    }
+    const all = [...this.#paused.values()].map(({ why }) => why);
+    return all.length > 0 ? all.join("; ") : undefined;
+  }
+
+  /** Fetches nothing of the batch's partition for a while. */
+  pause({ batch: { topic, partition }, pause }: EachBatchPayload, why: string): void {
+    const at = this.positions.next(topic, partition);
+    this.#paused.set(`${topic}/${partition}`, { topic, partition, at, why });
+    const resume = pause();
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      resume();
+    }, this.retryMs);
+    this.#timers.add(timer);
+  }
+
+  /** What is another member's now is not paused here. */
+  assigned(assignment: Record<string, readonly number[]>): void {
+    for (const [key, { topic, partition }] of this.#paused) {
+      if (!assignment[topic]?.includes(partition)) this.#paused.delete(key);
+    }
+  }
+
+  /** A consumer has ended: nothing of it is resumed. */
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}
+
+export interface ConsumerState {
+  /** Why it is no member of its group; undefined when it is. */
+  set(reason: string | undefined): void;
+  /** Logs what `notReady` tells when it has changed. */
+  report(): void;
+  /** Why it is not reading, or not all; undefined when it reads. */
+  notReady(): string | undefined;
+  stopped(): void;
+}
+
+export function createConsumerState(paused: PausedPartitions, log: Logger): ConsumerState {
+  let state: string | undefined = "starting";
+  let reported: string | undefined = state;
+  const notReady = () => state ?? paused.why();
+  const report = () => {
+    const now = notReady();
+    if (now === reported) return;
+    if (now) log.warn(now);
+    else log.info("reading");
+    reported = now;
+  };
+  return {
+    set(reason) {
+      state = reason;
+      report();
+    },
+    report,
+    notReady,
+    stopped: () => void (state = "stopped"),
+  };
+}
+
+/**
+ * The offset after a batch that cannot be read; what is behind it in the log may have to tell.
+ *
+ * @returns why it cannot be told, with the way out, where nothing tells it
+ */
+export async function endOf(
+  kafka: Kafka,
+  { topic, partition }: Pick<Batch, "topic" | "partition">,
+  unreadable: Unreadable,
+): Promise<number | string> {
+  const { offset, next, endless } = unreadable;
+  const what = describeUnreadable({ topic, partition }, unreadable);
+  if (endless) return `${what}; ${ENDLESS}`;
+  if (next !== undefined) return next;
+  try {
+    const reader = await openLogReader(kafka);
+    try {
+      const found = await reader.unreadableAt(topic, partition, offset);
+      // It can be read now: another replica leads.
+      return found?.next ?? offset;
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    if (error instanceof UnreadableBatch) return error.message;
+    if (!isKafkaError(error)) throw error;
+    return `${what}; looking for its end fails: ${explain(error)}; trying again`;
   }
 }

@@ -3,7 +3,7 @@ import type { Kafka } from "kafkajs";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import type { TablePosition } from "../../database/positions.ts";
 import { LeaderUnknown, logEndOf } from "../offsets/log_ends.ts";
-import { askAnyBroker, type Broker, createCluster } from "../client/cluster.ts";
+import { askAnyBroker, type Broker, type Cluster, createCluster } from "../client/cluster.ts";
 import { answerOf } from "../client/coordinator.ts";
 import { errorOf } from "../client/error_codes.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
@@ -13,7 +13,7 @@ import { type Decoder, NO_TAGS, wire, type WireRequest } from "../protocol/wire.
 export type LogState = Pick<StartFacts, "log" | "clusterId" | "topicId">;
 
 export interface LogStates {
-  /** @throws who leads the partition does not answer, or the topic is not there */
+  /** @throws the partition's leader does not answer, or the topic is not there */
   of(input: TopicPartition, position?: TablePosition): Promise<LogState>;
   /** The topics' ids by name; a topic that is not there is left out. Undefined: the brokers have none. */
   topicIds(topics: readonly string[]): Promise<Map<string, string> | undefined>;
@@ -61,26 +61,6 @@ export function createLogStates(kafka: Kafka): LogStates {
     });
   }
 
-  async function endOfEpoch(
-    input: TopicPartition,
-    topic: TopicIds,
-    leaderEpoch: number,
-  ): Promise<number | undefined> {
-    const found = topic.partitions.find(({ partition }) => partition === input.partition);
-    if (!found || found.leader < 0) throw new LeaderUnknown(input.topic, input.partition);
-    const broker = await cluster.findBroker({ nodeId: String(found.leader) });
-    if (!knows(broker, OFFSET_FOR_LEADER_EPOCH)) return undefined;
-    const currentEpoch = Math.max(found.leaderEpoch, leaderEpoch);
-    const request = endOfEpochRequest(input, leaderEpoch, currentEpoch);
-    const { codes: [code = 0], end } = await answerOf(broker, request, ANSWER_LIMIT_MS);
-    if (code !== 0) {
-      // Another one may lead by the next time.
-      await cluster.refreshMetadata().catch(() => {});
-      throw errorOf(code, `OffsetForLeaderEpoch of ${input.topic}/${input.partition}`);
-    }
-    return end < 0 ? undefined : end;
-  }
-
   return {
     async of(input, position) {
       const answer = await ids([input.topic]);
@@ -96,7 +76,7 @@ export function createLogStates(kafka: Kafka): LogStates {
         log: {
           first,
           end,
-          endOfEpoch: asksEpoch ? await endOfEpoch(input, topic, leaderEpoch) : undefined,
+          endOfEpoch: asksEpoch ? await endOfEpoch(cluster, input, topic, leaderEpoch) : undefined,
         },
       };
     },
@@ -108,6 +88,28 @@ export function createLogStates(kafka: Kafka): LogStates {
       await settlesWithin(cluster.disconnect(), CLOSE_LIMIT_MS);
     },
   };
+}
+
+/** Where the records of a leader's epoch end; undefined where its leader cannot tell. */
+async function endOfEpoch(
+  cluster: Cluster,
+  input: TopicPartition,
+  topic: TopicIds,
+  leaderEpoch: number,
+): Promise<number | undefined> {
+  const found = topic.partitions.find(({ partition }) => partition === input.partition);
+  if (!found || found.leader < 0) throw new LeaderUnknown(input.topic, input.partition);
+  const broker = await cluster.findBroker({ nodeId: String(found.leader) });
+  if (!knows(broker, OFFSET_FOR_LEADER_EPOCH)) return undefined;
+  const currentEpoch = Math.max(found.leaderEpoch, leaderEpoch);
+  const request = endOfEpochRequest(input, leaderEpoch, currentEpoch);
+  const { codes: [code = 0], end } = await answerOf(broker, request, ANSWER_LIMIT_MS);
+  if (code !== 0) {
+    // Another one may lead by the next time.
+    await cluster.refreshMetadata().catch(() => {});
+    throw errorOf(code, `OffsetForLeaderEpoch of ${input.topic}/${input.partition}`);
+  }
+  return end < 0 ? undefined : end;
 }
 
 function knows(

@@ -1,6 +1,7 @@
 /**
  * Where to go on in an input partition, by what its service's tables, its consumer group and its log say
- * of it. Where they contradict each other the partition rests: a person decides, by `deno task groups reset`.
+ * of it. Where they contradict each other the partition is paused until a person
+ * decides, by `deno task groups reset`.
  *
  * What is in the log is never skipped; what is missing in it is counted and said.
  */
@@ -44,8 +45,8 @@ export interface StartFacts {
 
 export type LossReason = "deleted" | "truncated" | "before_start";
 
-export interface GoOn {
-  readonly kind: "go on";
+export interface Resume {
+  readonly kind: "resume";
   /** The next offset to process. */
   readonly offset: number;
   /** The topic was deleted and created anew since. */
@@ -55,23 +56,23 @@ export interface GoOn {
   /** Offsets whose records are not in the log any more. */
   readonly lost?: { readonly why: LossReason; readonly records: number };
   /** For people. */
-  readonly said?: string;
+  readonly message?: string;
 }
 
-export interface Rest {
-  readonly kind: "rest";
+export interface Pause {
+  readonly kind: "pause";
   /** For people: what happened, and the commands that go on. */
   readonly why: string;
 }
 
-export function decideStart(facts: StartFacts): GoOn | Rest {
+export function decideStart(facts: StartFacts): Resume | Pause {
   const { tables, committed } = facts;
   if (!tables) return inLog(facts, committed);
   const { position } = tables;
   // One that nothing was ever read of says nothing of the cluster or the topic.
   if (!position || position.workTo === NOTHING_COMMITTED) return withoutPosition(facts, tables);
   if (idsDiffer(position.clusterId, facts.clusterId)) {
-    return rest(
+    return pause(
       facts,
       `the tables are of another cluster (${position.clusterId}; this one is ${facts.clusterId})`,
       ...(committed === NOTHING_COMMITTED
@@ -95,7 +96,7 @@ export function decideStart(facts: StartFacts): GoOn | Rest {
 function withoutPosition(
   facts: StartFacts,
   { others, adopts, work }: NonNullable<StartFacts["tables"]>,
-): GoOn | Rest {
+): Resume | Pause {
   const { committed, group } = facts;
   // Where the log begins says nothing: what the group has committed may have expired behind it.
   const isNew = committed <= 0;
@@ -114,14 +115,14 @@ function withoutPosition(
   }
   if (work) {
     const start = inLog(facts, committed);
-    const said = `the tables are older than positions: they go on where the group ${group} is`;
-    return { ...start, adopts: true, said: start.said ?? said };
+    const message = `the tables are older than positions: they go on where the group ${group} is`;
+    return { ...start, adopts: true, message: start.message ?? message };
   }
   return isNew ? inLog(facts, committed) : behind();
 }
 
 /** As the tables and the group agree; the log may have changed under both. */
-function inLog(facts: StartFacts, committed: number): GoOn {
+function inLog(facts: StartFacts, committed: number): Resume {
   const { log: { first, end, endOfEpoch } } = facts;
   const input = inputOf(facts.topic, facts.partition);
   const offset = committed === NOTHING_COMMITTED ? 0 : committed;
@@ -129,34 +130,34 @@ function inLog(facts: StartFacts, committed: number): GoOn {
     const records = first - offset;
     const isStart = committed === NOTHING_COMMITTED;
     return {
-      kind: "go on",
+      kind: "resume",
       offset: first,
       lost: { why: isStart ? "before_start" : "deleted", records },
-      said: isStart
+      message: isStart
         ? `${input} begins at offset ${first}: what was before was deleted before the group first read it`
         : `${records} records of ${input} were deleted before they were read (offsets ${offset} to ` +
           `${first - 1}; retention, or kafka-delete-records): going on at ${first}`,
     };
   }
   const cut = Math.max(first, endOfEpoch ?? end);
-  if (offset <= cut) return { kind: "go on", offset };
+  if (offset <= cut) return { kind: "resume", offset };
   return {
-    kind: "go on",
+    kind: "resume",
     offset: cut,
     lost: { why: "truncated", records: offset - cut },
-    said:
+    message:
       `the log of ${input} lost its records from offset ${cut} on, of which ${offset - cut} had ` +
       `been processed (an unclean leader election, or a disk that was lost): going on at ${cut}`,
   };
 }
 
-function recreated(facts: StartFacts, position: TablePosition): GoOn {
+function recreated(facts: StartFacts, position: TablePosition): Resume {
   const { log: { first } } = facts;
   return {
-    kind: "go on",
+    kind: "resume",
     offset: first,
     recreated: true,
-    said:
+    message:
       `${facts.topic} was deleted and created anew: of the old ${
         inputOf(facts.topic, facts.partition)
       } ` +
@@ -165,8 +166,8 @@ function recreated(facts: StartFacts, position: TablePosition): GoOn {
   };
 }
 
-function offsetsGone(facts: StartFacts, tables: string): Rest {
-  return rest(
+function offsetsGone(facts: StartFacts, tables: string): Pause {
+  return pause(
     facts,
     `${tables}, but the group ${facts.group} has no committed offset (it was deleted, or had no ` +
       "members for longer than offsets.retention.minutes)",
@@ -176,12 +177,12 @@ function offsetsGone(facts: StartFacts, tables: string): Rest {
   );
 }
 
-function tablesAhead(facts: StartFacts, { workFrom }: TablePosition): Rest {
+function tablesAhead(facts: StartFacts, { workFrom }: TablePosition): Pause {
   const { committed, group } = facts;
   if (committed === NOTHING_COMMITTED) {
     return offsetsGone(facts, `the tables are at offset ${workFrom}`);
   }
-  return rest(
+  return pause(
     facts,
     `the tables are at offset ${workFrom}, ${
       workFrom - committed
@@ -194,9 +195,9 @@ function tablesAhead(facts: StartFacts, { workFrom }: TablePosition): Rest {
   );
 }
 
-function tablesBehind(facts: StartFacts, what: string): Rest {
+function tablesBehind(facts: StartFacts, what: string): Pause {
   const { tables } = facts;
-  return rest(
+  return pause(
     facts,
     `${what} (a restored backup, another database, or a second pipeline with the same groups)`,
     ...(tables?.position
@@ -213,12 +214,12 @@ const AS_TABLES: Way = ["tables", "repeats at most the last batch"];
 const PUBLISHED: Way = ["published", "from the first input that has no output in the log"];
 const EARLIEST: Way = ["earliest", "publishes all that is still in the log again"];
 
-function rest({ topic, partition, service }: StartFacts, what: string, ...ways: Way[]): Rest {
+function pause({ topic, partition, service }: StartFacts, what: string, ...ways: Way[]): Pause {
   const [first, ...more] = ways;
   const command = `\`deno task groups reset ${service} --to ${first![0]}\` (${first![1]})`;
   const others = more.map(([to, effect]) => `, or \`--to ${to}\` (${effect})`).join("");
   return {
-    kind: "rest",
+    kind: "pause",
     why:
       `${inputOf(topic, partition)} is not worked on: ${what}. Stop the service's members, then ` +
       command + others,
@@ -231,8 +232,8 @@ export function startAt(
   partition: number,
   committed: number,
   state: Pick<StartFacts, "log" | "clusterId" | "topicId">,
-): GoOn {
+): Resume {
   const start = decideStart({ service: "", group: "", topic, partition, committed, ...state });
-  if (start.kind === "rest") throw new TypeError("only a reader with tables can be paused");
+  if (start.kind === "pause") throw new TypeError("only a reader with tables can be paused");
   return start;
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { decideStart, type GoOn, type StartFacts } from "./start_position.ts";
+import { decideStart, type Resume, type StartFacts } from "./start_position.ts";
 import type { TablePosition } from "../../database/positions.ts";
 
 const position = (workFrom: number, workTo: number, more: Partial<TablePosition> = {}) => ({
@@ -30,7 +30,7 @@ const tables = (changes: Partial<NonNullable<StartFacts["tables"]>>) => ({
   ...changes,
 });
 const at = (stored: TablePosition) => tables({ position: stored, others: true, work: true });
-const goOn = (offset: number, more: Partial<GoOn> = {}) => ({ kind: "go on", offset, ...more });
+const goOn = (offset: number, more: Partial<Resume> = {}) => ({ kind: "resume", offset, ...more });
 
 const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[] = [
   { what: "all agree", facts: healthy, then: goOn(100) },
@@ -63,7 +63,7 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
     says: ["orders.raw/3 begins at offset 30"],
   },
   {
-    what: "a crash between the first takeover and the first commit",
+    what: "a crash between the first assignment and the first commit",
     facts: of({ committed: -1, tables: at(position(-1, 50)) }),
     then: goOn(0),
   },
@@ -92,31 +92,31 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
   {
     what: "the committed offsets are gone",
     facts: of({ committed: -1 }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: ["has no committed offset", "offsets.retention.minutes", "--to tables", "--to published"],
   },
   {
     what: "the committed offsets are gone, and the tables are older than positions",
     facts: of({ committed: -1, tables: tables({ work: true }) }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: ["the tables hold work", "no committed offset", "reset validator --to published"],
   },
   {
     what: "offsets were set back",
     facts: of({ committed: 20 }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: ["at offset 90, 70 ahead of the group validator, which has committed 20", "--to tables"],
   },
   {
     what: "offsets were set forward, or the tables come from a backup",
     facts: of({ committed: 180 }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: ["end at offset 100, 80 behind the group's 180", "--to tables", "--to committed"],
   },
   {
     what: "another database, which is empty",
     facts: of({ tables: nothing }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: [
       "the tables have nothing of it, but the group validator has committed 100",
       "second pipeline",
@@ -125,31 +125,31 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
   {
     what: "another database, which is empty, and the log has expired up to the group's offset",
     facts: of({ tables: nothing, log: { first: 100, end: 100 } }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: ["has committed 100"],
   },
   {
     what: "the same, and beyond it",
     facts: of({ tables: nothing, log: { first: 300, end: 500 } }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: ["has committed 100"],
   },
   {
     what: "a partition that these tables never saw, but the group did",
     facts: of({ tables: tables({ others: true, work: true }) }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: ["the tables have nothing of it", "--to committed"],
   },
   {
     what: "another cluster",
     facts: of({ clusterId: "other" }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: ["of another cluster (cluster; this one is other)", "--to committed", "--to earliest"],
   },
   {
     what: "another cluster, on which the group has nothing yet",
     facts: of({ committed: -1, clusterId: "other" }),
-    then: { kind: "rest" },
+    then: { kind: "pause" },
     says: ["of another cluster", "`deno task groups reset validator --to earliest`"],
   },
 
@@ -207,9 +207,11 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
 for (const { what, facts, then, says = [] } of cases) {
   Deno.test(`decideStart: ${what}`, () => {
     const start = decideStart(facts);
-    const { said = "", why = "", ...rest } = start as { said?: string; why?: string };
+    const { message = "", why = "", ...rest } = start as { message?: string; why?: string };
     assertEquals(rest, then);
-    for (const words of says) assertStringIncludes(said + why, words);
-    if (says.length === 0) assertEquals(said === "" || "recreated" in rest || "lost" in rest, true);
+    for (const words of says) assertStringIncludes(message + why, words);
+    if (says.length === 0) {
+      assertEquals(message === "" || "recreated" in rest || "lost" in rest, true);
+    }
   });
 }

@@ -1,15 +1,18 @@
 /** Whether the topics that are read are still those that they were when the reading began. */
 import { type LogStates, TopicUnknown } from "./log_states.ts";
+import type { Batch, Consumer } from "kafkajs";
+import { type OffsetOutOfRange, onOffsetOutOfRange } from "../patches/consumer.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
 
 /** How often the topics' ids are compared while nothing gives a reason to. */
 export const TOPIC_CHECK_MS = 30_000;
-/** A broker that was away may tell the id of a topic that is no more: what surprises is looked at again. */
+/** A broker that was away may tell the id of a topic that is no more: a change is confirmed after this. */
 export const CONFIRM_MS = 1_000;
 
 export class TopicWatch {
   /** By input: its topic, as it was when the reading began. */
-  readonly #taken = new Map<string, { readonly topic: string; readonly id: string }>();
-  /** The comparison after the last doubt, which may not have begun. */
+  readonly #topics = new Map<string, { readonly topic: string; readonly id: string }>();
+  /** The comparison after the last `invalidate`, which may not have begun. */
   #compared: Promise<void> | undefined;
   #hasBegun = false;
   /** The last comparison: what it found is told before the next one begins. */
@@ -22,29 +25,29 @@ export class TopicWatch {
   ) {}
 
   /** @param id null where the brokers do not tell it: nothing is compared then */
-  taken(input: string, topic: string, id: string | null): void {
-    if (id === null) this.#taken.delete(input);
-    else this.#taken.set(input, { topic, id });
+  add(input: string, topic: string, id: string | null): void {
+    if (id === null) this.#topics.delete(input);
+    else this.#topics.set(input, { topic, id });
   }
 
-  released(input: string): void {
-    this.#taken.delete(input);
+  remove(input: string): void {
+    this.#topics.delete(input);
   }
 
-  /** Something may have happened to a topic: they are compared before any reader goes on. */
-  doubt(): void {
-    // One that has not begun will see it: doubts that come faster than answers do not pile up.
+  /** Something may have happened to a topic: all are compared before any reader goes on. */
+  invalidate(): void {
+    // One that has not begun will see it: calls that come faster than answers do not pile up.
     if (this.#hasBegun) this.#compared = undefined;
     // A reader with a batch in hand asks again, and is told why not.
-    this.settled().catch(() => {});
+    this.check().catch(() => {});
   }
 
   /**
-   * Compares, once for each doubt. When it resolves, those that were created anew have been told of.
+   * Compares, once after each `invalidate`; resolves when those that were created anew have been told.
    *
    * @throws no broker answers, or a topic is not there
    */
-  async settled(): Promise<void> {
+  async check(): Promise<void> {
     const comparing = this.#compared ??= this.#begin();
     try {
       await comparing;
@@ -63,22 +66,67 @@ export class TopicWatch {
   }
 
   async #compare(): Promise<void> {
-    const topics = new Set([...this.#taken.values()].map(({ topic }) => topic));
+    const topics = new Set([...this.#topics.values()].map(({ topic }) => topic));
     if (topics.size === 0) return;
     const ids = await this.logs.topicIds([...topics]);
     if (!ids) return;
     for (const topic of topics) if (!ids.has(topic)) throw new TopicUnknown(topic);
-    const recreated = [...this.#taken].filter(([, { topic, id }]) => ids.get(topic) !== id);
+    const recreated = [...this.#topics].filter(([, { topic, id }]) => ids.get(topic) !== id);
     if (recreated.length === 0) return;
-    for (const [input] of recreated) this.#taken.delete(input);
+    for (const [input] of recreated) this.#topics.delete(input);
     try {
       await this.onRecreated(recreated.map(([input]) => input));
     } catch (error) {
       // No reader may go on before they are told: the next comparison tells them again.
       for (const [input, was] of recreated) {
-        if (!this.#taken.has(input)) this.#taken.set(input, was);
+        if (!this.#topics.has(input)) this.#topics.set(input, was);
       }
       throw error;
     }
   }
+}
+
+/** What a consumer tells of its positions, beside the batches that it hands over. */
+interface ConsumerWatch {
+  /** Between these offsets are control records, or aborted ones, alone: no batch is handed over. */
+  readonly onNothing?: (place: TopicPartition, from: number, to: number) => void;
+  /** A leader was not asked for a while: what it would have said of a topic is not known. */
+  readonly onGap: () => void;
+  /** The partition's log does not have the offset. */
+  readonly onOutOfRange: (place: OffsetOutOfRange) => void;
+}
+
+/** @param maxGapMs between two fetches from a leader, without being told */
+export function watchConsumer(
+  consumer: Consumer,
+  maxGapMs: number,
+  { onNothing, onGap, onOutOfRange }: ConsumerWatch,
+): void {
+  const { events } = consumer;
+  consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
+    if (payload.batchSize > 0) return;
+    const last = Number(payload.lastOffset);
+    onNothing?.(payload, Number(payload.firstOffset ?? last), last + 1);
+  });
+  const fetchedAt = new Map<number, number>();
+  consumer.on(events.FETCH_START, ({ payload: { nodeId } }) => {
+    const now = performance.now();
+    if (now - (fetchedAt.get(nodeId) ?? now) > maxGapMs) onGap();
+    fetchedAt.set(nodeId, now);
+  });
+  onOffsetOutOfRange(consumer, onOutOfRange);
+}
+
+/** With what is used of kafkajs's own batch. */
+export type FetchedBatch = Batch & {
+  /** The offset that was asked for. */
+  readonly fetchedOffset: string;
+  /** Control records included. */
+  readonly rawMessages: readonly unknown[];
+};
+
+/** The epoch of the leader that wrote a record; null where the log does not tell. */
+export function epochOf(record: unknown): number | null {
+  const { batchContext } = (record ?? {}) as { batchContext?: { partitionLeaderEpoch?: number } };
+  return batchContext?.partitionLeaderEpoch ?? null;
 }

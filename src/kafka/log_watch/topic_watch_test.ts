@@ -14,18 +14,18 @@ function watchOf(answer: () => Record<string, string> | undefined) {
     },
   };
   const watch = new TopicWatch(logs, (inputs) => Promise.resolve(void told.push(...inputs)));
-  watch.taken("a/0", "a", "1");
-  watch.taken("a/1", "a", "1");
-  watch.taken("b/0", "b", "2");
+  watch.add("a/0", "a", "1");
+  watch.add("a/1", "a", "1");
+  watch.add("b/0", "b", "2");
   return { watch, told, asked: () => asked };
 }
 
-Deno.test("TopicWatch: asks once for each doubt", async () => {
+Deno.test("TopicWatch.check: asks once after each invalidate", async () => {
   const { watch, told, asked } = watchOf(() => ({ a: "1", b: "2" }));
-  await Promise.all([watch.settled(), watch.settled()]);
+  await Promise.all([watch.check(), watch.check()]);
   assertEquals(asked(), 1);
-  watch.doubt();
-  await watch.settled();
+  watch.invalidate();
+  await watch.check();
   assertEquals([asked(), told], [2, []]);
 });
 
@@ -33,15 +33,15 @@ Deno.test("TopicWatch: tells the inputs of a topic that was created anew, once",
   const ids = { a: "1", b: "2" };
   const { watch, told } = watchOf(() => ids);
   ids.a = "3";
-  await watch.settled();
+  await watch.check();
   assertEquals(told, ["a/0", "a/1"]);
-  watch.taken("a/0", "a", "3");
-  watch.doubt();
-  await watch.settled();
+  watch.add("a/0", "a", "3");
+  watch.invalidate();
+  await watch.check();
   assertEquals(told, ["a/0", "a/1"]);
 });
 
-Deno.test("TopicWatch: who could not be told is told again, and nobody goes on before", async () => {
+Deno.test("TopicWatch.check: what could not be told is told again, and no reader goes on before", async () => {
   const logs = { topicIds: () => Promise.resolve(new Map([["a", "3"]])) };
   const told: string[] = [];
   let fails = true;
@@ -49,15 +49,15 @@ Deno.test("TopicWatch: who could not be told is told again, and nobody goes on b
     if (fails) return Promise.reject(new TopicUnknown("a"));
     return Promise.resolve(void told.push(...inputs));
   });
-  watch.taken("a/0", "a", "1");
-  await assertRejects(() => watch.settled(), TopicUnknown);
-  await assertRejects(() => watch.settled(), TopicUnknown);
+  watch.add("a/0", "a", "1");
+  await assertRejects(() => watch.check(), TopicUnknown);
+  await assertRejects(() => watch.check(), TopicUnknown);
   fails = false;
-  await watch.settled();
+  await watch.check();
   assertEquals(told, ["a/0"]);
 });
 
-Deno.test("TopicWatch: nobody goes on before all that was found is told, however often it is doubted", async () => {
+Deno.test("TopicWatch.check: no reader goes on before all that was found is told, however often it is invalidated", async () => {
   const { promise: told, resolve: tell } = Promise.withResolvers<void>();
   const { promise: telling, resolve: begun } = Promise.withResolvers<void>();
   const logs = { topicIds: () => Promise.resolve(new Map([["a", "3"]])) };
@@ -67,11 +67,11 @@ Deno.test("TopicWatch: nobody goes on before all that was found is told, however
     await told;
     events.push("told");
   });
-  watch.taken("a/0", "a", "1");
-  watch.doubt();
+  watch.add("a/0", "a", "1");
+  watch.invalidate();
   await telling;
-  watch.doubt();
-  const goingOn = watch.settled().then(() => void events.push("went on"));
+  watch.invalidate();
+  const goingOn = watch.check().then(() => void events.push("went on"));
   // Time enough for another comparison to end before.
   for (let turns = 0; turns < 20; turns++) await Promise.resolve();
   tell();
@@ -79,7 +79,7 @@ Deno.test("TopicWatch: nobody goes on before all that was found is told, however
   assertEquals(events, ["told", "went on"]);
 });
 
-Deno.test("TopicWatch: doubts that come faster than answers wait for one more comparison, not for each", async () => {
+Deno.test("TopicWatch.invalidate: calls that come faster than answers wait for one more comparison, not for each", async () => {
   const answers: (() => void)[] = [];
   const logs = {
     topicIds: () =>
@@ -91,35 +91,35 @@ Deno.test("TopicWatch: doubts that come faster than answers wait for one more co
   const turns = async () => {
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();
   };
-  watch.taken("a/0", "a", "1");
-  watch.doubt();
+  watch.add("a/0", "a", "1");
+  watch.invalidate();
   await turns();
-  for (let doubts = 0; doubts < 100; doubts++) watch.doubt();
-  let settled = false;
-  const settling = watch.settled().then(() => settled = true);
+  for (let i = 0; i < 100; i++) watch.invalidate();
+  let checked = false;
+  const checking = watch.check().then(() => checked = true);
   answers[0]!();
   await turns();
-  assertEquals([settled, answers.length], [false, 2]);
+  assertEquals([checked, answers.length], [false, 2]);
   answers[1]!();
-  await settling;
+  await checking;
   assertEquals(answers.length, 2);
 });
 
-Deno.test("TopicWatch: nobody goes on while a topic is away, and it is asked again", async () => {
+Deno.test("TopicWatch.check: no reader goes on while a topic is away, and it is asked again", async () => {
   const ids: Record<string, string> = { b: "2" };
   const { watch, told, asked } = watchOf(() => ids);
-  await assertRejects(() => watch.settled(), TopicUnknown, "the topic a is not there");
+  await assertRejects(() => watch.check(), TopicUnknown, "the topic a is not there");
   ids.a = "3";
-  await watch.settled();
+  await watch.check();
   assertEquals([asked(), told], [2, ["a/0", "a/1"]]);
 });
 
 Deno.test("TopicWatch: brokers without ids, inputs without, and those given back: nothing is told", async () => {
   const without = watchOf(() => undefined);
-  await without.watch.settled();
+  await without.watch.check();
   const { watch, told } = watchOf(() => ({ a: "3", b: "2" }));
-  watch.taken("a/0", "a", null);
-  watch.released("a/1");
-  await watch.settled();
+  watch.add("a/0", "a", null);
+  watch.remove("a/1");
+  await watch.check();
   assertEquals([without.told, told], [[], []]);
 });

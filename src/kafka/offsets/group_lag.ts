@@ -3,7 +3,7 @@
  * ten small requests: one offset request a group, two a leader, one for all members.
  *
  * Lag is counted in offsets. A transactional topic ends in a control record that no consumer sees: one
- * that does not step over it stays 1 behind, in each partition, for ever. Nothing is subtracted for
+ * that does not step over it stays 1 behind, in each partition, forever. Nothing is subtracted for
  * that: by its offsets it is the same as one unread message. readers/backlog.ts reads what is there.
  */
 import type { Admin, GroupDescription, Kafka } from "kafkajs";

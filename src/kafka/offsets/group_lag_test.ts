@@ -12,7 +12,7 @@ Deno.test("lagMessagesOf: from the committed offset, or the beginning, to the en
     { ends: log(0, 10), committed: 10, lag: 0, what: "nothing left" },
     { ends: log(3, 10), lag: 7, what: "nothing committed: all that is there" },
     { ends: log(3, 10), committed: -1, lag: 7, what: "Kafka's word for nothing committed" },
-    { ends: log(8, 10), committed: 4, lag: 2, what: "what retention deleted waits for nobody" },
+    { ends: log(8, 10), committed: 4, lag: 2, what: "what retention deleted is no lag" },
     { ends: log(0, 4), committed: 10, lag: 0, what: "a log that was made anew" },
   ];
   for (const { ends, committed, lag, what } of table) {

@@ -179,7 +179,7 @@ export class LeaderUnknown extends Error {
     super(
       partition === undefined
         ? `the cluster names no partition of ${topic}`
-        : `who leads ${topic}/${partition} is not known`,
+        : `the leader of ${topic}/${partition} is not known`,
     );
   }
 }

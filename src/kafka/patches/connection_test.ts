@@ -40,7 +40,7 @@ const Encoder: new () => { writeInt32(value: number): unknown } = require(
 const socketFactory = require("kafkajs/src/network/socketFactory.js")();
 const { KafkaJSConnectionClosedError } = require("kafkajs/src/errors.js");
 
-/** For what would wait for ever. */
+/** For what would wait forever. */
 const LIMIT_MS = 20_000;
 
 const quiet = { namespace: () => quiet, debug() {}, info() {}, warn() {}, error() {} };

@@ -1,7 +1,9 @@
-import { assertEquals } from "@std/assert";
 import "./patches.ts";
+import { assertEquals } from "@std/assert";
 import type { DecodedRecord } from "../protocol/decode.ts";
 import { require } from "./replace_module.ts";
+import fc from "fast-check";
+import { type AbortedTransaction, type Fetched, withoutAborted } from "./fetch.ts";
 
 const Encoder = require("kafkajs/src/protocol/encoder.js");
 const Decoder = require("kafkajs/src/protocol/decoder.js");
@@ -40,4 +42,92 @@ Deno.test("decodeMessages: the beginning of a message alone stands for what cann
   size.writeInt32BE(set.length);
   const records = await decode(new Decoder(Buffer.concat([size, set])));
   assertEquals(records.map(({ unreadable }) => unreadable !== undefined), [true]);
+});
+
+const ABORT = new Uint8Array([0, 0, 0, 0]);
+const COMMIT = new Uint8Array([0, 0, 0, 1]);
+
+/** What producers do, one after another: write, or end what they wrote. */
+interface Step {
+  readonly producer: number;
+  readonly does: "write" | "commit" | "abort" | "write without transaction";
+}
+
+/** The log that the steps make, the broker's list of the aborted, and the records that are committed. */
+function play(steps: readonly Step[]) {
+  const log: Fetched[] = [];
+  const open = new Map<number, Fetched[]>();
+  const aborted: (AbortedTransaction & { readonly marker: number })[] = [];
+  const visible = new Set<Fetched>();
+  const append = (producer: number, inTransaction: boolean, marker?: Uint8Array) => {
+    const record: Fetched = {
+      offset: String(log.length),
+      // A key of data may look like a marker's.
+      key: marker ?? ABORT,
+      isControlRecord: marker !== undefined,
+      batchContext: { producerId: String(producer), inTransaction },
+    };
+    log.push(record);
+    return record;
+  };
+  const end = (producer: number, committed: boolean) => {
+    const records = open.get(producer);
+    if (!records) return;
+    open.delete(producer);
+    const marker = append(producer, true, committed ? COMMIT : ABORT);
+    visible.add(marker);
+    if (committed) { for (const record of records) visible.add(record); }
+    else {
+      const [{ offset: firstOffset }] = records as [Fetched];
+      aborted.push({ producerId: String(producer), firstOffset, marker: Number(marker.offset) });
+    }
+  };
+  for (const { producer, does } of steps) {
+    if (does === "write") {
+      open.set(producer, [...open.get(producer) ?? [], append(producer, true)]);
+    } else if (does === "write without transaction") {
+      if (!open.has(producer)) visible.add(append(producer, false));
+    } else end(producer, does === "commit");
+  }
+  for (const producer of [...open.keys()]) end(producer, false);
+  return { log, aborted, visible };
+}
+
+Deno.test("withoutAborted: from any offset on, what is committed and nothing else", () => {
+  const step: fc.Arbitrary<Step> = fc.record({
+    producer: fc.nat(3),
+    does: fc.constantFrom("write", "write", "commit", "abort", "write without transaction"),
+  });
+  // Long enough to have several transactions, and read from somewhere in it.
+  const script = fc.array(step, { maxLength: 40, size: "max" });
+  fc.assert(fc.property(script, fc.nat(40), (steps, place) => {
+    const { log, aborted, visible } = play(steps);
+    const from = place % (log.length + 1);
+    const fetched = log.slice(from);
+    // The broker names only those that reach into what is fetched.
+    const named = aborted.filter(({ marker }) => marker >= from);
+    assertEquals(
+      withoutAborted(fetched, named).map(({ offset }) => offset),
+      fetched.filter((record) => visible.has(record)).map(({ offset }) => offset),
+    );
+  }));
+});
+
+Deno.test("withoutAborted: two at once, the one that began later listed first", () => {
+  const { log, aborted, visible } = play([
+    { producer: 1, does: "write" },
+    { producer: 2, does: "write" },
+    { producer: 2, does: "abort" },
+    { producer: 1, does: "write" },
+    { producer: 1, does: "abort" },
+    { producer: 1, does: "write" },
+    { producer: 1, does: "commit" },
+  ]);
+  assertEquals(aborted.map(({ firstOffset }) => firstOffset), ["1", "0"]);
+  assertEquals(withoutAborted(log, aborted), log.filter((record) => visible.has(record)));
+});
+
+Deno.test("withoutAborted: nothing aborted, nothing left out", () => {
+  const { log } = play([{ producer: 1, does: "write" }, { producer: 1, does: "commit" }]);
+  for (const none of [null, []]) assertEquals(withoutAborted(log, none), log);
 });

@@ -1,5 +1,5 @@
 /** Metadata of the cluster: its brokers, and the leaders of partitions. */
-import { parseAddress } from "../../runtime/address.ts";
+import { parseAddress } from "../../runtime/setting.ts";
 import { replaceModule, require } from "./replace_module.ts";
 
 interface Metadata {

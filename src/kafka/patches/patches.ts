@@ -4,16 +4,21 @@
  *
  * Imported for its effect, by kafkajs.ts, before kafkajs itself.
  */
-import { patchConnections, patchIdleRequestQueue } from "./connection.ts";
+import {
+  patchConnections,
+  patchHandshake,
+  patchIdleRequestQueue,
+  patchSessionLifetime,
+} from "./connection.ts";
 import { patchFetchRecovery, patchLostCoordinator, patchOffsetReset } from "./consumer.ts";
 import {
   patchCodecs,
   patchFetchAnswers,
   patchFetchErrors,
   patchFetchVersion,
+  patchReadCommitted,
   patchRecordBatches,
 } from "./fetch.ts";
-import { patchHandshake, patchSessionLifetime } from "./login.ts";
 import {
   patchAddresses,
   patchLeaderlessPartitions,
@@ -21,7 +26,6 @@ import {
   patchSeedBroker,
   patchSharedMetadata,
 } from "./metadata.ts";
-import { patchReadCommitted } from "./read_committed.ts";
 import { watchSilence } from "./silence.ts";
 
 patchReadCommitted();

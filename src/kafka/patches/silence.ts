@@ -72,7 +72,7 @@ function brokerAt({ host, port }: Connection): Peer {
   return {
     id: address,
     name: id === undefined ? `Kafka at ${address}` : `broker ${id} at ${address}`,
-    until: "until it answers or another broker takes over from it",
+    until: "until it answers, or its partitions have another leader",
   };
 }
 

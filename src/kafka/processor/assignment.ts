@@ -1,5 +1,5 @@
 /**
- * Assigns an input partition: fences whoever had it, compares where the tables, the group and the log
+ * Assigns an input partition: fences its previous owner, compares where the tables, the group and the log
  * are (start_position.ts), and from then on keeps the tables' position ahead of the group's offset.
  * docs/exactly-once.md says why in this order.
  */
@@ -22,7 +22,7 @@ import {
 import type { Topic } from "../../topology.ts";
 import type { ProcessorMetrics } from "../metrics.ts";
 import type { PartitionWriter } from "./partition_writer.ts";
-import { decideStart, type GoOn, type Rest } from "../log_watch/start_position.ts";
+import { decideStart, type Pause, type Resume } from "../log_watch/start_position.ts";
 import type { LogState, LogStates } from "../log_watch/log_states.ts";
 import { CONFIRM_MS } from "../log_watch/topic_watch.ts";
 
@@ -97,13 +97,13 @@ export async function assignPartition(
   try {
     const committed = writer.start ?? NOTHING_COMMITTED;
     let found = await compare(input, committed, options);
-    if (found.start.kind === "rest" || found.start.recreated) {
+    if (found.start.kind === "pause" || found.start.recreated) {
       // A broker that was away may have answered: its next answer counts.
       await pause(options.confirmMs ?? CONFIRM_MS);
       found = await compare(input, committed, options);
     }
     const { start } = found;
-    if (start.kind === "rest") throw new PausedPartition(start.why);
+    if (start.kind === "pause") throw new PausedPartition(start.why);
     const onAssigned = () => report(input, start, options);
     return options.tables
       ? await withTables(writer, { ...found, input, start, committed, onAssigned }, options.tables)
@@ -115,7 +115,7 @@ export async function assignPartition(
 }
 
 interface Comparison {
-  readonly start: GoOn | Rest;
+  readonly start: Resume | Pause;
   readonly state: LogState;
   readonly position: TablePosition | undefined;
 }
@@ -144,12 +144,12 @@ async function compare(
 }
 
 /** Whether the group has to be told where it is now. */
-function isJump({ offset }: GoOn, committed: number): boolean {
+function isJump({ offset }: Resume, committed: number): boolean {
   return offset !== Math.max(0, committed);
 }
 
 interface Begun extends Comparison {
-  readonly start: GoOn;
+  readonly start: Resume;
   readonly committed: number;
   /** Nobody else has it. Reported before the group is told: rather twice than never. */
   readonly onAssigned: () => void;
@@ -226,7 +226,7 @@ async function withTables(
       done = nextOffset;
     },
     async close() {
-      // The last commit is known to have succeeded: whoever is next need not allow for it.
+      // The last commit is known to have succeeded: the next owner need not allow for it.
       if (done === now.workTo && now.workFrom < done) {
         await save({ ...now, workFrom: done }).catch(() => {});
       }
@@ -239,12 +239,12 @@ function fenced(input: string): NotAssigned {
   return new NotAssigned(`${input}: another member has been assigned it since`);
 }
 
-function report(input: Input, { lost, recreated, said }: GoOn, options: AssignOptions): void {
+function report(input: Input, { lost, recreated, message }: Resume, options: AssignOptions): void {
   const { log, metrics } = options;
   const { topic } = input;
   if (lost) metrics.recordsLost.inc({ topic, why: lost.why }, lost.records);
   if (recreated) metrics.recreations.inc({ topic });
-  if (!said) return;
-  if (recreated || lost && lost.why !== "before_start") log.warn(said);
-  else log.info(said);
+  if (!message) return;
+  if (recreated || lost && lost.why !== "before_start") log.warn(message);
+  else log.info(message);
 }

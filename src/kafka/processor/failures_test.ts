@@ -1,8 +1,124 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { ConstantBackoff } from "cockatiel";
+import fc from "fast-check";
+import type { OrderConfirmed } from "../../events/schemas.ts";
 import { RetryableError } from "../../runtime/errors.ts";
-import { PartitionFailures } from "./failures.ts";
+import { handleWithRetries, PartitionFailures } from "./failures.ts";
+import type { EventRecord, Handler } from "./handler.ts";
 import { PausedPartition } from "./assignment.ts";
 import { errorOf, ERRORS, ProducerError } from "../client/error_codes.ts";
+
+const never = new AbortController().signal;
+const noPause = new ConstantBackoff(0);
+
+function received(orderId: string, offset: number): EventRecord {
+  const event: OrderConfirmed = {
+    type: "OrderConfirmed",
+    version: 1,
+    eventId: `${orderId}/OrderConfirmed`,
+    orderId,
+    occurredAt: "2026-01-02T03:04:05.000Z",
+    placedAt: "2026-01-02T03:04:05.000Z",
+    totalCents: 1,
+    currency: "EUR",
+  };
+  const raw = { offset, key: null, value: null, headers: {} };
+  return { event, topic: "orders.outcomes", partition: 0, raw };
+}
+
+const batch = ["a", "b", "c"].map(received);
+const echo: Handler = (batch) => Promise.resolve({ events: batch.map(({ event }) => event) });
+
+Deno.test("handleWithRetries: RetryableError is tried again until it works", async () => {
+  let calls = 0;
+  const handler: Handler = (batch) => {
+    if (++calls < 4) throw new RetryableError("the database is away");
+    return echo(batch);
+  };
+  const { events } = await handleWithRetries(handler, batch, never, noPause);
+  assertEquals([calls, events.length], [4, 3]);
+});
+
+Deno.test("handleWithRetries: RetryableError is passed on after some attempts, and skips nothing", async () => {
+  let calls = 0;
+  const handler: Handler = () => {
+    calls++;
+    throw new RetryableError("the database is away");
+  };
+  await assertRejects(
+    () => handleWithRetries(handler, batch, never, noPause),
+    RetryableError,
+    "is away",
+  );
+  assertEquals(calls, 6);
+});
+
+Deno.test("handleWithRetries: gives up between attempts when the partition is revoked", async () => {
+  const revocation = new AbortController();
+  let calls = 0;
+  const handler: Handler = () => {
+    calls++;
+    revocation.abort();
+    throw new RetryableError("the database is away");
+  };
+  await assertRejects(() =>
+    handleWithRetries(handler, batch, revocation.signal, new ConstantBackoff(60_000))
+  );
+  assertEquals(calls, 1);
+});
+
+Deno.test("handleWithRetries: a bug is passed on at once", async () => {
+  let calls = 0;
+  const handler: Handler = () => {
+    calls++;
+    throw new TypeError("undefined is not a function");
+  };
+  await assertRejects(() => handleWithRetries(handler, batch, never, noPause), TypeError);
+  assertEquals(calls, 1);
+});
+
+Deno.test("handleWithRetries: exactly the messages that fail alone are dead letters, the others go on", async () => {
+  const ids = fc.uniqueArray(fc.nat(99), { maxLength: 20 });
+  await fc.assert(fc.asyncProperty(ids, fc.func(fc.boolean()), async (ids, isPoison) => {
+    const messages = ids.map((id, offset) => received(String(id), offset));
+    const handler: Handler = (batch) => {
+      if (batch.some(({ event }) => isPoison(event.orderId))) throw new Error("value out of range");
+      return echo(batch);
+    };
+    const { events, deadLetters = [] } = await handleWithRetries(handler, messages, never, noPause);
+    const poison = messages.filter(({ event }) => isPoison(event.orderId));
+    assertEquals(deadLetters.map(({ raw }) => raw.offset), poison.map(({ raw }) => raw.offset));
+    assertEquals(deadLetters.every(({ fault }) => fault.reason === "processing_failed"), true);
+    assertEquals(
+      events.map(({ orderId }) => orderId),
+      ids.map(String).filter((id) => !isPoison(id)),
+    );
+  }));
+});
+
+Deno.test("handleWithRetries: a dead letter says how often its message was tried", async () => {
+  const tries = new Map<string, number>();
+  let away = true;
+  const handler: Handler = (batch) => {
+    for (const { event } of batch) {
+      tries.set(event.orderId, (tries.get(event.orderId) ?? 0) + 1);
+    }
+    if (away) {
+      away = false;
+      throw new RetryableError("the database is away");
+    }
+    if (batch.some(({ event }) => event.orderId === "c")) throw new Error("value out of range");
+    const deadLetters = batch.filter(({ event }) => event.orderId === "a").map((message) => ({
+      ...message,
+      fault: { reason: "duplicate_order" as const, detail: "" },
+    }));
+    return Promise.resolve({ events: [], deadLetters });
+  };
+  const { deadLetters = [] } = await handleWithRetries(handler, batch, never, noPause);
+  // All together twice, then "a" alone; "b" and "c" together, then each alone.
+  assertEquals([...tries.values()], [3, 4, 4]);
+  assertEquals(deadLetters.map(({ raw, attempts }) => [raw.offset, attempts]), [[0, 3], [2, 4]]);
+});
 
 const denied = new Error("Not authorized to access topics");
 

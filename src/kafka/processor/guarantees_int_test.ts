@@ -4,12 +4,12 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { OrderPlaced } from "../../events/schemas.ts";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import type { DeadLetterTopic, Topic } from "../../topology.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "../dead_letters.ts";
 import type { Handler } from "./handler.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
-import { partitionForKey } from "../protocol/partitioner.ts";
+import { partitionForKey } from "../producer/partitioning.ts";
 import { openTransactionalWriter } from "./partition_writer.ts";
 import { GUARANTEES } from "./options.ts";
 import { until } from "../../runtime/until.ts";
@@ -25,11 +25,7 @@ import {
   startValidator,
 } from "../testing/topics.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 const NOT_ONCE = "some order has no outcome, or more than one";
 

@@ -23,15 +23,12 @@ import {
   REQUEST_TIMEOUT_MS,
   wrongIn,
 } from "../testing/lost_answers.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { sharedByTests } from "../../local/testing/test_broker.ts";
+import { startProxiedBroker } from "../testing/kafka_proxy.ts";
 
 const BATCH = 20;
 
-let proxied: ProxiedBroker;
-Deno.test.beforeAll(async () => {
-  proxied = await startProxiedBroker();
-});
-Deno.test.afterAll(() => proxied[Symbol.asyncDispose]());
+const proxied = sharedByTests(startProxiedBroker);
 
 /** One input partition, and a validator for it behind the proxy. */
 async function setUp() {

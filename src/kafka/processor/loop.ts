@@ -15,13 +15,13 @@ import {
   topicsReadBy,
 } from "../../topology.ts";
 import { bytes, REPLAYED_FROM, toDeadLetterMessage } from "../dead_letters.ts";
-import { epochOf, type FetchedBatch } from "../log_watch/consumer_watch.ts";
-import { sentenceOf, type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
+import { epochOf, type FetchedBatch } from "../log_watch/topic_watch.ts";
+import { describeUnreadable, type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
 import type { ConsumerRecord, DeadLetter } from "../records.ts";
 import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
 import type { ProcessorOptions } from "./options.ts";
 import type { PartitionTask } from "./partition_task.ts";
-import { handleWithRetries } from "./retry.ts";
+import { handleWithRetries } from "./failures.ts";
 import type { Skips } from "./skips.ts";
 
 export interface BatchContext {
@@ -55,7 +55,7 @@ export async function processBatch(
     const messages = readable.slice(done, done + maxBatch);
     const isLast = stop < 0 && done + maxBatch >= readable.length;
     const lastOffset = messages.at(-1)!.offset;
-    // After the last message may come a control record, which nobody is handed: step over it, too.
+    // After the last message may come a control record, which no handler is given: step over it, too.
     const nextOffset = Number(isLast ? batch.lastOffset() : lastOffset) + 1;
     const last = isLast ? (batch as FetchedBatch).rawMessages.at(-1) : messages.at(-1);
     const stopTimer = metrics.batchSeconds.startTimer();
@@ -79,8 +79,8 @@ async function unprocessed(
   const { fetchedOffset, rawMessages } = batch as FetchedBatch;
   const from = Number(fetchedOffset);
   let position = await task.position();
-  const rest = () => batch.messages.filter(({ offset }) => Number(offset) >= position);
-  const epoch = epochOf(rest()[0]);
+  const remaining = () => batch.messages.filter(({ offset }) => Number(offset) >= position);
+  const epoch = epochOf(remaining()[0]);
   if (epoch !== null && task.leaderEpoch !== null && epoch !== task.leaderEpoch) {
     // Another leader wrote it, whose log may lack what was read last: an assignment compares them.
     await task.close();
@@ -90,7 +90,7 @@ async function unprocessed(
     seek(position);
     return [];
   }
-  const messages = rest();
+  const messages = remaining();
   if (messages.length === 0) {
     task.stepOver(from, Number(batch.lastOffset()) + 1, epochOf(rawMessages.at(-1)));
     resolveOffset(batch.lastOffset());
@@ -245,7 +245,7 @@ function toRecord(message: KafkaMessage): ConsumerRecord {
 /**
  * A batch that cannot be read is left behind when a person has decided so, and no earlier.
  *
- * @throws {UnreadableBatch} nobody has
+ * @throws {UnreadableBatch} no skip was asked for
  */
 async function skip(
   { batch, resolveOffset }: EachBatchPayload,
@@ -255,7 +255,7 @@ async function skip(
   const next = await skips.nextAfter(batch, unreadable);
   await task.advance([], next);
   await task.flush({ force: true });
-  log.warn(`${sentenceOf(batch, unreadable)}: skipped, as \`deno task dlq skip\` was told`);
+  log.warn(`${describeUnreadable(batch, unreadable)}: skipped, as \`deno task dlq skip\` was told`);
   metrics.deadLetters.inc({ reason: "unreadable" });
   resolveOffset(String(next - 1));
   onProgress();

@@ -46,7 +46,7 @@ async function given(headers: Record<string, string>[]): Promise<string[]> {
   return orderIds;
 }
 
-Deno.test("transform: what says it was replayed for somebody who does not read the topic is handled", async () => {
+Deno.test("transform: what says it was replayed for a service that does not read the topic is handled", async () => {
   const ours: Record<string, string>[] = [
     {},
     { "replayed-from": "p.dlq.validator 0@7" },

@@ -18,7 +18,8 @@ import {
   untilThrough,
   wrongIn,
 } from "../testing/lost_answers.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { sharedByTests } from "../../local/testing/test_broker.ts";
+import { startProxiedBroker } from "../testing/kafka_proxy.ts";
 
 /** What one consume-transform-produce transaction asks of the cluster, in its order. */
 const TRANSACTION = [
@@ -33,11 +34,7 @@ const TRANSACTION = [
 const ORDERS = 300;
 const BATCH = 20;
 
-let proxied: ProxiedBroker;
-Deno.test.beforeAll(async () => {
-  proxied = await startProxiedBroker();
-});
-Deno.test.afterAll(() => proxied[Symbol.asyncDispose]());
+const proxied = sharedByTests(startProxiedBroker);
 
 /** What has been checked by our own reader, and is to be counted by Kafka's. */
 const outcomes: { names: Names; orders: readonly string[] }[] = [];

@@ -146,7 +146,7 @@ Deno.test("PartitionTask: after a failed commit nothing that waited commits its 
 });
 
 Deno.test("PartitionTask: whichever commits fail, before or after they took effect, each message has its output once", async () => {
-  const ends = fc.array(fc.constantFrom("done", "failed", "done, but nobody knows"), {
+  const ends = fc.array(fc.constantFrom("done", "failed", "done, but unacknowledged"), {
     maxLength: 12,
   });
   const silent = fc.array(fc.boolean(), { minLength: 12, maxLength: 12 });

@@ -2,7 +2,7 @@
  * Writes the outcome of one input partition's batches, under one of two guarantees.
  *
  * exactly_once: outputs and the input's offset in one Kafka transaction. The transactional.id belongs
- * to the input partition, so that opening a writer fences whoever had the partition before; offsets are
+ * to the input partition, so that opening a writer fences its previous owner; offsets are
  * committed without the group's generation (no KIP-447), which makes this the only fence there is.
  * Hence the order: fence first, and only then read the committed offset (docs/exactly-once.md).
  *
@@ -11,7 +11,7 @@
  * A writer is used by one batch at a time. After any error it is spent: close it and open another.
  */
 import type { Consumer, Kafka, TopicMessages } from "kafkajs";
-import { inParts } from "../producer/parts.ts";
+import { inParts } from "../producer/partitioning.ts";
 import { Producer } from "../producer/producer.ts";
 
 export interface PartitionWriter {

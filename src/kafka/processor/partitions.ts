@@ -9,9 +9,8 @@ import { inputOf } from "../../database/positions.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import type { Assignment } from "../group/assigner.ts";
 import type { GroupMember } from "../group/member.ts";
-import { watchConsumer } from "../log_watch/consumer_watch.ts";
+import { TOPIC_CHECK_MS, TopicWatch, watchConsumer } from "../log_watch/topic_watch.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
-import { TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 import { type GroupOffsets, openGroupOffsets } from "../offsets/committed_offsets.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 import { UnreadableBatch } from "../protocol/unreadable.ts";
@@ -51,8 +50,8 @@ export class Partitions {
   #stopping = false;
 
   /**
-   * @param maxFetchGapMs a topic that is deleted and created anew says so to whoever fetches in between:
-   *   after a pause as long as this nobody may have
+   * @param maxFetchGapMs a fetch fails while its topic is deleted; after a gap as long as this the topic
+   *   may have come back unnoticed, and is compared
    * @param onState told when `notReady` may have changed
    */
   constructor(
@@ -72,7 +71,7 @@ export class Partitions {
     watchConsumer(this.#consumer, maxFetchGapMs, {
       onNothing: ({ topic, partition }, from, to) =>
         this.#partitions.get(inputOf(topic, partition))?.task.stepOver(from, to),
-      onGap: () => this.#watch.doubt(),
+      onGap: () => this.#watch.invalidate(),
       onOutOfRange: (place) => {
         this.#pause(place);
         void this.#reassign([inputOf(place.topic, place.partition)]);
@@ -80,7 +79,7 @@ export class Partitions {
     });
     this.#timers = [
       setInterval(() => void this.#flush({ force: false }), FLUSH_EVERY_MS),
-      setInterval(() => this.#watch.doubt(), topicCheckMs),
+      setInterval(() => this.#watch.invalidate(), topicCheckMs),
     ];
   }
 
@@ -93,18 +92,18 @@ export class Partitions {
     // Nothing is assigned any more on behalf of the assignment before.
     this.#revocation.abort();
     this.#revocation = new AbortController();
-    this.#watch.doubt();
+    this.#watch.invalidate();
     if (this.#stopping) this.#revocation.abort();
     const mine = Object.entries(assignment).flatMap(([topic, partitions]) =>
       partitions.map((partition) => ({ topic, partition }))
     );
     const kept = new Set(mine.map(({ topic, partition }) => inputOf(topic, partition)));
     for (const [name, { task }] of this.#partitions) {
-      // A partition that stays keeps its writer: had anybody else been assigned it, we would be fenced.
+      // A partition that stays keeps its writer: had another member been assigned it, we would be fenced.
       if (kept.has(name)) continue;
       this.#partitions.delete(name);
       this.#failures.clear(name);
-      this.#watch.released(name);
+      this.#watch.remove(name);
       void task.exclusive(() => task.close());
     }
     const list = Object.entries(assignment)
@@ -124,7 +123,7 @@ export class Partitions {
     const partition = this.#partitionOf(payload.batch);
     const work = async () => {
       try {
-        await this.#watch.settled();
+        await this.#watch.check();
         await partition.task.exclusive(() => this.#process(partition, payload, revoked));
       } catch (error) {
         this.#onFailure(error, partition, revoked, "batch");
@@ -132,8 +131,8 @@ export class Partitions {
     };
     await this.member.keepAlive(payload, work, (error) => this.#revocation.abort(error));
     if (!revoked.aborted) return;
-    // Nobody goes to join the group anew while another partition is still at work: it is revoked when
-    // that is finished, not in the middle.
+    // Joins the group anew only when no partition is at work: one is revoked when its batch is finished,
+    // not in the middle.
     await Promise.all([...this.#partitions.values()].map(({ task }) => task.idle()));
     if (revoked.reason instanceof Error && isKafkaError(revoked.reason)) throw revoked.reason;
   }
@@ -275,7 +274,7 @@ export class Partitions {
       group: this.#group,
       logs: this.#logs,
     });
-    this.#watch.taken(inputOf(topicName, partition), topicName, assigned.topicId);
+    this.#watch.add(inputOf(topicName, partition), topicName, assigned.topicId);
     return assigned;
   }
 

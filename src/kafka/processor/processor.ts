@@ -13,7 +13,7 @@ import { clusterReady } from "../client/cluster_ready.ts";
 import { explain, isCoordinatorMoving } from "../client/errors.ts";
 import { type Crash, GroupMember, keepMember } from "../group/member.ts";
 import { watchPartitions } from "../partition_counts.ts";
-import { MAX_PART_BYTES } from "../producer/parts.ts";
+import { MAX_PART_BYTES } from "../producer/partitioning.ts";
 import type { ProcessorOptions } from "./options.ts";
 import { Partitions } from "./partitions.ts";
 
@@ -28,7 +28,7 @@ export interface Processor {
   notReady(): string | undefined;
 }
 
-/** A new cluster's coordinator takes a second or so to load: nothing to worry anybody with. */
+/** A new cluster's coordinator takes a second or so to load: not worth a warning. */
 const QUIET_RESTARTS = 4;
 
 /** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
@@ -78,7 +78,7 @@ export function createProcessor(options: ProcessorOptions): Processor {
       signal,
       onWait: setState,
     });
-    await watch.look();
+    await watch.check();
     return signal.aborted ? undefined : await runMember(kafka, options, signal, setState);
   }
 

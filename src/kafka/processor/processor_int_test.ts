@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { bytes, DEAD_LETTER_HEADERS } from "../dead_letters.ts";
 import type { Handler } from "./handler.ts";
@@ -23,11 +23,7 @@ import { createClient } from "../client/client.ts";
 
 const ORDERS = 3_000;
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 /** Each order's key exactly once. */
 function assertOnceEach(keys: readonly string[], count: number): void {

@@ -9,7 +9,12 @@ import { DEAD_LETTER_HEADERS, sha256 } from "../dead_letters.ts";
 import { deadLetterTopicOf, type Names, type Processor } from "../../topology.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import { openLogReader } from "../readers/log_reader.ts";
-import { ENDLESS, sentenceOf, type Unreadable, UnreadableBatch } from "../protocol/unreadable.ts";
+import {
+  describeUnreadable,
+  ENDLESS,
+  type Unreadable,
+  UnreadableBatch,
+} from "../protocol/unreadable.ts";
 
 const UNREADABLE: DeadLetterReason = "unreadable";
 
@@ -31,13 +36,13 @@ export class Skips {
   /**
    * The offset at which to go on behind a batch.
    *
-   * @throws {UnreadableBatch} nobody decided that, as far as we know
+   * @throws {UnreadableBatch} no skip was asked for, as far as we know
    */
   async nextAfter(
     { topic, partition }: { topic: string; partition: number },
     batch: Unreadable,
   ): Promise<number> {
-    const what = sentenceOf({ topic, partition }, batch);
+    const what = describeUnreadable({ topic, partition }, batch);
     if (batch.endless) throw new UnreadableBatch(`${what}; the partition is paused: ${ENDLESS}`);
     const reading = this.#last.then(() => this.#read());
     this.#last = reading.catch(() => {});

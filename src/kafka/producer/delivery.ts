@@ -8,7 +8,7 @@
  */
 import { errorOf, noAnswer, outOfTime, ProducerError, remedyOf } from "../client/error_codes.ts";
 import type { PartitionBatch, PartitionCode } from "../protocol/requests.ts";
-import type { Leaders } from "./leaders.ts";
+import type { Leaders } from "./destinations.ts";
 
 export interface DeliveryLimits {
   /** Until all batches are acknowledged. */

@@ -4,8 +4,8 @@
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
-import { deliver, type DeliveryLimits } from "./delivery.ts";
-import type { Leaders } from "./leaders.ts";
+import { createSequences, deliver, type DeliveryLimits } from "./delivery.ts";
+import type { Leaders } from "./destinations.ts";
 import { ERRORS, ProducerError } from "../client/error_codes.ts";
 import type { PartitionBatch, PartitionCode } from "../protocol/requests.ts";
 
@@ -68,7 +68,7 @@ class ModelCluster implements Leaders {
       return Promise.reject(new Error("no broker answers"));
     }
     this.#known = new Map(this.#leaders);
-    // No partition is without a leader for ever.
+    // No partition is without a leader forever.
     for (const [name, leader] of this.#leaders) if (leader === -1) this.#leaders.set(name, 1);
     return Promise.resolve();
   }
@@ -300,3 +300,31 @@ Deno.test("deliver: tells once that it takes long, and why", async () => {
   // 10 ms, twice as long each time, at most 500.
   assertEquals(reported, ["NOT_ENOUGH_REPLICAS after 12 requests"]);
 });
+
+Deno.test("Sequences: each partition counts for itself, and no number is handed out twice", () => {
+  const sequences = createSequences();
+  const handedOut = [
+    sequences.next("orders.raw", 0, 3),
+    sequences.next("orders.raw", 1, 5),
+    sequences.next("orders.raw", 0, 1),
+    sequences.next("orders.validated", 0, 2),
+    sequences.next("orders.raw", 0, 1),
+  ];
+  assertEquals(handedOut, [0, 0, 3, 0, 4]);
+});
+
+/** As Kafka's DefaultRecordBatch.incrementSequence: after 2^31 - 1 comes 0. */
+for (
+  const [first, count, expected] of [
+    [2 ** 31 - 1, 1, 0],
+    [2 ** 31 - 1, 2, 1],
+    [2 ** 31 - 3, 2, 2 ** 31 - 1],
+    [2 ** 31 - 3, 5, 2],
+  ] as const
+) {
+  Deno.test(`Sequences: ${count} numbers after ${first}: the next is ${expected}`, () => {
+    const sequences = createSequences(first);
+    sequences.next("orders.raw", 0, count);
+    assertEquals(sequences.next("orders.raw", 0, 1), expected);
+  });
+}

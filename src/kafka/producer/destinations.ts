@@ -1,32 +1,76 @@
 /**
- * The partitions of a send: its messages by partition, and whether these partitions exist. kafkajs leaves
- * out messages for unknown ones, without an error; a coordinator answers "unknown" again and again.
+ * Where a send goes: the leaders of its partitions, by the metadata and the connections of kafkajs; and
+ * whether these partitions exist. kafkajs leaves out messages for unknown ones, without an error; a
+ * coordinator answers "unknown" again and again.
  */
-import type { Message, TopicMessages } from "kafkajs";
+import type { Cluster } from "../client/cluster.ts";
+import { answerOf } from "../client/coordinator.ts";
+import {
+  type PartitionBatch,
+  type PartitionCode,
+  produceRequest,
+  type TopicPartition,
+} from "../protocol/requests.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { countPartitions } from "../partition_counts.ts";
-import type { Cluster } from "../client/cluster.ts";
 import { ProducerError } from "../client/error_codes.ts";
-import type { TopicPartition } from "../protocol/requests.ts";
 
-export interface PartitionMessages extends TopicPartition {
-  readonly messages: Message[];
+export interface Leaders {
+  /** The node that leads a partition, as far as we know; undefined when none does. */
+  leaderOf(topic: string, partition: number): number | undefined;
+  /** Refreshes the leaders of these topics. After a failure the old ones are used. */
+  refresh(topics: readonly string[]): Promise<void>;
+  /**
+   * One Produce request.
+   *
+   * @returns a code for each partition; missing ones were not answered
+   * @throws when no answer came within `limitMs`: it may have been carried out
+   */
+  produce(
+    node: number,
+    batches: readonly PartitionBatch[],
+    limitMs: number,
+  ): Promise<readonly PartitionCode[]>;
 }
 
-export function byPartition(topics: readonly TopicMessages[]): PartitionMessages[] {
-  const groups = new Map<string, Map<number, PartitionMessages>>();
-  for (const { topic, messages } of topics) {
-    const ofTopic = groups.get(topic) ?? new Map<number, PartitionMessages>();
-    groups.set(topic, ofTopic);
-    for (const message of messages) {
-      const { partition } = message;
-      if (partition === undefined) throw new TypeError(`a message for ${topic} names no partition`);
-      const group = ofTopic.get(partition);
-      if (group) group.messages.push(message);
-      else ofTopic.set(partition, { topic, partition, messages: [message] });
-    }
-  }
-  return [...groups.values()].flatMap((ofTopic) => [...ofTopic.values()]);
+/** A broker waits for its replicas, for less time than we wait for the broker. */
+function replicasLimitMs(limitMs: number): number {
+  return Math.ceil(Math.min(10_000, 0.8 * limitMs));
+}
+
+/**
+ * @param transactionalId null outside transactions
+ * @param onUnanswered called for each request that may still be carried out, at any time
+ */
+export function createLeaders(
+  cluster: Cluster,
+  transactionalId: string | null,
+  onUnanswered: () => void,
+): Leaders {
+  return {
+    leaderOf(topic, partition) {
+      const leader = cluster.findTopicPartitionMetadata(topic)
+        .find(({ partitionId }) => partitionId === partition)?.leader;
+      return leader === undefined || leader < 0 ? undefined : leader;
+    },
+
+    async refresh(topics) {
+      if (!cluster.isConnected()) await cluster.connect();
+      await cluster.addMultipleTargetTopics([...topics]);
+      await cluster.refreshMetadata();
+    },
+
+    async produce(node, batches, limitMs) {
+      const broker = await cluster.findBroker({ nodeId: String(node) });
+      const request = produceRequest(transactionalId, replicasLimitMs(limitMs), batches);
+      try {
+        return await answerOf(broker, request, limitMs);
+      } catch (error) {
+        onUnanswered();
+        throw error;
+      }
+    },
+  };
 }
 
 /** Brokers learn of a new partition at different times. */

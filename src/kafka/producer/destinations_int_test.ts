@@ -1,17 +1,13 @@
 /** Sends to partitions and topics that are not there, on a real broker. */
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Kafka } from "kafkajs";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { freshTopics, readAll } from "../testing/topics.ts";
 import { openTransactionalSender } from "./transactional_sender.ts";
 import { ProducerError } from "../client/error_codes.ts";
 import { Producer } from "./producer.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 /** All writers to a given partition. */
 const SENDERS: {

@@ -21,16 +21,16 @@ import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { compressionOf } from "../client/client.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";
 import { type Cluster, createCluster } from "../client/cluster.ts";
-import { createLeaders, type Leaders } from "./leaders.ts";
+import {
+  createLeaders,
+  isAboutPartition,
+  type Leaders,
+  requirePartitions,
+} from "./destinations.ts";
+import { byPartition, type PartitionMessages } from "./partitioning.ts";
 import { type Coordinators, createCoordinators } from "../client/coordinator.ts";
 import { createSequences, deliver } from "./delivery.ts";
 import { noAnswer, type ProducerError } from "../client/error_codes.ts";
-import {
-  byPartition,
-  isAboutPartition,
-  type PartitionMessages,
-  requirePartitions,
-} from "./destinations.ts";
 import {
   addOffsetsToTxnRequest,
   addPartitionsToTxnRequest,

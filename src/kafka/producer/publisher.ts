@@ -5,7 +5,7 @@
 import type { Kafka, Message } from "kafkajs";
 import { bytes } from "../dead_letters.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
-import { partitionForKey } from "../protocol/partitioner.ts";
+import { partitionForKey } from "./partitioning.ts";
 import { Producer } from "./producer.ts";
 
 export interface KeyedRecord {

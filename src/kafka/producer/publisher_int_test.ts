@@ -15,16 +15,13 @@ import {
   untilThrough,
   wrongIn,
 } from "../testing/lost_answers.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { sharedByTests } from "../../local/testing/test_broker.ts";
+import { startProxiedBroker } from "../testing/kafka_proxy.ts";
 
 const ORDERS = 300;
 const BATCH = 20;
 
-let proxied: ProxiedBroker;
-Deno.test.beforeAll(async () => {
-  proxied = await startProxiedBroker();
-});
-Deno.test.afterAll(() => proxied[Symbol.asyncDispose]());
+const proxied = sharedByTests(startProxiedBroker);
 
 for (const api of ["InitProducerId", "Produce"] as const) {
   testFaults(

@@ -7,7 +7,7 @@
  */
 import type { Kafka, TopicMessages } from "kafkajs";
 import { bytes } from "../dead_letters.ts";
-import { inParts } from "./parts.ts";
+import { inParts } from "./partitioning.ts";
 import { ProducerError, type ProducerErrorType } from "../client/error_codes.ts";
 import { Producer } from "./producer.ts";
 

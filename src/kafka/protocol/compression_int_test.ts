@@ -1,12 +1,12 @@
 /** Every codec, by every reader: as Kafka's own clients write it, and as they read what we write. */
 import { assertEquals } from "@std/assert";
 import type { Kafka } from "kafkajs";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { configureLogging } from "../../runtime/log.ts";
 import { type Compression, COMPRESSIONS } from "../access.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
-import { createEventLog } from "../readers/event_log.ts";
+import { EventFollower } from "../readers/event_follower.ts";
 import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
 import { until } from "../../runtime/until.ts";
 import {
@@ -23,11 +23,7 @@ import {
 const ORDERS = 400;
 const LIMIT_MS = 60_000;
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 const CODECS = COMPRESSIONS.filter((name) => name !== "none");
 const log = configureLogging("test", "error", "text");
@@ -100,7 +96,7 @@ Deno.test("orders in batches of every codec, written by us, are read by Java and
     ...["--formatter-property", "print.key=true", "--formatter-property", "print.value=false"],
   ]);
   assertEquals(printed.trim().split("\n").toSorted(), orderIds);
-  const read: Record<string, string[]> = { "group consumer": [], "event log": [] };
+  const read: Record<string, string[]> = { "group consumer": [], "event follower": [] };
   const options = (reader: string) => ({
     access: { brokers: [broker.bootstrap] },
     clientId: "test",
@@ -109,8 +105,8 @@ Deno.test("orders in batches of every codec, written by us, are read by Java and
     onEvents: (all: readonly { orderId: string }[]) =>
       void read[reader]!.push(...all.map(({ orderId }) => orderId)),
   });
-  const eventLog = createEventLog({ ...options("event log"), topics: ["orders.outcomes"] });
-  await eventLog.readToEnd(new AbortController().signal);
+  const follower = new EventFollower({ ...options("event follower"), topics: ["orders.outcomes"] });
+  await follower.readToEnd(new AbortController().signal);
   const stop = new AbortController();
   const consumer = createGroupConsumer({
     ...options("group consumer"),

@@ -1,7 +1,7 @@
 /**
  * Decodes the record batches (magic 2) that a fetch brings of a partition. kafkajs's own decoder checks
  * no checksum, takes compressed data of an unknown codec for records, and one batch that it cannot
- * decode fails the whole fetch, for ever.
+ * decode fails the whole fetch, forever.
  */
 import {
   AT,

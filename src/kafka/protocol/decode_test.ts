@@ -7,7 +7,7 @@ import { crc32c } from "./compression.ts";
 import { decodeBatches, type DecodedRecord } from "./decode.ts";
 import "../patches/patches.ts";
 import { encodeRecordBatch } from "./encode.ts";
-import { sentenceOf } from "./unreadable.ts";
+import { describeUnreadable } from "./unreadable.ts";
 
 const CODEC_AT = 22;
 const COUNT_AT = 57;
@@ -43,7 +43,7 @@ function withChecksum(bytes: Buffer): Buffer {
 function said(records: readonly DecodedRecord[]): string[] {
   return records.map(({ key, unreadable }) =>
     unreadable
-      ? sentenceOf({ topic: "t", partition: 0 }, unreadable)
+      ? describeUnreadable({ topic: "t", partition: 0 }, unreadable)
       : new TextDecoder().decode(key!)
   );
 }

@@ -34,7 +34,7 @@ export class UnreadableBatch extends Error {
 }
 
 /** `orders.raw/3 offsets 12 to 45 cannot be read: its checksum is wrong`. */
-export function sentenceOf(
+export function describeUnreadable(
   { topic, partition }: { topic: string; partition: number },
   { offset, next, why }: Unreadable,
 ): string {

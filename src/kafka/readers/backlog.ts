@@ -6,7 +6,7 @@
 import type { Admin, Kafka } from "kafkajs";
 import { pause } from "../../runtime/shutdown.ts";
 import { type Names, PROCESSORS, TOPIC_NAMES, topicsReadBy } from "../../topology.ts";
-import { withAdmin } from "../client/admin.ts";
+import { withAdmin } from "../client/client.ts";
 import { createCluster } from "../client/cluster.ts";
 import { isKafkaError } from "../client/errors.ts";
 import { committedOffsetsByTopic } from "../offsets/committed_offsets.ts";

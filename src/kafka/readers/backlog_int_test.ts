@@ -1,16 +1,12 @@
 /** What waits behind a committed offset, on a real log: messages count, control records do not. */
 import { assertEquals } from "@std/assert";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { openGroupOffsets } from "../offsets/committed_offsets.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics } from "../testing/topics.ts";
 import { allCaughtUp, createUnread, whatWaits } from "./backlog.ts";
 
-let broker: TestBroker;
-Deno.test.beforeAll(async () => {
-  broker = await startTestBroker();
-});
-Deno.test.afterAll(() => broker.remove());
+const broker = sharedByTests(startTestBroker);
 
 /** Topics, and two messages in partition 0 of orders.validated: offsets 0 and 1, a control record at 2. */
 async function publishTwo() {

@@ -1,5 +1,5 @@
 /**
- * Reads topics as a member of no consumer group, so that no offset of anybody changes: through absences
+ * Reads topics as a member of no consumer group, so that no committed offset changes: through absences
  * of the cluster, topics created anew and records deleted unread. Each record is handed over once.
  */
 import type { Kafka } from "kafkajs";
@@ -10,7 +10,7 @@ import { explain, isKafkaError } from "../client/errors.ts";
 import { createLogStates, TopicUnknown } from "../log_watch/log_states.ts";
 import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
-import { sentenceOf } from "../protocol/unreadable.ts";
+import { describeUnreadable } from "../protocol/unreadable.ts";
 import type { LogRecord } from "../records.ts";
 import { openLogReader } from "./log_reader.ts";
 import { type OnLoss, TopicPositions } from "./topic_positions.ts";
@@ -109,7 +109,7 @@ export class LogFollower {
   async #readAll(follow: boolean, stop: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const signal = this.#stop = AbortSignal.any([stop, failed.signal]);
-    const checking = setInterval(() => this.#watch.doubt(), TOPIC_CHECK_MS);
+    const checking = setInterval(() => this.#watch.invalidate(), TOPIC_CHECK_MS);
     const reading = this.#topics.map((topic) => this.#insist(topic, follow, signal));
     try {
       await Promise.all(reading);
@@ -161,7 +161,7 @@ export class LogFollower {
   }
 
   /**
-   * One reading, which ends early when a partition rests for a while, or the topic is created anew.
+   * One reading, which ends early when a partition is paused, or the topic is created anew.
    *
    * @returns whether it is to be read on
    */
@@ -202,14 +202,14 @@ export class LogFollower {
         },
         onUnreadable: (batch) => {
           const count = batch.next - batch.offset;
-          onLoss(`${sentenceOf(batch, batch)}; left out`, {
+          onLoss(`${describeUnreadable(batch, batch)}; left out`, {
             topic: name,
             why: "unreadable",
             count,
           });
         },
         onEndless: (partition, { message }) => {
-          topic.rest(partition, message);
+          topic.pause(partition, message);
           this.#tell();
           retrying ??= setTimeout(() => topic.beginAgain(), retryMs);
         },
@@ -222,8 +222,8 @@ export class LogFollower {
         this.#records += batch.length;
       }
       // Nothing else is left to read.
-      if (topic.whyResting() && !signal.aborted) await pause(retryMs, signal);
-      return topic.whyResting() !== undefined || again.aborted;
+      if (topic.whyPaused() && !signal.aborted) await pause(retryMs, signal);
+      return topic.whyPaused() !== undefined || again.aborted;
     } finally {
       clearTimeout(retrying);
       await reader.close().catch(() => {});
@@ -232,8 +232,8 @@ export class LogFollower {
 
   /** Whether the topics are those that were read before; see `#startOver`. */
   async #compare(topic: TopicPositions): Promise<void> {
-    this.#watch.doubt();
-    await this.#watch.settled();
+    this.#watch.invalidate();
+    await this.#watch.check();
     if (topic.id !== undefined) return;
     const ids = await this.#logs.topicIds([topic.name]);
     if (ids && !ids.has(topic.name)) throw new TopicUnknown(topic.name);
@@ -242,7 +242,7 @@ export class LogFollower {
 
   #note(topic: TopicPositions, id: string | undefined): void {
     topic.id = id;
-    this.#watch.taken(topic.name, topic.name, id ?? null);
+    this.#watch.add(topic.name, topic.name, id ?? null);
   }
 
   /** A broker that was away may tell the id of a topic that is no more: it is asked twice. */

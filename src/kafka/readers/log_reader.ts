@@ -14,9 +14,9 @@ import {
   withLeaders,
 } from "../offsets/log_ends.ts";
 import {
+  describeUnreadable,
   ENDLESS,
   type LocatedUnreadable,
-  sentenceOf,
   type Unreadable,
   UnreadableBatch,
 } from "../protocol/unreadable.ts";
@@ -56,7 +56,7 @@ export interface LogReader {
    * The committed records of a topic, in batches, in order within each partition; ends where the log
    * ended when it was called. A transaction that is still open there is waited for.
    *
-   * @throws {UnreadableBatch} a batch cannot be read, and nobody is told of such
+   * @throws {UnreadableBatch} a batch cannot be read, and there is no onUnreadable
    */
   read(topic: string, options?: ReadOptions): AsyncIterable<LogRecord[]>;
   /** The batch at this offset, if there is one and it cannot be read. */
@@ -96,7 +96,8 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
 /** One reading of a topic. */
 class Reading {
   readonly #next = new Map<number, number>();
-  readonly #resting = new Set<number>();
+  /** Partitions whose next batch has no known end: not read further. */
+  readonly #endless = new Set<number>();
 
   constructor(
     private readonly cluster: FetchCluster,
@@ -129,7 +130,7 @@ class Reading {
       this.options.follow || offset < (this.ends.get(partition)?.end ?? 0);
     return new Map(
       [...this.#next].filter(([partition, offset]) =>
-        !this.#resting.has(partition) && isOpen(partition, offset)
+        !this.#endless.has(partition) && isOpen(partition, offset)
       ),
     );
   }
@@ -152,10 +153,10 @@ class Reading {
         located = await locate(this.cluster, this.topic, partition, unreadable);
       } catch (error) {
         if (!onEndless || !(error instanceof UnreadableBatch)) throw error;
-        this.#resting.add(partition);
+        this.#endless.add(partition);
         return onEndless(partition, error);
       }
-      if (!onUnreadable) throw new UnreadableBatch(sentenceOf(located, located));
+      if (!onUnreadable) throw new UnreadableBatch(describeUnreadable(located, located));
       onUnreadable(located);
       this.#next.set(partition, located.next);
     }
@@ -203,5 +204,5 @@ async function unreadableAt(
 }
 
 function endless(topic: string, partition: number, batch: Unreadable): UnreadableBatch {
-  return new UnreadableBatch(`${sentenceOf({ topic, partition }, batch)}; ${ENDLESS}`);
+  return new UnreadableBatch(`${describeUnreadable({ topic, partition }, batch)}; ${ENDLESS}`);
 }

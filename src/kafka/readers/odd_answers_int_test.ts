@@ -4,8 +4,9 @@ import { TOPIC_NAMES } from "../../topology.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics } from "../testing/topics.ts";
 import { isOf } from "../testing/lost_answers.ts";
-import { ODD_ANSWERS, oddBeginnings, type Oddity } from "../testing/oddities.ts";
-import { type ProxiedBroker, startProxiedBroker } from "../testing/proxied_broker.ts";
+import { ODD_ANSWERS, oddBeginnings, type Oddity } from "../testing/answers.ts";
+import { sharedByTests } from "../../local/testing/test_broker.ts";
+import { startProxiedBroker } from "../testing/kafka_proxy.ts";
 import { type Reader, READER_KINDS, startReader } from "../testing/readers.ts";
 
 const PARTITIONS = 2;
@@ -13,11 +14,7 @@ const LIMIT_MS = 60_000;
 /** More than what was on its way when the oddity began. */
 const MEANWHILE = 5;
 
-let proxied: ProxiedBroker;
-Deno.test.beforeAll(async () => {
-  proxied = await startProxiedBroker();
-});
-Deno.test.afterAll(() => proxied[Symbol.asyncDispose]());
+const proxied = sharedByTests(startProxiedBroker);
 
 async function setUp() {
   const { broker, proxy } = proxied;

@@ -1,13 +1,12 @@
 /** What a person's command starts with: waiting for Kafka, and a reader of the log. */
 import type { Config } from "../../runtime/setting.ts";
 import { Failure } from "../../runtime/errors.ts";
-import { type compressionSettings, kafkaAccess } from "../access.ts";
-import { type kafkaSettings } from "../settings.ts";
+import { type compressionSettings, kafkaAccess, type kafkaSettings } from "../access.ts";
 import { createClient } from "../client/client.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
 import { type LogReader, openLogReader } from "./log_reader.ts";
-import { type LocatedUnreadable, sentenceOf } from "../protocol/unreadable.ts";
+import { describeUnreadable, type LocatedUnreadable } from "../protocol/unreadable.ts";
 import { Names } from "../../topology.ts";
 
 export interface OpenLog {
@@ -21,7 +20,7 @@ export interface OpenLog {
 /**
  * Opens the log of the cluster that the settings name, and closes it after `work`.
  *
- * @param command who asks, for the broker's logs
+ * @param command its name, for the broker's logs
  * @throws {Failure} it was stopped before Kafka answered, or Kafka failed in the middle
  */
 export async function withLog<T>(
@@ -50,11 +49,11 @@ export async function withLog<T>(
 }
 
 function warnOnce(command: string): OpenLog["onUnreadable"] {
-  const said = new Set<string>();
+  const told = new Set<string>();
   return (batch) => {
-    const sentence = sentenceOf(batch, batch);
-    if (said.has(sentence)) return;
-    said.add(sentence);
-    console.error(`${command}: ${sentence}; left out`);
+    const line = describeUnreadable(batch, batch);
+    if (told.has(line)) return;
+    told.add(line);
+    console.error(`${command}: ${line}; left out`);
   };
 }

@@ -25,7 +25,7 @@ export class TopicPositions {
   /** Where the logs began and ended when the last reading began. */
   #ends = new Map<number, LogEnd>();
   /** By partition: why it is read no further for now. */
-  readonly #resting = new Map<number, string>();
+  readonly #paused = new Map<number, string>();
   #reading = new AbortController();
 
   /** @param name on the cluster */
@@ -48,9 +48,9 @@ export class TopicPositions {
       const log = ends.get(partition);
       if (!log) continue;
       const state = { clusterId: null, topicId: null, log };
-      const { lost, said, offset: start } = startAt(this.name, partition, offset, state);
+      const { lost, message, offset: start } = startAt(this.name, partition, offset, state);
       if (!lost) continue;
-      this.onLoss(said!, { topic: this.name, why: lost.why, count: lost.records });
+      this.onLoss(message!, { topic: this.name, why: lost.why, count: lost.records });
       this.next.set(partition, start);
     }
   }
@@ -59,24 +59,24 @@ export class TopicPositions {
     this.next.set(partition, offset);
     // A new one: nothing was there to pass when the reading began.
     if (!this.#ends.has(partition)) this.#ends.set(partition, { first: offset, end: offset });
-    this.#resting.delete(partition);
-    this.trouble = this.whyResting();
+    this.#paused.delete(partition);
+    this.trouble = this.whyPaused();
   }
 
-  rest(partition: number, why: string): void {
-    this.#resting.set(partition, why);
-    this.trouble = this.whyResting();
+  pause(partition: number, why: string): void {
+    this.#paused.set(partition, why);
+    this.trouble = this.whyPaused();
   }
 
-  whyResting(): string | undefined {
-    return this.#resting.size > 0 ? [...this.#resting.values()].join("; ") : undefined;
+  whyPaused(): string | undefined {
+    return this.#paused.size > 0 ? [...this.#paused.values()].join("; ") : undefined;
   }
 
   /** The topic was deleted and created anew. */
   startOver(): void {
     this.beginAgain();
     this.next.clear();
-    this.#resting.clear();
+    this.#paused.clear();
     const line = `${this.name} was deleted and created anew: reading it from its beginning`;
     this.onLoss(line, { topic: this.name, why: "recreated", count: this.#ends.size });
   }

@@ -3,13 +3,10 @@ import { createClient } from "../client/client.ts";
 import { openPublisher } from "../producer/publisher.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics, placed, publication, publishAll, readAll } from "./topics.ts";
-import { type ProxiedBroker, startProxiedBroker } from "./proxied_broker.ts";
+import { sharedByTests } from "../../local/testing/test_broker.ts";
+import { startProxiedBroker } from "./kafka_proxy.ts";
 
-let proxied: ProxiedBroker;
-Deno.test.beforeAll(async () => {
-  proxied = await startProxiedBroker();
-});
-Deno.test.afterAll(() => proxied[Symbol.asyncDispose]());
+const proxied = sharedByTests(startProxiedBroker);
 
 /**
  * A client that goes through the proxy, one that goes past it, and a topic with one record: a fresh

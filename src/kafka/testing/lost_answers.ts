@@ -59,7 +59,7 @@ export async function untilThrough(rule: FaultRule): Promise<void> {
 /** How often each key is on the topic. */
 export async function countsOf(kafka: Kafka, topic: string): Promise<Map<string, number>> {
   const reading = readAll(kafka, topic);
-  assert(await settlesWithin(reading, LIMIT_MS), "a transaction stays open for ever");
+  assert(await settlesWithin(reading, LIMIT_MS), "a transaction stays open forever");
   const decoder = new TextDecoder();
   return countEach((await reading).map(({ key }) => decoder.decode(key!)));
 }

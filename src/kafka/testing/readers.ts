@@ -4,7 +4,7 @@ import type { Logger } from "../../runtime/log.ts";
 import type { Names } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
-import { createEventLog } from "../readers/event_log.ts";
+import { EventFollower } from "../readers/event_follower.ts";
 import { createGroupLagReader } from "../offsets/group_lag.ts";
 import { openPublisher, type Publisher } from "../producer/publisher.ts";
 import { createGroupConsumer } from "../group_consumer/group_consumer.ts";
@@ -13,7 +13,7 @@ import { placed, publication, refuse, startValidator } from "./topics.ts";
 export const READER_KINDS = [
   "processor",
   "group consumer",
-  "event log",
+  "event follower",
   "group lag",
   "publisher",
 ] as const;
@@ -107,8 +107,8 @@ const START: { readonly [K in ReaderKind]: Start } = {
       onEvents,
       drainTimeoutMs: DRAIN_TIMEOUT_MS,
     }).run(signal),
-  "event log": ({ bootstrap, signal, ...place }, onEvents) =>
-    createEventLog({
+  "event follower": ({ bootstrap, signal, ...place }, onEvents) =>
+    new EventFollower({
       ...place,
       access: { brokers: [bootstrap] },
       topics: ["orders.raw"],

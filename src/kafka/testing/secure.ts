@@ -2,7 +2,7 @@
 import type { Kafka } from "kafkajs";
 import { fileAt } from "../../local/testing/secure_broker.ts";
 import type { Names } from "../../topology.ts";
-import { withAdmin } from "../client/admin.ts";
+import { withAdmin } from "../client/client.ts";
 import {
   AclOperationTypes,
   AclPermissionTypes,

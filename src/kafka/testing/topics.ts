@@ -6,10 +6,9 @@ import { eventId, type OrderPlaced, type OrderRejected } from "../../events/sche
 import { configureLogging } from "../../runtime/log.ts";
 import { until } from "../../runtime/until.ts";
 import { Names } from "../../topology.ts";
-import { withAdmin } from "../client/admin.ts";
-import { createClient } from "../client/client.ts";
+import { createClient, withAdmin } from "../client/client.ts";
 import { openLogReader } from "../readers/log_reader.ts";
-import { type LogRecord } from "../records.ts";
+import type { LogRecord } from "../records.ts";
 import type { Handler } from "../processor/handler.ts";
 import { createProcessorMetrics } from "../metrics.ts";
 import { createProcessor } from "../processor/processor.ts";

@@ -17,7 +17,7 @@ import { checkFree, LOOPBACK } from "./ports.ts";
 import type { NodePorts, ServerSettings } from "./server_settings.ts";
 import { lastLines, run, type RunOptions } from "./shell.ts";
 
-export interface NodeOptions {
+interface NodeOptions {
   /** The data's own directory; made when it is not there. */
   readonly directory: string;
   /** 1 is the first of the cluster's nodes. */
@@ -153,7 +153,7 @@ async function startNode(
     stop,
 
     async start() {
-      if (process.running) throw new Failure(`the broker on ${directory} runs already`);
+      if (process.running) throw new Failure(`the broker on ${directory} is already running`);
       await checkFree(port);
       process = await launch();
     },

@@ -67,7 +67,7 @@ Deno.test("startBroker: two at once; a port or a directory that is taken", async
 
     const third = () => startBroker({ directory: first.directory, port: 0 });
     const { message } = await assertRejects(third, Failure);
-    assertStringIncludes(message, `runs on ${first.directory} already (process ${first.pid}`);
+    assertStringIncludes(message, `is already running on ${first.directory} (process ${first.pid}`);
     assert(first.running);
   } finally {
     await second.remove();

@@ -34,7 +34,7 @@ export async function claimFolder(parent: string, name: string): Promise<Claimed
     await Deno.mkdir(directory, { recursive: true });
     return { directory, release: () => lock.close() };
   }
-  throw new Failure(`${MAX_FOLDERS} runs are going on in ${parent}: stop one of them first`);
+  throw new Failure(`${parent} is in use by ${MAX_FOLDERS} runs already: stop one of them first`);
 }
 
 /**

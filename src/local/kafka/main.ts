@@ -7,7 +7,7 @@ import { type Config, integer, optional } from "../../runtime/setting.ts";
 import { runProgram } from "../../program.ts";
 import { serviceSettings } from "../../services/settings.ts";
 import { storeSettings } from "../../database/settings.ts";
-import { kafkaSettings } from "../../kafka/settings.ts";
+import { kafkaSettings } from "../../kafka/access.ts";
 import { aborted } from "../../runtime/shutdown.ts";
 import { defaultHeapMb, nodeLines, nodesSetting, startCluster } from "./cluster.ts";
 import { KAFKA_VERSION } from "./jars.ts";
@@ -20,10 +20,10 @@ export const settings = {
   heapMb: optional(integer({
     env: "BROKER_HEAP_MB",
     fallback: "",
+    fallbackHelp: `${defaultHeapMb(1)}, or ${defaultHeapMb(3)} for each of three nodes`,
     min: 128,
     max: 65_536,
-    help: "the most that the heap of the embedded Kafka grows to, in MiB; empty: " +
-      `${defaultHeapMb(1)}, or ${defaultHeapMb(3)} for each of three nodes`,
+    help: "the most that the heap of the embedded Kafka grows to, in MiB",
   })),
   stopWithStdin: serviceSettings.stopWithStdin,
 };

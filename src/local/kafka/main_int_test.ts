@@ -25,7 +25,7 @@ class BrokerTask {
         ...["src/local/kafka/main.ts", ...args],
       ],
       cwd: PROJECT,
-      // A locale that does not know the letters of the folder.
+      // A locale without the letters in the folder's name.
       env: { DATA_DIR: dataDir, LC_ALL: "C", ...env },
       stdout: "piped",
       stderr: "piped",

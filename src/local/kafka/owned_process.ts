@@ -136,7 +136,7 @@ export async function stopOrphan(
   // A process whose parent dies gets another parent.
   if (found.parent === owner) {
     throw new Failure(
-      `a broker runs on ${directory} already (process ${pid}, started by process ${owner}): ` +
+      `a broker is already running on ${directory} (process ${pid}, started by process ${owner}): ` +
         `stop it first, or choose another directory`,
     );
   }

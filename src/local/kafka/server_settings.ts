@@ -16,7 +16,7 @@ export interface NodePorts {
   readonly replication: number;
 }
 
-export interface ServerOptions {
+interface ServerOptions {
   /** 1 is the first of `nodes`. */
   readonly nodeId: number;
   /** All nodes of the cluster, this one among them. */

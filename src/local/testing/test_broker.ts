@@ -41,6 +41,20 @@ export async function startTestCluster(
   return cluster;
 }
 
+/**
+ * One for all tests of a file: started before the first of them, removed after the last.
+ *
+ * @returns what `start` will resolve to, with no properties until then
+ */
+export function sharedByTests<T extends AsyncDisposable>(start: () => Promise<T>): T {
+  const shared = {} as T;
+  Deno.test.beforeAll(async () => {
+    Object.defineProperties(shared, Object.getOwnPropertyDescriptors(await start()));
+  });
+  Deno.test.afterAll(async () => await shared[Symbol.asyncDispose]());
+  return shared;
+}
+
 async function testDirectory(): Promise<string> {
   const directory = await Deno.makeTempDir({ prefix: "orderflow-kafka-" });
   globalThis.addEventListener("unload", () => removeNow(directory));

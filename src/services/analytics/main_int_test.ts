@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { encode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { startTask, type TaskProcess } from "../../local/task.ts";
-import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
+import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics, publishAll } from "../../kafka/testing/topics.ts";
@@ -17,16 +17,12 @@ import { eventsOf, figuresOf, NOON_MS, sampleOrders } from "./testing/orders.ts"
 
 type Kafka = Awaited<ReturnType<typeof freshTopics>>["kafka"];
 
-let broker: TestBroker;
+const broker = sharedByTests(startTestBroker);
 let logs: string;
 Deno.test.beforeAll(async () => {
   logs = await Deno.makeTempDir({ prefix: "orderflow-analytics-" });
-  broker = await startTestBroker();
 });
-Deno.test.afterAll(async () => {
-  await broker.remove();
-  await Deno.remove(logs, { recursive: true });
-});
+Deno.test.afterAll(() => Deno.remove(logs, { recursive: true }));
 
 /** Four of each topic that analytics reads. */
 const PARTITIONS = 4 * topicsReadBy("analytics").length;

@@ -15,7 +15,7 @@ import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { KafkaAccess } from "../../kafka/access.ts";
 import { untilCaughtUp } from "../../kafka/readers/backlog.ts";
-import { createEventLog } from "../../kafka/readers/event_log.ts";
+import { EventFollower } from "../../kafka/readers/event_follower.ts";
 import { createGroupConsumer } from "../../kafka/group_consumer/group_consumer.ts";
 import type { LossMetrics } from "../../kafka/metrics.ts";
 import { type Names, type Topic, topicsReadBy } from "../../topology.ts";
@@ -90,7 +90,7 @@ export function createProjection(
     },
     async run(signal) {
       try {
-        void partitions.look();
+        void partitions.check();
         await projectAll(signal);
       } finally {
         await partitions.close();
@@ -159,7 +159,7 @@ function groupSource(options: SourceOptions): Source {
 
 function logSource(options: SourceOptions): Source {
   const { names, once, log } = options;
-  const events = createEventLog({ ...options, topics: topicsReadBy(SERVICE) });
+  const events = new EventFollower({ ...options, topics: topicsReadBy(SERVICE) });
   let caughtUp = false;
   return {
     positions: events.positions,

@@ -4,6 +4,14 @@ import { serviceSettings } from "../settings.ts";
 
 export const settings = {
   ...serviceSettings,
+  httpHost: {
+    ...serviceSettings.httpHost,
+    help: "where the page, /snapshot, /livez, /readyz and /metrics are served",
+  },
+  httpPort: {
+    ...serviceSettings.httpPort,
+    help: "the port for them; 0 takes DASHBOARD_PORT, or another one if that is taken",
+  },
   fromBeginning: flag({
     env: "ANALYTICS_FROM_BEGINNING",
     option: "from-beginning",
@@ -16,7 +24,7 @@ export const settings = {
     fallback: "8080",
     min: 0,
     max: 65_535,
-    help: "the page's port when HTTP_PORT is 0; another one if it is taken",
+    help: "the port when HTTP_PORT is 0; another one if it is taken",
   }),
   once: flag({
     option: "once",

@@ -191,14 +191,14 @@ eachStore(
       const orders = ids(`o${round}-`, 20);
       const stock = orders.map((id, i) => reserved(id, i));
       const money = orders.toReversed().map((id, i) => paid(id, i));
-      const seen = await Promise.all([
+      const results = await Promise.all([
         joinHalves(one!, stock, FIRST),
         joinHalves(other!, money, FIRST),
       ]);
-      assertEquals(orderIds(seen.flat()).toSorted(), orders.toSorted());
+      assertEquals(orderIds(results.flat()).toSorted(), orders.toSorted());
       // Delivered again, each message says what it said before.
-      assertEquals(await joinHalves(other!, stock, LATER), seen[0]);
-      assertEquals(await joinHalves(one!, money, LATER), seen[1]);
+      assertEquals(await joinHalves(other!, stock, LATER), results[0]);
+      assertEquals(await joinHalves(one!, money, LATER), results[1]);
     }
   },
 );

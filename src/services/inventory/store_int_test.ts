@@ -263,7 +263,7 @@ eachStore(
     );
     // The same orders in batches of other sizes and in opposite directions: one is the other's zombie.
     const work = [{ orders: placed, size: 50 }, { orders: placed.toReversed(), size: 35 }];
-    const seen = await Promise.all(work.map(async ({ orders, size }, i) => {
+    const results = await Promise.all(work.map(async ({ orders, size }, i) => {
       const db = replicas[i]!;
       const events = new Map<string, InventoryUpdated | InventoryRejected>();
       for (let at = 0; at < orders.length; at += size) {
@@ -278,7 +278,7 @@ eachStore(
       }
       return events;
     }));
-    const [one, other] = seen;
+    const [one, other] = results;
     for (const [id, event] of one!) {
       // Each cancels other orders of the same batches; what both know they know alike.
       if (other!.has(id)) assertEquals(other!.get(id), event);

@@ -2,25 +2,12 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { decode, encode } from "../../events/codec.ts";
 import { PAYMENT_FAILURE_REASONS } from "../../events/reasons.ts";
-import type { OrderValidated } from "../../events/schemas.ts";
 import { topicOf } from "../../topology.ts";
+import { placed, validated } from "../testing/orders.ts";
 import { chargeEvent, type Payment, refundEvent, toPayment } from "./charge.ts";
 import type { ChargeAnswer } from "./gateway.ts";
 
-const order: OrderValidated = {
-  type: "OrderValidated",
-  version: 1,
-  eventId: "r1-000001/OrderValidated",
-  orderId: "r1-000001",
-  occurredAt: "2026-01-02T03:04:05.700Z",
-  placedAt: "2026-01-02T03:04:05.678Z",
-  status: "PENDING",
-  processingMs: 1,
-  customer: { customerId: "c-00001", name: "Ada", country: "DE", tier: "gold" },
-  currency: "EUR",
-  items: [{ productId: "p-0001", quantity: 2, unitPriceCents: 250 }],
-  totalCents: 500,
-};
+const order = validated(placed("r1-000001"));
 const answeredAt = "2026-01-02T03:04:06.000Z";
 
 const answers: [ChargeAnswer, ReturnType<typeof chargeEvent>["type"]][] = [

@@ -15,7 +15,7 @@ export interface ChargeRequest {
   readonly currency: string;
   /**
    * Gives up waiting when it aborts: the call then rejects with GatewayTimeout at once. Without a
-   * signal, a call whose answer got lost waits for ever.
+   * signal, a call whose answer got lost never ends.
    */
   readonly signal?: AbortSignal;
 }

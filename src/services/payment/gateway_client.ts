@@ -49,57 +49,16 @@ export function createGatewayClient(
   limits: GatewayLimits,
   onChange: (failure: string | undefined) => void = () => {},
 ): PaymentGateway {
-  const transient = handleType(GatewayTimeout).orType(GatewayUnavailable);
-  const breaker = circuitBreaker(transient, {
-    halfOpenAfter: limits.breakerOpenMs,
-    breaker: new SamplingBreaker(BREAKER),
-  });
-  let available = true;
-  const changed = (now: boolean) => {
-    if (now !== available) onChange(now ? undefined : lastFailure());
-    available = now;
-  };
-  const lastFailure = () => describe((breaker.lastFailure as { error?: unknown })?.error);
-  breaker.onBreak(() => changed(false));
-  breaker.onReset(() => changed(true));
-  const policy = wrap(
-    // The queue is bounded by the batches that the processor hands out at once.
-    bulkhead(limits.maxInFlight, Infinity),
-    retry(transient, {
-      maxAttempts: limits.attempts - 1,
-      backoff: new ExponentialBackoff(BACKOFF),
-    }),
-    breaker,
-  );
-
+  const { policy, lastFailure } = createPolicy(limits, onChange);
   const deadline = sharedDeadlines(limits.timeoutMs);
-  const peer = {
-    id: "gateway",
-    name: "the payment gateway",
-    until: "until it answers: each order is asked for again with the same key",
-  };
-
-  /** One attempt. Whoever refuses is not silent. */
-  async function asked<A>(attempt: () => Promise<A>): Promise<A> {
-    const question = waits.ask(peer, "an answer");
-    try {
-      const answer = await attempt();
-      question.answered();
-      return answer;
-    } catch (error) {
-      if (error instanceof GatewayTimeout) question.givenUp();
-      else question.answered();
-      throw error;
-    }
-  }
 
   async function patiently<A>(
-    work: (signal: AbortSignal) => Promise<A>,
+    call: (signal: AbortSignal) => Promise<A>,
     signal: AbortSignal | undefined,
   ): Promise<A> {
     const limit = () => signal ? AbortSignal.any([signal, deadline()]) : deadline();
     try {
-      return await policy.execute(() => asked(() => work(limit())), signal);
+      return await policy.execute(() => watched(() => call(limit())), signal);
     } catch (error) {
       if (error instanceof GatewayTimeout || error instanceof GatewayUnavailable) {
         throw new RetryableError(describe(error), { cause: error });
@@ -117,6 +76,53 @@ export function createGatewayClient(
     refund: (request) =>
       patiently((signal) => gateway.refund({ ...request, signal }), request.signal),
   };
+}
+
+/** How calls are bounded and repeated, and when the provider is spared. */
+function createPolicy(limits: GatewayLimits, onChange: (failure: string | undefined) => void) {
+  const transient = handleType(GatewayTimeout).orType(GatewayUnavailable);
+  const breaker = circuitBreaker(transient, {
+    halfOpenAfter: limits.breakerOpenMs,
+    breaker: new SamplingBreaker(BREAKER),
+  });
+  const lastFailure = () => describe((breaker.lastFailure as { error?: unknown })?.error);
+  let available = true;
+  const changed = (now: boolean) => {
+    if (now !== available) onChange(now ? undefined : lastFailure());
+    available = now;
+  };
+  breaker.onBreak(() => changed(false));
+  breaker.onReset(() => changed(true));
+  const policy = wrap(
+    // The queue is bounded by the batches that the processor hands out at once.
+    bulkhead(limits.maxInFlight, Infinity),
+    retry(transient, {
+      maxAttempts: limits.attempts - 1,
+      backoff: new ExponentialBackoff(BACKOFF),
+    }),
+    breaker,
+  );
+  return { policy, lastFailure };
+}
+
+const PEER = {
+  id: "gateway",
+  name: "the payment gateway",
+  until: "until it answers: each order is asked for again with the same key",
+};
+
+/** One attempt, whose silence is noted; a refusal is an answer. */
+async function watched<A>(attempt: () => Promise<A>): Promise<A> {
+  const question = waits.ask(PEER, "an answer");
+  try {
+    const answer = await attempt();
+    question.answered();
+    return answer;
+  } catch (error) {
+    if (error instanceof GatewayTimeout) question.givenUp();
+    else question.answered();
+    throw error;
+  }
 }
 
 function describe(failure: unknown): string {

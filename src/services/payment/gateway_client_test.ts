@@ -182,7 +182,7 @@ Deno.test("createGatewayClient: a provider that answers nothing is waited for, t
   const waitedFor = () => waits.silent().map(({ peer }) => peer.name);
   const deadline = performance.now() + 60_000;
   while (waitedFor().length === 0) {
-    assert(performance.now() < deadline, "nobody is said to be silent");
+    assert(performance.now() < deadline, "no silence is noted");
     await client.charge(request("order-1")).catch(() => {});
     // An open breaker lets nothing through.
     await pause(limits.breakerOpenMs);

@@ -1,6 +1,6 @@
 /**
- * The simulated provider's books: every charge by its idempotency key, every refund by its own. What
- * is booked under a key stays as it is, whoever asks again.
+ * The simulated provider's ledger: every charge by its idempotency key, every refund by its own. What
+ * is booked under a key stays as it is, however often it is asked for.
  */
 import type { PaymentFailureReason } from "../../events/reasons.ts";
 import { type Row, table, type Transaction } from "../../database/database.ts";
@@ -29,9 +29,9 @@ export const refunds = table("refunds", "idempotency_key", {
 });
 
 export type Charge = Row<typeof charges>;
-export type Refund = Row<typeof refunds>;
+type Refund = Row<typeof refunds>;
 
-export interface ChargeEntry {
+interface ChargeEntry {
   /** Unique among all calls of all processes. */
   readonly callId: string;
   readonly request: ChargeRequest;
@@ -41,13 +41,13 @@ export interface ChargeEntry {
 
 const PAYMENT_ID_PREFIX = "pay-";
 
-/** The row that stands in the books for an entry; or what is wrong with the request. */
-export type Booked<T> = T | GatewayRefusal;
+/** The row that the ledger has for an entry; or what is wrong with the request. */
+type Booked<T> = T | GatewayRefusal;
 
 /**
  * Books charges, each unless its key is booked already.
  *
- * @returns for each entry, in their order, the row of its key, whoever booked it
+ * @returns for each entry, in their order, the row of its key, which another call may have booked
  */
 export async function bookCharges(
   tx: Transaction,

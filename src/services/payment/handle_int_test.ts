@@ -1,34 +1,20 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { OrderEvent, OrderValidated } from "../../events/schemas.ts";
+import type { OrderEvent } from "../../events/schemas.ts";
 import { type Database } from "../../database/database.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { eachStore, type Place } from "../../database/testing/stores.ts";
 import type { EventRecord } from "../../kafka/processor/handler.ts";
 import { topicOf } from "../../topology.ts";
+import { placed, validated as validatedOf } from "../testing/orders.ts";
 import { GatewayRefusal, type PaymentGateway } from "./gateway.ts";
 import { createPaymentHandlers } from "./handle.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
-import { createSimulatedGateway } from "./simulated_gateway.ts";
+import { SimulatedGateway } from "./simulated_gateway.ts";
 import { payments } from "./store.ts";
 
-const placedAt = "2026-01-02T03:04:05.678Z";
+const placedAt = placed("").occurredAt;
 
-function validated(orderId: string): OrderValidated {
-  return {
-    type: "OrderValidated",
-    version: 1,
-    eventId: `${orderId}/OrderValidated`,
-    orderId,
-    occurredAt: placedAt,
-    placedAt,
-    status: "PENDING",
-    processingMs: 1,
-    customer: { customerId: "c-00001", name: "Ada", country: "DE", tier: "gold" },
-    currency: "EUR",
-    items: [{ productId: "p-0001", quantity: 2, unitPriceCents: 250 }],
-    totalCents: 500,
-  };
-}
+const validated = (orderId: string) => validatedOf(placed(orderId));
 
 function outcome<T extends "OrderConfirmed" | "OrderCancelled">(type: T, orderId: string) {
   const common = {
@@ -54,18 +40,26 @@ function received<E extends OrderEvent>(...events: E[]): EventRecord<E>[] {
   }));
 }
 
-/** The service on a gateway that declines nothing, with a clock that goes on with every look at it. */
-async function setUp(place: Place, wrap = (gateway: PaymentGateway) => gateway) {
+/** The service on a gateway that declines nothing, whose clock ticks with each reading. */
+async function setUp(
+  place: Place,
+  change: (gateway: PaymentGateway) => Partial<PaymentGateway> = () => ({}),
+) {
   const ledger = await place.open("gateway", [charges, refunds]);
   const database = await place.open("payment", [payments]);
   let nowMs = Date.parse("2026-01-02T03:04:06.000Z");
-  const gateway = wrap(createSimulatedGateway(ledger, {
+  const simulated = new SimulatedGateway(ledger, {
     seed: 1,
     declinedShare: 0,
     timeoutShare: 0,
     errorShare: 0,
     latencyMs: 1,
-  }));
+  });
+  const gateway: PaymentGateway = {
+    charge: (request) => simulated.charge(request),
+    refund: (request) => simulated.refund(request),
+    ...change(simulated),
+  };
   const handlers = createPaymentHandlers({ database, gateway, now: () => nowMs++ });
   return {
     charge: handlers["orders.validated"],
@@ -102,7 +96,6 @@ eachStore("orders.validated: the same batch again gives the same events", async 
 eachStore("orders.validated: an order that is twice in a batch is charged once", async (place) => {
   let calls = 0;
   const { charge, ledger } = await setUp(place, (gateway) => ({
-    ...gateway,
     charge(request) {
       calls++;
       return gateway.charge(request);
@@ -117,7 +110,7 @@ eachStore(
   "orders.validated: charged but not recorded before a crash is charged once",
   async (place) => {
     const { charge, ledger } = await setUp(place);
-    await createSimulatedGateway(ledger, {
+    await new SimulatedGateway(ledger, {
       seed: 1,
       declinedShare: 0,
       timeoutShare: 0,
@@ -142,7 +135,6 @@ for (
       let down = true;
       const calls: string[] = [];
       const { charge } = await setUp(place, (gateway) => ({
-        ...gateway,
         charge(request) {
           calls.push(request.idempotencyKey);
           return down && request.idempotencyKey === "b"
@@ -165,7 +157,6 @@ eachStore(
   async (place) => {
     let calls = 0;
     const { charge, refund, ledger } = await setUp(place, (gateway) => ({
-      ...gateway,
       refund(request) {
         calls++;
         return gateway.refund(request);
@@ -186,8 +177,7 @@ eachStore(
 );
 
 eachStore("orders.outcomes: what was not charged is not refunded", async (place) => {
-  const { charge, refund } = await setUp(place, (gateway) => ({
-    ...gateway,
+  const { charge, refund } = await setUp(place, () => ({
     charge: ({ idempotencyKey }) =>
       Promise.resolve({
         status: "declined",
@@ -214,7 +204,6 @@ eachStore(
   async (place) => {
     let lose = true;
     const { charge, refund, ledger } = await setUp(place, (gateway) => ({
-      ...gateway,
       async refund(request) {
         const answer = await gateway.refund(request);
         if (lose) throw new RetryableError("the answer got lost");

@@ -7,7 +7,7 @@ import { eachStore, type Place } from "../../database/testing/stores.ts";
 import { createGatewayClient } from "./gateway_client.ts";
 import { GatewayRefusal, GatewayTimeout, GatewayUnavailable } from "./gateway.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
-import { createSimulatedGateway, type GatewayBehaviour } from "./simulated_gateway.ts";
+import { type GatewayBehaviour, SimulatedGateway } from "./simulated_gateway.ts";
 
 const behaved: GatewayBehaviour = {
   seed: 1,
@@ -38,7 +38,7 @@ async function book(database: Database) {
 
 eachStore("charge: the same key gets the same answer and is charged once", async (place) => {
   const database = await open(place);
-  const gateway = createSimulatedGateway(database, { ...behaved, declinedShare: 0.5 });
+  const gateway = new SimulatedGateway(database, { ...behaved, declinedShare: 0.5 });
   const first = await Promise.all(keys(50).map((key) => gateway.charge(request(key))));
   const again = await Promise.all(keys(50).map((key) => gateway.charge(request(key))));
   assertEquals(again, first);
@@ -49,7 +49,7 @@ eachStore("charge: once, however many ask at once, in several processes", async 
   const databases = [await open(place), await open(place), await open(place)];
   // Of different minds, so that it shows when the one that booked is not the one that answers.
   const gateways = databases.map((database, index) =>
-    createSimulatedGateway(database, { ...behaved, seed: index, declinedShare: 0.5 })
+    new SimulatedGateway(database, { ...behaved, seed: index, declinedShare: 0.5 })
   );
   const answers = await Promise.all(
     keys(20).map((key) =>
@@ -64,18 +64,18 @@ eachStore("charge: once, however many ask at once, in several processes", async 
 
 eachStore("charge: is still known to a gateway that was opened anew", async (place) => {
   const before = await place.open("gateway", [charges, refunds]);
-  const first = await createSimulatedGateway(before, behaved).charge(request("k"));
+  const first = await new SimulatedGateway(before, behaved).charge(request("k"));
   await before.close();
   const database = await open(place);
   // Another behaviour: what is booked stays as it is.
-  const gateway = createSimulatedGateway(database, { ...behaved, declinedShare: 1 });
+  const gateway = new SimulatedGateway(database, { ...behaved, declinedShare: 1 });
   assertEquals(await gateway.charge(request("k")), first);
   assertEquals(await database.count(charges), 1);
 });
 
 eachStore("charge: a timeout leaves it booked, and a second ask gets the answer", async (place) => {
   const database = await open(place);
-  const gateway = createSimulatedGateway(database, { ...behaved, timeoutShare: 1 });
+  const gateway = new SimulatedGateway(database, { ...behaved, timeoutShare: 1 });
   const waiting = new AbortController();
   const lost = gateway.charge({ ...request("k"), signal: waiting.signal });
   lost.catch(() => {});
@@ -99,7 +99,7 @@ eachStore("charge: a timeout leaves it booked, and a second ask gets the answer"
 
 eachStore("charge: a 5xx books nothing, and the key gets its answer later", async (place) => {
   const database = await open(place);
-  const gateway = createSimulatedGateway(database, { ...behaved, errorShare: 0.5 });
+  const gateway = new SimulatedGateway(database, { ...behaved, errorShare: 0.5 });
   let errors = 0;
   for (const key of keys(20)) {
     for (let attempt = 1;; attempt++) {
@@ -123,7 +123,7 @@ eachStore(
   "charge: patience gets an answer from a gateway that fails often, and one charge",
   async (place) => {
     const database = await open(place);
-    const gateway = createSimulatedGateway(database, {
+    const gateway = new SimulatedGateway(database, {
       ...behaved,
       timeoutShare: 0.3,
       errorShare: 0.2,
@@ -144,19 +144,19 @@ eachStore(
 
 eachStore("charge: declines the share that it should, for every reason", async (place) => {
   const database = await open(place);
-  const gateway = createSimulatedGateway(database, { ...behaved, declinedShare: 0.1 });
+  const gateway = new SimulatedGateway(database, { ...behaved, declinedShare: 0.1 });
   const answers = await Promise.all(keys(2_000).map((key) => gateway.charge(request(key))));
   const declined = answers.flatMap((a) => a.status === "declined" ? [a.reason] : []);
   assert(declined.length > 140 && declined.length < 260, `${declined.length} of 2,000`);
   assertEquals([...new Set(declined)].toSorted(), [...PAYMENT_FAILURE_REASONS].toSorted());
 
-  const same = createSimulatedGateway(database, { ...behaved, declinedShare: 0.1 });
+  const same = new SimulatedGateway(database, { ...behaved, declinedShare: 0.1 });
   assertEquals(await Promise.all(keys(2_000).map((key) => same.charge(request(key)))), answers);
 });
 
 eachStore("charge: a key that was used for another amount is refused", async (place) => {
   const database = await open(place);
-  const gateway = createSimulatedGateway(database, behaved);
+  const gateway = new SimulatedGateway(database, behaved);
   await gateway.charge(request("k", 500));
   await assertRejects(() => gateway.charge(request("k", 600)), GatewayRefusal, "500 EUR");
   assertEquals((await book(database)).map((row) => row.amount_cents), [500]);
@@ -166,7 +166,7 @@ eachStore(
   "refund: the same key gives back once, and never more than was charged",
   async (place) => {
     const database = await open(place);
-    const gateway = createSimulatedGateway(database, behaved);
+    const gateway = new SimulatedGateway(database, behaved);
     const { paymentId } = await gateway.charge(request("k", 500));
     const refund = (key: string, amountCents: number) =>
       gateway.refund({ ...request(key, amountCents), paymentId });
@@ -181,7 +181,7 @@ eachStore(
 
 eachStore("refund: of what was declined or never charged is refused", async (place) => {
   const database = await open(place);
-  const gateway = createSimulatedGateway(database, { ...behaved, declinedShare: 1 });
+  const gateway = new SimulatedGateway(database, { ...behaved, declinedShare: 1 });
   const { paymentId } = await gateway.charge(request("k"));
   for (const id of [paymentId, "pay-unknown"]) {
     await assertRejects(
@@ -193,13 +193,13 @@ eachStore("refund: of what was declined or never charged is refused", async (pla
   assertEquals(await database.count(refunds), 0);
 });
 
-Deno.test("charge: books that do not answer are named, also to who gave up waiting for them", async () => {
+Deno.test("charge: a database that does not answer is named, also to a call that timed out", async () => {
   const disk = new RetryableError("SQLite at gateway.db: database or disk is full");
   let stuck = false;
-  const books = {
+  const broken = {
     transaction: () => stuck ? new Promise(() => {}) : Promise.reject(disk),
   } as unknown as Database;
-  const gateway = createSimulatedGateway(books, behaved);
+  const gateway = new SimulatedGateway(broken, behaved);
   await assertRejects(() => gateway.charge(request("k")), GatewayUnavailable, disk.message);
   stuck = true;
   const signal = AbortSignal.timeout(20);
@@ -210,7 +210,7 @@ Deno.test("charge: books that do not answer are named, also to who gave up waiti
   );
 });
 
-eachStore("charge, refund: a call that the books refuse fails alone", async (place) => {
+eachStore("charge, refund: a call that the database refuses fails alone", async (place) => {
   const database = await open(place);
   const refused = new Error("value out of range");
   const picky: Database = {
@@ -226,7 +226,7 @@ eachStore("charge, refund: a call that the books refuse fails alone", async (pla
         })
       ),
   };
-  const gateway = createSimulatedGateway(picky, behaved);
+  const gateway = new SimulatedGateway(picky, behaved);
   const charged = [...keys(20), "poison", ...keys(40).slice(20)];
   const answers = await Promise.allSettled(charged.map((key) => gateway.charge(request(key))));
   assertEquals(
@@ -243,7 +243,7 @@ eachStore("charge, refund: a call that the books refuse fails alone", async (pla
 
 Deno.test("charge: a caller that gives up before is told so at once", async () => {
   const unused = {} as Database;
-  const gateway = createSimulatedGateway(unused, behaved);
+  const gateway = new SimulatedGateway(unused, behaved);
   await assertRejects(
     () => gateway.charge({ ...request("k"), signal: AbortSignal.abort() }),
     GatewayTimeout,

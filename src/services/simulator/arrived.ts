@@ -1,7 +1,7 @@
 /**
  * Which orders of a run that was cut off are in the log after all: those that were on their way.
  *
- * An order that arrives later than this looks (its simulator was killed, its batch still in a broker's
+ * An order that arrives after they were read (its simulator was killed, its batch still in a broker's
  * queue) will be there twice, as after any batch that is sent again; the validator sorts that out.
  */
 import type { KafkaAccess } from "../../kafka/access.ts";
@@ -9,7 +9,7 @@ import type { KafkaClient } from "../../kafka/client/client.ts";
 import { LogFollower } from "../../kafka/readers/log_follower.ts";
 import { sequenceOf } from "./make_order.ts";
 
-export interface Unknown {
+interface Unknown {
   readonly runId: string;
   /** Sequence numbers from `from` to, exclusively, `end`. */
   readonly from: number;
@@ -18,11 +18,11 @@ export interface Unknown {
   readonly sinceMs: number;
 }
 
-/** The clock of whoever sent them may have been set back meanwhile. */
+/** The sender's clock may have been set back meanwhile. */
 const CLOCK_SLACK_MS = 10_000;
 
 /**
- * Waits for the cluster, and looks.
+ * Waits for the cluster, and reads the orders from `sinceMs` on.
  *
  * @param cluster with the name on the cluster of orders.raw
  * @param onWait told why it waits, once for each change of it, and what cannot be read

@@ -7,8 +7,7 @@ import {
   MAX_VALUE_BYTES,
   type OrderPlaced,
 } from "../../events/schemas.ts";
-import type { Random } from "./random.ts";
-import { type Draft, type Item, type Shop, totalOf } from "./shop.ts";
+import { type Draft, type Item, type Random, type Shop, totalOf } from "./shop.ts";
 
 /** ISO 4217's code for tests: nothing is ever sold in it. */
 const TEST_CURRENCY = "XTS";
@@ -72,12 +71,12 @@ function withFirst(draft: Draft, change: Partial<Item>): Draft {
 // is the orderId, or, where the key is what is missing, the value is a whole order.
 
 /** What a message can be dead for by itself. */
-export type BrokenReason = Exclude<
+type BrokenReason = Exclude<
   DeadLetterReason,
   "duplicate_order" | "processing_failed" | "unreadable"
 >;
 
-export interface KeyAndValue {
+interface KeyAndValue {
   readonly key: string | null;
   readonly value: Uint8Array | null;
 }

@@ -11,9 +11,8 @@ import {
   MAX_UNIT_PRICE_CENTS,
   type OrderPlaced,
 } from "../../events/schemas.ts";
-import { createRandom } from "./random.ts";
+import { createRandom, createShop, type Draft, totalOf } from "./shop.ts";
 import { breakableRules, BROKEN_REASONS, CORRUPT, INVALIDATE } from "./faulty_orders.ts";
-import { createShop, type Draft, totalOf } from "./shop.ts";
 import { SMALL_CATALOG } from "./testing/catalog.ts";
 
 const shop = createShop(SMALL_CATALOG, 1);

@@ -43,7 +43,7 @@ async function simulate({ config, log, signal }: Pick<Context, "config" | "log" 
   await clusterReady(kafka, { access, topics: [topic], signal, onWait: (why) => log.warn(why) });
   const watch = watchPartitions(kafka, { names, log });
   try {
-    await watch.look();
+    await watch.check();
     await simulateRun(context);
   } finally {
     await watch.close();
@@ -163,8 +163,8 @@ async function placeRun(
   const unknown = run.unknownAt(placing);
   if (unknown > 0) {
     log.warn(
-      `run ${runId}: ${formatCount(unknown)} orders on their way: unknown; ` +
-        `\`${commandToGoOn(runId, config)}\` goes on`,
+      `run ${runId}: ${formatCount(unknown)} orders were on their way, and may have arrived; ` +
+        `\`${commandToGoOn(runId, config)}\` resumes it`,
     );
   }
   await run.end(placing, Date.now());
@@ -172,7 +172,7 @@ async function placeRun(
 
 function describe(total: number, ratePerS: number): string {
   // A rate may be a fraction.
-  const rate = ratePerS > 0 ? `${ratePerS.toLocaleString("en")} a second` : "as fast as can be";
+  const rate = ratePerS > 0 ? `${ratePerS.toLocaleString("en")} a second` : "as fast as possible";
   const orders = Number.isFinite(total) ? `${formatCount(total)} orders` : "orders until stopped";
   return `${orders}, ${rate}`;
 }

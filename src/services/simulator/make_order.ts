@@ -8,8 +8,7 @@ import { eventId, type OrderPlaced } from "../../events/schemas.ts";
 import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
 import { mix } from "../../runtime/hash.ts";
 import { breakableRules, BROKEN_REASONS, CORRUPT, INVALIDATE } from "./faulty_orders.ts";
-import { createRandom } from "./random.ts";
-import { type Catalog, createShop } from "./shop.ts";
+import { type Catalog, createRandom, createShop } from "./shop.ts";
 
 /** The shape of a run id: the dash after it ends it. */
 export const RUN_ID_PATTERN = /^[A-Za-z0-9]{1,32}$/;
@@ -34,7 +33,7 @@ export interface OrderMakerOptions {
  */
 export type OrderMaker = (sequence: number, placedAtMs: number) => KeyedRecord;
 
-/** @throws {RangeError} the catalog holds nobody who could order anything */
+/** @throws {RangeError} the catalog has no customer who could buy a product */
 export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
   const { runId, seed, refusedShare, brokenShare } = options;
   const shop = createShop(options.catalog, options.zipfExponent);

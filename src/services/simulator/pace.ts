@@ -7,12 +7,12 @@
  * every order is due at once, and placed when it is made.
  */
 
-export interface PaceOptions {
+interface PaceOptions {
   /** The first sequence number: those below it were placed before. */
   readonly first: number;
   /** How many in all, those placed before included; 0 until stopped. */
   readonly orders: number;
-  /** Orders a second; 0 as fast as can be. */
+  /** Orders a second; 0 as fast as possible. */
   readonly ratePerS: number;
   /** For how long orders are due; 0 without limit. */
   readonly durationMs: number;

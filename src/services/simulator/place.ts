@@ -74,7 +74,7 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
   const startedAt = performance.now();
   const elapsedMs = () => performance.now() - startedAt;
   let made = progress.placed;
-  const outbox = createOutbox(options, progress);
+  const outbox = new Outbox(options, progress);
 
   function makeBatch(first: number, end: number): Batch {
     const publications: KeyedRecord[] = [];
@@ -96,7 +96,7 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
       if (due <= made) {
         const waitMs = () => pace.dueAtMs(made)! - elapsedMs();
         if (waitMs() > IDLE_MS) {
-          await untilStopped(onItsWay.then(outbox.record), signal, drainTimeoutMs);
+          await untilStopped(onItsWay.then(() => outbox.record()), signal, drainTimeoutMs);
         }
         await pause(Math.max(waitMs(), LINGER_MS), signal);
         continue;
@@ -106,7 +106,7 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
       await untilStopped(onItsWay, signal, drainTimeoutMs);
       if (signal.aborted) break;
       onItsWay = outbox.send(batch);
-      // Whoever awaits it next gets the error; until then nobody misses it.
+      // The next `await` of it throws the error.
       onItsWay.catch(() => {});
     }
     await untilStopped(onItsWay, signal, drainTimeoutMs);
@@ -116,84 +116,93 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
 }
 
 /** Sends batches, each until it is acknowledged, or until we are to stop. */
-function createOutbox(options: PlaceOptions, progress: Placing) {
-  const { openPublisher, onTrouble, signal } = options;
-  let publisher: Publisher | undefined;
-  let recorded: Reach = { ...progress };
-  let closed = false;
-  let trouble: string | undefined;
+class Outbox {
+  #publisher: Publisher | undefined;
+  #recorded: Reach;
+  #closed = false;
+  #trouble: string | undefined;
 
-  const tell = (reason: string) => {
-    if (trouble === undefined) onTrouble(trouble = reason);
-  };
+  constructor(private readonly options: PlaceOptions, private readonly progress: Placing) {
+    this.#recorded = { ...progress };
+  }
+
+  async send({ publications, end }: Batch): Promise<void> {
+    if (!await this.#save({ ...this.progress, placed: end })) return;
+    // Once closed, the end has been recorded: nothing may be placed or acknowledged after it.
+    if (this.#closed) return;
+    this.progress.placed = end;
+    if (publications.length > 0 && !await this.#publish(publications)) return;
+    if (!this.#closed) this.progress.acknowledged = end;
+  }
+
+  /** Records what is acknowledged, if that has not been done. */
+  async record(): Promise<void> {
+    if (this.#recorded.acknowledged < this.progress.acknowledged) {
+      await this.#save({ ...this.progress });
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#discardPublisher();
+  }
+
+  #save(reach: Reach): Promise<boolean> {
+    return this.#persist(
+      async () => {
+        await this.options.record(reach);
+        this.#recorded = reach;
+      },
+      (error) => error instanceof RetryableError ? error.message : undefined,
+    );
+  }
+
+  #publish(publications: readonly KeyedRecord[]): Promise<boolean> {
+    return this.#persist(
+      async () => {
+        try {
+          const onDelay = (error: Error) => this.#tell(kafkaSays(error));
+          this.#publisher ??= await this.options.openPublisher(onDelay);
+          await this.#publisher.publish(publications);
+        } catch (error) {
+          await this.#discardPublisher();
+          throw error;
+        }
+      },
+      (error) => isKafkaError(error) ? kafkaSays(error) : undefined,
+    );
+  }
+
+  async #discardPublisher(): Promise<void> {
+    const last = this.#publisher;
+    this.#publisher = undefined;
+    if (last) await settlesWithin(last.close(), CLOSE_LIMIT_MS);
+  }
 
   /** Does `work` until it succeeds; @returns false if we were to stop before */
-  async function persist(
+  async #persist(
     work: () => Promise<void>,
     troubleOf: (error: unknown) => string | undefined,
   ): Promise<boolean> {
+    const { onTrouble, signal } = this.options;
     while (true) {
       try {
         await work();
-        if (trouble !== undefined) onTrouble(trouble = undefined);
+        if (this.#trouble !== undefined) onTrouble(this.#trouble = undefined);
         return true;
       } catch (error) {
         const reason = troubleOf(error);
         if (reason === undefined) throw error;
-        tell(reason);
+        this.#tell(reason);
       }
       if (signal.aborted) return false;
       await pause(RETRY_MS, signal);
     }
   }
 
-  const record = (reach: Reach) =>
-    persist(
-      async () => {
-        await options.record(reach);
-        recorded = reach;
-      },
-      (error) => error instanceof RetryableError ? error.message : undefined,
-    );
-
-  async function discardPublisher(): Promise<void> {
-    const last = publisher;
-    publisher = undefined;
-    if (last) await settlesWithin(last.close(), CLOSE_LIMIT_MS);
+  #tell(reason: string): void {
+    if (this.#trouble === undefined) this.options.onTrouble(this.#trouble = reason);
   }
-
-  const publish = (publications: readonly KeyedRecord[]) =>
-    persist(
-      async () => {
-        try {
-          publisher ??= await openPublisher((error) => tell(kafkaSays(error)));
-          await publisher.publish(publications);
-        } catch (error) {
-          await discardPublisher();
-          throw error;
-        }
-      },
-      (error) => isKafkaError(error) ? kafkaSays(error) : undefined,
-    );
-
-  return {
-    async send({ publications, end }: Batch): Promise<void> {
-      if (!await record({ ...progress, placed: end })) return;
-      // Once closed, the end has been recorded: nothing may be placed or acknowledged after it.
-      if (closed) return;
-      progress.placed = end;
-      if (publications.length > 0 && !await publish(publications)) return;
-      if (!closed) progress.acknowledged = end;
-    },
-    /** Records what is acknowledged, if that has not been done. */
-    async record(): Promise<void> {
-      if (recorded.acknowledged < progress.acknowledged) await record({ ...progress });
-    },
-    close() {
-      closed = true;
-      return discardPublisher();
-    },
-  };
 }
 
 function kafkaSays(error: unknown): string {

@@ -196,7 +196,7 @@ Deno.test("placeOrders: once stopped, it waits for the batch on its way, and mak
   assertEquals(cluster.closed, 1);
 });
 
-Deno.test("placeOrders: once stopped, it does not wait for ever, and an answer that comes too late changes nothing", async () => {
+Deno.test("placeOrders: once stopped, it waits for a limited time, and an answer that comes too late changes nothing", async () => {
   const cases = [
     { late: "record", progress: { placed: 0, acknowledged: 0 }, published: 0 },
     { late: "publish", progress: { placed: 4, acknowledged: 0 }, published: 1 },

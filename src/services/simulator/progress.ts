@@ -14,7 +14,7 @@ export interface Progress {
   readonly elapsedMs: number;
 }
 
-export interface ProgressDisplay {
+interface ProgressDisplay {
   /** Takes the bar away, before something else is printed; it comes back by itself. */
   clear(): void;
   /** Shows the final state, and no more after it. */

@@ -133,7 +133,7 @@ function continued(
       `--run: run ${runId} was begun with ${
         asOptions(madeWith, differing)
       }, and cannot go on with ` +
-        `${asOptions(orders, differing)}: say the same, or choose another name`,
+        `${asOptions(orders, differing)}: use the same, or choose another name`,
     );
   }
   return { ...last, epoch: last.epoch! + 1 };

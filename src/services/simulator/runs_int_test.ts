@@ -78,22 +78,25 @@ eachStore("beginRun: goes on with a run that was cut off, where it was", async (
   assertEquals((await ledger(database)).finishedAt, "2026-01-02T03:05:15.680Z");
 });
 
-eachStore("beginRun: whoever goes on fences the simulator before it", async (place) => {
-  const database = await open(place);
-  const frozen = await beginRun(database, run, startedMs);
-  await frozen.save({ acknowledged: 500, placed: 900 }, startedMs);
-  const record = await beginRun(database, run, startedMs);
-  await record.save({ acknowledged: 900, placed: 1_200 }, startedMs);
-  for (const late of [frozen.save, frozen.end]) {
-    await assertRejects(
-      () => late({ acknowledged: 900, placed: 900 }, startedMs),
-      Failure,
-      "another simulator has run r1 now",
-    );
-  }
-  const { acknowledged, placed } = await ledger(database);
-  assertEquals([acknowledged, placed], [900, 1_200]);
-});
+eachStore(
+  "beginRun: the simulator that goes on with a run fences the one before it",
+  async (place) => {
+    const database = await open(place);
+    const frozen = await beginRun(database, run, startedMs);
+    await frozen.save({ acknowledged: 500, placed: 900 }, startedMs);
+    const record = await beginRun(database, run, startedMs);
+    await record.save({ acknowledged: 900, placed: 1_200 }, startedMs);
+    for (const late of [frozen.save, frozen.end]) {
+      await assertRejects(
+        () => late({ acknowledged: 900, placed: 900 }, startedMs),
+        Failure,
+        "another simulator has run r1 now",
+      );
+    }
+    const { acknowledged, placed } = await ledger(database);
+    assertEquals([acknowledged, placed], [900, 1_200]);
+  },
+);
 
 eachStore("beginRun: a run that is finished is refused, and not changed", async (place) => {
   const database = await open(place);
@@ -116,9 +119,9 @@ eachStore("beginRun: a run goes on with the settings that it was begun with", as
     () => beginRun(database, { runId: "r1", orders: { ...orders, seed: 8, zipfExponent: 0 } }, 0),
     Failure,
     "--run: run r1 was begun with --seed 7 --zipf 1, and cannot go on with --seed 8 --zipf 0: " +
-      "say the same, or choose another name",
+      "use the same, or choose another name",
   );
-  // Who was refused has taken nothing over.
+  // The refused one has changed nothing.
   await record.save({ acknowledged: 900, placed: 900 }, startedMs);
 });
 

@@ -7,11 +7,10 @@ import {
   type Setting,
   string,
 } from "../../runtime/setting.ts";
-import { compressionSettings } from "../../kafka/access.ts";
+import { compressionSettings, kafkaSettings } from "../../kafka/access.ts";
 import { serviceSettings } from "../settings.ts";
 import { logSettings } from "../../runtime/log.ts";
 import { storeSettings } from "../../database/settings.ts";
-import { kafkaSettings } from "../../kafka/settings.ts";
 import { RUN_ID_PATTERN } from "./make_order.ts";
 
 export const settings = {
@@ -43,7 +42,7 @@ export const settings = {
     fallback: "0",
     min: 0,
     max: 31_536_000,
-    help: "for how many seconds; 0: without limit",
+    help: "how many seconds to place orders for; 0: without limit",
   }),
   seed: integer({
     env: "SIMULATOR_SEED",
@@ -60,7 +59,7 @@ export const settings = {
     pattern: new RegExp(`${RUN_ID_PATTERN.source}|^$`),
     expected: "at most 32 letters and digits",
     fallbackHelp: "made from the time",
-    help: "what its order ids begin with; the name of a run that was cut off goes on with it",
+    help: "what the order ids begin with; the id of a run that was cut off resumes it",
   }),
   refusedShare: number({
     env: "SIMULATOR_REFUSED_SHARE",
@@ -68,7 +67,7 @@ export const settings = {
     fallback: "0.04",
     min: 0,
     max: 1,
-    help: "share of the orders that break a rule, and are to be refused",
+    help: "share of the orders that break a rule, and so are rejected",
   }),
   brokenShare: number({
     env: "SIMULATOR_BROKEN_SHARE",
@@ -76,7 +75,7 @@ export const settings = {
     fallback: "0.002",
     min: 0,
     max: 1,
-    help: "share of the messages that are no orders, and are to become dead letters",
+    help: "share of the messages that are no orders, and so become dead letters",
   }),
   zipfExponent: number({
     env: "SIMULATOR_ZIPF",
@@ -84,14 +83,14 @@ export const settings = {
     fallback: "1",
     min: 0,
     max: 5,
-    help: "how unequal customers and products are in popularity; 0: all alike",
+    help: "Zipf exponent: how much customers and products differ in popularity; 0: not at all",
   }),
   maxBatch: integer({
     env: "SIMULATOR_BATCH",
     fallback: "2000",
     min: 1,
     max: 10_000,
-    help: "most orders that are sent at once",
+    help: "the most orders in one batch",
   }),
   progress: choice({
     env: "PROGRESS",

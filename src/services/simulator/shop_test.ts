@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { createRandom } from "./random.ts";
-import { createShop, totalOf } from "./shop.ts";
+import { createRandom, createShop, createZipf, totalOf } from "./shop.ts";
 import { SMALL_CATALOG } from "./testing/catalog.ts";
 
 const customers = new Map(SMALL_CATALOG.customers.map((c) => [c.customerId, c]));
@@ -56,7 +55,7 @@ Deno.test("createShop: the first customers and products are drawn most, unless a
   assert(Math.abs(firstShare(1) - 0.228) < 0.02, `${firstShare(1)}`);
 });
 
-Deno.test("createShop: says so when nobody could buy anything", () => {
+Deno.test("createShop: says so when no customer could buy a product", () => {
   const poor = [
     { ...SMALL_CATALOG, customers: [] },
     { ...SMALL_CATALOG, products: [] },
@@ -64,4 +63,33 @@ Deno.test("createShop: says so when nobody could buy anything", () => {
     { ...SMALL_CATALOG, customers: [{ customerId: "c", currency: "CHF", active: true }] },
   ];
   for (const catalog of poor) assertThrows(() => createShop(catalog, 1), RangeError, "no active");
+});
+
+Deno.test("createZipf: every number becomes an index, in order", () => {
+  const u = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  const counts = fc.integer({ min: 1, max: 1_000 });
+  const exponents = fc.double({ min: 0, max: 5, noNaN: true });
+  fc.assert(fc.property(counts, exponents, u, u, (count, exponent, a, b) => {
+    const draw = createZipf(count, exponent);
+    const [first, last] = [draw(Math.min(a, b)), draw(Math.max(a, b))];
+    assert(0 <= first && first <= last && last < count);
+  }));
+});
+
+Deno.test("createZipf: rank r is drawn in proportion to 1 / r^exponent", () => {
+  for (const exponent of [0, 0.5, 1, 2]) {
+    const draw = createZipf(10, exponent);
+    const drawn = new Array<number>(10).fill(0);
+    const draws = 100_000;
+    for (let i = 0; i < draws; i++) drawn[draw(i / draws)]!++;
+    const sum = drawn.reduce((total, _, i) => total + (i + 1) ** -exponent, 0);
+    for (const [i, count] of drawn.entries()) {
+      const expected = draws * (i + 1) ** -exponent / sum;
+      assert(Math.abs(count - expected) <= 1, `rank ${i + 1}: ${count}, not ${expected}`);
+    }
+  }
+});
+
+Deno.test("createZipf: of one thing, it is always that", () => {
+  assertEquals([0, 0.5, 0.999].map(createZipf(1, 1)), [0, 0, 0]);
 });

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import type { Logger } from "../../runtime/log.ts";
-import type { Database } from "../../database/database.ts";
+import type { Database, Table } from "../../database/database.ts";
 import { openDatabase } from "../../database/open.ts";
 import {
   allPositions,
@@ -13,9 +13,11 @@ import {
   takePosition,
 } from "../../database/positions.ts";
 import type { Handler } from "../../kafka/processor/handler.ts";
+import type { Guarantee, ProcessorOptions } from "../../kafka/processor/options.ts";
+import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
 import { createProcessorMetrics } from "../../kafka/metrics.ts";
 import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
-import { partitionForKey } from "../../kafka/protocol/partitioner.ts";
+import { partitionForKey } from "../../kafka/producer/partitioning.ts";
 import { createCluster } from "../../kafka/client/cluster.ts";
 import { until } from "../../runtime/until.ts";
 import {
@@ -25,8 +27,19 @@ import {
   refuse,
   startValidator,
 } from "../../kafka/testing/topics.ts";
-import { topicsReadBy } from "../../topology.ts";
-import type { Kind } from "./kinds.ts";
+import { type Processor, type Topic, topicsReadBy } from "../../topology.ts";
+
+/** A service to try, and orders for it. */
+export interface Kind {
+  readonly service: Processor;
+  readonly guarantee: Guarantee;
+  readonly input: Topic;
+  readonly output: Topic;
+  readonly tables: readonly Table[];
+  readonly work: readonly Table[];
+  readonly handlers: (database: Database) => ProcessorOptions["handlers"];
+  readonly order: (sequence: number) => KeyedRecord;
+}
 
 export const PARTITIONS = 2;
 

@@ -5,25 +5,13 @@ import { catalogTables, customers, openCatalog, products } from "../../database/
 import type { Database } from "../../database/database.ts";
 import { eachStore, type Place } from "../../database/testing/stores.ts";
 import type { EventRecord, HandlerResult } from "../../kafka/processor/handler.ts";
+import { placed } from "../testing/orders.ts";
 import { createCatalogCache } from "./catalog_cache.ts";
 import { createValidatorHandlers } from "./handle.ts";
 import { processedOrders } from "./store.ts";
 
 const NOW = Date.parse("2026-01-02T03:04:06.000Z");
 const PARTITION = 3;
-
-const placed = (orderId: string, change: Partial<OrderPlaced> = {}): OrderPlaced => ({
-  type: "OrderPlaced",
-  version: 1,
-  eventId: `${orderId}/OrderPlaced`,
-  orderId,
-  occurredAt: "2026-01-02T03:04:05.000Z",
-  customerId: "c-1",
-  currency: "EUR",
-  items: [{ productId: "p-1", quantity: 2, unitPriceCents: 250 }],
-  totalCents: 500,
-  ...change,
-});
 
 const message = (offset: number, event: OrderPlaced): EventRecord<OrderPlaced> => ({
   event,

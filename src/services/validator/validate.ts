@@ -38,7 +38,7 @@ export interface CatalogView {
 }
 
 /** Which rule an order breaks. `detail` is one line for people. */
-export interface Refusal {
+interface Refusal {
   readonly reason: RejectionReason;
   readonly detail: string;
 }

@@ -7,6 +7,7 @@ import {
   MAX_UNIT_PRICE_CENTS,
   type OrderPlaced,
 } from "../../events/schemas.ts";
+import { placed } from "../testing/orders.ts";
 import { type CatalogView, refusalOfOrder, validate } from "./validate.ts";
 
 const catalog: CatalogView = {
@@ -20,17 +21,7 @@ const catalog: CatalogView = {
       : undefined,
 };
 
-const good: OrderPlaced = {
-  type: "OrderPlaced",
-  version: 1,
-  eventId: "r1-000001/OrderPlaced",
-  orderId: "r1-000001",
-  occurredAt: "2026-01-02T03:04:05.000Z",
-  customerId: "c-1",
-  currency: "EUR",
-  items: [{ productId: "p-1", quantity: 2, unitPriceCents: 250 }],
-  totalCents: 500,
-};
+const good = placed("r1-000001");
 const item = good.items[0]!;
 const now = Date.parse("2026-01-02T03:04:06.500Z");
 

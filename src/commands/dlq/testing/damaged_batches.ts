@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { Logger } from "../../../runtime/log.ts";
 import type { createClient } from "../../../kafka/client/client.ts";
-import { createEventLog } from "../../../kafka/readers/event_log.ts";
+import { EventFollower } from "../../../kafka/readers/event_follower.ts";
 import { Producer } from "../../../kafka/producer/producer.ts";
 import { createGroupConsumer } from "../../../kafka/group_consumer/group_consumer.ts";
 import { until } from "../../../runtime/until.ts";
@@ -56,7 +56,7 @@ export async function assertReadersReport(
     onEvents: (all: readonly { orderId: string }[]) =>
       void read[reader]!.push(...all.map(({ orderId }) => orderId)),
   });
-  const eventLog = createEventLog({ ...options("event log"), topics: ["orders.raw"] });
+  const eventLog = new EventFollower({ ...options("event log"), topics: ["orders.raw"] });
   await eventLog.readToEnd(new AbortController().signal);
   const stop = new AbortController();
   const consumer = createGroupConsumer({

@@ -2,8 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { openDatabase } from "../../../database/open.ts";
 import { allPositions, positions } from "../../../database/positions.ts";
-import { withAdmin } from "../../../kafka/client/admin.ts";
-import type { KafkaClient } from "../../../kafka/client/client.ts";
+import { type KafkaClient, withAdmin } from "../../../kafka/client/client.ts";
 import { openLogReader } from "../../../kafka/readers/log_reader.ts";
 import { committedOffsets } from "../../../kafka/offsets/committed_offsets.ts";
 import { until } from "../../../runtime/until.ts";

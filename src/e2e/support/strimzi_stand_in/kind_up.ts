@@ -2,14 +2,13 @@
  * What `deno task kind:up` does, with the stand-in in place of Strimzi: for machines that cannot pull
  * Strimzi's images. See docs/kubernetes.md.
  */
-import { whileWaiting } from "../../../kind/cluster.ts";
-import { run } from "../../../kind/command.ts";
+import { run, whileWaiting } from "../../../kind/cluster.ts";
 import { IMAGE } from "../../../kind/settings.ts";
 import { dockerHas, type KafkaOperator } from "../../../kind/strimzi.ts";
 import { up } from "../../../kind/up.ts";
 import { KAFKA_VERSION } from "../../../local/kafka/jars.ts";
 import { Failure } from "../../../runtime/errors.ts";
-import { installStandIn } from "./install.ts";
+import { until } from "../../../runtime/until.ts";
 
 const KAFKA_IMAGE = `kafka:${KAFKA_VERSION}`;
 
@@ -35,4 +34,29 @@ const STAND_IN: KafkaOperator = {
   },
 };
 
-Deno.exit(await up(STAND_IN));
+const MANIFEST = `${import.meta.dirname}/kafka.yaml`;
+
+/**
+ * Installs the stand-in where Strimzi would be, or brings it up to date: Strimzi's resource
+ * definitions, the broker and the operator. The images `kafka:4.2.2` and `strimzi-stand-in:dev` have to be
+ * on the nodes.
+ *
+ * @param crds the folder of Strimzi's CustomResourceDefinitions
+ */
+export async function installStandIn(
+  cluster: { kubectl(args: string[]): Promise<unknown> },
+  crds: string,
+): Promise<void> {
+  await cluster.kubectl(["apply", "--server-side", "-f", crds]);
+  // kubectl gives up at once on a definition that has no status yet.
+  const established = ["wait", "--for=condition=Established", "-f", crds, "--timeout=60s"];
+  await until(
+    "Strimzi's resource definitions are established",
+    () => cluster.kubectl(established).then(() => true, () => false),
+    90_000,
+    1_000,
+  );
+  await cluster.kubectl(["apply", "--server-side", "-f", MANIFEST]);
+}
+
+if (import.meta.main) Deno.exit(await up(STAND_IN));

@@ -14,8 +14,7 @@ import {
   ResourcePatternTypes,
 } from "../../../kafka/client/client.ts";
 import { type KubeApi, openKubeApi, type Resource } from "./kube_api.ts";
-import { setPassword } from "./scram.ts";
-import { aclKey, aclsOf, type UserSpec } from "./user_acls.ts";
+import { aclKey, aclsOf, setPassword, type UserSpec } from "./users.ts";
 
 const CLUSTER = "orderflow";
 const BROKER = { hostname: "127.0.0.1", port: 9092 };
@@ -81,7 +80,7 @@ async function reconcileCluster(api: KubeApi): Promise<void> {
   });
 }
 
-/** The topics that this process has seen a resource of. */
+/** The topics that this process has had a resource of. */
 const managed = new Set<string>();
 
 async function reconcileTopics(api: KubeApi, admin: KafkaAdmin): Promise<void> {

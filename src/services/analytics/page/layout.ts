@@ -28,7 +28,11 @@ export interface Edge {
   /** An SVG path. */
   readonly path: string;
   /** The place of its rate, and how the text is aligned there. */
-  readonly label: { readonly x: number; readonly y: number; readonly anchor: "middle" | "start" };
+  readonly label: {
+    readonly x: number;
+    readonly y: number;
+    readonly anchor: "start" | "middle" | "end";
+  };
 }
 
 export interface Layout {
@@ -169,7 +173,12 @@ function straight(a: Box, b: Box) {
   const middle = (x1 + x2) / 2;
   return {
     path: `M${x1} ${a.y}C${middle} ${a.y} ${middle} ${b.y} ${x2} ${b.y}`,
-    label: { x: middle, y: (a.y + b.y) / 2 - 7, anchor: "middle" as const },
+    // Where lines run down beside a column, they are nearer to its topics.
+    label: {
+      x: a.y === b.y ? middle : middle + 3,
+      y: (a.y + b.y) / 2 - 7,
+      anchor: "middle" as const,
+    },
   };
 }
 
@@ -210,12 +219,16 @@ function drop(a: Box, bar: Box, all: readonly Box[]) {
   const between = all.filter((other) => other.x === a.x && other.y > a.y).length;
   const end = bar.y - bar.height / 2;
   const start = a.y + a.height / 2;
-  const x = between > 0 ? a.x + TOPIC.width / 2 + 12 + (between - 1) * ASIDE : a.x;
+  const x = between > 0 ? a.x + TOPIC.width / 2 + 5 + (between - 1) * ASIDE : a.x;
   const aside = start + 14;
   const path = between > 0
     ? `M${a.x} ${start}V${aside - RADIUS}Q${a.x} ${aside} ${a.x + RADIUS} ${aside}` +
       `H${x - RADIUS}Q${x} ${aside} ${x} ${aside + RADIUS}V${end}`
     : `M${a.x} ${start}V${end}`;
   const labelY = end - 8 - Math.max(0, between - 1) * ASIDE;
-  return { path, label: { x: x + 6, y: labelY, anchor: "start" as const } };
+  // The first of a column on its left, the others on the right.
+  const label = between > 0
+    ? { x: x + 6, anchor: "start" as const }
+    : { x: x - 6, anchor: "end" as const };
+  return { path, label: { ...label, y: labelY } };
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { TOPICS } from "../../../topology.ts";
-import { flows, layOut, type TopicTable } from "./layout.ts";
+import { type Edge, flows, layOut, type TopicTable } from "./layout.ts";
 
 const topic = (writers: string[], ...readers: string[]) => ({ writers, readers });
 
@@ -16,6 +16,7 @@ const SHOP: TopicTable = {
 /** Ours; others with services and topics of your own; and the smallest. */
 const TOPOLOGIES: Record<string, TopicTable> = {
   "ours": TOPICS,
+  "a shop": SHOP,
   "a third service in parallel": {
     ...SHOP,
     "checked": topic(["check"], "stock", "pay", "fraud", "watch"),
@@ -52,6 +53,13 @@ function cornersOf(path: string): (readonly [x: number, y: number])[] {
     else corners.push([numbers.at(-2)!, numbers.at(-1)!]);
   }
   return corners;
+}
+
+/** From where to where a rate such as `1,234/s` is written. */
+function spanOf({ x, anchor }: Edge["label"]): [left: number, right: number] {
+  const width = 50;
+  const left = x - width * { start: 0, middle: 0.5, end: 1 }[anchor];
+  return [left, left + width];
 }
 
 for (const [what, topics] of Object.entries(TOPOLOGIES)) {
@@ -128,14 +136,32 @@ for (const [what, topics] of Object.entries(TOPOLOGIES)) {
       assert(isInside, `${from} → ${to}: ${label.x}, ${label.y}`);
     }
     for (const [index, { label, from, to }] of edges.entries()) {
+      const [left, right] = spanOf(label);
       for (const other of edges.slice(index + 1)) {
-        const apart = Math.abs(label.x - other.label.x) >= 30 ||
+        const [otherLeft, otherRight] = spanOf(other.label);
+        const apart = right + 12 <= otherLeft || otherRight + 12 <= left ||
           Math.abs(label.y - other.label.y) >= 12;
         assert(apart, `${from} → ${to} and ${other.from} → ${other.to}`);
       }
     }
   });
 }
+
+Deno.test("layOut: no line runs down through a rate, where there is room beside it", () => {
+  const { edges } = layOut(SHOP);
+  for (const { label, from, to } of edges) {
+    const [left, right] = spanOf(label);
+    for (const other of edges.filter((other) => other.from !== from || other.to !== to)) {
+      const corners = cornersOf(other.path);
+      for (const [at, [x, y2]] of corners.slice(1).entries()) {
+        const [x1, y1] = corners[at]!;
+        const isBeside = x1 === x && Math.min(y1, y2) < label.y && Math.max(y1, y2) > label.y;
+        const through = isBeside && left < x && x < right;
+        assert(!through, `${other.from} → ${other.to} runs through ${from} → ${to}`);
+      }
+    }
+  }
+});
 
 Deno.test("layOut: what a service reads first is to its left", () => {
   const { boxes } = layOut();

@@ -48,7 +48,7 @@ function Orders({ snapshot, atMs }: CardProps) {
     color,
     dash,
     big: formatRate(rates?.[name] ?? null),
-    small: formatBrief(orders[name]),
+    small: formatCount(orders[name]),
     exact: orders[name],
     values: perSecond[name],
   });
@@ -75,7 +75,7 @@ function Outcomes({ snapshot, atMs }: CardProps) {
     label: name,
     color,
     dash,
-    big: formatBrief(orders[name]),
+    big: formatCount(orders[name]),
     small: formatShare(orders[name], orders.settled),
     exact: orders[name],
     values: perSecond[name],
@@ -182,7 +182,7 @@ function Revenue({ snapshot, atMs }: CardProps) {
         timesMs={Array.from({ length }, (_, index) => startsAtMs + index * windowMs)}
         untilMs={atMs}
         series={rows}
-        tick={(value) => `${formatBrief(value, 10_000)}/min`}
+        tick={(value) => `${formatBrief(value)}/min`}
         stepped
       />
     </Card>

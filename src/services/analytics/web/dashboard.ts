@@ -2,15 +2,25 @@
 import { pause } from "../../../runtime/shutdown.ts";
 import type { Logger } from "../../../runtime/log.ts";
 import type { KafkaAccess } from "../../../kafka/access.ts";
+import { createClient } from "../../../kafka/client/client.ts";
+import { isDeadLetter } from "../../../kafka/dead_letters.ts";
+import { LogFollower } from "../../../kafka/readers/log_follower.ts";
 import type { GroupState } from "../../../kafka/offsets/group_lag.ts";
-import { type Names, type Topic, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../../topology.ts";
+import {
+  deadLetterTopicOf,
+  type Names,
+  PROCESSORS,
+  type Topic,
+  TOPIC_NAMES,
+  TOPICS,
+  topicsReadBy,
+} from "../../../topology.ts";
 import { READS_THE_LOG } from "../groups/rebalances.ts";
 import { createGroupWatch, type GroupWatch } from "../groups/watch.ts";
 import type { Projection } from "../projection.ts";
 import { EventRates } from "../rates.ts";
 import { snapshot } from "../snapshot.ts";
 import { Broadcaster } from "./broadcaster.ts";
-import { createDeadLetterCounts, type DeadLetterCounts } from "./dead_letters.ts";
 import type { Flow, Live } from "./live.ts";
 import { dashboardRoutes } from "./routes.ts";
 
@@ -124,4 +134,51 @@ function eventShare(rates: EventRates, watch: GroupWatch, topic: Topic): number 
   const growth = watch.growth(topic);
   const events = rates.written(topic).reduce((sum, { perSecond }) => sum + (perSecond ?? 0), 0);
   return growth === null || growth === 0 || events === 0 ? 1 : Math.min(1, events / growth);
+}
+
+interface DeadLetterCounts {
+  readonly counts: Live["deadLetters"];
+  /** Counts until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Counts dead letters, and the resolutions of them, from the beginning of the log. */
+function createDeadLetterCounts(
+  options: { access: KafkaAccess; clientId: string; names: Names; log: Logger },
+): DeadLetterCounts {
+  const { access, names } = options;
+  const byTopic = new Map(
+    PROCESSORS.map((processor) => [
+      names.topic(deadLetterTopicOf(processor)),
+      { processor, total: 0, resolutions: 0 },
+    ]),
+  );
+  return {
+    get counts() {
+      return Object.fromEntries(
+        [...byTopic.values()].map(({ processor, total, resolutions }) =>
+          [processor, { total, open: Math.max(0, total - resolutions) }] as const
+        ),
+      );
+    },
+    async run(signal) {
+      const follower = new LogFollower({
+        access,
+        kafka: createClient(access, options.clientId),
+        topics: [...byTopic.keys()],
+        onRecords(records) {
+          for (const record of records) {
+            const counts = byTopic.get(record.topic)!;
+            if (isDeadLetter(record)) counts.total++;
+            else counts.resolutions++;
+          }
+        },
+        onLoss(line, { topic, why }) {
+          options.log.warn(line);
+          if (why === "recreated") Object.assign(byTopic.get(topic)!, { total: 0, resolutions: 0 });
+        },
+      });
+      await follower.follow(signal);
+    },
+  };
 }

@@ -1,0 +1,92 @@
+/** The services' tables as tables of the audit's database, by the same names. */
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import {
+  charges,
+  joins,
+  type Owned,
+  payments,
+  reservations,
+  stock,
+  type Tables,
+} from "../../services/tables.ts";
+import { BulkInsert } from "../database.ts";
+import { piecesByProduct } from "./messages.ts";
+
+type StoredRow = Readonly<Record<string, SQLInputValue | undefined>>;
+
+interface Column {
+  readonly name: string;
+  readonly type: "text" | "integer" | undefined;
+  readonly valueOf: (row: StoredRow) => SQLInputValue;
+}
+
+export interface AuditedTable {
+  readonly owned: Owned;
+  readonly columns: readonly Column[];
+}
+
+/** @param changed columns that are not loaded as they are stored: null leaves one out */
+function audited(
+  owned: Owned,
+  changed: Readonly<Record<string, Column["valueOf"] | null>> = {},
+): AuditedTable {
+  const { columns } = owned.table;
+  const stored = Object.keys(columns).filter((name) => !(name in changed));
+  const derived = Object.entries(changed).filter(([, valueOf]) => valueOf !== null);
+  return {
+    owned,
+    columns: [
+      ...stored.map((name) => ({
+        name,
+        type: columns[name],
+        valueOf: (row: StoredRow) => row[name] ?? null,
+      })),
+      ...derived.map(([name, valueOf]) => ({ name, type: "text" as const, valueOf: valueOf! })),
+    ],
+  };
+}
+
+/** In the order of reading. */
+export const AUDITED_TABLES: readonly AuditedTable[] = [
+  audited(joins, {
+    stock: null,
+    payment: null,
+    // Of a stored event its type is enough.
+    outcome: ({ outcome }) => typeof outcome === "string" ? String(parse(outcome)?.type) : null,
+  }),
+  audited(stock),
+  audited(reservations, {
+    decision: null,
+    items: ({ decision }) => {
+      const changes = typeof decision === "string" ? parse(decision)?.changes : undefined;
+      if (!Array.isArray(changes)) return null;
+      return piecesByProduct(changes.map(({ productId, delta }) => [productId, -delta]));
+    },
+  }),
+  audited(payments),
+  audited(charges),
+];
+
+export async function loadTable(
+  database: DatabaseSync,
+  tables: Pick<Tables, "scan">,
+  { owned, columns }: AuditedTable,
+  onRows: (rows: number) => void,
+): Promise<void> {
+  const insert = new BulkInsert(database, owned.table.name, columns.map(({ name }) => name));
+  for await (const page of tables.scan(owned)) {
+    for (const row of page as StoredRow[]) {
+      insert.add(...columns.map(({ valueOf }) => valueOf(row)));
+    }
+    onRows(page.length);
+  }
+  insert.flush();
+}
+
+function parse(json: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}

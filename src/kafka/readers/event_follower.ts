@@ -1,0 +1,122 @@
+/** The events of topics, from the beginning of the log; see log_follower.ts. */
+import type { OrderEvent } from "../../events/schemas.ts";
+import type { Logger } from "../../runtime/log.ts";
+import type { Names, Topic } from "../../topology.ts";
+import type { KafkaAccess } from "../access.ts";
+import { createClient } from "../client/client.ts";
+import { LogFollower } from "./log_follower.ts";
+import type { LossMetrics } from "../metrics.ts";
+import { decode } from "../../events/codec.ts";
+import { REPLAYED_FROM } from "../dead_letters.ts";
+
+export interface EventFollowerOptions {
+  readonly access: KafkaAccess;
+  readonly clientId: string;
+  readonly topics: readonly Topic[];
+  readonly names: Names;
+  /** Told the events of one partition, in order; what it throws ends the reading. */
+  readonly onEvents: (events: readonly OrderEvent[]) => void;
+  readonly log: Logger;
+  readonly losses?: LossMetrics | undefined;
+  /** A topic was deleted and created anew; it is read from its beginning. */
+  readonly onRecreated?: (() => void) | undefined;
+  /** After how long a partition whose next batch cannot be read is tried again (default: 5,000). */
+  readonly unreadableRetryMs?: number;
+}
+
+export class EventFollower extends LogFollower {
+  /** By topic and partition: the next offset to read. */
+  readonly positions: ReadonlyMap<Topic, ReadonlyMap<number, number>>;
+  readonly #decoder: EventDecoder;
+
+  constructor(options: EventFollowerOptions) {
+    const { access, topics, names, log, losses } = options;
+    const decoder = createEventDecoder(log);
+    const byName = new Map(topics.map((topic) => [names.topic(topic), topic]));
+    super({
+      ...{ access, kafka: createClient(access, options.clientId), topics: [...byName.keys()] },
+      unreadableRetryMs: options.unreadableRetryMs,
+      onRecords(records) {
+        const { topic, partition } = records[0]!;
+        options.onEvents(decoder.decode({ topic: byName.get(topic)!, partition }, records));
+      },
+      onLoss(line, { topic: name, why, count }) {
+        log.warn(line);
+        const topic = byName.get(name)!;
+        if (why === "recreated") {
+          losses?.recreations.inc({ topic }, count);
+          options.onRecreated?.();
+        } else if (why !== "unreadable") losses?.recordsLost.inc({ topic, why }, count);
+      },
+      onState(notReady) {
+        if (notReady) log.warn(notReady);
+        else log.info("reading the log");
+      },
+    });
+    this.#decoder = decoder;
+    this.positions = new Map(
+      topics.map((topic) => [topic, this.nextOffsets.get(names.topic(topic))!]),
+    );
+  }
+
+  /** Messages that were no events. */
+  get undecodable(): number {
+    return this.#decoder.undecodable;
+  }
+}
+
+/**
+ * Messages to events, for readers that publish nothing: what cannot be decoded is counted and reported at
+ * most once a minute, and stops no reader.
+ */
+export interface EventDecoder {
+  /** The events among `messages`, in order. */
+  decode(
+    from: { readonly topic: Topic; readonly partition: number },
+    messages: readonly {
+      readonly offset: number | string;
+      readonly key: Uint8Array | null;
+      readonly value: Uint8Array | null;
+      readonly headers?: Readonly<Record<string, unknown>> | undefined;
+    }[],
+  ): OrderEvent[];
+  /** How many messages were no events so far. */
+  readonly undecodable: number;
+}
+
+const REPORT_EVERY_MS = 60_000;
+
+/** @param nowMs a clock that never goes back, milliseconds */
+export function createEventDecoder(
+  log: Pick<Logger, "warn">,
+  nowMs: () => number = () => performance.now(),
+): EventDecoder {
+  let undecodable = 0;
+  let reportedAtMs = -Infinity;
+  return {
+    decode({ topic, partition }, messages) {
+      const events: OrderEvent[] = [];
+      for (const { offset, key, value, headers } of messages) {
+        // Read before, when it came first: a replay is for the service that could not process it.
+        if (headers && REPLAYED_FROM in headers) continue;
+        const decoded = decode(topic, key, value);
+        if (decoded.ok) {
+          events.push(decoded.event);
+          continue;
+        }
+        undecodable++;
+        if (nowMs() - reportedAtMs < REPORT_EVERY_MS) continue;
+        reportedAtMs = nowMs();
+        const { reason, detail } = decoded.fault;
+        log.warn(
+          `not an event, left out: ${topic} partition ${partition} offset ${offset}: ${reason}: ` +
+            `${detail} (${undecodable} so far)`,
+        );
+      }
+      return events;
+    },
+    get undecodable() {
+      return undecodable;
+    },
+  };
+}
