@@ -12,7 +12,7 @@ import {
 import { Failure } from "../runtime/errors.ts";
 import { makeCatalog } from "../commands/seed/catalog_data.ts";
 import { seed } from "../commands/seed/seed.ts";
-import { inventoryTables } from "../services/inventory/store.ts";
+import { inventoryDatabase } from "../services/inventory/store.ts";
 import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";
 import { groupSize } from "../kafka/client/admin.ts";
@@ -195,7 +195,7 @@ async function loadCatalog(options: RunOptions, directory: string) {
   const { databaseUrl: url, databasePassword: password, initialStock = 20_000 } = options;
   const place = { url, password, directory };
   const catalog = await openCatalog(place);
-  const inventory = await openDatabase({ ...place, owner: "inventory", tables: inventoryTables });
+  const inventory = await openDatabase({ ...place, ...inventoryDatabase });
   const data = makeCatalog({ seed: 1, initialStock });
   await seed({ catalog, inventory, data });
   await Promise.all([catalog.close(), inventory.close()]);

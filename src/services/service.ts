@@ -7,6 +7,7 @@
  */
 import { Registry } from "prom-client";
 import type { Database, Table } from "../database/database.ts";
+import type { Migration, VersionedTables } from "../database/migrations.ts";
 import { openDatabase, whenAvailable } from "../database/open.ts";
 import { positions } from "../database/positions.ts";
 import { placeOf } from "../database/settings.ts";
@@ -45,6 +46,8 @@ export interface TableSet {
   readonly orderTables?: readonly Table[];
   /** All others. */
   readonly tables?: readonly Table[];
+  /** How they changed since they were first released: see docs/migrations.md. */
+  readonly migrations?: readonly Migration[];
 }
 
 /** What handlers are made from. */
@@ -84,6 +87,7 @@ export interface DefinedService {
   readonly name: Processor;
   readonly orderTables: readonly Table[];
   readonly tables: readonly Table[];
+  readonly migrations: readonly Migration[];
   readonly databases: Readonly<Record<string, TableSet>>;
   readonly settings: typeof processorSettings & Settings;
   readonly checks: readonly ((config: Config<Settings>) => string | undefined)[];
@@ -107,12 +111,13 @@ export function defineService<
 >(definition: Definition<P, S, D>): DefinedService {
   // From here on it is one service among others, whose own settings and databases nobody knows.
   const service = definition as unknown as Partial<DefinedService> & Definition<P, S, D>;
-  const { name, orderTables, tables = [], checks = [] } = service;
+  const { name, orderTables, tables = [], migrations = [], checks = [] } = service;
   const handlers = service.handlers as unknown as DefinedService["handlers"];
   return {
     name,
     orderTables,
     tables,
+    migrations,
     databases: service.databases ?? {},
     settings: { ...processorSettings, ...definition.settings },
     checks: checks as DefinedService["checks"],
@@ -122,18 +127,16 @@ export function defineService<
 }
 
 /** The databases that a service opens, its own first, with all their tables. */
-export function databasesOf({ name, orderTables, tables, databases }: DefinedService): {
-  readonly owner: string;
-  readonly tables: readonly Table[];
-  readonly orderTables: readonly Table[];
-}[] {
-  return Object.entries<TableSet>({ [name]: { orderTables, tables }, ...databases }).map(
-    ([owner, { orderTables = [], tables = [] }]) => ({
+export function databasesOf(
+  { name, orderTables, tables, migrations, databases }: DefinedService,
+): (VersionedTables & { readonly orderTables: readonly Table[] })[] {
+  return Object.entries<TableSet>({ [name]: { orderTables, tables, migrations }, ...databases })
+    .map(([owner, { orderTables = [], tables = [], migrations }]) => ({
       owner,
       tables: [...orderTables, ...tables],
+      migrations,
       orderTables,
-    }),
-  );
+    }));
 }
 
 /** What types cannot see, such as handlers that came through an `any`, is a clear error at run time. */
@@ -179,9 +182,9 @@ export function runService(service: DefinedService): Promise<number> {
       const place = placeOf(config);
       await using opened = new AsyncDisposableStack();
       const databases: Record<string, Database> = {};
-      for (const { owner, tables } of databasesOf(service)) {
+      for (const { owner, tables, migrations } of databasesOf(service)) {
         const all = owner === name ? [...tables, positions] : tables;
-        const open = () => openDatabase({ ...place, owner, tables: all });
+        const open = () => openDatabase({ ...place, owner, tables: all, migrations, log });
         const database = await whenAvailable(open, signal, onWait);
         if (!database) return;
         opened.defer(() => database.close());

@@ -4,7 +4,7 @@ import { runProgram } from "../../program.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { logSettings } from "../../runtime/log.ts";
 import { placeOf, storeSettings } from "../../database/settings.ts";
-import { inventoryTables } from "../../services/inventory/store.ts";
+import { inventoryDatabase } from "../../services/inventory/store.ts";
 import { openCatalog } from "../../database/catalog.ts";
 import { openDatabase, withTwoDatabases } from "../../database/open.ts";
 import { makeCatalog } from "./catalog_data.ts";
@@ -59,8 +59,8 @@ if (import.meta.main) {
       async run({ config, log, signal }) {
         const place = placeOf(config);
         const done = await withTwoDatabases(
-          () => openCatalog(place),
-          () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
+          () => openCatalog({ ...place, log }),
+          () => openDatabase({ ...place, ...inventoryDatabase, log }),
           { signal, onWait: (reason) => log.warn(reason) },
           async (catalog, inventory) => {
             const data = makeCatalog({

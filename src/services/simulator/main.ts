@@ -63,7 +63,7 @@ async function simulateRun(context: Context): Promise<void> {
 
   const place = placeOf(config);
   const database = await whenAvailable(
-    () => openDatabase({ ...place, owner: "simulator", tables: simulatorTables }),
+    () => openDatabase({ ...place, owner: "simulator", tables: simulatorTables, log }),
     signal,
     (reason) => log.warn(reason),
   );
