@@ -2,6 +2,7 @@
  * The tables as the first release made them, with rows in each, under the present code. The SQL in
  * `testing/first_release` stays as it is.
  */
+import { join } from "node:path";
 import { assert, assertEquals } from "@std/assert";
 import type { Table } from "../database/database.ts";
 import type { Migration } from "../database/migrations.ts";
@@ -13,6 +14,11 @@ import { serviceDefinitions } from "./definitions.ts";
 import { inventoryTables, reservations } from "./inventory/store.ts";
 import { databasesOf } from "./service.ts";
 import { simulatorTables } from "./simulator/runs.ts";
+import { encode } from "../events/codec.ts";
+import { freshTopics, publishAll, readAll } from "../kafka/testing/topics.ts";
+import { PROJECT, startTask } from "../local/task.ts";
+import { startTestBroker, type TestBroker } from "../local/testing/test_broker.ts";
+import { until } from "../runtime/until.ts";
 import { BEFORE, handlersOf, messageOf } from "./testing/messages.ts";
 
 /** When the orders r1-000000 and r1-000001 were worked on. */
@@ -114,5 +120,61 @@ eachStore(
       await rowsOf(place, "inventory", reservations),
       before.map((row) => ({ ...row, warehouse: "north" })),
     );
+  },
+);
+
+let broker: TestBroker;
+Deno.test.beforeAll(async () => {
+  broker = await startTestBroker();
+});
+Deno.test.afterAll(() => broker.remove());
+
+eachStore(
+  "upgrade: the inventory's process starts on the first release's tables, and goes on",
+  async (place) => {
+    await firstRelease(place);
+    const { kafka, names } = await freshTopics(broker.bootstrap, 1);
+    const [input, output] = [names.topic("orders.validated"), names.topic("inventory.events")];
+    // Two orders were worked on, and nothing was committed yet.
+    await place.sql(
+      "inventory",
+      `update positions set input = '${input}/0', cluster_id = null, topic_id = null, work_from = -1`,
+    );
+    const orders = [0, 1, 2].map((sequence) => messageOf(sequence, "orders.validated").event);
+    await publishAll(
+      kafka,
+      input,
+      orders.map((event) => ({ key: event.orderId, value: encode(event) })),
+    );
+    // In the project: the task may write nowhere else.
+    const data = new URL(".data/", PROJECT).pathname;
+    await Deno.mkdir(data, { recursive: true });
+    const directory = await Deno.makeTempDir({ dir: data, prefix: "upgrade-" });
+    if (place.backend === "sqlite") {
+      await Deno.copyFile(join(place.directory, "inventory.db"), join(directory, "inventory.db"));
+    }
+    const logFile = join(directory, "inventory.log");
+    const env = {
+      KAFKA_BROKERS: broker.bootstrap,
+      TOPIC_PREFIX: names.prefix,
+      DATA_DIR: directory,
+      DATABASE_URL: place.url ?? "",
+      HTTP_PORT: "0",
+    };
+    const process = startTask({ task: "inventory", name: "inventory", env, logFile });
+    try {
+      const written = async () =>
+        (await readAll(kafka, output)).map(({ value }) =>
+          JSON.parse(new TextDecoder().decode(value!))
+        );
+      await until("all orders are answered", async () => (await written()).length === 3);
+      assertEquals(
+        (await written()).map(({ orderId, occurredAt }) => [orderId, occurredAt === WORKED_AT]),
+        [["r1-000000", true], ["r1-000001", true], ["r1-000002", false]],
+      );
+    } finally {
+      await process.stop(20_000);
+      await Deno.remove(directory, { recursive: true });
+    }
   },
 );
