@@ -2,7 +2,6 @@
  * The catalog: customers, products and prices. `deno task seed` writes it; the validator and the
  * simulator read it. Its owner is `catalog`.
  */
-import type { Logger } from "../runtime/log.ts";
 import type { TextFile } from "../runtime/setting.ts";
 import { pause } from "../runtime/shutdown.ts";
 import { type Database, table } from "./database.ts";
@@ -47,7 +46,7 @@ export function openCatalog(
     url?: string;
     password?: TextFile | undefined;
     directory: string;
-    log?: Pick<Logger, "info">;
+    note?: (line: string) => void;
   },
 ): Promise<Database> {
   return openDatabase({ ...place, ...catalogDatabase });

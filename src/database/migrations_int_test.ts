@@ -7,7 +7,6 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { Failure, RetryableError } from "../runtime/errors.ts";
-import type { Logger } from "../runtime/log.ts";
 import { until } from "../runtime/until.ts";
 import { type Row, table } from "./database.ts";
 import type { Migration } from "./migrations.ts";
@@ -100,8 +99,8 @@ for (
       // Nothing to do: nothing is written, as it may take rights that nobody has.
       else await assertRejects(() => applied(place), Error, "migrations");
       const lines: string[] = [];
-      const log = { info: (line: unknown) => void lines.push(String(line)) } as unknown as Logger;
-      const upgraded = await place.open("fraud", [scores], { migrations, log });
+      const note = (line: string) => void lines.push(line);
+      const upgraded = await place.open("fraud", [scores], { migrations, note });
       assertEquals(await all(upgraded, scores), rowsAfter);
       assertEquals(await applied(place), versions(3));
       assertEquals(lines.map((line) => line.replace(/\d+(\.\d)? m?s$/, "TIME")), [

@@ -1,6 +1,5 @@
 /** Opens a service's tables: in an SQLite file or a PostgreSQL schema with the name of their owner. */
 import { join } from "node:path";
-import type { Logger } from "../runtime/log.ts";
 import type { TextFile } from "../runtime/setting.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { Database } from "./database.ts";
@@ -18,7 +17,7 @@ import { openSqlite } from "./sqlite.ts";
  * @param options.directory the folder of the SQLite files; it is created if it is missing
  * @param options.owner the name of the file or the schema
  * @param options.migrations how the tables changed since they were first released (default: not at all)
- * @param options.log is told of each migration, when it begins and when it is done
+ * @param options.note gets a line when a migration begins, and when it is done
  * @throws {RetryableError} the database does not answer, or is locked
  * @throws {Failure} the url is of no known kind, the database is newer than the code, or a migration fails
  */
@@ -27,12 +26,11 @@ export function openDatabase(
     url?: string;
     password?: TextFile | undefined;
     directory: string;
-    log?: Pick<Logger, "info">;
+    note?: (line: string) => void;
   },
 ): Promise<Database> {
-  const { url, password, directory, owner, log } = options;
+  const { url, password, directory, owner, note } = options;
   const versioned = versionedOf(options);
-  const note = (line: string) => log?.info(line);
   if (!url) return openSqlite(join(directory, `${owner}.db`), versioned, { note });
   if (/^postgres(ql)?:\/\//.test(url)) {
     return openPostgres(url, owner, versioned, { password, note });

@@ -18,7 +18,7 @@ import type { EventOf, Handler } from "../kafka/processor/handler.ts";
 import { createProcessor } from "../kafka/processor/processor.ts";
 import type { ProcessorOptions } from "../kafka/processor/options.ts";
 import { runProgram } from "../program.ts";
-import { startHttp } from "../runtime/http.ts";
+import { type HttpServer, startHttp } from "../runtime/http.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { Config, Settings } from "../runtime/setting.ts";
 import {
@@ -178,13 +178,24 @@ export function runService(service: DefinedService): Promise<number> {
     settings,
     checks: [...accessChecks, transactionFitsSession, ...checks],
     async run({ config, log, signal }) {
-      const onWait = (reason: string) => log.warn(reason);
-      const place = placeOf(config);
       await using opened = new AsyncDisposableStack();
+      // Before all else: a start may wait long, for a database or a migration.
+      const health = startHealth(config, signal);
+      opened.defer(() => health.http.close());
+      log.info(`${config.guarantee}; health and metrics at ${health.http.url}`);
+      const onWait = (reason: string) => {
+        health.notReady = () => reason;
+        log.warn(reason);
+      };
+      const note = (line: string) => {
+        health.notReady = () => line;
+        log.info(line);
+      };
+      const place = placeOf(config);
       const databases: Record<string, Database> = {};
       for (const { owner, tables, migrations } of databasesOf(service)) {
         const all = owner === name ? [...tables, positions] : tables;
-        const open = () => openDatabase({ ...place, owner, tables: all, migrations, log });
+        const open = () => openDatabase({ ...place, owner, tables: all, migrations, note });
         const database = await whenAvailable(open, signal, onWait);
         if (!database) return;
         opened.defer(() => database.close());
@@ -192,20 +203,38 @@ export function runService(service: DefinedService): Promise<number> {
       }
       const context = { database: databases[name]!, databases, config, now: Date.now, log };
       await service.ready(context, signal, onWait);
-      await serve(service, context, log, signal);
+      await serve(service, context, health, log, signal);
     },
   });
 }
 
-/** The HTTP server, and the loop with its handlers, until `signal` aborts. */
+interface Health {
+  readonly http: HttpServer;
+  readonly registry: Registry;
+  /** May change as often as one likes. */
+  notReady: () => string | undefined;
+}
+
+function startHealth(
+  { httpHost: hostname, httpPort: port }: ServiceContext["config"],
+  signal: AbortSignal,
+): Health {
+  const registry = new Registry();
+  const health = { registry, notReady: (): string | undefined => "starting" };
+  const notReady = () => signal.aborted ? "stopping" : health.notReady();
+  const http = startHttp({ hostname, port, metrics: registry, notReady });
+  return Object.assign(health, { http });
+}
+
+/** The loop with its handlers, until `signal` aborts. */
 async function serve(
   { name, orderTables, handlers }: DefinedService,
   context: ServiceContext,
+  health: Health,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const { config, database } = context;
-  const registry = new Registry();
   const processor = createProcessor({
     ...config,
     access: kafkaAccess(config),
@@ -215,20 +244,9 @@ async function serve(
     handlers: handlers(context) as ProcessorOptions["handlers"],
     tables: { database, work: orderTables },
     log,
-    metrics: createProcessorMetrics(registry),
+    metrics: createProcessorMetrics(health.registry),
   });
-  const notReady = () => signal.aborted ? "stopping" : processor.notReady();
-  const http = startHttp({
-    hostname: config.httpHost,
-    port: config.httpPort,
-    metrics: registry,
-    notReady,
-  });
-  log.info(`${config.guarantee}; health and metrics at ${http.url}`);
-  try {
-    await processor.run(signal);
-    log.info("stopped");
-  } finally {
-    await http.close();
-  }
+  health.notReady = () => processor.notReady();
+  await processor.run(signal);
+  log.info("stopped");
 }

@@ -57,10 +57,10 @@ if (import.meta.main) {
         ["--products 20 --stock 100", "few products that soon run out"],
       ],
       async run({ config, log, signal }) {
-        const place = placeOf(config);
+        const place = { ...placeOf(config), note: (line: string) => log.info(line) };
         const done = await withTwoDatabases(
-          () => openCatalog({ ...place, log }),
-          () => openDatabase({ ...place, ...inventoryDatabase, log }),
+          () => openCatalog(place),
+          () => openDatabase({ ...place, ...inventoryDatabase }),
           { signal, onWait: (reason) => log.warn(reason) },
           async (catalog, inventory) => {
             const data = makeCatalog({

@@ -165,7 +165,7 @@ async function unprivileged(): Promise<Account | undefined> {
   return { uid: Number(nobody[2]), gid: Number(nobody[3]) };
 }
 
-type OpenOptions = Pick<Parameters<typeof openDatabase>[0], "migrations" | "log">;
+type OpenOptions = Pick<Parameters<typeof openDatabase>[0], "migrations" | "note">;
 
 /** Where the tables of one test are: its own, and empty at first. */
 export interface Place {

@@ -75,10 +75,10 @@ if (import.meta.main) {
   const { place, ends }: Task = JSON.parse(Deno.args[0]!);
   console.log("ready");
   await Deno.stdin.read(new Uint8Array(1));
-  const say = (line: unknown) => console.log(String(line));
+  const say = (line: string) => console.log(line);
   const options = { tables: [scores], migrations: ends ? migrations : endless };
   const database = await whenAvailable(
-    () => openDatabase({ ...place, owner: "fraud", ...options, log: { info: say as never } }),
+    () => openDatabase({ ...place, owner: "fraud", ...options, note: say }),
     new AbortController().signal,
     say,
   );
