@@ -93,14 +93,17 @@ export async function migrate(
   note: (line: string) => void = () => {},
 ): Promise<void> {
   assertApplicable(versioned, backend.kind);
-  while (true) {
-    const step = nextStep(backend, versioned, await stateOf(backend, backend.query));
-    if (!step) break;
+  let state = await stateOf(backend, backend.query);
+  let step = nextStep(backend, versioned, state);
+  while (step) {
     await apply(backend, versioned, step, note);
+    state = await stateOf(backend, backend.query);
+    step = nextStep(backend, versioned, state);
   }
-  const { columns } = await stateOf(backend, backend.query);
   for (const table of versioned.tables) {
-    const missing = Object.keys(table.columns).find((name) => !columns.get(table.name)?.has(name));
+    const missing = Object.keys(table.columns).find((name) =>
+      !state.columns.get(table.name)?.has(name)
+    );
     if (missing === undefined) continue;
     throw new Failure(
       `${backend.label}: table ${versioned.owner}.${table.name} has no column ${missing}, and no ` +
