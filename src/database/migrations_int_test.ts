@@ -11,11 +11,7 @@ import { until } from "../runtime/until.ts";
 import { type Row, table } from "./database.ts";
 import type { Migration } from "./migrations.ts";
 import { positions } from "./positions.ts";
-import { openDatabase } from "./open.ts";
-import { createPool } from "./postgres_pool.ts";
-import { lacks } from "../testing/skips.ts";
-import { POSTGRES } from "../testing/postgres_binaries.ts";
-import { all, eachStore, type Place, withServer } from "./testing/stores.ts";
+import { all, eachStore, type Place } from "./testing/stores.ts";
 import {
   firstScores,
   migrations,
@@ -350,42 +346,3 @@ eachStore(
     await assertRejects(opened, Failure, "one statement each");
   },
 );
-
-Deno.test({
-  name: "migrations: with which rights they are applied (postgres)",
-  ignore: lacks(POSTGRES),
-  fn: () =>
-    withServer(async (server) => {
-      const admin = createPool(server.url);
-      const run = async (...statements: string[]) => {
-        for (const sql of statements) await admin.use((connection) => connection.query(sql));
-      };
-      const openAs = async (role: string, migrations: readonly Migration[]) => {
-        const url = server.url.replace("postgres@", `${role}@`);
-        const tables = [migrations.length > 1 ? scores : firstScores];
-        return await openDatabase({ url, directory: "", owner: "fraud", tables, migrations });
-      };
-      try {
-        await run(
-          ...["create role owner login", "create role app login"],
-          ...["create schema fraud authorization owner", "grant usage on schema fraud to app"],
-        );
-        // Whoever owns the schema need not be allowed to create others.
-        await (await openAs("owner", [first])).close();
-        await run("grant select, insert, update on fraud.scores to app");
-        const before = await openAs("app", [first]);
-        await before.transaction((tx) => tx.insert(firstScores, rowsBefore));
-        await before.close();
-        const { message } = await assertRejects(() => openAs("app", migrations), RetryableError);
-        assertStringIncludes(message, "migration 2 (scores get a reviewer) of fraud: ");
-        assertStringIncludes(message, "must be owner of table scores; grant the right to the user");
-        await (await openAs("owner", migrations)).close();
-        const after = await openAs("app", migrations);
-        assertEquals(await all(after, scores), rowsAfter);
-        await after.close();
-        await assertRejects(() => openAs("app", [first]), Failure, "are at version 3");
-      } finally {
-        await admin.close();
-      }
-    }),
-});
