@@ -158,3 +158,17 @@ export function isMissingTable(error: unknown): boolean {
   return error instanceof RetryableError &&
     (code === "42P01" || message.startsWith(NO_TABLE_IN_SQLITE));
 }
+
+/** SQLSTATEs, or their beginnings, that have nothing to do with what was asked for. */
+const OF_THE_MOMENT = /^(08|28|3D|40|53|55|57|58|XX|25006|25P03|42501)/;
+
+/** Whether the database refuses a statement of a migration, however often it is asked. */
+export function isWrongStatement(error: Error): boolean {
+  const { name, code = "", errcode } = (error.cause ?? {}) as {
+    name?: string;
+    code?: string;
+    errcode?: number;
+  };
+  if (name === "PostgresError") return !OF_THE_MOMENT.test(code);
+  return errcode !== undefined && (errcode & 0xff) === SQLITE_ERROR;
+}

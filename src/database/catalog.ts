@@ -6,6 +6,7 @@ import type { TextFile } from "../runtime/setting.ts";
 import { pause } from "../runtime/shutdown.ts";
 import { type Database, table } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
+import type { VersionedTables } from "./migrations.ts";
 import { openDatabase } from "./open.ts";
 
 export const customers = table("customers", "customer_id", {
@@ -33,14 +34,22 @@ export const products = table("products", "product_id", {
 /** The tables of the owner `catalog`. */
 export const catalogTables = [customers, products];
 
+/** For all who open them. */
+export const catalogDatabase: VersionedTables = { owner: "catalog", tables: catalogTables };
+
 /**
  * @param place as for `openDatabase`
  * @throws {RetryableError} the database does not answer, or is locked
  */
 export function openCatalog(
-  place: { url?: string; password?: TextFile | undefined; directory: string },
+  place: {
+    url?: string;
+    password?: TextFile | undefined;
+    directory: string;
+    note?: (line: string) => void;
+  },
 ): Promise<Database> {
-  return openDatabase({ ...place, owner: "catalog", tables: catalogTables });
+  return openDatabase({ ...place, ...catalogDatabase });
 }
 
 const POLL_MS = 500;

@@ -2,36 +2,55 @@
 import { join } from "node:path";
 import type { TextFile } from "../runtime/setting.ts";
 import { pause } from "../runtime/shutdown.ts";
-import { type Database, type Table } from "./database.ts";
+import type { Database } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
+import type { VersionedTables } from "./migrations.ts";
 import { openPostgres } from "./postgres.ts";
+import { positions } from "./positions.ts";
 import { openSqlite } from "./sqlite.ts";
 
 /**
- * Opens the tables, and creates what is missing; several processes may do so at once.
+ * Opens the tables, and brings them to the present version; several processes may do so at once.
  *
  * @param options.url `postgres://…` (default: SQLite)
  * @param options.password read for each connection (default: the one in the url)
  * @param options.directory the folder of the SQLite files; it is created if it is missing
  * @param options.owner the name of the file or the schema
+ * @param options.migrations how the tables changed since they were first released (default: not at all)
+ * @param options.note gets a line when a migration begins, and when it is done
  * @throws {RetryableError} the database does not answer, or is locked
- * @throws {Error} the url is of no known kind
+ * @throws {Failure} the url is of no known kind, the database is newer than the code, or a migration fails
  */
-export function openDatabase(options: {
-  url?: string;
-  password?: TextFile | undefined;
-  directory: string;
-  owner: string;
-  tables: readonly Table[];
-}): Promise<Database> {
-  const { url, password, directory, owner, tables } = options;
-  if (!url) return openSqlite(join(directory, `${owner}.db`), tables);
-  if (/^postgres(ql)?:\/\//.test(url)) return openPostgres(url, owner, tables, password);
+export function openDatabase(
+  options: VersionedTables & {
+    url?: string;
+    password?: TextFile | undefined;
+    directory: string;
+    note?: (line: string) => void;
+  },
+): Promise<Database> {
+  const { url, password, directory, owner, note } = options;
+  const versioned = versionedOf(options);
+  if (!url) return openSqlite(join(directory, `${owner}.db`), versioned, { note });
+  if (/^postgres(ql)?:\/\//.test(url)) {
+    return openPostgres(url, owner, versioned, { password, note });
+  }
   // Not the whole url: it may hold a password.
   const scheme = /^[a-z0-9+.-]+:\/\//i.exec(url)?.[0] ?? "";
   return Promise.reject(
     new Error(`DATABASE_URL: expected postgres://… (or nothing, for SQLite), found "${scheme}…"`),
   );
+}
+
+/** The positions are among every service's tables, and change for all of them at once. */
+const POSITIONS: VersionedTables = { owner: "positions", tables: [positions] };
+
+function versionedOf({ owner, tables, migrations }: VersionedTables): VersionedTables[] {
+  const own = tables.filter((table) => table !== positions);
+  return [
+    ...(own.length > 0 ? [{ owner, tables: own, migrations }] : []),
+    ...(own.length < tables.length ? [POSITIONS] : []),
+  ];
 }
 
 const RETRY_MS = 1_000;

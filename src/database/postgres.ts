@@ -8,23 +8,27 @@
  */
 import type { TextFile } from "../runtime/setting.ts";
 import { type Database, type Row, runTransaction, type Session, type Table } from "./database.ts";
+import { migrate, type MigrationBackend, type VersionedTables } from "./migrations.ts";
 import { type Connection, createPool, type Parameter, type Pool } from "./postgres_pool.ts";
 import { keyOf, pushValues } from "./rows.ts";
 
 /**
- * Connects, and creates the schema and the tables unless they exist.
+ * Connects, and brings the schema and its tables to the present version.
  *
  * @throws {RetryableError} it does not answer, or refuses the login
+ * @throws {Failure} see `migrate`
  */
 export async function openPostgres(
   url: string,
   owner: string,
-  tables: readonly Table[],
-  password?: TextFile,
+  versioned: readonly VersionedTables[],
+  { password, note }: { password?: TextFile; note?: (line: string) => void } = {},
 ): Promise<Database> {
   const pool = createPool(url, undefined, password);
+  const slowPool = () => createPool(url, MIGRATION_LIMIT_MS + 5_000, password);
+  const backend = migrationBackend(pool, slowPool, owner);
   try {
-    await createMissing(pool, owner, tables);
+    for (const each of versioned) await migrate(backend, each, note);
   } catch (error) {
     await pool.close();
     throw error;
@@ -141,28 +145,50 @@ function elementLiteral(value: Parameter): string {
   return typeof value === "number" ? String(value) : `"${value.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/**
- * Creates what is missing; a lock lets several processes do so one after the other. When nothing is
- * missing, nothing is locked, and no right to create is needed.
- */
-async function createMissing(pool: Pool, owner: string, tables: readonly Table[]): Promise<void> {
-  await pool.use(async (connection) => {
-    const missing = await connection.query(
-      "select 1 from unnest($1::text[]) as name where to_regclass(name) is null",
-      [arrayLiteral(tables.map((table) => parts(owner, table).from))],
-    );
-    if (missing.length === 0) return;
-    await connection.query("begin");
-    try {
-      await connection.query("select pg_advisory_xact_lock(hashtext('orderflow: create tables'))");
-      await connection.query(`create schema if not exists "${owner}"`);
-      for (const table of tables) await connection.query(createTable(owner, table));
-      await connection.query("commit");
-    } catch (error) {
-      await connection.query("rollback").catch(() => {});
-      throw error;
-    }
-  });
+/** How long a statement of a migration may take; any other has a few seconds. */
+const MIGRATION_LIMIT_MS = 3_600_000;
+/** The server ends the statement of a process that was killed; it has this since 14, not on Windows. */
+const NOTICE_DEATH = "select set_config(name, '2s', true) from pg_settings" +
+  " where name = 'client_connection_check_interval' and version() like '%linux%'";
+
+/** @param slowPool makes a pool that waits as long as a migration may take */
+function migrationBackend(pool: Pool, slowPool: () => Pool, owner: string): MigrationBackend {
+  const schema = `'${owner.replaceAll("'", "''")}'`;
+  return {
+    kind: "postgres",
+    label: pool.label,
+    query: (sql) => pool.use((connection) => connection.query(sql)),
+    columnsSql: "select c.relname as table_name, a.attname as column_name from pg_attribute a" +
+      " join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace" +
+      ` where n.nspname = ${schema} and c.relkind in ('r', 'p', 'v') and a.attnum > 0` +
+      " and not a.attisdropped",
+    migrationsTable: `"${owner}"."migrations"`,
+    // Whoever may use the schema may know its version, also who has rights on single tables only.
+    afterMigrationsTable: [`grant select on "${owner}"."migrations" to public`],
+    createTable: (table) => createTable(owner, table),
+    async locked(work) {
+      const slow = slowPool();
+      try {
+        await slow.use(async (connection) => {
+          await runTransaction(session(connection, owner), async () => {
+            const run = (sql: string) => connection.query<Record<string, unknown>>(sql);
+            await run(`set local statement_timeout = ${MIGRATION_LIMIT_MS}`);
+            await run(`set local search_path to "${owner}"`);
+            await run(NOTICE_DEATH);
+            await run(
+              `select pg_advisory_xact_lock(hashtext('orderflow: tables of ' || ${schema}))`,
+            );
+            // `if not exists` would ask for the right to create schemas, also where it exists.
+            const found = await run(`select 1 from pg_namespace where nspname = ${schema}`);
+            if (found.length === 0) await run(`create schema "${owner}"`);
+            await work({ query: run, execute: run });
+          });
+        });
+      } finally {
+        await slow.close();
+      }
+    },
+  };
 }
 
 /** Keys are compared bytewise, as in SQLite: the same order, and no locale's surprises. */

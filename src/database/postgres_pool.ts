@@ -26,6 +26,8 @@ export interface Connection {
 }
 
 export interface Pool {
+  /** The database, for messages. */
+  readonly label: string;
   /** Lends a connection to `work`, as soon as one is free. */
   use<T>(work: (connection: Connection) => Promise<T>): Promise<T>;
   /** Waits until no connection is in use, then closes all; `use` rejects from now on. */
@@ -96,6 +98,7 @@ export function createPool(
   }
 
   return {
+    label,
     async use(work) {
       if (closed) throw new RetryableError(`${label} is closed`);
       while (inUse >= MAX_CONNECTIONS) await new Promise<void>((resolve) => waiting.push(resolve));

@@ -10,6 +10,7 @@ import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Failure, RetryableError } from "../runtime/errors.ts";
 import { type Database, type Row, runTransaction, type Session, type Table } from "./database.ts";
+import { migrate, type MigrationBackend, type VersionedTables } from "./migrations.ts";
 import { keyOf, pushValues } from "./rows.ts";
 import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
 
@@ -17,14 +18,19 @@ import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_conn
 const INSERT_ROWS = 50;
 
 /**
- * Opens the file; creates it, its directory and the tables unless they exist. Later on nothing is
- * created: a file or a table that disappears is not replaced by an empty one.
+ * Opens the file, creates it and its directory unless they exist, and brings the tables to the present
+ * version. Later on nothing is created: a file or a table that disappears is not replaced by an empty
+ * one.
  *
  * @throws {RetryableError} other processes keep it locked, or the disk is full
- * @throws {Failure} it cannot be opened, is damaged, or is no database
+ * @throws {Failure} it cannot be opened, is damaged, or is no database; see also `migrate`
  */
-export async function openSqlite(path: string, tables: readonly Table[]): Promise<Database> {
-  await create(path, tables);
+export async function openSqlite(
+  path: string,
+  versioned: readonly VersionedTables[],
+  { note }: { note?: (line: string) => void } = {},
+): Promise<Database> {
+  await prepare(path, versioned, note);
   const writer = renewable(path, (connection) => {
     connection.prepare("pragma synchronous = normal").run();
     return openSession(path, connection);
@@ -91,7 +97,11 @@ export async function openSqlite(path: string, tables: readonly Table[]): Promis
   };
 }
 
-async function create(path: string, tables: readonly Table[]): Promise<void> {
+async function prepare(
+  path: string,
+  versioned: readonly VersionedTables[],
+  note?: (line: string) => void,
+): Promise<void> {
   const connection = await Deno.mkdir(dirname(path), { recursive: true })
     .then(() => connect(path))
     .catch((error) => {
@@ -99,18 +109,37 @@ async function create(path: string, tables: readonly Table[]): Promise<void> {
       throw new Failure(message, { cause: error });
     });
   try {
-    const run = (sql: string) => connection.prepare(sql).run();
-    await whenFree(path, () => run("pragma journal_mode = wal"));
-    await runTransaction(openSession(path, connection), () =>
-      translated(path, () => {
-        for (const table of tables) run(createTable(table));
-      }));
+    await whenFree(path, () => connection.prepare("pragma journal_mode = wal").run());
+    const backend = migrationBackend(path, connection);
+    for (const each of versioned) await migrate(backend, each, note);
   } catch (error) {
     const { message, cause } = error as Error;
     throw causeOf(cause)?.lasting ? new Failure(message, { cause: error }) : error;
   } finally {
     connection.close();
   }
+}
+
+function migrationBackend(path: string, connection: DatabaseSync): MigrationBackend {
+  const query = (sql: string) => whenFree(path, () => connection.prepare(sql).all());
+  const execute = (sql: string) =>
+    translated(path, () => {
+      const statement = connection.prepare(sql);
+      // SQLite leaves out what follows.
+      if (statement.sourceSQL.trim() === sql.trim()) return statement.run();
+      throw new TypeError(`one statement each, please, and not: ${sql}`);
+    });
+  return {
+    kind: "sqlite",
+    label: `SQLite at ${path}`,
+    query,
+    columnsSql: "select t.name as table_name, c.name as column_name" +
+      " from sqlite_schema as t, pragma_table_info(t.name) as c where t.type in ('table', 'view')",
+    migrationsTable: '"migrations"',
+    afterMigrationsTable: [],
+    createTable,
+    locked: (work) => runTransaction(openSession(path, connection), () => work({ query, execute })),
+  };
 }
 
 /** The identifiers of a table, quoted. */

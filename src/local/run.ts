@@ -11,7 +11,7 @@ import {
 } from "../kafka/access.ts";
 import { Failure } from "../runtime/errors.ts";
 import { makeCatalog, seed } from "../commands/seed/seed.ts";
-import { inventoryTables } from "../services/inventory/store.ts";
+import { inventoryDatabase } from "../services/inventory/store.ts";
 import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";
 import { createClient, groupSize, type KafkaClient } from "../kafka/client/client.ts";
@@ -193,7 +193,7 @@ async function loadCatalog(options: RunOptions, directory: string) {
   const { databaseUrl: url, databasePassword: password, initialStock = 20_000 } = options;
   const place = { url, password, directory };
   const catalog = await openCatalog(place);
-  const inventory = await openDatabase({ ...place, owner: "inventory", tables: inventoryTables });
+  const inventory = await openDatabase({ ...place, ...inventoryDatabase });
   const data = makeCatalog({ seed: 1, initialStock });
   await seed({ catalog, inventory, data });
   await Promise.all([catalog.close(), inventory.close()]);

@@ -108,6 +108,37 @@ Deno.test("describeEvent: the fields of an event that has no summary of its own"
 });
 `;
 
+/** A score of the guide's service, in a folder that stays. */
+const BEFORE_UPGRADE = `
+import { openDatabase } from "../../database/open.ts";
+import { recordScores, scores } from "./store.ts";
+
+Deno.test("a score of before", async () => {
+  const database = await openDatabase({ directory: "before", owner: "fraud", tables: [scores] });
+  const times = { placed_at: "2026-01-01T00:00:00.000Z", scored_at: "2026-01-01T00:00:01.000Z" };
+  await recordScores(database, [{ order_id: "o-1", score: 20, rules: "[]", ...times }]);
+  await database.close();
+});
+`;
+
+/** The same folder, after docs/migrations.md. */
+const UPGRADED = `
+import { assertEquals } from "@std/assert";
+import { openDatabase } from "../../database/open.ts";
+import { all } from "../../database/testing/stores.ts";
+import { databasesOf } from "../service.ts";
+import { service } from "./service.ts";
+import { scores } from "./store.ts";
+
+Deno.test("the score of before is upgraded", async () => {
+  const [own] = databasesOf(service);
+  const database = await openDatabase({ directory: "before", ...own! });
+  const rows = await all(database, scores);
+  assertEquals(rows.map((row) => [row.order_id, row.score, row.rules_version]), [["o-1", 20, 1]]);
+  await database.close();
+});
+`;
+
 Deno.test("write-a-service.md: followed step by step, it makes a service that is complete", async (t) => {
   // The guide begins with the services that the project ships; with yours among them it is behind you.
   if (PROCESSORS.join() !== "validator,inventory,payment,fulfillment") return;
@@ -151,6 +182,21 @@ Deno.test("write-a-service.md: followed step by step, it makes a service that is
       await test("src/audit/fraud_test.ts");
     });
     await step("its own tests pass", () => test("src/services/fraud"));
+    await step("migrations.md changes its table, and keeps what is in it", async () => {
+      const scratch = join(directory, "src/services/fraud/upgrade_test.ts");
+      await Deno.writeTextFile(scratch, BEFORE_UPGRADE);
+      await test(scratch);
+      await follow(await Deno.readTextFile(`${PROJECT}docs/migrations.md`), directory);
+      await Deno.writeTextFile(scratch, UPGRADED);
+      await run(
+        "fmt",
+        "--check",
+        "src/services/fraud",
+        "--ignore=src/services/fraud/upgrade_test.ts",
+      );
+      await run("check", "src/services/fraud");
+      await test(scratch, "src/services/fraud");
+    });
     await step("the tests of all services take it along", async () => {
       const said = await test(
         ...["--filter", "/^fraud:/"],

@@ -7,6 +7,7 @@
  */
 import { Registry } from "prom-client";
 import type { Database, Table } from "../database/database.ts";
+import type { Migration, VersionedTables } from "../database/migrations.ts";
 import { openDatabase, whenAvailable } from "../database/open.ts";
 import { positions } from "../database/positions.ts";
 import { placeOf } from "../database/settings.ts";
@@ -17,7 +18,7 @@ import type { EventOf, Handler } from "../kafka/processor/handler.ts";
 import { createProcessor } from "../kafka/processor/processor.ts";
 import type { ProcessorOptions } from "../kafka/processor/options.ts";
 import { runProgram } from "../program.ts";
-import { startHttp } from "../runtime/http.ts";
+import { type HttpServer, startHttp } from "../runtime/http.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { Config, Settings } from "../runtime/setting.ts";
 import {
@@ -45,6 +46,8 @@ interface TableSet {
   readonly orderTables?: readonly Table[];
   /** All others. */
   readonly tables?: readonly Table[];
+  /** How they changed since they were first released: see docs/migrations.md. */
+  readonly migrations?: readonly Migration[];
 }
 
 /** What handlers are made from. */
@@ -84,6 +87,7 @@ export interface DefinedService {
   readonly name: Processor;
   readonly orderTables: readonly Table[];
   readonly tables: readonly Table[];
+  readonly migrations: readonly Migration[];
   readonly databases: Readonly<Record<string, TableSet>>;
   readonly settings: typeof processorSettings & Settings;
   readonly checks: readonly ((config: Config<Settings>) => string | undefined)[];
@@ -107,12 +111,13 @@ export function defineService<
 >(definition: Definition<P, S, D>): DefinedService {
   // From here on it is one service among others, whose own settings and databases have no types.
   const service = definition as unknown as Partial<DefinedService> & Definition<P, S, D>;
-  const { name, orderTables, tables = [], checks = [] } = service;
+  const { name, orderTables, tables = [], migrations = [], checks = [] } = service;
   const handlers = service.handlers as unknown as DefinedService["handlers"];
   return {
     name,
     orderTables,
     tables,
+    migrations,
     databases: service.databases ?? {},
     settings: { ...processorSettings, ...definition.settings },
     checks: checks as DefinedService["checks"],
@@ -122,18 +127,16 @@ export function defineService<
 }
 
 /** The databases that a service opens, its own first, with all their tables. */
-export function databasesOf({ name, orderTables, tables, databases }: DefinedService): {
-  readonly owner: string;
-  readonly tables: readonly Table[];
-  readonly orderTables: readonly Table[];
-}[] {
-  return Object.entries<TableSet>({ [name]: { orderTables, tables }, ...databases }).map(
-    ([owner, { orderTables = [], tables = [] }]) => ({
+export function databasesOf(
+  { name, orderTables, tables, migrations, databases }: DefinedService,
+): (VersionedTables & { readonly orderTables: readonly Table[] })[] {
+  return Object.entries<TableSet>({ [name]: { orderTables, tables, migrations }, ...databases })
+    .map(([owner, { orderTables = [], tables = [], migrations }]) => ({
       owner,
       tables: [...orderTables, ...tables],
+      migrations,
       orderTables,
-    }),
-  );
+    }));
 }
 
 /** What types cannot see, such as handlers that came through an `any`, is a clear error at run time. */
@@ -175,13 +178,24 @@ export function runService(service: DefinedService): Promise<number> {
     settings,
     checks: [...accessChecks, transactionFitsSession, ...checks],
     async run({ config, log, signal }) {
-      const onWait = (reason: string) => log.warn(reason);
-      const place = placeOf(config);
       await using opened = new AsyncDisposableStack();
+      // Before all else: a start may wait long, for a database or a migration.
+      const health = startHealth(config, signal);
+      opened.defer(() => health.http.close());
+      log.info(`${config.guarantee}; health and metrics at ${health.http.url}`);
+      const onWait = (reason: string) => {
+        health.notReady = () => reason;
+        log.warn(reason);
+      };
+      const note = (line: string) => {
+        health.notReady = () => line;
+        log.info(line);
+      };
+      const place = placeOf(config);
       const databases: Record<string, Database> = {};
-      for (const { owner, tables } of databasesOf(service)) {
+      for (const { owner, tables, migrations } of databasesOf(service)) {
         const all = owner === name ? [...tables, positions] : tables;
-        const open = () => openDatabase({ ...place, owner, tables: all });
+        const open = () => openDatabase({ ...place, owner, tables: all, migrations, note });
         const database = await whenAvailable(open, signal, onWait);
         if (!database) return;
         opened.defer(() => database.close());
@@ -189,20 +203,38 @@ export function runService(service: DefinedService): Promise<number> {
       }
       const context = { database: databases[name]!, databases, config, now: Date.now, log };
       await service.ready(context, signal, onWait);
-      await serve(service, context, log, signal);
+      await serve(service, context, health, log, signal);
     },
   });
 }
 
-/** The HTTP server, and the loop with its handlers, until `signal` aborts. */
+interface Health {
+  readonly http: HttpServer;
+  readonly registry: Registry;
+  /** May change as often as one likes. */
+  notReady: () => string | undefined;
+}
+
+function startHealth(
+  { httpHost: hostname, httpPort: port }: ServiceContext["config"],
+  signal: AbortSignal,
+): Health {
+  const registry = new Registry();
+  const health = { registry, notReady: (): string | undefined => "starting" };
+  const notReady = () => signal.aborted ? "stopping" : health.notReady();
+  const http = startHttp({ hostname, port, metrics: registry, notReady });
+  return Object.assign(health, { http });
+}
+
+/** The loop with its handlers, until `signal` aborts. */
 async function serve(
   { name, orderTables, handlers }: DefinedService,
   context: ServiceContext,
+  health: Health,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const { config, database } = context;
-  const registry = new Registry();
   const processor = createProcessor({
     ...config,
     access: kafkaAccess(config),
@@ -212,20 +244,9 @@ async function serve(
     handlers: handlers(context) as ProcessorOptions["handlers"],
     tables: { database, work: orderTables },
     log,
-    metrics: createProcessorMetrics(registry),
+    metrics: createProcessorMetrics(health.registry),
   });
-  const notReady = () => signal.aborted ? "stopping" : processor.notReady();
-  const http = startHttp({
-    hostname: config.httpHost,
-    port: config.httpPort,
-    metrics: registry,
-    notReady,
-  });
-  log.info(`${config.guarantee}; health and metrics at ${http.url}`);
-  try {
-    await processor.run(signal);
-    log.info("stopped");
-  } finally {
-    await http.close();
-  }
+  health.notReady = () => processor.notReady();
+  await processor.run(signal);
+  log.info("stopped");
 }

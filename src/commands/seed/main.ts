@@ -4,7 +4,7 @@ import { runProgram } from "../../program.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { logSettings } from "../../runtime/log.ts";
 import { placeOf, storeSettings } from "../../database/settings.ts";
-import { inventoryTables } from "../../services/inventory/store.ts";
+import { inventoryDatabase } from "../../services/inventory/store.ts";
 import { openCatalog } from "../../database/catalog.ts";
 import { openDatabase, withTwoDatabases } from "../../database/open.ts";
 import { makeCatalog, seed } from "./seed.ts";
@@ -56,10 +56,10 @@ if (import.meta.main) {
         ["--products 20 --stock 100", "few products that soon run out"],
       ],
       async run({ config, log, signal }) {
-        const place = placeOf(config);
+        const place = { ...placeOf(config), note: (line: string) => log.info(line) };
         const done = await withTwoDatabases(
           () => openCatalog(place),
-          () => openDatabase({ ...place, owner: "inventory", tables: inventoryTables }),
+          () => openDatabase({ ...place, ...inventoryDatabase }),
           { signal, onWait: (reason) => log.warn(reason) },
           async (catalog, inventory) => {
             const data = makeCatalog({

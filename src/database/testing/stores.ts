@@ -5,6 +5,7 @@
  * starts it as `nobody`.
  */
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { freePort } from "../../local/kafka/ports.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { type Account, POSTGRES, postgresBinaries } from "../../testing/postgres_binaries.ts";
@@ -164,6 +165,8 @@ async function unprivileged(): Promise<Account | undefined> {
   return { uid: Number(nobody[2]), gid: Number(nobody[3]) };
 }
 
+type OpenOptions = Pick<Parameters<typeof openDatabase>[0], "migrations" | "note">;
+
 /** Where the tables of one test are: its own, and empty at first. */
 export interface Place {
   readonly backend: "sqlite" | "postgres";
@@ -171,7 +174,9 @@ export interface Place {
   readonly url?: string;
   readonly directory: string;
   /** Opens tables there, as often as one likes; all are closed after the test. */
-  open(owner: string, tables: readonly Table[]): Promise<Database>;
+  open(owner: string, tables: readonly Table[], options?: OpenOptions): Promise<Database>;
+  /** Runs a statement there, as somebody beside the services. */
+  sql(owner: string, statement: string): Promise<Record<string, unknown>[]>;
 }
 
 let server: Promise<PostgresServer> | undefined;
@@ -193,8 +198,12 @@ export function eachStore(name: string, body: (place: Place) => Promise<void>): 
           backend,
           url,
           directory,
-          async open(owner, tables) {
-            const database = await openDatabase({ url, directory, owner, tables });
+          sql: (owner, statement) =>
+            url === undefined
+              ? Promise.resolve(sqliteAlone(join(directory, `${owner}.db`), statement))
+              : postgresAlone(url, owner, statement),
+          async open(owner, tables, options) {
+            const database = await openDatabase({ url, directory, owner, tables, ...options });
             opened.push(database);
             return database;
           },
@@ -204,6 +213,32 @@ export function eachStore(name: string, body: (place: Place) => Promise<void>): 
         await Deno.remove(directory, { recursive: true });
       }
     });
+  }
+}
+
+function sqliteAlone(path: string, statement: string): Record<string, unknown>[] {
+  const connection = new DatabaseSync(path);
+  try {
+    return connection.prepare(statement).all().map((row) => ({ ...row }));
+  } finally {
+    connection.close();
+  }
+}
+
+async function postgresAlone(
+  url: string,
+  owner: string,
+  statement: string,
+): Promise<Record<string, unknown>[]> {
+  const pool = createPool(url);
+  try {
+    return await pool.use(async (connection) => {
+      await connection.query(`create schema if not exists "${owner}"`);
+      await connection.query(`set search_path to "${owner}"`);
+      return (await connection.query<object>(statement)).map((row) => ({ ...row }));
+    });
+  } finally {
+    await pool.close();
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type OrderValidated,
 } from "../../events/schemas.ts";
 import { type Database, type Row, table, type Transaction } from "../../database/database.ts";
+import type { VersionedTables } from "../../database/migrations.ts";
 import { jsonIn, unreadable } from "../../database/rows.ts";
 import { type Change, type Decision, release, reserve, type Stock } from "./reserve.ts";
 
@@ -43,6 +44,9 @@ type Reservation = Row<typeof reservations>;
 
 /** The tables that the inventory owns. */
 export const inventoryTables = [stock, reservations];
+
+/** For all who open them: the service, `deno task seed` and the demo. */
+export const inventoryDatabase: VersionedTables = { owner: "inventory", tables: inventoryTables };
 
 /**
  * Reserves stock for a batch of orders.

@@ -61,7 +61,7 @@ async function simulateRun(context: Context): Promise<void> {
     throw error instanceof RangeError ? new Failure(error.message) : error;
   }
 
-  const place = placeOf(config);
+  const place = { ...placeOf(config), note: (line: string) => log.info(line) };
   const database = await whenAvailable(
     () => openDatabase({ ...place, owner: "simulator", tables: simulatorTables }),
     signal,

@@ -23,7 +23,7 @@ export const runs = table("runs", "run_id", {
   finished_at: "text",
 });
 
-/** What `runs` had no columns for when it was new: a table that is there is never changed. */
+/** What `runs` had no columns for when it was new. */
 export const placements = table("placements", "run_id", {
   run_id: "text",
   /** No order with this sequence number or a higher one was ever handed to Kafka. */

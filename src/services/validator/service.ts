@@ -1,4 +1,4 @@
-import { catalogReady, catalogTables } from "../../database/catalog.ts";
+import { catalogDatabase, catalogReady } from "../../database/catalog.ts";
 import { defineService } from "../service.ts";
 import { createCatalogCache } from "./catalog_cache.ts";
 import { createValidatorHandlers } from "./handle.ts";
@@ -27,7 +27,7 @@ export const service = defineService({
   name: "validator",
   settings,
   orderTables: [processedOrders],
-  databases: { catalog: { tables: catalogTables } },
+  databases: { catalog: catalogDatabase },
   ready: ({ databases }, signal, onWait) => catalogReady(databases.catalog, signal, onWait),
   handlers({ database, databases, config, now }) {
     const limits = {
