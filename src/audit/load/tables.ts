@@ -83,7 +83,7 @@ export async function loadTable(
   const insert = new BulkInsert(database, owned.table.name, columns.map(({ name }) => name));
   for await (const page of tables.scan(owned)) {
     for (const row of page as StoredRow[]) {
-      insert.add(...columns.map(({ valueOf }) => valueOf(row)));
+      insert.add(columns.map(({ valueOf }) => valueOf(row)));
     }
     onRows(page.length);
   }
