@@ -43,4 +43,30 @@ export const RUN_CASES: readonly Case[] = [
     fails: ["acknowledged"],
     who: "run r1",
   },
+  {
+    name: "a topic that is not there",
+    mutate: () => {},
+    options: { missing: "t.payment.events" },
+    fails: ["whole"],
+    who: "payment.events",
+    says: /^there is no such topic$/,
+  },
+  {
+    name: "a batch that cannot be read",
+    mutate: () => {},
+    options: {
+      unreadable: {
+        topic: "t.orders.raw",
+        partition: 1,
+        offset: 3,
+        next: 9,
+        bytes: new Uint8Array(),
+        endless: false,
+        why: "a codec that is not known",
+      },
+    },
+    fails: ["whole"],
+    who: "orders.raw 1",
+    says: /^its offsets 3 to 8 cannot be read \(a codec that is not known\) nor audited$/,
+  },
 ];
