@@ -69,15 +69,14 @@ function isNoticed(
 
 /** What only makes a query faster, or chooses which of two equal ones is named. */
 const SPARING: Partial<Record<CheckName, readonly string[]>> = {
-  acknowledged: ["topic = 'orders.raw'", "not (select max(at) from horizon) = 0", "placed"],
+  acknowledged: [
+    "topic = 'orders.raw'",
+    "not (select max(at) from horizon) = 0",
+    "placed",
+    "not_judged.placed",
+  ],
   messages: ["first.kind = 'OrderPlaced'", "first.rowid < event.rowid"],
   twice: ["first.rowid < event.rowid"],
-  // A charge without an order is named for that already.
-  gateway: [
-    "((select max(at) from horizon) = 0 and order_id not in (select order_id from not_judged))",
-    "(select max(at) from horizon) = 0",
-    "order_id not in (select order_id from not_judged)",
-  ],
 };
 
 /** `a.x = b.y` says only which rows belong together. */
