@@ -74,15 +74,19 @@ const OFFSET_POLL_MS = 500;
 export async function audit(options: AuditOptions): Promise<AuditReport> {
   const database = openAuditDatabase(options.database ?? ":memory:");
   try {
-    createTables(database);
     return await auditInto(database, options);
   } finally {
     database.close();
   }
 }
 
-async function auditInto(database: DatabaseSync, options: AuditOptions): Promise<AuditReport> {
+/** @param database a new one, which is complete afterwards */
+export async function auditInto(
+  database: DatabaseSync,
+  options: AuditOptions,
+): Promise<AuditReport> {
   const { tables, signal } = options;
+  createTables(database);
   let read = 0;
   const progress = (what: string, by = 0) => {
     read += by;

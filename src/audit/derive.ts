@@ -21,7 +21,7 @@ export function askColumn({ service }: Pick<Duty, "service">, topic: Topic): str
 }
 
 /** Of a row of `orders`: it has more events than kinds of events. */
-export const REPEATS = `events > ${KINDS.map((kind) => `(${kind} is not null)`).join(" + ")}`;
+export const REPEATS = `events > ${KINDS.map((kind) => `(${kind} is not null)`).join("\n    + ")}`;
 
 const ASKS: readonly (Ask & { readonly duty: Duty })[] = DUTIES.flatMap((duty) =>
   duty.asks.map((ask) => ({ ...ask, duty }))

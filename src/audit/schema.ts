@@ -10,7 +10,7 @@ import { explainedBy, kindId, kindsOn } from "./duties.ts";
 import { AUDITED_TABLES, type AuditedTable } from "./load/tables.ts";
 
 /** As loaded: nothing here is derived. */
-export const LOADED = `
+const LOADED = `
 -- When the audit began.
 create table audit (started_at integer);
 
@@ -97,13 +97,18 @@ create table reason (reason text primary key) without rowid;
 /** A service's table: by the same name, with the columns that the promises are about. */
 function tableSql({ owned: { table: { name, key } }, columns }: AuditedTable): string {
   const list = columns.map((column) => column.type ? `${column.name} ${column.type}` : column.name);
-  return `create table ${name} (${list.join(", ")}, primary key (${key})) without rowid;`;
+  return `create table ${name} (\n  ${list.join(", ")},\n  primary key (${key})\n) without rowid;`;
+}
+
+/** All tables as they are before anything is loaded. */
+export function tablesSql(): string {
+  const tables = AUDITED_TABLES.map(tableSql).join("\n\n");
+  return `${LOADED}\n-- The services' tables, by the same names.\n${tables}\n`;
 }
 
 /** Creates all tables, and fills those that the topology says. */
 export function createTables(database: DatabaseSync): void {
-  database.exec(LOADED);
-  for (const table of AUDITED_TABLES) database.exec(tableSql(table));
+  database.exec(tablesSql());
   database.prepare("insert into audit values (?)").run(Date.now());
   const reads = database.prepare("insert into reads values (?, ?)");
   const explains = database.prepare("insert into explains values (?, ?, ?)");

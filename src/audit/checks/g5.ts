@@ -78,7 +78,9 @@ union all
 select ${place("r")}, 'claims to be dead letter ' || claim ||
   ', which was not replayed, or has arrived before'
 from replay r
-where not ${
+where r.offset < (
+  select cut from log l where l.topic = r.topic and l.partition = r.partition
+) and not ${
       wasDeleted("'dlq.' || coalesce(service, '')", "of_partition", "of_offset")
     } and not exists (
   select 1 from arrived_replay a

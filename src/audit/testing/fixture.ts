@@ -2,10 +2,12 @@
  * A fixture of the audit's tests: a log and tables, filled by the scenarios, which a test may mutate.
  * The audit reads it through its own interfaces.
  */
+import type { DatabaseSync } from "node:sqlite";
 import { encode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { DeadLetterReason } from "../../events/reasons.ts";
 import { RESOLUTION_HEADERS, toDeadLetterMessage } from "../../kafka/dead_letters.ts";
+import type { LocatedUnreadable } from "../../kafka/protocol/unreadable.ts";
 import type { LogReader } from "../../kafka/readers/log_reader.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import {
@@ -19,8 +21,9 @@ import {
   topicsReadBy,
 } from "../../topology.ts";
 import type { Tables } from "../../services/tables.ts";
-import { audit, type AuditOptions, type AuditReport } from "../audit.ts";
+import { audit, auditInto, type AuditOptions, type AuditReport } from "../audit.ts";
 import { type CheckName, CHECKS } from "../checks.ts";
+import { openAuditDatabase } from "../database.ts";
 import type { Judged } from "../judge.ts";
 
 export type TestRow = Record<string, string | number | null>;
@@ -198,22 +201,35 @@ export function rewrite(fixture: Fixture, record: LogRecord, change: object): vo
   fixture.records[index] = { ...record, key, value: encode(event) };
 }
 
-/**
- * Runs the audit over a fixture.
- *
- * @param options.missing a topic that is not there
- * @param options.first the first offset of topics, (default: 0)
- * @param options.committed what the groups have committed when they are asked for the nth time
- * (default: what the fixture says)
- */
-export function auditFixture(fixture: Fixture, options: {
-  missing?: string;
-  first?: ReadonlyMap<string, number>;
-  committed?: (time: number) => Fixture["committed"];
-  patienceMs?: number;
-  signal?: AbortSignal;
-  onProgress?: AuditOptions["onProgress"];
-} = {}): Promise<AuditReport> {
+export interface FixtureOptions extends Pick<AuditOptions, "cut" | "signal" | "onProgress"> {
+  /** A topic that is not there. */
+  readonly missing?: string;
+  /** The first offset that is left, by `placeIn` (default: 0). */
+  readonly first?: ReadonlyMap<string, number>;
+  /** A batch that cannot be read. */
+  readonly unreadable?: LocatedUnreadable;
+  /** What the groups have committed when they are asked for the nth time (default: what the fixture says). */
+  readonly committed?: (time: number) => Fixture["committed"];
+  readonly patienceMs?: number;
+}
+
+/** Runs the audit over a fixture. */
+export function auditFixture(fixture: Fixture, options: FixtureOptions = {}): Promise<AuditReport> {
+  return audit(sourceOf(fixture, options));
+}
+
+/** The audit's database of a fixture, as `--database` keeps it; close it. */
+export async function databaseOf(
+  fixture: Fixture,
+  options: FixtureOptions = {},
+  path = ":memory:",
+): Promise<DatabaseSync> {
+  const database = openAuditDatabase(path);
+  await auditInto(database, sourceOf(fixture, options));
+  return database;
+}
+
+function sourceOf(fixture: Fixture, options: FixtureOptions): AuditOptions {
   const { names } = fixture;
   const topics = [...TOPIC_NAMES, ...PROCESSORS.map(deadLetterTopicOf)]
     .map((topic) => names.topic(topic))
@@ -231,10 +247,14 @@ export function auditFixture(fixture: Fixture, options: {
     partitionsOf: (topic) =>
       Promise.resolve(topics.includes(topic) ? partitions(topic) : undefined),
     ends(topic) {
-      const first = options.first?.get(topic) ?? 0;
-      return Promise.resolve(byPartition(topic, (p) => ({ first, end: fixture.ends.get(p) ?? 0 })));
+      return Promise.resolve(byPartition(topic, (place) => ({
+        first: options.first?.get(place) ?? 0,
+        end: fixture.ends.get(place) ?? 0,
+      })));
     },
-    async *read(topic) {
+    async *read(topic, { onUnreadable } = {}) {
+      const { unreadable } = options;
+      if (unreadable?.topic === topic) onUnreadable!(unreadable);
       yield await Promise.resolve(fixture.records.filter((record) => record.topic === topic));
     },
   };
@@ -253,16 +273,7 @@ export function auditFixture(fixture: Fixture, options: {
       yield await Promise.resolve(fixture.tables[table.name as TableName]) as never;
     },
   };
-  const { patienceMs = 0, signal, onProgress } = options;
-  return audit({
-    reader,
-    committedOffsets,
-    names,
-    tables,
-    patienceMs,
-    ...signal && { signal },
-    ...onProgress && { onProgress },
-  });
+  return { patienceMs: 0, ...options, reader, committedOffsets, names, tables };
 }
 
 /** One check of a report. */

@@ -114,6 +114,19 @@ export const OFFSET_CASES: readonly Case[] = [
         ),
       },
       {
+        name: `${service}: a message of ${topic} that is not read yet`,
+        mutate(fixture) {
+          drop(fixture, eventsOf(fixture, N[scenario], answer).at(-1));
+          fixture.committed[service].set(place, message(fixture).offset);
+        },
+        fails: ["answered"],
+        passes: ["ahead"],
+        who,
+        says: new RegExp(
+          `^${service} has not answered .*${placeIn(topic, partitionOf(N[scenario]))}@\\d+`,
+        ),
+      },
+      {
         name: `${service}: an offset beyond the end of ${topic}`,
         mutate: (fixture) => fixture.committed[service].set(place, fixture.ends.get(place)! + 1),
         fails: ["ahead"],
@@ -139,4 +152,20 @@ export const OFFSET_CASES: readonly Case[] = [
     who: placeIn(topic, partitionOf(N[scenario])),
     says: new RegExp(`^${service} has a dead letter for it, but has committed \\d+$`),
   })),
+  {
+    name: "messages that were deleted before a service had read them",
+    mutate: (fixture) => fixture.committed.payment.set("t.orders.validated 2", 1),
+    options: { first: new Map([["t.orders.validated 2", 2]]) },
+    fails: ["deleted"],
+    who: "orders.validated 2",
+    says: /^its messages before offset 2 were deleted, and payment had read those before 1 only$/,
+  },
+  {
+    name: "messages that were deleted before a service had read any",
+    mutate: (fixture) => fixture.committed.payment.delete("t.orders.validated 2"),
+    options: { first: new Map([["t.orders.validated 2", 1]]) },
+    fails: ["deleted"],
+    who: "orders.validated 2",
+    says: /^its messages before offset 1 were deleted, and payment had read none$/,
+  },
 ];

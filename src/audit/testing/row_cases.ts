@@ -57,6 +57,14 @@ export const ROW_CASES: readonly Case[] = [
     says: /^the gateway gave back 1 of \d+ cents$/,
   },
   {
+    name: "refunded in part, where other orders' messages were deleted",
+    mutate: (fixture) => row(fixture, "charges", outOfStock).refunded_cents = 1,
+    options: { first: new Map([["t.orders.outcomes 2", 1]]) },
+    fails: ["gateway"],
+    who: outOfStock,
+    says: /^the gateway gave back 1 of \d+ cents$/,
+  },
+  {
     name: "a payment that the table calls processed, though it was refunded",
     mutate: (fixture) => row(fixture, "payments", outOfStock).state = "processed",
     fails: ["payments"],
@@ -114,6 +122,20 @@ export const ROW_CASES: readonly Case[] = [
     fails: ["stock"],
     who: "p-1",
     says: /^its row does not say initial and on_hand$/,
+  })),
+  ...["stock", "reservations"].map((check): Case => ({
+    name: `a reservation of other pieces, in the table alone: ${check}`,
+    mutate(fixture) {
+      const changes = [{ productId: "p-1", delta: -1 }];
+      row(fixture, "reservations", confirmed).decision = JSON.stringify({ changes });
+    },
+    // The log tells how much there should be, where it is whole.
+    ...check === "stock" && { options: { first: new Map([["t.orders.outcomes 2", 1]]) } },
+    fails: [check as "stock" | "reservations"],
+    who: check === "stock" ? "p-1" : confirmed,
+    says: check === "stock"
+      ? /^initial 1000000, reserved by rows of its table \d+: expected \d+ on hand, found \d+$/
+      : /^its row says \{"p-1":1\}; its events say \{"p-1":2,"p-2":2\}$/,
   })),
   {
     name: "a reservation in a state that there is not",
@@ -211,4 +233,16 @@ export const ROW_CASES: readonly Case[] = [
     who: "USD",
     says: /^the gateway charged .* USD and gave back 0\.00 USD: confirmed 34\.00 USD$/,
   },
+  ...([
+    ["joins", "joins", "outcome"],
+    ["reservations", "reservations", "state"],
+    ["payments", "payments", "state"],
+    ["charges", "gateway", "status"],
+  ] as const).map(([table, check, column]): Case => ({
+    name: `a wrong ${column} in ${table}, where other orders' messages were deleted`,
+    mutate: (fixture) => row(fixture, table, confirmed)[column] = null,
+    options: { first: new Map([["t.orders.outcomes 2", 1]]) },
+    fails: [check],
+    who: confirmed,
+  })),
 ];

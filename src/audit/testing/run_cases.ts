@@ -1,7 +1,7 @@
 /** What the simulator's ledger says of its runs, and orders.raw does not. */
-import { type Case, N, row } from "./case.ts";
+import { type Case, declined, drop, N, row } from "./case.ts";
 import { SCENARIOS } from "./scenarios.ts";
-import { addDeadLetter, appendRecord, type Fixture, orderId, RUN } from "./fixture.ts";
+import { addDeadLetter, appendRecord, eventsOf, type Fixture, orderId, RUN } from "./fixture.ts";
 
 /** What the simulator's ledger says of the run. */
 function setRun(
@@ -20,6 +20,13 @@ export const RUN_CASES: readonly Case[] = [
     fails: ["acknowledged"],
     who: orderId(SCENARIOS.length),
     says: /^was acknowledged, but is not in orders\.raw$/,
+  },
+  {
+    name: "an acknowledged order is lost, and of others the outcomes were deleted",
+    mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.card_declined, "OrderPlaced")),
+    options: { first: new Map([["t.orders.outcomes 2", 1]]) },
+    fails: ["acknowledged"],
+    who: declined,
   },
   {
     name: "an order that nobody placed",
@@ -42,5 +49,31 @@ export const RUN_CASES: readonly Case[] = [
       setRun(fixture, { acknowledged: SCENARIOS.length, placed: SCENARIOS.length + 1 }),
     fails: ["acknowledged"],
     who: "run r1",
+  },
+  {
+    name: "a topic that is not there",
+    mutate: () => {},
+    options: { missing: "t.payment.events" },
+    fails: ["whole"],
+    who: "payment.events",
+    says: /^there is no such topic$/,
+  },
+  {
+    name: "a batch that cannot be read",
+    mutate: () => {},
+    options: {
+      unreadable: {
+        topic: "t.orders.raw",
+        partition: 1,
+        offset: 3,
+        next: 9,
+        bytes: new Uint8Array(),
+        endless: false,
+        why: "a codec that is not known",
+      },
+    },
+    fails: ["whole"],
+    who: "orders.raw 1",
+    says: /^its offsets 3 to 8 cannot be read \(a codec that is not known\) nor audited$/,
   },
 ];

@@ -1,0 +1,63 @@
+/** What docs/audit.md shows is what the audit does, and its questions have answers. */
+import { assert, assertEquals } from "@std/assert";
+import { AUDIT_PAGE, auditPage } from "./make_docs.ts";
+import { QUESTIONS } from "./questions.ts";
+import { databaseOf, orderId } from "./testing/fixture.ts";
+import { createFixture } from "./testing/scenarios.ts";
+
+Deno.test("docs/audit.md: is what deno task docs:audit makes of the audit", () => {
+  const page = Deno.readTextFileSync(AUDIT_PAGE);
+  assert(page === auditPage(page), "run deno task docs:audit, and commit the file");
+});
+
+/** Of the fixture below: the first column of the rows, and how many there are. */
+const ANSWERS = [
+  { first: orderId(0), rows: 3 },
+  { first: "00:00:00.000", rows: 20 },
+  { first: orderId(3), rows: 1 },
+  { first: orderId(1), rows: 1 },
+  { first: "p-1", rows: 2 },
+];
+
+const SCENARIOS = ["confirmed", "out_of_stock", "card_declined", "parked"] as const;
+
+Deno.test("docs/audit.md: each question has its answer", async () => {
+  const database = await databaseOf(createFixture(SCENARIOS));
+  const answers = QUESTIONS.map(({ sql }) => {
+    const rows = database.prepare(sql).all();
+    return { first: Object.values(rows[0] ?? {})[0], rows: rows.length };
+  });
+  database.close();
+  assertEquals<unknown>(answers, ANSWERS);
+});
+
+async function hasSqlite3(): Promise<boolean> {
+  try {
+    return (await new Deno.Command("sqlite3", { args: ["--version"] }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name: "docs/audit.md: sqlite3 answers the same from the kept file",
+  ignore: !await hasSqlite3(),
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const file = `${folder}/audit.sqlite`;
+      (await databaseOf(createFixture(SCENARIOS), {}, file)).close();
+      const answers: unknown[] = [];
+      for (const { title, sql } of QUESTIONS) {
+        const args = ["-readonly", "-json", file, sql];
+        const { success, stdout, stderr } = await new Deno.Command("sqlite3", { args }).output();
+        assert(success, `${title}: ${new TextDecoder().decode(stderr)}`);
+        const rows = JSON.parse(new TextDecoder().decode(stdout));
+        answers.push({ first: Object.values(rows[0])[0], rows: rows.length });
+      }
+      assertEquals<unknown>(answers, ANSWERS);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
