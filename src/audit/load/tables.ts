@@ -1,11 +1,13 @@
 /** The services' tables as tables of the audit's database, by the same names. */
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import { table } from "../../database/database.ts";
 import {
   charges,
   joins,
   type Owned,
   payments,
   reservations,
+  type ServiceTable,
   stock,
   type Tables,
 } from "../../services/tables.ts";
@@ -78,6 +80,24 @@ export async function loadTable(
     for (const row of page as StoredRow[]) {
       insert.add(...columns.map(({ valueOf }) => valueOf(row)));
     }
+    onRows(page.length);
+  }
+  insert.flush();
+}
+
+/** Loads which orders a table has a row for. */
+export async function loadOrderTable(
+  database: DatabaseSync,
+  tables: Pick<Tables, "scan">,
+  { service, owner, table: { name, key } }: ServiceTable,
+  onRows: (rows: number) => void,
+): Promise<void> {
+  const { lastInsertRowid: id } = database.prepare(
+    "insert into order_table (service, name) values (?, ?)",
+  ).run(service, `${owner}.${name}`);
+  const insert = new BulkInsert(database, "order_row", ["table_id", "order_id"]);
+  for await (const page of tables.scan({ owner, table: table(name, key, { [key]: "text" }) })) {
+    for (const row of page as StoredRow[]) insert.add(id, row[key] ?? null);
     onRows(page.length);
   }
   insert.flush();

@@ -18,7 +18,8 @@ import {
   topicOf,
   topicsReadBy,
 } from "../../topology.ts";
-import type { Tables } from "../../services/tables.ts";
+import { serviceTables } from "../../services/definitions.ts";
+import type { ServiceTable, Tables } from "../../services/tables.ts";
 import { audit, type AuditOptions, type AuditReport } from "../audit.ts";
 import { type CheckName, CHECKS } from "../checks.ts";
 import type { Judged } from "../judge.ts";
@@ -31,7 +32,8 @@ export type TableName =
   | "reservations"
   | "payments"
   | "charges"
-  | "joins";
+  | "joins"
+  | "seen_orders";
 
 export interface Fixture {
   readonly names: Names;
@@ -42,7 +44,12 @@ export interface Fixture {
   /** What the groups have committed, by service and `placeIn`: everything, as it is appended. */
   readonly committed: Record<Processor, Map<string, number>>;
   readonly tables: Record<TableName, TestRow[]>;
+  /** Those that the services declare. */
+  serviceTables: readonly ServiceTable[];
 }
+
+/** As in the services' definitions. */
+export const SERVICE_TABLES = await serviceTables();
 
 export const RUN = "r1";
 /** Of each order topic. */
@@ -250,7 +257,7 @@ export function auditFixture(fixture: Fixture, options: {
   };
   const tables: Pick<Tables, "scan"> = {
     async *scan({ table }) {
-      yield await Promise.resolve(fixture.tables[table.name as TableName]) as never;
+      yield await Promise.resolve(fixture.tables[table.name as TableName] ?? []) as never;
     },
   };
   const { patienceMs = 0, signal, onProgress } = options;
@@ -259,6 +266,7 @@ export function auditFixture(fixture: Fixture, options: {
     committedOffsets,
     names,
     tables,
+    serviceTables: fixture.serviceTables,
     patienceMs,
     ...signal && { signal },
     ...onProgress && { onProgress },
