@@ -13,6 +13,7 @@ import {
   type Fixture,
   orderId,
 } from "./testing/fixture.ts";
+import { KNOWN } from "./testing/other_services.ts";
 import { createFixture, type Scenario } from "./testing/scenarios.ts";
 
 const ORDERS: readonly Scenario[] = ["confirmed", "out_of_stock", "card_declined", "rejected"];
@@ -29,6 +30,33 @@ function kindIn(record: LogRecord): Kind | undefined {
   const event = eventIn(record);
   return event && kindOf(event);
 }
+
+const OUTCOMES: Kind[] = ["OrderConfirmed", "OrderCancelled"];
+const UNDONE: Kind[] = ["InventoryReleased", "PaymentRefunded"];
+
+/** What our own services write. */
+const OURS = new Set(
+  DUTIES.filter(({ service }) => KNOWN.includes(service)).flatMap(({ answers }) => answers),
+);
+
+/** By the dead letter's service and the topic of its message. */
+const EXPLAINED: Readonly<Record<string, readonly Kind[]>> = {
+  "inventory orders.validated": ["InventoryReserved", "InventoryRejected", ...OUTCOMES, ...UNDONE],
+  "payment orders.validated": ["PaymentProcessed", "PaymentFailed", ...OUTCOMES, ...UNDONE],
+  "fulfillment inventory.events": [...OUTCOMES, ...UNDONE],
+  "fulfillment payment.events": [...OUTCOMES, ...UNDONE],
+  "inventory orders.outcomes": ["InventoryReleased"],
+  "payment orders.outcomes": ["PaymentRefunded"],
+};
+
+Deno.test("explainedBy: the answers to the message, and what they lead to", () => {
+  for (const [reading, kinds] of Object.entries(EXPLAINED)) {
+    const [service, topic] = reading.split(" ") as [Processor, Topic];
+    // Services of your own may come after ours.
+    const ours = [...explainedBy(service, topic)].filter((kind) => OURS.has(kind));
+    assertEquals(ours.toSorted(), kinds.toSorted(), reading);
+  }
+});
 
 /** The order's message on a topic that a service reads. */
 function messageOn(fixture: Fixture, topic: Topic): LogRecord | undefined {

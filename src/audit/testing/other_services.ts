@@ -11,7 +11,7 @@ import { DUTIES, type Duty, type Kind, kindOf } from "../duties.ts";
 import { AT, type Fixture, type TestRow } from "./fixture.ts";
 
 /** The steps write what these do. */
-const KNOWN = ["validator", "inventory", "payment", "fulfillment"];
+export const KNOWN = ["validator", "inventory", "payment", "fulfillment"];
 const OTHER_DUTIES = DUTIES.filter(({ service }) => !KNOWN.includes(service));
 
 /** Whether an event is of a service that the steps do not know. */
