@@ -169,6 +169,13 @@ select order_id, 'newer', 1
 from orders join log on log.topic = 'orders.raw' and log.partition = orders.partition
 where OrderPlaced >= cut;
 delete from orders where order_id in (select order_id from not_judged);
+
+-- What the events of judged orders say of money: cents, by currency and kind, a second event included.
+create table booked as
+select currency, kind, sum(amount_cents) as cents from event
+where kind in ('PaymentProcessed', 'PaymentRefunded', 'OrderConfirmed') and not is_copy
+  and order_id not in (select order_id from not_judged)
+group by currency, kind;
 `,
   ],
   ["an index of the events", "create index event_order on event (order_id);"],

@@ -48,11 +48,17 @@ function audited(
   };
 }
 
+/** Without the halves of the join: whole events, of which the log tells. */
+const JOINS = table("joins", "order_id", {
+  order_id: "text",
+  outcome: "text",
+  decided_by_topic: "text",
+  decided_by_offset: "integer",
+});
+
 /** In the order of reading. */
 export const AUDITED_TABLES: readonly AuditedTable[] = [
-  audited(joins, {
-    stock: null,
-    payment: null,
+  audited({ owner: joins.owner, table: JOINS }, {
     // Of a stored event its type is enough.
     outcome: ({ outcome }) => typeof outcome === "string" ? String(parse(outcome)?.type) : null,
   }),
