@@ -143,7 +143,7 @@ select order_id as who,
 from orders o cross join event using (order_id)
 where ${REPEATS} and kind = 'OrderPlaced' and exists (
   select 1 from event first
-  where first.order_id = o.order_id and first.kind = 'OrderPlaced' and first.rowid < event.rowid
+  where first.order_id = o.order_id and first.kind = 'OrderPlaced' and first.id < event.id
 )
 union all
 select ${ABOUT},

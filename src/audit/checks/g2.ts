@@ -71,7 +71,7 @@ from orders o cross join event using (order_id)
 where ${REPEATS} and kind <> 'OrderPlaced' and not is_copy and exists (
     select 1 from event first
     where first.order_id = o.order_id and first.kind = event.kind and not first.is_copy
-      and first.rowid < event.rowid
+      and first.id < event.id
   )`,
     counts: { events: "messages behind orders.raw" },
   },
@@ -133,7 +133,7 @@ select order_id as who, (
     order by (
       select count(*) from event same
       where same.order_id = e.order_id and same.partition = e.partition
-    ), rowid desc limit 1
+    ), id desc limit 1
   ) as what
 from orders o where partition <> max_partition`,
     counts: { orders: "OrderPlaced" },

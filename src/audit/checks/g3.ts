@@ -1,5 +1,7 @@
 /** G3: stock is never negative and never leaks. */
 import { type Check, isJudged, SEEN, WHOLE } from "./check.ts";
+import { ids } from "../derive.ts";
+import { kindId } from "../duties.ts";
 
 /** No order was placed behind the cut: while orders flow, a product's row is ahead of what is judged. */
 const AT_REST = "not exists (select 1 from not_judged where why = 'newer')";
@@ -21,9 +23,9 @@ with taken (product_id, pieces) as (
   group by key
 ),
 change (product_id, pieces) as (
-  select key, sum(iif(kind = 'InventoryReserved', -value, value))
-  from event, json_each(items)
-  where kind in ('InventoryReserved', 'InventoryReleased') and not is_copy
+  select key, sum(iif(kind_id = ${kindId("InventoryReserved")}, -value, value))
+  from event_row, json_each(items)
+  where kind_id in (${ids(["InventoryReserved", "InventoryReleased"])}) and not is_copy
   group by key
 )
 select product_id as who, 'its row does not say initial and on_hand' as what
@@ -58,7 +60,7 @@ select order_id as who, (
     order by (
       select count(*) from event same
       where same.order_id = e.order_id and same.items = e.items
-    ), rowid desc limit 1
+    ), id desc limit 1
   ) as what
 from orders o where items <> max_items`,
     counts: { reserved: "InventoryReserved", released: "InventoryReleased" },

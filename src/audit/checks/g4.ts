@@ -49,7 +49,7 @@ select order_id as who, (
       select count(*) from event same
       where same.order_id = e.order_id and same.amount_cents = e.amount_cents
         and same.currency = e.currency
-    ), rowid desc limit 1
+    ), id desc limit 1
   ) as what
 from orders o where amount_cents <> max_amount_cents or currency <> max_currency
 union all

@@ -84,7 +84,7 @@ export async function loadTable(
   const insert = new BulkInsert(database, owned.table.name, columns.map(({ name }) => name));
   for await (const page of tables.scan(owned)) {
     for (const row of page as StoredRow[]) {
-      insert.add(...columns.map(({ valueOf }) => valueOf(row)));
+      insert.add(columns.map(({ valueOf }) => valueOf(row)));
     }
     onRows(page.length);
   }
@@ -103,7 +103,7 @@ export async function loadOrderTable(
   ).run(service, `${owner}.${name}`);
   const insert = new BulkInsert(database, "order_row", ["table_id", "order_id"]);
   for await (const page of tables.scan({ owner, table: table(name, key, { [key]: "text" }) })) {
-    for (const row of page as StoredRow[]) insert.add(id, row[key] ?? null);
+    for (const row of page as StoredRow[]) insert.add([id, row[key] ?? null]);
     onRows(page.length);
   }
   insert.flush();

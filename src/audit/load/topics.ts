@@ -82,12 +82,12 @@ async function loadTopic(
   const log = insert("log", "topic partition first first_at cut end messages");
   const ends = await reader.partitionsOf(name) && await reader.ends(name);
   if (!ends) {
-    log.add(topic, null, null, null, null, null, 0);
+    log.add([topic, null, null, null, null, null, 0]);
     return log.flush();
   }
   const unreadable = insert("unreadable_batch", "topic partition first next why");
   const onUnreadable = ({ partition, offset, next, why }: LocatedUnreadable) =>
-    unreadable.add(topic, partition, offset, next, why);
+    unreadable.add([topic, partition, offset, next, why]);
   const counts = new Map<number, number>();
   const firstAt = new Map<number, number>();
   const partitions = [...ends.keys()];
@@ -103,7 +103,7 @@ async function loadTopic(
   for (const [partition, { first, end }] of ends) {
     const at = firstAt.get(partition) ?? null;
     const judged = judgedTo?.get(partition) ?? end;
-    log.add(topic, partition, first, at, judged, end, counts.get(partition) ?? 0);
+    log.add([topic, partition, first, at, judged, end, counts.get(partition) ?? 0]);
   }
   log.flush();
   unreadable.flush();
