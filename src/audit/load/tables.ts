@@ -66,7 +66,11 @@ export const AUDITED_TABLES: readonly AuditedTable[] = [
   audited(reservations, {
     decision: null,
     items: ({ decision }) => {
-      const changes = typeof decision === "string" ? parse(decision)?.changes : undefined;
+      if (typeof decision !== "string") return null;
+      const decided = parse(decision);
+      // Other pieces than any event's.
+      if (!decided) return '"unreadable"';
+      const { changes } = decided;
       if (!Array.isArray(changes)) return null;
       return piecesByProduct(changes.map(({ productId, delta }) => [productId, -delta]));
     },
