@@ -16,22 +16,25 @@ import type { DatabaseSync } from "node:sqlite";
 import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
 import type { Waiting } from "../kafka/readers/backlog.ts";
 import { pause } from "../runtime/shutdown.ts";
-import type { Tables } from "../services/tables.ts";
+import type { ServiceTable, Tables } from "../services/tables.ts";
 import { CHECKS } from "./checks.ts";
 import { count } from "./counted.ts";
+import { otherOrderTables, subjectsOf } from "./coverage.ts";
 import { openAuditDatabase } from "./database.ts";
 import { DERIVED } from "./derive.ts";
 import { judge, type Judged } from "./judge.ts";
 import { loadOffsets, type OffsetsSource } from "./load/offsets.ts";
 import { loadRunsAfter, loadRunsBefore } from "./load/runs.ts";
-import { AUDITED_TABLES, loadTable } from "./load/tables.ts";
+import { AUDITED_TABLES, loadOrderTable, loadTable } from "./load/tables.ts";
 import { type Cut, endsNow, loadTopics, type TopicsSource } from "./load/topics.ts";
 import { createTables } from "./schema.ts";
-import { deadLettersIn, notesOfRuns, type Scope, scopeOf } from "./summary.ts";
+import { deadLettersIn, exceptionsIn, notesOfRuns, type Scope, scopeOf } from "./summary.ts";
 
 export interface AuditOptions extends TopicsSource, OffsetsSource {
   readonly reader: TopicsSource["reader"];
   readonly tables: Pick<Tables, "scan">;
+  /** All tables of the services: one that no promise covers is a failure. */
+  readonly serviceTables: readonly ServiceTable[];
   /** The audit's database: a new file, about 1 GB for a million orders (default: in memory). */
   readonly database?: string;
   /**
@@ -54,6 +57,8 @@ export interface AuditReport {
   readonly deadLetters: Readonly<Record<string, Readonly<Record<string, DeadLetterCounts>>>>;
   /** What it covers; undefined where nothing was judged. */
   readonly scope: Scope | undefined;
+  /** What no promise covers, and why: the named exceptions. */
+  readonly notCovered: readonly string[];
   /** What a reader of the report should know. */
   readonly notes: readonly string[];
   /** There when the services were given time to read everything, and it was not enough. */
@@ -86,7 +91,7 @@ export async function auditInto(
   options: AuditOptions,
 ): Promise<AuditReport> {
   const { tables, signal } = options;
-  createTables(database);
+  createTables(database, subjectsOf(options.serviceTables));
   let read = 0;
   const progress = (what: string, by = 0) => {
     read += by;
@@ -99,12 +104,20 @@ export async function auditInto(
   for (const table of AUDITED_TABLES) {
     await loadTable(database, tables, table, (rows) => progress(table.owned.table.name, rows));
   }
+  for (const table of otherOrderTables(options.serviceTables)) {
+    await loadOrderTable(database, tables, table, (rows) => progress(table.table.name, rows));
+  }
   const events = await loadTopics(database, options, cut, progress);
   database.exec("commit");
 
   const stopped = signal?.aborted ?? false;
   const empty = !stopped && isEmpty(database);
-  const report = { events: Object.fromEntries(events), deadLetters: {}, scope: undefined };
+  const report = {
+    events: Object.fromEntries(events),
+    deadLetters: {},
+    scope: undefined,
+    notCovered: [],
+  };
   if (stopped || empty) {
     const why = stopped
       ? "it was stopped before everything was read"
@@ -127,6 +140,7 @@ export async function auditInto(
     checks,
     deadLetters: deadLettersIn(database),
     scope: scopeOf(database),
+    notCovered: exceptionsIn(database),
     notes: notesOfRuns(database),
   };
 }

@@ -12,6 +12,7 @@ import type { LogEnd } from "../kafka/offsets/log_ends.ts";
 import { committedOffsets } from "../kafka/offsets/committed_offsets.ts";
 import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
 import { type Topic, TOPIC_NAMES } from "../topology.ts";
+import { serviceTables } from "../services/definitions.ts";
 import { openTables, type Tables } from "../services/tables.ts";
 import { audit, type AuditReport, type NotAtRest } from "./audit.ts";
 import type { Cut } from "./load/topics.ts";
@@ -73,6 +74,7 @@ async function auditLog(
       ...log,
       committedOffsets: (group, topic) => committedOffsets(admin, group, topic),
       tables,
+      serviceTables: await serviceTables(),
       database,
       ...cut && { cut },
       signal,

@@ -11,7 +11,7 @@ export function passed({ checks, notAtRest }: AuditReport): boolean {
 }
 
 export function reportLines(report: AuditReport): string[] {
-  const { deadLetters, notes, notAtRest } = report;
+  const { deadLetters, notCovered, notes, notAtRest } = report;
   const lines = (report.checks ?? []).flatMap(checkLines);
   for (const [service, reasons] of Object.entries(deadLetters)) {
     for (const [reason, { open, replayed, discarded }] of Object.entries(reasons)) {
@@ -22,6 +22,7 @@ export function reportLines(report: AuditReport): string[] {
     }
   }
   if (report.scope) lines.push(...scopeLines(report.scope).map((line) => `     ${line}`));
+  for (const line of notCovered) lines.push(`     not covered: ${printable(line)}`);
   for (const note of notes) lines.push(`     note: ${printable(note)}`);
   if (notAtRest) lines.push(...notAtRestLines(notAtRest).map((line) => `     ${line}`));
   return [...lines, summaryLine(report)];

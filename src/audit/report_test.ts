@@ -1,11 +1,20 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { CHECK_NAMES } from "./checks.ts";
 import { PROCESSORS, TOPIC_NAMES } from "../topology.ts";
-import { READINGS } from "./duties.ts";
+import { nameOf, otherOrderTables } from "./coverage.ts";
+import { KINDS, READINGS } from "./duties.ts";
 import type { Judged } from "./judge.ts";
 import { passed, reportJson, reportLines } from "./report.ts";
 import { createFixture, SCENARIOS } from "./testing/scenarios.ts";
-import { auditFixture, checkOf, eventIn, orderId, PARTITIONS } from "./testing/fixture.ts";
+import {
+  auditFixture,
+  checkOf,
+  eventIn,
+  orderId,
+  PARTITIONS,
+  type TableName,
+} from "./testing/fixture.ts";
+import { isByAnother } from "./testing/other_services.ts";
 
 Deno.test("audit: says of a thousand failures the first five, and how many there are", async () => {
   const fixture = createFixture(Array.from({ length: 1_000 }, () => "confirmed" as const));
@@ -68,12 +77,23 @@ Deno.test("audit: fails where services had still to read when their time was up"
 });
 
 Deno.test("audit: says of each check how much it has looked at", async () => {
-  const report = await auditFixture(createFixture(SCENARIOS));
+  const fixture = createFixture(SCENARIOS);
+  const report = await auditFixture(fixture);
+  // Of services of your own: each message that asks something of one has its answer.
+  const more = fixture.records.filter((record) => isByAnother(eventIn(record))).length;
+  const orderTables = otherOrderTables(fixture.serviceTables);
   const readers = READINGS.filter(({ service, topic }) =>
     topic === "orders.validated" && service !== "payment"
   );
   const counts = CHECK_NAMES.map((name) => [name, checkOf(report, name).counts]);
   assertEquals(Object.fromEntries(counts), {
+    covered: {
+      events: KINDS.length,
+      topics: TOPIC_NAMES.length + PROCESSORS.length,
+      "consumer groups": PROCESSORS.length,
+      tables: 5 + orderTables.length,
+      exceptions: 4,
+    },
     whole: { topics: TOPIC_NAMES.length + PROCESSORS.length },
     acknowledged: { runs: 1, acknowledged: 16 },
     messages: { messages: 19, orders: 13, "dead letters": 6 },
@@ -84,19 +104,23 @@ Deno.test("audit: says of each check how much it has looked at", async () => {
       rejected: 2,
       "waiting for a dead letter": 2,
     },
-    answered: { messages: 64 },
+    answered: { messages: 64 + more },
     deleted: { partitions: 0 },
     ahead: { "committed offsets": READINGS.length * PARTITIONS },
-    orderless: { events: 52 },
-    twice: { events: 52 },
+    orderless: { events: 52 + more },
+    twice: { events: 52 + more },
     behind: { "committed offsets": READINGS.length * PARTITIONS },
-    readable: { messages: 52, "dead letters": 2 },
+    readable: { messages: 52 + more, "dead letters": 2 },
     partition: { orders: 13 },
     validated: { validated: 11, rejected: 2 },
     answers: { reserved: 8, refused: 2, paid: 7, failed: 4 },
     confirmed: { confirmed: 5 },
     cancelled: { cancelled: 5 },
     joins: { rows: 11 },
+    rows: Object.fromEntries(orderTables.map((one) => [
+      nameOf(one),
+      fixture.tables[one.table.name as TableName].length,
+    ])),
     stock: { products: 3 },
     items: { reserved: 8, released: 2 },
     released: { cancelled: 5, released: 2 },
@@ -120,7 +144,7 @@ Deno.test("audit: notes a run that the simulator did not finish", async () => {
   assert(passed(report));
   assertEquals(reportLines(report).slice(-2), [
     "     note: run r1 has not finished: 1 acknowledged, none on their way",
-    "AUDIT PASSED: all 28 checks hold",
+    `AUDIT PASSED: all ${CHECK_NAMES.length} checks hold`,
   ]);
 });
 
@@ -153,6 +177,7 @@ Deno.test("reportLines: a line a check, its first failures below it, then what e
       since: "2026-01-01T00:00:00.000Z",
       newer: 12,
     },
+    notCovered: ["table a.b is empty"],
     notes: ["a note"],
   };
   assertEquals(reportLines(report), [
@@ -169,6 +194,7 @@ Deno.test("reportLines: a line a check, its first failures below it, then what e
     "1,100 older orders are not judged",
     "     scope: orders.raw has offsets 1,000 to 1,200 in 0, 0 to 7 in 1",
     "     scope: 12 orders placed while it was made are not judged",
+    "     not covered: table a.b is empty",
     "     note: a note",
     "AUDIT FAILED: 2 of 3 checks",
   ]);

@@ -6,6 +6,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { DEAD_LETTER_REASONS } from "../events/reasons.ts";
 import { PROCESSORS, TOPIC_NAMES, topicsReadBy } from "../topology.ts";
+import type { Subject } from "./coverage.ts";
 import { explainedBy, kindId, kindsOn } from "./duties.ts";
 import { AUDITED_TABLES, type AuditedTable } from "./load/tables.ts";
 
@@ -88,6 +89,18 @@ create table run (
   is_finished integer
 ) without rowid;
 
+-- What there is to cover: each event, topic and consumer group of the topology, each table of a
+-- service; the promises that cover it, or why none does (exception).
+create table subject (
+  kind text, name text, covered_by text, exception text, primary key (kind, name)
+) without rowid;
+
+-- Tables with a row an order that no promise is about by name, and the orders that are in them.
+create table order_table (id integer primary key, service text, name text);
+create table order_row (
+  table_id integer, order_id text, primary key (table_id, order_id)
+) without rowid;
+
 -- From the topology: who reads what, and which missing events a dead letter explains.
 create table reads (service text, topic text, primary key (service, topic)) without rowid;
 create table explains (service text, topic text, kind text);
@@ -106,8 +119,8 @@ export function tablesSql(): string {
   return `${LOADED}\n-- The services' tables, by the same names.\n${tables}\n`;
 }
 
-/** Creates all tables, and fills those that the topology says. */
-export function createTables(database: DatabaseSync): void {
+/** Creates all tables, and fills those that the topology and the services' definitions say. */
+export function createTables(database: DatabaseSync, subjects: readonly Subject[]): void {
   database.exec(tablesSql());
   database.prepare("insert into audit values (?)").run(Date.now());
   const reads = database.prepare("insert into reads values (?, ?)");
@@ -119,6 +132,10 @@ export function createTables(database: DatabaseSync): void {
       if (service === "validator") continue;
       for (const kind of explainedBy(service, topic)) explains.run(service, topic, kind);
     }
+  }
+  const cover = database.prepare("insert into subject values (?, ?, ?, ?)");
+  for (const { kind, name, coveredBy, exception = null } of subjects) {
+    cover.run(kind, name, coveredBy.join(", ") || null, exception);
   }
   const kind = database.prepare("insert into kind values (?, ?, ?)");
   for (const topic of TOPIC_NAMES) {

@@ -77,6 +77,14 @@ export function deadLettersIn(
   return found;
 }
 
+/** What is not covered, and why. */
+export function exceptionsIn(database: DatabaseSync): string[] {
+  return database.prepare(
+    "select kind || ' ' || name || ' ' || exception as line from subject " +
+      "where exception is not null order by kind, name",
+  ).all().map(({ line }) => String(line));
+}
+
 /** What a reader of the report should know about the runs. */
 export function notesOfRuns(database: DatabaseSync): string[] {
   const found = database.prepare(ARRIVED).all();

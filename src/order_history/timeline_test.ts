@@ -1,6 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { LogRecord } from "../kafka/records.ts";
-import { appendCopy, type Fixture, orderId, partitionOf } from "../audit/testing/fixture.ts";
+import {
+  appendCopy,
+  eventIn,
+  type Fixture,
+  orderId,
+  partitionOf,
+} from "../audit/testing/fixture.ts";
+import { isByAnother } from "../audit/testing/other_services.ts";
 import { createFixture, type Scenario } from "../audit/testing/scenarios.ts";
 import { timelineLines } from "../commands/trace.ts";
 import { type Found, matcher } from "./find.ts";
@@ -18,6 +25,8 @@ function found(fixture: Fixture, id: string): Found[] {
 
 function timelineOf(scenario: Scenario, mutate: (fixture: Fixture) => void = () => {}) {
   const fixture = createFixture([scenario]);
+  // Of a service of your own a timeline has steps, too.
+  fixture.records = fixture.records.filter((record) => !isByAnother(eventIn(record)));
   mutate(fixture);
   const id = orderId(0);
   return buildTimeline(id, { found: found(fixture, id), partition: partitionOf(0) }, []);

@@ -70,41 +70,91 @@ async function follow(guide: string, directory: string): Promise<void> {
   }
 }
 
-/** A test of the new service, for the readers of its events that do not know of it. */
+/** A test of the new service, for what the audit and the trace say of events that they do not know. */
 const DEFAULTS = `
-import { assertEquals } from "@std/assert";
-import { eventId, type FraudScored } from "../events/schemas.ts";
+import { assert, assertEquals } from "@std/assert";
+import type { FraudScored } from "../events/schemas.ts";
 import { describeEvent } from "../order_history/summary.ts";
-import { passed } from "./report.ts";
-import { createFixture } from "./testing/scenarios.ts";
-import { appendEvent, auditFixture, checkOf, orderId } from "./testing/fixture.ts";
+import { passed, reportLines } from "./report.ts";
+import { drop } from "./testing/case.ts";
+import { createFixture, type Scenario } from "./testing/scenarios.ts";
+import {
+  addDeadLetter, appendCopy, appendRecord, auditFixture, checkOf, eventIn, eventsOf, type Fixture, orderId, rewrite,
+} from "./testing/fixture.ts";
 
-const score = (orderId: string): FraudScored => ({
-  type: "FraudScored",
-  version: 1,
-  eventId: eventId(orderId, "FraudScored"),
-  orderId,
-  occurredAt: "2026-01-01T00:00:01.000Z",
-  placedAt: "2026-01-01T00:00:00.000Z",
-  score: 20,
-  rules: ["new_customer"],
-});
-
-async function auditOf(...orderIds: string[]) {
-  const fixture = createFixture(["confirmed"]);
-  for (const id of orderIds) appendEvent(fixture, score(id), 0);
+async function auditOf(mutate: (fixture: Fixture) => void, scenario: Scenario = "confirmed") {
+  const fixture = createFixture([scenario]);
+  mutate(fixture);
   return await auditFixture(fixture);
 }
 
+const scoreIn = (fixture: Fixture) => eventsOf(fixture, 0, "FraudScored")[0]!;
+const unscored = [{
+  who: orderId(0),
+  what: "fraud has not answered orders.validated 0@0",
+}];
+
+Deno.test("audit: names the order of a FraudScored that is missing", async () => {
+  assert(passed(await auditOf(() => {})));
+  const report = await auditOf((fixture) => drop(fixture, scoreIn(fixture)));
+  assertEquals(checkOf(report, "answered").offenders, unscored);
+  const lines = reportLines(report).join("\\n");
+  assert(lines.includes("r1-000000: fraud has not answered orders.validated 0@0"), lines);
+  assert(!passed(report));
+});
+
+Deno.test("audit: another service's dead letter excuses no FraudScored, and fraud's excuses only it", async () => {
+  const parked = await auditOf((fixture) => drop(fixture, scoreIn(fixture)), "parked");
+  assertEquals(checkOf(parked, "answered").offenders, unscored);
+  const refused = (...also: ("OrderConfirmed" | "PaymentProcessed")[]) => auditOf((fixture) => {
+    const validated = eventsOf(fixture, 0, "OrderValidated")[0]!;
+    addDeadLetter(fixture, "fraud", validated, "processing_failed");
+    drop(fixture, scoreIn(fixture), ...also.map((type) => eventsOf(fixture, 0, type)[0]));
+  });
+  assert(passed(await refused()));
+  assertEquals(checkOf(await refused("OrderConfirmed"), "outcome").failures, 1);
+  assertEquals(checkOf(await refused("PaymentProcessed"), "answered").failures, 1);
+});
+
 Deno.test("audit: an event of any type at most once an order, and of an order that was placed", async () => {
-  assertEquals(passed(await auditOf(orderId(0))), true);
-  const twice = await auditOf(orderId(0), orderId(0));
-  assertEquals(checkOf(twice, "twice").offenders[0]!.what, "FraudScored again, at t.fraud.events 0@1");
-  assertEquals(checkOf(await auditOf(orderId(9)), "orderless").failures, 1);
+  const twice = await auditOf((fixture) => void appendCopy(fixture, scoreIn(fixture)));
+  assertEquals(checkOf(twice, "twice").offenders[0]!.what, "FraudScored again, at fraud.events 0@1");
+  const elsewhere = await auditOf((fixture) =>
+    rewrite(fixture, appendCopy(fixture, scoreIn(fixture)), { orderId: orderId(9) })
+  );
+  assertEquals(checkOf(elsewhere, "orderless").failures, 1);
+});
+
+Deno.test("audit: a message that no processor reads is an event of its topic, too", async () => {
+  const broken = new TextEncoder().encode("{");
+  const report = await auditOf((fixture) =>
+    void appendRecord(fixture, "fraud.events", 0, orderId(0), broken)
+  );
+  const [offender] = checkOf(report, "readable").offenders;
+  assert(offender?.what.startsWith("fraud.events 0@1 is no FraudScored (invalid_json: "));
+  assert(offender.what.endsWith("), and no service has a dead letter for it"));
+});
+
+Deno.test("audit: a row in each order table for each order that was answered", async () => {
+  const tables = (fixture: Fixture) => fixture.tables as Record<string, { order_id: string }[]>;
+  const without = await auditOf((fixture) => tables(fixture).scores!.pop());
+  assertEquals(checkOf(without, "rows").offenders, [
+    { who: orderId(0), what: "fraud answered it, but fraud.scores has no row for it" },
+  ]);
+  const more = await auditOf((fixture) => {
+    tables(fixture).scores = [{ order_id: orderId(0) }];
+  }, "rejected");
+  assertEquals(checkOf(more, "rows").offenders, [
+    { who: orderId(0), what: "fraud.scores has a row for it, but nothing asked fraud about it" },
+  ]);
 });
 
 Deno.test("describeEvent: the fields of an event that has no summary of its own", () => {
-  assertEquals(describeEvent(score("o-1")), 'score 20, rules ["new_customer"]');
+  const score = eventIn(scoreIn(createFixture(["confirmed"]))) as FraudScored;
+  assertEquals(
+    describeEvent({ ...score, score: 20, rules: ["new_customer"] }),
+    'score 20, rules ["new_customer"]',
+  );
 });
 `;
 
@@ -174,12 +224,14 @@ Deno.test("write-a-service.md: followed step by step, it makes a service that is
     await step("what follows from the topology does", () =>
       test(
         ...["src/events", "src/order_history", "src/services/analytics/page/layout_test.ts"],
-        ...["src/audit/audit_test.ts", "src/audit/judge_offsets_test.ts"],
-        ...["src/audit/report_test.ts", "src/commands/groups/published_test.ts"],
+        "src/commands/groups/published_test.ts",
       ));
     await step("the audit and the trace know the new service without a change", async () => {
       await Deno.writeTextFile(join(directory, "src/audit/fraud_test.ts"), DEFAULTS);
-      await test("src/audit/fraud_test.ts");
+      // The others start a broker, and say nothing more of it.
+      const files = [...Deno.readDirSync(join(directory, "src/audit"))].map(({ name }) => name)
+        .filter((name) => name.endsWith("_test.ts") && !name.endsWith("_int_test.ts"));
+      await test(...files.map((name) => `src/audit/${name}`));
     });
     await step("its own tests pass", () => test("src/services/fraud"));
     await step("migrations.md changes its table, and keeps what is in it", async () => {

@@ -8,11 +8,19 @@ import { placeOf, type TablesConfig } from "../database/settings.ts";
 import { isMissingTable } from "../database/blame.ts";
 import { type Database, type Row, type Table, table } from "../database/database.ts";
 import { openDatabase } from "../database/open.ts";
+import type { Processor } from "../topology.ts";
 
 /** A table and the service that owns it. */
 export interface Owned<T extends Table = Table> {
   readonly owner: string;
   readonly table: T;
+}
+
+/** A table that a service opens, in its own database or in a further one. */
+export interface ServiceTable extends Owned {
+  readonly service: Processor;
+  /** It has a row an order that was worked on, by the order's id. */
+  readonly isByOrder: boolean;
 }
 
 /** What the simulator placed: orders `<run_id>-<sequence>`; the first `acknowledged` of them. */

@@ -34,6 +34,30 @@ const SEQUENCE = "cast(substr(order_id, length(run_id) + 2) as integer)";
 const asking = ({ topic }: Ask, column: string) => `'${topic} ' || o.partition || '@' || ${column}`;
 
 export const G1 = {
+  covered: {
+    guarantee: "G1",
+    promise:
+      "every event, topic, consumer group and table is covered by a promise, or an exception",
+    sql: `
+select kind || ' ' || name as who, 'no promise covers it: ' || case kind
+    when 'event' then 'declare in src/audit/duties.ts which messages it answers'
+    when 'consumer group' then 'what does it owe? declare it in src/audit/duties.ts'
+    else 'a table without a row an order needs a promise of its own'
+  end || ', or say in src/audit/coverage.ts why none does' as what
+from subject where covered_by is null and exception is null
+union all
+select kind || ' ' || name, 'was not looked at' from subject
+where covered_by is not null and case kind
+  when 'topic' then name not in (select topic from log)
+  when 'consumer group' then name not in (select service from committed)
+  when 'table' then covered_by = 'rows' and name not in (select name from order_table)
+end`,
+    counts: `
+select kind || 's' as name, count(covered_by) as n from subject group by kind
+union all
+select 'exceptions', count(exception) from subject`,
+  },
+
   whole: {
     guarantee: "G1",
     promise: "the topics are there, and all that is in them can be read",

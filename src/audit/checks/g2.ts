@@ -1,5 +1,5 @@
 /** G2: no event is published twice, and the events of an order agree. */
-import { TOPICS } from "../../topology.ts";
+import { type Processor, PROCESSORS, TOPICS } from "../../topology.ts";
 import { any, askColumn, REPEATS } from "../derive.ts";
 import { DUTIES } from "../duties.ts";
 import { ABOUT, type Check, isJudged, place, SEEN } from "./check.ts";
@@ -32,6 +32,28 @@ join committed c on c.service = '${duty.service}' and c.topic = '${topic}' ` +
 where ${column} >= c.after and ${any(duty.answers)}`;
   })
 ).join("\nunion all");
+
+/**
+ * What is wrong with the rows of a service's order tables. A row may be there before its event: then
+ * the order is unfinished, which `answered` says.
+ */
+function rowsOf(service: Processor): string {
+  const duties = DUTIES.filter((duty) => duty.service === service);
+  const asks = new Set(duties.flatMap((d) => d.asks.map(({ topic }) => askColumn(d, topic))));
+  return `
+select o.order_id as who, '${service} answered it, but ' || t.name || ' has no row for it' as what
+from order_table t cross join orders o
+where t.service = '${service}' and ${any(duties.flatMap(({ answers }) => answers))}
+  and not exists (select 1 from order_row r where r.table_id = t.id and r.order_id = o.order_id)
+union all
+select r.order_id, t.name || ' has a row for it, but nothing asked ${service} about it'
+from order_table t join order_row r on r.table_id = t.id left join orders o using (order_id)
+where t.service = '${service}' and ${isJudged("r.order_id", "o.order_id")}
+  and coalesce(${[...asks, "null"].join(", ")}) is null
+  and not exists (
+    select 1 from mention m where m.topic = 'dlq.${service}' and m.order_id = r.order_id
+  )`;
+}
 
 /** The outcome that an order's join should have, by its events. */
 const OUTCOME = `case
@@ -88,9 +110,9 @@ select ${ABOUT} as who,
         `when '${topic}' then '${events.join(" or ")}'`
       ).join(" ")
     }
-  end || ' (' || reason || ': ' || detail || '), and ' || group_concat(service, ', ') ||
-    ' has no dead letter for it' as what
-from broken_message b join reads using (topic)
+  end || ' (' || reason || ': ' || detail || '), and ' ||
+    coalesce(group_concat(service, ', ') || ' has no', 'no service has a') || ' dead letter for it' as what
+from broken_message b left join reads using (topic)
 where topic <> 'orders.raw' and offset < (
   select cut from log l where l.topic = b.topic and l.partition = b.partition
 ) and not exists (
@@ -185,5 +207,14 @@ where ${isJudged("row.order_id", "o.order_id")} and (
       and decided_by_offset = payment_events_for_fulfillment), false))
 )`,
     counts: { rows: "joins" },
+  },
+
+  rows: {
+    guarantee: "G2",
+    promise:
+      "every other table of a service has a row for each order that the service has answered",
+    sql: PROCESSORS.map(rowsOf).join("\nunion all\n"),
+    counts: `select name, count(order_id) as n
+from order_table left join order_row on table_id = id group by id`,
   },
 } as const satisfies Record<string, Check>;

@@ -1,15 +1,16 @@
 /** The services' tables as tables of the audit's database, by the same names. */
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import { table } from "../../database/database.ts";
 import {
   charges,
   joins,
   type Owned,
   payments,
   reservations,
+  type ServiceTable,
   stock,
   type Tables,
 } from "../../services/tables.ts";
-import { table } from "../../database/database.ts";
 import { BulkInsert } from "../database.ts";
 import { piecesByProduct } from "./messages.ts";
 
@@ -65,7 +66,11 @@ export const AUDITED_TABLES: readonly AuditedTable[] = [
   audited(reservations, {
     decision: null,
     items: ({ decision }) => {
-      const changes = typeof decision === "string" ? parse(decision)?.changes : undefined;
+      if (typeof decision !== "string") return null;
+      const decided = parse(decision);
+      // Other pieces than any event's.
+      if (!decided) return '"unreadable"';
+      const { changes } = decided;
       if (!Array.isArray(changes)) return null;
       return piecesByProduct(changes.map(({ productId, delta }) => [productId, -delta]));
     },
@@ -85,6 +90,24 @@ export async function loadTable(
     for (const row of page as StoredRow[]) {
       insert.add(columns.map(({ valueOf }) => valueOf(row)));
     }
+    onRows(page.length);
+  }
+  insert.flush();
+}
+
+/** Loads which orders a table has a row for. */
+export async function loadOrderTable(
+  database: DatabaseSync,
+  tables: Pick<Tables, "scan">,
+  { service, owner, table: { name, key } }: ServiceTable,
+  onRows: (rows: number) => void,
+): Promise<void> {
+  const { lastInsertRowid: id } = database.prepare(
+    "insert into order_table (service, name) values (?, ?)",
+  ).run(service, `${owner}.${name}`);
+  const insert = new BulkInsert(database, "order_row", ["table_id", "order_id"]);
+  for await (const page of tables.scan({ owner, table: table(name, key, { [key]: "text" }) })) {
+    for (const row of page as StoredRow[]) insert.add([id, row[key] ?? null]);
     onRows(page.length);
   }
   insert.flush();

@@ -20,7 +20,8 @@ import {
   topicOf,
   topicsReadBy,
 } from "../../topology.ts";
-import type { Tables } from "../../services/tables.ts";
+import { serviceTables } from "../../services/definitions.ts";
+import type { ServiceTable, Tables } from "../../services/tables.ts";
 import { audit, auditInto, type AuditOptions, type AuditReport } from "../audit.ts";
 import { type CheckName, CHECKS } from "../checks.ts";
 import { openAuditDatabase } from "../database.ts";
@@ -34,7 +35,8 @@ export type TableName =
   | "reservations"
   | "payments"
   | "charges"
-  | "joins";
+  | "joins"
+  | "seen_orders";
 
 export interface Fixture {
   readonly names: Names;
@@ -45,7 +47,12 @@ export interface Fixture {
   /** What the groups have committed, by service and `placeIn`: everything, as it is appended. */
   readonly committed: Record<Processor, Map<string, number>>;
   readonly tables: Record<TableName, TestRow[]>;
+  /** Those that the services declare. */
+  serviceTables: readonly ServiceTable[];
 }
+
+/** As in the services' definitions. */
+export const SERVICE_TABLES = await serviceTables();
 
 export const RUN = "r1";
 /** Of each order topic. */
@@ -270,10 +277,11 @@ function sourceOf(fixture: Fixture, options: FixtureOptions): AuditOptions {
   };
   const tables: Pick<Tables, "scan"> = {
     async *scan({ table }) {
-      yield await Promise.resolve(fixture.tables[table.name as TableName]) as never;
+      yield await Promise.resolve(fixture.tables[table.name as TableName] ?? []) as never;
     },
   };
-  return { patienceMs: 0, ...options, reader, committedOffsets, names, tables };
+  const { serviceTables } = fixture;
+  return { patienceMs: 0, ...options, reader, committedOffsets, names, tables, serviceTables };
 }
 
 /** One check of a report. */

@@ -2,7 +2,14 @@
 import type { LogRecord } from "../../kafka/records.ts";
 import { Names, type Processor, PROCESSORS, topicsReadBy } from "../../topology.ts";
 import { PRODUCTS, stepsOf } from "./steps.ts";
-import { addDeadLetter, addResolution, appendCopy, type Fixture, RUN } from "./fixture.ts";
+import {
+  addDeadLetter,
+  addResolution,
+  appendCopy,
+  type Fixture,
+  RUN,
+  SERVICE_TABLES,
+} from "./fixture.ts";
 
 /** What may become of an order. */
 export const SCENARIOS = [
@@ -52,7 +59,9 @@ export function createFixture(scenarios: readonly Scenario[], prefix = "t."): Fi
       payments: [],
       charges: [],
       joins: [],
+      seen_orders: [],
     },
+    serviceTables: SERVICE_TABLES,
   };
   for (const [n, scenario] of scenarios.entries()) live(fixture, n, scenario);
   return fixture;

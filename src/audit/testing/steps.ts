@@ -11,6 +11,7 @@ import {
   partitionOf,
   type TestRow,
 } from "./fixture.ts";
+import { OtherServices } from "./other_services.ts";
 
 const CURRENCIES = ["EUR", "USD"];
 export const PRODUCTS = ["p-1", "p-2", "p-3"];
@@ -30,8 +31,14 @@ export function stepsOf(fixture: Fixture, n: number) {
   const totalCents = items.reduce((sum, item) => sum + item.quantity * item.unitPriceCents, 0);
   const common = { version: 1 as const, orderId: id, occurredAt: AT };
   const after = { ...common, placedAt: AT };
-  const append = (event: OrderEvent, headers: Record<string, string> = {}) =>
-    appendEvent(fixture, event, partition, headers);
+  const others = new OtherServices(fixture);
+  const append = (event: OrderEvent, headers: Record<string, string> = {}): LogRecord => {
+    const record = appendEvent(fixture, event, partition, headers);
+    for (const answer of others.answersTo(event)) append(answer);
+    return record;
+  };
+  /** The validator's row. */
+  const see = () => fixture.tables.seen_orders.push({ order_id: id });
 
   const place = (headers: Record<string, string> = {}) =>
     append({
@@ -43,8 +50,9 @@ export function stepsOf(fixture: Fixture, n: number) {
       items,
       totalCents,
     }, headers);
-  const validate = () =>
-    append(
+  const validate = () => {
+    see();
+    return append(
       {
         type: "OrderValidated",
         eventId: eventId(id, "OrderValidated"),
@@ -57,6 +65,7 @@ export function stepsOf(fixture: Fixture, n: number) {
         totalCents,
       } satisfies OrderValidated,
     );
+  };
 
   const changes = (sign: 1 | -1) => {
     const pieces = new Map<string, number>();
@@ -183,14 +192,16 @@ export function stepsOf(fixture: Fixture, n: number) {
   /** A message about the order that is no event. */
   const placeBroken = (headers: Record<string, string> = {}, topic: Topic = "orders.raw") =>
     appendRecord(fixture, topic, partition, id, new TextEncoder().encode('{"type'), headers);
-  const reject = () =>
-    append({
+  const reject = () => {
+    see();
+    return append({
       type: "OrderRejected",
       eventId: eventId(id, "OrderRejected"),
       ...after,
       reason: "unknown_customer",
       detail: "",
     });
+  };
 
   return {
     place,
