@@ -98,26 +98,29 @@ async function auditInto(database: DatabaseSync, options: AuditOptions): Promise
   const events = await loadTopics(database, options, cut, progress);
   database.exec("commit");
 
-  const stopped = signal?.aborted ?? false;
-  const empty = !stopped && isEmpty(database);
   const report = { events: Object.fromEntries(events), deadLetters: {}, scope: undefined };
-  if (stopped || empty) {
-    const why = stopped
-      ? "it was stopped before everything was read"
-      : "there is nothing to audit: no order was ever placed";
-    return { ...report, checks: undefined, notes: [why] };
-  }
+  const nothing = (why: string) => ({ ...report, checks: undefined, notes: [why] });
+  if (signal?.aborted) return nothing("it was stopped before everything was read");
+  if (isEmpty(database)) return nothing("there is nothing to audit: no order was ever placed");
+  /** A statement blocks the process: a signal is heard between two of them. */
+  const goesOn = async () => {
+    await new Promise((resolve) => setTimeout(resolve));
+    return !signal?.aborted;
+  };
   for (const [what, sql] of DERIVED) {
     progress(what);
     database.exec(sql);
+    if (!await goesOn()) return nothing(STOPPED);
   }
   await loadRunsAfter(database, tables);
   await loadOffsetsAfter(database, options);
   count(database);
-  const checks = Object.values(CHECKS).map((check) => {
+  const checks: Judged[] = [];
+  for (const check of Object.values(CHECKS)) {
+    if (!await goesOn()) return nothing(STOPPED);
     progress(check.promise);
-    return judge(database, check);
-  });
+    checks.push(judge(database, check));
+  }
   return {
     ...report,
     checks,
@@ -126,6 +129,8 @@ async function auditInto(database: DatabaseSync, options: AuditOptions): Promise
     notes: notesOfRuns(database),
   };
 }
+
+const STOPPED = "it was stopped before everything was judged";
 
 /** Whether there was never an order, nor a message. */
 function isEmpty(database: DatabaseSync): boolean {

@@ -48,11 +48,11 @@ create index mention_order on mention (order_id);
 
 -- What was decided about each dead letter: the first resolution counts.
 create table resolved (
-  service text, partition integer, offset integer, resolution text,
+  service text, partition integer, offset integer, resolution text, at integer,
   primary key (service, partition, offset)
 ) without rowid;
 insert or ignore into resolved
-select service, of_partition, of_offset, resolution from resolution
+select service, of_partition, of_offset, resolution, at from resolution
 where resolution in ('replayed', 'discarded') and of_partition is not null and of_offset is not null
 order by partition, offset;
 
@@ -114,7 +114,7 @@ update event set
 where rowid in (select id from special_event);
 
 -- What the validator could not process places no order.
-insert into mention select topic, partition, offset, order_id from event
+insert into mention select topic, partition, offset, order_id, placed_at from event
 where rowid in (select id from special_event) and topic = 'orders.raw'
   and instr(not_for, ',validator,') > 0;
 delete from event
@@ -153,10 +153,14 @@ from event group by order_id;
 
 -- From when on each partition number is whole: where old messages were deleted, the time of the first
 -- one that is left, and a minute for clocks that differ; where all were, the beginning of the audit.
-create table horizon (partition integer primary key, at integer);
+-- raw_at: the same of orders.raw alone.
+create table horizon (partition integer primary key, at integer, raw_at integer);
 insert into horizon
-select partition, max(iif(first = 0, 0, coalesce(first_at + ${CLOCKS_MS}, started_at)))
-from log, audit where topic not like 'dlq.%' and partition is not null group by partition;
+select partition, max(at), coalesce(max(at) filter (where topic = 'orders.raw'), 0) from (
+  select topic, partition,
+    iif(first = 0, 0, min(coalesce(first_at + ${CLOCKS_MS}, started_at), started_at)) as at
+  from log, audit
+) where topic not like 'dlq.%' and partition is not null group by partition;
 
 -- Orders of which nothing can be said: older ones, whose first messages may have been deleted, and newer
 -- ones, which were placed behind the cut.

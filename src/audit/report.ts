@@ -6,8 +6,16 @@ import type { Scope } from "./summary.ts";
 import { formatCount } from "../runtime/format.ts";
 
 /** Whether everything that was checked holds, something was checked, and nothing was on its way. */
-export function passed({ checks, notAtRest }: AuditReport): boolean {
-  return checks !== undefined && !notAtRest && checks.every((check) => check.passed);
+export function passed(report: AuditReport): boolean {
+  const { checks, notAtRest } = report;
+  return checks !== undefined && !notAtRest && !isIdle(report) &&
+    checks.every((check) => check.passed);
+}
+
+/** There are orders, or were, and none is judged. */
+function isIdle({ scope }: AuditReport): boolean {
+  return scope !== undefined && scope.orders === 0 &&
+    (scope.since !== undefined || scope.newer > 0);
 }
 
 export function reportLines(report: AuditReport): string[] {
@@ -44,7 +52,11 @@ function scopeLines({ topics, since, older, newer }: Scope): string[] {
     }
   }
   if (newer > 0) {
-    lines.push(`scope: ${formatCount(newer)} orders placed while it was made are not judged`);
+    lines.push(
+      `scope: ${
+        formatCount(newer)
+      } orders placed while it was made are not judged, nor is the stock on hand`,
+    );
   }
   return lines;
 }
@@ -91,6 +103,7 @@ function summaryLine(report: AuditReport): string {
   if (checks === undefined) return "AUDIT FAILED: nothing is proven";
   if (passed(report)) return `AUDIT PASSED: all ${checks.length} checks hold`;
   const failed = checks.filter((check) => !check.passed).length;
+  if (failed === 0 && isIdle(report)) return "AUDIT FAILED: nothing is proven: no order is judged";
   const summary = failed > 0 ? `${failed} of ${checks.length} checks` : "all checks hold";
   return `AUDIT FAILED: ${summary}${notAtRest ? "; not everything was read in time" : ""}`;
 }

@@ -168,7 +168,7 @@ Deno.test("reportLines: a line a check, its first failures below it, then what e
     "     scope: orders placed after 2026-01-01T00:00:00.000Z; before that messages are deleted, and " +
     "1,100 older orders are not judged",
     "     scope: orders.raw has offsets 1,000 to 1,200 in 0, 0 to 7 in 1",
-    "     scope: 12 orders placed while it was made are not judged",
+    "     scope: 12 orders placed while it was made are not judged, nor is the stock on hand",
     "     note: a note",
     "AUDIT FAILED: 2 of 3 checks",
   ]);

@@ -46,7 +46,7 @@ export class MessageLoader {
     );
     this.#resolutions = insert(
       "resolution",
-      "service partition offset resolution of_partition of_offset",
+      "service partition offset at resolution of_partition of_offset",
     );
     this.#replays = insert("replay", `${place} claim service of_partition of_offset`);
   }
@@ -90,6 +90,7 @@ export class MessageLoader {
         service,
         partition,
         offset,
+        record.timestamp,
         headers[RESOLUTION_HEADERS.resolution] ?? null,
         offsetIn(headers[RESOLUTION_HEADERS.partition]),
         offsetIn(headers[RESOLUTION_HEADERS.offset]),

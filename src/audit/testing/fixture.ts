@@ -35,10 +35,14 @@ export type TableName =
 
 export interface Fixture {
   readonly names: Names;
+  /** When what is appended now happens, epoch milliseconds. */
+  nowMs: number;
   /** In the order of writing. */
   records: LogRecord[];
   /** The offset after the last record that there ever was, by topic and partition: see `placeIn`. */
   readonly ends: Map<string, number>;
+  /** The first offsets that are still there, by `placeIn` (default: 0). */
+  readonly firsts: Map<string, number>;
   /** What the groups have committed, by service and `placeIn`: everything, as it is appended. */
   readonly committed: Record<Processor, Map<string, number>>;
   readonly tables: Record<TableName, TestRow[]>;
@@ -62,7 +66,7 @@ export function placeIn(topic: string, partition: number): string {
   return `${topic} ${partition}`;
 }
 
-/** When everything in a fixture happens. */
+/** When a fixture begins. */
 export const AT = "2026-01-01T00:00:00.000Z";
 
 /** Appends an event to its topic. */
@@ -98,6 +102,24 @@ export function appendRecord(
   });
 }
 
+/** Deletes the records of the order topics that are older, as their retention does. */
+export function deleteBefore(fixture: Fixture, epochMs: number): void {
+  deleteRecords(fixture, ({ timestamp }) => timestamp < epochMs);
+}
+
+/** Deletes records of the order topics, and all that is before them. */
+export function deleteRecords(fixture: Fixture, isDeleted: (record: LogRecord) => boolean): void {
+  const { firsts } = fixture;
+  for (const record of fixture.records) {
+    if (isDeadLetterTopic(record.topic) || !isDeleted(record)) continue;
+    const place = placeIn(record.topic, record.partition);
+    firsts.set(place, Math.max(firsts.get(place) ?? 0, record.offset + 1));
+  }
+  fixture.records = fixture.records.filter(({ topic, partition, offset }) =>
+    offset >= (firsts.get(placeIn(topic, partition)) ?? 0)
+  );
+}
+
 /** Appends a copy of a record to its partition. */
 export function appendCopy(fixture: Fixture, record: LogRecord): LogRecord {
   return append(fixture, record.topic, record.partition, record);
@@ -121,7 +143,7 @@ export function append(
     const reads = topicsReadBy(service).some((name) => fixture.names.topic(name) === topic);
     if (reads) fixture.committed[service].set(place, offset + 1);
   }
-  const record = { topic, partition, offset, timestamp: Date.parse(AT), key, value, headers };
+  const record = { topic, partition, offset, timestamp: fixture.nowMs, key, value, headers };
   fixture.records.push(record);
   return record;
 }
@@ -202,13 +224,11 @@ export function rewrite(fixture: Fixture, record: LogRecord, change: object): vo
  * Runs the audit over a fixture.
  *
  * @param options.missing a topic that is not there
- * @param options.first the first offset of topics, (default: 0)
  * @param options.committed what the groups have committed when they are asked for the nth time
  * (default: what the fixture says)
  */
 export function auditFixture(fixture: Fixture, options: {
   missing?: string;
-  first?: ReadonlyMap<string, number>;
   committed?: (time: number) => Fixture["committed"];
   patienceMs?: number;
   signal?: AbortSignal;
@@ -231,8 +251,11 @@ export function auditFixture(fixture: Fixture, options: {
     partitionsOf: (topic) =>
       Promise.resolve(topics.includes(topic) ? partitions(topic) : undefined),
     ends(topic) {
-      const first = options.first?.get(topic) ?? 0;
-      return Promise.resolve(byPartition(topic, (p) => ({ first, end: fixture.ends.get(p) ?? 0 })));
+      const endOf = (place: string) => ({
+        first: fixture.firsts.get(place) ?? 0,
+        end: fixture.ends.get(place) ?? 0,
+      });
+      return Promise.resolve(byPartition(topic, endOf));
     },
     async *read(topic) {
       yield await Promise.resolve(fixture.records.filter((record) => record.topic === topic));

@@ -2,7 +2,7 @@
 import type { LogRecord } from "../../kafka/records.ts";
 import { Names, type Processor, PROCESSORS, topicsReadBy } from "../../topology.ts";
 import { PRODUCTS, stepsOf } from "./steps.ts";
-import { addDeadLetter, addResolution, appendCopy, type Fixture, RUN } from "./fixture.ts";
+import { addDeadLetter, addResolution, appendCopy, AT, type Fixture, RUN } from "./fixture.ts";
 
 /** What may become of an order. */
 export const SCENARIOS = [
@@ -31,12 +31,19 @@ const INITIAL = 1_000_000;
  * A fixture in which order n of the run is the n-th scenario, and all is well.
  *
  * @param prefix of the topics' names
+ * @param everyMs how long after the one before an order is placed
  */
-export function createFixture(scenarios: readonly Scenario[], prefix = "t."): Fixture {
+export function createFixture(
+  scenarios: readonly Scenario[],
+  prefix = "t.",
+  everyMs = 0,
+): Fixture {
   const fixture: Fixture = {
     names: new Names(prefix),
+    nowMs: Date.parse(AT),
     records: [],
     ends: new Map(),
+    firsts: new Map(),
     committed: Object.fromEntries(
       PROCESSORS.map((service) => [service, new Map()]),
     ) as Fixture["committed"],
@@ -54,7 +61,10 @@ export function createFixture(scenarios: readonly Scenario[], prefix = "t."): Fi
       joins: [],
     },
   };
-  for (const [n, scenario] of scenarios.entries()) live(fixture, n, scenario);
+  for (const [n, scenario] of scenarios.entries()) {
+    live(fixture, n, scenario);
+    fixture.nowMs += everyMs;
+  }
   return fixture;
 }
 
