@@ -14,6 +14,7 @@ import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
 import { type Topic, TOPIC_NAMES } from "../topology.ts";
 import { openTables, type Tables } from "../services/tables.ts";
 import { audit, type AuditReport, type NotAtRest } from "./audit.ts";
+import { refuseCompacted } from "./compaction.ts";
 import type { Cut } from "./load/topics.ts";
 import { notAtRestLines, passed, reportJson, reportLines } from "./report.ts";
 
@@ -65,6 +66,7 @@ async function auditLog(
   { waitS, database }: { waitS: number; database: string },
   signal: AbortSignal,
 ): Promise<AuditReport> {
+  const unchecked = await withAdmin(log.kafka, (admin) => refuseCompacted(admin, log.names));
   const { cut, notAtRest } = waitS > 0
     ? await followToTheEnd(log, waitS, signal)
     : { cut: undefined, notAtRest: undefined };
@@ -80,7 +82,7 @@ async function auditLog(
     });
     // Before the first order nothing has made them yet.
     const missing = passed(judged) ? [] : tables.missing();
-    const report = { ...judged, notes: [...judged.notes, ...missing] };
+    const report = { ...judged, notes: [...unchecked, ...judged.notes, ...missing] };
     return notAtRest ? { ...report, notAtRest } : report;
   });
 }

@@ -28,7 +28,7 @@ const MARGIN_MS = 60_000;
 
 /** Orders of an hour each, the first of which are deleted. */
 function cutOff(scenarios: readonly Scenario[], deleted: number): Fixture {
-  const fixture = createFixture(scenarios, "t.", HOUR_MS);
+  const fixture = createFixture(scenarios, "t.", { everyMs: HOUR_MS });
   const begin = fixture.nowMs - scenarios.length * HOUR_MS;
   fixture.tables.runs[0]!.started_at = new Date(begin).toISOString();
   deleteBefore(fixture, begin + deleted * HOUR_MS);

@@ -31,16 +31,16 @@ const INITIAL = 1_000_000;
  * A fixture in which order n of the run is the n-th scenario, and all is well.
  *
  * @param prefix of the topics' names
- * @param everyMs how long after the one before an order is placed
+ * @param begin.everyMs how long after the one before an order is placed
  */
 export function createFixture(
   scenarios: readonly Scenario[],
   prefix = "t.",
-  everyMs = 0,
+  { beginMs = Date.parse(AT), everyMs = 0 } = {},
 ): Fixture {
   const fixture: Fixture = {
     names: new Names(prefix),
-    nowMs: Date.parse(AT),
+    nowMs: beginMs,
     records: [],
     ends: new Map(),
     firsts: new Map(),
