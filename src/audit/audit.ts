@@ -18,14 +18,14 @@ import type { Waiting } from "../kafka/readers/backlog.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { Tables } from "../services/tables.ts";
 import { CHECKS } from "./checks.ts";
-import { count } from "./counted.ts";
+import { count as countAll } from "./counted.ts";
 import { openAuditDatabase } from "./database.ts";
-import { DERIVED } from "./derive.ts";
+import { DERIVED, derivedIn } from "./derive.ts";
 import { judge, type Judged } from "./judge.ts";
 import { loadOffsets, type OffsetsSource } from "./load/offsets.ts";
 import { loadRunsAfter, loadRunsBefore } from "./load/runs.ts";
 import { AUDITED_TABLES, loadTable } from "./load/tables.ts";
-import { type Cut, endsNow, loadTopics, type TopicsSource } from "./load/topics.ts";
+import { type Cut, endsNow, loadTopics, type LogRead, type TopicsSource } from "./load/topics.ts";
 import { createTables } from "./schema.ts";
 import { deadLettersIn, notesOfRuns, type Scope, scopeOf } from "./summary.ts";
 
@@ -72,21 +72,46 @@ const OFFSET_POLL_MS = 500;
 
 /** @throws {RetryableError} a database does not answer; and what kafkajs throws when the cluster does not */
 export async function audit(options: AuditOptions): Promise<AuditReport> {
-  const database = openAuditDatabase(options.database ?? ":memory:");
+  const file = openAuditFile(options.database ?? ":memory:");
   try {
-    createTables(database);
-    return await auditInto(database, options);
+    return await file.audit(options);
   } finally {
-    database.close();
+    file.close();
   }
 }
 
-async function auditInto(database: DatabaseSync, options: AuditOptions): Promise<AuditReport> {
+/** An audit's database, in which one audit after another may be made: each reads what is new in the log. */
+export interface AuditFile {
+  /** After it threw, the file is of no use any more. @throws as `audit` does, and {LogChanged} */
+  audit(options: Omit<AuditOptions, "database">): Promise<AuditReport>;
+  close(): void;
+}
+
+/** @param path a file that is not there yet */
+export function openAuditFile(path: string): AuditFile {
+  const database = openAuditDatabase(path);
+  createTables(database);
+  const forgetDerived = derivedIn(database);
+  const read: LogRead = { positions: new Map(), counts: new Map(), events: new Map() };
+  return {
+    audit(options) {
+      forgetDerived();
+      return auditInto(database, options, read);
+    },
+    close: () => database.close(),
+  };
+}
+
+async function auditInto(
+  database: DatabaseSync,
+  options: AuditOptions,
+  read: LogRead,
+): Promise<AuditReport> {
   const { tables, signal } = options;
-  let read = 0;
+  let count = 0;
   const progress = (what: string, by = 0) => {
-    read += by;
-    options.onProgress?.(what, read);
+    count += by;
+    options.onProgress?.(what, count);
   };
   database.exec("begin");
   await loadRunsBefore(database, tables);
@@ -95,10 +120,10 @@ async function auditInto(database: DatabaseSync, options: AuditOptions): Promise
   for (const table of AUDITED_TABLES) {
     await loadTable(database, tables, table, (rows) => progress(table.owned.table.name, rows));
   }
-  const events = await loadTopics(database, options, cut, progress);
+  await loadTopics(database, options, { cut, read, onRecords: progress });
   database.exec("commit");
 
-  const report = { events: Object.fromEntries(events), deadLetters: {}, scope: undefined };
+  const report = { events: Object.fromEntries(read.events), deadLetters: {}, scope: undefined };
   const nothing = (why: string) => ({ ...report, checks: undefined, notes: [why] });
   if (signal?.aborted) return nothing("it was stopped before everything was read");
   if (isEmpty(database)) return nothing("there is nothing to audit: no order was ever placed");
@@ -114,7 +139,7 @@ async function auditInto(database: DatabaseSync, options: AuditOptions): Promise
   }
   await loadRunsAfter(database, tables);
   await loadOffsetsAfter(database, options);
-  count(database);
+  countAll(database);
   const checks: Judged[] = [];
   for (const check of Object.values(CHECKS)) {
     if (!await goesOn()) return nothing(STOPPED);

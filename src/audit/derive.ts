@@ -2,7 +2,9 @@
  * What the promises are asked of, derived from what was loaded: above all `orders`, one row an order
  * with where its events are. Made from the topology and the duties, so that a new event or service is in it.
  */
+import type { DatabaseSync } from "node:sqlite";
 import type { Topic } from "../topology.ts";
+import { AUDITED_TABLES } from "./load/tables.ts";
 import { type Ask, DUTIES, type Duty, type Kind, KINDS } from "./duties.ts";
 
 /** `'a', 'b'`. */
@@ -114,9 +116,10 @@ update event set
 where rowid in (select id from special_event);
 
 -- What the validator could not process places no order.
-insert into mention select topic, partition, offset, order_id, placed_at from event
+create table not_placed as select rowid as id, * from event
 where rowid in (select id from special_event) and topic = 'orders.raw'
   and instr(not_for, ',validator,') > 0;
+insert into mention select topic, partition, offset, order_id, placed_at from not_placed;
 delete from event
 where rowid in (select id from special_event) and topic = 'orders.raw'
   and instr(not_for, ',validator,') > 0;
@@ -177,3 +180,37 @@ delete from orders where order_id in (select order_id from not_judged);
   ],
   ["an index of the events", "create index event_order on event (order_id);"],
 ];
+
+/** What the services and the simulator say: it is loaded anew for each audit. */
+const LOADED_ANEW = [
+  "log",
+  "committed",
+  "run",
+  ...AUDITED_TABLES.map(({ owned }) => owned.table.name),
+];
+
+/**
+ * Remembers which tables there are: those that come later are derived.
+ *
+ * @returns brings the database back to what was read from the log, for the next audit
+ */
+export function derivedIn(database: DatabaseSync): () => void {
+  const all = database.prepare(
+    "select type, name from sqlite_master where sql is not null order by type desc",
+  );
+  const loaded = new Set(all.all().map(({ name }) => name));
+  return () => {
+    const derived = all.all().filter(({ name }) => !loaded.has(name));
+    if (derived.some(({ name }) => name === "not_placed")) {
+      const columns = database.prepare("select name from pragma_table_info('event')").all()
+        .map(({ name }) => name).join(", ");
+      database.exec(`
+insert into event (rowid, ${columns}) select id, ${columns} from not_placed;
+delete from mention where placed_at is not null;
+update event set not_for = null, is_copy = 0 where not_for is not null or is_copy;`);
+    }
+    for (const { type, name } of derived) database.exec(`drop ${type} if exists ${name}`);
+    for (const table of LOADED_ANEW) database.exec(`delete from ${table}`);
+    database.exec(`update audit set started_at = ${Date.now()}`);
+  };
+}

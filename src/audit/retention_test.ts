@@ -1,13 +1,15 @@
 /** Of a log whose beginning was deleted the rest is judged: what is lost there is named, what is older is not. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import type { LogRecord } from "../kafka/records.ts";
-import { type AuditReport } from "./audit.ts";
+import { type AuditReport, openAuditFile } from "./audit.ts";
+import { LogChanged } from "./load/topics.ts";
 import type { CheckName } from "./checks.ts";
 import { passed, reportLines } from "./report.ts";
 import { drop, dropRow } from "./testing/case.ts";
 import {
   addDeadLetter,
+  AT,
   auditFixture,
   checkOf,
   deleteBefore,
@@ -268,4 +270,46 @@ Deno.test("audit: passes at any point of a retention, and misses nothing of an o
     }),
     { numRuns: 40 },
   );
+});
+
+Deno.test("audit: in a file of audits before it reads what is new, and says what a new one says", async () => {
+  const whole = cutOff(Array.from({ length: 2 }, () => SCENARIOS).flat(), 0);
+  const { records, ends } = whole;
+  const begin = Date.parse(AT);
+  const file = openAuditFile(":memory:");
+  try {
+    for (const [shown, deleted] of [[8, 0], [16, 0], [20, 6], [32, 24], [32, 24]] as const) {
+      const end = begin + shown * HOUR_MS;
+      whole.records = records.filter(({ timestamp }) => timestamp < end);
+      whole.ends.clear();
+      for (const { topic, partition, offset } of whole.records) {
+        ends.set(placeIn(topic, partition), offset + 1);
+      }
+      deleteBefore(whole, begin + deleted * HOUR_MS);
+      const incremental = await auditFixture(whole, { file });
+      const fresh = await auditFixture(whole);
+      assertEquals(
+        { ...incremental, events: undefined, scope: { ...incremental.scope, since: 0 } },
+        { ...fresh, events: undefined, scope: { ...fresh.scope, since: 0 } },
+      );
+    }
+  } finally {
+    file.close();
+  }
+});
+
+Deno.test("audit: a log that ends before what was read of it is another one", async () => {
+  const fixture = cutOff(confirmed(3), 0);
+  const file = openAuditFile(":memory:");
+  try {
+    await auditFixture(fixture, { file });
+    fixture.ends.set(placeIn("t.orders.raw", 0), 0);
+    await assertRejects(
+      () => auditFixture(fixture, { file }),
+      LogChanged,
+      "t.orders.raw/0 ends at 0",
+    );
+  } finally {
+    file.close();
+  }
 });

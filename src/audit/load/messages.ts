@@ -27,10 +27,13 @@ export class MessageLoader {
   readonly #deadLetters: BulkInsert;
   readonly #resolutions: BulkInsert;
   readonly #replays: BulkInsert;
-  /** Events read, by type. */
-  readonly events = new Map<string, number>();
 
-  constructor(database: DatabaseSync, private readonly names: Names) {
+  /** @param events how many were read, by type */
+  constructor(
+    database: DatabaseSync,
+    private readonly names: Names,
+    private readonly events: Map<string, number>,
+  ) {
     const insert = (table: string, columns: string) =>
       new BulkInsert(database, table, columns.split(" "));
     const place = "topic partition offset";

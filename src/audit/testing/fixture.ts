@@ -19,7 +19,7 @@ import {
   topicsReadBy,
 } from "../../topology.ts";
 import type { Tables } from "../../services/tables.ts";
-import { audit, type AuditOptions, type AuditReport } from "../audit.ts";
+import { audit, type AuditFile, type AuditOptions, type AuditReport } from "../audit.ts";
 import { type CheckName, CHECKS } from "../checks.ts";
 import type { Judged } from "../judge.ts";
 
@@ -224,6 +224,7 @@ export function rewrite(fixture: Fixture, record: LogRecord, change: object): vo
  * Runs the audit over a fixture.
  *
  * @param options.missing a topic that is not there
+ * @param options.file of the audits before (default: a new one)
  * @param options.committed what the groups have committed when they are asked for the nth time
  * (default: what the fixture says)
  */
@@ -233,6 +234,7 @@ export function auditFixture(fixture: Fixture, options: {
   patienceMs?: number;
   signal?: AbortSignal;
   onProgress?: AuditOptions["onProgress"];
+  file?: AuditFile;
 } = {}): Promise<AuditReport> {
   const { names } = fixture;
   const topics = [...TOPIC_NAMES, ...PROCESSORS.map(deadLetterTopicOf)]
@@ -257,8 +259,13 @@ export function auditFixture(fixture: Fixture, options: {
       });
       return Promise.resolve(byPartition(topic, endOf));
     },
-    async *read(topic) {
-      yield await Promise.resolve(fixture.records.filter((record) => record.topic === topic));
+    async *read(topic, { partitions, from } = {}) {
+      yield await Promise.resolve(
+        fixture.records.filter((record) =>
+          record.topic === topic && (partitions?.includes(record.partition) ?? true) &&
+          record.offset >= (from?.get(record.partition) ?? 0)
+        ),
+      );
     },
   };
   const asked: string[] = [];
@@ -276,8 +283,8 @@ export function auditFixture(fixture: Fixture, options: {
       yield await Promise.resolve(fixture.tables[table.name as TableName]) as never;
     },
   };
-  const { patienceMs = 0, signal, onProgress } = options;
-  return audit({
+  const { patienceMs = 0, signal, onProgress, file } = options;
+  return (file?.audit ?? audit)({
     reader,
     committedOffsets,
     names,
