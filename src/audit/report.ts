@@ -36,7 +36,7 @@ export function reportLines(report: AuditReport): string[] {
 }
 
 /** What was not judged, and why; none where everything was. */
-function scopeLines({ topics, since, older, newer }: Scope): string[] {
+export function scopeLines({ topics, since, older, newer }: Scope): string[] {
   const lines: string[] = [];
   if (since !== undefined) {
     lines.push(
@@ -75,11 +75,12 @@ export function notAtRestLines({ afterS, waiting }: NotAtRest): string[] {
   });
 }
 
-export function reportJson(report: AuditReport): string {
+/** @param indent spaces (default: 2); 0: all in one line */
+export function reportJson(report: AuditReport, indent = 2): string {
   return JSON.stringify(
     { passed: passed(report), ...report, checks: report.checks ?? [] },
     null,
-    2,
+    indent,
   );
 }
 
@@ -98,7 +99,7 @@ function checkLines(check: Judged): string[] {
   ];
 }
 
-function summaryLine(report: AuditReport): string {
+export function summaryLine(report: AuditReport): string {
   const { checks, notAtRest } = report;
   if (checks === undefined) return "AUDIT FAILED: nothing is proven";
   if (passed(report)) return `AUDIT PASSED: all ${checks.length} checks hold`;

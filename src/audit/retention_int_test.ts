@@ -1,10 +1,18 @@
 /** The command over a log whose beginning Kafka has deleted, and over one that it compacts. */
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { publishFixture, runCommand, storeFixture } from "../commands/testing/fixtures.ts";
+import {
+  commandOf,
+  publishFixture,
+  runCommand,
+  storeFixture,
+} from "../commands/testing/fixtures.ts";
+import { openTransactionalSender } from "../kafka/producer/transactional_sender.ts";
 import { createClient, withAdmin } from "../kafka/client/client.ts";
 import { startTestBroker } from "../local/testing/test_broker.ts";
 import { TOPIC_NAMES } from "../topology.ts";
-import { deleteBefore, type Fixture, PARTITIONS, placeIn } from "./testing/fixture.ts";
+import { deleteBefore, eventsOf, type Fixture, PARTITIONS, placeIn } from "./testing/fixture.ts";
 import { createFixture, type Scenario } from "./testing/scenarios.ts";
 
 const HOUR_MS = 3_600_000;
@@ -118,4 +126,40 @@ Deno.test("audit: over a real log that is not whole", async (t) => {
     );
     assertStringIncludes(stderr, "set cleanup.policy=delete");
   });
+
+  await t.step(
+    "--follow: a line for each audit, of what is new; ends with the last result",
+    async () => {
+      const fixture = createFixture(["confirmed", "rejected"], "follow.");
+      await publishFixture(bootstrap, fixture);
+      const directory = await Deno.makeTempDir({ prefix: "orderflow-audit-" });
+      await storeFixture(directory, fixture);
+      const args = ["--follow", "--every", "1", "--wait", "1", "--json"];
+      const options = { bootstrap, prefix: fixture.names.prefix, directory };
+      const process = commandOf("audit/main.ts", args, options).spawn();
+      const lines = createInterface({ input: Readable.fromWeb(process.stdout as never) })
+        [Symbol.asyncIterator]();
+      const next = async () => JSON.parse((await lines.next()).value ?? "");
+      try {
+        assertEquals((await next()).passed, true);
+        const [confirmed] = eventsOf(fixture, 0, "OrderConfirmed");
+        const sender = await openTransactionalSender(kafka, "follow.again");
+        await sender.send([confirmed!]);
+        await sender.close();
+        let report = await next();
+        while (report.passed) report = await next();
+        const [failed] = report.checks.filter(({ passed }: { passed: boolean }) => !passed);
+        assertMatch(failed.offenders[0].what, /^OrderConfirmed again, at orders\.outcomes 0@\d+$/);
+        assertEquals(report.events.OrderConfirmed, 2);
+      } finally {
+        process.kill("SIGINT");
+      }
+      const { code } = await process.status;
+      assertEquals(code, 1);
+      // Nobody reads what was written by hand.
+      assertMatch(await new Response(process.stderr).text(), /^audit: not at rest after 1 s: /);
+      assertEquals([...Deno.readDirSync(directory)].filter(({ name }) => /audit/.test(name)), []);
+      await Deno.remove(directory, { recursive: true });
+    },
+  );
 });
