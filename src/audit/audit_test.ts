@@ -75,9 +75,8 @@ Deno.test("audit: tells what it reads, and how many records and rows it has read
   await auditFixture(fixture, { onProgress: (what, count) => told.push([what, count]) });
   const { runs: _runs, placements: _placements, ...tables } = fixture.tables;
   const rows = Object.values(tables).reduce((sum, table) => sum + table.length, 0);
-  assertEquals(told.find(([what]) => what === "charges"), ["charges", rows]);
-  assertEquals(told.at(-1), [CHECKS.replays.promise, fixture.records.length + rows]);
   assertEquals(told[0]?.[0], "joins");
+  assertEquals(told.at(-1), [CHECKS.replays.promise, fixture.records.length + rows]);
 });
 
 Deno.test("audit: a wiped log does not hide that orders were acknowledged", async () => {

@@ -28,35 +28,33 @@ export function openAuditDatabase(path: string): DatabaseSync {
 
 /** Inserts rows into a table, many in one statement; call `flush` at the end. */
 export class BulkInsert {
-  readonly #one: StatementSync;
-  readonly #many: StatementSync;
+  readonly #insert: (rows: number) => StatementSync;
   readonly #width: number;
-  #values: SQLInputValue[] = [];
+  readonly #values: SQLInputValue[] = [];
+  #many: StatementSync | undefined;
 
   constructor(database: DatabaseSync, table: string, columns: readonly string[]) {
     const names = columns.map((column) => `"${column}"`).join(", ");
     const row = `(${columns.map(() => "?").join(", ")})`;
-    const insert = (rows: number) =>
+    this.#width = columns.length;
+    this.#insert = (rows) =>
       database.prepare(
         `insert into ${table} (${names}) values ${Array(rows).fill(row).join(", ")}`,
       );
-    this.#width = columns.length;
-    this.#one = insert(1);
-    this.#many = insert(ROWS_AT_ONCE);
   }
 
-  /** @param values in the order of the columns */
-  add(...values: SQLInputValue[]): void {
-    this.#values.push(...values);
+  /** @param row in the order of the columns */
+  add(row: readonly SQLInputValue[]): void {
+    for (const value of row) this.#values.push(value);
     if (this.#values.length < this.#width * ROWS_AT_ONCE) return;
+    this.#many ??= this.#insert(ROWS_AT_ONCE);
     this.#many.run(...this.#values);
-    this.#values = [];
+    this.#values.length = 0;
   }
 
   flush(): void {
-    for (let i = 0; i < this.#values.length; i += this.#width) {
-      this.#one.run(...this.#values.slice(i, i + this.#width));
-    }
-    this.#values = [];
+    if (this.#values.length === 0) return;
+    this.#insert(this.#values.length / this.#width).run(...this.#values);
+    this.#values.length = 0;
   }
 }

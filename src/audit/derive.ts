@@ -5,11 +5,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Topic } from "../topology.ts";
 import { AUDITED_TABLES } from "./load/tables.ts";
-import { type Ask, DUTIES, type Duty, type Kind, KINDS } from "./duties.ts";
+import { type Ask, DUTIES, type Duty, type Kind, kindId, KINDS } from "./duties.ts";
 
-/** `'a', 'b'`. */
-export function list(words: readonly string[]): string {
-  return words.map((word) => `'${word}'`).join(", ");
+/** Numbers for kinds, as `event_row` has them. */
+export function ids(kinds: readonly Kind[]): string {
+  return kinds.map(kindId).join(", ");
 }
 
 /** Whether an order has any of these events. */
@@ -30,10 +30,10 @@ const ASKS: readonly (Ask & { readonly duty: Duty })[] = DUTIES.flatMap((duty) =
 );
 
 const eventColumns = KINDS.map((kind) =>
-  `  min(offset) filter (where kind = '${kind}' and not is_copy) as ${kind}`
+  `  min(offset) filter (where kind_id = ${kindId(kind)} and not is_copy) as ${kind}`
 );
 const askColumns = ASKS.map(({ topic, kinds, duty }) =>
-  `  min(offset) filter (where kind in (${list(kinds)}) and ` +
+  `  min(offset) filter (where kind_id in (${ids(kinds)}) and ` +
   `(not_for is null or instr(not_for, ',${duty.service},') = 0)) as ${askColumn(duty, topic)}`
 );
 
@@ -101,28 +101,25 @@ union select topic, partition, offset from arrived_replay;
 create table special_event (topic text, partition integer, offset integer, id integer,
   primary key (topic, partition, offset)) without rowid;
 insert into special_event
-select topic, partition, offset, event.rowid
-from event cross join special using (topic, partition, offset)
+select topic, partition, offset, id from event cross join special using (topic, partition, offset)
 where exists (select 1 from special);
-update event set
+update event_row set
   not_for = (
     select ',' || group_concat(service) || ',' from not_for n
-    where n.topic = event.topic and n.partition = event.partition and n.offset = event.offset
+    where n.topic = s.topic and n.partition = s.partition and n.offset = s.offset
   ),
   is_copy = topic <> 'orders.raw' and exists (
     select 1 from arrived_replay r
-    where r.topic = event.topic and r.partition = event.partition and r.offset = event.offset
+    where r.topic = s.topic and r.partition = s.partition and r.offset = s.offset
   )
-where rowid in (select id from special_event);
+from special_event s where s.id = event_row.id;
 
 -- What the validator could not process places no order.
-create table not_placed as select rowid as id, * from event
-where rowid in (select id from special_event) and topic = 'orders.raw'
-  and instr(not_for, ',validator,') > 0;
-insert into mention select topic, partition, offset, order_id, placed_at from not_placed;
-delete from event
-where rowid in (select id from special_event) and topic = 'orders.raw'
-  and instr(not_for, ',validator,') > 0;
+create table not_placed as select event_row.* from special_event join event_row using (id)
+where topic = 'orders.raw' and instr(not_for, ',validator,') > 0;
+insert into mention
+select 'orders.raw', partition, offset, order_id, placed_at from not_placed;
+delete from event_row where id in (select id from not_placed);
 
 -- Missing events that an open or discarded dead letter about the order explains.
 create table waiting (order_id text, kind text, primary key (order_id, kind)) without rowid;
@@ -152,7 +149,7 @@ select order_id, count(*) filter (where not is_copy), min(partition), max(partit
   min(placed_at), min(amount_cents), max(amount_cents), min(currency), max(currency),
   min(payment_id), max(payment_id), min(items), max(items),
 ${[...eventColumns, ...askColumns].join(",\n")}
-from event group by order_id;
+from event_row group by order_id;
 
 -- From when on each partition number is whole: where old messages were deleted, the time of the first
 -- one that is left, and a minute for clocks that differ; where all were, the beginning of the audit.
@@ -176,9 +173,16 @@ select order_id, 'newer', 1
 from orders join log on log.topic = 'orders.raw' and log.partition = orders.partition
 where OrderPlaced >= cut;
 delete from orders where order_id in (select order_id from not_judged);
+
+-- What the events of judged orders say of money: cents, by currency and kind, a second event included.
+create table booked as
+select currency, kind, sum(amount_cents) as cents from event_row join kind on kind.id = kind_id
+where kind_id in (${ids(["PaymentProcessed", "PaymentRefunded", "OrderConfirmed"])}) and not is_copy
+  and order_id not in (select order_id from not_judged)
+group by currency, kind;
 `,
   ],
-  ["an index of the events", "create index event_order on event (order_id);"],
+  ["an index of the events", "create index event_order on event_row (order_id);"],
 ];
 
 /** What the services and the simulator say: it is loaded anew for each audit. */
@@ -202,12 +206,10 @@ export function derivedIn(database: DatabaseSync): () => void {
   return () => {
     const derived = all.all().filter(({ name }) => !loaded.has(name));
     if (derived.some(({ name }) => name === "not_placed")) {
-      const columns = database.prepare("select name from pragma_table_info('event')").all()
-        .map(({ name }) => name).join(", ");
       database.exec(`
-insert into event (rowid, ${columns}) select id, ${columns} from not_placed;
+insert into event_row select * from not_placed;
 delete from mention where placed_at is not null;
-update event set not_for = null, is_copy = 0 where not_for is not null or is_copy;`);
+update event_row set not_for = null, is_copy = 0 where not_for is not null or is_copy;`);
     }
     for (const { type, name } of derived) database.exec(`drop ${type} if exists ${name}`);
     for (const table of LOADED_ANEW) database.exec(`delete from ${table}`);

@@ -40,6 +40,11 @@ export function kindsOn(topic: Topic): Kind[] {
 /** All kinds, in the order of the flow. */
 export const KINDS: readonly Kind[] = TOPIC_NAMES.flatMap(kindsOn);
 
+/** What stands for a kind in table `event_row`. */
+export function kindId(kind: Kind): number {
+  return KINDS.indexOf(kind) + 1;
+}
+
 /** The messages that ask for something. */
 export interface Ask {
   readonly topic: Topic;

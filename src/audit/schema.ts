@@ -5,8 +5,8 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { DEAD_LETTER_REASONS } from "../events/reasons.ts";
-import { PROCESSORS, topicsReadBy } from "../topology.ts";
-import { explainedBy } from "./duties.ts";
+import { PROCESSORS, TOPIC_NAMES, topicsReadBy } from "../topology.ts";
+import { explainedBy, kindId, kindsOn } from "./duties.ts";
 import { AUDITED_TABLES, type AuditedTable } from "./load/tables.ts";
 
 /** As loaded: nothing here is derived. */
@@ -25,17 +25,25 @@ create table log (
 -- Batches that cannot be read: offsets from first to next - 1.
 create table unreadable_batch (topic text, partition integer, first integer, next integer, why text);
 
--- Every event of the order topics. kind is its type; InventoryUpdated is InventoryReserved or
--- InventoryReleased. at is when it happened, placed_at when its order was placed. items is a JSON object,
--- pieces by product: ordered, reserved or released.
-create table event (
-  topic text not null, partition integer not null, offset integer not null,
-  kind text not null, order_id text not null, at integer, placed_at integer,
+-- The kinds of events: an event's type; InventoryUpdated is InventoryReserved or InventoryReleased.
+create table kind (id integer primary key, kind text, topic text);
+
+-- Every event of the order topics, in the order of loading. at is when it happened, placed_at when its
+-- order was placed. items is a JSON object, pieces by product: ordered, reserved or released.
+create table event_row (
+  id integer primary key, kind_id integer, partition integer, offset integer,
+  order_id text, at integer, placed_at integer,
   amount_cents integer, currency text, payment_id text, items text, customer_id text, reason text,
   -- Set when all is loaded. not_for: ',payment,' when it asks nothing of payment, which has a dead letter
   -- for it, or which it is not replayed for. is_copy: it is a replay of an event that is there already.
   not_for text, is_copy integer not null default 0
 );
+
+-- The same with names.
+create view event as
+select event_row.id, topic, partition, offset, kind, order_id, at, placed_at, amount_cents, currency,
+  payment_id, items, customer_id, reason, not_for, is_copy
+from event_row cross join kind on kind.id = kind_id;
 
 -- Every message of the order topics that is no event of its topic.
 create table broken_message (
@@ -110,6 +118,10 @@ export function createTables(database: DatabaseSync): void {
       if (service === "validator") continue;
       for (const kind of explainedBy(service, topic)) explains.run(service, topic, kind);
     }
+  }
+  const kind = database.prepare("insert into kind values (?, ?, ?)");
+  for (const topic of TOPIC_NAMES) {
+    for (const name of kindsOn(topic)) kind.run(kindId(name), name, topic);
   }
   const reason = database.prepare("insert into reason values (?)");
   for (const word of DEAD_LETTER_REASONS) reason.run(word);

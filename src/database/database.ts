@@ -16,7 +16,7 @@ export type ColumnType = "text" | "integer";
  * A table: its key is the first column, and is text. All other columns may be null. Keys are compared
  * bytewise (UTF-8).
  *
- * A reader may declare fewer columns than the table has; it still gets whole rows.
+ * A reader may declare fewer columns than the table has; a scan gets these, a select whole rows.
  */
 export interface Table<C extends Record<string, ColumnType> = Record<string, ColumnType>> {
   readonly name: string;

@@ -37,11 +37,11 @@ export async function openPostgres(
     transaction: (work) =>
       pool.use((connection) => runTransaction(session(connection, owner), work)),
     async *scan(table, pageSize = 10_000) {
-      const { from, key } = parts(owner, table);
+      const { from, key, columns } = parts(owner, table);
       let after: string | undefined;
       while (true) {
         const where = after === undefined ? "" : `where ${key} > $2`;
-        const sql = `select * from ${from} ${where} order by ${key} limit $1`;
+        const sql = `select ${columns} from ${from} ${where} order by ${key} limit $1`;
         const parameters = after === undefined ? [pageSize] : [pageSize, after];
         const rows = await pool.use((c) => c.query<Row<typeof table>>(sql, parameters));
         if (rows.length > 0) yield rows;

@@ -71,11 +71,11 @@ export async function openSqlite(
       });
     },
     async *scan(table, pageSize = 10_000) {
-      const { from, key } = parts(table);
+      const { from, key, columns } = parts(table);
       let after: string | undefined;
       while (true) {
         const where = after === undefined ? "" : `where ${key} > ?`;
-        const sql = `select * from ${from} ${where} order by ${key} limit ?`;
+        const sql = `select ${columns} from ${from} ${where} order by ${key} limit ?`;
         const parameters = after === undefined ? [pageSize] : [after, pageSize];
         const rows = await read(sql, ...parameters) as Row<typeof table>[];
         if (rows.length > 0) yield rows;

@@ -32,7 +32,7 @@ export const ABOUT = `coalesce((
 /** The kinds of events of the order of row `o`, as they came; topics are loaded against the flow. */
 export const SEEN = `coalesce((
     select group_concat(kind, ', ') from (
-      select kind from event where event.order_id = o.order_id group by kind order by min(at), min(rowid) desc
+      select kind from event where event.order_id = o.order_id group by kind order by min(at), min(id) desc
     )
   ), 'nothing')`;
 

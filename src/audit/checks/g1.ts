@@ -29,6 +29,10 @@ where ${conditions.join("\n  and ")}`;
   }).join("\nunion all\n");
 }
 
+/** Orders of a run: `<run_id>-<sequence>`. */
+const OF_RUN = "order_id > run_id || '-' and order_id < run_id || '.'";
+const SEQUENCE = "cast(substr(order_id, length(run_id) + 2) as integer)";
+
 /** The place of what asks. */
 const asking = ({ topic }: Ask, column: string) => `'${topic} ' || o.partition || '@' || ${column}`;
 
@@ -70,8 +74,7 @@ whole_since (since) as (select coalesce(max(raw_at), 0) from horizon),
 first_judged (run_id, n) as (
   select run_id, iif(started_at > since, 0, coalesce(
     (
-      select min(cast(substr(order_id, length(run_id) + 2) as integer)) from event
-      where order_id > run_id || '-' and order_id < run_id || '.'
+      select min(${SEQUENCE}) from event where ${OF_RUN}
         and topic = 'orders.raw' and placed_at > since
     ), acknowledged_before))
   from run, whole_since where since > 0
@@ -82,32 +85,27 @@ acknowledged (run_id, n, count) as (
   union all
   select run_id, n + 1, count from acknowledged where n + 1 < count
 ),
-named (order_id) as (
-  select order_id from orders where OrderPlaced is not null
-  union
-  select order_id from not_judged where placed
-  union
-  select order_id from mention where topic = 'orders.raw'
+-- Orders of orders.raw with the name of a run's order.
+numbered (run_id, placed, order_id, n) as (
+  select run_id, placed, order_id, ${SEQUENCE}
+  from run cross join orders on ${OF_RUN} where OrderPlaced is not null
+  union all
+  select run_id, run.placed, order_id, ${SEQUENCE}
+  from run cross join not_judged on ${OF_RUN} where not_judged.placed
+  union all
+  select run_id, placed, order_id, ${SEQUENCE}
+  from run cross join mention on ${OF_RUN} where topic = 'orders.raw'
 )
-select run_id || '-' || printf('%06d', n) as who,
-  'was acknowledged, but is not in orders.raw' as what
-from acknowledged a
-where not exists (
-  select 1 from orders o
-  where o.order_id = run_id || '-' || printf('%06d', n) and OrderPlaced is not null
-) and not exists (
-  select 1 from not_judged o where o.order_id = run_id || '-' || printf('%06d', n) and placed
-) and not exists (
-  select 1 from mention m
-  where m.order_id = run_id || '-' || printf('%06d', n) and m.topic = 'orders.raw'
-)
+select order_id as who, 'was acknowledged, but is not in orders.raw' as what
+from (select run_id || '-' || printf('%06d', n) as order_id from acknowledged) a
+left join orders o using (order_id)
+where OrderPlaced is null
+  and order_id not in (select order_id from not_judged where placed)
+  and order_id not in (select order_id from mention where topic = 'orders.raw')
 union all
-select order_id,
+select distinct order_id,
   'is in orders.raw, but run ' || run_id || ' placed only ' || printf('%,d', placed) || ' orders'
-from run join named
-  on order_id > run_id || '-' and order_id < run_id || '.'
-where cast(substr(order_id, length(run_id) + 2) as integer) >= placed
-  and order_id = run_id || '-' || printf('%06d', cast(substr(order_id, length(run_id) + 2) as integer))
+from numbered where n >= placed and order_id = run_id || '-' || printf('%06d', n)
 union all
 select 'run ' || run_id,
   'is finished, but placed ' || printf('%,d', placed) || ' orders and acknowledged ' ||
@@ -122,10 +120,10 @@ from run where is_finished and placed <> acknowledged`,
     sql: `
 select order_id as who,
   'is placed again by ' || ${place("event")} || ', which is no dead letter' as what
-from orders o join event using (order_id)
+from orders o cross join event using (order_id)
 where ${REPEATS} and kind = 'OrderPlaced' and exists (
   select 1 from event first
-  where first.order_id = o.order_id and first.kind = 'OrderPlaced' and first.rowid < event.rowid
+  where first.order_id = o.order_id and first.kind = 'OrderPlaced' and first.id < event.id
 )
 union all
 select ${ABOUT},

@@ -33,17 +33,23 @@ where ${column} >= c.after and ${any(duty.answers)}`;
   })
 ).join("\nunion all");
 
+/** The outcome that an order's join should have, by its events. */
+const OUTCOME = `case
+    when OrderConfirmed is not null then 'OrderConfirmed'
+    when OrderCancelled is not null then 'OrderCancelled'
+  end`;
+
 export const G2 = {
   twice: {
     guarantee: "G2",
     promise: "no event twice",
     sql: `
 select o.order_id as who, kind || ' again, at ' || ${place("event")} as what
-from orders o join event using (order_id)
+from orders o cross join event using (order_id)
 where ${REPEATS} and kind <> 'OrderPlaced' and not is_copy and exists (
     select 1 from event first
     where first.order_id = o.order_id and first.kind = event.kind and not first.is_copy
-      and first.rowid < event.rowid
+      and first.id < event.id
   )`,
     counts: { events: "messages behind orders.raw" },
   },
@@ -105,7 +111,7 @@ select order_id as who, (
     order by (
       select count(*) from event same
       where same.order_id = e.order_id and same.partition = e.partition
-    ), rowid desc limit 1
+    ), id desc limit 1
   ) as what
 from orders o where partition <> max_partition`,
     counts: { orders: "OrderPlaced" },
@@ -166,20 +172,18 @@ where OrderCancelled is not null and not (
     guarantee: "G2",
     promise: "the table of joins says the same as the events",
     sql: `
-select order_id as who, 'its row says that ' || decided_by_topic || ' @' || decided_by_offset ||
-    ' completed it, where no half of it is' as what
-from joins left join orders o using (order_id)
-where ${isJudged("order_id", "o.order_id")} and outcome is not null and not coalesce(
-  (decided_by_topic = 'inventory.events' and decided_by_offset = inventory_events_for_fulfillment)
-  or (decided_by_topic = 'payment.events' and decided_by_offset = payment_events_for_fulfillment),
-  false)
-union all
-select order_id, 'its row: ' || coalesce(outcome, 'no outcome') || '; seen: ' || ${SEEN}
-from orders o full join joins using (order_id)
-where ${isJudged("order_id", "o.order_id")} and outcome is not case
-  when OrderConfirmed is not null then 'OrderConfirmed'
-  when OrderCancelled is not null then 'OrderCancelled'
-end`,
+select coalesce(o.order_id, row.order_id) as who, iif(row.outcome is not ${OUTCOME},
+    'its row: ' || coalesce(row.outcome, 'no outcome') || '; seen: ' || ${SEEN},
+    'its row says that ' || coalesce(decided_by_topic, 'no topic') || ' @' ||
+      coalesce(decided_by_offset, '?') || ' completed it, where no half of it is') as what
+from orders o full join joins row on row.order_id = o.order_id
+where ${isJudged("row.order_id", "o.order_id")} and (
+  row.outcome is not ${OUTCOME} or (row.outcome is not null and not coalesce(
+    (decided_by_topic = 'inventory.events'
+      and decided_by_offset = inventory_events_for_fulfillment)
+    or (decided_by_topic = 'payment.events'
+      and decided_by_offset = payment_events_for_fulfillment), false))
+)`,
     counts: { rows: "joins" },
   },
 } as const satisfies Record<string, Check>;

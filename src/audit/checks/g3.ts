@@ -1,8 +1,17 @@
 /** G3: stock is never negative and never leaks. */
 import { type Check, isJudged, SEEN, WHOLE } from "./check.ts";
+import { ids } from "../derive.ts";
+import { kindId } from "../duties.ts";
 
 /** No order was placed behind the cut: while orders flow, a product's row is ahead of what is judged. */
 const AT_REST = "not exists (select 1 from not_judged where why = 'newer')";
+
+/** The state that an order's reservation should have, by its events. */
+const RESERVATION_STATE = `case
+    when InventoryReleased is not null then 'released'
+    when InventoryReserved is not null then 'reserved'
+    when InventoryRejected is not null then 'rejected'
+  end`;
 
 export const G3 = {
   stock: {
@@ -10,12 +19,13 @@ export const G3 = {
     promise: "per product: initial - reserved + released = on hand, never below zero",
     sql: `
 with taken (product_id, pieces) as (
-  select key, sum(value) from reservations, json_each(items) where state = 'reserved' group by key
+  select key, sum(value) from reservations, json_each(items) where state = 'reserved' and not ${WHOLE}
+  group by key
 ),
 change (product_id, pieces) as (
-  select key, sum(iif(kind = 'InventoryReserved', -value, value))
-  from event, json_each(items)
-  where kind in ('InventoryReserved', 'InventoryReleased') and not is_copy
+  select key, sum(iif(kind_id = ${kindId("InventoryReserved")}, -value, value))
+  from event_row, json_each(items)
+  where kind_id in (${ids(["InventoryReserved", "InventoryReleased"])}) and not is_copy
   group by key
 )
 select product_id as who, 'its row does not say initial and on_hand' as what
@@ -36,7 +46,7 @@ select product_id, 'initial ' || initial || ', reserved by rows of its table ' |
     coalesce(pieces, 0) || ': expected ' || (initial - coalesce(pieces, 0)) || ' on hand, found ' ||
     on_hand
 from stock left join taken using (product_id)
-where initial - coalesce(pieces, 0) <> on_hand and ${AT_REST}`,
+where initial - coalesce(pieces, 0) <> on_hand and not ${WHOLE} and ${AT_REST}`,
     counts: { products: "stock" },
   },
 
@@ -50,7 +60,7 @@ select order_id as who, (
     order by (
       select count(*) from event same
       where same.order_id = e.order_id and same.items = e.items
-    ), rowid desc limit 1
+    ), id desc limit 1
   ) as what
 from orders o where items <> max_items`,
     counts: { reserved: "InventoryReserved", released: "InventoryReleased" },
@@ -77,24 +87,21 @@ where InventoryReleased is not null and (OrderCancelled is null or InventoryRese
     guarantee: "G3",
     promise: "the table of reservations says the same as the events",
     sql: `
-with expected (order_id, state) as (
-  select order_id, case
-    when InventoryReleased is not null then 'released'
-    when InventoryReserved is not null then 'reserved'
-    when InventoryRejected is not null then 'rejected'
-  end from orders
-)
-select order_id as who,
-  iif(r.order_id is null or r.state in ('reserved', 'rejected', 'released'),
-    'its row: ' || coalesce(r.state, 'none') || '; its events say: ' || coalesce(e.state, 'none'),
-    'its row''s state is ' || coalesce(r.state, 'null')) as what
-from expected e full join reservations r using (order_id)
-where ${isJudged("order_id", "e.order_id")}
-  and (r.state is not e.state or (r.order_id is not null and r.state is null))
-union all
-select order_id, 'its row says ' || r.items || '; its events say ' || o.items
-from reservations r join orders o using (order_id)
-where r.items is not null and r.items not in (o.items, o.max_items)`,
+select coalesce(o.order_id, row.order_id) as who, case
+    when row.order_id is not null
+      and coalesce(row.state, '') not in ('reserved', 'rejected', 'released')
+      then 'its row''s state is ' || coalesce(row.state, 'null')
+    when row.state is not ${RESERVATION_STATE}
+      then 'its row: ' || coalesce(row.state, 'none') || '; its events say: ' ||
+        coalesce(${RESERVATION_STATE}, 'none')
+    else 'its row says ' || row.items || '; its events say ' || o.items
+  end as what
+from orders o full join reservations row on row.order_id = o.order_id
+where ${isJudged("row.order_id", "o.order_id")} and (
+  row.state is not ${RESERVATION_STATE} or (row.order_id is not null and (
+    row.state is null or (row.items is not null and row.items not in (o.items, o.max_items))
+  ))
+)`,
     counts: { rows: "reservations" },
   },
 } as const satisfies Record<string, Check>;

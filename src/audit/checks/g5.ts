@@ -91,7 +91,7 @@ where not ${
 union all
 select e.order_id, e.topic || ' ' || e.partition || '@' || e.offset || ' is a replay of ' || kind ||
   ', which was never there'
-from special_event s join event e on e.rowid = s.id
+from special_event s join event e on e.id = s.id
 where is_copy and not exists (
   select 1 from event original
   where original.order_id = e.order_id and original.kind = e.kind and not original.is_copy

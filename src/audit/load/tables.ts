@@ -9,6 +9,7 @@ import {
   stock,
   type Tables,
 } from "../../services/tables.ts";
+import { table } from "../../database/database.ts";
 import { BulkInsert } from "../database.ts";
 import { piecesByProduct } from "./messages.ts";
 
@@ -46,11 +47,17 @@ function audited(
   };
 }
 
+/** Without the halves of the join: whole events, of which the log tells. */
+const JOINS = table("joins", "order_id", {
+  order_id: "text",
+  outcome: "text",
+  decided_by_topic: "text",
+  decided_by_offset: "integer",
+});
+
 /** In the order of reading. */
 export const AUDITED_TABLES: readonly AuditedTable[] = [
-  audited(joins, {
-    stock: null,
-    payment: null,
+  audited({ owner: joins.owner, table: JOINS }, {
     // Of a stored event its type is enough.
     outcome: ({ outcome }) => typeof outcome === "string" ? String(parse(outcome)?.type) : null,
   }),
@@ -76,7 +83,7 @@ export async function loadTable(
   const insert = new BulkInsert(database, owned.table.name, columns.map(({ name }) => name));
   for await (const page of tables.scan(owned)) {
     for (const row of page as StoredRow[]) {
-      insert.add(...columns.map(({ valueOf }) => valueOf(row)));
+      insert.add(columns.map(({ valueOf }) => valueOf(row)));
     }
     onRows(page.length);
   }

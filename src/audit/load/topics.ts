@@ -114,7 +114,8 @@ insert into gone select topic, partition, first from log where first > 0 and top
       read.counts.set(place, read.counts.get(place)! - Number(n));
     }
   }
-  for (const table of ["event", "broken_message", "mention", "replay"]) {
+  database.exec(`delete from event_row where id in (select id from event m where ${isDeleted})`);
+  for (const table of ["broken_message", "mention", "replay"]) {
     database.exec(`delete from ${table} as m where ${isDeleted}`);
   }
   database.exec("drop table gone");
@@ -137,12 +138,12 @@ async function loadTopic(
   const log = insert("log", "topic partition first first_at cut end messages");
   const ends = await reader.partitionsOf(name) && await reader.ends(name);
   if (!ends) {
-    log.add(topic, null, null, null, null, null, 0);
+    log.add([topic, null, null, null, null, null, 0]);
     return log.flush();
   }
   const unreadable = insert("unreadable_batch", "topic partition first next why");
   const onUnreadable = ({ partition, offset, next, why }: LocatedUnreadable) =>
-    unreadable.add(topic, partition, offset, next, why);
+    unreadable.add([topic, partition, offset, next, why]);
   const from = positions.get(name) ?? new Map<number, number>();
   const partitions = [...ends.keys()];
   for (const [partition, { end }] of ends) {
@@ -169,7 +170,7 @@ async function loadTopic(
   for (const [partition, { first, end }] of ends) {
     const at = firstAt.get(partition) ?? null;
     const judged = judgedTo?.get(partition) ?? end;
-    log.add(topic, partition, first, at, judged, end, 0);
+    log.add([topic, partition, first, at, judged, end, 0]);
   }
   log.flush();
   unreadable.flush();
