@@ -95,6 +95,19 @@ for (const name of CASES) {
   });
 }
 
+test("the audit may write to its data folder alone, which has a limit", async () => {
+  const set = ["--set", "audit.storage=3Gi"];
+  const audits = podsOf(await render("default", set)).filter(({ name }) => name.includes("audit"));
+  assertEquals(audits.length, 2);
+  for (const { name, pod } of audits) {
+    const [{ volumeMounts }] = pod.containers;
+    const writable = volumeMounts.filter((mount: { readOnly?: boolean }) => !mount.readOnly);
+    assertEquals(writable, [{ name: "data", mountPath: "/app/.data" }], name);
+    const { emptyDir } = pod.volumes.find((volume: { name: string }) => volume.name === "data");
+    assertEquals(emptyDir, { sizeLimit: "3Gi" }, name);
+  }
+});
+
 test("replicas are left to kubectl and autoscalers, unless they are given; no simulator runs", async () => {
   interface Values {
     consumers?: Record<string, { replicas: number }>;

@@ -76,7 +76,9 @@ function extraRights(user: string, names: Names): string[] {
       ];
     case "audit":
       return [
-        ...allTopics(names).map((topic) => read(`topic ${topic}`)),
+        ...allTopics(names).map((topic) =>
+          rule(`topic ${topic}`, "Read", "Describe", "DescribeConfigs")
+        ),
         ...groups(names).map((group) => see(`group ${group}`)),
       ];
     case "keda":

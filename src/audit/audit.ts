@@ -18,15 +18,15 @@ import type { Waiting } from "../kafka/readers/backlog.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { ServiceTable, Tables } from "../services/tables.ts";
 import { CHECKS } from "./checks.ts";
-import { count } from "./counted.ts";
+import { count as countAll } from "./counted.ts";
 import { otherOrderTables, subjectsOf } from "./coverage.ts";
 import { openAuditDatabase } from "./database.ts";
-import { DERIVED } from "./derive.ts";
+import { DERIVED, derivedIn } from "./derive.ts";
 import { judge, type Judged } from "./judge.ts";
 import { loadOffsets, type OffsetsSource } from "./load/offsets.ts";
 import { loadRunsAfter, loadRunsBefore } from "./load/runs.ts";
 import { AUDITED_TABLES, loadOrderTable, loadTable } from "./load/tables.ts";
-import { type Cut, endsNow, loadTopics, type TopicsSource } from "./load/topics.ts";
+import { type Cut, endsNow, loadTopics, type LogRead, type TopicsSource } from "./load/topics.ts";
 import { createTables } from "./schema.ts";
 import { deadLettersIn, exceptionsIn, notesOfRuns, type Scope, scopeOf } from "./summary.ts";
 
@@ -77,25 +77,48 @@ const OFFSET_POLL_MS = 500;
 
 /** @throws {RetryableError} a database does not answer; and what kafkajs throws when the cluster does not */
 export async function audit(options: AuditOptions): Promise<AuditReport> {
-  const database = openAuditDatabase(options.database ?? ":memory:");
+  const file = openAuditFile(options.database ?? ":memory:", options.serviceTables);
   try {
-    return await auditInto(database, options);
+    return await file.audit(options);
   } finally {
-    database.close();
+    file.close();
   }
 }
 
-/** @param database a new one, which is complete afterwards */
-export async function auditInto(
+/** An audit's database, in which one audit after another may be made: each reads what is new in the log. */
+export interface AuditFile {
+  readonly database: DatabaseSync;
+  /** After it threw, the file is of no use any more. @throws as `audit` does, and {LogChanged} */
+  audit(options: Omit<AuditOptions, "database" | "serviceTables">): Promise<AuditReport>;
+  close(): void;
+}
+
+/** @param path a file that is not there yet */
+export function openAuditFile(path: string, serviceTables: readonly ServiceTable[]): AuditFile {
+  const database = openAuditDatabase(path);
+  createTables(database, subjectsOf(serviceTables));
+  const forgetDerived = derivedIn(database);
+  const read: LogRead = { positions: new Map(), counts: new Map(), events: new Map() };
+  return {
+    database,
+    audit(options) {
+      forgetDerived();
+      return auditInto(database, { ...options, serviceTables }, read);
+    },
+    close: () => database.close(),
+  };
+}
+
+async function auditInto(
   database: DatabaseSync,
   options: AuditOptions,
+  read: LogRead,
 ): Promise<AuditReport> {
   const { tables, signal } = options;
-  createTables(database, subjectsOf(options.serviceTables));
-  let read = 0;
+  let count = 0;
   const progress = (what: string, by = 0) => {
-    read += by;
-    options.onProgress?.(what, read);
+    count += by;
+    options.onProgress?.(what, count);
   };
   database.exec("begin");
   await loadRunsBefore(database, tables);
@@ -107,34 +130,37 @@ export async function auditInto(
   for (const table of otherOrderTables(options.serviceTables)) {
     await loadOrderTable(database, tables, table, (rows) => progress(table.table.name, rows));
   }
-  const events = await loadTopics(database, options, cut, progress);
+  await loadTopics(database, options, { cut, read, onRecords: progress });
   database.exec("commit");
 
-  const stopped = signal?.aborted ?? false;
-  const empty = !stopped && isEmpty(database);
   const report = {
-    events: Object.fromEntries(events),
+    events: Object.fromEntries(read.events),
     deadLetters: {},
     scope: undefined,
     notCovered: [],
   };
-  if (stopped || empty) {
-    const why = stopped
-      ? "it was stopped before everything was read"
-      : "there is nothing to audit: no order was ever placed";
-    return { ...report, checks: undefined, notes: [why] };
-  }
+  const nothing = (why: string) => ({ ...report, checks: undefined, notes: [why] });
+  if (signal?.aborted) return nothing("it was stopped before everything was read");
+  if (isEmpty(database)) return nothing("there is nothing to audit: no order was ever placed");
+  /** A statement blocks the process: a signal is heard between two of them. */
+  const goesOn = async () => {
+    await new Promise((resolve) => setTimeout(resolve));
+    return !signal?.aborted;
+  };
   for (const [what, sql] of DERIVED) {
     progress(what);
     database.exec(sql);
+    if (!await goesOn()) return nothing(STOPPED);
   }
   await loadRunsAfter(database, tables);
   await loadOffsetsAfter(database, options);
-  count(database);
-  const checks = Object.values(CHECKS).map((check) => {
+  countAll(database);
+  const checks: Judged[] = [];
+  for (const check of Object.values(CHECKS)) {
+    if (!await goesOn()) return nothing(STOPPED);
     progress(check.promise);
-    return judge(database, check);
-  });
+    checks.push(judge(database, check));
+  }
   return {
     ...report,
     checks,
@@ -144,6 +170,8 @@ export async function auditInto(
     notes: notesOfRuns(database),
   };
 }
+
+const STOPPED = "it was stopped before everything was judged";
 
 /** Whether there was never an order, nor a message. */
 function isEmpty(database: DatabaseSync): boolean {

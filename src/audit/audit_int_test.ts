@@ -60,7 +60,7 @@ const CASES: readonly Case[] = [
     name: "a refund missing",
     mutate: (fixture) => drop(fixture, eventsOf(fixture, OUT_OF_STOCK, "PaymentRefunded")),
     says:
-      /FAIL G4 refunded.*\n +r1-000001: OrderCancelled, PaymentProcessed, but no PaymentRefunded/,
+      /FAIL G4 refunded.*\n +r1-000001: OrderCancelled and PaymentProcessed, but no PaymentRefunded/,
   },
 ];
 
@@ -131,7 +131,7 @@ Deno.test("audit: over a real log and real tables", async (t) => {
     const { code, stdout } = await auditFixture(fixture);
     assertMatch(
       stdout,
-      /FAIL G2 no committed offset is before.*; 1 wrong\n +r1-000015: validator answered \S+orders\.raw 0@(\d+), but has committed \1:/,
+      /FAIL G2 no committed offset is before.*; 1 wrong\n +r1-000015: validator answered orders\.raw 0@(\d+), but has committed \1:/,
     );
     assertEquals(code, 1);
   });
@@ -148,13 +148,13 @@ Deno.test("audit: over a real log and real tables", async (t) => {
       };
       const fixture = await nextFixture(unread);
       const before = await auditFixture(fixture);
-      assertMatch(before.stdout, /r1-000016: no outcome; seen: nothing/);
+      assertMatch(before.stdout, /r1-000016: no outcome; seen: OrderPlaced/);
       assertMatch(before.stdout, /PASS G1 no committed offset is past/);
       await moveOffset(fixture, "validator", "orders.raw", 1);
       const { code, stdout } = await auditFixture(fixture);
       assertMatch(
         stdout,
-        /FAIL G1 no committed offset is past.*; 1 wrong\n +r1-000016: validator has committed \d+, past \S+orders\.raw 0@\d+, and did not answer it/,
+        /FAIL G1 no committed offset is past.*; 1 wrong\n +r1-000016: validator has committed \d+, past orders\.raw 0@\d+, and did not answer it/,
       );
       assertEquals(code, 1);
     },
@@ -172,7 +172,8 @@ Deno.test("audit: over a real log and real tables", async (t) => {
     const output = await auditFixture(fixture, ["--wait", "1", "--json"]);
     const says = `audit: not at rest after 1 s: ${group} has ${messages} of ${topic} to read: ` +
       `${messages} in 1\n`;
-    assertEquals([output.code, output.stderr], [1, says]);
+    assertEquals(output.code, 1);
+    assert(output.stderr.startsWith(says), output.stderr);
     const { passed, notAtRest } = jsonOf(output);
     const waiting = [{ group, topic, partition: 1, messages }];
     assertEquals([passed, notAtRest], [false, { afterS: 1, waiting }]);

@@ -8,7 +8,6 @@ import { type Reading, READINGS } from "./duties.ts";
 import { passed, reportLines } from "./report.ts";
 import {
   appendCopy,
-  auditFixture,
   eventIn,
   type Fixture,
   placeIn,
@@ -16,6 +15,7 @@ import {
   type TableName,
   type TestRow,
 } from "./testing/fixture.ts";
+import { auditFixture } from "./testing/audit_fixture.ts";
 import { createFixture, type Scenario, SCENARIOS } from "./testing/scenarios.ts";
 
 const fixtures = fc.array(fc.constantFrom(...SCENARIOS), { minLength: 1, maxLength: 12 });

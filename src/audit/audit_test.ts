@@ -9,12 +9,11 @@ import {
   addResolution,
   appendCopy,
   appendRecord,
-  auditFixture,
-  checkOf,
   eventsOf,
   orderId,
   partitionOf,
 } from "./testing/fixture.ts";
+import { auditFixture, checkOf } from "./testing/audit_fixture.ts";
 
 Deno.test("audit: a fixture in which all is well passes, whatever became of its orders", async () => {
   const report = await auditFixture(createFixture(SCENARIOS));

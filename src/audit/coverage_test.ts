@@ -6,7 +6,8 @@ import { DUTIES } from "./duties.ts";
 import { openAuditDatabase } from "./database.ts";
 import { createTables } from "./schema.ts";
 import { passed, reportLines } from "./report.ts";
-import { auditFixture, orderId, SERVICE_TABLES } from "./testing/fixture.ts";
+import { orderId, SERVICE_TABLES } from "./testing/fixture.ts";
+import { auditFixture } from "./testing/audit_fixture.ts";
 import { createFixture } from "./testing/scenarios.ts";
 
 /** What the check names, before anything is loaded. */

@@ -2,7 +2,9 @@
  * What the promises are asked of, derived from what was loaded: above all `orders`, one row an order
  * with where its events are. Made from the topology and the duties, so that a new event or service is in it.
  */
+import type { DatabaseSync } from "node:sqlite";
 import type { Topic } from "../topology.ts";
+import { AUDITED_TABLES } from "./load/tables.ts";
 import { type Ask, DUTIES, type Duty, type Kind, kindId, KINDS } from "./duties.ts";
 
 /** Numbers for kinds, as `event_row` has them. */
@@ -48,11 +50,11 @@ create index mention_order on mention (order_id);
 
 -- What was decided about each dead letter: the first resolution counts.
 create table resolved (
-  service text, partition integer, offset integer, resolution text,
+  service text, partition integer, offset integer, resolution text, at integer,
   primary key (service, partition, offset)
 ) without rowid;
 insert or ignore into resolved
-select service, of_partition, of_offset, resolution from resolution
+select service, of_partition, of_offset, resolution, at from resolution
 where resolution in ('replayed', 'discarded') and of_partition is not null and of_offset is not null
 order by partition, offset;
 
@@ -113,13 +115,11 @@ update event_row set
 from special_event s where s.id = event_row.id;
 
 -- What the validator could not process places no order.
-insert into mention
-select topic, partition, offset, order_id from special_event join event using (id, topic, partition, offset)
+create table not_placed as select event_row.* from special_event join event_row using (id)
 where topic = 'orders.raw' and instr(not_for, ',validator,') > 0;
-delete from event_row where id in (
-  select id from special_event join event using (id)
-  where special_event.topic = 'orders.raw' and instr(not_for, ',validator,') > 0
-);
+insert into mention
+select 'orders.raw', partition, offset, order_id, placed_at from not_placed;
+delete from event_row where id in (select id from not_placed);
 
 -- Missing events that an open or discarded dead letter about the order explains.
 create table waiting (order_id text, kind text, primary key (order_id, kind)) without rowid;
@@ -153,10 +153,14 @@ from event_row group by order_id;
 
 -- From when on each partition number is whole: where old messages were deleted, the time of the first
 -- one that is left, and a minute for clocks that differ; where all were, the beginning of the audit.
-create table horizon (partition integer primary key, at integer);
+-- raw_at: the same of orders.raw alone.
+create table horizon (partition integer primary key, at integer, raw_at integer);
 insert into horizon
-select partition, max(iif(first = 0, 0, coalesce(first_at + ${CLOCKS_MS}, started_at)))
-from log, audit where topic not like 'dlq.%' and partition is not null group by partition;
+select partition, max(at), coalesce(max(at) filter (where topic = 'orders.raw'), 0) from (
+  select topic, partition,
+    iif(first = 0, 0, min(coalesce(first_at + ${CLOCKS_MS}, started_at), started_at)) as at
+  from log, audit
+) where topic not like 'dlq.%' and partition is not null group by partition;
 
 -- Orders of which nothing can be said: older ones, whose first messages may have been deleted, and newer
 -- ones, which were placed behind the cut.
@@ -180,3 +184,37 @@ group by currency, kind;
   ],
   ["an index of the events", "create index event_order on event_row (order_id);"],
 ];
+
+/** What the services and the simulator say: it is loaded anew for each audit. */
+const LOADED_ANEW = [
+  "log",
+  "committed",
+  "run",
+  "order_table",
+  "order_row",
+  ...AUDITED_TABLES.map(({ owned }) => owned.table.name),
+];
+
+/**
+ * Remembers which tables there are: those that come later are derived.
+ *
+ * @returns brings the database back to what was read from the log, for the next audit
+ */
+export function derivedIn(database: DatabaseSync): () => void {
+  const all = database.prepare(
+    "select type, name from sqlite_master where sql is not null order by type desc",
+  );
+  const loaded = new Set(all.all().map(({ name }) => name));
+  return () => {
+    const derived = all.all().filter(({ name }) => !loaded.has(name));
+    if (derived.some(({ name }) => name === "not_placed")) {
+      database.exec(`
+insert into event_row select * from not_placed;
+delete from mention where placed_at is not null;
+update event_row set not_for = null, is_copy = 0 where not_for is not null or is_copy;`);
+    }
+    for (const { type, name } of derived) database.exec(`drop ${type} if exists ${name}`);
+    for (const table of LOADED_ANEW) database.exec(`delete from ${table}`);
+    database.exec(`update audit set started_at = ${Date.now()}`);
+  };
+}

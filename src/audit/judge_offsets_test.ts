@@ -5,15 +5,8 @@ import { CHECKS } from "./checks.ts";
 import { passed } from "./report.ts";
 import { drop } from "./testing/case.ts";
 import { createFixture } from "./testing/scenarios.ts";
-import {
-  appendCopy,
-  appendRecord,
-  auditFixture,
-  checkOf,
-  eventsOf,
-  type Fixture,
-  placeIn,
-} from "./testing/fixture.ts";
+import { appendCopy, appendRecord, eventsOf, type Fixture, placeIn } from "./testing/fixture.ts";
+import { auditFixture, checkOf } from "./testing/audit_fixture.ts";
 
 Deno.test("audit: what asks nothing of a service may lie above its committed offset", async () => {
   for (

@@ -1,7 +1,7 @@
 /** `deno task audit`: proves from the log and the tables that every order is accounted for. */
 import { dirname, join } from "node:path";
 import { formatCount } from "../runtime/format.ts";
-import { integer, jsonSettings, newFile } from "../runtime/setting.ts";
+import { type Config, flag, integer, jsonSettings, newFile } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { accessChecks, kafkaSettings } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
@@ -14,7 +14,9 @@ import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
 import { type Topic, TOPIC_NAMES } from "../topology.ts";
 import { serviceTables } from "../services/definitions.ts";
 import { openTables, type Tables } from "../services/tables.ts";
-import { audit, type AuditReport, type NotAtRest } from "./audit.ts";
+import { type AuditFile, type AuditReport, type NotAtRest, openAuditFile } from "./audit.ts";
+import { refuseCompacted } from "./compaction.ts";
+import { follow, followLines } from "./follow.ts";
 import type { Cut } from "./load/topics.ts";
 import { notAtRestLines, passed, reportJson, reportLines } from "./report.ts";
 
@@ -63,28 +65,82 @@ async function followToTheEnd(
 async function auditLog(
   log: OpenLog,
   tables: Tables,
-  { waitS, database }: { waitS: number; database: string },
+  { waitS, file }: { waitS: number; file: AuditFile },
   signal: AbortSignal,
 ): Promise<AuditReport> {
+  const unchecked = await withAdmin(log.kafka, (admin) => refuseCompacted(admin, log.names));
   const { cut, notAtRest } = waitS > 0
     ? await followToTheEnd(log, waitS, signal)
     : { cut: undefined, notAtRest: undefined };
   return await withAdmin(log.kafka, async (admin) => {
-    const judged = await audit({
+    const judged = await file.audit({
       ...log,
       committedOffsets: (group, topic) => committedOffsets(admin, group, topic),
       tables,
-      serviceTables: await serviceTables(),
-      database,
       ...cut && { cut },
       signal,
       onProgress: tellProgress(),
     });
     // Before the first order nothing has made them yet.
     const missing = passed(judged) ? [] : tables.missing();
-    const report = { ...judged, notes: [...judged.notes, ...missing] };
+    const report = { ...judged, notes: [...unchecked, ...judged.notes, ...missing] };
     return notAtRest ? { ...report, notAtRest } : report;
   });
+}
+
+/** Seconds that a followed audit gives orders on their way, unless `--wait` says how many. */
+const FOLLOW_WAIT_S = 30;
+
+interface Target {
+  readonly config: Config<typeof kafkaSettings> & { json: boolean; waitS: number; everyS: number };
+  readonly tables: Tables;
+  readonly database: string;
+  readonly signal: AbortSignal;
+}
+
+async function auditOnce({ config, tables, database, signal }: Target): Promise<boolean> {
+  const file = openAuditFile(database, await serviceTables());
+  try {
+    const report = await withLog(
+      config,
+      "audit",
+      signal,
+      (log) => auditLog(log, tables, { ...config, file }, signal),
+    );
+    console.log(config.json ? reportJson(report) : reportLines(report).join("\n"));
+    return passed(report);
+  } finally {
+    file.close();
+  }
+}
+
+async function auditOnAndOn({ config, tables, database, signal }: Target): Promise<boolean> {
+  const waitS = config.waitS || FOLLOW_WAIT_S;
+  const orderTables = await serviceTables();
+  const last = await follow({
+    everyMs: config.everyS * 1_000,
+    open() {
+      removeFile(database);
+      return openAuditFile(database, orderTables);
+    },
+    audit: (file) =>
+      withLog(config, "audit", signal, (log) => auditLog(log, tables, { waitS, file }, signal)),
+    onReport: (report, before) =>
+      console.log(
+        config.json ? reportJson(report, 0) : followLines(report, before).join("\n"),
+      ),
+    onFailure: (reason) => console.error(`audit: ${reason}; it tries again`),
+    signal,
+  });
+  return last !== undefined && passed(last);
+}
+
+function removeFile(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 Deno.exit(
@@ -104,6 +160,19 @@ Deno.exit(
         expected: "a file in .data, or in a folder below it (the task may write to no other)",
         help: "keeps what the audit has loaded in this new SQLite file, for questions of your own",
       }),
+      follow: flag({
+        option: "follow",
+        fallback: "false",
+        help:
+          "audits again and again until Ctrl-C, reading on where it was; waits 30 s without --wait",
+      }),
+      everyS: integer({
+        option: "every",
+        fallback: "60",
+        min: 1,
+        max: 86_400,
+        help: "seconds from one audit to the next, with --follow",
+      }),
       ...jsonSettings,
       ...kafkaSettings,
       ...storeSettings,
@@ -112,25 +181,21 @@ Deno.exit(
     examples: [
       ["--wait 60", "gives orders on their way a minute to arrive; exit code 1 if a check fails"],
       ["--database .data/audit.sqlite", "keeps what it has read, for questions with sqlite3"],
-      ["--json", "for another program"],
+      ["--follow", "a short report each minute, of what is new, until Ctrl-C"],
+      ["--json", "for another program; with --follow a line for each audit"],
     ],
     async run({ config, signal }) {
       const tables = openTables(config);
       const database = config.database || join(config.dataDir, `audit-${Deno.pid}.sqlite`);
       await Deno.mkdir(dirname(database), { recursive: true });
+      const target = { config, tables, database, signal };
       try {
-        const report = await withLog(
-          config,
-          "audit",
-          signal,
-          (log) => auditLog(log, tables, { ...config, database }, signal),
-        );
-        console.log(config.json ? reportJson(report) : reportLines(report).join("\n"));
+        const isSound = await (config.follow ? auditOnAndOn(target) : auditOnce(target));
         if (config.database) console.error(`audit: everything is in ${database}: docs/audit.md`);
-        return passed(report) ? 0 : 1;
+        return isSound ? 0 : 1;
       } finally {
         await tables.close();
-        if (!config.database) await Deno.remove(database).catch(() => {});
+        if (!config.database) removeFile(database);
       }
     },
   }),

@@ -8,7 +8,7 @@ import { CHECK_NAMES, type CheckName, CHECKS } from "./checks.ts";
 import type { Offender } from "./judge.ts";
 import { CASES } from "./testing/cases.ts";
 import { type Case, fixtureOf, isNamed } from "./testing/case.ts";
-import { databaseOf } from "./testing/fixture.ts";
+import { databaseOf } from "./testing/audit_fixture.ts";
 import { SOUND } from "./testing/sound.ts";
 import { withoutBranches, withoutConditions } from "./testing/sql.ts";
 
@@ -79,6 +79,30 @@ const SPARING: Partial<Record<CheckName, readonly string[]>> = {
   twice: ["first.id < event.id"],
 };
 
+/** What the files named are the test of. */
+const ELSEWHERE: Partial<Record<CheckName, readonly (string | RegExp)[]>> = {
+  // coverage_test.ts
+  covered: [/was not looked at/],
+  // retention_test.ts
+  deleted: ["topic = 'orders.raw'", "first - coalesce(after, 0) > 8"],
+  acknowledged: ["order_id > run_id || '-'", "order_id < run_id || '.'", "placed_at > since"],
+  messages: ["again.topic = 'orders.raw'"],
+};
+
+function isElsewhere(name: CheckName, what: string): boolean {
+  return ELSEWHERE[name]?.some((one) => typeof one === "string" ? one === what : one.test(what)) ??
+    false;
+}
+
+/** Of the promise about further tables, which has a part for each service, the part of one that has some. */
+function partOf(name: CheckName): string {
+  const { sql } = CHECKS[name];
+  if (name !== "rows") return sql;
+  const parts = sql.split(/^union all$/m).filter((part) => part.includes("'validator"));
+  assertEquals(parts.length, 2);
+  return parts.join("union all");
+}
+
 /** `a.x = b.y` says only which rows belong together. */
 const BELONGS = /^[\w.]+ = (?!'[^']*'$)/;
 
@@ -95,13 +119,14 @@ Deno.test("audit: without any one branch or condition of a query, a test fails",
   await withDatabases((sound, cases) => {
     const unnoticed: string[] = [];
     for (const name of CHECK_NAMES) {
-      const { sql } = CHECKS[name];
+      const sql = partOf(name);
       const tell = (what: string) => unnoticed.push(`${name}: ${what}`);
       for (const { what, sql: blind } of withoutBranches(sql)) {
-        if (!isNoticed(name, blind, sound, cases)) tell(what);
+        if (!isElsewhere(name, what) && !isNoticed(name, blind, sound, cases)) tell(what);
       }
       for (const { condition, without, opposite } of withoutConditions(sql)) {
         if (BELONGS.test(condition) || SPARING[name]?.includes(condition)) continue;
+        if (isElsewhere(name, condition)) continue;
         const mutants = [without, opposite];
         if (!mutants.some((mutant) => isNoticed(name, mutant, sound, cases))) tell(condition);
       }

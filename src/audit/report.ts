@@ -6,8 +6,16 @@ import type { Scope } from "./summary.ts";
 import { formatCount } from "../runtime/format.ts";
 
 /** Whether everything that was checked holds, something was checked, and nothing was on its way. */
-export function passed({ checks, notAtRest }: AuditReport): boolean {
-  return checks !== undefined && !notAtRest && checks.every((check) => check.passed);
+export function passed(report: AuditReport): boolean {
+  const { checks, notAtRest } = report;
+  return checks !== undefined && !notAtRest && !isIdle(report) &&
+    checks.every((check) => check.passed);
+}
+
+/** There are orders, or were, and none is judged. */
+function isIdle({ scope }: AuditReport): boolean {
+  return scope !== undefined && scope.orders === 0 &&
+    (scope.since !== undefined || scope.newer > 0);
 }
 
 export function reportLines(report: AuditReport): string[] {
@@ -29,7 +37,7 @@ export function reportLines(report: AuditReport): string[] {
 }
 
 /** What was not judged, and why; none where everything was. */
-function scopeLines({ topics, since, older, newer }: Scope): string[] {
+export function scopeLines({ topics, since, older, newer }: Scope): string[] {
   const lines: string[] = [];
   if (since !== undefined) {
     lines.push(
@@ -45,7 +53,11 @@ function scopeLines({ topics, since, older, newer }: Scope): string[] {
     }
   }
   if (newer > 0) {
-    lines.push(`scope: ${formatCount(newer)} orders placed while it was made are not judged`);
+    lines.push(
+      `scope: ${
+        formatCount(newer)
+      } orders placed while it was made are not judged, nor is the stock on hand`,
+    );
   }
   return lines;
 }
@@ -64,11 +76,12 @@ export function notAtRestLines({ afterS, waiting }: NotAtRest): string[] {
   });
 }
 
-export function reportJson(report: AuditReport): string {
+/** @param indent spaces (default: 2); 0: all in one line */
+export function reportJson(report: AuditReport, indent = 2): string {
   return JSON.stringify(
     { passed: passed(report), ...report, checks: report.checks ?? [] },
     null,
-    2,
+    indent,
   );
 }
 
@@ -87,11 +100,12 @@ function checkLines(check: Judged): string[] {
   ];
 }
 
-function summaryLine(report: AuditReport): string {
+export function summaryLine(report: AuditReport): string {
   const { checks, notAtRest } = report;
   if (checks === undefined) return "AUDIT FAILED: nothing is proven";
   if (passed(report)) return `AUDIT PASSED: all ${checks.length} checks hold`;
   const failed = checks.filter((check) => !check.passed).length;
+  if (failed === 0 && isIdle(report)) return "AUDIT FAILED: nothing is proven: no order is judged";
   const summary = failed > 0 ? `${failed} of ${checks.length} checks` : "all checks hold";
   return `AUDIT FAILED: ${summary}${notAtRest ? "; not everything was read in time" : ""}`;
 }

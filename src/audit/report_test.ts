@@ -6,14 +6,8 @@ import { KINDS, READINGS } from "./duties.ts";
 import type { Judged } from "./judge.ts";
 import { passed, reportJson, reportLines } from "./report.ts";
 import { createFixture, SCENARIOS } from "./testing/scenarios.ts";
-import {
-  auditFixture,
-  checkOf,
-  eventIn,
-  orderId,
-  PARTITIONS,
-  type TableName,
-} from "./testing/fixture.ts";
+import { eventIn, orderId, PARTITIONS, type TableName } from "./testing/fixture.ts";
+import { auditFixture, checkOf } from "./testing/audit_fixture.ts";
 import { isByAnother } from "./testing/other_services.ts";
 
 Deno.test("audit: says of a thousand failures the first five, and how many there are", async () => {
@@ -193,7 +187,7 @@ Deno.test("reportLines: a line a check, its first failures below it, then what e
     "     scope: orders placed after 2026-01-01T00:00:00.000Z; before that messages are deleted, and " +
     "1,100 older orders are not judged",
     "     scope: orders.raw has offsets 1,000 to 1,200 in 0, 0 to 7 in 1",
-    "     scope: 12 orders placed while it was made are not judged",
+    "     scope: 12 orders placed while it was made are not judged, nor is the stock on hand",
     "     not covered: table a.b is empty",
     "     note: a note",
     "AUDIT FAILED: 2 of 3 checks",

@@ -53,7 +53,11 @@ create table broken_message (
 ) without rowid;
 
 -- The orders that a broken message or a dead letter names, by its key or its orderId.
-create table mention (topic text, partition integer, offset integer, order_id text);
+create table mention (
+  topic text, partition integer, offset integer, order_id text,
+  -- Set when all is loaded: of an order that was not placed, since it is a dead letter of the validator.
+  placed_at integer
+);
 
 -- Every dead letter, in dlq.<service>. source is as its headers say; source_topic and so on only where
 -- they name an order topic. is_event: what it holds is an event of that topic.
@@ -65,7 +69,7 @@ create table dead_letter (
 
 -- Every other message of a dead-letter topic: what a person decided about a dead letter, as it says.
 create table resolution (
-  service text, partition integer, offset integer,
+  service text, partition integer, offset integer, at integer,
   resolution text, of_partition integer, of_offset integer
 );
 
@@ -85,8 +89,8 @@ create table committed (
 -- the first record was read, and after the last one; none with the number placed or a higher one was
 -- ever handed to Kafka.
 create table run (
-  run_id text primary key, acknowledged_before integer, acknowledged integer, placed integer,
-  is_finished integer
+  run_id text primary key, started_at integer, acknowledged_before integer, acknowledged integer,
+  placed integer, is_finished integer
 ) without rowid;
 
 -- What there is to cover: each event, topic and consumer group of the topology, each table of a

@@ -111,6 +111,8 @@ const ARRIVED = `
 with named (order_id) as (
   select order_id from orders where OrderPlaced is not null
   union
+  select order_id from not_judged where placed
+  union
   select order_id from mention where topic = 'orders.raw'
 )
 select run_id, coalesce(acknowledged, acknowledged_before) as acknowledged, placed, is_finished, (

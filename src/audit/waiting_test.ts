@@ -5,14 +5,8 @@ import { type Processor, PROCESSORS, type Topic, topicsReadBy } from "../topolog
 import type { CheckName } from "./checks.ts";
 import { DUTIES, type Duty, explainedBy, type Kind, kindOf } from "./duties.ts";
 import { passed, reportLines } from "./report.ts";
-import {
-  addDeadLetter,
-  auditFixture,
-  checkOf,
-  eventIn,
-  type Fixture,
-  orderId,
-} from "./testing/fixture.ts";
+import { addDeadLetter, eventIn, type Fixture, orderId } from "./testing/fixture.ts";
+import { auditFixture, checkOf } from "./testing/audit_fixture.ts";
 import { KNOWN } from "./testing/other_services.ts";
 import { createFixture, type Scenario } from "./testing/scenarios.ts";
 

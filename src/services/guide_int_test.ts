@@ -78,9 +78,8 @@ import { describeEvent } from "../order_history/summary.ts";
 import { passed, reportLines } from "./report.ts";
 import { drop } from "./testing/case.ts";
 import { createFixture, type Scenario } from "./testing/scenarios.ts";
-import {
-  addDeadLetter, appendCopy, appendRecord, auditFixture, checkOf, eventIn, eventsOf, type Fixture, orderId, rewrite,
-} from "./testing/fixture.ts";
+import { addDeadLetter, appendCopy, appendRecord, eventIn, eventsOf, type Fixture, orderId, rewrite } from "./testing/fixture.ts";
+import { auditFixture, checkOf } from "./testing/audit_fixture.ts";
 
 async function auditOf(mutate: (fixture: Fixture) => void, scenario: Scenario = "confirmed") {
   const fixture = createFixture([scenario]);

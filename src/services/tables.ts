@@ -28,6 +28,7 @@ export const runs = {
   owner: "simulator",
   table: table("runs", "run_id", {
     run_id: "text",
+    started_at: "text",
     acknowledged: "integer",
     finished_at: "text",
   }),

@@ -45,7 +45,8 @@ capabilities: { drop: [ALL] }
 {{- /*
 The pod of a process. In: root; component; args, or nothing where a person gives them; kafkaUser, its
 name without the release's, or nothing for none; tables, whether it has any; http, whether it answers
-there; env and resources of its own; restartPolicy; deadlineS, after which it is ended.
+there; env and resources of its own; restartPolicy; deadlineS, after which it is ended; storage, the
+largest size of a data folder that goes with the pod.
 */}}
 {{- define "orderflow.podSpec" -}}
 {{- $values := .root.Values -}}
@@ -131,6 +132,9 @@ containers:
     volumeMounts:
       - { name: kafka-ca, mountPath: /etc/kafka/ca, readOnly: true }
       - { name: kafka-user, mountPath: /etc/kafka/user, readOnly: true }
+      {{- if .storage }}
+      - { name: data, mountPath: /app/.data }
+      {{- end }}
     {{- end }}
 {{- with .kafkaUser }}
 # Strimzi makes both Secrets; a pod waits for them.
@@ -144,5 +148,9 @@ volumes:
       secretName: {{ $fullname }}-{{ . }}
       items: [{ key: password, path: password }]
       defaultMode: 0440
+  {{- with $.storage }}
+  - name: data
+    emptyDir: { sizeLimit: {{ . }} }
+  {{- end }}
 {{- end }}
 {{- end }}

@@ -2,10 +2,13 @@
 import { TOPICS } from "../../topology.ts";
 import { any, askColumn, REPEATS } from "../derive.ts";
 import { type Ask, DUTIES, type Duty } from "../duties.ts";
-import { ABOUT, type Check, place, SEEN, WHOLE } from "./check.ts";
+import { ABOUT, type Check, place, SEEN } from "./check.ts";
 
 const OUTCOMES = "(OrderConfirmed is not null) + (OrderCancelled is not null) + " +
   "(OrderRejected is not null)";
+
+/** More offsets than this behind a committed one are not control records alone. */
+export const MARKERS = 8;
 
 /** The orders that are owed an answer and have none; `where` says of which of them. */
 function unanswered(what: (duty: Duty, column: (ask: Ask) => string) => string, extra: {
@@ -77,7 +80,10 @@ from unreadable_batch`,
 select topic || ' ' || partition as who,
   'its messages before offset ' || first || ' were deleted, and ' || service || ' had read ' ||
     iif(coalesce(after, 0) = 0, 'none', 'those before ' || after || ' only') as what
-from committed join log using (topic, partition) where coalesce(after, 0) < first`,
+from committed join log using (topic, partition)
+where coalesce(after, 0) < first
+  -- Services do not commit the control records behind the last message, which were deleted with it.
+  and (messages > 0 or topic = 'orders.raw' or first - coalesce(after, 0) > ${MARKERS})`,
     counts: { partitions: "partitions that lost their beginning" },
   },
 
@@ -86,18 +92,16 @@ from committed join log using (topic, partition) where coalesce(after, 0) < firs
     promise: "every acknowledged order is in orders.raw, and none that was not placed",
     sql: `
 with recursive
--- Where old messages were deleted: the first of a run's orders that is left in each partition.
-first_left (run_id, partition, n) as (
-  select run_id, partition, min(${SEQUENCE})
-  from (select 1 where not ${WHOLE}) cross join run cross join event on ${OF_RUN}
-  where topic = 'orders.raw'
-  group by run_id, partition
-),
+-- Where old messages of orders.raw were deleted: the first of a run's orders that was placed when each
+-- partition was whole. A run places its orders in their order, so that all that follow it must be there.
+whole_since (since) as (select coalesce(max(raw_at), 0) from horizon),
 first_judged (run_id, n) as (
-  select run_id, max(coalesce(n, acknowledged_before))
-  from run join log on topic = 'orders.raw' and first > 0
-  left join first_left using (run_id, partition)
-  group by run_id
+  select run_id, iif(started_at > since, 0, coalesce(
+    (
+      select min(${SEQUENCE}) from event where ${OF_RUN}
+        and topic = 'orders.raw' and placed_at > since
+    ), acknowledged_before))
+  from run, whole_since where since > 0
 ),
 acknowledged (run_id, n, count) as (
   select run_id, coalesce(n, 0), acknowledged_before from run left join first_judged using (run_id)
@@ -165,7 +169,12 @@ join mention m
   on m.topic = 'dlq.' || d.service and m.partition = d.partition and m.offset = d.offset
 left join orders o using (order_id)
 where d.reason = 'duplicate_order' and OrderPlaced is null
-  and order_id not in (select order_id from not_judged)`,
+  and order_id not in (select order_id from not_judged)
+  -- What it repeats may have been deleted, unless it was placed later than that.
+  and coalesce((
+    select max(again.placed_at) from mention again
+    where again.order_id = m.order_id and again.topic = 'orders.raw'
+  ), 0) >= coalesce((select at from horizon where partition = source_partition), 0)`,
     counts: {
       messages: "messages of orders.raw",
       orders: "OrderPlaced",

@@ -70,7 +70,11 @@ from resolution where resolution in ('replayed', 'discarded')
 group by service, of_partition, of_offset having count(*) > 1
 union all
 select ${LETTER}, 'was replayed, but its message did not arrive' from resolved d
-where resolution = 'replayed' and not exists (
+where resolution = 'replayed' and at > coalesce((
+  -- Before that its message may have been deleted.
+  select h.at from dead_letter l join horizon h on h.partition = source_partition
+  where l.service = d.service and l.partition = d.partition and l.offset = d.offset
+), 0) and not exists (
   select 1 from arrived_replay r
   where r.service = d.service and r.of_partition = d.partition and r.of_offset = d.offset
 )

@@ -28,10 +28,13 @@ export class MessageLoader {
   readonly #resolutions: BulkInsert;
   readonly #replays: BulkInsert;
   readonly #clock = new IsoClock();
-  /** Events read, by type. */
-  readonly events = new Map<string, number>();
 
-  constructor(database: DatabaseSync, private readonly names: Names) {
+  /** @param events how many were read, by type */
+  constructor(
+    database: DatabaseSync,
+    private readonly names: Names,
+    private readonly events: Map<string, number>,
+  ) {
     const insert = (table: string, columns: string) =>
       new BulkInsert(database, table, columns.split(" "));
     const place = "topic partition offset";
@@ -47,7 +50,7 @@ export class MessageLoader {
     );
     this.#resolutions = insert(
       "resolution",
-      "service partition offset resolution of_partition of_offset",
+      "service partition offset at resolution of_partition of_offset",
     );
     this.#replays = insert("replay", `${place} claim service of_partition of_offset`);
   }
@@ -91,6 +94,7 @@ export class MessageLoader {
         service,
         partition,
         offset,
+        record.timestamp,
         headers[RESOLUTION_HEADERS.resolution] ?? null,
         offsetIn(headers[RESOLUTION_HEADERS.partition]),
         offsetIn(headers[RESOLUTION_HEADERS.offset]),

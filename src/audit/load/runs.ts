@@ -15,10 +15,10 @@ export async function loadRunsBefore(
   tables: Pick<Tables, "scan">,
 ): Promise<void> {
   const insert = database.prepare(
-    "insert into run (run_id, acknowledged_before, is_finished) values (?, ?, 0)",
+    "insert into run (run_id, started_at, acknowledged_before, is_finished) values (?, ?, ?, 0)",
   );
   for await (const rows of tables.scan(runs)) {
-    for (const row of rows) insert.run(row.run_id, row.acknowledged ?? 0);
+    for (const row of rows) insert.run(row.run_id, startOf(row.started_at), row.acknowledged ?? 0);
   }
 }
 
@@ -28,13 +28,14 @@ export async function loadRunsAfter(
   tables: Pick<Tables, "scan">,
 ): Promise<void> {
   const set = database.prepare(
-    "insert into run (run_id, acknowledged_before, acknowledged, is_finished) " +
-      "values (?, 0, ?, ?) on conflict do update set acknowledged = excluded.acknowledged, " +
+    "insert into run (run_id, started_at, acknowledged_before, acknowledged, is_finished) " +
+      "values (?, ?, 0, ?, ?) on conflict do update set acknowledged = excluded.acknowledged, " +
       "is_finished = excluded.is_finished",
   );
   for await (const rows of tables.scan(runs)) {
     for (const row of rows) {
-      set.run(row.run_id, row.acknowledged ?? 0, row.finished_at === null ? 0 : 1);
+      const isFinished = row.finished_at === null ? 0 : 1;
+      set.run(row.run_id, startOf(row.started_at), row.acknowledged ?? 0, isFinished);
     }
   }
   // After the runs: what they acknowledged is placed.
@@ -42,4 +43,9 @@ export async function loadRunsAfter(
   for await (const rows of tables.scan(placements)) {
     for (const row of rows) place.run(row.placed, row.run_id);
   }
+}
+
+function startOf(iso: string | null | undefined): number | null {
+  const at = Date.parse(iso ?? "");
+  return Number.isNaN(at) ? null : at;
 }

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { LocatedUnreadable } from "../../kafka/protocol/unreadable.ts";
+import type { LogEnd } from "../../kafka/offsets/log_ends.ts";
 import type { LogReader } from "../../kafka/readers/log_reader.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import {
@@ -37,22 +38,48 @@ export async function endsNow({ reader, names }: TopicsSource): Promise<Cut> {
   return cut;
 }
 
+/** Where a topic, by its name on the cluster, is read on, by partition. */
+export type Positions = Map<string, Map<number, number>>;
+
+/** What was read from the log before. */
+export interface LogRead {
+  readonly positions: Positions;
+  /** How many messages, by topic and partition. */
+  readonly counts: Map<string, number>;
+  /** How many events, by type. */
+  readonly events: Map<string, number>;
+}
+
+/** The log is not the one that was read before: it ends before that. */
+export class LogChanged extends Error {
+  override readonly name = "LogChanged";
+}
+
 /**
- * @param onRecords told of each topic's name on the cluster, and how many records of it were read now
- * @returns how many events of each type there are
+ * Reads what was not read yet, and forgets what Kafka has deleted since.
+ *
+ * @param options.onRecords told of each topic's name on the cluster, and how many records of it were
+ * read now
+ * @throws {LogChanged} a topic is not the one that was read before
  */
 export async function loadTopics(
   database: DatabaseSync,
   source: TopicsSource,
-  cut: Cut,
-  onRecords: (topic: string, records: number) => void,
-): Promise<ReadonlyMap<string, number>> {
-  const messages = new MessageLoader(database, source.names);
+  { cut, read, onRecords }: {
+    cut: Cut;
+    read: LogRead;
+    onRecords: (topic: string, records: number) => void;
+  },
+): Promise<void> {
+  const messages = new MessageLoader(database, source.names, read.events);
   const load = (
     topic: Topic | DeadLetterTopic,
     onRecord: (record: LogRecord) => void,
     judgedTo?: ReadonlyMap<number, number>,
-  ) => loadTopic(database, source, topic, { onRecord, onRecords, judgedTo });
+  ) =>
+    loadTopic(database, source, topic, {
+      ...{ onRecord, onRecords, judgedTo, read },
+    });
   for (const service of PROCESSORS) {
     await load(
       deadLetterTopicOf(service),
@@ -63,17 +90,46 @@ export async function loadTopics(
     await load(topic, (record) => messages.addToOrders(topic, record), cut.get(topic));
   }
   messages.flush();
-  return messages.events;
+  if (read.positions.size > 0) forgetDeleted(database, read);
+  for (const [place, count] of read.counts) {
+    const [topic, partition] = place.split(" ");
+    database.prepare("update log set messages = ? where topic = ? and partition = ?")
+      .run(count, topic!, Number(partition));
+  }
+}
+
+/** Forgets the messages that Kafka has deleted since they were read. */
+function forgetDeleted(database: DatabaseSync, read: LogRead): void {
+  const isDeleted =
+    "offset < (select first from gone g where g.topic = m.topic and g.partition = m.partition)";
+  database.exec(`
+create temp table gone (topic text, partition integer, first integer, primary key (topic, partition)) without rowid;
+insert into gone select topic, partition, first from log where first > 0 and topic not like 'dlq.%'`);
+  for (const table of ["event", "broken_message"]) {
+    const counts = database.prepare(
+      `select topic, partition, count(*) as n from ${table} m where ${isDeleted} group by topic, partition`,
+    ).all();
+    for (const { topic, partition, n } of counts) {
+      const place = `${topic} ${partition}`;
+      read.counts.set(place, read.counts.get(place)! - Number(n));
+    }
+  }
+  database.exec(`delete from event_row where id in (select id from event m where ${isDeleted})`);
+  for (const table of ["broken_message", "mention", "replay"]) {
+    database.exec(`delete from ${table} as m where ${isDeleted}`);
+  }
+  database.exec("drop table gone");
 }
 
 async function loadTopic(
   database: DatabaseSync,
   { reader, names, signal }: TopicsSource,
   topic: Topic | DeadLetterTopic,
-  { onRecord, onRecords, judgedTo }: {
+  { onRecord, onRecords, judgedTo, read: { positions, counts } }: {
     onRecord: (record: LogRecord) => void;
     onRecords: (topic: string, records: number) => void;
     judgedTo: ReadonlyMap<number, number> | undefined;
+    read: LogRead;
   },
 ): Promise<void> {
   const name = names.topic(topic);
@@ -88,23 +144,55 @@ async function loadTopic(
   const unreadable = insert("unreadable_batch", "topic partition first next why");
   const onUnreadable = ({ partition, offset, next, why }: LocatedUnreadable) =>
     unreadable.add([topic, partition, offset, next, why]);
-  const counts = new Map<number, number>();
-  const firstAt = new Map<number, number>();
+  const from = positions.get(name) ?? new Map<number, number>();
   const partitions = [...ends.keys()];
-  for await (const records of reader.read(name, { partitions, onUnreadable, signal })) {
+  for (const [partition, { end }] of ends) {
+    const before = from.get(partition) ?? 0;
+    if (end < before) {
+      throw new LogChanged(`${name}/${partition} ends at ${end}, read to ${before}`);
+    }
+  }
+  const firstAt = await firstTimes(reader, name, ends, from);
+  const next = new Map([...ends].map(([partition, { end }]) => [partition, end]));
+  for await (const records of reader.read(name, { partitions, from, ends, onUnreadable, signal })) {
     for (const record of records) {
-      const { partition, timestamp } = record;
-      counts.set(partition, (counts.get(partition) ?? 0) + 1);
+      const { partition, offset, timestamp } = record;
+      if (offset < (from.get(partition) ?? 0)) continue;
       if (!firstAt.has(partition)) firstAt.set(partition, timestamp);
+      next.set(partition, Math.max(next.get(partition) ?? 0, offset + 1));
+      const place = `${topic} ${partition}`;
+      counts.set(place, (counts.get(place) ?? 0) + 1);
       onRecord(record);
     }
     onRecords(name, records.length);
   }
+  if (!signal?.aborted) positions.set(name, next);
   for (const [partition, { first, end }] of ends) {
     const at = firstAt.get(partition) ?? null;
     const judged = judgedTo?.get(partition) ?? end;
-    log.add([topic, partition, first, at, judged, end, counts.get(partition) ?? 0]);
+    log.add([topic, partition, first, at, judged, end, 0]);
   }
   log.flush();
   unreadable.flush();
+}
+
+/** The time of the first record of the partitions that were read before, and lost their beginning. */
+async function firstTimes(
+  reader: TopicsSource["reader"],
+  topic: string,
+  ends: ReadonlyMap<number, LogEnd>,
+  from: ReadonlyMap<number, number>,
+): Promise<Map<number, number>> {
+  const times = new Map<number, number>();
+  for (const [partition, { first, end }] of ends) {
+    if (first === 0 || first >= end || !from.has(partition)) continue;
+    const onUnreadable = () => {};
+    for await (
+      const [record] of reader.read(topic, { partitions: [partition], ends, onUnreadable })
+    ) {
+      times.set(partition, record!.timestamp);
+      break;
+    }
+  }
+  return times;
 }

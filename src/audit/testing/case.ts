@@ -3,7 +3,8 @@ import { assert } from "@std/assert";
 import type { CheckName } from "../checks.ts";
 import type { Offender } from "../judge.ts";
 import { createFixture, type Scenario, SCENARIOS } from "./scenarios.ts";
-import { AT, type Fixture, type FixtureOptions, orderId } from "./fixture.ts";
+import { AT, type Fixture, orderId } from "./fixture.ts";
+import { type FixtureOptions } from "./audit_fixture.ts";
 
 /** Order n of every fixture is this scenario, and nothing else is there. */
 export const N = Object.fromEntries(SCENARIOS.map((scenario, n) => [scenario, n])) as Record<

@@ -2,13 +2,10 @@
  * A fixture of the audit's tests: a log and tables, filled by the scenarios, which a test may mutate.
  * The audit reads it through its own interfaces.
  */
-import type { DatabaseSync } from "node:sqlite";
 import { encode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { DeadLetterReason } from "../../events/reasons.ts";
 import { RESOLUTION_HEADERS, toDeadLetterMessage } from "../../kafka/dead_letters.ts";
-import type { LocatedUnreadable } from "../../kafka/protocol/unreadable.ts";
-import type { LogReader } from "../../kafka/readers/log_reader.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import {
   deadLetterTopicOf,
@@ -21,11 +18,7 @@ import {
   topicsReadBy,
 } from "../../topology.ts";
 import { serviceTables } from "../../services/definitions.ts";
-import type { ServiceTable, Tables } from "../../services/tables.ts";
-import { audit, auditInto, type AuditOptions, type AuditReport } from "../audit.ts";
-import { type CheckName, CHECKS } from "../checks.ts";
-import { openAuditDatabase } from "../database.ts";
-import type { Judged } from "../judge.ts";
+import type { ServiceTable } from "../../services/tables.ts";
 
 export type TestRow = Record<string, string | number | null>;
 export type TableName =
@@ -40,10 +33,14 @@ export type TableName =
 
 export interface Fixture {
   readonly names: Names;
+  /** When what is appended now happens, epoch milliseconds. */
+  nowMs: number;
   /** In the order of writing. */
   records: LogRecord[];
   /** The offset after the last record that there ever was, by topic and partition: see `placeIn`. */
   readonly ends: Map<string, number>;
+  /** The first offsets that are still there, by `placeIn` (default: 0). */
+  readonly firsts: Map<string, number>;
   /** What the groups have committed, by service and `placeIn`: everything, as it is appended. */
   readonly committed: Record<Processor, Map<string, number>>;
   readonly tables: Record<TableName, TestRow[]>;
@@ -72,7 +69,7 @@ export function placeIn(topic: string, partition: number): string {
   return `${topic} ${partition}`;
 }
 
-/** When everything in a fixture happens. */
+/** When a fixture begins. */
 export const AT = "2026-01-01T00:00:00.000Z";
 
 /** Appends an event to its topic. */
@@ -108,6 +105,24 @@ export function appendRecord(
   });
 }
 
+/** Deletes the records of the order topics that are older, as their retention does. */
+export function deleteBefore(fixture: Fixture, epochMs: number): void {
+  deleteRecords(fixture, ({ timestamp }) => timestamp < epochMs);
+}
+
+/** Deletes records of the order topics, and all that is before them. */
+export function deleteRecords(fixture: Fixture, isDeleted: (record: LogRecord) => boolean): void {
+  const { firsts } = fixture;
+  for (const record of fixture.records) {
+    if (isDeadLetterTopic(record.topic) || !isDeleted(record)) continue;
+    const place = placeIn(record.topic, record.partition);
+    firsts.set(place, Math.max(firsts.get(place) ?? 0, record.offset + 1));
+  }
+  fixture.records = fixture.records.filter(({ topic, partition, offset }) =>
+    offset >= (firsts.get(placeIn(topic, partition)) ?? 0)
+  );
+}
+
 /** Appends a copy of a record to its partition. */
 export function appendCopy(fixture: Fixture, record: LogRecord): LogRecord {
   return append(fixture, record.topic, record.partition, record);
@@ -131,7 +146,7 @@ export function append(
     const reads = topicsReadBy(service).some((name) => fixture.names.topic(name) === topic);
     if (reads) fixture.committed[service].set(place, offset + 1);
   }
-  const record = { topic, partition, offset, timestamp: Date.parse(AT), key, value, headers };
+  const record = { topic, partition, offset, timestamp: fixture.nowMs, key, value, headers };
   fixture.records.push(record);
   return record;
 }
@@ -196,7 +211,7 @@ export function eventIn({ topic, value }: LogRecord): OrderEvent | undefined {
   }
 }
 
-function isDeadLetterTopic(topic: string): boolean {
+export function isDeadLetterTopic(topic: string): boolean {
   return topic.includes("dlq.");
 }
 
@@ -206,86 +221,4 @@ export function rewrite(fixture: Fixture, record: LogRecord, change: object): vo
   const index = fixture.records.indexOf(record);
   const key = new TextEncoder().encode(event.orderId);
   fixture.records[index] = { ...record, key, value: encode(event) };
-}
-
-export interface FixtureOptions extends Pick<AuditOptions, "cut" | "signal" | "onProgress"> {
-  /** A topic that is not there. */
-  readonly missing?: string;
-  /** The first offset that is left, by `placeIn` (default: 0). */
-  readonly first?: ReadonlyMap<string, number>;
-  /** A batch that cannot be read. */
-  readonly unreadable?: LocatedUnreadable;
-  /** What the groups have committed when they are asked for the nth time (default: what the fixture says). */
-  readonly committed?: (time: number) => Fixture["committed"];
-  readonly patienceMs?: number;
-}
-
-/** Runs the audit over a fixture. */
-export function auditFixture(fixture: Fixture, options: FixtureOptions = {}): Promise<AuditReport> {
-  return audit(sourceOf(fixture, options));
-}
-
-/** The audit's database of a fixture, as `--database` keeps it; close it. */
-export async function databaseOf(
-  fixture: Fixture,
-  options: FixtureOptions = {},
-  path = ":memory:",
-): Promise<DatabaseSync> {
-  const database = openAuditDatabase(path);
-  await auditInto(database, sourceOf(fixture, options));
-  return database;
-}
-
-function sourceOf(fixture: Fixture, options: FixtureOptions): AuditOptions {
-  const { names } = fixture;
-  const topics = [...TOPIC_NAMES, ...PROCESSORS.map(deadLetterTopicOf)]
-    .map((topic) => names.topic(topic))
-    .filter((topic) => topic !== options.missing);
-  const partitions = (topic: string) =>
-    isDeadLetterTopic(topic) ? [0] : Array.from({ length: PARTITIONS }, (_, p) => p);
-  const byPartition = <T>(topic: string, of: (place: string) => T | undefined) =>
-    new Map(
-      partitions(topic).flatMap((p) => {
-        const value = of(placeIn(topic, p));
-        return value === undefined ? [] : [[p, value] as const];
-      }),
-    );
-  const reader: Pick<LogReader, "ends" | "partitionsOf" | "read"> = {
-    partitionsOf: (topic) =>
-      Promise.resolve(topics.includes(topic) ? partitions(topic) : undefined),
-    ends(topic) {
-      return Promise.resolve(byPartition(topic, (place) => ({
-        first: options.first?.get(place) ?? 0,
-        end: fixture.ends.get(place) ?? 0,
-      })));
-    },
-    async *read(topic, { onUnreadable } = {}) {
-      const { unreadable } = options;
-      if (unreadable?.topic === topic) onUnreadable!(unreadable);
-      yield await Promise.resolve(fixture.records.filter((record) => record.topic === topic));
-    },
-  };
-  const asked: string[] = [];
-  const committedOffsets = (group: string, topic: string) => {
-    if (!topics.includes(topic)) return Promise.reject(new Error(`there is no topic ${topic}`));
-    const service = PROCESSORS.find((service) => names.group(service) === group)!;
-    const question = `${group} ${topic}`;
-    const time = asked.filter((earlier) => earlier === question).length;
-    asked.push(question);
-    const offsets = (options.committed?.(time) ?? fixture.committed)[service];
-    return Promise.resolve(byPartition(topic, (place) => offsets.get(place)));
-  };
-  const tables: Pick<Tables, "scan"> = {
-    async *scan({ table }) {
-      yield await Promise.resolve(fixture.tables[table.name as TableName] ?? []) as never;
-    },
-  };
-  const { serviceTables } = fixture;
-  return { patienceMs: 0, ...options, reader, committedOffsets, names, tables, serviceTables };
-}
-
-/** One check of a report. */
-export function checkOf({ checks }: AuditReport, name: CheckName): Judged {
-  const { guarantee, promise: title } = CHECKS[name];
-  return checks!.find((check) => check.guarantee === guarantee && check.title === title)!;
 }

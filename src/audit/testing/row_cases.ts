@@ -1,7 +1,7 @@
 /** What can go wrong with the rows of the tables, or beside them. */
 import { type Case, confirmed, declined, drop, dropRow, N, outOfStock, row } from "./case.ts";
 import { table } from "../../database/database.ts";
-import { eventsOf, orderId } from "./fixture.ts";
+import { addDeadLetter, appendRecord, eventsOf, orderId } from "./fixture.ts";
 
 const UNKNOWN_TABLE = {
   service: "payment" as const,
@@ -32,6 +32,16 @@ export const ROW_CASES: readonly Case[] = [
     fails: ["rows"],
     who: orderId(99),
     says: /^validator\.seen_orders has a row for it, but nothing asked validator about it$/,
+  },
+  {
+    name: "a row for an order that another service's dead letter names",
+    mutate(fixture) {
+      const raw = appendRecord(fixture, "orders.validated", 0, orderId(99), null);
+      addDeadLetter(fixture, "inventory", raw, "empty_value");
+      fixture.tables.seen_orders.push({ order_id: orderId(99) });
+    },
+    fails: ["rows"],
+    who: orderId(99),
   },
   {
     name: "oversold",

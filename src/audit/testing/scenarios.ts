@@ -6,6 +6,7 @@ import {
   addDeadLetter,
   addResolution,
   appendCopy,
+  AT,
   type Fixture,
   RUN,
   SERVICE_TABLES,
@@ -38,12 +39,19 @@ const INITIAL = 1_000_000;
  * A fixture in which order n of the run is the n-th scenario, and all is well.
  *
  * @param prefix of the topics' names
+ * @param begin.everyMs how long after the one before an order is placed
  */
-export function createFixture(scenarios: readonly Scenario[], prefix = "t."): Fixture {
+export function createFixture(
+  scenarios: readonly Scenario[],
+  prefix = "t.",
+  { beginMs = Date.parse(AT), everyMs = 0 } = {},
+): Fixture {
   const fixture: Fixture = {
     names: new Names(prefix),
+    nowMs: beginMs,
     records: [],
     ends: new Map(),
+    firsts: new Map(),
     committed: Object.fromEntries(
       PROCESSORS.map((service) => [service, new Map()]),
     ) as Fixture["committed"],
@@ -63,7 +71,10 @@ export function createFixture(scenarios: readonly Scenario[], prefix = "t."): Fi
     },
     serviceTables: SERVICE_TABLES,
   };
-  for (const [n, scenario] of scenarios.entries()) live(fixture, n, scenario);
+  for (const [n, scenario] of scenarios.entries()) {
+    live(fixture, n, scenario);
+    fixture.nowMs += everyMs;
+  }
   return fixture;
 }
 

@@ -11,13 +11,13 @@ import {
   eventIn,
   eventsOf,
   type Fixture,
-  type FixtureOptions,
   orderId,
   partitionOf,
   PARTITIONS,
   placeIn,
   RUN,
 } from "./fixture.ts";
+import { type FixtureOptions } from "./audit_fixture.ts";
 
 export interface Sound {
   readonly name: string;

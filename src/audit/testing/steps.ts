@@ -5,7 +5,6 @@ import type { Topic } from "../../topology.ts";
 import {
   appendEvent,
   appendRecord,
-  AT,
   type Fixture,
   orderId,
   partitionOf,
@@ -29,8 +28,9 @@ export function stepsOf(fixture: Fixture, n: number) {
     { productId: first, quantity: 1, unitPriceCents: 250 },
   ];
   const totalCents = items.reduce((sum, item) => sum + item.quantity * item.unitPriceCents, 0);
-  const common = { version: 1 as const, orderId: id, occurredAt: AT };
-  const after = { ...common, placedAt: AT };
+  const at = new Date(fixture.nowMs).toISOString();
+  const common = { version: 1 as const, orderId: id, occurredAt: at };
+  const after = { ...common, placedAt: at };
   const others = new OtherServices(fixture);
   const append = (event: OrderEvent, headers: Record<string, string> = {}): LogRecord => {
     const record = appendEvent(fixture, event, partition, headers);

@@ -79,17 +79,34 @@ export interface Output {
   readonly stderr: string;
 }
 
+export interface CommandOptions {
+  readonly bootstrap: string;
+  readonly prefix: string;
+  /** The folder of the tables; absent for commands that read none. */
+  readonly directory?: string;
+}
+
 /**
  * Runs a command as a person does, with the permissions that it needs and no others.
  *
  * @param main below `src`, such as `audit/main.ts`
  */
-export async function runCommand(main: string, args: readonly string[], options: {
-  bootstrap: string;
-  prefix: string;
-  /** The folder of the tables; absent for commands that read none. */
-  directory?: string;
-}): Promise<Output> {
+export async function runCommand(
+  main: string,
+  args: readonly string[],
+  options: CommandOptions,
+): Promise<Output> {
+  const { code, stdout, stderr } = await commandOf(main, args, options).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+/** The same, to be started. */
+export function commandOf(
+  main: string,
+  args: readonly string[],
+  options: CommandOptions,
+): Deno.Command {
   const { bootstrap, prefix, directory } = options;
   const settings = "KAFKA_*,TOPIC_PREFIX,COMPRESSION,NODE_ENV,KAFKAJS_*";
   const tables = directory === undefined ? [] : [
@@ -98,7 +115,9 @@ export async function runCommand(main: string, args: readonly string[], options:
     `--allow-read=${directory},${new URL("../../services", import.meta.url).pathname}`,
     `--allow-write=${directory}`,
   ];
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  return new Deno.Command(Deno.execPath(), {
+    stdout: "piped",
+    stderr: "piped",
     args: [
       ...["run", "--no-prompt", "--quiet", `--allow-net=${bootstrap}`, "--allow-read=.env"],
       ...[`--allow-env=${settings}`, ...tables],
@@ -110,9 +129,7 @@ export async function runCommand(main: string, args: readonly string[], options:
       NO_COLOR: "1",
       ...directory !== undefined && { DATA_DIR: directory, DATABASE_URL: "" },
     },
-  }).output();
-  const text = new TextDecoder();
-  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  });
 }
 
 /**

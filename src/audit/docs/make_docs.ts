@@ -1,10 +1,10 @@
 /** `deno task docs:audit` writes the promises, queries and tables into docs/audit.md. A test compares. */
-import { CHECKS } from "./checks.ts";
-import { DERIVED } from "./derive.ts";
+import { CHECKS } from "../checks.ts";
+import { DERIVED } from "../derive.ts";
 import { QUESTIONS } from "./questions.ts";
-import { tablesSql } from "./schema.ts";
+import { tablesSql } from "../schema.ts";
 
-export const AUDIT_PAGE = new URL("../../docs/audit.md", import.meta.url);
+export const AUDIT_PAGE = new URL("../../../docs/audit.md", import.meta.url);
 
 const BEGIN = "<!-- made by deno task docs:audit from here on -->";
 

@@ -2,8 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { AUDIT_PAGE, auditPage } from "./make_docs.ts";
 import { QUESTIONS } from "./questions.ts";
-import { databaseOf, orderId } from "./testing/fixture.ts";
-import { createFixture } from "./testing/scenarios.ts";
+import { orderId } from "../testing/fixture.ts";
+import { databaseOf } from "../testing/audit_fixture.ts";
+import { createFixture } from "../testing/scenarios.ts";
 
 Deno.test("docs/audit.md: is what deno task docs:audit makes of the audit", () => {
   const page = Deno.readTextFileSync(AUDIT_PAGE);
