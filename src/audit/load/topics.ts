@@ -71,6 +71,7 @@ export async function loadTopics(
     onRecords: (topic: string, records: number) => void;
   },
 ): Promise<void> {
+  const isFirst = read.positions.size === 0;
   const messages = new MessageLoader(database, source.names, read.events);
   const load = (
     topic: Topic | DeadLetterTopic,
@@ -90,7 +91,7 @@ export async function loadTopics(
     await load(topic, (record) => messages.addToOrders(topic, record), cut.get(topic));
   }
   messages.flush();
-  if (read.positions.size > 0) forgetDeleted(database, read);
+  if (!isFirst) forgetDeleted(database, read);
   for (const [place, count] of read.counts) {
     const [topic, partition] = place.split(" ");
     database.prepare("update log set messages = ? where topic = ? and partition = ?")
@@ -154,17 +155,21 @@ async function loadTopic(
   }
   const firstAt = await firstTimes(reader, name, ends, from);
   const next = new Map([...ends].map(([partition, { end }]) => [partition, end]));
+  const added = new Map<number, number>();
   for await (const records of reader.read(name, { partitions, from, ends, onUnreadable, signal })) {
     for (const record of records) {
       const { partition, offset, timestamp } = record;
       if (offset < (from.get(partition) ?? 0)) continue;
       if (!firstAt.has(partition)) firstAt.set(partition, timestamp);
-      next.set(partition, Math.max(next.get(partition) ?? 0, offset + 1));
-      const place = `${topic} ${partition}`;
-      counts.set(place, (counts.get(place) ?? 0) + 1);
+      if (offset >= (next.get(partition) ?? 0)) next.set(partition, offset + 1);
+      added.set(partition, (added.get(partition) ?? 0) + 1);
       onRecord(record);
     }
     onRecords(name, records.length);
+  }
+  for (const [partition, count] of added) {
+    const place = `${topic} ${partition}`;
+    counts.set(place, (counts.get(place) ?? 0) + count);
   }
   if (!signal?.aborted) positions.set(name, next);
   for (const [partition, { first, end }] of ends) {
