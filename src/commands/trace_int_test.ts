@@ -17,6 +17,8 @@ Deno.test("trace: over a real log and real tables", async (t) => {
     const prefix = "trace-test.";
     const fixture = createFixture(Array.from({ length: COPIES }, () => SCENARIOS).flat(), prefix);
     await publishFixture(bootstrap, fixture);
+    // So that some orders have no row.
+    fixture.tables.seen_orders.length = 0;
     await storeFixture(directory, fixture);
 
     const trace = (...args: string[]) =>

@@ -63,7 +63,7 @@ eachStore("select: returns what exists, once, with or without lock", async ({ op
 });
 
 eachStore(
-  "tables: declared with fewer columns, rows come whole, others are left null",
+  "tables: declared with fewer columns, a select gets whole rows, a scan these columns; others are left null",
   async ({ open }) => {
     const db = await open("notes", [notes]);
     const narrow = table("notes", "id", { id: "text", size: "integer" });
@@ -71,8 +71,7 @@ eachStore(
     await db.transaction((tx) => tx.upsert(narrow, [{ id: "a", size: 2 }, { id: "b", size: 3 }]));
     const whole = [note("a", "first", 2), note("b", null, 3)];
     assertEquals(byKey(await db.transaction((tx) => tx.select(notes, ["a", "b"]))), whole);
-    const rows: Pick<Note, "id">[] = await all(db, narrow);
-    assertEquals(rows, whole);
+    assertEquals(await all(db, narrow), [{ id: "a", size: 2 }, { id: "b", size: 3 }]);
   },
 );
 
