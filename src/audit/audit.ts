@@ -176,7 +176,7 @@ const STOPPED = "it was stopped before everything was judged";
 /** Whether there was never an order, nor a message. */
 function isEmpty(database: DatabaseSync): boolean {
   const { n } = database.prepare(
-    "select (select coalesce(sum(messages), 0) from log where topic not like 'dlq.%') + " +
+    "select (select coalesce(sum(messages + first), 0) from log where topic not like 'dlq.%') + " +
       "(select coalesce(sum(acknowledged_before), 0) from run) as n",
   ).get()!;
   return n === 0;

@@ -74,6 +74,11 @@ select r.* from (
 where n = 1 and d.resolution = 'replayed';
 create index arrived_replay_place on arrived_replay (topic, partition, offset);
 
+-- Replays behind the cut: what becomes of them is not judged, and their dead letters are as if still open.
+create table newer_replay as
+select r.* from replay r join log using (topic, partition)
+where offset >= cut and topic <> 'orders.raw';
+
 -- Messages that ask nothing of a service: it has a dead letter for it, or it is a replay for another.
 create table not_for (
   topic text, partition integer, offset integer, service text, why text,
@@ -96,7 +101,8 @@ join reads other on other.topic = p.topic and other.service <> p.service;
 create table special (topic text, partition integer, offset integer,
   primary key (topic, partition, offset)) without rowid;
 insert into special select topic, partition, offset from not_for
-union select topic, partition, offset from arrived_replay;
+union select topic, partition, offset from arrived_replay
+union select topic, partition, offset from newer_replay;
 
 create table special_event (topic text, partition integer, offset integer, id integer,
   primary key (topic, partition, offset)) without rowid;
@@ -110,6 +116,9 @@ update event_row set
   ),
   is_copy = topic <> 'orders.raw' and exists (
     select 1 from arrived_replay r
+    where r.topic = s.topic and r.partition = s.partition and r.offset = s.offset
+  ) or exists (
+    select 1 from newer_replay r
     where r.topic = s.topic and r.partition = s.partition and r.offset = s.offset
   )
 from special_event s where s.id = event_row.id;
@@ -128,7 +137,10 @@ select order_id, kind from dead_letter_state d
 join explains x on x.service = d.service and x.topic = d.source_topic
 join mention m
   on m.topic = 'dlq.' || d.service and m.partition = d.partition and m.offset = d.offset
-where state <> 'replayed' and is_event;
+where is_event and (state <> 'replayed' or exists (
+  select 1 from newer_replay r
+  where r.service = d.service and r.of_partition = d.partition and r.of_offset = d.offset
+));
 `,
   ],
   [

@@ -105,7 +105,7 @@ function defaultDuty(service: Processor, topic: Topic): Duty {
   return { service, asks: [{ topic, kinds: kindsOn(topic) }], answers };
 }
 
-function typeOf(kind: Kind): EventType {
+export function typeOf(kind: Kind): EventType {
   return kind === "InventoryReserved" || kind === "InventoryReleased" ? "InventoryUpdated" : kind;
 }
 

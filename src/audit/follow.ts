@@ -20,7 +20,7 @@ export interface Follow {
   readonly signal: AbortSignal;
 }
 
-/** @returns the last report, when `signal` has aborted; undefined when there was none */
+/** @returns the last report, when `signal` has aborted; undefined when there was none, or the last audit failed */
 export async function follow(options: Follow): Promise<AuditReport | undefined> {
   const { everyMs, open, audit, onReport, onFailure, signal } = options;
   let file: AuditFile | undefined;
@@ -48,7 +48,7 @@ export async function follow(options: Follow): Promise<AuditReport | undefined> 
   } finally {
     file?.close();
   }
-  return last;
+  return failure === undefined ? last : undefined;
 }
 
 /** @throws what is a bug */

@@ -46,6 +46,10 @@ Deno.test("follow: a failure that comes again is told again", async () => {
   assertEquals(told, [failure, "undefined true", failure]);
 });
 
+Deno.test("follow: when the last audit failed, none passed", async () => {
+  assertEquals((await followed([sound, away])).passed, undefined);
+});
+
 Deno.test("follow: a bug ends it", async () => {
   await assertRejects(() => followed([() => Promise.reject(new TypeError("a bug"))]), TypeError);
 });

@@ -1,6 +1,7 @@
 /** Of a log whose beginning was deleted the rest is judged: what is lost there is named, what is older is not. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import fc from "fast-check";
+import type { LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { type AuditReport, openAuditFile } from "./audit.ts";
 import { LogChanged } from "./load/topics.ts";
@@ -303,6 +304,26 @@ Deno.test("audit: in a file of audits before it reads what is new, and says what
   } finally {
     file.close();
   }
+});
+
+Deno.test("audit: in a file of audits before it forgets what could not be read, and counts what is left", async () => {
+  const fixture = createFixture(confirmed(4), "t.", { everyMs: HOUR_MS });
+  const file = openAuditFile(":memory:", SERVICE_TABLES);
+  const unreadable = { topic: "t.orders.raw", partition: 0, offset: 0, next: 1, why: "damaged" };
+  const first = await auditFixture(fixture, { file, unreadable: unreadable as LocatedUnreadable });
+  assertEquals(checkOf(first, "whole").passed, false);
+  deleteBefore(fixture, Date.parse(AT) + HOUR_MS);
+  const { events, checks } = await auditFixture(fixture, { file });
+  file.close();
+  const anew = await auditFixture(fixture);
+  assertEquals({ events, checks }, { events: anew.events, checks: anew.checks });
+});
+
+Deno.test("audit: where all was deleted, it does not say that no order was ever placed", async () => {
+  const fixture = cutOff(confirmed(3), 3);
+  fixture.tables.runs = [];
+  const report = await auditFixture(fixture);
+  assertEquals(reportLines(report).at(-1), "AUDIT FAILED: nothing is proven: no order is judged");
 });
 
 Deno.test("audit: a log that ends before what was read of it is another one", async () => {

@@ -120,5 +120,6 @@ select run_id, coalesce(acknowledged, acknowledged_before) as acknowledged, plac
   where not is_finished and order_id > run_id || '-' and order_id < run_id || '.'
     and cast(substr(order_id, length(run_id) + 2) as integer) >= acknowledged
     and cast(substr(order_id, length(run_id) + 2) as integer) < placed
+    and order_id = run_id || '-' || printf('%06d', substr(order_id, length(run_id) + 2))
 ) as arrived
 from run order by run_id`;

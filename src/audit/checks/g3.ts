@@ -94,12 +94,13 @@ select coalesce(o.order_id, row.order_id) as who, case
     when row.state is not ${RESERVATION_STATE}
       then 'its row: ' || coalesce(row.state, 'none') || '; its events say: ' ||
         coalesce(${RESERVATION_STATE}, 'none')
-    else 'its row says ' || row.items || '; its events say ' || o.items
+    else 'its row says ' || coalesce(row.items, 'no pieces') || '; its events say ' || o.items
   end as what
 from orders o full join reservations row on row.order_id = o.order_id
 where ${isJudged("row.order_id", "o.order_id")} and (
   row.state is not ${RESERVATION_STATE} or (row.order_id is not null and (
-    row.state is null or (row.items is not null and row.items not in (o.items, o.max_items))
+    row.state is null or row.items not in (o.items, o.max_items)
+    or (row.items is null and row.state <> 'rejected')
   ))
 )`,
     counts: { rows: "reservations" },

@@ -93,7 +93,7 @@ select currency as who,
     ${money("refunded", "currency")} || ': ' || ${CONFIRMED} as what
 from account where processed - refunded <> confirmed + held`,
     counts: `
-select currency || ' cents' as name, cents as n from booked
+select currency || ' cents' as name, cast(cents as real) as n from booked
 where kind = 'OrderConfirmed' order by currency`,
   },
 

@@ -94,7 +94,7 @@ union all
 select e.order_id, e.topic || ' ' || e.partition || '@' || e.offset || ' is a replay of ' || kind ||
   ', which was never there'
 from special_event s join event e on e.id = s.id
-where is_copy and not exists (
+where is_copy and e.order_id in (select order_id from orders) and not exists (
   select 1 from event original
   where original.order_id = e.order_id and original.kind = e.kind and not original.is_copy
 )`,

@@ -72,7 +72,7 @@ export const AUDITED_TABLES: readonly AuditedTable[] = [
       if (!decided) return '"unreadable"';
       const { changes } = decided;
       if (!Array.isArray(changes)) return null;
-      return piecesByProduct(changes.map(({ productId, delta }) => [productId, -delta]));
+      return piecesByProduct(changes.map((change) => [change?.productId, -change?.delta]));
     },
   }),
   audited(payments),

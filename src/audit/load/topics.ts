@@ -16,6 +16,7 @@ import {
   TOPIC_NAMES,
 } from "../../topology.ts";
 import { BulkInsert } from "../database.ts";
+import { type Kind, typeOf } from "../duties.ts";
 import { MessageLoader } from "./messages.ts";
 
 export interface TopicsSource {
@@ -115,10 +116,21 @@ insert into gone select topic, partition, first from log where first > 0 and top
       read.counts.set(place, read.counts.get(place)! - Number(n));
     }
   }
+  const kinds = database.prepare(
+    `select kind, count(*) as n from event m where ${isDeleted} group by kind`,
+  ).all();
+  for (const { kind, n } of kinds) {
+    const type = typeOf(kind as Kind);
+    read.events.set(type, read.events.get(type)! - Number(n));
+  }
   database.exec(`delete from event_row where id in (select id from event m where ${isDeleted})`);
   for (const table of ["broken_message", "mention", "replay"]) {
     database.exec(`delete from ${table} as m where ${isDeleted}`);
   }
+  database.exec(
+    "delete from unreadable_batch as m where next <= " +
+      "(select first from gone g where g.topic = m.topic and g.partition = m.partition)",
+  );
   database.exec("drop table gone");
 }
 

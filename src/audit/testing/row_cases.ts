@@ -178,6 +178,20 @@ export const ROW_CASES: readonly Case[] = [
       : /^its row says \{"p-1":1\}; its events say \{"p-1":2,"p-2":2\}$/,
   })),
   {
+    name: "a reservation that does not say which pieces",
+    mutate: (fixture) => row(fixture, "reservations", confirmed).decision = null,
+    fails: ["reservations"],
+    who: confirmed,
+    says: /^its row says no pieces; its events say \{/,
+  },
+  {
+    name: "a reservation that is damaged",
+    mutate: (fixture) => row(fixture, "reservations", confirmed).decision = '{"changes":[null]}',
+    fails: ["reservations"],
+    who: confirmed,
+    says: /^its row says \{/,
+  },
+  {
     name: "a reservation in a state that there is not",
     mutate: (fixture) => row(fixture, "reservations", confirmed).state = "lent",
     fails: ["reservations"],

@@ -1,5 +1,6 @@
 /** Logs and tables in which all is well, each for a reason of its own: no check may name anything. */
 
+import type { LogRecord } from "../../kafka/records.ts";
 import { PROCESSORS, TOPIC_NAMES, topicsReadBy } from "../../topology.ts";
 import { drop, N, row } from "./case.ts";
 import { createFixture, SCENARIOS } from "./scenarios.ts";
@@ -8,6 +9,8 @@ import {
   addResolution,
   appendCopy,
   appendRecord,
+  AT,
+  deleteBefore,
   eventIn,
   eventsOf,
   type Fixture,
@@ -15,9 +18,11 @@ import {
   partitionOf,
   PARTITIONS,
   placeIn,
+  rewrite,
   RUN,
 } from "./fixture.ts";
 import { type FixtureOptions } from "./audit_fixture.ts";
+import { stepsOf } from "./steps.ts";
 
 export interface Sound {
   readonly name: string;
@@ -179,6 +184,77 @@ export const SOUND: readonly Sound[] = [
       return [fixture];
     },
   },
+  { name: "a replay of a message that was deleted since", make: replayedAfterDays },
+  {
+    name: "a replay's control record in orders.raw, deleted with all before it",
+    make() {
+      const fixture = createFixture(["failed_then_replayed"]);
+      const place = placeIn("t.orders.raw", 0);
+      fixture.ends.set(place, fixture.ends.get(place)! + 1);
+      fixture.nowMs += DAY_MS;
+      deleteBefore(fixture, fixture.nowMs);
+      fixture.firsts.set(place, fixture.ends.get(place)!);
+      return [fixture];
+    },
+  },
+  {
+    name: "an order is placed again behind the cut",
+    make() {
+      const fixture = createFixture(SCENARIOS);
+      const options = cutHere(fixture);
+      appendCopy(fixture, eventsOf(fixture, N.confirmed, "OrderPlaced")[0]!);
+      return [fixture, options];
+    },
+  },
+  {
+    name: "replays behind the cut, of which nothing else was read",
+    make() {
+      const [fixture, , replays] = parkedTwice();
+      const options = cutHere(fixture);
+      for (const { raw, headers } of replays) appendCopy(fixture, { ...raw, headers });
+      return [fixture, options];
+    },
+  },
+  {
+    name: "replays behind the cut, of which the resolution was read",
+    make() {
+      const [fixture, letters, replays] = parkedTwice();
+      const options = cutHere(fixture);
+      for (const [i, { raw }] of replays.entries()) {
+        appendCopy(fixture, { ...raw, headers: addResolution(fixture, letters[i]!, "replayed") });
+      }
+      return [fixture, options];
+    },
+  },
+  {
+    name: "a run's id begins with another's, and old messages are deleted",
+    make() {
+      const fixture = createFixture(Array(8).fill("confirmed"), "t.", { everyMs: DAY_MS });
+      renamed(fixture, 7, `${RUN}-0-000000`);
+      Object.assign(fixture.tables.runs[0]!, { started_at: AT, acknowledged: 7 });
+      fixture.tables.placements[0]!.placed = 7;
+      fixture.tables.runs.push({ ...fixture.tables.runs[0]!, run_id: `${RUN}-0`, acknowledged: 1 });
+      fixture.tables.placements.push({ run_id: `${RUN}-0`, placed: 1 });
+      deleteBefore(fixture, Date.parse(AT) + 3 * DAY_MS);
+      return [fixture];
+    },
+  },
+  {
+    name: "more money than a number can say to the cent",
+    make() {
+      const fixture = createFixture(["confirmed", "rejected", "confirmed"]);
+      const much = Number.MAX_SAFE_INTEGER;
+      for (const n of [0, 2]) {
+        for (const type of ["OrderPlaced", "OrderValidated", "OrderConfirmed"] as const) {
+          rewrite(fixture, eventsOf(fixture, n, type)[0]!, { totalCents: much });
+        }
+        rewrite(fixture, eventsOf(fixture, n, "PaymentProcessed")[0]!, { amountCents: much });
+        row(fixture, "payments", orderId(n)).amount_cents = much;
+        row(fixture, "charges", orderId(n)).amount_cents = much;
+      }
+      return [fixture];
+    },
+  },
   {
     name: "reservations that say no pieces",
     make() {
@@ -190,6 +266,58 @@ export const SOUND: readonly Sound[] = [
     },
   },
 ];
+
+/** Of an order a service could not process a message, which was replayed days later and then deleted. */
+function replayedAfterDays(): [Fixture] {
+  const fixture = createFixture(["confirmed", "confirmed", "confirmed"]);
+  const { place, validate, pay, reserve, confirm } = stepsOf(fixture, 3);
+  place();
+  const validated = validate();
+  pay();
+  const letter = addDeadLetter(fixture, "inventory", validated, "processing_failed");
+  fixture.nowMs += 5 * DAY_MS;
+  appendCopy(fixture, { ...validated, headers: addResolution(fixture, letter, "replayed") });
+  confirm(reserve());
+  Object.assign(fixture.tables.runs[0]!, { acknowledged: 4 });
+  fixture.tables.placements[0]!.placed = 4;
+  deleteBefore(fixture, Date.parse(AT) + DAY_MS);
+  return [fixture];
+}
+
+/** Two orders with a dead letter each, and the replays that there may be of them. */
+function parkedTwice() {
+  const fixture = createFixture([...SCENARIOS, "confirmed"]);
+  const [validated] = eventsOf(fixture, N.parked, "OrderValidated");
+  const parked = fixture.records.find(({ topic, key }) =>
+    topic === "t.dlq.inventory" && new TextDecoder().decode(key!) === orderId(N.parked)
+  )!;
+  drop(fixture, ...eventsOf(fixture, ALL, "OrderConfirmed"));
+  const [paid] = eventsOf(fixture, ALL, "PaymentProcessed");
+  Object.assign(row(fixture, "joins", orderId(ALL)), {
+    outcome: null,
+    decided_by_topic: null,
+    decided_by_offset: null,
+  });
+  const unjoined = addDeadLetter(fixture, "fulfillment", paid!, "processing_failed");
+  const replayOf = ({ topic, offset }: LogRecord) => ({ "replayed-from": `${topic} 0@${offset}` });
+  return [fixture, [parked, unjoined], [
+    { raw: validated!, headers: replayOf(parked) },
+    { raw: paid!, headers: replayOf(unjoined) },
+  ]] as const;
+}
+
+/** What comes now is behind the cut, and nobody has read it. */
+function cutHere(fixture: Fixture): FixtureOptions {
+  const committed = structuredClone(fixture.committed);
+  const cut = new Map(TOPIC_NAMES.map((topic) => {
+    const ends = Array.from({ length: PARTITIONS }, (_, partition): [number, number] => [
+      partition,
+      fixture.ends.get(placeIn(`t.${topic}`, partition)) ?? 0,
+    ]);
+    return [topic, new Map(ends)];
+  }));
+  return { cut, committed: () => committed };
+}
 
 /** The same with another id for an order. */
 function renamed(fixture: Fixture, n: number, id: string): Fixture {
