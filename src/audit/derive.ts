@@ -38,7 +38,7 @@ const askColumns = ASKS.map(({ topic, kinds, duty }) =>
 );
 
 /** Clocks of those that write the log may differ by this much. */
-const CLOCKS_MS = 60_000;
+export const CLOCKS_MS = 60_000;
 
 /** In this order, once, when everything is loaded. What a reader waits for is said beside each. */
 export const DERIVED: readonly (readonly [what: string, sql: string])[] = [
@@ -176,14 +176,17 @@ select partition, max(at), coalesce(max(at) filter (where topic = 'orders.raw'),
 
 -- Orders of which nothing can be said: older ones, whose first messages may have been deleted, and newer
 -- ones, which were placed behind the cut.
-create table not_judged (order_id text primary key, why text, placed integer) without rowid;
+create table not_judged (
+  order_id text primary key, why text, placed integer, partition integer, placed_at integer,
+  has_outcome integer
+) without rowid;
 insert into not_judged
-select order_id, 'older', OrderPlaced is not null from orders join horizon using (partition)
-where placed_at <= at;
+select order_id, 'newer', 1, partition, placed_at, 0
+from orders join log using (partition) where topic = 'orders.raw' and OrderPlaced >= cut;
 insert or ignore into not_judged
-select order_id, 'newer', 1
-from orders join log on log.topic = 'orders.raw' and log.partition = orders.partition
-where OrderPlaced >= cut;
+select order_id, 'older', OrderPlaced is not null, partition, placed_at,
+  ${any(["OrderConfirmed", "OrderCancelled", "OrderRejected"])}
+from orders join horizon using (partition) where placed_at <= at;
 delete from orders where order_id in (select order_id from not_judged);
 
 -- What the events of judged orders say of money: cents, by currency and kind, a second event included.

@@ -84,6 +84,21 @@ const ELSEWHERE: Partial<Record<CheckName, readonly (string | RegExp)[]>> = {
   // coverage_test.ts
   covered: [/was not looked at/],
   // retention_test.ts
+  outcome: [
+    /which nothing proves/,
+    "why = 'older'",
+    "placed",
+    "not has_outcome",
+    "topic = 'orders.outcomes'",
+    /^\(?first = 0/,
+    "messages = 0",
+    /^\(messages = 0/,
+    /^order_id not in/,
+    "outcome is not null",
+    /^placed_at > first_at/,
+    /^not exists \( select 1 from waiting/,
+    /^w\.kind in/,
+  ],
   deleted: [/^first - coalesce\(after, 0\) > iif/, /^messages > 0/],
   acknowledged: ["order_id > run_id || '-'", "order_id < run_id || '.'", "placed_at > since"],
   messages: ["again.topic = 'orders.raw'"],

@@ -23,6 +23,7 @@ import {
 } from "./testing/fixture.ts";
 import { auditFixture, checkOf } from "./testing/audit_fixture.ts";
 import { createFixture, type Scenario, SCENARIOS } from "./testing/scenarios.ts";
+import { stepsOf } from "./testing/steps.ts";
 import { TOPIC_NAMES } from "../topology.ts";
 
 const HOUR_MS = 3_600_000;
@@ -202,6 +203,27 @@ Deno.test("audit: where all of a partition was deleted, its number is not judged
   assertEquals(report.scope!.orders, 8);
   drop(fixture, eventsOf(fixture, 2, "OrderConfirmed")[0]);
   assert(!checkOf(await auditFixture(fixture), "outcome").passed);
+});
+
+Deno.test("audit: an order that orders.raw has is lost without an outcome, whatever was deleted", async () => {
+  // Everything is deleted, then one more order is placed.
+  const fixture = cutOff(confirmed(12), 12);
+  const lost = stepsOf(fixture, 12);
+  lost.place();
+  const noOutcome = async () =>
+    offendersOf(await auditFixture(fixture), "outcome").filter((one) =>
+      one.startsWith(orderId(12))
+    );
+  assertEquals(await noOutcome(), [
+    `${
+      orderId(12)
+    }: no outcome, which nothing proves: all messages of orders.outcomes 0 were deleted`,
+  ]);
+  // The outcomes are there since before it was placed, and other topics have nothing.
+  fixture.firsts.delete(placeIn("t.orders.outcomes", 0));
+  assertEquals(await noOutcome(), [`${orderId(12)}: no outcome`]);
+  lost.reject();
+  assertEquals(await noOutcome(), []);
 });
 
 Deno.test("audit: proves nothing when no order is left to be judged", async () => {

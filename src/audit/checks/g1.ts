@@ -1,6 +1,6 @@
 /** G1: every acknowledged order reaches exactly one outcome. */
 import { TOPICS } from "../../topology.ts";
-import { any, askColumn, REPEATS } from "../derive.ts";
+import { any, askColumn, CLOCKS_MS, REPEATS } from "../derive.ts";
 import { type Ask, DUTIES, type Duty } from "../duties.ts";
 import { ABOUT, type Check, place, SEEN } from "./check.ts";
 
@@ -202,7 +202,21 @@ where OrderPlaced is not null and ${OUTCOMES} = 0 and not exists (
 )
 union all
 select order_id, 'more than one outcome; seen: ' || ${SEEN}
-from orders o where ${OUTCOMES} > 1`,
+from orders o where ${OUTCOMES} > 1
+union all
+-- An older order of which orders.raw still has the message: its outcome must be there, too, unless it may
+-- have been deleted. Where all outcomes were, a table's row is the only proof that there was one.
+select order_id, 'no outcome' || iif(first > 0 and messages = 0, ', which nothing proves: all messages of ' ||
+    topic || ' ' || partition || ' were deleted', '')
+from not_judged o join log using (partition)
+where why = 'older' and placed and not has_outcome and topic = 'orders.outcomes'
+  and (first = 0 or placed_at > first_at + ${CLOCKS_MS} or (messages = 0
+    and order_id not in (select order_id from joins where outcome is not null)
+    and order_id not in (select order_id from order_row)))
+  and not exists (
+    select 1 from waiting w
+    where w.order_id = o.order_id and w.kind in ('OrderConfirmed', 'OrderCancelled', 'OrderRejected')
+  )`,
     counts: {
       orders: "OrderPlaced",
       confirmed: "OrderConfirmed",
