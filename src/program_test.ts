@@ -7,11 +7,11 @@ import project from "../deno.json" with { type: "json" };
 
 const ROOT = new URL("..", import.meta.url);
 
-/** By task: what `deno task` runs, without what only developers run: the tests and the chart's topology. */
+/** By task: what `deno task` runs, without what only developers run: the tests, the chart's topology, pages. */
 const PROGRAMS = Object.entries(project.tasks)
   .map(([task, { command }]) => ({ task, command }))
   .filter(({ command }) =>
-    command.startsWith("deno run ") && !/ (src\/testing|charts)\//.test(command)
+    command.startsWith("deno run ") && !/ (src\/testing|src\/audit\/docs|charts)\//.test(command)
   );
 
 async function call(command: string, ...args: string[]) {

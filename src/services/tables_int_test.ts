@@ -27,7 +27,9 @@ eachStore("openTables: reads what a service wrote, whatever columns it has", asy
   await own.transaction((tx) => tx.insert(ownCharges, [row]));
   const tables = openTables({ databaseUrl: place.url ?? "", dataDir: place.directory });
   try {
-    assertEquals<unknown>(await scanAll(tables, charges), [row]);
+    // The columns that the audit declares, and the whole row of one.
+    const { reason: _, booked_by: __, ...declared } = row;
+    assertEquals<unknown>(await scanAll(tables, charges), [declared]);
     assertEquals<unknown>(await tables.row(charges, "r1-000000"), row);
     assertEquals(await tables.row(charges, "r1-000001"), undefined);
   } finally {

@@ -7,12 +7,13 @@ import { DEAD_LETTER_CASES } from "./dead_letter_cases.ts";
 import { OFFSET_CASES } from "./offset_cases.ts";
 import { ORDER_CASES } from "./order_cases.ts";
 import { ROW_CASES } from "./row_cases.ts";
-import { RUN_CASES } from "./run_cases.ts";
+import { RUN_CASES, TABLE_CASES } from "./run_cases.ts";
 
 export const CASES: readonly Case[] = [
   ...RUN_CASES,
   ...ORDER_CASES,
   ...ROW_CASES,
+  ...TABLE_CASES,
   ...DEAD_LETTER_CASES,
   ...OFFSET_CASES,
 ];

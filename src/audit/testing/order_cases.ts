@@ -25,7 +25,7 @@ export const ORDER_CASES: readonly Case[] = [
     mutate: (fixture) => drop(fixture, ...eventsOf(fixture, N.confirmed, "OrderConfirmed")),
     fails: ["outcome"],
     who: confirmed,
-    says: /^no outcome; seen: OrderPlaced, OrderValidated, InventoryReserved, PaymentProcessed$/,
+    says: /^no outcome; seen: OrderPlaced, OrderValidated, InventoryReserved, PaymentProcessed\b/,
   },
   {
     name: "an outcome is missing, and a dead letter is open that has nothing to do with it",

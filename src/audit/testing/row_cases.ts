@@ -1,48 +1,8 @@
 /** What can go wrong with the rows of the tables, or beside them. */
 import { type Case, confirmed, declined, drop, dropRow, N, outOfStock, row } from "./case.ts";
-import { table } from "../../database/database.ts";
-import { addDeadLetter, appendRecord, eventsOf, orderId } from "./fixture.ts";
-
-const UNKNOWN_TABLE = {
-  service: "payment" as const,
-  owner: "payment",
-  table: table("receipts", "number", { number: "text" }),
-  isByOrder: false,
-};
+import { eventsOf } from "./fixture.ts";
 
 export const ROW_CASES: readonly Case[] = [
-  {
-    name: "a table that no promise covers",
-    mutate: (fixture) => fixture.serviceTables = [...fixture.serviceTables, UNKNOWN_TABLE],
-    fails: ["covered"],
-    who: "table payment.receipts",
-    says:
-      /^no promise covers it: a table without a row an order needs a promise of its own, or say/,
-  },
-  {
-    name: "an order without its row in a table that has no promise of its own",
-    mutate: (fixture) => dropRow(fixture, "seen_orders", confirmed),
-    fails: ["rows"],
-    who: confirmed,
-    says: /^validator answered it, but validator\.seen_orders has no row for it$/,
-  },
-  {
-    name: "a row of such a table for an order that was never placed",
-    mutate: (fixture) => fixture.tables.seen_orders.push({ order_id: orderId(99) }),
-    fails: ["rows"],
-    who: orderId(99),
-    says: /^validator\.seen_orders has a row for it, but nothing asked validator about it$/,
-  },
-  {
-    name: "a row for an order that another service's dead letter names",
-    mutate(fixture) {
-      const raw = appendRecord(fixture, "orders.validated", 0, orderId(99), null);
-      addDeadLetter(fixture, "inventory", raw, "empty_value");
-      fixture.tables.seen_orders.push({ order_id: orderId(99) });
-    },
-    fails: ["rows"],
-    who: orderId(99),
-  },
   {
     name: "oversold",
     mutate: (fixture) => row(fixture, "stock", "p-1").on_hand = -1,

@@ -1,5 +1,6 @@
 /** What the simulator's ledger says of its runs, and orders.raw does not. */
-import { type Case, declined, drop, N, row } from "./case.ts";
+import { table } from "../../database/database.ts";
+import { type Case, confirmed, declined, drop, dropRow, N, row } from "./case.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { addDeadLetter, appendRecord, eventsOf, type Fixture, orderId, RUN } from "./fixture.ts";
 
@@ -75,5 +76,49 @@ export const RUN_CASES: readonly Case[] = [
     fails: ["whole"],
     who: "orders.raw 1",
     says: /^its offsets 3 to 8 cannot be read \(a codec that is not known\) nor audited$/,
+  },
+];
+
+// Tables that have no promise of their own, and their rows.
+
+const UNKNOWN_TABLE = {
+  service: "payment" as const,
+  owner: "payment",
+  table: table("receipts", "number", { number: "text" }),
+  isByOrder: false,
+};
+
+export const TABLE_CASES: readonly Case[] = [
+  {
+    name: "a table that no promise covers",
+    mutate: (fixture) => fixture.serviceTables = [...fixture.serviceTables, UNKNOWN_TABLE],
+    fails: ["covered"],
+    who: "table payment.receipts",
+    says:
+      /^no promise covers it: a table without a row an order needs a promise of its own, or say/,
+  },
+  {
+    name: "an order without its row in a table that has no promise of its own",
+    mutate: (fixture) => dropRow(fixture, "seen_orders", confirmed),
+    fails: ["rows"],
+    who: confirmed,
+    says: /^validator answered it, but validator\.seen_orders has no row for it$/,
+  },
+  {
+    name: "a row of such a table for an order that was never placed",
+    mutate: (fixture) => fixture.tables.seen_orders.push({ order_id: orderId(99) }),
+    fails: ["rows"],
+    who: orderId(99),
+    says: /^validator\.seen_orders has a row for it, but nothing asked validator about it$/,
+  },
+  {
+    name: "a row for an order that another service's dead letter names",
+    mutate(fixture) {
+      const raw = appendRecord(fixture, "orders.validated", 0, orderId(99), null);
+      addDeadLetter(fixture, "inventory", raw, "empty_value");
+      fixture.tables.seen_orders.push({ order_id: orderId(99) });
+    },
+    fails: ["rows"],
+    who: orderId(99),
   },
 ];
