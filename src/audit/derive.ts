@@ -5,7 +5,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Topic } from "../topology.ts";
 import { AUDITED_TABLES } from "./load/tables.ts";
-import { type Ask, DUTIES, type Duty, type Kind, kindId, KINDS } from "./duties.ts";
+import { type Ask, DUTIES, type Duty, type Kind, kindId, KINDS, OUTCOMES } from "./duties.ts";
 
 /** Numbers for kinds, as `event_row` has them. */
 export function ids(kinds: readonly Kind[]): string {
@@ -61,7 +61,6 @@ order by partition, offset;
 create table dead_letter_state as
 select d.*, coalesce(resolution, 'open') as state
 from dead_letter d left join resolved using (service, partition, offset);
-create index dead_letter_state_place on dead_letter_state (service, partition, offset);
 
 -- Replays that are what they claim: of a dead letter that was replayed, and the first one of it.
 create table arrived_replay as
@@ -185,7 +184,7 @@ select order_id, 'newer', 1, partition, placed_at, 0
 from orders join log using (partition) where topic = 'orders.raw' and OrderPlaced >= cut;
 insert or ignore into not_judged
 select order_id, 'older', OrderPlaced is not null, partition, placed_at,
-  ${any(["OrderConfirmed", "OrderCancelled", "OrderRejected"])}
+  ${any(OUTCOMES)}
 from orders join horizon using (partition) where placed_at <= at;
 delete from orders where order_id in (select order_id from not_judged);
 

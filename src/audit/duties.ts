@@ -40,6 +40,9 @@ export function kindsOn(topic: Topic): Kind[] {
 /** All kinds, in the order of the flow. */
 export const KINDS: readonly Kind[] = TOPIC_NAMES.flatMap(kindsOn);
 
+/** Of which every order has one. */
+export const OUTCOMES: readonly Kind[] = ["OrderConfirmed", "OrderCancelled", "OrderRejected"];
+
 /** What stands for a kind in table `event_row`. */
 export function kindId(kind: Kind): number {
   return KINDS.indexOf(kind) + 1;

@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
 import { formatCount } from "../runtime/format.ts";
 import { PROCESSORS } from "../topology.ts";
+import { IS_NUMBERED, OF_RUN, SEQUENCE } from "./checks/check.ts";
 
 export interface Scope {
   /** Of each order topic, by partition: the first offset that is still there, and the one after the last. */
@@ -117,9 +118,7 @@ with named (order_id) as (
 )
 select run_id, coalesce(acknowledged, acknowledged_before) as acknowledged, placed, is_finished, (
   select count(*) from named
-  where not is_finished and order_id > run_id || '-' and order_id < run_id || '.'
-    and cast(substr(order_id, length(run_id) + 2) as integer) >= acknowledged
-    and cast(substr(order_id, length(run_id) + 2) as integer) < placed
-    and order_id = run_id || '-' || printf('%06d', substr(order_id, length(run_id) + 2))
+  where not is_finished and ${OF_RUN} and ${IS_NUMBERED}
+    and ${SEQUENCE} >= acknowledged and ${SEQUENCE} < placed
 ) as arrived
 from run order by run_id`;

@@ -1,4 +1,5 @@
-/** What a check is made of. */
+/** What a check is made of, and pieces that several queries have. */
+import type { Kind } from "../duties.ts";
 
 /** A promise, and the query that returns what breaks it. */
 export interface Check {
@@ -22,6 +23,72 @@ export const WHOLE = "(select max(at) from horizon) = 0";
 export function isJudged(order: string, judged: string): string {
   return `(${judged} is not null or (${WHOLE} and ${order} not in (select order_id from not_judged)))`;
 }
+
+/** An open or discarded dead letter explains why the order of row `o` has none of these events. */
+export function isWaiting(...kinds: readonly Kind[]): string {
+  const them = kinds.map((kind) => `'${kind}'`);
+  return `exists (
+    select 1 from waiting w
+    where w.order_id = o.order_id and w.kind ` +
+    `${them.length === 1 ? `= ${them[0]}` : `in (${them.join(", ")})`}
+  )`;
+}
+
+/**
+ * What is said of the event of the order of row `o` that has something as the fewest of its events have
+ * it; of several the last one.
+ *
+ * @param event.says of row `e`
+ * @param event.isSame whether rows `e` and `same` have it alike
+ * @param event.of which events have it
+ */
+export function oddOne(event: { says: string; isSame: string; of?: string }): string {
+  const { says, isSame, of } = event;
+  return `(
+    select ${says}
+    from event e where e.order_id = o.order_id${of ? ` and ${of}` : ""}
+    order by (
+      select count(*) from event same
+      where same.order_id = e.order_id and ${isSame}
+    ), id desc limit 1
+  )`;
+}
+
+/** What was taken for an order is given back exactly when it was cancelled. */
+export function givenBack(taken: Kind, back: Kind): string {
+  return `
+select order_id as who, 'OrderCancelled and ${taken}, but no ${back}' as what
+from orders o
+where OrderCancelled is not null and ${taken} is not null and ${back} is null
+  and not ${isWaiting(back)}
+union all
+select order_id, '${back} without OrderCancelled or ${taken}; seen: ' || ${SEEN}
+from orders o
+where ${back} is not null and (OrderCancelled is null or ${taken} is null)`;
+}
+
+/** The message of a row is before the cut. */
+export function isBeforeCut(row: string): string {
+  return `${row}.offset < (
+  select cut from log l where l.topic = ${row}.topic and l.partition = ${row}.partition
+)`;
+}
+
+/** A service, which reads the topic of the broken message `b`, should have a dead letter for it, and has none. */
+export function lacksDeadLetter(service: string): string {
+  return `not exists (
+  select 1 from not_for n where n.topic = b.topic and n.partition = b.partition
+    and n.offset = b.offset and n.service = ${service}
+)`;
+}
+
+// Orders of a run are `<run_id>-<sequence>`.
+
+/** Finds them by an index; ids of other runs, too, which begin with this one's: `r1-2-000000` for r1. */
+export const OF_RUN = "order_id > run_id || '-' and order_id < run_id || '.'";
+export const SEQUENCE = "cast(substr(order_id, length(run_id) + 2) as integer)";
+/** It is of this run, and of no other. */
+export const IS_NUMBERED = `order_id = run_id || '-' || printf('%06d', ${SEQUENCE})`;
 
 /** The order that a broken message `b` names, or else its place. */
 export const ABOUT = `coalesce((

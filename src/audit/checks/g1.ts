@@ -1,11 +1,21 @@
 /** G1: every acknowledged order reaches exactly one outcome. */
 import { TOPICS } from "../../topology.ts";
 import { any, askColumn, CLOCKS_MS, REPEATS } from "../derive.ts";
-import { type Ask, DUTIES, type Duty } from "../duties.ts";
-import { ABOUT, type Check, place, SEEN } from "./check.ts";
+import { type Ask, DUTIES, type Duty, OUTCOMES } from "../duties.ts";
+import {
+  ABOUT,
+  type Check,
+  IS_NUMBERED,
+  isBeforeCut,
+  isWaiting,
+  lacksDeadLetter,
+  OF_RUN,
+  place,
+  SEEN,
+  SEQUENCE,
+} from "./check.ts";
 
-const OUTCOMES = "(OrderConfirmed is not null) + (OrderCancelled is not null) + " +
-  "(OrderRejected is not null)";
+const OUTCOME_COUNT = OUTCOMES.map((kind) => `(${kind} is not null)`).join(" + ");
 
 /** More offsets than this behind a committed one are not control records alone. */
 export const MARKERS = 8;
@@ -28,12 +38,6 @@ from orders o${extra.from?.(duty) ?? ""}
 where ${conditions.join("\n  and ")}`;
   }).join("\nunion all\n");
 }
-
-/** Orders of a run: `<run_id>-<sequence>`. */
-const OF_RUN = "order_id > run_id || '-' and order_id < run_id || '.'";
-const SEQUENCE = "cast(substr(order_id, length(run_id) + 2) as integer)";
-/** Not of another run, whose id begins with this one's: `r1-2-000000` is none of r1. */
-const IS_NUMBERED = `order_id = run_id || '-' || printf('%06d', ${SEQUENCE})`;
 
 /** The place of what asks. */
 const asking = ({ topic }: Ask, column: string) => `'${topic} ' || o.partition || '@' || ${column}`;
@@ -151,9 +155,7 @@ from run where is_finished and placed <> acknowledged`,
 select order_id as who,
   'is placed again by ' || ${place("event")} || ', which is no dead letter' as what
 from orders o cross join event using (order_id)
-where ${REPEATS} and kind = 'OrderPlaced' and event.offset < (
-  select cut from log l where l.topic = event.topic and l.partition = event.partition
-) and exists (
+where ${REPEATS} and kind = 'OrderPlaced' and ${isBeforeCut("event")} and exists (
   select 1 from event first
   where first.order_id = o.order_id and first.kind = 'OrderPlaced' and first.id < event.id
 )
@@ -164,12 +166,7 @@ select ${ABOUT},
     } (' || reason || ': ' || detail ||
     '), and ' || service || ' has no dead letter for it'
 from broken_message b join reads using (topic)
-where topic = 'orders.raw' and offset < (
-  select cut from log l where l.topic = b.topic and l.partition = b.partition
-) and not exists (
-  select 1 from not_for n where n.topic = b.topic and n.partition = b.partition
-    and n.offset = b.offset and n.service = reads.service
-)
+where topic = 'orders.raw' and ${isBeforeCut("b")} and ${lacksDeadLetter("reads.service")}
 union all
 select m.order_id, 'all its messages are dead letters, one of them for a duplicate_order'
 from dead_letter d
@@ -196,13 +193,10 @@ where d.reason = 'duplicate_order' and OrderPlaced is null
     sql: `
 select order_id as who, 'no outcome; seen: ' || ${SEEN} as what
 from orders o
-where OrderPlaced is not null and ${OUTCOMES} = 0 and not exists (
-  select 1 from waiting w
-  where w.order_id = o.order_id and w.kind in ('OrderConfirmed', 'OrderCancelled', 'OrderRejected')
-)
+where OrderPlaced is not null and ${OUTCOME_COUNT} = 0 and not ${isWaiting(...OUTCOMES)}
 union all
 select order_id, 'more than one outcome; seen: ' || ${SEEN}
-from orders o where ${OUTCOMES} > 1
+from orders o where ${OUTCOME_COUNT} > 1
 union all
 -- An older order of which orders.raw still has the message: its outcome must be there, too, unless it may
 -- have been deleted. Where all outcomes were, a table's row is the only proof that there was one.
@@ -213,10 +207,7 @@ where why = 'older' and placed and not has_outcome and topic = 'orders.outcomes'
   and (first = 0 or placed_at > first_at + ${CLOCKS_MS} or (messages = 0
     and order_id not in (select order_id from joins where outcome is not null)
     and order_id not in (select order_id from order_row)))
-  and not exists (
-    select 1 from waiting w
-    where w.order_id = o.order_id and w.kind in ('OrderConfirmed', 'OrderCancelled', 'OrderRejected')
-  )`,
+  and not ${isWaiting(...OUTCOMES)}`,
     counts: {
       orders: "OrderPlaced",
       confirmed: "OrderConfirmed",
@@ -272,10 +263,7 @@ union all
 select ${ABOUT},
   service || ' has committed ' || before || ', past ' || ${place("b")} || ', and did not answer it'
 from broken_message b join committed c using (topic, partition)
-where offset < before and not exists (
-  select 1 from not_for n where n.topic = b.topic and n.partition = b.partition
-    and n.offset = b.offset and n.service = c.service
-)`,
+where offset < before and ${lacksDeadLetter("c.service")}`,
     counts: { "committed offsets": "committed before" },
   },
 

@@ -2,7 +2,16 @@
 import { type Processor, PROCESSORS, TOPICS } from "../../topology.ts";
 import { any, askColumn, REPEATS } from "../derive.ts";
 import { DUTIES } from "../duties.ts";
-import { ABOUT, type Check, isJudged, place, SEEN } from "./check.ts";
+import {
+  ABOUT,
+  type Check,
+  isBeforeCut,
+  isJudged,
+  lacksDeadLetter,
+  oddOne,
+  place,
+  SEEN,
+} from "./check.ts";
 
 const STOCK = ["InventoryReserved", "InventoryRejected"] as const;
 const PAYMENT = ["PaymentProcessed", "PaymentFailed"] as const;
@@ -113,12 +122,7 @@ select ${ABOUT} as who,
   end || ' (' || reason || ': ' || detail || '), and ' ||
     coalesce(group_concat(service, ', ') || ' has no', 'no service has a') || ' dead letter for it' as what
 from broken_message b left join reads using (topic)
-where topic <> 'orders.raw' and offset < (
-  select cut from log l where l.topic = b.topic and l.partition = b.partition
-) and not exists (
-  select 1 from not_for n where n.topic = b.topic and n.partition = b.partition
-    and n.offset = b.offset and n.service = reads.service
-)
+where topic <> 'orders.raw' and ${isBeforeCut("b")} and ${lacksDeadLetter("reads.service")}
 group by topic, partition, offset`,
     counts: { messages: "messages behind orders.raw", "dead letters": "broken behind orders.raw" },
   },
@@ -127,14 +131,12 @@ group by topic, partition, offset`,
     guarantee: "G2",
     promise: "all events of an order are in one partition number",
     sql: `
-select order_id as who, (
-    select kind || ' is at ' || ${place("e")} || ', its other events are elsewhere' from event e
-    where e.order_id = o.order_id
-    order by (
-      select count(*) from event same
-      where same.order_id = e.order_id and same.partition = e.partition
-    ), id desc limit 1
-  ) as what
+select order_id as who, ${
+      oddOne({
+        says: `kind || ' is at ' || ${place("e")} || ', its other events are elsewhere'`,
+        isSame: "same.partition = e.partition",
+      })
+    } as what
 from orders o where partition <> max_partition`,
     counts: { orders: "OrderPlaced" },
   },

@@ -1,5 +1,5 @@
 /** G3: stock is never negative and never leaks. */
-import { type Check, isJudged, SEEN, WHOLE } from "./check.ts";
+import { type Check, givenBack, isJudged, oddOne, WHOLE } from "./check.ts";
 import { ids } from "../derive.ts";
 import { kindId } from "../duties.ts";
 
@@ -54,14 +54,13 @@ where initial - coalesce(pieces, 0) <> on_hand and not ${WHOLE} and ${AT_REST}`,
     guarantee: "G3",
     promise: "reserved = ordered, released = reserved",
     sql: `
-select order_id as who, (
-    select kind || ' has other pieces than the order''s other events: ' || items from event e
-    where e.order_id = o.order_id and items is not null
-    order by (
-      select count(*) from event same
-      where same.order_id = e.order_id and same.items = e.items
-    ), id desc limit 1
-  ) as what
+select order_id as who, ${
+      oddOne({
+        says: "kind || ' has other pieces than the order''s other events: ' || items",
+        of: "items is not null",
+        isSame: "same.items = e.items",
+      })
+    } as what
 from orders o where items <> max_items`,
     counts: { reserved: "InventoryReserved", released: "InventoryReleased" },
   },
@@ -69,17 +68,7 @@ from orders o where items <> max_items`,
   released: {
     guarantee: "G3",
     promise: "released: what was reserved for a cancelled order, all of it, nothing else",
-    sql: `
-select order_id as who, 'OrderCancelled and InventoryReserved, but no InventoryReleased' as what
-from orders o
-where OrderCancelled is not null and InventoryReserved is not null and InventoryReleased is null
-  and not exists (
-    select 1 from waiting w where w.order_id = o.order_id and w.kind = 'InventoryReleased'
-  )
-union all
-select order_id, 'InventoryReleased without OrderCancelled or InventoryReserved; seen: ' || ${SEEN}
-from orders o
-where InventoryReleased is not null and (OrderCancelled is null or InventoryReserved is null)`,
+    sql: givenBack("InventoryReserved", "InventoryReleased"),
     counts: { cancelled: "OrderCancelled", released: "InventoryReleased" },
   },
 

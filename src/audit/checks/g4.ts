@@ -1,5 +1,5 @@
 /** G4: every order is charged once: processed - refunded = confirmed. */
-import { type Check, isJudged, money, SEEN, WHOLE } from "./check.ts";
+import { type Check, givenBack, isJudged, money, oddOne, WHOLE } from "./check.ts";
 
 /** Orders that are paid and wait for a person to resolve a dead letter: by currency, cents. */
 const HELD = `
@@ -42,15 +42,14 @@ export const G4 = {
     guarantee: "G4",
     promise: "charged, refunded and confirmed is the order's total",
     sql: `
-select order_id as who, (
-    select kind || ' says ' || amount_cents || ' ' || currency || ' cents, another event does not'
-    from event e where e.order_id = o.order_id and amount_cents is not null
-    order by (
-      select count(*) from event same
-      where same.order_id = e.order_id and same.amount_cents = e.amount_cents
-        and same.currency = e.currency
-    ), id desc limit 1
-  ) as what
+select order_id as who, ${
+      oddOne({
+        says:
+          "kind || ' says ' || amount_cents || ' ' || currency || ' cents, another event does not'",
+        of: "amount_cents is not null",
+        isSame: "same.amount_cents = e.amount_cents and same.currency = e.currency",
+      })
+    } as what
 from orders o where amount_cents <> max_amount_cents or currency <> max_currency
 union all
 select order_id, 'its events are about two payments, ' || payment_id || ' and ' || max_payment_id
@@ -61,17 +60,7 @@ from orders where payment_id <> max_payment_id`,
   refunded: {
     guarantee: "G4",
     promise: "refunded: what was paid for a cancelled order, all of it, nothing else",
-    sql: `
-select order_id as who, 'OrderCancelled and PaymentProcessed, but no PaymentRefunded' as what
-from orders o
-where OrderCancelled is not null and PaymentProcessed is not null and PaymentRefunded is null
-  and not exists (
-    select 1 from waiting w where w.order_id = o.order_id and w.kind = 'PaymentRefunded'
-  )
-union all
-select order_id, 'PaymentRefunded without OrderCancelled or PaymentProcessed; seen: ' || ${SEEN}
-from orders o
-where PaymentRefunded is not null and (OrderCancelled is null or PaymentProcessed is null)`,
+    sql: givenBack("PaymentProcessed", "PaymentRefunded"),
     counts: { cancelled: "OrderCancelled", refunded: "PaymentRefunded" },
   },
 

@@ -1,5 +1,5 @@
 /** G5: a message that cannot be processed is a dead letter, and stops nobody. */
-import { type Check, place } from "./check.ts";
+import { type Check, isBeforeCut, place } from "./check.ts";
 
 /** Where a dead letter is. */
 const LETTER = "'dlq.' || service || ' ' || partition || '@' || offset";
@@ -82,9 +82,7 @@ union all
 select ${place("r")}, 'claims to be dead letter ' || claim ||
   ', which was not replayed, or has arrived before'
 from replay r
-where r.offset < (
-  select cut from log l where l.topic = r.topic and l.partition = r.partition
-) and not ${
+where ${isBeforeCut("r")} and not ${
       wasDeleted("'dlq.' || coalesce(service, '')", "of_partition", "of_offset")
     } and not exists (
   select 1 from arrived_replay a
