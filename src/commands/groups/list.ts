@@ -4,7 +4,7 @@ import {
   type GroupState,
   lostBefore,
 } from "../../kafka/offsets/group_lag.ts";
-import { CONSUMERS, type Names, type Service } from "../../topology.ts";
+import type { Names, Service } from "../../topology.ts";
 import { ExponentialBackoff, handleWhen, retry } from "cockatiel";
 import { isCoordinatorMoving } from "../../kafka/client/errors.ts";
 import { alignColumns, formatCount, plural } from "../../runtime/format.ts";
@@ -98,9 +98,7 @@ export async function readGroups(
 ): Promise<GroupState[]> {
   const lags = createGroupLagReader(kafka, names, service);
   try {
-    const states = await patience.execute(() => lags.read(), signal);
-    const place = ({ service }: GroupState) => CONSUMERS.indexOf(service);
-    return states.toSorted((a, b) => place(a) - place(b));
+    return await patience.execute(() => lags.read(), signal);
   } finally {
     await lags.close();
   }

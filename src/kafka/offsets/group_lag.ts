@@ -8,7 +8,14 @@
  */
 import type { Admin, GroupDescription, Kafka } from "kafkajs";
 import { AssignerProtocol } from "../patches/kafkajs.ts";
-import { type Names, type Service, type Topic, TOPIC_NAMES, TOPICS } from "../../topology.ts";
+import {
+  CONSUMERS,
+  type Names,
+  type Service,
+  type Topic,
+  TOPIC_NAMES,
+  topicsReadBy,
+} from "../../topology.ts";
 import { subscriptionIn } from "../group/assigner.ts";
 import { isSubscription } from "../group/foreign_members.ts";
 import { committedOffsetsByTopic } from "./committed_offsets.ts";
@@ -82,15 +89,13 @@ interface Group {
   readonly topics: readonly Topic[];
 }
 
-/** The groups of the topology and the topics that each reads. */
+/** The groups of the topology, in the order of the flow, and the topics that each reads. */
 function groupsOf(names: Names): Group[] {
-  const topics = new Map<Service, Topic[]>();
-  for (const topic of TOPIC_NAMES) {
-    for (const service of TOPICS[topic].readers) {
-      topics.set(service, [...topics.get(service) ?? [], topic]);
-    }
-  }
-  return [...topics].map(([service, topics]) => ({ service, name: names.group(service), topics }));
+  return CONSUMERS.map((service) => ({
+    service,
+    name: names.group(service),
+    topics: topicsReadBy(service),
+  }));
 }
 
 /** @param only the service whose group is read, and no other; all of them by default */

@@ -9,7 +9,7 @@ import { createClient } from "../../../kafka/client/client.ts";
 import { explain, isKafkaError } from "../../../kafka/client/errors.ts";
 import { createUnread } from "../../../kafka/readers/backlog.ts";
 import { createGroupLagReader, type GroupState } from "../../../kafka/offsets/group_lag.ts";
-import { CONSUMERS, type Names, type Topic } from "../../../topology.ts";
+import type { Names, Topic } from "../../../topology.ts";
 import type { GroupView, RebalanceView } from "../web/live.ts";
 import { GroupHistory, type GroupHistoryOptions } from "./history.ts";
 
@@ -59,9 +59,7 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
 
   async function sample(): Promise<void> {
     try {
-      const states = (await reader.read()).map(present).toSorted((a, b) =>
-        CONSUMERS.indexOf(a.service) - CONSUMERS.indexOf(b.service)
-      );
+      const states = (await reader.read()).map(present);
       groups = history.observe(states, Date.now());
       latest = states;
       if (failures > QUIET_FAILURES) log.info("the state of the consumer groups is known again");
