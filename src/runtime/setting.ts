@@ -98,13 +98,14 @@ export function folder(source: Source & { expected: string }): Setting<string> {
     value: "FOLDER",
     ...source,
     read(path) {
-      const permission = { name: "write", path } as const;
-      if (path === "" || Deno.permissions.querySync(permission).state !== "granted") {
-        throw new Error(source.expected);
-      }
+      if (path === "" || !mayWrite(path)) throw new Error(source.expected);
       return path;
     },
   };
+}
+
+function mayWrite(path: string): boolean {
+  return Deno.permissions.querySync({ name: "write", path }).state === "granted";
 }
 
 /** A file that does not exist yet, in a folder that this process may write to; empty: none. */
@@ -114,10 +115,7 @@ export function newFile(source: Source & { expected: string }): Setting<string> 
     ...source,
     read(path) {
       if (path === "") return path;
-      const permission = { name: "write", path } as const;
-      if (Deno.permissions.querySync(permission).state !== "granted") {
-        throw new Error(source.expected);
-      }
+      if (!mayWrite(path)) throw new Error(source.expected);
       if (exists(path)) throw new Error("a new file: there is one of this name already");
       return path;
     },
