@@ -33,10 +33,6 @@ import { deadLettersIn, exceptionsIn, notesOfRuns, type Scope, scopeOf } from ".
 export interface AuditOptions extends TopicsSource, OffsetsSource {
   readonly reader: TopicsSource["reader"];
   readonly tables: Pick<Tables, "scan">;
-  /** All tables of the services: one that no promise covers is a failure. */
-  readonly serviceTables: readonly ServiceTable[];
-  /** The audit's database: a new file, about 1 GB for a million orders (default: in memory). */
-  readonly database?: string;
   /**
    * Up to where the services have processed everything: orders placed behind it are not judged
    * (default: where the topics end when the audit begins).
@@ -75,25 +71,23 @@ export interface NotAtRest {
 const OFFSET_PATIENCE_MS = 5_000;
 const OFFSET_POLL_MS = 500;
 
-/** @throws {RetryableError} a database does not answer; and what kafkajs throws when the cluster does not */
-export async function audit(options: AuditOptions): Promise<AuditReport> {
-  const file = openAuditFile(options.database ?? ":memory:", options.serviceTables);
-  try {
-    return await file.audit(options);
-  } finally {
-    file.close();
-  }
-}
-
 /** An audit's database, in which one audit after another may be made: each reads what is new in the log. */
 export interface AuditFile {
   readonly database: DatabaseSync;
-  /** After it threw, the file is of no use any more. @throws as `audit` does, and {LogChanged} */
-  audit(options: Omit<AuditOptions, "database" | "serviceTables">): Promise<AuditReport>;
+  /**
+   * After it threw, the file is of no use any more.
+   *
+   * @throws {RetryableError} a database does not answer; {LogChanged}; and what kafkajs throws when the
+   * cluster does not answer
+   */
+  audit(options: AuditOptions): Promise<AuditReport>;
   close(): void;
 }
 
-/** @param path a file that is not there yet */
+/**
+ * @param path a file that is not there yet; it takes about 1 GB for a million orders
+ * @param serviceTables all tables of the services: one that no promise covers is a failure
+ */
 export function openAuditFile(path: string, serviceTables: readonly ServiceTable[]): AuditFile {
   const database = openAuditDatabase(path);
   createTables(database, subjectsOf(serviceTables));
@@ -103,7 +97,7 @@ export function openAuditFile(path: string, serviceTables: readonly ServiceTable
     database,
     audit(options) {
       forgetDerived();
-      return auditInto(database, { ...options, serviceTables }, read);
+      return auditInto(database, options, { serviceTables, read });
     },
     close: () => database.close(),
   };
@@ -112,7 +106,7 @@ export function openAuditFile(path: string, serviceTables: readonly ServiceTable
 async function auditInto(
   database: DatabaseSync,
   options: AuditOptions,
-  read: LogRead,
+  { serviceTables, read }: { serviceTables: readonly ServiceTable[]; read: LogRead },
 ): Promise<AuditReport> {
   const { tables, signal } = options;
   let count = 0;
@@ -127,7 +121,7 @@ async function auditInto(
   for (const table of AUDITED_TABLES) {
     await loadTable(database, tables, table, (rows) => progress(table.owned.table.name, rows));
   }
-  for (const table of otherOrderTables(options.serviceTables)) {
+  for (const table of otherOrderTables(serviceTables)) {
     await loadOrderTable(database, tables, table, (rows) => progress(table.table.name, rows));
   }
   await loadTopics(database, options, { cut, read, onRecords: progress });

@@ -8,7 +8,6 @@ import { storeSettings } from "../database/settings.ts";
 import { pause } from "../runtime/shutdown.ts";
 import { withAdmin } from "../kafka/client/client.ts";
 import { isReadTo, whatWaits } from "../kafka/readers/backlog.ts";
-import type { LogEnd } from "../kafka/offsets/log_ends.ts";
 import { committedOffsets } from "../kafka/offsets/committed_offsets.ts";
 import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
 import { type Topic, TOPIC_NAMES } from "../topology.ts";
@@ -17,7 +16,7 @@ import { openTables, type Tables } from "../services/tables.ts";
 import { type AuditFile, type AuditReport, type NotAtRest, openAuditFile } from "./audit.ts";
 import { refuseCompacted } from "./compaction.ts";
 import { follow, followLines } from "./follow.ts";
-import type { Cut } from "./load/topics.ts";
+import { type Cut, endOffsets } from "./load/topics.ts";
 import { notAtRestLines, passed, reportJson, reportLines } from "./report.ts";
 
 const PROGRESS_MS = 2_000;
@@ -48,8 +47,7 @@ async function followToTheEnd(
   const cut = new Map<Topic, ReadonlyMap<number, number>>();
   for (const topic of TOPIC_NAMES) {
     const ends = await reader.endsByTopic([names.topic(topic)]);
-    const byPartition = ends.get(names.topic(topic)) ?? new Map<number, LogEnd>();
-    cut.set(topic, new Map([...byPartition].map(([partition, { end }]) => [partition, end])));
+    cut.set(topic, endOffsets(ends.get(names.topic(topic)) ?? new Map()));
     while (!signal.aborted && !await isReadTo(kafka, names, ends)) {
       if (performance.now() >= deadline) {
         const notAtRest = { afterS: limitS, waiting: await whatWaits(kafka, names) };

@@ -28,13 +28,18 @@ export interface TopicsSource {
 /** Offsets by topic and partition: what lies before them is judged. */
 export type Cut = ReadonlyMap<Topic, ReadonlyMap<number, number>>;
 
+/** By partition, the offset after the last record. */
+export function endOffsets(ends: ReadonlyMap<number, LogEnd>): Map<number, number> {
+  return new Map([...ends].map(([partition, { end }]) => [partition, end]));
+}
+
 /** Where the order topics end now. */
 export async function endsNow({ reader, names }: TopicsSource): Promise<Cut> {
   const cut = new Map<Topic, Map<number, number>>();
   for (const topic of TOPIC_NAMES) {
     const name = names.topic(topic);
     const ends = await reader.partitionsOf(name) && await reader.ends(name);
-    if (ends) cut.set(topic, new Map([...ends].map(([partition, { end }]) => [partition, end])));
+    if (ends) cut.set(topic, endOffsets(ends));
   }
   return cut;
 }
@@ -78,10 +83,7 @@ export async function loadTopics(
     topic: Topic | DeadLetterTopic,
     onRecord: (record: LogRecord) => void,
     judgedTo?: ReadonlyMap<number, number>,
-  ) =>
-    loadTopic(database, source, topic, {
-      ...{ onRecord, onRecords, judgedTo, read },
-    });
+  ) => loadTopic(database, source, topic, { onRecord, onRecords, judgedTo, read });
   for (const service of PROCESSORS) {
     await load(
       deadLetterTopicOf(service),
@@ -93,10 +95,10 @@ export async function loadTopics(
   }
   messages.flush();
   if (!isFirst) forgetDeleted(database, read);
+  const set = database.prepare("update log set messages = ? where topic = ? and partition = ?");
   for (const [place, count] of read.counts) {
     const [topic, partition] = place.split(" ");
-    database.prepare("update log set messages = ? where topic = ? and partition = ?")
-      .run(count, topic!, Number(partition));
+    set.run(count, topic!, Number(partition));
   }
 }
 
@@ -166,7 +168,7 @@ async function loadTopic(
     }
   }
   const firstAt = await firstTimes(reader, name, ends, from);
-  const next = new Map([...ends].map(([partition, { end }]) => [partition, end]));
+  const next = endOffsets(ends);
   const added = new Map<number, number>();
   for await (const records of reader.read(name, { partitions, from, ends, onUnreadable, signal })) {
     for (const record of records) {

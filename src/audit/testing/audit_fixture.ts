@@ -4,13 +4,7 @@ import type { LocatedUnreadable } from "../../kafka/protocol/unreadable.ts";
 import type { LogReader } from "../../kafka/readers/log_reader.ts";
 import { deadLetterTopicOf, PROCESSORS, TOPIC_NAMES } from "../../topology.ts";
 import type { Tables } from "../../services/tables.ts";
-import {
-  audit,
-  type AuditFile,
-  type AuditOptions,
-  type AuditReport,
-  openAuditFile,
-} from "../audit.ts";
+import { type AuditFile, type AuditOptions, type AuditReport, openAuditFile } from "../audit.ts";
 import { type CheckName, CHECKS } from "../checks.ts";
 import type { Judged } from "../judge.ts";
 import { type Fixture, isDeadLetterTopic, PARTITIONS, placeIn, type TableName } from "./fixture.ts";
@@ -30,11 +24,17 @@ export interface FixtureOptions extends Pick<AuditOptions, "cut" | "signal" | "o
 }
 
 /** Runs the audit over a fixture. */
-export function auditFixture(
+export async function auditFixture(
   fixture: Fixture,
   { file, ...options }: FixtureOptions = {},
 ): Promise<AuditReport> {
-  return (file?.audit ?? audit)(sourceOf(fixture, options));
+  if (file) return await file.audit(sourceOf(fixture, options));
+  const own = openAuditFile(":memory:", fixture.serviceTables);
+  try {
+    return await own.audit(sourceOf(fixture, options));
+  } finally {
+    own.close();
+  }
 }
 
 /** The audit's database of a fixture, as `--database` keeps it; close it. */
@@ -98,8 +98,7 @@ function sourceOf(fixture: Fixture, options: FixtureOptions): AuditOptions {
       yield await Promise.resolve(fixture.tables[table.name as TableName] ?? []) as never;
     },
   };
-  const { serviceTables } = fixture;
-  return { patienceMs: 0, ...options, reader, committedOffsets, names, tables, serviceTables };
+  return { patienceMs: 0, ...options, reader, committedOffsets, names, tables };
 }
 
 /** One check of a report. */
