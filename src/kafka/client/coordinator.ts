@@ -36,6 +36,8 @@ export interface AskOptions {
    * second, or after later requests: only where that does no harm.
    */
   readonly repeatable: boolean;
+  /** Told of each request without an answer that is repeated. */
+  readonly onUnanswered?: (error: ProducerError) => void;
   /** Looks the coordinator up first: an old one may not know that it was replaced. */
   readonly fresh?: boolean;
   /** Gives up before the next attempt when it aborts. */
@@ -78,7 +80,7 @@ export function createCoordinators(cluster: Cluster): Coordinators {
   }
 
   return {
-    async ask(type, key, request, { limitMs, repeatable, fresh, signal }) {
+    async ask(type, key, request, { limitMs, repeatable, onUnanswered, fresh, signal }) {
       const { apiName } = request.request;
       const what = type === "any" ? apiName : `${apiName} of ${key}`;
       const deadline = performance.now() + limitMs;
@@ -104,6 +106,7 @@ export function createCoordinators(cluster: Cluster): Coordinators {
             last = noAnswer(what, error);
             known.delete(`${type} ${key}`);
             if (!repeatable) throw last;
+            onUnanswered?.(last);
           }
         }
         const isLate = performance.now() + waitMs >= deadline;

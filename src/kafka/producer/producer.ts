@@ -11,7 +11,8 @@
  *
  * A request to a coordinator without an answer is not repeated: it may be carried out later, and would
  * belong to the next transaction then, which has the same epoch. A new InitProducerId raises the epoch
- * and fences it. A Produce request is repeated: its sequence numbers identify the batch.
+ * and fences it. Two requests are repeated: a Produce, whose sequence numbers identify the batch, and a
+ * commit, after which there is no next transaction: the producer is spent.
  *
  * docs/transaction-errors.md has a row for each error.
  */
@@ -165,9 +166,12 @@ export class Producer {
   }
 
   /**
-   * Commits the transaction, if one is open.
+   * Commits the transaction, if one is open. It asks until there is an answer: a coordinator that is
+   * killed may have decided the commit, where the next one knows nothing of it, and after its restart it
+   * still writes its markers (docs/transaction-errors.md). A late request would end the transaction after
+   * this one, so that the producer is spent then, although this resolves.
    *
-   * @throws {ProducerError} this producer is spent. After `NO_ANSWER` the transaction may have been
+   * @throws {ProducerError} this producer is spent. After `DELIVERY_TIMEOUT` the transaction may have been
    * committed: the next owner of the transactional id finds out
    */
   commit(): Promise<void> {
@@ -175,7 +179,13 @@ export class Producer {
       if (!this.#open) return;
       // Before the request: after a commit was sent, an abort never follows.
       this.#open = false;
-      await this.#endTransaction(true, this.options.deliveryTimeoutMs);
+      const id = this.#transactionalId;
+      await this.coordinators.ask("transaction", id, endTxnRequest(id, this.identity, true), {
+        limitMs: this.options.deliveryTimeoutMs,
+        repeatable: true,
+        onUnanswered: (error) => this.#failure = error,
+        signal: this.#closing.signal,
+      });
       this.#inTransaction.clear();
     });
   }
@@ -199,15 +209,13 @@ export class Producer {
   async close(): Promise<void> {
     this.#closing.abort();
     if (this.#open && !this.#unanswered && !this.#busy) {
-      await this.#endTransaction(false, ABORT_LIMIT_MS).catch(() => {});
+      const id = this.#transactionalId;
+      const abort = endTxnRequest(id, this.identity, false);
+      const options = { limitMs: ABORT_LIMIT_MS, repeatable: false };
+      await this.coordinators.ask("transaction", id, abort, options).catch(() => {});
     }
     this.#failure ??= new TypeError("the producer is closed");
     await settlesWithin(this.cluster.disconnect(), CLOSE_LIMIT_MS);
-  }
-
-  async #endTransaction(commit: boolean, limitMs: number): Promise<void> {
-    const id = this.#transactionalId;
-    await this.#ask("transaction", id, endTxnRequest(id, this.identity, commit), limitMs);
   }
 
   /** One thing at a time, and nothing more after a failure. */
@@ -235,8 +243,8 @@ export class Producer {
     type: Parameters<Coordinators["ask"]>[0],
     key: string,
     request: Parameters<Coordinators["ask"]>[2],
-    limitMs = this.options.deliveryTimeoutMs,
   ): Promise<void> {
+    const limitMs = this.options.deliveryTimeoutMs;
     try {
       const { signal } = this.#closing;
       await this.coordinators.ask(type, key, request, { limitMs, repeatable: false, signal });

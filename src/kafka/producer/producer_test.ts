@@ -72,7 +72,7 @@ const failures: { apiName: string; answer: Script }[] = [
   { apiName: "AddOffsetsToTxn", answer: () => ({ codes: [FENCED] }) },
   { apiName: "TxnOffsetCommit", answer: () => ({ codes: [FENCED] }) },
   { apiName: "EndTxn", answer: () => ({ codes: [FENCED] }) },
-  ...["AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCommit", "EndTxn"]
+  ...["AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCommit"]
     .map((apiName) => ({ apiName, answer: closed })),
 ];
 for (const { apiName, answer } of failures) {
@@ -94,6 +94,47 @@ for (const { apiName, answer } of failures) {
     assertEquals(cluster.sent.length, asked);
   });
 }
+
+/** What becomes of commits 1, 2 …; the last one of all further ones. */
+const commits: { what: string; answers: Script[]; asked: number; spent: boolean }[] = [
+  { what: "answered", answers: [success], asked: 1, spent: false },
+  {
+    what: "answered that it has to wait",
+    answers: [() => ({ codes: [codeOf("CONCURRENT_TRANSACTIONS")] }), success],
+    asked: 2,
+    spent: false,
+  },
+  { what: "not answered, then answered", answers: [closed, success], asked: 2, spent: true },
+  {
+    what: "not answered, then by another coordinator that still loads",
+    answers: [closed, () => ({ codes: [codeOf("COORDINATOR_LOAD_IN_PROGRESS")] }), success],
+    asked: 3,
+    spent: true,
+  },
+];
+for (const { what, answers, asked, spent } of commits) {
+  const then = spent ? "it is spent" : "it goes on";
+  Deno.test(`Producer.commit: ${what}: it is committed, and ${then}`, async () => {
+    const cluster = new FakeCluster(but("EndTxn", (name, count) => {
+      return (answers[count - 1] ?? answers.at(-1)!)(name, count);
+    }));
+    const producer = await open(cluster);
+    await producer.send(to(0));
+    await producer.commit();
+    assertEquals(cluster.sent.filter((name) => name === "EndTxn").length, asked);
+    assertEquals(await lastIsAbort(cluster), false);
+    const next = producer.send(to(0)).then(() => undefined, (error: ProducerError) => error.type);
+    assertEquals(await next, spent ? "NO_ANSWER" : undefined);
+  });
+}
+
+Deno.test("Producer.commit: never answered: it is rejected after the delivery timeout", async () => {
+  const producer = await open(new FakeCluster(but("EndTxn", closed)), { deliveryTimeoutMs: 300 });
+  await producer.send(to(0));
+  const failure = await assertRejects(() => producer.commit(), ProducerError);
+  assertEquals(failure.type, "DELIVERY_TIMEOUT");
+  assertStrictEquals(await assertRejects(() => producer.send(to(0))), failure);
+});
 
 Deno.test("Producer: two calls at once are a mistake, which does no harm to the first", async () => {
   const producer = await open(new FakeCluster());

@@ -1,0 +1,101 @@
+/**
+ * A coordinator that is killed between the decision to commit and its replication, on three nodes. It
+ * loads its own log when it starts again, before it is told that another has taken its place, and writes
+ * markers for a decision that the other one does not know of.
+ */
+import { assertEquals } from "@std/assert";
+import { join } from "node:path";
+import type { Kafka } from "kafkajs";
+import { pause } from "../../runtime/shutdown.ts";
+import { until } from "../../runtime/until.ts";
+import type { Broker } from "../../local/kafka/broker.ts";
+import { readMetadata } from "../../local/kafka/metadata.ts";
+import { startTestCluster } from "../../local/testing/test_broker.ts";
+import { withAdmin } from "../client/client.ts";
+import { createCluster } from "../client/cluster.ts";
+import { committedOffsets } from "../offsets/committed_offsets.ts";
+import { freshTopics, readAll } from "../testing/topics.ts";
+import { Producer } from "./producer.ts";
+
+const LIMIT_MS = 90_000;
+/** As in server_settings.ts. */
+const TRANSACTION_LOG_PARTITIONS = 8;
+/** A replica that waits for records is answered within replica.fetch.wait.max.ms, 500. */
+const FETCHES_ANSWERED_MS = 1_000;
+
+Deno.test("Producer.commit: decided by a coordinator that is killed before its replicas know: all of it", async () => {
+  // Long enough for the node to be back while the others still take it for alive.
+  const overrides = { "broker.session.timeout.ms": "12000" };
+  await using nodes = await startTestCluster({ overrides });
+  const { kafka, names } = await freshTopics(nodes.bootstrap, 3);
+  const transactionalId = names.prefix;
+  const coordinator = await coordinatorOf(kafka, "transaction", transactionalId);
+  const killed = nodes.nodes.find(({ nodeId }) => nodeId === coordinator)!;
+  const others = nodes.nodes.filter((node) => node !== killed);
+  const topic = names.topic("orders.validated");
+  const partition = await partitionNotLedBy(killed, topic);
+  const group = await groupCoordinatedBy(killed, kafka, names.prefix);
+
+  const limits = { transactionTimeoutMs: LIMIT_MS, deliveryTimeoutMs: LIMIT_MS };
+  const producer = await Producer.open(kafka, { transactionalId, ...limits });
+  try {
+    await producer.send([{ topic, messages: [{ partition, value: "v" }] }]);
+    const input = { topic: names.topic("orders.raw"), partition: 0 };
+    await producer.sendOffsets(group, [{ ...input, offset: 7 }]);
+    const before = await decisions(killed.directory);
+    for (const { pid } of others) Deno.kill(pid, "SIGSTOP");
+    await pause(FETCHES_ANSWERED_MS);
+    const committed = producer.commit();
+    await until("the commit is decided", async () => await decisions(killed.directory) > before);
+    await killed.kill();
+    for (const { pid } of others) Deno.kill(pid, "SIGCONT");
+    await killed.start();
+    await committed;
+    assertEquals((await readAll(kafka, topic)).length, 1);
+    const offsets = await withAdmin(kafka, (admin) => committedOffsets(admin, group, input.topic));
+    assertEquals([...offsets], [[input.partition, 7]]);
+  } finally {
+    await producer.close();
+  }
+});
+
+async function coordinatorOf(
+  kafka: Kafka,
+  type: "group" | "transaction",
+  key: string,
+): Promise<number> {
+  const cluster = createCluster(kafka);
+  try {
+    await cluster.connect();
+    const request = { groupId: key, coordinatorType: type === "group" ? 0 : 1 };
+    return (await cluster.findGroupCoordinator(request) as unknown as { nodeId: number }).nodeId;
+  } finally {
+    await cluster.disconnect();
+  }
+}
+
+async function groupCoordinatedBy(
+  { nodeId }: Broker,
+  kafka: Kafka,
+  prefix: string,
+): Promise<string> {
+  for (let i = 0;; i++) {
+    const group = `${prefix}${i}`;
+    if (await coordinatorOf(kafka, "group", group) === nodeId) return group;
+  }
+}
+
+async function partitionNotLedBy({ nodeId, port }: Broker, topic: string): Promise<number> {
+  const { partitions } = await readMetadata(port);
+  return partitions.find((each) => each.topic === topic && each.leader !== nodeId)!.partition;
+}
+
+/** How much a node's transaction log has, bytes. */
+async function decisions(directory: string): Promise<number> {
+  let bytes = 0;
+  for (let partition = 0; partition < TRANSACTION_LOG_PARTITIONS; partition++) {
+    const log = join(directory, "log", `__transaction_state-${partition}`);
+    bytes += (await Deno.stat(join(log, "00000000000000000000.log"))).size;
+  }
+  return bytes;
+}
