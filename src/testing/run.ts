@@ -1,21 +1,56 @@
 /**
- * `deno task test`: runs `deno test` with these arguments, then says in one last line what was skipped.
- * The exit code is that of `deno test`.
+ * `deno task test` and `deno task test:pure`: runs `deno test` for each part of a suite, with further
+ * arguments as they are, then says in one last line what was skipped.
+ *
+ * Usage: run.ts all|pure [ARGUMENT...]
  */
 import { skippedLine, SKIPS_FILE } from "./skips.ts";
 
+const KUBERNETES = "**/*_k8s_test.ts";
+
+/** Whole pipelines have the machine to themselves; other files are tested side by side. */
+const SUITES: Record<string, readonly string[][]> = {
+  all: [
+    ["--parallel", `--ignore=${KUBERNETES},src/e2e`, "src", "charts"],
+    [`--ignore=${KUBERNETES}`, "src/e2e"],
+  ],
+  pure: [["--parallel", "--ignore=**/*_int_test.ts,src/e2e", "src", "charts"]],
+};
+
+/** Many files start a broker: more of them at once need much memory and are no faster. */
+const MOST_AT_ONCE = 4;
+
 const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 
-const file = await Deno.makeTempFile({ prefix: "orderflow-skips-" });
-const tests = new Deno.Command(Deno.execPath(), {
-  args: ["test", ...Deno.args],
-  env: { [SKIPS_FILE]: file },
-}).spawn();
-const forward = SIGNALS.map((signal) => [signal, () => tests.kill(signal)] as const);
-for (const [signal, listener] of forward) Deno.addSignalListener(signal, listener);
-const { code } = await tests.status;
-for (const [signal, listener] of forward) Deno.removeSignalListener(signal, listener);
-const line = skippedLine(await Deno.readTextFile(file));
-await Deno.remove(file);
+const [suite = "all", ...further] = Deno.args;
+const skips = await Deno.makeTempFile({ prefix: "orderflow-skips-" });
+let interrupted = false;
+for (const part of SUITES[suite]!) {
+  const code = await test([...part, ...further]);
+  if (code !== 0) Deno.exitCode = code;
+  if (interrupted) break;
+}
+const line = skippedLine(await Deno.readTextFile(skips));
+await Deno.remove(skips);
 if (line) console.log(line);
-Deno.exitCode = code;
+
+async function test(args: readonly string[]): Promise<number> {
+  const tests = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--no-prompt", "--allow-all", ...args],
+    env: {
+      [SKIPS_FILE]: skips,
+      DENO_JOBS: String(Math.min(MOST_AT_ONCE, navigator.hardwareConcurrency)),
+    },
+  }).spawn();
+  const forward = SIGNALS.map((signal) => {
+    const listener = () => {
+      interrupted = true;
+      tests.kill(signal);
+    };
+    Deno.addSignalListener(signal, listener);
+    return () => Deno.removeSignalListener(signal, listener);
+  });
+  const { code } = await tests.status;
+  for (const stop of forward) stop();
+  return code;
+}

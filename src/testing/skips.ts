@@ -22,11 +22,15 @@ const told = new Set<Need>();
 
 /** For the `ignore` of one test, which counts as skipped if any of these is missing. */
 export function lacks(...needs: readonly Need[]): boolean {
+  return notedIn(Deno.env.get(SKIPS_FILE), needs);
+}
+
+/** As `lacks`. @param file where it is noted that one is missing; undefined: on the console */
+export function notedIn(file: string | undefined, needs: readonly Need[]): boolean {
   for (const need of needs) {
     const reason = need.missing();
     if (reason === undefined) continue;
     const skip: Skip = { tested: need.tested, reason };
-    const file = Deno.env.get(SKIPS_FILE);
     if (file) Deno.writeTextFileSync(file, `${JSON.stringify(skip)}\n`, { append: true });
     else if (!told.has(need)) console.error(`SKIPPED: tests of ${skip.tested}: ${skip.reason}`);
     told.add(need);

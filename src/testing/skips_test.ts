@@ -1,24 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { lacks, type Need, program, skippedLine, SKIPS_FILE } from "./skips.ts";
+import { type Need, notedIn, program, skippedLine } from "./skips.ts";
 
 const there: Need = { tested: "what is there", missing: () => undefined };
 const helm: Need = { tested: "the chart", missing: () => "there is no helm (install it)" };
 const browser: Need = { tested: "the page", missing: () => "there is no browser (install one)" };
-
-/** What `lacks` collects while `body` runs. */
-async function collected(body: () => void): Promise<string> {
-  const before = Deno.env.get(SKIPS_FILE);
-  const file = await Deno.makeTempFile();
-  try {
-    Deno.env.set(SKIPS_FILE, file);
-    body();
-    return await Deno.readTextFile(file);
-  } finally {
-    if (before === undefined) Deno.env.delete(SKIPS_FILE);
-    else Deno.env.set(SKIPS_FILE, before);
-    await Deno.remove(file);
-  }
-}
 
 const cases = [
   { needs: [[]], line: undefined },
@@ -35,10 +20,10 @@ const cases = [
 ];
 for (const { needs, line } of cases) {
   Deno.test(`skippedLine: ${line ?? `nothing, of ${needs.flat().length} needs`}`, async () => {
-    const lines = await collected(() => {
-      for (const own of needs) assertEquals(lacks(...own), line !== undefined);
-    });
-    assertEquals(skippedLine(lines), line);
+    const file = await Deno.makeTempFile();
+    for (const own of needs) assertEquals(notedIn(file, own), line !== undefined);
+    assertEquals(skippedLine(await Deno.readTextFile(file)), line);
+    await Deno.remove(file);
   });
 }
 
