@@ -14,6 +14,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
+import { partitionForKey } from "../kafka/producer/partitioning.ts";
 import type { Waiting } from "../kafka/readers/backlog.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { ServiceTable, Tables } from "../services/tables.ts";
@@ -38,6 +39,11 @@ export interface AuditOptions extends TopicsSource, OffsetsSource {
    * (default: where the topics end when the audit begins).
    */
   readonly cut?: Cut;
+  /**
+   * The partition of orders.raw that an order's key belongs to (default: as Kafka's own clients compute
+   * it, from how many there are).
+   */
+  readonly partitionOf?: (orderId: string, partitions: number) => number;
   /** How long an offset may be seen later than what it belongs to (default: a few seconds). */
   readonly patienceMs?: number;
   /** Told now and then: what it does, and how many records and rows were read so far. */
@@ -108,7 +114,12 @@ async function auditInto(
   options: AuditOptions,
   { serviceTables, read }: { serviceTables: readonly ServiceTable[]; read: LogRead },
 ): Promise<AuditReport> {
-  const { tables, signal } = options;
+  const { tables, signal, partitionOf = partitionForKey } = options;
+  database.function(
+    "partition_of",
+    { deterministic: true },
+    (orderId, partitions) => partitionOf(String(orderId), Number(partitions)),
+  );
   let count = 0;
   const progress = (what: string, by = 0) => {
     count += by;

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { Topic } from "../topology.ts";
+import { IS_NUMBERED, OF_RUN, SEQUENCE } from "./checks/check.ts";
 import { AUDITED_TABLES } from "./load/tables.ts";
 import { type Ask, DUTIES, type Duty, type Kind, kindId, KINDS, OUTCOMES } from "./duties.ts";
 
@@ -197,6 +198,46 @@ group by currency, kind;
 `,
   ],
   ["an index of the events", "create index event_order on event_row (order_id);"],
+  [
+    "acknowledged orders that are missing",
+    `
+-- The orders of each run that have an event, where orders.raw has lost its beginning.
+create table run_order (
+  run_id text, n integer, placed_at integer, primary key (run_id, n)
+) without rowid;
+insert into run_order
+select run_id, ${SEQUENCE}, placed_at
+from run cross join (
+  select order_id, placed_at from orders union all select order_id, placed_at from not_judged
+) on ${OF_RUN}
+where (select max(raw_at) from horizon) > 0 and ${IS_NUMBERED};
+
+-- Acknowledged orders that orders.raw has no message of, and the partition number that their key belongs
+-- to (partition_of is a function of the audit's). Where each partition has lost its beginning, none from
+-- before the first one of their run that is left.
+create table missing_order (run_id text, n integer, order_id text, partition integer);
+insert into missing_order
+with recursive
+begins (run_id, n, count) as (
+  select run_id, iif(since = 0 or started_at > since, 0, coalesce((
+    select min(n) from run_order o where o.run_id = run.run_id
+  ), acknowledged_before)), acknowledged_before
+  from run, (select coalesce(min(raw_at), 0) as since from horizon)
+),
+acknowledged (run_id, n, count) as (
+  select * from begins where n < count
+  union all
+  select run_id, n + 1, count from acknowledged where n + 1 < count
+)
+select run_id, n, order_id,
+  partition_of(order_id, (select count(*) from log where topic = 'orders.raw'))
+from (select *, run_id || '-' || printf('%06d', n) as order_id from acknowledged)
+left join orders using (order_id)
+where OrderPlaced is null
+  and order_id not in (select order_id from not_judged where placed)
+  and order_id not in (select order_id from mention where topic = 'orders.raw');
+`,
+  ],
 ];
 
 /** What the services and the simulator say: it is loaded anew for each audit. */

@@ -69,12 +69,7 @@ function isNoticed(
 
 /** What only makes a query faster, or chooses which of two equal ones is named. */
 const SPARING: Partial<Record<CheckName, readonly string[]>> = {
-  acknowledged: [
-    "topic = 'orders.raw'",
-    "not (select max(at) from horizon) = 0",
-    "placed",
-    "not_judged.placed",
-  ],
+  acknowledged: ["topic = 'orders.raw'", "not_judged.placed"],
   messages: ["first.kind = 'OrderPlaced'", "first.id < event.id"],
   twice: ["first.id < event.id"],
 };
@@ -100,7 +95,7 @@ const ELSEWHERE: Partial<Record<CheckName, readonly (string | RegExp)[]>> = {
     /^w\.kind in/,
   ],
   deleted: [/^first - coalesce\(after, 0\) > iif/, /^messages > 0/],
-  acknowledged: ["order_id > run_id || '-'", "order_id < run_id || '.'", "placed_at > since"],
+  acknowledged: ["order_id > run_id || '-'", "order_id < run_id || '.'", "placed_at > raw_at"],
   messages: ["again.topic = 'orders.raw'"],
 };
 

@@ -181,6 +181,22 @@ Deno.test("audit: finds a run that is lost as a whole, when it began in range", 
   ]);
 });
 
+Deno.test("audit: a partition of which all was deleted hides no order that another has lost", async () => {
+  const fixture = cutOff(confirmed(12), 0);
+  deleteRecords(fixture, ({ topic, partition }) => topic === "t.orders.raw" && partition === 1);
+  deleteRecords(
+    fixture,
+    ({ topic, partition, offset }) => topic === "t.orders.raw" && partition === 2 && offset < 1,
+  );
+  assertEquals(failedChecks(await auditFixture(fixture)), []);
+  // Partition 0 is whole, partition 2 since order 5; of partition 1 nothing can be said.
+  for (const n of [3, 7, 11]) drop(fixture, ...fixture.records.filter((r) => isOf(r, n)));
+  assertEquals(
+    offendersOf(await auditFixture(fixture), "acknowledged"),
+    [3, 11].map((n) => `${orderId(n)}: was acknowledged, but is not in orders.raw`),
+  );
+});
+
 Deno.test("audit: an order that was sent late hides no other, and none is called lost for it", async () => {
   // Order 3 was sent again after order 9: behind what was deleted.
   const fixture = cutOff(confirmed(12), 0);
