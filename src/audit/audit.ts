@@ -24,10 +24,17 @@ import { otherOrderTables, subjectsOf } from "./coverage.ts";
 import { openAuditDatabase } from "./database.ts";
 import { DERIVED, derivedIn } from "./derive.ts";
 import { judge, type Judged } from "./judge.ts";
-import { loadOffsets, type OffsetsSource } from "./load/offsets.ts";
+import { loadOffsets, loadPositions, type OffsetsSource } from "./load/offsets.ts";
 import { loadRunsAfter, loadRunsBefore } from "./load/runs.ts";
 import { AUDITED_TABLES, loadOrderTable, loadTable } from "./load/tables.ts";
-import { type Cut, endsNow, loadTopics, type LogRead, type TopicsSource } from "./load/topics.ts";
+import {
+  type Cut,
+  endsNow,
+  loadTopics,
+  type LogRead,
+  sameTopics,
+  type TopicsSource,
+} from "./load/topics.ts";
 import { createTables } from "./schema.ts";
 import { deadLettersIn, exceptionsIn, notesOfRuns, type Scope, scopeOf } from "./summary.ts";
 
@@ -98,7 +105,12 @@ export function openAuditFile(path: string, serviceTables: readonly ServiceTable
   const database = openAuditDatabase(path);
   createTables(database, subjectsOf(serviceTables));
   const forgetDerived = derivedIn(database);
-  const read: LogRead = { positions: new Map(), counts: new Map(), events: new Map() };
+  const read: LogRead = {
+    positions: new Map(),
+    topicIds: new Map(),
+    counts: new Map(),
+    events: new Map(),
+  };
   return {
     database,
     audit(options) {
@@ -128,6 +140,7 @@ async function auditInto(
   database.exec("begin");
   await loadRunsBefore(database, tables);
   await loadOffsets(database, options, "before");
+  await loadPositions(database, options, await sameTopics(options, read));
   const cut = options.cut ?? await endsNow(options);
   for (const table of AUDITED_TABLES) {
     await loadTable(database, tables, table, (rows) => progress(table.owned.table.name, rows));
@@ -189,15 +202,17 @@ function isEmpty(database: DatabaseSync): boolean {
 
 /**
  * Kafka ends a transaction partition by partition: its outputs may be there a moment before its offset
- * is. So what seems to be behind is looked at again.
+ * is. So what seems to be behind is looked at again. So is what seems to be deleted unread: it may be a
+ * control record, which a service passes with the message behind it.
  */
 async function loadOffsetsAfter(database: DatabaseSync, options: AuditOptions): Promise<void> {
   const { signal, patienceMs = OFFSET_PATIENCE_MS } = options;
   const deadline = performance.now() + patienceMs;
-  const behind = database.prepare(CHECKS.behind.sql);
+  const late = [CHECKS.behind, CHECKS.deleted].map(({ sql }) => database.prepare(sql));
   while (!signal?.aborted) {
     await loadOffsets(database, options, "after");
-    if (behind.iterate().next().done || performance.now() >= deadline) return;
+    const isSound = late.every((check) => check.iterate().next().done);
+    if (isSound || performance.now() >= deadline) return;
     await pause(OFFSET_POLL_MS, signal);
   }
 }

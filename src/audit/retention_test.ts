@@ -83,10 +83,37 @@ Deno.test("audit: names who had not read what was deleted", async () => {
     "orders.validated 1: its messages before offset 2 were deleted, and payment had read those " +
     "before 1 only",
   ]);
-  fixture.committed.payment.delete(placeIn("t.orders.validated", 1));
-  assertEquals(offendersOf(await auditFixture(fixture), "deleted"), [
-    "orders.validated 1: its messages before offset 2 were deleted, and payment had read none",
-  ]);
+});
+
+Deno.test("audit: where a group's offsets are gone, its tables say what it had read of what was deleted", async () => {
+  const fixture = cutOff(confirmed(12), 6);
+  const place = placeIn("t.orders.validated", 1);
+  deleteRecords(fixture, (record) => placeIn(record.topic, record.partition) === place);
+  fixture.committed.payment.delete(place);
+  const said = async (work_to?: number, topic_id: string | null = null) => {
+    const rows = [{ input: "*", topic_id: null, work_to: 0 }];
+    const row = { input: "t.orders.validated/1", topic_id, work_to: work_to ?? 0 };
+    fixture.positions.set("payment", work_to === undefined ? rows : [...rows, row]);
+    return offendersOf(await auditFixture(fixture), "deleted");
+  };
+  fixture.firsts.set(place, 20);
+  fixture.ends.set(place, 20);
+  fixture.committed.inventory.set(place, 20);
+  const deleted =
+    "orders.validated 1: its messages before offset 20 were deleted, and payment has no committed offset";
+  const unknown = [`${deleted}: whether it had read them is not known`];
+  assertEquals(await said(), unknown);
+  assertEquals(await said(20), []);
+  // Not more than control records are behind it.
+  assertEquals(await said(12), []);
+  assertEquals(await said(11), [`${deleted}; by its tables it had read those before 11 only`]);
+  assertEquals(await said(-1), [`${deleted}; by its tables it had read none`]);
+  // What it says of another topic by that name says nothing.
+  assertEquals(await said(20, "t.orders.validated"), []);
+  assertEquals(await said(20, "another"), unknown);
+  // The group goes before.
+  fixture.committed.payment.set(place, 20);
+  assertEquals(await said(1), []);
 });
 
 Deno.test("audit: control records behind the last message are not missed when all is deleted", async () => {
@@ -362,6 +389,22 @@ Deno.test("audit: where all was deleted, it does not say that no order was ever 
   fixture.tables.runs = [];
   const report = await auditFixture(fixture);
   assertEquals(reportLines(report).at(-1), "AUDIT FAILED: nothing is proven: no order is judged");
+});
+
+Deno.test("audit: a topic that was created anew is another one, however long it has grown", async () => {
+  const fixture = cutOff(confirmed(3), 0);
+  const file = openAuditFile(":memory:", SERVICE_TABLES);
+  try {
+    await auditFixture(fixture, { file });
+    fixture.topicIds.set("t.orders.raw", "another");
+    await assertRejects(
+      () => auditFixture(fixture, { file }),
+      LogChanged,
+      "t.orders.raw was deleted and created again",
+    );
+  } finally {
+    file.close();
+  }
 });
 
 Deno.test("audit: a log that ends before what was read of it is another one", async () => {

@@ -84,13 +84,19 @@ from unreadable_batch`,
     promise: "no message was deleted before its readers had read it",
     sql: `
 select topic || ' ' || partition as who,
-  'its messages before offset ' || first || ' were deleted, and ' || service || ' had read ' ||
-    iif(coalesce(after, 0) = 0, 'none', 'those before ' || after || ' only') as what
-from committed join log using (topic, partition)
-where coalesce(after, 0) < first
+  'its messages before offset ' || first || ' were deleted, and ' || service || case
+    when after is not null then ' had read '
+    when tables_to is not null then ' has no committed offset; by its tables it had read '
+    else ' has no committed offset: whether it had read them is not known'
+  end || iif(coalesce(after, tables_to) is null, '',
+    iif(read_to = 0, 'none', 'those before ' || read_to || ' only')) as what
+-- Of a group without members offsets expire; its service's tables know how far it had read.
+from (select *, coalesce(after, tables_to, 0) as read_to from committed)
+join log using (topic, partition)
+where read_to < first
   -- Services do not commit the control records behind the last message, which were deleted with it.
   -- In orders.raw there are none, but of the transactions that replay a dead letter.
-  and (messages > 0 or first - coalesce(after, 0) > iif(topic <> 'orders.raw', ${MARKERS}, (
+  and (messages > 0 or first - read_to > iif(topic <> 'orders.raw', ${MARKERS}, (
     select count(*) from dead_letter_state d where state = 'replayed'
       and d.source_topic = topic and d.source_partition = log.partition
   )))`,

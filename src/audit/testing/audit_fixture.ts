@@ -101,8 +101,11 @@ function sourceOf(fixture: Fixture, options: FixtureOptions): AuditOptions {
     return Promise.resolve(byPartition(topic, (place) => offsets.get(place)));
   };
   const tables: Pick<Tables, "scan"> = {
-    async *scan({ table }) {
-      yield await Promise.resolve(fixture.tables[table.name as TableName] ?? []) as never;
+    async *scan({ owner, table }) {
+      const rows = table.name === "positions"
+        ? fixture.positions.get(owner)
+        : fixture.tables[table.name as TableName];
+      yield await Promise.resolve(rows ?? []) as never;
     },
   };
   return {
@@ -112,6 +115,8 @@ function sourceOf(fixture: Fixture, options: FixtureOptions): AuditOptions {
     committedOffsets,
     names,
     tables,
+    topicIds: (names) =>
+      Promise.resolve(new Map(names.map((name) => [name, fixture.topicIds.get(name) ?? name]))),
     partitionOf: (orderId) => partitionOf(Number(orderId.slice(-6))),
   };
 }
