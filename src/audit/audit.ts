@@ -36,7 +36,14 @@ import {
   type TopicsSource,
 } from "./load/topics.ts";
 import { createTables } from "./schema.ts";
-import { deadLettersIn, exceptionsIn, notesOfRuns, type Scope, scopeOf } from "./summary.ts";
+import {
+  deadLettersIn,
+  exceptionsIn,
+  notesOfClocks,
+  notesOfRuns,
+  type Scope,
+  scopeOf,
+} from "./summary.ts";
 
 export interface AuditOptions extends TopicsSource, OffsetsSource {
   readonly reader: TopicsSource["reader"];
@@ -185,7 +192,7 @@ async function auditInto(
     deadLetters: deadLettersIn(database),
     scope: scopeOf(database),
     notCovered: exceptionsIn(database),
-    notes: notesOfRuns(database),
+    notes: [...notesOfRuns(database), ...notesOfClocks(database)],
   };
 }
 

@@ -38,8 +38,10 @@ const askColumns = ASKS.map(({ topic, kinds, duty }) =>
   `(not_for is null or instr(not_for, ',${duty.service},') = 0)) as ${askColumn(duty, topic)}`
 );
 
-/** Clocks of those that write the log may differ by this much. */
+/** Clocks of those that write the log may differ by this much, and by what the log shows, up to this. */
 export const CLOCKS_MS = 60_000;
+/** Kafka refuses records that are further ahead of its own clock (message.timestamp.after.max.ms). */
+const CLOCKS_MAX_MS = 3_600_000;
 
 /** In this order, once, when everything is loaded. What a reader waits for is said beside each. */
 export const DERIVED: readonly (readonly [what: string, sql: string])[] = [
@@ -163,15 +165,22 @@ select order_id, count(*) filter (where not is_copy), min(partition), max(partit
 ${[...eventColumns, ...askColumns].join(",\n")}
 from event_row group by order_id;
 
+-- By how much a clock is ahead of another for all that the log shows, where old messages were deleted:
+-- an event happened before its order was placed. An hour at most: one strange time is no clock.
+create table clocks as
+select min(max(coalesce(max(placed_at - at), 0), 0), ${CLOCKS_MAX_MS}) as ahead from event_row
+where (select max(first) from log where topic not like 'dlq.%') > 0;
+
 -- From when on each partition number is whole: where old messages were deleted, the time of the first
--- one that is left, and a minute for clocks that differ; where all were, the beginning of the audit.
+-- one that is left, and a minute for clocks that differ; where all were, the beginning of the audit; and
+-- by how much clocks are known to differ.
 -- raw_at: the same of orders.raw alone.
 create table horizon (partition integer primary key, at integer, raw_at integer);
 insert into horizon
 select partition, max(at), coalesce(max(at) filter (where topic = 'orders.raw'), 0) from (
   select topic, partition,
-    iif(first = 0, 0, min(coalesce(first_at + ${CLOCKS_MS}, started_at), started_at)) as at
-  from log, audit
+    iif(first = 0, 0, min(coalesce(first_at + ${CLOCKS_MS}, started_at), started_at) + ahead) as at
+  from log, audit, clocks
 ) where topic not like 'dlq.%' and partition is not null group by partition;
 
 -- Orders of which nothing can be said: older ones, whose first messages may have been deleted, and newer

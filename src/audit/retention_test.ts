@@ -19,6 +19,7 @@ import {
   orderId,
   PARTITIONS,
   placeIn,
+  rewrite,
   SERVICE_TABLES,
 } from "./testing/fixture.ts";
 import { auditFixture, checkOf } from "./testing/audit_fixture.ts";
@@ -73,6 +74,52 @@ Deno.test("audit: passes on the ninth day of a retention of seven, whatever beca
   const report = await auditFixture(fixture);
   assertEquals(failedChecks(report), []);
   assert(report.scope!.orders > 100, `${report.scope!.orders} judged`);
+});
+
+/** From order n on, all that is placed says another time: the simulator's clock is ahead, or behind. */
+function skewPlaced(fixture: Fixture, byMs: number, n = 0): void {
+  const moved = (iso: string) => new Date(Date.parse(iso) + byMs).toISOString();
+  for (const record of [...fixture.records]) {
+    const event = eventIn(record);
+    if (!event || event.orderId < orderId(n)) continue;
+    if ("placedAt" in event) rewrite(fixture, record, { placedAt: moved(event.placedAt) });
+    else {
+      rewrite(fixture, record, { occurredAt: moved(event.occurredAt) });
+      const i = fixture.records.findIndex(({ topic, partition, offset }) =>
+        topic === record.topic && partition === record.partition && offset === record.offset
+      );
+      fixture.records[i] = { ...fixture.records[i]!, timestamp: record.timestamp + byMs };
+    }
+  }
+}
+
+Deno.test("audit: where a clock is ahead of the others, what it calls young is not called lost", async () => {
+  for (const minutes of [-30, 0, 30, 59]) {
+    const fixture = createFixture(confirmed(36), "t.", { everyMs: 300_000 });
+    skewPlaced(fixture, minutes * 60_000);
+    // Kafka has deleted more behind orders.raw than there.
+    const [kept, cut] = [6, 12].map((n) => Date.parse(AT) + n * 300_000);
+    deleteRecords(
+      fixture,
+      ({ topic, timestamp }) =>
+        timestamp < (topic === "t.orders.raw" ? kept! + minutes * 60_000 : cut!),
+    );
+    const report = await auditFixture(fixture);
+    assertEquals(failedChecks(report), [], `${minutes} minutes`);
+    assert(report.scope!.orders > 0, `${minutes} minutes`);
+    const notes = minutes > 1 ? 1 : 0;
+    assertEquals(report.notes.filter((note) => /clock/.test(note)).length, notes);
+    drop(fixture, eventsOf(fixture, 35, "OrderConfirmed")[0]);
+    assert(!checkOf(await auditFixture(fixture), "outcome").passed);
+  }
+});
+
+Deno.test("audit: one order of a strange time is not why no other is judged", async () => {
+  const fixture = cutOff(confirmed(12), 6);
+  const before = await auditFixture(fixture);
+  skewPlaced(fixture, 1_000 * HOUR_MS, 11);
+  const { scope } = await auditFixture(fixture);
+  assert(scope!.orders >= before.scope!.orders - 1, `${scope!.orders} judged`);
 });
 
 Deno.test("audit: names who had not read what was deleted", async () => {

@@ -196,9 +196,9 @@ union all
 -- have been deleted. Where all outcomes were, a table's row is the only proof that there was one.
 select order_id, 'no outcome' || iif(first > 0 and messages = 0, ', which nothing proves: all messages of ' ||
     topic || ' ' || partition || ' were deleted', '')
-from not_judged o join log using (partition)
+from not_judged o join log using (partition) cross join clocks
 where why = 'older' and placed and not has_outcome and topic = 'orders.outcomes'
-  and (first = 0 or placed_at > first_at + ${CLOCKS_MS} or (messages = 0
+  and (first = 0 or placed_at > first_at + ${CLOCKS_MS} + ahead or (messages = 0
     and order_id not in (select order_id from joins where outcome is not null)
     and order_id not in (select order_id from order_row)))
   and not ${isWaiting(...OUTCOMES)}`,
