@@ -218,7 +218,8 @@ async function loadOffsetsAfter(database: DatabaseSync, options: AuditOptions): 
   const late = [CHECKS.behind, CHECKS.deleted].map(({ sql }) => database.prepare(sql));
   while (!signal?.aborted) {
     await loadOffsets(database, options, "after");
-    const isSound = late.every((check) => check.iterate().next().done);
+    // Not iterate(): a statement that has not ended locks its tables, also for the next audit.
+    const isSound = late.every((check) => check.get() === undefined);
     if (isSound || performance.now() >= deadline) return;
     await pause(OFFSET_POLL_MS, signal);
   }

@@ -431,6 +431,20 @@ Deno.test("audit: in a file of audits before it forgets what could not be read, 
   assertEquals({ events, checks }, { events: anew.events, checks: anew.checks });
 });
 
+Deno.test("audit: in a file of an audit that failed the next one is made", async () => {
+  const fixture = cutOff(confirmed(3), 0);
+  const whole = fixture.committed.payment;
+  fixture.committed.payment = new Map();
+  const file = openAuditFile(":memory:", SERVICE_TABLES);
+  try {
+    assert(!checkOf(await auditFixture(fixture, { file }), "behind").passed);
+    fixture.committed.payment = whole;
+    assertEquals(failedChecks(await auditFixture(fixture, { file })), []);
+  } finally {
+    file.close();
+  }
+});
+
 Deno.test("audit: where all was deleted, it does not say that no order was ever placed", async () => {
   const fixture = cutOff(confirmed(3), 3);
   fixture.tables.runs = [];
