@@ -14,6 +14,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
+import { partitionForKey } from "../kafka/producer/partitioning.ts";
 import type { Waiting } from "../kafka/readers/backlog.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { ServiceTable, Tables } from "../services/tables.ts";
@@ -23,12 +24,26 @@ import { otherOrderTables, subjectsOf } from "./coverage.ts";
 import { openAuditDatabase } from "./database.ts";
 import { DERIVED, derivedIn } from "./derive.ts";
 import { judge, type Judged } from "./judge.ts";
-import { loadOffsets, type OffsetsSource } from "./load/offsets.ts";
+import { loadOffsets, loadPositions, type OffsetsSource } from "./load/offsets.ts";
 import { loadRunsAfter, loadRunsBefore } from "./load/runs.ts";
 import { AUDITED_TABLES, loadOrderTable, loadTable } from "./load/tables.ts";
-import { type Cut, endsNow, loadTopics, type LogRead, type TopicsSource } from "./load/topics.ts";
+import {
+  type Cut,
+  endsNow,
+  loadTopics,
+  type LogRead,
+  sameTopics,
+  type TopicsSource,
+} from "./load/topics.ts";
 import { createTables } from "./schema.ts";
-import { deadLettersIn, exceptionsIn, notesOfRuns, type Scope, scopeOf } from "./summary.ts";
+import {
+  deadLettersIn,
+  exceptionsIn,
+  notesOfClocks,
+  notesOfRuns,
+  type Scope,
+  scopeOf,
+} from "./summary.ts";
 
 export interface AuditOptions extends TopicsSource, OffsetsSource {
   readonly reader: TopicsSource["reader"];
@@ -38,6 +53,11 @@ export interface AuditOptions extends TopicsSource, OffsetsSource {
    * (default: where the topics end when the audit begins).
    */
   readonly cut?: Cut;
+  /**
+   * The partition of orders.raw that an order's key belongs to (default: as Kafka's own clients compute
+   * it, from how many there are).
+   */
+  readonly partitionOf?: (orderId: string, partitions: number) => number;
   /** How long an offset may be seen later than what it belongs to (default: a few seconds). */
   readonly patienceMs?: number;
   /** Told now and then: what it does, and how many records and rows were read so far. */
@@ -92,7 +112,12 @@ export function openAuditFile(path: string, serviceTables: readonly ServiceTable
   const database = openAuditDatabase(path);
   createTables(database, subjectsOf(serviceTables));
   const forgetDerived = derivedIn(database);
-  const read: LogRead = { positions: new Map(), counts: new Map(), events: new Map() };
+  const read: LogRead = {
+    positions: new Map(),
+    topicIds: new Map(),
+    counts: new Map(),
+    events: new Map(),
+  };
   return {
     database,
     audit(options) {
@@ -108,7 +133,12 @@ async function auditInto(
   options: AuditOptions,
   { serviceTables, read }: { serviceTables: readonly ServiceTable[]; read: LogRead },
 ): Promise<AuditReport> {
-  const { tables, signal } = options;
+  const { tables, signal, partitionOf = partitionForKey } = options;
+  database.function(
+    "partition_of",
+    { deterministic: true },
+    (orderId, partitions) => partitionOf(String(orderId), Number(partitions)),
+  );
   let count = 0;
   const progress = (what: string, by = 0) => {
     count += by;
@@ -117,6 +147,7 @@ async function auditInto(
   database.exec("begin");
   await loadRunsBefore(database, tables);
   await loadOffsets(database, options, "before");
+  await loadPositions(database, options, await sameTopics(options, read));
   const cut = options.cut ?? await endsNow(options);
   for (const table of AUDITED_TABLES) {
     await loadTable(database, tables, table, (rows) => progress(table.owned.table.name, rows));
@@ -161,7 +192,7 @@ async function auditInto(
     deadLetters: deadLettersIn(database),
     scope: scopeOf(database),
     notCovered: exceptionsIn(database),
-    notes: notesOfRuns(database),
+    notes: [...notesOfRuns(database), ...notesOfClocks(database)],
   };
 }
 
@@ -178,15 +209,18 @@ function isEmpty(database: DatabaseSync): boolean {
 
 /**
  * Kafka ends a transaction partition by partition: its outputs may be there a moment before its offset
- * is. So what seems to be behind is looked at again.
+ * is. So what seems to be behind is looked at again. So is what seems to be deleted unread: it may be a
+ * control record, which a service passes with the message behind it.
  */
 async function loadOffsetsAfter(database: DatabaseSync, options: AuditOptions): Promise<void> {
   const { signal, patienceMs = OFFSET_PATIENCE_MS } = options;
   const deadline = performance.now() + patienceMs;
-  const behind = database.prepare(CHECKS.behind.sql);
+  const late = [CHECKS.behind, CHECKS.deleted].map(({ sql }) => database.prepare(sql));
   while (!signal?.aborted) {
     await loadOffsets(database, options, "after");
-    if (behind.iterate().next().done || performance.now() >= deadline) return;
+    // Not iterate(): a statement that has not ended locks its tables, also for the next audit.
+    const isSound = late.every((check) => check.get() === undefined);
+    if (isSound || performance.now() >= deadline) return;
     await pause(OFFSET_POLL_MS, signal);
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import type { Topic } from "../topology.ts";
+import { IS_NUMBERED, OF_RUN, SEQUENCE } from "./checks/check.ts";
 import { AUDITED_TABLES } from "./load/tables.ts";
 import { type Ask, DUTIES, type Duty, type Kind, kindId, KINDS, OUTCOMES } from "./duties.ts";
 
@@ -37,8 +38,10 @@ const askColumns = ASKS.map(({ topic, kinds, duty }) =>
   `(not_for is null or instr(not_for, ',${duty.service},') = 0)) as ${askColumn(duty, topic)}`
 );
 
-/** Clocks of those that write the log may differ by this much. */
+/** Clocks of those that write the log may differ by this much, and by what the log shows, up to this. */
 export const CLOCKS_MS = 60_000;
+/** Kafka refuses records that are further ahead of its own clock (message.timestamp.after.max.ms). */
+const CLOCKS_MAX_MS = 3_600_000;
 
 /** In this order, once, when everything is loaded. What a reader waits for is said beside each. */
 export const DERIVED: readonly (readonly [what: string, sql: string])[] = [
@@ -162,15 +165,22 @@ select order_id, count(*) filter (where not is_copy), min(partition), max(partit
 ${[...eventColumns, ...askColumns].join(",\n")}
 from event_row group by order_id;
 
+-- By how much a clock is ahead of another for all that the log shows, where old messages were deleted:
+-- an event happened before its order was placed. An hour at most: one strange time is no clock.
+create table clocks as
+select min(max(coalesce(max(placed_at - at), 0), 0), ${CLOCKS_MAX_MS}) as ahead from event_row
+where (select max(first) from log where topic not like 'dlq.%') > 0;
+
 -- From when on each partition number is whole: where old messages were deleted, the time of the first
--- one that is left, and a minute for clocks that differ; where all were, the beginning of the audit.
+-- one that is left, and a minute for clocks that differ; where all were, the beginning of the audit; and
+-- by how much clocks are known to differ.
 -- raw_at: the same of orders.raw alone.
 create table horizon (partition integer primary key, at integer, raw_at integer);
 insert into horizon
 select partition, max(at), coalesce(max(at) filter (where topic = 'orders.raw'), 0) from (
   select topic, partition,
-    iif(first = 0, 0, min(coalesce(first_at + ${CLOCKS_MS}, started_at), started_at)) as at
-  from log, audit
+    iif(first = 0, 0, min(coalesce(first_at + ${CLOCKS_MS}, started_at), started_at) + ahead) as at
+  from log, audit, clocks
 ) where topic not like 'dlq.%' and partition is not null group by partition;
 
 -- Orders of which nothing can be said: older ones, whose first messages may have been deleted, and newer
@@ -197,6 +207,46 @@ group by currency, kind;
 `,
   ],
   ["an index of the events", "create index event_order on event_row (order_id);"],
+  [
+    "acknowledged orders that are missing",
+    `
+-- The orders of each run that have an event, where orders.raw has lost its beginning.
+create table run_order (
+  run_id text, n integer, placed_at integer, primary key (run_id, n)
+) without rowid;
+insert into run_order
+select run_id, ${SEQUENCE}, placed_at
+from run cross join (
+  select order_id, placed_at from orders union all select order_id, placed_at from not_judged
+) on ${OF_RUN}
+where (select max(raw_at) from horizon) > 0 and ${IS_NUMBERED};
+
+-- Acknowledged orders that orders.raw has no message of, and the partition number that their key belongs
+-- to (partition_of is a function of the audit's). Where each partition has lost its beginning, none from
+-- before the first one of their run that is left.
+create table missing_order (run_id text, n integer, order_id text, partition integer);
+insert into missing_order
+with recursive
+begins (run_id, n, count) as (
+  select run_id, iif(since = 0 or started_at > since, 0, coalesce((
+    select min(n) from run_order o where o.run_id = run.run_id
+  ), acknowledged_before)), acknowledged_before
+  from run, (select coalesce(min(raw_at), 0) as since from horizon)
+),
+acknowledged (run_id, n, count) as (
+  select * from begins where n < count
+  union all
+  select run_id, n + 1, count from acknowledged where n + 1 < count
+)
+select run_id, n, order_id,
+  partition_of(order_id, (select count(*) from log where topic = 'orders.raw'))
+from (select *, run_id || '-' || printf('%06d', n) as order_id from acknowledged)
+left join orders using (order_id)
+where OrderPlaced is null
+  and order_id not in (select order_id from not_judged where placed)
+  and order_id not in (select order_id from mention where topic = 'orders.raw');
+`,
+  ],
 ];
 
 /** What the services and the simulator say: it is loaded anew for each audit. */

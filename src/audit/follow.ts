@@ -15,7 +15,7 @@ export interface Follow {
   /** One audit in the file. @throws what a failure of Kafka or of the database throws */
   readonly audit: (file: AuditFile) => Promise<AuditReport>;
   readonly onReport: (report: AuditReport, before: AuditReport | undefined) => void;
-  /** Told once when audits begin to fail, and of every other reason. */
+  /** Told once when audits begin to fail, and of every other reason: why, and what it does now. */
   readonly onFailure: (reason: string) => void;
   readonly signal: AbortSignal;
 }
@@ -39,9 +39,11 @@ export async function follow(options: Follow): Promise<AuditReport | undefined> 
         // What was read so far may be half of it: the next one begins anew.
         file?.close();
         file = undefined;
-        const reason = reasonOf(error);
+        const isOther = error instanceof LogChanged;
+        const reason = `${reasonOf(error)}; it ${isOther ? "starts over" : "tries again"}`;
         if (!signal.aborted && reason !== failure) onFailure(reason);
         failure = reason;
+        if (isOther) continue;
       }
       await pause(Math.max(0, next - performance.now()), signal);
     }

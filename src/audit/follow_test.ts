@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { RetryableError } from "../runtime/errors.ts";
 import { type AuditFile, type AuditReport, openAuditFile } from "./audit.ts";
 import { follow, followLines } from "./follow.ts";
+import { LogChanged } from "./load/topics.ts";
 import { passed } from "./report.ts";
 import { appendCopy, eventsOf, SERVICE_TABLES } from "./testing/fixture.ts";
 import { auditFixture } from "./testing/audit_fixture.ts";
@@ -34,7 +35,7 @@ const away = () => Promise.reject(new RetryableError("the database is away"));
 
 Deno.test("follow: a failure is told once, and the next audit begins in a new file", async () => {
   assertEquals(await followed([sound, away, away, sound, sound]), {
-    told: ["undefined true", "the database is away", "true true", "true true"],
+    told: ["undefined true", "the database is away; it tries again", "true true", "true true"],
     files: 3,
     passed: true,
   });
@@ -42,8 +43,30 @@ Deno.test("follow: a failure is told once, and the next audit begins in a new fi
 
 Deno.test("follow: a failure that comes again is told again", async () => {
   const { told } = await followed([away, sound, away]);
-  const failure = "the database is away";
+  const failure = "the database is away; it tries again";
   assertEquals(told, [failure, "undefined true", failure]);
+});
+
+Deno.test("follow: on another log it starts over at once, and says so", async () => {
+  const stop = new AbortController();
+  const told: string[] = [];
+  const opened: AuditFile[] = [];
+  await follow({
+    everyMs: 10_000,
+    open() {
+      opened.push(openAuditFile(":memory:", SERVICE_TABLES));
+      return opened.at(-1)!;
+    },
+    audit: (file) =>
+      opened.length === 1
+        ? Promise.reject(new LogChanged("orders.raw was deleted and created again"))
+        : sound(file),
+    onReport: () => stop.abort(),
+    onFailure: (reason) => told.push(reason),
+    signal: stop.signal,
+  });
+  assertEquals(told, ["orders.raw was deleted and created again; it starts over"]);
+  assertEquals(opened.length, 2);
 });
 
 Deno.test("follow: when the last audit failed, none passed", async () => {

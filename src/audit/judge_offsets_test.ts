@@ -5,7 +5,14 @@ import { CHECKS } from "./checks.ts";
 import { passed } from "./report.ts";
 import { drop } from "./testing/case.ts";
 import { createFixture } from "./testing/scenarios.ts";
-import { appendCopy, appendRecord, eventsOf, type Fixture, placeIn } from "./testing/fixture.ts";
+import {
+  appendCopy,
+  appendRecord,
+  deleteRecords,
+  eventsOf,
+  type Fixture,
+  placeIn,
+} from "./testing/fixture.ts";
 import { auditFixture, checkOf } from "./testing/audit_fixture.ts";
 
 Deno.test("audit: what asks nothing of a service may lie above its committed offset", async () => {
@@ -77,6 +84,22 @@ Deno.test("audit: offsets that are committed while it reads are neither ahead no
   drop(fixture, eventsOf(fixture, 0, "OrderConfirmed")[0]);
   const some = await auditFixture(fixture, { committed: (time) => time === 0 ? early : late });
   assert(checkOf(some, "ahead").passed && checkOf(some, "behind").passed);
+});
+
+Deno.test("audit: looks again where all that was deleted unread may be a control record", async () => {
+  const fixture = createFixture(["confirmed", "confirmed", "confirmed", "confirmed"]);
+  const place = placeIn("t.orders.validated", 0);
+  deleteRecords(
+    fixture,
+    ({ topic, partition, offset }) => placeIn(topic, partition) === place && offset === 0,
+  );
+  const late = fixture.committed;
+  const early = { ...late, payment: new Map(late.payment).set(place, 0) };
+  const committed = (time: number) => time < 2 ? early : late;
+  const report = await auditFixture(fixture, { committed, patienceMs: 5_000 });
+  assert(checkOf(report, "deleted").passed);
+  const impatient = await auditFixture(fixture, { committed, patienceMs: 0 });
+  assert(!checkOf(impatient, "deleted").passed);
 });
 
 Deno.test("audit: looks again, for a while, where an offset seems to be behind", async () => {

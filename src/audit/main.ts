@@ -8,6 +8,7 @@ import { storeSettings } from "../database/settings.ts";
 import { pause } from "../runtime/shutdown.ts";
 import { withAdmin } from "../kafka/client/client.ts";
 import { isReadTo, whatWaits } from "../kafka/readers/backlog.ts";
+import { createLogStates } from "../kafka/log_watch/log_states.ts";
 import { committedOffsets } from "../kafka/offsets/committed_offsets.ts";
 import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
 import { type Topic, TOPIC_NAMES } from "../topology.ts";
@@ -70,9 +71,11 @@ async function auditLog(
   const { cut, notAtRest } = waitS > 0
     ? await followToTheEnd(log, waitS, signal)
     : { cut: undefined, notAtRest: undefined };
+  const logs = createLogStates(log.kafka);
   return await withAdmin(log.kafka, async (admin) => {
     const judged = await file.audit({
       ...log,
+      topicIds: logs.topicIds,
       committedOffsets: (group, topic) => committedOffsets(admin, group, topic),
       tables,
       ...cut && { cut },
@@ -83,7 +86,7 @@ async function auditLog(
     const missing = passed(judged) ? [] : tables.missing();
     const report = { ...judged, notes: [...unchecked, ...judged.notes, ...missing] };
     return notAtRest ? { ...report, notAtRest } : report;
-  });
+  }).finally(() => logs.close());
 }
 
 /** Seconds that a followed audit gives orders on their way, unless `--wait` says how many. */
@@ -127,7 +130,7 @@ async function auditOnAndOn({ config, tables, database, signal }: Target): Promi
       console.log(
         config.json ? reportJson(report, 0) : followLines(report, before).join("\n"),
       ),
-    onFailure: (reason) => console.error(`audit: ${reason}; it tries again`),
+    onFailure: (reason) => console.error(`audit: ${reason}`),
     signal,
   });
   return last !== undefined && passed(last);

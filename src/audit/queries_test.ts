@@ -69,12 +69,7 @@ function isNoticed(
 
 /** What only makes a query faster, or chooses which of two equal ones is named. */
 const SPARING: Partial<Record<CheckName, readonly string[]>> = {
-  acknowledged: [
-    "topic = 'orders.raw'",
-    "not (select max(at) from horizon) = 0",
-    "placed",
-    "not_judged.placed",
-  ],
+  acknowledged: ["topic = 'orders.raw'", "not_judged.placed"],
   messages: ["first.kind = 'OrderPlaced'", "first.id < event.id"],
   twice: ["first.id < event.id"],
 };
@@ -99,8 +94,8 @@ const ELSEWHERE: Partial<Record<CheckName, readonly (string | RegExp)[]>> = {
     /^not exists \( select 1 from waiting/,
     /^w\.kind in/,
   ],
-  deleted: [/^first - coalesce\(after, 0\) > iif/, /^messages > 0/],
-  acknowledged: ["order_id > run_id || '-'", "order_id < run_id || '.'", "placed_at > since"],
+  deleted: [/^first - read_to > iif/, /^messages > 0/],
+  acknowledged: ["order_id > run_id || '-'", "order_id < run_id || '.'", "placed_at > raw_at"],
   messages: ["again.topic = 'orders.raw'"],
 };
 

@@ -1,7 +1,7 @@
 /** The command over a log whose beginning Kafka has deleted, and over one that it compacts. */
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import {
   commandOf,
   publishFixture,
@@ -9,10 +9,22 @@ import {
   storeFixture,
 } from "../commands/testing/fixtures.ts";
 import { openTransactionalSender } from "../kafka/producer/transactional_sender.ts";
+import { createLogStates } from "../kafka/log_watch/log_states.ts";
+import { openLogReader } from "../kafka/readers/log_reader.ts";
 import { createClient, withAdmin } from "../kafka/client/client.ts";
 import { startTestBroker } from "../local/testing/test_broker.ts";
+import { until } from "../runtime/until.ts";
 import { TOPIC_NAMES } from "../topology.ts";
-import { deleteBefore, eventsOf, type Fixture, PARTITIONS, placeIn } from "./testing/fixture.ts";
+import { openAuditFile } from "./audit.ts";
+import { LogChanged } from "./load/topics.ts";
+import {
+  deleteBefore,
+  eventsOf,
+  type Fixture,
+  PARTITIONS,
+  placeIn,
+  SERVICE_TABLES,
+} from "./testing/fixture.ts";
 import { createFixture, type Scenario } from "./testing/scenarios.ts";
 
 const HOUR_MS = 3_600_000;
@@ -126,6 +138,42 @@ Deno.test("audit: over a real log that is not whole", async (t) => {
     );
     assertStringIncludes(stderr, "set cleanup.policy=delete");
   });
+
+  await t.step(
+    "a topic that was created anew is another one, though it ends where it did",
+    async () => {
+      const fixture = createFixture(["confirmed", "rejected"], "anew.");
+      const { names, records } = fixture;
+      await publishFixture(bootstrap, fixture);
+      const reader = await openLogReader(kafka);
+      const logs = createLogStates(kafka);
+      const file = openAuditFile(":memory:", SERVICE_TABLES);
+      const audit = () =>
+        file.audit({
+          reader,
+          names,
+          topicIds: logs.topicIds,
+          committedOffsets: () => Promise.resolve(new Map()),
+          tables: { async *scan() {} },
+          patienceMs: 0,
+        });
+      try {
+        for (let n = 0; n < 2; n++) assertEquals((await audit()).events.OrderPlaced, 2);
+        const topic = names.topic("orders.raw");
+        await withAdmin(kafka, async (admin) => {
+          await admin.deleteTopics({ topics: [topic] });
+          await until("it is gone", async () => !(await admin.listTopics()).includes(topic));
+        });
+        const again = records.filter((record) => record.topic === topic);
+        await publishFixture(bootstrap, { ...fixture, records: again });
+        await assertRejects(audit, LogChanged, `${topic} was deleted and created again`);
+      } finally {
+        file.close();
+        await logs.close();
+        await reader.close();
+      }
+    },
+  );
 
   await t.step(
     "--follow: a line for each audit, of what is new; ends with the last result",

@@ -19,6 +19,7 @@ import {
   orderId,
   PARTITIONS,
   placeIn,
+  rewrite,
   SERVICE_TABLES,
 } from "./testing/fixture.ts";
 import { auditFixture, checkOf } from "./testing/audit_fixture.ts";
@@ -75,6 +76,52 @@ Deno.test("audit: passes on the ninth day of a retention of seven, whatever beca
   assert(report.scope!.orders > 100, `${report.scope!.orders} judged`);
 });
 
+/** From order n on, all that is placed says another time: the simulator's clock is ahead, or behind. */
+function skewPlaced(fixture: Fixture, byMs: number, n = 0): void {
+  const moved = (iso: string) => new Date(Date.parse(iso) + byMs).toISOString();
+  for (const record of [...fixture.records]) {
+    const event = eventIn(record);
+    if (!event || event.orderId < orderId(n)) continue;
+    if ("placedAt" in event) rewrite(fixture, record, { placedAt: moved(event.placedAt) });
+    else {
+      rewrite(fixture, record, { occurredAt: moved(event.occurredAt) });
+      const i = fixture.records.findIndex(({ topic, partition, offset }) =>
+        topic === record.topic && partition === record.partition && offset === record.offset
+      );
+      fixture.records[i] = { ...fixture.records[i]!, timestamp: record.timestamp + byMs };
+    }
+  }
+}
+
+Deno.test("audit: where a clock is ahead of the others, what it calls young is not called lost", async () => {
+  for (const minutes of [-30, 0, 30, 59]) {
+    const fixture = createFixture(confirmed(36), "t.", { everyMs: 300_000 });
+    skewPlaced(fixture, minutes * 60_000);
+    // Kafka has deleted more behind orders.raw than there.
+    const [kept, cut] = [6, 12].map((n) => Date.parse(AT) + n * 300_000);
+    deleteRecords(
+      fixture,
+      ({ topic, timestamp }) =>
+        timestamp < (topic === "t.orders.raw" ? kept! + minutes * 60_000 : cut!),
+    );
+    const report = await auditFixture(fixture);
+    assertEquals(failedChecks(report), [], `${minutes} minutes`);
+    assert(report.scope!.orders > 0, `${minutes} minutes`);
+    const notes = minutes > 1 ? 1 : 0;
+    assertEquals(report.notes.filter((note) => /clock/.test(note)).length, notes);
+    drop(fixture, eventsOf(fixture, 35, "OrderConfirmed")[0]);
+    assert(!checkOf(await auditFixture(fixture), "outcome").passed);
+  }
+});
+
+Deno.test("audit: one order of a strange time is not why no other is judged", async () => {
+  const fixture = cutOff(confirmed(12), 6);
+  const before = await auditFixture(fixture);
+  skewPlaced(fixture, 1_000 * HOUR_MS, 11);
+  const { scope } = await auditFixture(fixture);
+  assert(scope!.orders >= before.scope!.orders - 1, `${scope!.orders} judged`);
+});
+
 Deno.test("audit: names who had not read what was deleted", async () => {
   const fixture = cutOff(confirmed(12), 6);
   fixture.committed.payment.set(placeIn("t.orders.validated", 1), 1);
@@ -83,10 +130,37 @@ Deno.test("audit: names who had not read what was deleted", async () => {
     "orders.validated 1: its messages before offset 2 were deleted, and payment had read those " +
     "before 1 only",
   ]);
-  fixture.committed.payment.delete(placeIn("t.orders.validated", 1));
-  assertEquals(offendersOf(await auditFixture(fixture), "deleted"), [
-    "orders.validated 1: its messages before offset 2 were deleted, and payment had read none",
-  ]);
+});
+
+Deno.test("audit: where a group's offsets are gone, its tables say what it had read of what was deleted", async () => {
+  const fixture = cutOff(confirmed(12), 6);
+  const place = placeIn("t.orders.validated", 1);
+  deleteRecords(fixture, (record) => placeIn(record.topic, record.partition) === place);
+  fixture.committed.payment.delete(place);
+  const said = async (work_to?: number, topic_id: string | null = null) => {
+    const rows = [{ input: "*", topic_id: null, work_to: 0 }];
+    const row = { input: "t.orders.validated/1", topic_id, work_to: work_to ?? 0 };
+    fixture.positions.set("payment", work_to === undefined ? rows : [...rows, row]);
+    return offendersOf(await auditFixture(fixture), "deleted");
+  };
+  fixture.firsts.set(place, 20);
+  fixture.ends.set(place, 20);
+  fixture.committed.inventory.set(place, 20);
+  const deleted =
+    "orders.validated 1: its messages before offset 20 were deleted, and payment has no committed offset";
+  const unknown = [`${deleted}: whether it had read them is not known`];
+  assertEquals(await said(), unknown);
+  assertEquals(await said(20), []);
+  // Not more than control records are behind it.
+  assertEquals(await said(12), []);
+  assertEquals(await said(11), [`${deleted}; by its tables it had read those before 11 only`]);
+  assertEquals(await said(-1), [`${deleted}; by its tables it had read none`]);
+  // What it says of another topic by that name says nothing.
+  assertEquals(await said(20, "t.orders.validated"), []);
+  assertEquals(await said(20, "another"), unknown);
+  // The group goes before.
+  fixture.committed.payment.set(place, 20);
+  assertEquals(await said(1), []);
 });
 
 Deno.test("audit: control records behind the last message are not missed when all is deleted", async () => {
@@ -179,6 +253,22 @@ Deno.test("audit: finds a run that is lost as a whole, when it began in range", 
     "r2-000000: was acknowledged, but is not in orders.raw",
     "r2-000001: was acknowledged, but is not in orders.raw",
   ]);
+});
+
+Deno.test("audit: a partition of which all was deleted hides no order that another has lost", async () => {
+  const fixture = cutOff(confirmed(12), 0);
+  deleteRecords(fixture, ({ topic, partition }) => topic === "t.orders.raw" && partition === 1);
+  deleteRecords(
+    fixture,
+    ({ topic, partition, offset }) => topic === "t.orders.raw" && partition === 2 && offset < 1,
+  );
+  assertEquals(failedChecks(await auditFixture(fixture)), []);
+  // Partition 0 is whole, partition 2 since order 5; of partition 1 nothing can be said.
+  for (const n of [3, 7, 11]) drop(fixture, ...fixture.records.filter((r) => isOf(r, n)));
+  assertEquals(
+    offendersOf(await auditFixture(fixture), "acknowledged"),
+    [3, 11].map((n) => `${orderId(n)}: was acknowledged, but is not in orders.raw`),
+  );
 });
 
 Deno.test("audit: an order that was sent late hides no other, and none is called lost for it", async () => {
@@ -341,11 +431,41 @@ Deno.test("audit: in a file of audits before it forgets what could not be read, 
   assertEquals({ events, checks }, { events: anew.events, checks: anew.checks });
 });
 
+Deno.test("audit: in a file of an audit that failed the next one is made", async () => {
+  const fixture = cutOff(confirmed(3), 0);
+  const whole = fixture.committed.payment;
+  fixture.committed.payment = new Map();
+  const file = openAuditFile(":memory:", SERVICE_TABLES);
+  try {
+    assert(!checkOf(await auditFixture(fixture, { file }), "behind").passed);
+    fixture.committed.payment = whole;
+    assertEquals(failedChecks(await auditFixture(fixture, { file })), []);
+  } finally {
+    file.close();
+  }
+});
+
 Deno.test("audit: where all was deleted, it does not say that no order was ever placed", async () => {
   const fixture = cutOff(confirmed(3), 3);
   fixture.tables.runs = [];
   const report = await auditFixture(fixture);
   assertEquals(reportLines(report).at(-1), "AUDIT FAILED: nothing is proven: no order is judged");
+});
+
+Deno.test("audit: a topic that was created anew is another one, however long it has grown", async () => {
+  const fixture = cutOff(confirmed(3), 0);
+  const file = openAuditFile(":memory:", SERVICE_TABLES);
+  try {
+    await auditFixture(fixture, { file });
+    fixture.topicIds.set("t.orders.raw", "another");
+    await assertRejects(
+      () => auditFixture(fixture, { file }),
+      LogChanged,
+      "t.orders.raw was deleted and created again",
+    );
+  } finally {
+    file.close();
+  }
 });
 
 Deno.test("audit: a log that ends before what was read of it is another one", async () => {

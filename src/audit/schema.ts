@@ -79,9 +79,10 @@ create table replay (
   service text, of_partition integer, of_offset integer
 );
 
--- Offsets that the groups had committed before the first record was read, and after the last one.
+-- Offsets that the groups had committed before the first record was read, and after the last one; and
+-- how far the service's tables are, where they say.
 create table committed (
-  service text, topic text, partition integer, before integer, after integer,
+  service text, topic text, partition integer, before integer, after integer, tables_to integer,
   primary key (service, topic, partition)
 ) without rowid;
 

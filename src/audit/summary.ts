@@ -1,8 +1,9 @@
 /** What an audit says beside its checks: what it covers, the dead letters, the runs. */
 import type { DatabaseSync } from "node:sqlite";
 import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
-import { formatCount } from "../runtime/format.ts";
+import { formatCount, formatDuration } from "../runtime/format.ts";
 import { PROCESSORS } from "../topology.ts";
+import { CLOCKS_MS } from "./derive.ts";
 import { IS_NUMBERED, OF_RUN, SEQUENCE } from "./checks/check.ts";
 
 export interface Scope {
@@ -84,6 +85,16 @@ export function exceptionsIn(database: DatabaseSync): string[] {
     "select kind || ' ' || name || ' ' || exception as line from subject " +
       "where exception is not null order by kind, name",
   ).all().map(({ line }) => String(line));
+}
+
+/** What a reader of the report should know about the clocks of those that wrote the log. */
+export function notesOfClocks(database: DatabaseSync): string[] {
+  const ahead = Number(database.prepare("select ahead from clocks").get()!.ahead);
+  if (ahead <= CLOCKS_MS) return [];
+  return [
+    `a clock is off by ${formatDuration(ahead)}: an event happened so long before its order was ` +
+    "placed; where old messages were deleted, as much more is not judged",
+  ];
 }
 
 /** What a reader of the report should know about the runs. */

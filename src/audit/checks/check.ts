@@ -21,7 +21,8 @@ export const WHOLE = "(select max(at) from horizon) = 0";
 
 /** An order's row in a table is judged: its order is, or there is none though the log is whole. */
 export function isJudged(order: string, judged: string): string {
-  return `(${judged} is not null or (${WHOLE} and ${order} not in (select order_id from not_judged)))`;
+  return `(${judged} is not null
+  or (${WHOLE} and ${order} not in (select order_id from not_judged)))`;
 }
 
 /** An open or discarded dead letter explains why the order of row `o` has none of these events. */

@@ -84,13 +84,19 @@ from unreadable_batch`,
     promise: "no message was deleted before its readers had read it",
     sql: `
 select topic || ' ' || partition as who,
-  'its messages before offset ' || first || ' were deleted, and ' || service || ' had read ' ||
-    iif(coalesce(after, 0) = 0, 'none', 'those before ' || after || ' only') as what
-from committed join log using (topic, partition)
-where coalesce(after, 0) < first
+  'its messages before offset ' || first || ' were deleted, and ' || service || case
+    when after is not null then ' had read '
+    when tables_to is not null then ' has no committed offset; by its tables it had read '
+    else ' has no committed offset: whether it had read them is not known'
+  end || iif(coalesce(after, tables_to) is null, '',
+    iif(read_to = 0, 'none', 'those before ' || read_to || ' only')) as what
+-- Of a group without members offsets expire; its service's tables know how far it had read.
+from (select *, coalesce(after, tables_to, 0) as read_to from committed)
+join log using (topic, partition)
+where read_to < first
   -- Services do not commit the control records behind the last message, which were deleted with it.
   -- In orders.raw there are none, but of the transactions that replay a dead letter.
-  and (messages > 0 or first - coalesce(after, 0) > iif(topic <> 'orders.raw', ${MARKERS}, (
+  and (messages > 0 or first - read_to > iif(topic <> 'orders.raw', ${MARKERS}, (
     select count(*) from dead_letter_state d where state = 'replayed'
       and d.source_topic = topic and d.source_partition = log.partition
   )))`,
@@ -101,23 +107,14 @@ where coalesce(after, 0) < first
     guarantee: "G1",
     promise: "every acknowledged order is in orders.raw, and none that was not placed",
     sql: `
-with recursive
--- Where old messages of orders.raw were deleted: the first of a run's orders that was placed when each
+with
+-- Where old messages of orders.raw were deleted: the first of a run's orders that was placed when a
 -- partition was whole. A run places its orders in their order, so that all that follow it must be there.
-whole_since (since) as (select coalesce(max(raw_at), 0) from horizon),
-first_judged (run_id, n) as (
-  select run_id, iif(started_at > since, 0, coalesce(
-    (
-      select min(${SEQUENCE}) from event where ${OF_RUN}
-        and topic = 'orders.raw' and placed_at > since and ${IS_NUMBERED}
-    ), acknowledged_before))
-  from run, whole_since where since > 0
-),
-acknowledged (run_id, n, count) as (
-  select run_id, coalesce(n, 0), acknowledged_before from run left join first_judged using (run_id)
-  where coalesce(n, 0) < acknowledged_before
-  union all
-  select run_id, n + 1, count from acknowledged where n + 1 < count
+first_judged (run_id, partition, n) as (
+  select run_id, partition, iif(started_at > raw_at, 0, coalesce((
+    select n from run_order o where o.run_id = run.run_id and placed_at > raw_at order by n limit 1
+  ), acknowledged_before))
+  from run cross join horizon where raw_at > 0
 ),
 -- Orders of orders.raw with the name of a run's order.
 numbered (run_id, placed, order_id, n) as (
@@ -131,11 +128,8 @@ numbered (run_id, placed, order_id, n) as (
   from run cross join mention on ${OF_RUN} where topic = 'orders.raw'
 )
 select order_id as who, 'was acknowledged, but is not in orders.raw' as what
-from (select run_id || '-' || printf('%06d', n) as order_id from acknowledged) a
-left join orders o using (order_id)
-where OrderPlaced is null
-  and order_id not in (select order_id from not_judged where placed)
-  and order_id not in (select order_id from mention where topic = 'orders.raw')
+from missing_order m left join first_judged f using (run_id, partition)
+where m.n >= coalesce(f.n, 0)
 union all
 select distinct order_id,
   'is in orders.raw, but run ' || run_id || ' placed only ' || printf('%,d', placed) || ' orders'
@@ -202,9 +196,9 @@ union all
 -- have been deleted. Where all outcomes were, a table's row is the only proof that there was one.
 select order_id, 'no outcome' || iif(first > 0 and messages = 0, ', which nothing proves: all messages of ' ||
     topic || ' ' || partition || ' were deleted', '')
-from not_judged o join log using (partition)
+from not_judged o join log using (partition) cross join clocks
 where why = 'older' and placed and not has_outcome and topic = 'orders.outcomes'
-  and (first = 0 or placed_at > first_at + ${CLOCKS_MS} or (messages = 0
+  and (first = 0 or placed_at > first_at + ${CLOCKS_MS} + ahead or (messages = 0
     and order_id not in (select order_id from joins where outcome is not null)
     and order_id not in (select order_id from order_row)))
   and not ${isWaiting(...OUTCOMES)}`,

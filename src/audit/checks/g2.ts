@@ -90,7 +90,7 @@ where ${REPEATS} and kind <> 'OrderPlaced' and not is_copy and exists (
     promise: "no committed offset is before a message that was answered, or missing",
     sql: `
 select topic || ' ' || partition as who,
-  service || ' has committed nothing, and will begin at its first message' as what
+  service || ' has no committed offset: it may begin at its first message' as what
 from committed join log using (topic, partition) where after is null and messages > 0
 union all
 select n.topic || ' ' || n.partition || '@' || max(n.offset),

@@ -3,13 +3,14 @@ import { CHECKS } from "../checks.ts";
 import { DERIVED } from "../derive.ts";
 import { QUESTIONS } from "./questions.ts";
 import { tablesSql } from "../schema.ts";
+import { wrapSql } from "./wrap.ts";
 
 export const AUDIT_PAGE = new URL("../../../docs/audit.md", import.meta.url);
 
 const BEGIN = "<!-- made by deno task docs:audit from here on -->";
 
 /** A query that is longer is folded. */
-const MAX_LINES = 60;
+const MAX_LINES = 100;
 
 const GUARANTEES = {
   G1: "every acknowledged order reaches exactly one outcome",
@@ -20,8 +21,9 @@ const GUARANTEES = {
 } as const;
 
 function block(sql: string): string {
-  const text = `\`\`\`sql\n${sql.trim()}\n\`\`\`\n`;
-  const lines = sql.trim().split("\n").length;
+  const wrapped = wrapSql(sql.trim());
+  const text = `\`\`\`sql\n${wrapped}\n\`\`\`\n`;
+  const lines = wrapped.split("\n").length;
   if (lines <= MAX_LINES) return text;
   return `<details>\n<summary>${lines} lines of SQL</summary>\n\n${text}\n</details>\n`;
 }

@@ -1,7 +1,10 @@
 /** What docs/audit.md shows is what the audit does, and its questions have answers. */
 import { assert, assertEquals } from "@std/assert";
+import { CHECKS } from "../checks.ts";
+import { DERIVED } from "../derive.ts";
 import { AUDIT_PAGE, auditPage } from "./make_docs.ts";
 import { QUESTIONS } from "./questions.ts";
+import { wrapSql } from "./wrap.ts";
 import { orderId } from "../testing/fixture.ts";
 import { databaseOf } from "../testing/audit_fixture.ts";
 import { createFixture } from "../testing/scenarios.ts";
@@ -9,6 +12,30 @@ import { createFixture } from "../testing/scenarios.ts";
 Deno.test("docs/audit.md: is what deno task docs:audit makes of the audit", () => {
   const page = Deno.readTextFileSync(AUDIT_PAGE);
   assert(page === auditPage(page), "run deno task docs:audit, and commit the file");
+});
+
+Deno.test("wrapSql: breaks lines at words, commas and ||, and never in a text or a comment", () => {
+  const long = "x".repeat(35);
+  assertEquals(
+    wrapSql(`select '${long}, and ${long}' as a, (b and c), d || '${long}' from e where f and g`),
+    `select '${long}, and ${long}' as a,\n  (b and c), d || '${long}' from e where f and g`,
+  );
+  assertEquals(
+    wrapSql(`  where a in (${long}, ${long}) and (b = '${long}' or c or d)`),
+    `  where a in (${long}, ${long})\n    and (b = '${long}' or c or d)`,
+  );
+  const comment = `-- ${long} and ${long}, where`;
+  assertEquals(wrapSql(comment), comment);
+});
+
+Deno.test("wrapSql: leaves every query of the audit as it is but for its lines", () => {
+  const words = (sql: string) => sql.replaceAll(/\s+/g, " ").trim();
+  for (const sql of [...Object.values(CHECKS).map(({ sql }) => sql), ...DERIVED.map((d) => d[1])]) {
+    const wrapped = wrapSql(sql);
+    assertEquals(words(wrapped), words(sql));
+    const long = wrapped.split("\n").filter((line) => line.length > 100 && !/^ *--/.test(line));
+    assertEquals(long, []);
+  }
 });
 
 /** Of the fixture below: the first column of the rows, and how many there are. */

@@ -22,6 +22,10 @@ import { MessageLoader } from "./messages.ts";
 export interface TopicsSource {
   readonly reader: Pick<LogReader, "ends" | "partitionsOf" | "read">;
   readonly names: Names;
+  /** Ids of topics, by name on the cluster; undefined where the brokers have none. */
+  readonly topicIds: (
+    topics: readonly string[],
+  ) => Promise<ReadonlyMap<string, string> | undefined>;
   readonly signal?: AbortSignal;
 }
 
@@ -50,15 +54,37 @@ export type Positions = Map<string, Map<number, number>>;
 /** What was read from the log before. */
 export interface LogRead {
   readonly positions: Positions;
+  /** Of each topic, by its name on the cluster. */
+  readonly topicIds: Map<string, string>;
   /** How many messages, by topic and partition. */
   readonly counts: Map<string, number>;
   /** How many events, by type. */
   readonly events: Map<string, number>;
 }
 
-/** The log is not the one that was read before: it ends before that. */
+/** The log is not the one that was read before: it ends before that, or a topic has another id. */
 export class LogChanged extends Error {
   override readonly name = "LogChanged";
+}
+
+/**
+ * The ids of all topics, which are kept for the next audit.
+ *
+ * @throws {LogChanged} a topic is not the one that was read before
+ */
+export async function sameTopics(
+  { topicIds, names }: TopicsSource,
+  read: LogRead,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const topics = [...TOPIC_NAMES, ...PROCESSORS.map(deadLetterTopicOf)];
+  const ids = await topicIds(topics.map((topic) => names.topic(topic)));
+  for (const [name, id] of ids ?? []) {
+    if ((read.topicIds.get(name) ?? id) !== id) {
+      throw new LogChanged(`${name} was deleted and created again since it was read`);
+    }
+    read.topicIds.set(name, id);
+  }
+  return ids;
 }
 
 /**

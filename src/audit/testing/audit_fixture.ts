@@ -7,7 +7,14 @@ import type { Tables } from "../../services/tables.ts";
 import { type AuditFile, type AuditOptions, type AuditReport, openAuditFile } from "../audit.ts";
 import { type CheckName, CHECKS } from "../checks.ts";
 import type { Judged } from "../judge.ts";
-import { type Fixture, isDeadLetterTopic, PARTITIONS, placeIn, type TableName } from "./fixture.ts";
+import {
+  type Fixture,
+  isDeadLetterTopic,
+  partitionOf,
+  PARTITIONS,
+  placeIn,
+  type TableName,
+} from "./fixture.ts";
 
 export interface FixtureOptions extends Pick<AuditOptions, "cut" | "signal" | "onProgress"> {
   /** A topic that is not there. */
@@ -94,11 +101,24 @@ function sourceOf(fixture: Fixture, options: FixtureOptions): AuditOptions {
     return Promise.resolve(byPartition(topic, (place) => offsets.get(place)));
   };
   const tables: Pick<Tables, "scan"> = {
-    async *scan({ table }) {
-      yield await Promise.resolve(fixture.tables[table.name as TableName] ?? []) as never;
+    async *scan({ owner, table }) {
+      const rows = table.name === "positions"
+        ? fixture.positions.get(owner)
+        : fixture.tables[table.name as TableName];
+      yield await Promise.resolve(rows ?? []) as never;
     },
   };
-  return { patienceMs: 0, ...options, reader, committedOffsets, names, tables };
+  return {
+    patienceMs: 0,
+    ...options,
+    reader,
+    committedOffsets,
+    names,
+    tables,
+    topicIds: (names) =>
+      Promise.resolve(new Map(names.map((name) => [name, fixture.topicIds.get(name) ?? name]))),
+    partitionOf: (orderId) => partitionOf(Number(orderId.slice(-6))),
+  };
 }
 
 /** One check of a report. */

@@ -44,6 +44,10 @@ export interface Fixture {
   /** What the groups have committed, by service and `placeIn`: everything, as it is appended. */
   readonly committed: Record<Processor, Map<string, number>>;
   readonly tables: Record<TableName, TestRow[]>;
+  /** Rows of the services' tables of positions, by service (default: none). */
+  readonly positions: Map<string, TestRow[]>;
+  /** By a topic's name on the cluster (default: that name). */
+  readonly topicIds: Map<string, string>;
   /** Those that the services declare. */
   serviceTables: readonly ServiceTable[];
 }

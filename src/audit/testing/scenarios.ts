@@ -69,6 +69,8 @@ export function createFixture(
       joins: [],
       seen_orders: [],
     },
+    positions: new Map(),
+    topicIds: new Map(),
     serviceTables: SERVICE_TABLES,
   };
   for (const [n, scenario] of scenarios.entries()) {
