@@ -50,8 +50,8 @@ async function strimziDefinitions(): Promise<string> {
   const { code, stdout, stderr } = await run(["helm", ...show]);
   if (code !== 0) {
     throw new Error(
-      "Strimzi's resource definitions cannot be fetched; if there is a folder with them, set " +
-        `STRIMZI_CRDS: ${stderr}`,
+      "Strimzi's resource definitions cannot be fetched; without a network, set STRIMZI_CRDS to a " +
+        `folder with them: ${stderr}`,
     );
   }
   return stdout;

@@ -33,7 +33,7 @@ export interface BatchContext {
   readonly revoked: AbortSignal;
   /** Lets the consumer fetch from an offset. */
   readonly seek: (offset: number) => void;
-  /** Something of the batch is done for good. */
+  /** Called after each part of the batch that is done. */
   readonly onProgress: () => void;
 }
 
@@ -118,9 +118,9 @@ interface Transformed {
 }
 
 /**
- * Messages as they were read, to those that their transaction publishes: what is an event goes to the
- * handler, what is not to the dead letters. An order's messages keep its key, its partition number and
- * its trace.
+ * Turns the messages read into those that their transaction publishes. An event goes to the handler,
+ * anything else becomes a dead letter. An order's messages keep its key, its partition number and its
+ * trace.
  *
  * @param signal gives up between two attempts when it aborts
  * @throws {RetryableError} something that the handler depends on does not answer; and whatever is a bug
@@ -145,7 +145,7 @@ export async function transform(
     if (decoded.ok) received.push({ event: decoded.event, topic, partition, raw });
     else undecodable.push({ topic, partition, raw, fault: decoded.fault });
   }
-  // Which handler belongs to which topic's events the type of `handlers` has made sure of.
+  // The type of `handlers` ensures that a handler gets only its own topic's events.
   const handler = handlers[topic] as Handler | undefined;
   if (handler === undefined) throw new TypeError(`${service} has no handler for ${topic}`);
   const handled: HandlerResult = received.length === 0
@@ -162,7 +162,7 @@ export async function transform(
   };
 }
 
-/** A trace's id has 55 characters; what is much longer is none, and may not fit the output topic. */
+/** A traceparent has 55 characters; a much longer one is invalid, and may not fit the output topic. */
 const MAX_TRACE = 256;
 
 function addEvents(

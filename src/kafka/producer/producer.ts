@@ -5,14 +5,13 @@
  *                          └─ AddOffsetsToTxn, TxnOffsetCommit ─▶┘
  *   whatever fails ─▶ spent
  *
- * A spent producer stays so: another one with the same transactional id fences it, and ends what it left
- * open. The same resolves a commit without an answer: the next owner sees from the committed offset
- * whether it was carried out.
+ * A spent producer stays so: another one with the same transactional id fences it, ends what it left
+ * open, and sees from the committed offset whether a commit without an answer was carried out.
  *
- * A request to a coordinator without an answer is not repeated: it may be carried out later, and would
- * belong to the next transaction then, which has the same epoch. A new InitProducerId raises the epoch
- * and fences it. Two requests are repeated: a Produce, whose sequence numbers identify the batch, and a
- * commit, after which there is no next transaction: the producer is spent.
+ * Two requests are repeated when no answer comes: a Produce, whose sequence numbers identify the batch,
+ * and a commit, after which the producer is spent, so that there is no next transaction. Any other
+ * request to a coordinator is not: carried out late, it would belong to the next transaction, which has
+ * the same epoch. A new InitProducerId raises the epoch and fences it.
  *
  * docs/transaction-errors.md has a row for each error.
  */
