@@ -223,7 +223,7 @@ for (const situation of situations) {
         await rig[pauses.reset]();
       }
       await rig.answered();
-      await until("it is ready", () => rig.notReady === undefined);
+      await rig.ready();
       const answers = await rig.answers();
       assertEquals(answers.length, new Set(answers).size, "something was answered twice");
       const deleted = rig.deleted.flat();

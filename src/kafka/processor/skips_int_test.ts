@@ -4,7 +4,7 @@ import { DEAD_LETTER_HEADERS, sha256 } from "../dead_letters.ts";
 import { Producer } from "../producer/producer.ts";
 import { Skips } from "./skips.ts";
 import { until } from "../../runtime/until.ts";
-import { freshTopics } from "../testing/topics.ts";
+import { freshTopics, recreateTopic } from "../testing/topics.ts";
 import { type Unreadable, UnreadableBatch } from "../protocol/unreadable.ts";
 
 const { reason, topic, partition, offset, valueSha256, nextOffset } = DEAD_LETTER_HEADERS;
@@ -46,12 +46,7 @@ Deno.test("Skips: a decision is read in a dead-letter topic that was created ane
   assertEquals([await nextAfter(0), await nextAfter(3)], [3, 6]);
   await assertRejects(() => nextAfter(6), UnreadableBatch, "0@6");
 
-  const admin = kafka.admin();
-  await admin.connect();
-  await admin.deleteTopics({ topics: [dlq] });
-  const topics = [{ topic: dlq, numPartitions: 1 }];
-  await until("it is there again", () => admin.createTopics({ topics }).catch(() => false));
-  await admin.disconnect();
+  await recreateTopic(kafka, dlq, 1);
   await decide([batchAt(6)]);
   await until("it is read", () => nextAfter(6).then((next) => next === 9, () => false));
 });

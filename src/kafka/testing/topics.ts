@@ -7,6 +7,7 @@ import { configureLogging } from "../../runtime/log.ts";
 import { until } from "../../runtime/until.ts";
 import { Names } from "../../topology.ts";
 import { createClient, withAdmin } from "../client/client.ts";
+import { createLogStates } from "../log_watch/log_states.ts";
 import { openLogReader } from "../readers/log_reader.ts";
 import type { LogRecord } from "../records.ts";
 import type { Handler } from "../processor/handler.ts";
@@ -55,6 +56,27 @@ export async function publishAll(kafka: Kafka, topic: string, batch: readonly Ke
     }
   } finally {
     await publisher.close();
+  }
+}
+
+/** Deletes a topic and creates it anew; resolves when it has another id. */
+export async function recreateTopic(kafka: Kafka, topic: string, partitions: number) {
+  const logs = createLogStates(kafka);
+  const idNow = async () => (await logs.topicIds([topic]))?.get(topic);
+  try {
+    const before = await idNow();
+    await withAdmin(kafka, async (admin) => {
+      await admin.deleteTopics({ topics: [topic] });
+      const topics = [{ topic, numPartitions: partitions }];
+      await until(`${topic} is there again`, async () => {
+        // On a busy machine it may be created, and say that it was not.
+        await admin.createTopics({ topics }).catch(() => {});
+        const now = await idNow();
+        return now !== undefined && now !== before;
+      });
+    });
+  } finally {
+    await logs.close();
   }
 }
 

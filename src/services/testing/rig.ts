@@ -24,6 +24,7 @@ import {
   freshTopics,
   publishAll,
   readAll,
+  recreateTopic,
   refuse,
   startValidator,
 } from "../../kafka/testing/topics.ts";
@@ -181,19 +182,21 @@ export class Rig {
     });
   }
 
+  /** Waits until it is ready. */
+  async ready(): Promise<void> {
+    await until("it is ready", () => this.notReady === undefined).catch((error) => {
+      throw new Error(`it is not ready: ${this.notReady}`, { cause: error });
+    });
+  }
+
   /** What the service counted as lost, by reason. */
   async lost(): Promise<Record<string, number>> {
     const { values } = await this.metrics.recordsLost.get();
     return Object.fromEntries(values.map(({ labels, value }) => [labels.why, value]));
   }
 
-  async recreate(): Promise<void> {
-    await this.admin.deleteTopics({ topics: [this.input] });
-    const topics = [{ topic: this.input, numPartitions: PARTITIONS }];
-    await until(
-      "the topic is there again",
-      () => this.admin.createTopics({ topics }).catch(() => false),
-    );
+  recreate(): Promise<void> {
+    return recreateTopic(this.cluster.kafka, this.input, PARTITIONS);
   }
 
   /** As Kafka's kafka-delete-records does. */
