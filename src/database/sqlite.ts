@@ -50,8 +50,7 @@ export async function openSqlite(
   async function read(sql: string, ...parameters: (string | number)[]) {
     if (closed) throw new RetryableError(`${path} is closed`);
     try {
-      const rows = await whenFree(path, () => reader.get().prepare(sql).all(...parameters));
-      return rows.map((row) => ({ ...row }));
+      return await whenFree(path, () => reader.get().prepare(sql).all(...parameters));
     } catch (error) {
       reader.failed(error);
       throw error;
