@@ -4,6 +4,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
 
 /** A cache of 64 MiB; what does not fit is on disk, sorting included. The file is new, and only ours. */
 const PRAGMAS = `
+pragma page_size = 16384;
 pragma journal_mode = off;
 pragma synchronous = off;
 pragma locking_mode = exclusive;

@@ -109,8 +109,10 @@ union select topic, partition, offset from newer_replay;
 create table special_event (topic text, partition integer, offset integer, id integer,
   primary key (topic, partition, offset)) without rowid;
 insert into special_event
-select topic, partition, offset, id from event cross join special using (topic, partition, offset)
-where exists (select 1 from special);
+select topic, partition, offset, event_row.id
+from event_row cross join kind on kind.id = kind_id cross join special using (topic, partition, offset)
+-- Before each of its rows is looked up.
+where kind_id in (select id from kind where topic in (select topic from special));
 update event_row set
   not_for = (
     select ',' || group_concat(service) || ',' from not_for n

@@ -51,7 +51,9 @@ export async function openSqlite(
     if (closed) throw new RetryableError(`${path} is closed`);
     try {
       const rows = await whenFree(path, () => reader.get().prepare(sql).all(...parameters));
-      return rows.map((row) => ({ ...row }));
+      // They have no prototype; a copy of each would take longer than reading it.
+      for (const row of rows) Object.setPrototypeOf(row, Object.prototype);
+      return rows;
     } catch (error) {
       reader.failed(error);
       throw error;

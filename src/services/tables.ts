@@ -99,6 +99,9 @@ export const joins = {
   }),
 };
 
+/** Of wide rows more would not be faster, but take memory. */
+const PAGE_ROWS = 2_000;
+
 /** The services' tables, for reading. */
 export interface Tables {
   /** All rows in key order, in pages; none where the table was never created. */
@@ -128,7 +131,7 @@ export function openTables(place: TablesConfig): Tables {
   return {
     async *scan({ owner, table }) {
       try {
-        yield* (await databaseOf(owner)).scan(table);
+        yield* (await databaseOf(owner)).scan(table, PAGE_ROWS);
       } catch (error) {
         explainUnlessMissing(error);
         missing.add(nameOf(owner, table));

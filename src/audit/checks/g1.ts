@@ -244,7 +244,7 @@ ${
         from: (duty) =>
           duty.asks.map(({ topic }, i) =>
             `
-join committed c${i} on c${i}.service = '${duty.service}' and c${i}.topic = '${topic}' ` +
+cross join committed c${i} on c${i}.service = '${duty.service}' and c${i}.topic = '${topic}' ` +
             `and c${i}.partition = o.partition`
           ).join(""),
         where: (duty, column) =>

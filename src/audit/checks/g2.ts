@@ -38,7 +38,11 @@ select o.order_id, '${duty.service} answered ${topic} ' || o.partition || '@' ||
 from orders o
 join committed c on c.service = '${duty.service}' and c.topic = '${topic}' ` +
       `and c.partition = o.partition${last}
-where ${column} >= c.after and ${any(duty.answers)}`;
+where ${column} >= c.after and ${any(duty.answers)}
+  -- Before each of them is looked up: most are before all of the offsets.
+  and ${column} >= (
+    select min(after) from committed where service = '${duty.service}' and topic = '${topic}'
+  )`;
   })
 ).join("\nunion all");
 

@@ -19,6 +19,9 @@ import { BulkInsert } from "../database.ts";
 import { type Kind, typeOf } from "../duties.ts";
 import { MessageLoader } from "./messages.ts";
 
+/** The records of a fetch are in memory at once, and survive several garbage collections. */
+const FETCH_BYTES = 2 * 1024 * 1024;
+
 export interface TopicsSource {
   readonly reader: Pick<LogReader, "ends" | "partitionsOf" | "read">;
   readonly names: Names;
@@ -196,7 +199,8 @@ async function loadTopic(
   const firstAt = await firstTimes(reader, name, ends, from);
   const next = endOffsets(ends);
   const added = new Map<number, number>();
-  for await (const records of reader.read(name, { partitions, from, ends, onUnreadable, signal })) {
+  const options = { partitions, from, ends, fetchBytes: FETCH_BYTES, onUnreadable, signal };
+  for await (const records of reader.read(name, options)) {
     for (const record of records) {
       const { partition, offset, timestamp } = record;
       if (offset < (from.get(partition) ?? 0)) continue;
