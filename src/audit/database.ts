@@ -2,10 +2,12 @@
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 
-/** A cache of 64 MiB; what does not fit is on disk, sorting included. The file is new, and only ours. */
+/**
+ * A cache of 64 MiB; what does not fit is on disk, sorting included. The file is new, and only ours; its
+ * journal stays small, since pages that a transaction adds are not in it.
+ */
 const PRAGMAS = `
 pragma page_size = 16384;
-pragma journal_mode = off;
 pragma synchronous = off;
 pragma locking_mode = exclusive;
 pragma cache_size = -65536;
