@@ -99,7 +99,7 @@ interface Target {
   readonly signal: AbortSignal;
 }
 
-async function auditOnce({ config, tables, database, signal }: Target): Promise<boolean> {
+async function auditOnce({ config, tables, database, signal }: Target): Promise<AuditReport> {
   const file = openAuditFile(database, await serviceTables());
   try {
     const report = await withLog(
@@ -109,16 +109,19 @@ async function auditOnce({ config, tables, database, signal }: Target): Promise<
       (log) => auditLog(log, tables, { ...config, file }, signal),
     );
     console.log(config.json ? reportJson(report) : reportLines(report).join("\n"));
-    return passed(report);
+    return report;
   } finally {
     file.close();
   }
 }
 
-async function auditOnAndOn({ config, tables, database, signal }: Target): Promise<boolean> {
+/** @returns the last report; undefined when there was none, or the last audit failed */
+async function auditOnAndOn(
+  { config, tables, database, signal }: Target,
+): Promise<AuditReport | undefined> {
   const waitS = config.waitS || FOLLOW_WAIT_S;
   const orderTables = await serviceTables();
-  const last = await follow({
+  return await follow({
     everyMs: config.everyS * 1_000,
     open() {
       removeFile(database);
@@ -133,7 +136,6 @@ async function auditOnAndOn({ config, tables, database, signal }: Target): Promi
     onFailure: (reason) => console.error(`audit: ${reason}`),
     signal,
   });
-  return last !== undefined && passed(last);
 }
 
 function removeFile(path: string): void {
@@ -190,13 +192,16 @@ Deno.exit(
       const database = config.database || join(config.dataDir, `audit-${Deno.pid}.sqlite`);
       await Deno.mkdir(dirname(database), { recursive: true });
       const target = { config, tables, database, signal };
+      let isKept = false;
       try {
-        const isSound = await (config.follow ? auditOnAndOn(target) : auditOnce(target));
-        if (config.database) console.error(`audit: everything is in ${database}: docs/audit.md`);
-        return isSound ? 0 : 1;
+        const report = await (config.follow ? auditOnAndOn(target) : auditOnce(target));
+        // Stopped or failed, it may have read nothing, or half: the next audit may have the name.
+        isKept = config.database !== "" && report?.checks !== undefined;
+        if (isKept) console.error(`audit: everything is in ${database}: docs/audit.md`);
+        return report && passed(report) ? 0 : 1;
       } finally {
         await tables.close();
-        if (!config.database) removeFile(database);
+        if (!isKept) removeFile(database);
       }
     },
   }),
