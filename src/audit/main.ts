@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { formatCount } from "../runtime/format.ts";
 import { type Config, flag, integer, jsonSettings, newFile } from "../runtime/setting.ts";
-import { runProgram } from "../program.ts";
+import { caller, runProgram } from "../program.ts";
 import { accessChecks, kafkaSettings } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
 import { pause } from "../runtime/shutdown.ts";
@@ -104,7 +104,7 @@ async function auditOnce({ config, tables, database, signal }: Target): Promise<
   try {
     const report = await withLog(
       config,
-      "audit",
+      caller("audit"),
       signal,
       (log) => auditLog(log, tables, { ...config, file }, signal),
     );
@@ -128,7 +128,12 @@ async function auditOnAndOn(
       return openAuditFile(database, orderTables);
     },
     audit: (file) =>
-      withLog(config, "audit", signal, (log) => auditLog(log, tables, { waitS, file }, signal)),
+      withLog(
+        config,
+        caller("audit"),
+        signal,
+        (log) => auditLog(log, tables, { waitS, file }, signal),
+      ),
     onReport: (report, before) =>
       console.log(
         config.json ? reportJson(report, 0) : followLines(report, before).join("\n"),
