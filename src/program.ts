@@ -10,6 +10,7 @@ import { stopSignal } from "./runtime/shutdown.ts";
 import { logSilences } from "./runtime/waits.ts";
 import { Failure, isFromSystem, RetryableError } from "./runtime/errors.ts";
 import { outliveKafkajs } from "./kafka/client/errors.ts";
+import type { Caller } from "./kafka/readers/open_log.ts";
 
 /** Its name is the task's, and marks its log lines. */
 export interface Program<S extends Settings> extends Manual {
@@ -109,6 +110,18 @@ export function withEnvFile(text: string, args: readonly string[] = Deno.args): 
     (quoted, command) =>
       command.includes(" --env ") ? quoted : `\`${command} --env ${shellWord(file)}\``,
   );
+}
+
+/** What a command waits for: whoever called it without `--env FILE` may mean the Kafka of a demo. */
+export function waitLine(reason: string, args: readonly string[] = Deno.args): string {
+  const line = withEnvFile(reason, args);
+  if (line !== reason || !reason.includes("`deno task broker`")) return line;
+  return `${line}; that of a running demo takes \`--env .data/demo/.env\``;
+}
+
+/** A command that says on stderr what it waits for. */
+export function caller(name: string): Caller {
+  return { name, onWait: (reason) => console.error(`${name}: ${waitLine(reason)}`) };
 }
 
 /** A word as a shell takes it. */

@@ -1,7 +1,7 @@
 /** Every task that runs a program, as a person calls it: help, version, examples, unknown options. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { parse } from "yaml";
-import { withEnvFile } from "./program.ts";
+import { waitLine, withEnvFile } from "./program.ts";
 import { PROCESSORS } from "./topology.ts";
 import project from "../deno.json" with { type: "json" };
 
@@ -106,6 +106,18 @@ for (const [args, expected] of ENV_FILES) {
     assertEquals(withEnvFile(expected, args), expected);
   });
 }
+
+Deno.test("waitLine: names the Kafka of a demo beside one of your own, unless --env names another", () => {
+  const reason = "waiting for Kafka at 127.0.0.1:9092: `deno task broker` starts one";
+  const demo = "; that of a running demo takes `--env .data/demo/.env`";
+  assertEquals(waitLine(reason, []), reason + demo);
+  assertEquals(
+    waitLine(reason, ["--env", "x.env"]),
+    "waiting for Kafka at 127.0.0.1:9092: `deno task broker --env x.env` starts one",
+  );
+  const elsewhere = "waiting for Kafka at kafka:9092: connect ECONNREFUSED";
+  assertEquals(waitLine(elsewhere, []), elsewhere);
+});
 
 Deno.test("Chart.yaml: the chart is of the version of the code", async () => {
   const chart = parse(

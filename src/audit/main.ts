@@ -2,7 +2,7 @@
 import { dirname, join } from "node:path";
 import { formatCount } from "../runtime/format.ts";
 import { type Config, flag, integer, jsonSettings, newFile } from "../runtime/setting.ts";
-import { runProgram } from "../program.ts";
+import { caller, runProgram } from "../program.ts";
 import { accessChecks, kafkaSettings } from "../kafka/access.ts";
 import { storeSettings } from "../database/settings.ts";
 import { pause } from "../runtime/shutdown.ts";
@@ -99,33 +99,41 @@ interface Target {
   readonly signal: AbortSignal;
 }
 
-async function auditOnce({ config, tables, database, signal }: Target): Promise<boolean> {
+async function auditOnce({ config, tables, database, signal }: Target): Promise<AuditReport> {
   const file = openAuditFile(database, await serviceTables());
   try {
     const report = await withLog(
       config,
-      "audit",
+      caller("audit"),
       signal,
       (log) => auditLog(log, tables, { ...config, file }, signal),
     );
     console.log(config.json ? reportJson(report) : reportLines(report).join("\n"));
-    return passed(report);
+    return report;
   } finally {
     file.close();
   }
 }
 
-async function auditOnAndOn({ config, tables, database, signal }: Target): Promise<boolean> {
+/** @returns the last report; undefined when there was none, or the last audit failed */
+async function auditOnAndOn(
+  { config, tables, database, signal }: Target,
+): Promise<AuditReport | undefined> {
   const waitS = config.waitS || FOLLOW_WAIT_S;
   const orderTables = await serviceTables();
-  const last = await follow({
+  return await follow({
     everyMs: config.everyS * 1_000,
     open() {
       removeFile(database);
       return openAuditFile(database, orderTables);
     },
     audit: (file) =>
-      withLog(config, "audit", signal, (log) => auditLog(log, tables, { waitS, file }, signal)),
+      withLog(
+        config,
+        caller("audit"),
+        signal,
+        (log) => auditLog(log, tables, { waitS, file }, signal),
+      ),
     onReport: (report, before) =>
       console.log(
         config.json ? reportJson(report, 0) : followLines(report, before).join("\n"),
@@ -133,7 +141,6 @@ async function auditOnAndOn({ config, tables, database, signal }: Target): Promi
     onFailure: (reason) => console.error(`audit: ${reason}`),
     signal,
   });
-  return last !== undefined && passed(last);
 }
 
 function removeFile(path: string): void {
@@ -190,13 +197,16 @@ Deno.exit(
       const database = config.database || join(config.dataDir, `audit-${Deno.pid}.sqlite`);
       await Deno.mkdir(dirname(database), { recursive: true });
       const target = { config, tables, database, signal };
+      let isKept = false;
       try {
-        const isSound = await (config.follow ? auditOnAndOn(target) : auditOnce(target));
-        if (config.database) console.error(`audit: everything is in ${database}: docs/audit.md`);
-        return isSound ? 0 : 1;
+        const report = await (config.follow ? auditOnAndOn(target) : auditOnce(target));
+        // Stopped or failed, it may have read nothing, or half: the next audit may have the name.
+        isKept = config.database !== "" && report?.checks !== undefined;
+        if (isKept) console.error(`audit: everything is in ${database}: docs/audit.md`);
+        return report && passed(report) ? 0 : 1;
       } finally {
         await tables.close();
-        if (!config.database) removeFile(database);
+        if (!isKept) removeFile(database);
       }
     },
   }),

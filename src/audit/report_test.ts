@@ -42,6 +42,13 @@ Deno.test("audit: reports dead letters by service, reason and state, and events 
     payment: { invalid_json: { open: 1, replayed: 1, discarded: 0 } },
     fulfillment: { processing_failed: { open: 0, replayed: 1, discarded: 0 } },
   });
+  assertEquals(reportLines(report).filter((line) => /^ {5}dlq\.(val|inv)/.test(line)), [
+    "     dlq.validator invalid_json: 2 open, 1 replayed, 1 discarded",
+    "     dlq.validator duplicate_order: 1 open, 0 replayed, 0 discarded",
+    "     dlq.validator processing_failed: 0 open, 1 replayed, 0 discarded",
+    "     dlq.inventory processing_failed: 2 open, 2 replayed, 0 discarded",
+    "     dlq.inventory invalid_json: 1 open, 0 replayed, 0 discarded",
+  ]);
   assertEquals(report.events.OrderConfirmed, 5);
   assertEquals(JSON.parse(reportJson(report)).passed, true);
 });

@@ -55,7 +55,7 @@ export function scopeOf(database: DatabaseSync): Scope {
   };
 }
 
-/** By service, then reason. */
+/** By service, then reason, the most frequent first. */
 export function deadLettersIn(
   database: DatabaseSync,
 ): Record<string, Record<string, DeadLetterCounts>> {
@@ -67,7 +67,7 @@ export function deadLettersIn(
       ["open", "replayed", "discarded"].map((state) =>
         `count(*) filter (where state = '${state}') as ${state}`
       ).join(", ") +
-      " from dead_letter_state group by service, reason order by min(partition), min(offset)",
+      " from dead_letter_state group by service, reason order by count(*) desc, reason",
   ).all();
   for (const { service, reason, open, replayed, discarded } of rows) {
     found[String(service)]![String(reason)] = {

@@ -1,6 +1,6 @@
 /** `deno task trace ORDER_ID`: everything that happened to one order, as a timeline. */
 import { flag, jsonSettings } from "../runtime/setting.ts";
-import { runProgram, shellWord, withEnvFile } from "../program.ts";
+import { caller, runProgram, shellWord, withEnvFile } from "../program.ts";
 import { accessChecks, kafkaSettings } from "../kafka/access.ts";
 import { storeSettings, type TablesConfig } from "../database/settings.ts";
 import { withLog } from "../kafka/readers/open_log.ts";
@@ -108,7 +108,7 @@ if (import.meta.main) {
         const { allPartitions } = config;
         const search = await withLog(
           config,
-          "trace",
+          caller("trace"),
           signal,
           (log) => findRecords(log, orderId, { allPartitions, signal }),
         );

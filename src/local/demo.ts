@@ -197,8 +197,8 @@ Everything is still running; Ctrl-C stops it. Meanwhile:
   watch           ${page} in a browser
   more orders     deno task simulator --env ${envFile} --orders 10000 --rate 500
   scale           deno task validator --env ${envFile}
-  look at one     deno task trace --env ${envFile} ${run.exampleOrder()}
-  dead letters    deno task dlq --env ${envFile} list validator
+  look at one     deno task trace ${run.exampleOrder()} --env ${envFile}
+  dead letters    deno task dlq list validator --env ${envFile}
   check again     deno task audit --env ${envFile}`;
 }
 

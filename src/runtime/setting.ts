@@ -116,7 +116,9 @@ export function newFile(source: Source & { expected: string }): Setting<string> 
     read(path) {
       if (path === "") return path;
       if (!mayWrite(path)) throw new Error(source.expected);
-      if (exists(path)) throw new Error("a new file: there is one of this name already");
+      if (exists(path)) {
+        throw new Error("a new file (this one is there already: remove it, or name another)");
+      }
       return path;
     },
   };

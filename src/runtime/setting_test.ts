@@ -1,5 +1,5 @@
-import { assertEquals } from "@std/assert";
-import { formatAddress, parseAddress } from "./setting.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import { formatAddress, newFile, parseAddress } from "./setting.ts";
 
 Deno.test("parseAddress, formatAddress: names, IPv4, and IPv6 in brackets", () => {
   const cases: [string, string, number][] = [
@@ -19,4 +19,16 @@ Deno.test("parseAddress: anything else is undefined", () => {
   const none = ["", "kafka", ":9092", "kafka:", "kafka:0", "kafka:65536", "a b:1", "::1:9092"];
   const brackets = ["[::1]", "::1", "[kafka]:9092", "[::1:9092", "[]:9092", "x[::1]:9092"];
   for (const text of [...none, ...brackets]) assertEquals(parseAddress(text), undefined, text);
+});
+
+Deno.test("newFile: one that is there is refused, with the way out", async () => {
+  const path = await Deno.makeTempFile();
+  const { read } = newFile({ fallback: "", help: "", expected: "a file" });
+  const readNow = () => read(path, Deno.readTextFileSync);
+  try {
+    assertThrows(readNow, Error, "this one is there already: remove it, or name another");
+  } finally {
+    await Deno.remove(path);
+  }
+  assertEquals(readNow(), path);
 });

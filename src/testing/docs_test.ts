@@ -68,6 +68,13 @@ Deno.test("docs: every task that is named is in deno.json", () => {
   assertEquals(unknown, []);
 });
 
+Deno.test("docs: a command's words come first, its options behind, also in what the demo says", () => {
+  const demo = Deno.readTextFileSync(join(ROOT, "src/local/demo.ts"));
+  const optionFirst = /deno task (?:dlq|trace) --(?!help).*/g;
+  const found = [...PAGES.values(), demo].flatMap((text) => text.match(optionFirst) ?? []);
+  assertEquals(found, []);
+});
+
 Deno.test("docs: every source file that is named is there", () => {
   const paths = [...FILES].map((file) => `/${file}`);
   // Those that a guide has its reader write.

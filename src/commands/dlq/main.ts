@@ -1,5 +1,5 @@
 /** `deno task dlq`: lists, shows, replays and discards the dead letters of a service; skips a batch. */
-import { runProgram } from "../../program.ts";
+import { caller, runProgram } from "../../program.ts";
 import { ConfigError } from "../../runtime/config.ts";
 import { type Action, suggest } from "../../runtime/help.ts";
 import { flag, jsonSettings, string } from "../../runtime/setting.ts";
@@ -224,7 +224,12 @@ Deno.exit(
     ],
     async run({ config, positionals, signal }) {
       const command = parse(positionals, config, new Names(config.topicPrefix));
-      const lines = await withLog(config, "dlq", signal, (log) => act(log, command, signal));
+      const lines = await withLog(
+        config,
+        caller("dlq"),
+        signal,
+        (log) => act(log, command, signal),
+      );
       console.log(lines.join("\n"));
     },
   }),

@@ -2,7 +2,7 @@
 import { ConfigError } from "../../runtime/config.ts";
 import { type Action, suggest } from "../../runtime/help.ts";
 import { type Config, flag, jsonSettings, string } from "../../runtime/setting.ts";
-import { runProgram } from "../../program.ts";
+import { caller, runProgram } from "../../program.ts";
 import { accessChecks, kafkaSettings } from "../../kafka/access.ts";
 import { placeOf, storeSettings } from "../../database/settings.ts";
 import { openDatabase } from "../../database/open.ts";
@@ -127,7 +127,7 @@ function hasTables(service: Service): boolean {
 }
 
 async function list(config: Settings, wanted: Service | undefined, signal: AbortSignal) {
-  const groups = await withLog(config, "groups", signal, async (log) => {
+  const groups = await withLog(config, caller("groups"), signal, async (log) => {
     const all = await readGroups(log, signal, wanted);
     return all.map((state) => toGroup(state, log.names));
   });
@@ -157,7 +157,7 @@ async function reset(
     const print = (line: string) => console.log(line);
     const isDone = await withLog(
       config,
-      "groups",
+      caller("groups"),
       signal,
       (log) => resetGroup(log, request, { database, tablesIn, print, confirm, signal }),
     );

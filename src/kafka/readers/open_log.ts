@@ -17,28 +17,34 @@ export interface OpenLog {
   readonly onUnreadable: (batch: LocatedUnreadable) => void;
 }
 
+/** A person's command that reads the log. */
+export interface Caller {
+  /** For the broker's logs, and before what is said on stderr. */
+  readonly name: string;
+  /** Told once for each change of what it waits for. */
+  readonly onWait: (reason: string) => void;
+}
+
 /**
  * Opens the log of the cluster that the settings name, and closes it after `work`.
  *
- * @param command its name, for the broker's logs
  * @throws {Failure} it was stopped before Kafka answered, or Kafka failed in the middle
  */
 export async function withLog<T>(
   config: Config<typeof kafkaSettings> & Partial<Config<typeof compressionSettings>>,
-  command: string,
+  { name, onWait }: Caller,
   signal: AbortSignal,
   work: (log: OpenLog) => Promise<T>,
 ): Promise<T> {
   const access = kafkaAccess(config);
-  const kafka = createClient(access, `${command}-${Deno.pid}`);
-  const onWait = (reason: string) => console.error(`${command}: ${reason}`);
+  const kafka = createClient(access, `${name}-${Deno.pid}`);
   await clusterReady(kafka, { access, topics: [], signal, onWait });
   if (signal.aborted) throw new Failure("stopped before Kafka answered");
   try {
     const reader = await openLogReader(kafka);
     try {
       const names = new Names(config.topicPrefix);
-      return await work({ kafka, reader, names, onUnreadable: warnOnce(command) });
+      return await work({ kafka, reader, names, onUnreadable: warnOnce(name) });
     } finally {
       await reader.close();
     }
