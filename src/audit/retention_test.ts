@@ -98,6 +98,24 @@ Deno.test("audit: one order of a strange time is not why no other is judged", as
   assert(scope!.orders >= before.scope!.orders - 1, `${scope!.orders} judged`);
 });
 
+Deno.test("audit: an event that names a false time of placing hides no order", async () => {
+  const fixture = cutOff(confirmed(12), 6);
+  for (
+    const payment of Array.from(
+      { length: 12 },
+      (_, n) => eventsOf(fixture, n, "PaymentProcessed")[0],
+    )
+  ) {
+    if (payment) rewrite(fixture, payment, { placedAt: AT });
+  }
+  assertEquals((await auditFixture(fixture)).scope!.orders, 3);
+  drop(fixture, eventsOf(fixture, 10, "OrderConfirmed")[0]);
+  assertMatch(
+    offendersOf(await auditFixture(fixture), "outcome").join(),
+    /^r1-000010: no outcome;/,
+  );
+});
+
 const LOST: readonly {
   name: string;
   mutate: (fixture: Fixture) => void;
