@@ -153,6 +153,7 @@ where is_event and (state <> 'replayed' or exists (
 -- One row an order. OrderPlaced to OrderRejected: the offset of its first event of that kind.
 -- orders_validated_for_payment: the offset of the message of orders.validated that asks something of
 -- payment. Least and greatest of what its events say: they should be the same.
+-- placed_at is as OrderPlaced says: a false one in a later event must not make the order an older one.
 create table orders (
   order_id text primary key, events integer, partition integer, max_partition integer,
   placed_at integer,
@@ -162,7 +163,8 @@ create table orders (
 ) without rowid;
 insert into orders
 select order_id, count(*) filter (where not is_copy), min(partition), max(partition),
-  min(placed_at), min(amount_cents), max(amount_cents), min(currency), max(currency),
+  coalesce(min(placed_at) filter (where kind_id = ${kindId("OrderPlaced")}), min(placed_at)),
+  min(amount_cents), max(amount_cents), min(currency), max(currency),
   min(payment_id), max(payment_id), min(items), max(items),
 ${[...eventColumns, ...askColumns].join(",\n")}
 from event_row group by order_id;

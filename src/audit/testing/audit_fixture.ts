@@ -126,3 +126,13 @@ export function checkOf({ checks }: AuditReport, name: CheckName): Judged {
   const { guarantee, promise: title } = CHECKS[name];
   return checks!.find((check) => check.guarantee === guarantee && check.title === title)!;
 }
+
+/** The promises that a report says are broken. */
+export function failedChecks({ checks }: AuditReport): string[] {
+  return checks!.filter((check) => !check.passed).map(({ title }) => title);
+}
+
+/** What a check names, and what it says of it. */
+export function offendersOf(report: AuditReport, check: CheckName): string[] {
+  return checkOf(report, check).offenders.map(({ who, what }) => `${who}: ${what}`);
+}

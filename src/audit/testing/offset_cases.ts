@@ -1,18 +1,38 @@
 /** What can go wrong with the offsets that the groups have committed. */
 import type { EventType, Processor, Topic } from "../../topology.ts";
+import { type Kind, typeOf } from "../duties.ts";
 import { type Case, drop, N } from "./case.ts";
-import type { Scenario } from "./scenarios.ts";
+import { OTHER_DUTIES } from "./other_services.ts";
+import { createFixture, type Scenario, SCENARIOS } from "./scenarios.ts";
 import { eventsOf, type Fixture, orderId, partitionOf, placeIn } from "./fixture.ts";
 
 /** What a service reads, an order of which it answered a message there, and its answer. */
-const READINGS: readonly {
+interface AnsweredReading {
   readonly service: Processor;
   readonly topic: Topic;
   readonly scenario: Scenario;
   readonly asks: EventType;
   /** The last event of this type is the answer. */
   readonly answer: EventType;
-}[] = [
+}
+
+/** Of services that the steps do not know: the first order that has their answer to one message. */
+function readingsOfOthers(): AnsweredReading[] {
+  const fixture = createFixture(SCENARIOS);
+  return OTHER_DUTIES.filter(({ asks }) => asks.length === 1).flatMap(
+    ({ service, answers, asks: [ask] }) => {
+      const answered = SCENARIOS.flatMap((scenario): AnsweredReading[] => {
+        const first = (kinds: readonly Kind[]) =>
+          kinds.map(typeOf).find((type) => eventsOf(fixture, N[scenario], type).length > 0);
+        const [asks, answer] = [first(ask!.kinds), first(answers)];
+        return asks && answer ? [{ service, topic: ask!.topic, scenario, asks, answer }] : [];
+      });
+      return answered.slice(0, 1);
+    },
+  );
+}
+
+export const ANSWERED_READINGS: readonly AnsweredReading[] = [
   {
     service: "validator",
     topic: "orders.raw",
@@ -62,6 +82,7 @@ const READINGS: readonly {
     asks: "OrderCancelled",
     answer: "PaymentRefunded",
   },
+  ...readingsOfOthers(),
 ];
 
 /** A service's dead letter: of the order of this scenario, for a message of this topic. */
@@ -86,7 +107,7 @@ function deadLetterOf(fixture: Fixture, service: Processor, scenario: Scenario) 
 }
 
 export const OFFSET_CASES: readonly Case[] = [
-  ...READINGS.flatMap(({ service, topic, scenario, asks, answer }): Case[] => {
+  ...ANSWERED_READINGS.flatMap(({ service, topic, scenario, asks, answer }): Case[] => {
     const who = orderId(N[scenario]);
     const place = placeIn(`t.${topic}`, partitionOf(N[scenario]));
     const message = (fixture: Fixture) => eventsOf(fixture, N[scenario], asks)[0]!;

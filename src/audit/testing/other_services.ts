@@ -8,11 +8,11 @@ import { decode, encode } from "../../events/codec.ts";
 import { eventId, type OrderEvent, SCHEMAS } from "../../events/schemas.ts";
 import { type EventType, topicOf, writerOf } from "../../topology.ts";
 import { DUTIES, type Duty, type Kind, kindOf } from "../duties.ts";
-import { AT, type Fixture, type TestRow } from "./fixture.ts";
+import { type Fixture, type TestRow } from "./fixture.ts";
 
 /** The steps write what these do. */
 export const KNOWN = ["validator", "inventory", "payment", "fulfillment"];
-const OTHER_DUTIES = DUTIES.filter(({ service }) => !KNOWN.includes(service));
+export const OTHER_DUTIES = DUTIES.filter(({ service }) => !KNOWN.includes(service));
 
 /** Whether an event is of a service that the steps do not know. */
 export function isByAnother(event: OrderEvent | undefined): boolean {
@@ -32,10 +32,11 @@ export class OtherServices {
     return OTHER_DUTIES.filter(({ asks, taken, answers }) =>
       asks.every(({ kinds }) => kinds.some(has)) && (taken === undefined || has(taken)) &&
       !answers.some(has)
-    ).map((duty) => this.#answer(duty, event.orderId));
+    ).map((duty) => this.#answer(duty, event));
   }
 
-  #answer({ service, answers: [kind] }: Duty, orderId: string): OrderEvent {
+  #answer({ service, answers: [kind] }: Duty, asked: OrderEvent): OrderEvent {
+    const { orderId } = asked;
     this.#met.add(kind!);
     for (const { table, ...one } of this.fixture.serviceTables) {
       if (one.service !== service || !one.isByOrder) continue;
@@ -43,18 +44,19 @@ export class OtherServices {
       const rows = tables[table.name] ??= [];
       if (!rows.some((row) => row[table.key] === orderId)) rows.push({ [table.key]: orderId });
     }
-    return sampleEvent(kind as EventType, orderId);
+    return sampleEvent(kind as EventType, asked);
   }
 }
 
-/** An event of a type, with whatever values its schema allows. */
-function sampleEvent(type: EventType, orderId: string): OrderEvent {
+/** An event of a type that answers another, at once; else with whatever values its schema allows. */
+function sampleEvent(type: EventType, asked: OrderEvent): OrderEvent {
+  const { orderId, occurredAt } = asked;
   const event = {
     ...sampleOf(SCHEMAS[type] as Schema) as object,
     eventId: eventId(orderId, type),
     orderId,
-    occurredAt: AT,
-    placedAt: AT,
+    occurredAt,
+    placedAt: "placedAt" in asked ? asked.placedAt : occurredAt,
   } as OrderEvent;
   const key = new TextEncoder().encode(orderId);
   assertEquals(decode(topicOf(type), key, encode(event)), { ok: true, event });

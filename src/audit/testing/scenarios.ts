@@ -7,6 +7,7 @@ import {
   addResolution,
   appendCopy,
   AT,
+  deleteBefore,
   type Fixture,
   RUN,
   SERVICE_TABLES,
@@ -79,6 +80,19 @@ export function createFixture(
   }
   return fixture;
 }
+
+export const HOUR_MS = 3_600_000;
+
+/** Orders of an hour each, the first of which are deleted. */
+export function cutOff(scenarios: readonly Scenario[], deleted: number): Fixture {
+  const fixture = createFixture(scenarios, "t.", { everyMs: HOUR_MS });
+  const begin = fixture.nowMs - scenarios.length * HOUR_MS;
+  fixture.tables.runs[0]!.started_at = new Date(begin).toISOString();
+  deleteBefore(fixture, begin + deleted * HOUR_MS);
+  return fixture;
+}
+
+export const confirmed = (n: number): Scenario[] => Array.from({ length: n }, () => "confirmed");
 
 /** Writes what the services write for an order. */
 function live(fixture: Fixture, n: number, scenario: Scenario): void {
