@@ -8,11 +8,11 @@ import { skippedLine, SKIPS_FILE } from "./skips.ts";
 
 const KUBERNETES = "**/*_k8s_test.ts";
 
-/** Whole pipelines have the machine to themselves; other files are tested side by side. */
+/** Whole pipelines, and what starts brokers for them, have the machine to themselves. */
 const SUITES: Record<string, readonly string[][]> = {
   all: [
-    ["--parallel", `--ignore=${KUBERNETES},src/e2e`, "src", "charts"],
-    [`--ignore=${KUBERNETES}`, "src/e2e"],
+    ["--parallel", `--ignore=${KUBERNETES},src/e2e,src/local`, "src", "charts"],
+    [`--ignore=${KUBERNETES}`, "src/local", "src/e2e"],
   ],
   pure: [["--parallel", "--ignore=**/*_int_test.ts,src/e2e", "src", "charts"]],
 };
