@@ -82,6 +82,16 @@ async function holdMigrations({ url, directory }: Pick<Place, "url" | "directory
   };
 }
 
+/** What /readyz says of a service that waits for its database: it is alive, and not ready. */
+async function whyItWaits(said: () => string): Promise<string> {
+  await until("it waits", () => said().includes("waiting for the database"));
+  const address = addressIn(said());
+  assertEquals(await answerOf(`${address}/livez`), [200, "alive\n"]);
+  const [status, why] = await answerOf(`${address}/readyz`);
+  assertEquals(status, 503);
+  return why;
+}
+
 const broker = sharedByTests(startTestBroker);
 
 eachStore(
@@ -98,13 +108,8 @@ eachStore(
       };
     }, async ({ said }) => {
       try {
-        await until("it waits", () => said().includes("waiting for the database"));
-        const address = addressIn(said());
-        assertEquals(await answerOf(`${address}/livez`), [200, "alive\n"]);
-        const [status, why] = await answerOf(`${address}/readyz`);
-        assertEquals(status, 503);
         assertMatch(
-          why,
+          await whyItWaits(said),
           /^not ready: waiting for the database: (SQLite|PostgreSQL) at \S+: .* holds (it|a lock)/,
         );
       } finally {
@@ -120,13 +125,8 @@ Deno.test("a start that waits for the database is alive, and says on /readyz wha
   withInventory(
     async () => ({ DATABASE_URL: `postgres://inventory@127.0.0.1:${await freePort()}/none` }),
     async ({ said }) => {
-      await until("it waits", () => said().includes("waiting for the database"));
-      const address = addressIn(said());
-      assertEquals(await answerOf(`${address}/livez`), [200, "alive\n"]);
-      const [status, why] = await answerOf(`${address}/readyz`);
-      assertEquals(status, 503);
       assertStringIncludes(
-        why,
+        await whyItWaits(said),
         "not ready: waiting for the database: PostgreSQL at 127.0.0.1:",
       );
     },
