@@ -14,8 +14,8 @@ import { readMetadata } from "../local/kafka/metadata.ts";
 import type { Run } from "../local/run.ts";
 import { pause } from "../runtime/shutdown.ts";
 import { createClient } from "../kafka/client/client.ts";
-import { createCluster } from "../kafka/client/cluster.ts";
 import { KafkaProxy } from "../kafka/testing/kafka_proxy.ts";
+import { coordinatorOf as nodeOfCoordinator } from "../kafka/testing/topics.ts";
 import { until } from "../runtime/until.ts";
 import { PROCESSORS, TOPIC_NAMES } from "../topology.ts";
 import { type FailedCheck, scenario, type ScenarioOptions } from "./support/scenario.ts";
@@ -176,22 +176,12 @@ async function reassign(
 
 /** The node that coordinates the validator's group, or one of its transactional ids. */
 async function coordinatorOf(run: Run, type: "group" | "transaction"): Promise<Broker> {
+  const key = type === "group"
+    ? run.names.group("validator")
+    : run.names.transactionalId("validator", "orders.raw", 0);
   const kafka = createClient({ brokers: run.brokers }, "test");
-  const cluster = createCluster(kafka);
-  try {
-    await cluster.connect();
-    await cluster.refreshMetadata();
-    const found = await cluster.findGroupCoordinator({
-      groupId: type === "group"
-        ? run.names.group("validator")
-        : run.names.transactionalId("validator", "orders.raw", 0),
-      coordinatorType: type === "group" ? 0 : 1,
-    });
-    const { nodeId } = found as unknown as { nodeId: string };
-    const node = run.cluster!.nodes.find((node) => node.nodeId === Number(nodeId));
-    assert(node);
-    return node;
-  } finally {
-    await cluster.disconnect();
-  }
+  const coordinator = await nodeOfCoordinator(kafka, type, key);
+  const node = run.cluster!.nodes.find(({ nodeId }) => nodeId === coordinator);
+  assert(node);
+  return node;
 }

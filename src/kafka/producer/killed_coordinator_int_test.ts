@@ -12,9 +12,8 @@ import type { Broker } from "../../local/kafka/broker.ts";
 import { readMetadata } from "../../local/kafka/metadata.ts";
 import { startTestCluster } from "../../local/testing/test_broker.ts";
 import { withAdmin } from "../client/client.ts";
-import { createCluster } from "../client/cluster.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
-import { freshTopics, readAll } from "../testing/topics.ts";
+import { coordinatorOf, freshTopics, readAll } from "../testing/topics.ts";
 import { Producer } from "./producer.ts";
 
 const LIMIT_MS = 90_000;
@@ -58,21 +57,6 @@ Deno.test("Producer.commit: decided by a coordinator that is killed before its r
     await producer.close();
   }
 });
-
-async function coordinatorOf(
-  kafka: Kafka,
-  type: "group" | "transaction",
-  key: string,
-): Promise<number> {
-  const cluster = createCluster(kafka);
-  try {
-    await cluster.connect();
-    const request = { groupId: key, coordinatorType: type === "group" ? 0 : 1 };
-    return (await cluster.findGroupCoordinator(request) as unknown as { nodeId: number }).nodeId;
-  } finally {
-    await cluster.disconnect();
-  }
-}
 
 async function groupCoordinatedBy(
   { nodeId }: Broker,

@@ -7,6 +7,7 @@ import { configureLogging } from "../../runtime/log.ts";
 import { until } from "../../runtime/until.ts";
 import { Names } from "../../topology.ts";
 import { createClient, withAdmin } from "../client/client.ts";
+import { createCluster } from "../client/cluster.ts";
 import { createLogStates } from "../log_watch/log_states.ts";
 import { openLogReader } from "../readers/log_reader.ts";
 import type { LogRecord } from "../records.ts";
@@ -77,6 +78,24 @@ export async function recreateTopic(kafka: Kafka, topic: string, partitions: num
     });
   } finally {
     await logs.close();
+  }
+}
+
+/** The id of the node that coordinates a group, or a transactional id. */
+export async function coordinatorOf(
+  kafka: Kafka,
+  type: "group" | "transaction",
+  key: string,
+): Promise<number> {
+  const cluster = createCluster(kafka);
+  try {
+    await cluster.connect();
+    await cluster.refreshMetadata();
+    const request = { groupId: key, coordinatorType: type === "group" ? 0 : 1 };
+    const found = await cluster.findGroupCoordinator(request);
+    return Number((found as unknown as { nodeId: number | string }).nodeId);
+  } finally {
+    await cluster.disconnect();
   }
 }
 
