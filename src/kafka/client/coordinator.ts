@@ -32,11 +32,12 @@ const MOVED: readonly number[] = [
 export interface AskOptions {
   readonly limitMs: number;
   /**
-   * Whether to repeat the request when no answer comes. The first one may then be carried out after the
-   * second, or after later requests: only where that does no harm.
+   * Whether to repeat the request when no answer comes, or one that says nothing (UNKNOWN_SERVER_ERROR).
+   * The first one may then be carried out after the second, or after later requests: only where that does
+   * no harm.
    */
   readonly repeatable: boolean;
-  /** Told of each request without an answer that is repeated. */
+  /** Told of each request that is repeated and may have been carried out, or may still be. */
   readonly onUnanswered?: (error: ProducerError) => void;
   /** Looks the coordinator up first: an old one may not know that it was replaced. */
   readonly fresh?: boolean;
@@ -99,7 +100,8 @@ export function createCoordinators(cluster: Cluster): Coordinators {
             const code = worstOf(answer.codes);
             if (remedyOf(code) === "success") return answer;
             last = errorOf(code, what + partitionOf(answer, code));
-            if (remedyOf(code) !== "repeat") throw last;
+            if (repeatable && code === ERRORS.UNKNOWN_SERVER_ERROR.code) onUnanswered?.(last);
+            else if (remedyOf(code) !== "repeat") throw last;
             if (MOVED.includes(code)) known.delete(`${type} ${key}`);
           } catch (error) {
             if (error instanceof ProducerError) throw error;

@@ -96,20 +96,25 @@ for (const { apiName, answer } of failures) {
 }
 
 /** What becomes of commits 1, 2 …; the last one of all further ones. */
-const commits: { what: string; answers: Script[]; asked: number; spent: boolean }[] = [
-  { what: "answered", answers: [success], asked: 1, spent: false },
+const commits: { what: string; answers: Script[]; asked: number; spent?: string }[] = [
+  { what: "answered", answers: [success], asked: 1 },
   {
     what: "answered that it has to wait",
     answers: [() => ({ codes: [codeOf("CONCURRENT_TRANSACTIONS")] }), success],
     asked: 2,
-    spent: false,
   },
-  { what: "not answered, then answered", answers: [closed, success], asked: 2, spent: true },
+  { what: "not answered, then answered", answers: [closed, success], asked: 2, spent: "NO_ANSWER" },
   {
     what: "not answered, then by another coordinator that still loads",
     answers: [closed, () => ({ codes: [codeOf("COORDINATOR_LOAD_IN_PROGRESS")] }), success],
     asked: 3,
-    spent: true,
+    spent: "NO_ANSWER",
+  },
+  {
+    what: "answered that the broker failed, then that it is done",
+    answers: [() => ({ codes: [codeOf("UNKNOWN_SERVER_ERROR")] }), success],
+    asked: 2,
+    spent: "UNKNOWN_SERVER_ERROR",
   },
 ];
 for (const { what, answers, asked, spent } of commits) {
@@ -124,7 +129,7 @@ for (const { what, answers, asked, spent } of commits) {
     assertEquals(cluster.sent.filter((name) => name === "EndTxn").length, asked);
     assertEquals(await lastIsAbort(cluster), false);
     const next = producer.send(to(0)).then(() => undefined, (error: ProducerError) => error.type);
-    assertEquals(await next, spent ? "NO_ANSWER" : undefined);
+    assertEquals(await next, spent);
   });
 }
 
