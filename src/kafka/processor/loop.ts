@@ -16,6 +16,7 @@ import {
 } from "../../topology.ts";
 import { bytes, REPLAYED_FROM, toDeadLetterMessage } from "../dead_letters.ts";
 import { epochOf, type FetchedBatch } from "../log_watch/topic_watch.ts";
+import { headersAsText, type RawHeaders } from "../protocol/header_map.ts";
 import { describeUnreadable, type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
 import type { ConsumerRecord, DeadLetter } from "../records.ts";
 import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
@@ -235,10 +236,7 @@ class Outputs {
 }
 
 function toRecord(message: KafkaMessage): ConsumerRecord {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(message.headers ?? {})) {
-    headers[name] = Array.isArray(value) ? value.map(String).join(",") : String(value ?? "");
-  }
+  const headers = headersAsText(message.headers as RawHeaders);
   return { offset: Number(message.offset), key: message.key, value: message.value, headers };
 }
 
