@@ -33,9 +33,13 @@ const ASKS: readonly (Ask & { readonly duty: Duty })[] = DUTIES.flatMap((duty) =
 const eventColumns = KINDS.map((kind) =>
   `  min(offset) filter (where kind_id = ${kindId(kind)} and not is_copy) as ${kind}`
 );
+/** The same, as long as none of them is special. */
+const usualAsks = ASKS.map(({ kinds }) =>
+  kinds.length === 1 ? kinds[0]! : `coalesce(min(${kinds.join(", ")}), ${kinds.join(", ")})`
+);
 const askColumns = ASKS.map(({ topic, kinds, duty }) =>
   `  min(offset) filter (where kind_id in (${ids(kinds)}) and ` +
-  `(not_for is null or instr(not_for, ',${duty.service},') = 0)) as ${askColumn(duty, topic)}`
+  `(not_for is null or instr(not_for, ',${duty.service},') = 0))`
 );
 
 /** Clocks of those that write the log may differ by this much, and by what the log shows, up to this. */
@@ -147,6 +151,7 @@ where is_event and (state <> 'replayed' or exists (
 ));
 `,
   ],
+  ["an index of the events", "create index event_order on event_row (order_id);"],
   [
     "the orders",
     `
@@ -162,12 +167,21 @@ create table orders (
   ${[...KINDS, ...ASKS.map(({ duty, topic }) => askColumn(duty, topic))].join(", ")}
 ) without rowid;
 insert into orders
+select *, ${usualAsks.join(", ")} from (
 select order_id, count(*) filter (where not is_copy), min(partition), max(partition),
   coalesce(min(placed_at) filter (where kind_id = ${kindId("OrderPlaced")}), min(placed_at)),
   min(amount_cents), max(amount_cents), min(currency), max(currency),
   min(payment_id), max(payment_id), min(items), max(items),
-${[...eventColumns, ...askColumns].join(",\n")}
-from event_row group by order_id;
+${eventColumns.join(",\n")}
+-- Sorted: the rows of an order may be anywhere in a large file.
+from event_row not indexed group by order_id
+);
+update orders set (${ASKS.map(({ duty, topic }) => askColumn(duty, topic)).join(", ")}) = (
+  select
+${askColumns.join(",\n")}
+  from event_row where event_row.order_id = orders.order_id
+)
+where order_id in (select order_id from special_event join event_row using (id));
 
 -- By how much a clock is ahead of another for all that the log shows, where old messages were deleted:
 -- an event happened before its order was placed. An hour at most: one strange time is no clock.
@@ -210,7 +224,6 @@ where kind_id in (${ids(["PaymentProcessed", "PaymentRefunded", "OrderConfirmed"
 group by currency, kind;
 `,
   ],
-  ["an index of the events", "create index event_order on event_row (order_id);"],
   [
     "acknowledged orders that are missing",
     `
