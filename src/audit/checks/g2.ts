@@ -1,6 +1,6 @@
 /** G2: no event is published twice, and the events of an order agree. */
 import { type Processor, PROCESSORS, TOPICS } from "../../topology.ts";
-import { any, askColumn, REPEATS } from "../derive.ts";
+import { any, askColumn, REPEATS } from "../order_columns.ts";
 import { DUTIES } from "../duties.ts";
 import {
   ABOUT,

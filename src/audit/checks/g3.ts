@@ -1,6 +1,6 @@
 /** G3: stock is never negative and never leaks. */
 import { type Check, givenBack, hasNoEvent, oddOne, WHOLE } from "./check.ts";
-import { ids } from "../derive.ts";
+import { ids } from "../order_columns.ts";
 import { kindId } from "../duties.ts";
 
 /** No order was placed behind the cut: while orders flow, a product's row is ahead of what is judged. */
