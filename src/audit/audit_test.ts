@@ -57,6 +57,20 @@ Deno.test("audit: proves nothing when it is stopped", async () => {
   assertMatch(reportLines(report).join("\n"), /AUDIT FAILED: nothing is proven$/);
 });
 
+for (const when of ["the orders", CHECKS.covered.promise, CHECKS.balance.promise]) {
+  Deno.test(`audit: stopped at "${when}", it judges nothing`, async () => {
+    const stop = new AbortController();
+    const report = await auditFixture(createFixture(SCENARIOS), {
+      signal: stop.signal,
+      onProgress: (what) => what === when && stop.abort(),
+    });
+    assertEquals([report.checks, report.notes], [
+      undefined,
+      ["it was stopped before everything was judged"],
+    ]);
+  });
+}
+
 Deno.test("audit: tells what it reads, and how many records and rows it has read", async () => {
   const fixture = createFixture(SCENARIOS);
   const told: [string, number][] = [];
