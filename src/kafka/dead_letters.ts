@@ -8,6 +8,13 @@
  */
 import { createHash } from "node:crypto";
 import type { IHeaders, Message } from "kafkajs";
+import {
+  deadLetterTopicOf,
+  type Processor,
+  PROCESSORS,
+  type Topic,
+  topicsReadBy,
+} from "../topology.ts";
 import { bufferOf } from "./protocol/layout.ts";
 import type { DeadLetter, LogRecord } from "./records.ts";
 
@@ -39,6 +46,27 @@ export const RESOLUTION_HEADERS = {
 
 /** On a replayed message: the dead letter that it comes from, `dlq.validator 0@12`. */
 export const REPLAYED_FROM = "replayed-from";
+
+/**
+ * Whether a message of `topic` is a replay that `service` has to step over: a replay is for the service
+ * whose dead letter it was; the topic's other readers have processed the message.
+ *
+ * @param name the topic's name on the cluster
+ */
+export function isReplayForAnother(
+  service: Processor,
+  topic: Topic,
+  name: string,
+  headers: Readonly<Record<string, string>>,
+): boolean {
+  const claim = headers[REPLAYED_FROM];
+  if (claim === undefined) return false;
+  const prefix = name.slice(0, name.length - topic.length);
+  return PROCESSORS.some((other) =>
+    other !== service && topicsReadBy(other).includes(topic) &&
+    claim.startsWith(`${prefix}${deadLetterTopicOf(other)} `)
+  );
+}
 
 /**
  * Together with our own headers less than 1,048,588 bytes, the default limit of a topic. The message's

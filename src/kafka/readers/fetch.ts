@@ -9,7 +9,7 @@ import KafkaBatch from "kafkajs/src/consumer/batch.js";
 import type { Broker, Cluster } from "../client/cluster.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
 import { type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
-import type { LogRecord } from "../records.ts";
+import { type LogRecord, textHeaders } from "../records.ts";
 
 /** With what is used of kafkajs's brokers here. */
 export interface FetchCluster extends Cluster {
@@ -122,9 +122,7 @@ export function recordsIn(topic: string, from: number, data: PartitionData): Fet
       timestamp: Number(message.timestamp),
       key: message.key,
       value: message.value,
-      headers: Object.fromEntries(
-        Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value ?? "")]),
-      ),
+      headers: textHeaders(message.headers),
     })),
     next: last === undefined ? from : Number(last) + 1,
     unreadable: stop < 0 ? undefined : unreadableOf(batch.messages[stop]!),
