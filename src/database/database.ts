@@ -10,7 +10,7 @@
  * What a column holds: `integer` is a safe integer (money in cents included), any other number is
  * refused; `text` is well-formed Unicode without NUL, also JSON.
  */
-export type ColumnType = "text" | "integer";
+type ColumnType = "text" | "integer";
 
 /**
  * A table: its key is the first column, and is text. All other columns may be null. Keys are compared

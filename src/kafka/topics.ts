@@ -32,7 +32,7 @@ export const topicSettings = {
   })),
 };
 
-export interface TopicSize {
+interface TopicSize {
   /** Partitions of each order topic; a dead-letter topic has one. */
   readonly partitions: number;
   readonly replicationFactor: number;

@@ -227,7 +227,7 @@ export const jsonSettings = {
 };
 
 /** An address as people write it: `host:port`, an IPv6 address in brackets. */
-export interface Address {
+interface Address {
   /** A name or an IP address, without brackets. */
   readonly host: string;
   readonly port: number;

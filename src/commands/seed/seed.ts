@@ -17,7 +17,7 @@ export interface CatalogData {
   readonly stock: Row<typeof stock>[];
 }
 
-export interface CatalogOptions {
+interface CatalogOptions {
   /** A whole number; another one makes another catalog. */
   readonly seed: number;
   /** How many (default: 10,000). */
@@ -173,7 +173,7 @@ function chances(seed: number, kind: string, n: number): Chance {
 const BATCH = 5_000;
 
 /** How many rows were missing, and are there now. */
-export interface Seeded {
+interface Seeded {
   readonly customers: number;
   readonly products: number;
   readonly stock: number;

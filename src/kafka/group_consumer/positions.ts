@@ -15,7 +15,7 @@ import {
 } from "../protocol/unreadable.ts";
 
 /** The next offset of a partition; the topic's name is that on the cluster. */
-export interface Position {
+interface Position {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
@@ -140,7 +140,7 @@ export class PausedPartitions {
   }
 }
 
-export interface ConsumerState {
+interface ConsumerState {
   /** Why it is no member of its group; undefined when it is. */
   set(reason: string | undefined): void;
   /** Logs what `notReady` tells when it has changed. */

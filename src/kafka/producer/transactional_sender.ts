@@ -21,7 +21,7 @@ export interface ProducerRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface TransactionalSender {
+interface TransactionalSender {
   /**
    * Sends all of `messages` in one transaction; one call at a time.
    *

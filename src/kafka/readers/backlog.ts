@@ -184,7 +184,7 @@ export async function untilCaughtUp(
 /** More than this between offset and end is not control records alone: it is not read. */
 const MAX_MARKERS = 8;
 
-export interface Unread {
+interface Unread {
   /**
    * How many messages wait between `committed` and `end`. What lies between is read in the background,
    * once, where it may be control records alone; it counts until it is known to be nothing.

@@ -23,7 +23,7 @@ import {
 import type { LogRecord } from "../records.ts";
 import { type FetchCluster, fetchOnce, type PartitionData, recordsIn } from "./fetch.ts";
 
-export interface ReadOptions {
+interface ReadOptions {
   /** (default: all partitions, and new ones as they come) */
   readonly partitions?: readonly number[];
   /** Where to start, by partition (default: the beginning of the log). */

@@ -143,7 +143,7 @@ export class KafkaProxy implements AsyncDisposable {
  * the proxy's address; the plain one is for Kafka itself (a broker sends its transaction markers to itself
  * over the network) and for its tools, which no fault must strike.
  */
-export interface ProxiedBroker {
+interface ProxiedBroker {
   /** Its `bootstrap` bypasses the proxy. */
   readonly broker: TestBroker;
   /** Its `bootstrap` is for the clients. */
