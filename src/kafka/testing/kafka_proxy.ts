@@ -7,8 +7,11 @@ import { freePort, LOOPBACK } from "../../local/kafka/ports.ts";
 import { type Fault, FaultRule, type RuleOptions } from "./fault_rule.ts";
 import type { ApiName, Request } from "./kafka_frames.ts";
 import { ProxyLink } from "./proxy_link.ts";
-import { startBroker } from "../../local/kafka/cluster.ts";
-import { type TestBroker, untilCoordinatorsAnswer } from "../../local/testing/test_broker.ts";
+import {
+  startBroker,
+  type TestBroker,
+  untilCoordinatorsAnswer,
+} from "../../local/testing/test_broker.ts";
 
 /**
  * The open connections of a broker that is cut off: `close` ends them; `silence` keeps them, and frames on

@@ -4,10 +4,9 @@
  * whose nameless user may do everything, as may `ADMIN`.
  */
 import type { TextFile } from "../../runtime/setting.ts";
-import { startBroker } from "../kafka/cluster.ts";
 import { freePort, LOOPBACK } from "../kafka/ports.ts";
 import { lastLines, run } from "../kafka/shell.ts";
-import type { TestBroker } from "./test_broker.ts";
+import { startBroker, type TestBroker } from "./test_broker.ts";
 
 /** A user who may do everything, known to PLAIN; `addUser` makes the same name known to SCRAM. */
 export const ADMIN = { username: "admin", password: "admin-secret" };

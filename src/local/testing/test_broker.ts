@@ -3,7 +3,7 @@ import { pause } from "../../runtime/shutdown.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { isKafkaError } from "../../kafka/client/errors.ts";
 import type { Broker } from "../kafka/broker.ts";
-import { type Cluster, type ClusterOptions, startBroker, startCluster } from "../kafka/cluster.ts";
+import { type Cluster, type ClusterOptions, startCluster } from "../kafka/cluster.ts";
 import type { ServerSettings } from "../kafka/server_settings.ts";
 
 /** `await using broker = await startTestBroker()` removes it at the end of the block. */
@@ -96,4 +96,15 @@ function removeNow(directory: string): void {
   try {
     Deno.removeSync(directory, { recursive: true });
   } catch { /* removed already */ }
+}
+
+/**
+ * Starts one node; resolves when it answers.
+ *
+ * @throws {Failure} as `startCluster` does
+ */
+export async function startBroker(
+  { port, ...options }: Omit<ClusterOptions, "ports"> & { readonly port: number },
+): Promise<Broker> {
+  return (await startCluster({ ...options, ports: [port] })).nodes[0]!;
 }
