@@ -1,7 +1,6 @@
 /** The catalog as orders are drawn from it: who buys, what, at which price, and how popular it is. */
 import { customers, products } from "../../database/catalog.ts";
-import type { Database } from "../../database/database.ts";
-import { jsonIn } from "../../database/rows.ts";
+import { type Database, jsonIn } from "../../database/database.ts";
 import { mix } from "../../runtime/hash.ts";
 
 export interface Customer {

@@ -3,8 +3,7 @@
  * That something is unknown is remembered, too; else every order for it would cost a look-up.
  */
 import { customers, products } from "../../database/catalog.ts";
-import type { Database } from "../../database/database.ts";
-import { jsonIn } from "../../database/rows.ts";
+import { type Database, jsonIn } from "../../database/database.ts";
 import type { CatalogView, Customer, Product } from "./validate.ts";
 
 export interface CacheLimits {
