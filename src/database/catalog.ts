@@ -3,7 +3,7 @@
  * simulator read it. Its owner is `catalog`.
  */
 import { pause } from "../runtime/shutdown.ts";
-import { type Database, table } from "./database.ts";
+import { type Database, jsonIn, type Row, table } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 import type { VersionedTables } from "./migrations.ts";
 import { type DatabasePlace, openDatabase } from "./open.ts";
@@ -29,6 +29,12 @@ export const products = table("products", "product_id", {
   /** JSON: an object of cents by currency code. */
   prices: "text",
 });
+
+/** A product's prices, cents by currency code. @throws {RetryableError} they are no JSON */
+export function pricesOf(row: Row<typeof products>): Map<string, number> {
+  const prices: Record<string, number> = row.prices === null ? {} : jsonIn(products, row, "prices");
+  return new Map(Object.entries(prices));
+}
 
 /** The tables of the owner `catalog`. */
 export const catalogTables = [customers, products];

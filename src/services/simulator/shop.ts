@@ -1,6 +1,6 @@
 /** The catalog as orders are drawn from it: who buys, what, at which price, and how popular it is. */
-import { customers, products } from "../../database/catalog.ts";
-import { type Database, jsonIn } from "../../database/database.ts";
+import { customers, pricesOf, products } from "../../database/catalog.ts";
+import type { Database } from "../../database/database.ts";
 import { mix, mulberry32 } from "../../runtime/hash.ts";
 
 export interface Customer {
@@ -119,14 +119,8 @@ export async function loadCatalog(database: Database): Promise<Catalog> {
   for await (const page of database.scan(products)) {
     for (const row of page) {
       const { product_id, status } = row;
-      const cents: Record<string, number> = row.prices === null
-        ? {}
-        : jsonIn(products, row, "prices");
-      catalog.products.push({
-        productId: product_id,
-        active: status === "active",
-        priceCents: new Map(Object.entries(cents)),
-      });
+      const active = status === "active";
+      catalog.products.push({ productId: product_id, active, priceCents: pricesOf(row) });
     }
   }
   return catalog;
