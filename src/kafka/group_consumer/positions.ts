@@ -6,7 +6,7 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
-import { openLogReader } from "../readers/log_reader.ts";
+import { withLogReader } from "../readers/log_reader.ts";
 import {
   describeUnreadable,
   ENDLESS,
@@ -187,14 +187,12 @@ export async function endOf(
   if (endless) return `${what}; ${ENDLESS}`;
   if (next !== undefined) return next;
   try {
-    const reader = await openLogReader(kafka);
-    try {
-      const found = await reader.unreadableAt(topic, partition, offset);
-      // It can be read now: another replica leads.
-      return found?.next ?? offset;
-    } finally {
-      await reader.close();
-    }
+    const found = await withLogReader(
+      kafka,
+      (reader) => reader.unreadableAt(topic, partition, offset),
+    );
+    // It can be read now: another replica leads.
+    return found?.next ?? offset;
   } catch (error) {
     if (error instanceof UnreadableBatch) return error.message;
     if (!isKafkaError(error)) throw error;

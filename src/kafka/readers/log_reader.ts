@@ -93,6 +93,19 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   };
 }
 
+/** Opens a reader for `work`, and closes it. */
+export async function withLogReader<T>(
+  kafka: Kafka,
+  work: (reader: LogReader) => Promise<T>,
+): Promise<T> {
+  const reader = await openLogReader(kafka);
+  try {
+    return await work(reader);
+  } finally {
+    await reader.close().catch(() => {});
+  }
+}
+
 /** One reading of a topic. */
 class Reading {
   readonly #next = new Map<number, number>();
