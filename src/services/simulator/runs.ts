@@ -129,10 +129,8 @@ function continued(
     .filter((name) => orders[name] !== madeWith[name]);
   if (differing.length > 0) {
     throw new Failure(
-      `--run: run ${runId} was begun with ${
-        asOptions(madeWith, differing)
-      }, and cannot go on with ` +
-        `${asOptions(orders, differing)}: use the same, or choose another name`,
+      `--run: run ${runId} was begun with ${asOptions(madeWith, differing)}, and cannot go on ` +
+        `with ${asOptions(orders, differing)}: use the same, or choose another name`,
     );
   }
   return { ...last, epoch: last.epoch! + 1 };
