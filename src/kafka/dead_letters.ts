@@ -179,6 +179,12 @@ export function isDeadLetter({ headers }: Pick<LogRecord, "headers">): boolean {
   return DEAD_LETTER_HEADERS.topic in headers;
 }
 
+/** Which dead letter a resolution is about; of any other message an id that none has. */
+export function resolvedId({ headers }: Pick<LogRecord, "headers">): string {
+  const { partition, offset } = RESOLUTION_HEADERS;
+  return deadLetterId(Number(headers[partition]), headers[offset] ?? "");
+}
+
 /**
  * Adds the next record of a dead-letter topic, in the order of the log. Skips what is neither a dead
  * letter nor a resolution.
@@ -193,12 +199,9 @@ export function addRecord(deadLetters: Map<string, DeadLetterRecord>, record: Lo
     return;
   }
   const what = RESOLUTIONS.find((word) => word === headers[RESOLUTION_HEADERS.resolution]);
-  const resolvedPartition = headers[RESOLUTION_HEADERS.partition];
-  const resolvedOffset = headers[RESOLUTION_HEADERS.offset];
-  if (!what || resolvedPartition === undefined || resolvedOffset === undefined) return;
-  const resolved = deadLetters.get(deadLetterId(Number(resolvedPartition), resolvedOffset));
+  const resolved = deadLetters.get(resolvedId(record));
   // The first resolution counts.
-  if (!resolved || resolved.resolution) return;
+  if (!what || !resolved || resolved.resolution) return;
   const resolution = { what, time: headers[RESOLUTION_HEADERS.time] ?? "" };
   deadLetters.set(resolved.id, { ...resolved, resolution });
 }

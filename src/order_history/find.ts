@@ -11,7 +11,7 @@ import {
   type Topic,
   TOPIC_NAMES,
 } from "../topology.ts";
-import { deadLetterId, isDeadLetter, RESOLUTION_HEADERS } from "../kafka/dead_letters.ts";
+import { deadLetterId, isDeadLetter, resolvedId } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { partitionForKey } from "../kafka/producer/partitioning.ts";
 import type { OpenLog } from "../kafka/readers/open_log.ts";
@@ -62,7 +62,7 @@ export async function findRecords(
     for await (const records of reader.read(name, { onUnreadable, signal })) {
       for (const record of records) {
         if (
-          isDeadLetter(record) ? !isOfOrder(record) : !deadLetters.has(deadLetterNamedBy(record))
+          isDeadLetter(record) ? !isOfOrder(record) : !deadLetters.has(resolvedId(record))
         ) {
           continue;
         }
@@ -85,12 +85,4 @@ export function matcher(orderId: string): (record: Pick<LogRecord, "key" | "valu
 
 function view({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** Which dead letter a resolution is about. */
-function deadLetterNamedBy({ headers }: LogRecord): string {
-  return deadLetterId(
-    Number(headers[RESOLUTION_HEADERS.partition]),
-    headers[RESOLUTION_HEADERS.offset] ?? "",
-  );
 }
