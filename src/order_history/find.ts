@@ -14,6 +14,7 @@ import {
 import { deadLetterId, isDeadLetter, resolvedId } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { partitionForKey } from "../kafka/producer/partitioning.ts";
+import { bufferOf } from "../kafka/protocol/layout.ts";
 import type { OpenLog } from "../kafka/readers/open_log.ts";
 import { describeUnreadable, type LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 
@@ -80,9 +81,5 @@ export function matcher(orderId: string): (record: Pick<LogRecord, "key" | "valu
   const quoted = Buffer.from(JSON.stringify(orderId));
   return (record) =>
     (record.key !== null && key.equals(record.key)) ||
-    (record.value !== null && view(record.value).includes(quoted));
-}
-
-function view({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
+    (record.value !== null && bufferOf(record.value).includes(quoted));
 }
