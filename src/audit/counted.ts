@@ -1,6 +1,6 @@
 /** How much there is of what the checks look at: table `counted`, by name. */
 import type { DatabaseSync } from "node:sqlite";
-import { any, askColumn } from "./derive.ts";
+import { any, askColumn } from "./order_columns.ts";
 import { DUTIES, KINDS } from "./duties.ts";
 import { AUDITED_TABLES } from "./load/tables.ts";
 

@@ -3,40 +3,17 @@
  * with where its events are. Made from the topology and the duties, so that a new event or service is in it.
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { Topic } from "../topology.ts";
 import { IS_NUMBERED, OF_RUN, SEQUENCE } from "./checks/check.ts";
 import { AUDITED_TABLES } from "./load/tables.ts";
-import { type Ask, DUTIES, type Duty, type Kind, kindId, KINDS, OUTCOMES } from "./duties.ts";
-
-/** Numbers for kinds, as `event_row` has them. */
-export function ids(kinds: readonly Kind[]): string {
-  return kinds.map(kindId).join(", ");
-}
-
-/** Whether an order has any of these events. */
-export function any(kinds: readonly Kind[]): string {
-  return `coalesce(${kinds.join(", ")}${kinds.length === 1 ? ", null" : ""}) is not null`;
-}
-
-/** The column of `orders` with the offset of the message of a topic that asks something of a service. */
-export function askColumn({ service }: Pick<Duty, "service">, topic: Topic): string {
-  return `${topic.replaceAll(".", "_")}_for_${service.replaceAll("-", "_")}`;
-}
-
-/** Of a row of `orders`: it has more events than kinds of events. */
-export const REPEATS = `events > ${KINDS.map((kind) => `(${kind} is not null)`).join("\n    + ")}`;
-
-const ASKS: readonly (Ask & { readonly duty: Duty })[] = DUTIES.flatMap((duty) =>
-  duty.asks.map((ask) => ({ ...ask, duty }))
-);
-
-const eventColumns = KINDS.map((kind) =>
-  `  min(offset) filter (where kind_id = ${kindId(kind)} and not is_copy) as ${kind}`
-);
-const askColumns = ASKS.map(({ topic, kinds, duty }) =>
-  `  min(offset) filter (where kind_id in (${ids(kinds)}) and ` +
-  `(not_for is null or instr(not_for, ',${duty.service},') = 0)) as ${askColumn(duty, topic)}`
-);
+import { kindId, KINDS, OUTCOMES } from "./duties.ts";
+import {
+  any,
+  ASK_COLUMNS,
+  ASKS_EXACTLY,
+  ASKS_OF_KINDS,
+  FIRST_EVENTS,
+  ids,
+} from "./order_columns.ts";
 
 /** Clocks of those that write the log may differ by this much, and by what the log shows, up to this. */
 export const CLOCKS_MS = 60_000;
@@ -147,6 +124,7 @@ where is_event and (state <> 'replayed' or exists (
 ));
 `,
   ],
+  ["an index of the events", "create index event_order on event_row (order_id);"],
   [
     "the orders",
     `
@@ -159,15 +137,25 @@ create table orders (
   placed_at integer,
   amount_cents integer, max_amount_cents integer, currency text, max_currency text,
   payment_id text, max_payment_id text, items text, max_items text,
-  ${[...KINDS, ...ASKS.map(({ duty, topic }) => askColumn(duty, topic))].join(", ")}
+  ${[...KINDS, ...ASK_COLUMNS].join(", ")}
 ) without rowid;
 insert into orders
+select *, ${ASKS_OF_KINDS.join(", ")} from (
 select order_id, count(*) filter (where not is_copy), min(partition), max(partition),
   coalesce(min(placed_at) filter (where kind_id = ${kindId("OrderPlaced")}), min(placed_at)),
   min(amount_cents), max(amount_cents), min(currency), max(currency),
   min(payment_id), max(payment_id), min(items), max(items),
-${[...eventColumns, ...askColumns].join(",\n")}
-from event_row group by order_id;
+${FIRST_EVENTS.join(",\n")}
+-- Sorted: the rows of an order may be anywhere in a large file.
+from event_row not indexed group by order_id
+);
+-- What asks of an order with dead letters or replays: few.
+update orders set (${ASK_COLUMNS.join(", ")}) = (
+  select
+${ASKS_EXACTLY.join(",\n")}
+  from event_row where event_row.order_id = orders.order_id
+)
+where order_id in (select order_id from special_event join event_row using (id));
 
 -- By how much a clock is ahead of another for all that the log shows, where old messages were deleted:
 -- an event happened before its order was placed. An hour at most: one strange time is no clock.
@@ -210,7 +198,6 @@ where kind_id in (${ids(["PaymentProcessed", "PaymentRefunded", "OrderConfirmed"
 group by currency, kind;
 `,
   ],
-  ["an index of the events", "create index event_order on event_row (order_id);"],
   [
     "acknowledged orders that are missing",
     `

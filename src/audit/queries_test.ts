@@ -5,7 +5,7 @@
 import { assertEquals } from "@std/assert";
 import type { DatabaseSync } from "node:sqlite";
 import { CHECK_NAMES, type CheckName, CHECKS } from "./checks.ts";
-import { askColumn } from "./derive.ts";
+import { askColumn } from "./order_columns.ts";
 import { READINGS } from "./duties.ts";
 import type { Offender } from "./judge.ts";
 import { CASES } from "./testing/cases.ts";

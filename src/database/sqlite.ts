@@ -57,10 +57,7 @@ export async function openSqlite(
   async function read(sql: string, ...parameters: (string | number)[]) {
     if (closed) throw new RetryableError(`${path} is closed`);
     try {
-      const rows = await whenFree(path, () => reader.get().prepare(sql).all(...parameters));
-      // They have no prototype; a copy of each would take longer than reading it.
-      for (const row of rows) Object.setPrototypeOf(row, Object.prototype);
-      return rows;
+      return await whenFree(path, () => reader.get().prepare(sql).all(...parameters));
     } catch (error) {
       reader.failed(error);
       throw error;

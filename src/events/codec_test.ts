@@ -31,6 +31,12 @@ Deno.test("decode: an encoded event comes back as it was", () => {
   });
 });
 
+Deno.test("decode: a byte order mark is skipped, and U+FFFD in a text is a character like others", () => {
+  const event = { ...order, customerId: "c-\uFFFD" };
+  const bytes = Uint8Array.of(0xef, 0xbb, 0xbf, ...encode(event));
+  assertEquals(decode("orders.raw", utf8.encode(order.orderId), bytes), { ok: true, event });
+});
+
 const manyItems = Array.from({ length: 10_000 }, () => order.items[0]);
 
 const faults: [string, Uint8Array | null, Uint8Array | null, DeadLetterReason][] = [

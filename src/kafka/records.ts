@@ -12,15 +12,6 @@ export interface ConsumerRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Several headers of one name are joined by commas. */
-export function textHeaders(
-  headers: Readonly<Record<string, unknown>> = {},
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, String(value ?? "")]),
-  );
-}
-
 /** A message that cannot be processed, and why: it goes to the service's dead-letter topic. */
 export interface DeadLetter {
   readonly partition: number;

@@ -25,6 +25,12 @@ export function isJudged(order: string, judged: string): string {
   or (${WHOLE} and ${order} not in (select order_id from not_judged)))`;
 }
 
+/** An order that a table names has no event, though the log is whole. */
+export function hasNoEvent(order: string): string {
+  return `${WHOLE} and ${order} not in (select order_id from orders)
+  and ${order} not in (select order_id from not_judged)`;
+}
+
 /** An open or discarded dead letter explains why the order of row `o` has none of these events. */
 export function isWaiting(...kinds: readonly Kind[]): string {
   const them = kinds.map((kind) => `'${kind}'`);

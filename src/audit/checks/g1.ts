@@ -1,6 +1,7 @@
 /** G1: every acknowledged order reaches exactly one outcome. */
 import { TOPICS } from "../../topology.ts";
-import { any, askColumn, CLOCKS_MS, REPEATS } from "../derive.ts";
+import { CLOCKS_MS } from "../derive.ts";
+import { any, askColumn, REPEATS } from "../order_columns.ts";
 import { type Ask, DUTIES, type Duty, OUTCOMES } from "../duties.ts";
 import {
   ABOUT,

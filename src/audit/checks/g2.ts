@@ -1,10 +1,11 @@
 /** G2: no event is published twice, and the events of an order agree. */
 import { type Processor, PROCESSORS, TOPICS } from "../../topology.ts";
-import { any, askColumn, REPEATS } from "../derive.ts";
+import { any, askColumn, REPEATS } from "../order_columns.ts";
 import { DUTIES } from "../duties.ts";
 import {
   ABOUT,
   type Check,
+  hasNoEvent,
   isBeforeCut,
   isJudged,
   lacksDeadLetter,
@@ -24,27 +25,32 @@ const AFTER_VALIDATED = [
   "OrderCancelled",
 ] as const;
 
+/** What asks, as the members of a group read it. */
+const ASKS = DUTIES.flatMap((duty) =>
+  duty.asks.map(({ topic }) => ({ duty, topic, column: `o.${askColumn(duty, topic)}` }))
+);
+
+/** Of an order: a message of it is behind the least offset of its group. */
+const IS_LATE = ASKS.map(({ duty, topic, column }) =>
+  `${column} >= (
+    select min(after) from committed where service = '${duty.service}' and topic = '${topic}'
+  )`
+).join("\n  or ");
+
 /** What was answered, and will be read and answered again. */
-const ANSWERED_AGAIN = DUTIES.flatMap((duty) =>
-  duty.asks.map(({ topic }) => {
-    const column = `o.${askColumn(duty, topic)}`;
-    // The answer to several messages goes with the offset of the one that was read last.
-    const last = duty.asks.length === 1 ? "" : `
+const ANSWERED_AGAIN = ASKS.map(({ duty, topic, column }) => {
+  // The answer to several messages goes with the offset of the one that was read last.
+  const last = duty.asks.length === 1 ? "" : `
 join joins j on j.order_id = o.order_id and j.decided_by_topic = '${topic}' ` +
-      `and j.decided_by_offset = ${column}`;
-    return `
+    `and j.decided_by_offset = ${column}`;
+  return `
 select o.order_id, '${duty.service} answered ${topic} ' || o.partition || '@' || ${column} ||
   ', but has committed ' || c.after || ': it will answer it again'
-from orders o
+from late o
 join committed c on c.service = '${duty.service}' and c.topic = '${topic}' ` +
-      `and c.partition = o.partition${last}
-where ${column} >= c.after and ${any(duty.answers)}
-  -- Before each of them is looked up: most are before all of the offsets.
-  and ${column} >= (
-    select min(after) from committed where service = '${duty.service}' and topic = '${topic}'
-  )`;
-  })
-).join("\nunion all");
+    `and c.partition = o.partition${last}
+where ${column} >= c.after and ${any(duty.answers)}`;
+}).join("\nunion all");
 
 /**
  * What is wrong with the rows of a service's order tables. A row may be there before its event: then
@@ -93,6 +99,10 @@ where ${REPEATS} and kind <> 'OrderPlaced' and not is_copy and exists (
     guarantee: "G2",
     promise: "no committed offset is before a message that was answered, or missing",
     sql: `
+-- Orders with a message behind the least committed offset of its topic: few.
+with late as materialized (
+  select * from orders o where ${IS_LATE}
+)
 select topic || ' ' || partition as who,
   service || ' has no committed offset: it may begin at its first message' as what
 from committed join log using (topic, partition) where after is null and messages > 0
@@ -200,18 +210,19 @@ where OrderCancelled is not null and not (
     guarantee: "G2",
     promise: "the table of joins says the same as the events",
     sql: `
-select coalesce(o.order_id, row.order_id) as who, iif(row.outcome is not ${OUTCOME},
+select order_id as who, iif(row.outcome is not ${OUTCOME},
     'its row: ' || coalesce(row.outcome, 'no outcome') || '; seen: ' || ${SEEN},
     'its row says that ' || coalesce(decided_by_topic, 'no topic') || ' @' ||
       coalesce(decided_by_offset, '?') || ' completed it, where no half of it is') as what
-from orders o full join joins row on row.order_id = o.order_id
-where ${isJudged("row.order_id", "o.order_id")} and (
-  row.outcome is not ${OUTCOME} or (row.outcome is not null and not coalesce(
-    (decided_by_topic = 'inventory.events'
-      and decided_by_offset = inventory_events_for_fulfillment)
-    or (decided_by_topic = 'payment.events'
-      and decided_by_offset = payment_events_for_fulfillment), false))
-)`,
+from orders o left join joins row using (order_id)
+where row.outcome is not ${OUTCOME} or (row.outcome is not null and not coalesce(
+  (decided_by_topic = 'inventory.events'
+    and decided_by_offset = inventory_events_for_fulfillment)
+  or (decided_by_topic = 'payment.events'
+    and decided_by_offset = payment_events_for_fulfillment), false))
+union all
+select order_id, 'its row: ' || coalesce(outcome, 'no outcome') || '; seen: nothing'
+from joins where ${hasNoEvent("order_id")}`,
     counts: { rows: "joins" },
   },
 

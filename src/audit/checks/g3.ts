@@ -1,6 +1,6 @@
 /** G3: stock is never negative and never leaks. */
-import { type Check, givenBack, isJudged, oddOne, WHOLE } from "./check.ts";
-import { ids } from "../derive.ts";
+import { type Check, givenBack, hasNoEvent, oddOne, WHOLE } from "./check.ts";
+import { ids } from "../order_columns.ts";
 import { kindId } from "../duties.ts";
 
 /** No order was placed behind the cut: while orders flow, a product's row is ahead of what is judged. */
@@ -76,7 +76,7 @@ from orders o where items <> max_items`,
     guarantee: "G3",
     promise: "the table of reservations says the same as the events",
     sql: `
-select coalesce(o.order_id, row.order_id) as who, case
+select order_id as who, case
     when row.order_id is not null
       and coalesce(row.state, '') not in ('reserved', 'rejected', 'released')
       then 'its row''s state is ' || coalesce(row.state, 'null')
@@ -85,13 +85,14 @@ select coalesce(o.order_id, row.order_id) as who, case
         coalesce(${RESERVATION_STATE}, 'none')
     else 'its row says ' || coalesce(row.items, 'no pieces') || '; its events say ' || o.items
   end as what
-from orders o full join reservations row on row.order_id = o.order_id
-where ${isJudged("row.order_id", "o.order_id")} and (
-  row.state is not ${RESERVATION_STATE} or (row.order_id is not null and (
-    row.state is null or row.items not in (o.items, o.max_items)
-    or (row.items is null and row.state <> 'rejected')
-  ))
-)`,
+from orders o left join reservations row using (order_id)
+where row.state is not ${RESERVATION_STATE} or (row.order_id is not null and (
+  row.state is null or row.items not in (o.items, o.max_items)
+  or (row.items is null and row.state <> 'rejected')
+))
+union all
+select order_id, 'its row: ' || coalesce(state, 'no state') || '; its events say: none'
+from reservations where ${hasNoEvent("order_id")}`,
     counts: { rows: "reservations" },
   },
 } as const satisfies Record<string, Check>;

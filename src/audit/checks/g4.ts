@@ -1,5 +1,5 @@
 /** G4: every order is charged once: processed - refunded = confirmed. */
-import { type Check, givenBack, isJudged, money, oddOne, WHOLE } from "./check.ts";
+import { type Check, givenBack, hasNoEvent, money, oddOne, WHOLE } from "./check.ts";
 
 /** Orders that are paid and wait for a person to resolve a dead letter: by currency, cents. */
 const HELD = `
@@ -27,6 +27,12 @@ const CHARGE_STATE = `nullif(trim(
     iif(PaymentProcessed is null, '', 'charged, ') || iif(PaymentFailed is null, '', 'declined, ') ||
     iif(PaymentRefunded is null, '', 'given back'), ', '), '')`;
 const CHARGED = "row.status || iif(coalesce(row.refunded_cents, 0) = 0, '', ', given back')";
+
+const OTHER_CHARGE = `(
+    (PaymentProcessed is not null) <> (coalesce(row.status, '') = 'charged')
+    or (PaymentFailed is not null) <> (coalesce(row.status, '') = 'declined')
+    or (PaymentRefunded is not null) <> (coalesce(row.refunded_cents, 0) <> 0)
+  )`;
 
 /** A row's amount is none that the events of `o` say. Where these differ, the check of amounts says so. */
 const OTHER_AMOUNT = `(o.amount_cents is not null and not (
@@ -90,7 +96,7 @@ where kind = 'OrderConfirmed' order by currency`,
     guarantee: "G4",
     promise: "the table of payments says the same as the events",
     sql: `
-select coalesce(o.order_id, row.order_id) as who, case
+select order_id as who, case
     when row.order_id is not null
       and coalesce(row.state, '') not in ('processed', 'failed', 'refunded')
       then 'its row''s state is ' || coalesce(row.state, 'null')
@@ -101,12 +107,13 @@ select coalesce(o.order_id, row.order_id) as who, case
       then 'its row says ' || ${AMOUNT} || ', its events do not'
     else 'its row is about payment ' || coalesce(row.payment_id, 'null') || ', its events are not'
   end as what
-from orders o full join payments row on row.order_id = o.order_id
-where ${isJudged("row.order_id", "o.order_id")} and (
-  row.state is not ${PAYMENT_STATE} or (row.order_id is not null and (
-    row.state is null or ${OTHER_AMOUNT} or ${OTHER_PAYMENT}
-  ))
-)`,
+from orders o left join payments row using (order_id)
+where row.state is not ${PAYMENT_STATE} or (row.order_id is not null and (
+  row.state is null or ${OTHER_AMOUNT} or ${OTHER_PAYMENT}
+))
+union all
+select order_id, 'its row: ' || coalesce(state, 'no state') || '; its events say: none'
+from payments where ${hasNoEvent("order_id")}`,
     counts: { rows: "payments" },
   },
 
@@ -134,10 +141,10 @@ account as (
   left join charged using (currency) left join confirmed using (currency)
   left join held using (currency)
 )
-select coalesce(o.order_id, row.idempotency_key) as who, case
+select order_id as who, case
     when row.idempotency_key is not null and coalesce(row.status, '') not in ('charged', 'declined')
       then 'the gateway''s ledger has it as ' || coalesce(row.status, 'null')
-    when ${CHARGED} is not ${CHARGE_STATE}
+    when ${OTHER_CHARGE}
       then 'its row: ' || coalesce(${CHARGED}, 'none') || '; its events say: ' ||
         coalesce(${CHARGE_STATE}, 'none')
     when ${OTHER_AMOUNT}
@@ -147,13 +154,14 @@ select coalesce(o.order_id, row.idempotency_key) as who, case
         ', its events do not'
     else 'the gateway gave back ' || row.refunded_cents || ' of ' || row.amount_cents || ' cents'
   end as what
-from orders o full join charges row on row.idempotency_key = o.order_id
-where ${isJudged("row.idempotency_key", "o.order_id")} and (
-  ${CHARGED} is not ${CHARGE_STATE} or (row.idempotency_key is not null and (
-    row.status is null or ${OTHER_AMOUNT} or ${OTHER_PAYMENT}
-    or (refunded_cents <> 0 and refunded_cents is not row.amount_cents)
-  ))
-)
+from orders o left join charges row on row.idempotency_key = o.order_id
+where ${OTHER_CHARGE} or (row.idempotency_key is not null and (
+  coalesce(row.status, '') not in ('charged', 'declined') or ${OTHER_AMOUNT} or ${OTHER_PAYMENT}
+  or (refunded_cents <> 0 and refunded_cents is not row.amount_cents)
+))
+union all
+select idempotency_key, 'its row: ' || coalesce(${CHARGED}, 'no status') || '; its events say: none'
+from charges row where ${hasNoEvent("idempotency_key")}
 union all
 select currency, 'the gateway charged ' || ${money("charged", "currency")} || ' and gave back ' ||
     ${money("given_back", "currency")} || ': ' || ${CONFIRMED}

@@ -15,12 +15,39 @@ export const ROW_CASES: readonly Case[] = [
     fails: ["stock"],
     who: "p-2",
   },
-  {
-    name: "a reservation without an event",
-    mutate: (fixture) => fixture.tables.reservations.push({ order_id: "o-9", state: "reserved" }),
-    fails: ["reservations"],
+  ...([
+    ["joins", "joins", { order_id: "o-9", outcome: null }, "no outcome; seen: nothing"],
+    [
+      "joins",
+      "joins",
+      { order_id: "o-9", outcome: '{"type":"OrderConfirmed"}' },
+      "OrderConfirmed; seen: nothing",
+    ],
+    [
+      "reservations",
+      "reservations",
+      { order_id: "o-9", state: "reserved" },
+      "reserved; its events say: none",
+    ],
+    [
+      "payments",
+      "payments",
+      { order_id: "o-9", state: "processed" },
+      "processed; its events say: none",
+    ],
+    [
+      "charges",
+      "gateway",
+      { idempotency_key: "o-9", status: "declined" },
+      "declined; its events say: none",
+    ],
+  ] as const).map(([table, check, row, says]): Case => ({
+    name: `a row in ${table} of an order without an event: ${says}`,
+    mutate: (fixture) => fixture.tables[table].push({ ...row }),
+    fails: [check],
     who: "o-9",
-  },
+    says: new RegExp(`^its row: ${says}$`),
+  })),
   {
     name: "an event without its reservation",
     mutate: (fixture) => dropRow(fixture, "reservations", confirmed),

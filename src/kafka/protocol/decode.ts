@@ -15,9 +15,10 @@ import {
   TRANSACTIONAL,
 } from "./layout.ts";
 import { crc32c, decompress } from "./compression.ts";
+import { HeaderMap } from "./header_map.ts";
 import type { Unreadable } from "./unreadable.ts";
 
-type Headers = Record<string, Uint8Array | (Uint8Array | null)[] | null>;
+type Headers = HeaderMap<Uint8Array | (Uint8Array | null)[] | null>;
 
 /** As kafkajs has it; one with `unreadable` stands for a whole batch. */
 export interface DecodedRecord {
@@ -210,8 +211,7 @@ class RecordReader {
 
   /** Several of one name become a list. */
   #headers(): Headers {
-    // No prototype: what objects inherit is no header.
-    const headers: Headers = Object.create(null);
+    const headers: Headers = new HeaderMap();
     for (let left = this.#varint(); left > 0; left--) {
       const name = this.#bytes()?.toString() ?? "";
       const value = this.#bytes();

@@ -8,8 +8,9 @@ import "../patches/patches.ts";
 import KafkaBatch from "kafkajs/src/consumer/batch.js";
 import type { Broker, Cluster } from "../client/cluster.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
+import { headersAsText, type RawHeaders } from "../protocol/header_map.ts";
 import { type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
-import { type LogRecord, textHeaders } from "../records.ts";
+import type { LogRecord } from "../records.ts";
 
 /** With what is used of kafkajs's brokers here. */
 export interface FetchCluster extends Cluster {
@@ -43,7 +44,7 @@ interface KafkaBatch {
     timestamp: string;
     key: Uint8Array | null;
     value: Uint8Array | null;
-    headers: Record<string, unknown>;
+    headers: RawHeaders;
   }[];
   rawMessages: unknown[];
   lastOffset(): string;
@@ -122,7 +123,7 @@ export function recordsIn(topic: string, from: number, data: PartitionData): Fet
       timestamp: Number(message.timestamp),
       key: message.key,
       value: message.value,
-      headers: textHeaders(message.headers),
+      headers: headersAsText(message.headers),
     })),
     next: last === undefined ? from : Number(last) + 1,
     unreadable: stop < 0 ? undefined : unreadableOf(batch.messages[stop]!),
