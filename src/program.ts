@@ -13,7 +13,7 @@ import { outliveKafkajs } from "./kafka/client/errors.ts";
 import type { Caller } from "./kafka/readers/open_log.ts";
 
 /** Its name is the task's, and marks its log lines. */
-export interface Program<S extends Settings> extends Manual {
+interface Program<S extends Settings> extends Manual {
   readonly settings: S;
   readonly checks?: readonly ((config: Config<S>) => string | undefined)[];
   /** @returns the exit code (default: 0) */

@@ -43,9 +43,8 @@ function searched(orderId: string, partition: number | undefined, allPartitions:
   if (partition === undefined) return "there are no order topics: `deno task topics` creates them";
   if (allPartitions) return "searched all partitions and the dead letters";
   return `searched partition ${partition}, where its key belongs, and the dead letters; ` +
-    `\`deno task trace ${
-      shellWord(printable(orderId))
-    } --all-partitions\` searches the others, too: ` +
+    `\`deno task trace ${shellWord(printable(orderId))} --all-partitions\` ` +
+    "searches the others, too: " +
     "an order from before partitions were added may be in one of them";
 }
 

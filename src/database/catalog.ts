@@ -2,12 +2,11 @@
  * The catalog: customers, products and prices. `deno task seed` writes it; the validator and the
  * simulator read it. Its owner is `catalog`.
  */
-import type { TextFile } from "../runtime/setting.ts";
 import { pause } from "../runtime/shutdown.ts";
-import { type Database, table } from "./database.ts";
+import { type Database, jsonIn, type Row, table } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 import type { VersionedTables } from "./migrations.ts";
-import { openDatabase } from "./open.ts";
+import { type DatabasePlace, openDatabase } from "./open.ts";
 
 export const customers = table("customers", "customer_id", {
   customer_id: "text",
@@ -31,24 +30,20 @@ export const products = table("products", "product_id", {
   prices: "text",
 });
 
+/** A product's prices, cents by currency code. @throws {RetryableError} they are no JSON */
+export function pricesOf(row: Row<typeof products>): Map<string, number> {
+  const prices: Record<string, number> = row.prices === null ? {} : jsonIn(products, row, "prices");
+  return new Map(Object.entries(prices));
+}
+
 /** The tables of the owner `catalog`. */
 export const catalogTables = [customers, products];
 
 /** For all who open them. */
 export const catalogDatabase: VersionedTables = { owner: "catalog", tables: catalogTables };
 
-/**
- * @param place as for `openDatabase`
- * @throws {RetryableError} the database does not answer, or is locked
- */
-export function openCatalog(
-  place: {
-    url?: string;
-    password?: TextFile | undefined;
-    directory: string;
-    note?: (line: string) => void;
-  },
-): Promise<Database> {
+/** @throws {RetryableError} the database does not answer, or is locked */
+export function openCatalog(place: DatabasePlace): Promise<Database> {
   return openDatabase({ ...place, ...catalogDatabase });
 }
 

@@ -5,12 +5,13 @@
  * It is small on purpose: services read and write whole batches, in one round trip for each table, and
  * have no SQL of their own.
  */
+import { RetryableError } from "../runtime/errors.ts";
 
 /**
  * What a column holds: `integer` is a safe integer (money in cents included), any other number is
  * refused; `text` is well-formed Unicode without NUL, also JSON.
  */
-export type ColumnType = "text" | "integer";
+type ColumnType = "text" | "integer";
 
 /**
  * A table: its key is the first column, and is text. All other columns may be null. Keys are compared
@@ -143,4 +144,55 @@ export async function runTransaction<T>(
     await session.rollback();
     throw error;
   }
+}
+
+export function keyOf<T extends Table>(table: T, row: Row<T>): string {
+  return (row as Record<string, string>)[table.key]!;
+}
+
+/**
+ * Appends the values of one row, in the order of `columns`.
+ *
+ * @throws {Error} a number that is no safe integer: not every backend could give it back unchanged
+ */
+export function pushValues<T extends Table>(
+  values: (string | number | null)[],
+  table: T,
+  columns: readonly string[],
+  row: Row<T>,
+): void {
+  const record = row as Record<string, string | number | null>;
+  for (const column of columns) {
+    const value = record[column] as string | number | null;
+    if (typeof value === "number" && !Number.isSafeInteger(value)) {
+      throw new Error(`${table.name}.${column}: ${value} is not a safe integer`);
+    }
+    values.push(value);
+  }
+}
+
+/**
+ * The JSON in a text column.
+ *
+ * @throws {RetryableError} it is no JSON: see `unreadable`
+ */
+export function jsonIn<T extends Table, V>(
+  table: T,
+  row: Row<T>,
+  column: keyof T["columns"] & string,
+): V {
+  const text = (row as Record<string, unknown>)[column];
+  try {
+    if (typeof text === "string") return JSON.parse(text);
+  } catch { /* thrown below */ }
+  throw unreadable(table, row, column);
+}
+
+/** For a row that no service has written like this: neither an order nor the code is at fault. */
+export function unreadable<T extends Table>(table: T, row: Row<T>, column: string): RetryableError {
+  const value = JSON.stringify((row as Record<string, unknown>)[column])?.slice(0, 80);
+  return new RetryableError(
+    `table ${table.name}: the row of ${keyOf(table, row)} cannot be read: ${column} is ${value}; ` +
+      "restore what was there",
+  );
 }

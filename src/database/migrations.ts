@@ -34,7 +34,7 @@ export interface VersionedTables {
 type Query = (sql: string) => Promise<Record<string, unknown>[]>;
 
 /** The transaction that holds the lock. */
-export interface MigrationTransaction {
+interface MigrationTransaction {
   readonly query: Query;
   execute(sql: string): Promise<unknown>;
 }

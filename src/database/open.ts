@@ -9,25 +9,28 @@ import { openPostgres } from "./postgres.ts";
 import { positions } from "./positions.ts";
 import { openSqlite } from "./sqlite.ts";
 
+/** Where the tables are. */
+export interface DatabasePlace {
+  /** `postgres://…` (default: SQLite). */
+  readonly url?: string;
+  /** Read for each connection (default: the one in the url). */
+  readonly password?: TextFile | undefined;
+  /** The folder of the SQLite files; it is created if it is missing. */
+  readonly directory: string;
+  /** Gets a line when a migration begins, and when it is done. */
+  readonly note?: (line: string) => void;
+}
+
 /**
  * Opens the tables, and brings them to the present version; several processes may do so at once.
  *
- * @param options.url `postgres://…` (default: SQLite)
- * @param options.password read for each connection (default: the one in the url)
- * @param options.directory the folder of the SQLite files; it is created if it is missing
  * @param options.owner the name of the file or the schema
  * @param options.migrations how the tables changed since they were first released (default: not at all)
- * @param options.note gets a line when a migration begins, and when it is done
  * @throws {RetryableError} the database does not answer, or is locked
  * @throws {Failure} the url is of no known kind, the database is newer than the code, or a migration fails
  */
 export function openDatabase(
-  options: VersionedTables & {
-    url?: string;
-    password?: TextFile | undefined;
-    directory: string;
-    note?: (line: string) => void;
-  },
+  options: VersionedTables & DatabasePlace,
 ): Promise<Database> {
   const { url, password, directory, owner, note } = options;
   const versioned = versionedOf(options);

@@ -7,10 +7,17 @@
  * after a lock sees what the previous holder of the lock wrote.
  */
 import type { TextFile } from "../runtime/setting.ts";
-import { type Database, type Row, runTransaction, type Session, type Table } from "./database.ts";
+import {
+  type Database,
+  keyOf,
+  pushValues,
+  type Row,
+  runTransaction,
+  type Session,
+  type Table,
+} from "./database.ts";
 import { migrate, type MigrationBackend, type VersionedTables } from "./migrations.ts";
 import { type Connection, createPool, type Parameter, type Pool } from "./postgres_pool.ts";
-import { keyOf, pushValues } from "./rows.ts";
 
 /**
  * Connects, and brings the schema and its tables to the present version.

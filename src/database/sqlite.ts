@@ -9,9 +9,16 @@
 import { dirname } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Failure, RetryableError } from "../runtime/errors.ts";
-import { type Database, type Row, runTransaction, type Session, type Table } from "./database.ts";
+import {
+  type Database,
+  keyOf,
+  pushValues,
+  type Row,
+  runTransaction,
+  type Session,
+  type Table,
+} from "./database.ts";
 import { migrate, type MigrationBackend, type VersionedTables } from "./migrations.ts";
-import { keyOf, pushValues } from "./rows.ts";
 import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
 
 /** Rows in one INSERT: more than twice as fast as one by one. */

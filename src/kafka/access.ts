@@ -117,9 +117,8 @@ export const compressionSettings = {
     env: "COMPRESSION",
     fallback: "none",
     words: COMPRESSIONS,
-    help: `codec for messages that are written: ${
-      COMPRESSIONS.join(", ")
-    }; all of them can be read`,
+    help: `codec for messages that are written: ${COMPRESSIONS.join(", ")}; ` +
+      "all of them can be read",
   }),
 };
 

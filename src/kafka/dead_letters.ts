@@ -8,6 +8,13 @@
  */
 import { createHash } from "node:crypto";
 import type { IHeaders, Message } from "kafkajs";
+import {
+  deadLetterTopicOf,
+  type Processor,
+  PROCESSORS,
+  type Topic,
+  topicsReadBy,
+} from "../topology.ts";
 import { bufferOf } from "./protocol/layout.ts";
 import type { DeadLetter, LogRecord } from "./records.ts";
 
@@ -39,6 +46,27 @@ export const RESOLUTION_HEADERS = {
 
 /** On a replayed message: the dead letter that it comes from, `dlq.validator 0@12`. */
 export const REPLAYED_FROM = "replayed-from";
+
+/**
+ * Whether a message of `topic` is a replay that `service` has to step over: a replay is for the service
+ * whose dead letter it was; the topic's other readers have processed the message.
+ *
+ * @param name the topic's name on the cluster
+ */
+export function isReplayForAnother(
+  service: Processor,
+  topic: Topic,
+  name: string,
+  headers: Readonly<Record<string, string>>,
+): boolean {
+  const claim = headers[REPLAYED_FROM];
+  if (claim === undefined) return false;
+  const prefix = name.slice(0, name.length - topic.length);
+  return PROCESSORS.some((other) =>
+    other !== service && topicsReadBy(other).includes(topic) &&
+    claim.startsWith(`${prefix}${deadLetterTopicOf(other)} `)
+  );
+}
 
 /**
  * Together with our own headers less than 1,048,588 bytes, the default limit of a topic. The message's
@@ -151,6 +179,12 @@ export function isDeadLetter({ headers }: Pick<LogRecord, "headers">): boolean {
   return DEAD_LETTER_HEADERS.topic in headers;
 }
 
+/** Which dead letter a resolution is about; of any other message an id that none has. */
+export function resolvedId({ headers }: Pick<LogRecord, "headers">): string {
+  const { partition, offset } = RESOLUTION_HEADERS;
+  return deadLetterId(Number(headers[partition]), headers[offset] ?? "");
+}
+
 /**
  * Adds the next record of a dead-letter topic, in the order of the log. Skips what is neither a dead
  * letter nor a resolution.
@@ -165,12 +199,9 @@ export function addRecord(deadLetters: Map<string, DeadLetterRecord>, record: Lo
     return;
   }
   const what = RESOLUTIONS.find((word) => word === headers[RESOLUTION_HEADERS.resolution]);
-  const resolvedPartition = headers[RESOLUTION_HEADERS.partition];
-  const resolvedOffset = headers[RESOLUTION_HEADERS.offset];
-  if (!what || resolvedPartition === undefined || resolvedOffset === undefined) return;
-  const resolved = deadLetters.get(deadLetterId(Number(resolvedPartition), resolvedOffset));
+  const resolved = deadLetters.get(resolvedId(record));
   // The first resolution counts.
-  if (!resolved || resolved.resolution) return;
+  if (!what || !resolved || resolved.resolution) return;
   const resolution = { what, time: headers[RESOLUTION_HEADERS.time] ?? "" };
   deadLetters.set(resolved.id, { ...resolved, resolution });
 }

@@ -91,7 +91,7 @@ export function faultOf(
     : `the topic ${list} is gone: ${command} creates it again`;
 }
 
-export interface PartitionWatch {
+interface PartitionWatch {
   /** Why not every partition can be processed; undefined when each can, as far as is known. */
   readonly fault: string | undefined;
   /** Compares now, and every `everyMs` from then on; never rejects. */
@@ -99,7 +99,7 @@ export interface PartitionWatch {
   close(): Promise<void>;
 }
 
-export interface PartitionWatchOptions {
+interface PartitionWatchOptions {
   readonly names: Names;
   /** A dead-letter topic that has to exist, too. */
   readonly deadLetters?: DeadLetterTopic;

@@ -32,7 +32,7 @@ export const topicSettings = {
   })),
 };
 
-export interface TopicSize {
+interface TopicSize {
   /** Partitions of each order topic; a dead-letter topic has one. */
   readonly partitions: number;
   readonly replicationFactor: number;
@@ -150,11 +150,10 @@ function refuseFewer(counts: ReadonlyMap<string, number>, partitions: number): v
   const more = [...counts].filter(([, count]) => count > partitions);
   if (more.length === 0) return;
   const most = Math.max(...more.map(([, count]) => count));
+  const there = more.map(([topic, count]) => `${topic} has ${count}`).join(", ");
   throw new TooFewPartitions(
-    `asked for ${partitions} partitions, but ${
-      more.map(([topic, count]) => `${topic} has ${count}`).join(", ")
-    }, and Kafka cannot take partitions away: \`deno task topics --partitions ${most}\` ` +
-      `gives every order topic ${most}`,
+    `asked for ${partitions} partitions, but ${there}, and Kafka cannot take partitions away: ` +
+      `\`deno task topics --partitions ${most}\` gives every order topic ${most}`,
   );
 }
 

@@ -6,7 +6,7 @@
 import { formatAddress } from "../runtime/setting.ts";
 import { formatCount } from "../runtime/format.ts";
 import { Failure } from "../runtime/errors.ts";
-import { writableFolder } from "../runtime/folder.ts";
+import { writableFolder } from "./kafka/folders.ts";
 import type { Logger } from "../runtime/log.ts";
 import { aborted } from "../runtime/shutdown.ts";
 import { runProgram } from "../program.ts";

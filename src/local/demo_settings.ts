@@ -5,6 +5,7 @@ import { type Config, flag, hosts, integer, optional, type Setting } from "../ru
 import { accessChecks, accessSettings } from "../kafka/access.ts";
 import { topicSettings } from "../kafka/topics.ts";
 import { processorSettings } from "../services/settings.ts";
+import { settings as simulatorSettings } from "../services/simulator/settings.ts";
 import { CONSUMERS, type Service } from "../topology.ts";
 import { nodesSetting } from "./kafka/cluster.ts";
 import { PROJECT } from "./task.ts";
@@ -31,14 +32,7 @@ export const settings = {
     max: 1_000_000,
     help: "orders a second; 0: as fast as it can",
   }),
-  seed: integer({
-    env: "SIMULATOR_SEED",
-    option: "seed",
-    fallback: "1",
-    min: 0,
-    max: 4_294_967_295,
-    help: "the same seed places the same orders",
-  }),
+  seed: simulatorSettings.seed,
   replicas: replicas({
     option: "replicas",
     fallback: "",

@@ -1,9 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { DEAD_LETTER_HEADERS } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
-import { figures } from "./tally.ts";
+import { createStall, createTally, figures } from "./tally.ts";
 import { waitingFor } from "./place_orders.ts";
-import { createStall, createTally } from "./tally.ts";
 
 // Samples, one a second, of how many orders are settled and acknowledged; then the present and the
 // longest stall, in seconds.

@@ -3,7 +3,7 @@
  * type `deno task validator`. deno.json is the one place where they are written.
  */
 import { fileURLToPath } from "node:url";
-import { writableFolder } from "../runtime/folder.ts";
+import { writableFolder } from "./kafka/folders.ts";
 import { settlesWithin } from "../runtime/shutdown.ts";
 import { lastLines } from "./kafka/shell.ts";
 

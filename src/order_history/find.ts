@@ -11,9 +11,10 @@ import {
   type Topic,
   TOPIC_NAMES,
 } from "../topology.ts";
-import { deadLetterId, isDeadLetter, RESOLUTION_HEADERS } from "../kafka/dead_letters.ts";
+import { deadLetterId, isDeadLetter, resolvedId } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { partitionForKey } from "../kafka/producer/partitioning.ts";
+import { bufferOf } from "../kafka/protocol/layout.ts";
 import type { OpenLog } from "../kafka/readers/open_log.ts";
 import { describeUnreadable, type LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 
@@ -62,7 +63,7 @@ export async function findRecords(
     for await (const records of reader.read(name, { onUnreadable, signal })) {
       for (const record of records) {
         if (
-          isDeadLetter(record) ? !isOfOrder(record) : !deadLetters.has(deadLetterNamedBy(record))
+          isDeadLetter(record) ? !isOfOrder(record) : !deadLetters.has(resolvedId(record))
         ) {
           continue;
         }
@@ -80,17 +81,5 @@ export function matcher(orderId: string): (record: Pick<LogRecord, "key" | "valu
   const quoted = Buffer.from(JSON.stringify(orderId));
   return (record) =>
     (record.key !== null && key.equals(record.key)) ||
-    (record.value !== null && view(record.value).includes(quoted));
-}
-
-function view({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength);
-}
-
-/** Which dead letter a resolution is about. */
-function deadLetterNamedBy({ headers }: LogRecord): string {
-  return deadLetterId(
-    Number(headers[RESOLUTION_HEADERS.partition]),
-    headers[RESOLUTION_HEADERS.offset] ?? "",
-  );
+    (record.value !== null && bufferOf(record.value).includes(quoted));
 }

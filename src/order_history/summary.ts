@@ -102,11 +102,15 @@ function stockSummary(events: readonly OrderEvent[]): string {
 
 function paymentSummary(events: readonly OrderEvent[]): string {
   const refund = events.find((event) => event.type === "PaymentRefunded");
-  if (refund) return `${formatMoney(refund.amountCents, refund.currency)} were refunded`;
+  if (refund) return `${amountOf(refund)} were refunded`;
   const charge = events.find((event) => event.type === "PaymentProcessed");
   if (!charge) return "nothing was charged";
-  const amount = formatMoney(charge.amountCents, charge.currency);
+  const amount = amountOf(charge);
   return has(events, "OrderConfirmed") ? `${amount} were charged` : `${amount} are NOT refunded`;
+}
+
+function amountOf(payment: { amountCents: number; currency: string }): string {
+  return formatMoney(payment.amountCents, payment.currency);
 }
 
 /** More items than this are counted, not listed. */
@@ -117,10 +121,8 @@ export function describeEvent(event: OrderEvent): string {
   switch (event.type) {
     case "OrderPlaced": {
       const { customerId, items, totalCents, currency } = event;
-      return `customer ${customerId} ordered ${
-        list(items, (i) => pieces(i.quantity, i.productId))
-      }` +
-        ` for ${formatMoney(totalCents, currency)}`;
+      const what = list(items, ({ quantity, productId }) => pieces(quantity, productId));
+      return `customer ${customerId} ordered ${what} for ${formatMoney(totalCents, currency)}`;
     }
     case "OrderValidated": {
       const { name, tier, country } = event.customer;
@@ -136,18 +138,12 @@ export function describeEvent(event: OrderEvent): string {
           `${pieces(Math.abs(delta), productId)} (${remaining} left)`,
       );
     case "PaymentProcessed":
-      return `charged ${
-        formatMoney(event.amountCents, event.currency)
-      }, payment ${event.paymentId}`;
+      return `charged ${amountOf(event)}, payment ${event.paymentId}`;
     case "PaymentFailed":
-      return `${event.reason}: ${event.detail}; ${
-        formatMoney(event.amountCents, event.currency)
-      } were ` +
-        `not charged, payment ${event.paymentId}`;
+      return `${event.reason}: ${event.detail}; ${amountOf(event)} were not charged, ` +
+        `payment ${event.paymentId}`;
     case "PaymentRefunded":
-      return `refunded ${
-        formatMoney(event.amountCents, event.currency)
-      }, payment ${event.paymentId}`;
+      return `refunded ${amountOf(event)}, payment ${event.paymentId}`;
     case "OrderConfirmed":
       return `confirmed, ${formatMoney(event.totalCents, event.currency)}`;
     case "OrderCancelled":

@@ -10,6 +10,7 @@ import {
   isDeadLetter,
   REPLAYED_FROM,
   RESOLUTION_HEADERS,
+  resolvedId,
 } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { type Topic, TOPIC_NAMES, TOPICS } from "../topology.ts";
@@ -138,13 +139,11 @@ function kindOf(event: OrderEvent): string {
 /** What a person did with a dead letter. */
 function momentOfResolution(
   topic: Found["topic"],
-  { partition, offset, headers, timestamp }: LogRecord,
+  record: LogRecord,
   deadLetters: ReadonlyMap<string, OrderDeadLetter>,
 ): Moment {
-  const id = deadLetterId(
-    Number(headers[RESOLUTION_HEADERS.partition]),
-    headers[RESOLUTION_HEADERS.offset] ?? "",
-  );
+  const { partition, offset, headers, timestamp } = record;
+  const id = resolvedId(record);
   const event = headers[RESOLUTION_HEADERS.resolution] ?? "unreadable";
   const resolved = deadLetters.get(`${topic} ${id}`);
   if (resolved) resolved.state = event;

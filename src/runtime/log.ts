@@ -13,8 +13,8 @@ import { choice } from "./setting.ts";
 
 export type LogLevel = "debug" | "info" | "warning" | "error";
 export type LogFormat = "text" | "json";
-export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
-export const LOG_FORMATS = ["text", "json"] as const;
+const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
+const LOG_FORMATS = ["text", "json"] as const;
 
 export type { Logger };
 

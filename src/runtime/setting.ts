@@ -28,29 +28,26 @@ export interface Setting<T> extends Source {
 }
 
 /** A whole number from `min` to `max`. */
-export function integer(source: Source & { min: number; max: number }): Setting<number> {
-  return {
-    value: "N",
-    ...source,
-    read(text) {
-      const value = Number(text);
-      if (!/^-?\d+$/.test(text) || value < source.min || value > source.max) {
-        throw new Error(`a whole number from ${source.min} to ${source.max}`);
-      }
-      return value;
-    },
-  };
+export function integer(source: Range): Setting<number> {
+  return numeric(source, /^-?\d+$/, "a whole number");
 }
 
 /** A number from `min` to `max`, such as a share. */
-export function number(source: Source & { min: number; max: number }): Setting<number> {
+export function number(source: Range): Setting<number> {
+  return numeric(source, /^-?\d+(\.\d+)?$/, "a number");
+}
+
+type Range = Source & { readonly min: number; readonly max: number };
+
+function numeric(source: Range, pattern: RegExp, expected: string): Setting<number> {
+  const { min, max } = source;
   return {
     value: "N",
     ...source,
     read(text) {
       const value = Number(text);
-      if (!/^-?\d+(\.\d+)?$/.test(text) || value < source.min || value > source.max) {
-        throw new Error(`a number from ${source.min} to ${source.max}`);
+      if (!pattern.test(text) || value < min || value > max) {
+        throw new Error(`${expected} from ${min} to ${max}`);
       }
       return value;
     },
@@ -227,7 +224,7 @@ export const jsonSettings = {
 };
 
 /** An address as people write it: `host:port`, an IPv6 address in brackets. */
-export interface Address {
+interface Address {
   /** A name or an IP address, without brackets. */
   readonly host: string;
   readonly port: number;

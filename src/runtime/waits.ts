@@ -27,7 +27,7 @@ export interface Question {
 }
 
 /** A peer that has not answered for some time. */
-export interface Silence {
+interface Silence {
   readonly peer: Peer;
   /** What it was asked for. */
   readonly what: readonly string[];
@@ -46,7 +46,7 @@ export interface Waits {
   silent(): Silence[];
 }
 
-export const SILENCE_AFTER_MS = 5_000;
+const SILENCE_AFTER_MS = 5_000;
 /** A question that was given up and is not asked again is forgotten: longer than any pause between retries. */
 const FORGET_MS = 5_000;
 

@@ -1,5 +1,6 @@
 import { storeSettings } from "../database/settings.ts";
 import { compressionSettings, kafkaSettings } from "../kafka/access.ts";
+import { GUARANTEES } from "../kafka/processor/options.ts";
 import { logSettings } from "../runtime/log.ts";
 import { choice, type Config, flag, integer, string } from "../runtime/setting.ts";
 
@@ -49,7 +50,7 @@ export const processorSettings = {
   guarantee: choice({
     env: "PROCESSING_GUARANTEE",
     fallback: "exactly_once",
-    words: ["exactly_once", "at_least_once"],
+    words: GUARANTEES,
     help: "exactly_once: outputs and offsets in one Kafka transaction; at_least_once: without",
   }),
   sessionTimeoutMs: integer({

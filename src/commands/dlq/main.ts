@@ -175,10 +175,8 @@ async function act(log: OpenLog, command: Command, signal: AbortSignal): Promise
     case "skip": {
       const batch = await skipBatch(log, service, command.place, now());
       return [
-        `${
-          describeUnreadable(batch, batch)
-        }: a dead letter of ${topic} keeps its ${batch.bytes.length} ` +
-        `bytes; ${service} goes on at offset ${batch.next}, some seconds from now if it runs`,
+        `${describeUnreadable(batch, batch)}: a dead letter of ${topic} keeps its ` +
+        `${batch.bytes.length} bytes; ${service} goes on at offset ${batch.next}, some seconds from now if it runs`,
       ];
     }
     default:

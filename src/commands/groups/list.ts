@@ -152,9 +152,8 @@ function statusOf({ service, state, members, lagMessages }: Group): string {
       "and its page says how far it is";
   }
   if (isUnknown) {
-    return `no group: it has no members and has committed no offset, ${
-      plural(lagMessages, "message")
-    } to read`;
+    return "no group: it has no members and has committed no offset, " +
+      `${plural(lagMessages, "message")} to read`;
   }
   return `${state}, ${plural(members.length, "member")}, ${plural(lagMessages, "message")} behind`;
 }

@@ -162,9 +162,7 @@ function missingLine({ name, partition, published }: Step): string[] {
   if (!published?.missing) return [];
   const { first, count } = published.missing;
   return [
-    `${name}/${partition}: ${
-      formatCount(count)
-    } records before that, the first of them ${first}, have ` +
-    "no answer, though later ones have: they stay without",
+    `${name}/${partition}: ${formatCount(count)} records before that, the first of them ` +
+    `${first}, have no answer, though later ones have: they stay without`,
   ];
 }

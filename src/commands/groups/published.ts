@@ -9,16 +9,9 @@
 import { decode } from "../../events/codec.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import type { LocatedUnreadable } from "../../kafka/protocol/unreadable.ts";
-import {
-  deadLetterTopicOf,
-  type Processor,
-  PROCESSORS,
-  type Topic,
-  topicsReadBy,
-  topicsWrittenBy,
-} from "../../topology.ts";
+import { deadLetterTopicOf, type Processor, type Topic, topicsWrittenBy } from "../../topology.ts";
 import { dutyOf, type Kind, kindOf } from "../../audit/duties.ts";
-import { DEAD_LETTER_HEADERS, REPLAYED_FROM } from "../../kafka/dead_letters.ts";
+import { DEAD_LETTER_HEADERS, isReplayForAnother } from "../../kafka/dead_letters.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
 
 /** What a service has published of each order; of the orders of one partition number. */
@@ -51,21 +44,6 @@ export class Places {
   has(topic: string, partition: number, offset: number): boolean {
     return this.#places.has(`${topic} ${partition}@${offset}`);
   }
-}
-
-/** A replay is for the service whose dead letter it was; the topic's other readers step over it. */
-export function isReplayForAnother(
-  service: Processor,
-  topic: Topic,
-  { topic: name, headers }: Pick<LogRecord, "topic" | "headers">,
-): boolean {
-  const claim = headers[REPLAYED_FROM];
-  if (claim === undefined) return false;
-  const prefix = name.slice(0, name.length - topic.length);
-  return PROCESSORS.some((other) =>
-    other !== service && topicsReadBy(other).includes(topic) &&
-    claim.startsWith(`${prefix}${deadLetterTopicOf(other)} `)
-  );
 }
 
 type Answer = "answered" | "open" | "asks for none";
@@ -126,9 +104,9 @@ export class Answers {
   }
 
   #answerTo(record: LogRecord): Answer {
-    const { topic, partition, offset, key, value } = record;
+    const { topic, partition, offset, key, value, headers } = record;
     if (this.deadLetters.has(topic, partition, offset)) return "answered";
-    if (isReplayForAnother(this.service, this.topic, record)) return "asks for none";
+    if (isReplayForAnother(this.service, this.topic, topic, headers)) return "asks for none";
     const decoded = decode(this.topic, key, value);
     if (!decoded.ok) return "open";
     const { orderId } = decoded.event;

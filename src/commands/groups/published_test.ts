@@ -13,7 +13,8 @@ import {
 import { DUTIES, kindOf } from "../../audit/duties.ts";
 import { createFixture, SCENARIOS } from "../../audit/testing/scenarios.ts";
 import { type Fixture, orderId, PARTITIONS } from "../../audit/testing/fixture.ts";
-import { Answers, isReplayForAnother, Outputs, Places } from "./published.ts";
+import { isReplayForAnother } from "../../kafka/dead_letters.ts";
+import { Answers, Outputs, Places } from "./published.ts";
 
 /** A record, and when it was written. */
 interface Written {
@@ -76,7 +77,8 @@ function readFor(fixture: Fixture, service: Processor, written: readonly Written
     .map(({ record }) => record)
     .filter((record) =>
       topicsReadBy(service).some((topic) =>
-        fixture.names.topic(topic) === record.topic && !isReplayForAnother(service, topic, record)
+        fixture.names.topic(topic) === record.topic &&
+        !isReplayForAnother(service, topic, record.topic, record.headers)
       )
     );
 }

@@ -35,7 +35,7 @@ export interface ResetRequest {
   readonly partition?: number | undefined;
 }
 
-export interface ResetOptions {
+interface ResetOptions {
   /** The service's tables; undefined for a service without. */
   readonly database: Database | undefined;
   /** Where they are, for people. */

@@ -9,6 +9,7 @@
  */
 import type { Database, Row, Table } from "../../database/database.ts";
 import { customers, products } from "../../database/catalog.ts";
+import { fnv1a, mulberry32 } from "../../runtime/hash.ts";
 import { stock } from "../../services/inventory/store.ts";
 
 export interface CatalogData {
@@ -17,7 +18,7 @@ export interface CatalogData {
   readonly stock: Row<typeof stock>[];
 }
 
-export interface CatalogOptions {
+interface CatalogOptions {
   /** A whole number; another one makes another catalog. */
   readonly seed: number;
   /** How many (default: 10,000). */
@@ -155,25 +156,14 @@ function numbers(count: number): number[] {
 
 /** The chances of one thing: its own, whatever else is made. */
 function chances(seed: number, kind: string, n: number): Chance {
-  let state = 0x811c9dc5;
-  // FNV-1a over all that tells this thing from others.
-  for (const char of `${seed}/${kind}/${n}`) {
-    state = Math.imul(state ^ char.charCodeAt(0), 0x01000193);
-  }
-  // mulberry32
-  return () => {
-    state = state + 0x6d2b79f5 | 0;
-    let mixed = Math.imul(state ^ state >>> 15, 1 | state);
-    mixed = mixed + Math.imul(mixed ^ mixed >>> 7, 61 | mixed) ^ mixed;
-    return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
-  };
+  return mulberry32(fnv1a(`${seed}/${kind}/${n}`));
 }
 
 /** Rows of one statement. */
 const BATCH = 5_000;
 
 /** How many rows were missing, and are there now. */
-export interface Seeded {
+interface Seeded {
   readonly customers: number;
   readonly products: number;
   readonly stock: number;

@@ -4,8 +4,7 @@
  *
  *     deno run -A upgrade.ts '{"place": {…}}'
  */
-import type { Row } from "../database.ts";
-import { table } from "../database.ts";
+import { type Row, table } from "../database.ts";
 import type { Migration } from "../migrations.ts";
 import { openDatabase, whenAvailable } from "../open.ts";
 

@@ -18,7 +18,7 @@ export {
 } from "../patches/kafkajs.ts";
 export type { AclEntry } from "kafkajs";
 
-export interface ClientOptions {
+interface ClientOptions {
   /** How long an answer may take, milliseconds (default: 15,000). */
   readonly requestTimeoutMs?: number;
 }

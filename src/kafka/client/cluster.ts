@@ -3,6 +3,7 @@
  * Requests, and what their answers mean, are our own.
  */
 import type { Kafka } from "kafkajs";
+import { noAnswer } from "./error_codes.ts";
 import type { WireRequest } from "../protocol/wire.ts";
 
 /** New partitions have to be processed within 30 s, which includes a rebalance of their group. */
@@ -52,6 +53,20 @@ export function createCluster<C extends Cluster>(kafka: Kafka): C {
     allowAutoTopicCreation: false,
     isolationLevel: 0,
   });
+}
+
+/**
+ * Connects, and learns the brokers.
+ *
+ * @throws {ProducerError} kafkajs may throw a TypeError when the cluster is down: that is no bug of ours
+ */
+export async function connectCluster(cluster: Cluster): Promise<void> {
+  try {
+    await cluster.connect();
+    await cluster.refreshMetadata();
+  } catch (error) {
+    throw noAnswer("connecting to Kafka", error);
+  }
 }
 
 class NoBroker extends Error {

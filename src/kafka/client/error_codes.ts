@@ -12,7 +12,7 @@
  *   and ends what it left open, and goes on from the committed offset;
  * - `end`: the same, but repeating does not help: a person has to change something.
  */
-export type Remedy = "success" | "repeat" | "fence" | "end";
+type Remedy = "success" | "repeat" | "fence" | "end";
 
 interface Entry {
   readonly code: number;

@@ -112,7 +112,7 @@ const VERSION = 0;
 
 const { MemberMetadata, MemberAssignment } = AssignerProtocol;
 
-export interface MemberAssigner {
+interface MemberAssigner {
   /** For kafkajs; it makes one for each consumer. */
   readonly create: PartitionAssigner;
   /** Call it with what this member was assigned: it asks to keep that the next time. */

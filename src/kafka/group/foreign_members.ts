@@ -9,7 +9,7 @@ import { pause } from "../../runtime/shutdown.ts";
 import { explain } from "../client/errors.ts";
 import { subscriptionIn } from "./assigner.ts";
 
-export interface ForeignMember {
+interface ForeignMember {
   readonly memberId: string;
   readonly clientId: string;
   /** Its address, as the broker sees it. */
@@ -115,7 +115,7 @@ async function describe(
  *
  * @param members of a group that is stable
  */
-export function foreignIn(
+function foreignIn(
   members: readonly MemberDescription[],
   topics: readonly string[],
 ): ForeignMember[] {

@@ -12,7 +12,7 @@ import { isBug, isRefusedLogin, whyUnreachable } from "../client/errors.ts";
 import { type Assignment, createAssigner } from "./assigner.ts";
 import { watchForeignMembers } from "./foreign_members.ts";
 
-export interface MemberOptions {
+interface MemberOptions {
   readonly access: KafkaAccess;
   readonly group: string;
   /** What it reads, by the topics' names on the cluster. */
@@ -35,7 +35,7 @@ export interface MemberOptions {
   readonly log: Logger;
 }
 
-export interface MemberEvents {
+interface MemberEvents {
   /** It joined the group, and was given these partitions. */
   readonly onAssigned: (assignment: Assignment) => void;
   readonly onBatch: (payload: EachBatchPayload) => Promise<void>;

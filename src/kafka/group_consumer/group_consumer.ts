@@ -30,7 +30,7 @@ import {
   PausedPartitions,
 } from "./positions.ts";
 
-export interface GroupConsumerOptions {
+interface GroupConsumerOptions {
   readonly access: KafkaAccess;
   /** This process's name, unique among the members of its group. */
   readonly clientId: string;
@@ -50,7 +50,7 @@ export interface GroupConsumerOptions {
   readonly unreadableRetryMs?: number;
 }
 
-export interface GroupConsumer {
+interface GroupConsumer {
   /**
    * Reads until `signal` aborts, through restarts and absences of the cluster.
    *

@@ -17,7 +17,7 @@ import { type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
 const MAX_FETCH_GAP_MS = 400;
 const RETRY_MS = 500;
 
-export interface LogGuardOptions {
+interface LogGuardOptions {
   readonly consumer: Consumer;
   readonly logs: LogStates;
   /** The topics' names by those on the cluster. */

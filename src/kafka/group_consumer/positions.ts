@@ -6,7 +6,7 @@
 import type { Batch, Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
-import { openLogReader } from "../readers/log_reader.ts";
+import { withLogReader } from "../readers/log_reader.ts";
 import {
   describeUnreadable,
   ENDLESS,
@@ -15,7 +15,7 @@ import {
 } from "../protocol/unreadable.ts";
 
 /** The next offset of a partition; the topic's name is that on the cluster. */
-export interface Position {
+interface Position {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
@@ -140,7 +140,7 @@ export class PausedPartitions {
   }
 }
 
-export interface ConsumerState {
+interface ConsumerState {
   /** Why it is no member of its group; undefined when it is. */
   set(reason: string | undefined): void;
   /** Logs what `notReady` tells when it has changed. */
@@ -187,14 +187,12 @@ export async function endOf(
   if (endless) return `${what}; ${ENDLESS}`;
   if (next !== undefined) return next;
   try {
-    const reader = await openLogReader(kafka);
-    try {
-      const found = await reader.unreadableAt(topic, partition, offset);
-      // It can be read now: another replica leads.
-      return found?.next ?? offset;
-    } finally {
-      await reader.close();
-    }
+    const found = await withLogReader(
+      kafka,
+      (reader) => reader.unreadableAt(topic, partition, offset),
+    );
+    // It can be read now: another replica leads.
+    return found?.next ?? offset;
   } catch (error) {
     if (error instanceof UnreadableBatch) return error.message;
     if (!isKafkaError(error)) throw error;

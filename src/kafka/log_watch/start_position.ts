@@ -152,17 +152,14 @@ function inLog(facts: StartFacts, committed: number): Resume {
 }
 
 function recreated(facts: StartFacts, position: TablePosition): Resume {
-  const { log: { first } } = facts;
+  const { topic, partition, log: { first } } = facts;
   return {
     kind: "resume",
     offset: first,
     recreated: true,
-    message:
-      `${facts.topic} was deleted and created anew: of the old ${
-        inputOf(facts.topic, facts.partition)
-      } ` +
-      `everything before offset ${position.workTo} had been read, and what came after is gone; going on ` +
-      `at the new one's first offset, ${first}`,
+    message: `${topic} was deleted and created anew: of the old ${inputOf(topic, partition)} ` +
+      `everything before offset ${position.workTo} had been read, and what came after is gone; ` +
+      `going on at the new one's first offset, ${first}`,
   };
 }
 
@@ -182,15 +179,14 @@ function tablesAhead(facts: StartFacts, { workFrom }: TablePosition): Pause {
   if (committed === NOTHING_COMMITTED) {
     return offsetsGone(facts, `the tables are at offset ${workFrom}`);
   }
+  const ahead = workFrom - committed;
   return pause(
     facts,
-    `the tables are at offset ${workFrom}, ${
-      workFrom - committed
-    } ahead of the group ${group}, which ` +
+    `the tables are at offset ${workFrom}, ${ahead} ahead of the group ${group}, which ` +
       `has committed ${committed} (offsets were reset, or lost)`,
     AS_TABLES,
     PUBLISHED,
-    ["committed", `publishes those ${workFrom - committed} again`],
+    ["committed", `publishes those ${ahead} again`],
     EARLIEST,
   );
 }

@@ -67,7 +67,7 @@ export interface GroupState extends GroupLag {
   readonly positions: readonly GroupPosition[];
 }
 
-export interface GroupLagReader {
+interface GroupLagReader {
   /**
    * All groups (or the one), in the order of the flow. May be called again after it threw.
    *

@@ -41,7 +41,7 @@ export interface Input {
   readonly partition: number;
 }
 
-export interface AssignOptions {
+interface AssignOptions {
   readonly service: string;
   readonly group: string;
   readonly tables?: ServiceTables | undefined;

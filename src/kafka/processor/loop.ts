@@ -6,23 +6,18 @@
  * the offset in one Kafka transaction (partition_writer.ts).
  */
 import type { EachBatchPayload, KafkaMessage, TopicMessages } from "kafkajs";
-import { decode, encode } from "../../events/codec.ts";
-import {
-  deadLetterTopicOf,
-  PROCESSORS,
-  type Topic,
-  topicOf,
-  topicsReadBy,
-} from "../../topology.ts";
-import { bytes, REPLAYED_FROM, toDeadLetterMessage } from "../dead_letters.ts";
+import { decode } from "../../events/codec.ts";
+import type { Topic } from "../../topology.ts";
+import { isReplayForAnother } from "../dead_letters.ts";
 import { epochOf, type FetchedBatch } from "../log_watch/topic_watch.ts";
 import { headersAsText, type RawHeaders } from "../protocol/header_map.ts";
 import { describeUnreadable, type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
-import type { ConsumerRecord, DeadLetter } from "../records.ts";
+import type { DeadLetter } from "../records.ts";
 import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
 import type { ProcessorOptions } from "./options.ts";
 import type { PartitionTask } from "./partition_task.ts";
 import { handleWithRetries } from "./failures.ts";
+import { outputsOf, reportOutputs } from "./outputs.ts";
 import type { Skips } from "./skips.ts";
 
 export interface BatchContext {
@@ -131,17 +126,13 @@ export async function transform(
   { topic, topicName, partition, messages }: Chunk,
   signal: AbortSignal,
 ): Promise<Transformed> {
-  const { handlers, names, service } = options;
+  const { handlers, service } = options;
   const received: EventRecord[] = [];
   const undecodable: DeadLetter[] = [];
-  const othersDeadLetters = PROCESSORS
-    .filter((other) => other !== service && topicsReadBy(other).includes(topic))
-    .map((other) => `${names.topic(deadLetterTopicOf(other))} `);
-  for (const message of messages) {
-    const raw = toRecord(message);
-    // A replay is for the service that could not process the message; the topic's other readers did.
-    const replayedFrom = raw.headers[REPLAYED_FROM];
-    if (othersDeadLetters.some((others) => replayedFrom?.startsWith(others))) continue;
+  for (const { offset, key, value, headers } of messages) {
+    const text = headersAsText(headers as RawHeaders);
+    const raw = { offset: Number(offset), key, value, headers: text };
+    if (isReplayForAnother(service, topic, topicName, raw.headers)) continue;
     const decoded = decode(topic, raw.key, raw.value);
     if (decoded.ok) received.push({ event: decoded.event, topic, partition, raw });
     else undecodable.push({ topic, partition, raw, fault: decoded.fault });
@@ -153,91 +144,13 @@ export async function transform(
     ? { events: [] }
     : await handleWithRetries(handler, received, signal);
 
+  const { events } = handled;
   const deadLetters = [...undecodable, ...handled.deadLetters ?? []];
-  const outputs = new Outputs();
-  addEvents(options, outputs, handled, received, partition);
-  addDeadLetters(options, outputs, deadLetters, topicName);
+  const results = { received, events, deadLetters, topicName, partition };
   return {
-    outputs: outputs.byTopic(),
-    report: () => report(options, handled.events, deadLetters, topicName),
+    outputs: outputsOf(results, options),
+    report: () => reportOutputs(results, options),
   };
-}
-
-/** A traceparent has 55 characters; a much longer one is invalid, and may not fit the output topic. */
-const MAX_TRACE = 256;
-
-function addEvents(
-  { names }: TransformOptions,
-  outputs: Outputs,
-  handled: HandlerResult,
-  received: readonly EventRecord[],
-  partition: number,
-): void {
-  const traces = new Map<string, string>();
-  for (const { event, raw } of received) {
-    const trace = raw.headers.traceparent;
-    if (trace && trace.length <= MAX_TRACE) traces.set(event.orderId, trace);
-  }
-  for (const event of handled.events) {
-    const traceparent = traces.get(event.orderId);
-    outputs.to(names.topic(topicOf(event.type))).push({
-      key: event.orderId,
-      value: bytes(encode(event)),
-      partition,
-      headers: traceparent ? { traceparent } : {},
-    });
-  }
-}
-
-function addDeadLetters(
-  { names, service }: TransformOptions,
-  outputs: Outputs,
-  deadLetters: readonly DeadLetter[],
-  topicName: string,
-): void {
-  const time = new Date().toISOString();
-  for (const deadLetter of deadLetters) {
-    const { attempts = 1 } = deadLetter;
-    const from = { topic: topicName, group: names.group(service), attempts, time };
-    outputs.to(names.topic(deadLetterTopicOf(service)))
-      .push({ ...toDeadLetterMessage(deadLetter, from), partition: 0 });
-  }
-}
-
-function report(
-  { metrics, log }: TransformOptions,
-  events: HandlerResult["events"],
-  deadLetters: readonly DeadLetter[],
-  topicName: string,
-): void {
-  for (const { type } of events) metrics.events.inc({ event: type });
-  for (const { partition, raw, fault } of deadLetters) {
-    metrics.deadLetters.inc({ reason: fault.reason });
-    log.warn(
-      `dead letter: ${topicName} partition ${partition} offset ${raw.offset}: ` +
-        `${fault.reason}: ${fault.detail}`,
-    );
-  }
-}
-
-/** Messages by the topic that they go to. */
-class Outputs {
-  readonly #messages = new Map<string, TopicMessages>();
-
-  to(topic: string): TopicMessages["messages"] {
-    let output = this.#messages.get(topic);
-    if (!output) this.#messages.set(topic, output = { topic, messages: [] });
-    return output.messages;
-  }
-
-  byTopic(): TopicMessages[] {
-    return [...this.#messages.values()];
-  }
-}
-
-function toRecord(message: KafkaMessage): ConsumerRecord {
-  const headers = headersAsText(message.headers as RawHeaders);
-  return { offset: Number(message.offset), key: message.key, value: message.value, headers };
 }
 
 /**

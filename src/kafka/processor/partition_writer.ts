@@ -23,7 +23,7 @@ export interface PartitionWriter {
 }
 
 /** Which input partition is written for; names as Kafka knows them. */
-export interface InputPartition {
+interface InputPartition {
   readonly topic: string;
   readonly partition: number;
   readonly group: string;

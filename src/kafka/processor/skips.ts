@@ -8,7 +8,7 @@ import type { DeadLetterReason } from "../../events/reasons.ts";
 import { DEAD_LETTER_HEADERS, sha256 } from "../dead_letters.ts";
 import { deadLetterTopicOf, type Names, type Processor } from "../../topology.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
-import { openLogReader } from "../readers/log_reader.ts";
+import { withLogReader } from "../readers/log_reader.ts";
 import {
   describeUnreadable,
   ENDLESS,
@@ -65,18 +65,13 @@ export class Skips {
   /** From its beginning: the topic may be another than the last time. It is small. */
   async #read(): Promise<void> {
     if (performance.now() - this.#readAt < READ_EACH_MS) return;
-    const reader = await openLogReader(this.kafka);
-    try {
-      const records = reader.read(this.names.topic(deadLetterTopicOf(this.service)), {
-        onUnreadable: () => {},
-      });
-      for await (const batch of records) {
+    const topic = this.names.topic(deadLetterTopicOf(this.service));
+    await withLogReader(this.kafka, async (reader) => {
+      for await (const batch of reader.read(topic, { onUnreadable: () => {} })) {
         for (const { headers } of batch) this.#add(headers);
       }
-      this.#readAt = performance.now();
-    } finally {
-      await reader.close().catch(() => {});
-    }
+    });
+    this.#readAt = performance.now();
   }
 
   #add(headers: Readonly<Record<string, string>>): void {

@@ -117,15 +117,10 @@ export function isAboutPartition(error: unknown): boolean {
 }
 
 function noSuchPartition({ topic, partition }: TopicPartition, count: number): ProducerError {
-  return new ProducerError(
-    "NO_SUCH_PARTITION",
-    "end",
-    count === 0
-      ? `writing to ${topic}/${partition}: there is no topic ${topic}; \`deno task topics\` creates it`
-      : `writing to ${topic}/${partition}: ${topic} has no partition ${partition}, only ` +
-        `${
-          count > 1 ? `0 to ${count - 1}` : "0"
-        }; \`deno task topics\` gives all order topics as ` +
-        "many as the largest has",
-  );
+  const numbers = count > 1 ? `0 to ${count - 1}` : "0";
+  const why = count === 0
+    ? `there is no topic ${topic}; \`deno task topics\` creates it`
+    : `${topic} has no partition ${partition}, only ${numbers}; ` +
+      "`deno task topics` gives all order topics as many as the largest has";
+  return new ProducerError("NO_SUCH_PARTITION", "end", `writing to ${topic}/${partition}: ${why}`);
 }

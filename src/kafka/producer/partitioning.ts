@@ -1,11 +1,17 @@
 /**
- * The messages of a send, by partition and in parts. A producer sends what one call has for a partition
+ * The messages of a send, by topic, by partition and in parts. A producer sends what one call has for a partition
  * as one batch, and a broker always refuses a batch larger than max.message.bytes (1 MiB by default). So
  * calls are kept small.
  */
 import type { Message, TopicMessages } from "kafkajs";
 import type { TopicPartition } from "../protocol/requests.ts";
 import murmur2 from "kafkajs/src/producer/partitioners/default/murmur2.js";
+
+/** Messages in their order; the topics in that of their first messages. */
+export function byTopic(messages: readonly (Message & { topic: string })[]): TopicMessages[] {
+  const topics = Map.groupBy(messages, ({ topic }) => topic);
+  return [...topics].map(([topic, messages]) => ({ topic, messages }));
+}
 
 /** Well below 1 MiB, with room for the batch's own bytes. */
 export const MAX_PART_BYTES = 512 * 1024;

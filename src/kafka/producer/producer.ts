@@ -20,7 +20,7 @@ import type { Compression } from "../access.ts";
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { compressionOf } from "../client/client.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";
-import { type Cluster, createCluster } from "../client/cluster.ts";
+import { type Cluster, connectCluster, createCluster } from "../client/cluster.ts";
 import {
   createLeaders,
   isAboutPartition,
@@ -30,7 +30,7 @@ import {
 import { byPartition, type PartitionMessages } from "./partitioning.ts";
 import { type Coordinators, createCoordinators } from "../client/coordinator.ts";
 import { createSequences, deliver } from "./delivery.ts";
-import { noAnswer, type ProducerError } from "../client/error_codes.ts";
+import type { ProducerError } from "../client/error_codes.ts";
 import {
   addOffsetsToTxnRequest,
   addPartitionsToTxnRequest,
@@ -97,7 +97,7 @@ export class Producer {
     const cluster: Cluster = createCluster(kafka);
     const coordinators = createCoordinators(cluster);
     try {
-      await connect(cluster);
+      await connectCluster(cluster);
       const identity = await coordinators.ask(
         transactionalId === undefined ? "any" : "transaction",
         transactionalId ?? "",
@@ -282,16 +282,6 @@ export class Producer {
       compression: this.compression,
     });
     return { topic, partition, bytes };
-  }
-}
-
-/** kafkajs may throw a TypeError when the cluster is down: that is no bug of ours. */
-async function connect(cluster: Cluster): Promise<void> {
-  try {
-    await cluster.connect();
-    await cluster.refreshMetadata();
-  } catch (error) {
-    throw noAnswer("connecting to Kafka", error);
   }
 }
 

@@ -5,9 +5,9 @@
  * The transactional.id is the lock: opening takes it, which fences its last owner and ends what that left
  * open. So read what you decide on after opening, never before.
  */
-import type { Kafka, TopicMessages } from "kafkajs";
+import type { Kafka } from "kafkajs";
 import { bytes } from "../dead_letters.ts";
-import { inParts } from "./partitioning.ts";
+import { byTopic, inParts } from "./partitioning.ts";
 import { ProducerError, type ProducerErrorType } from "../client/error_codes.ts";
 import { Producer } from "./producer.ts";
 
@@ -21,7 +21,7 @@ export interface ProducerRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface TransactionalSender {
+interface TransactionalSender {
   /**
    * Sends all of `messages` in one transaction; one call at a time.
    *
@@ -55,7 +55,12 @@ export async function openTransactionalSender(
   return {
     async send(messages) {
       try {
-        for (const part of inParts(byTopic(messages))) await producer.send(part);
+        const outputs = byTopic(messages.map(({ key, value, ...rest }) => ({
+          ...rest,
+          key: bytes(key),
+          value: bytes(value),
+        })));
+        for (const part of inParts(outputs)) await producer.send(part);
         await producer.commit();
       } catch (error) {
         const fenced = error instanceof ProducerError && FENCED.includes(error.type);
@@ -64,14 +69,4 @@ export async function openTransactionalSender(
     },
     close: () => producer.close(),
   };
-}
-
-function byTopic(messages: readonly ProducerRecord[]): TopicMessages[] {
-  const topics = new Map<string, TopicMessages>();
-  for (const { topic, partition, key, value, headers } of messages) {
-    let entry = topics.get(topic);
-    if (!entry) topics.set(topic, entry = { topic, messages: [] });
-    entry.messages.push({ partition, key: bytes(key), value: bytes(value), headers });
-  }
-  return [...topics.values()];
 }

@@ -20,7 +20,7 @@ export interface PlainRecord {
   readonly headers?: Readonly<Record<string, Bytes | Bytes[]>> | undefined;
 }
 
-export interface BatchOptions {
+interface BatchOptions {
   readonly records: readonly PlainRecord[];
   /** Epoch milliseconds. */
   readonly firstTimestamp: number | string;

@@ -12,7 +12,7 @@ import { isKafkaError } from "../client/errors.ts";
 import { committedOffsetsByTopic } from "../offsets/committed_offsets.ts";
 import { type LogEnd, logEndsByTopic } from "../offsets/log_ends.ts";
 import type { LocatedUnreadable } from "../protocol/unreadable.ts";
-import { type LogReader, openLogReader } from "./log_reader.ts";
+import { type LogReader, openLogReader, withLogReader } from "./log_reader.ts";
 
 /** Messages that wait for a service in one partition. */
 export interface Waiting {
@@ -77,14 +77,7 @@ function withConnections<T>(
   kafka: Kafka,
   work: (admin: Admin, reader: LogReader) => Promise<T>,
 ): Promise<T> {
-  return withAdmin(kafka, async (admin) => {
-    const reader = await openLogReader(kafka);
-    try {
-      return await work(admin, reader);
-    } finally {
-      await reader.close().catch(() => {});
-    }
-  });
+  return withAdmin(kafka, (admin) => withLogReader(kafka, (reader) => work(admin, reader)));
 }
 
 function allEnds(reader: LogReader, names: Names): Promise<Ends> {
@@ -184,7 +177,7 @@ export async function untilCaughtUp(
 /** More than this between offset and end is not control records alone: it is not read. */
 const MAX_MARKERS = 8;
 
-export interface Unread {
+interface Unread {
   /**
    * How many messages wait between `committed` and `end`. What lies between is read in the background,
    * once, where it may be control records alone; it counts until it is known to be nothing.

@@ -9,7 +9,7 @@ import type { LossMetrics } from "../metrics.ts";
 import { decode } from "../../events/codec.ts";
 import { REPLAYED_FROM } from "../dead_letters.ts";
 
-export interface EventFollowerOptions {
+interface EventFollowerOptions {
   readonly access: KafkaAccess;
   readonly clientId: string;
   readonly topics: readonly Topic[];

@@ -15,7 +15,7 @@ import type { LogRecord } from "../records.ts";
 import { openLogReader } from "./log_reader.ts";
 import { type OnLoss, TopicPositions } from "./topic_positions.ts";
 
-export interface LogFollowerOptions {
+interface LogFollowerOptions {
   readonly kafka: Kafka;
   readonly access: KafkaAccess;
   /** Names on the cluster. */

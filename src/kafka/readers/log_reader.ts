@@ -23,7 +23,7 @@ import {
 import type { LogRecord } from "../records.ts";
 import { type FetchCluster, fetchOnce, type PartitionData, recordsIn } from "./fetch.ts";
 
-export interface ReadOptions {
+interface ReadOptions {
   /** (default: all partitions, and new ones as they come) */
   readonly partitions?: readonly number[];
   /** Where to start, by partition (default: the beginning of the log). */
@@ -91,6 +91,19 @@ export async function openLogReader(kafka: Kafka): Promise<LogReader> {
     unreadableAt: (topic, ...place) => unreadableAt(cluster, topic, ...place),
     close: () => cluster.disconnect(),
   };
+}
+
+/** Opens a reader for `work`, and closes it. */
+export async function withLogReader<T>(
+  kafka: Kafka,
+  work: (reader: LogReader) => Promise<T>,
+): Promise<T> {
+  const reader = await openLogReader(kafka);
+  try {
+    return await work(reader);
+  } finally {
+    await reader.close().catch(() => {});
+  }
 }
 
 /** One reading of a topic. */

@@ -5,7 +5,7 @@ import { type compressionSettings, kafkaAccess, type kafkaSettings } from "../ac
 import { createClient } from "../client/client.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
-import { type LogReader, openLogReader } from "./log_reader.ts";
+import { type LogReader, withLogReader } from "./log_reader.ts";
 import { describeUnreadable, type LocatedUnreadable } from "../protocol/unreadable.ts";
 import { Names } from "../../topology.ts";
 
@@ -41,13 +41,9 @@ export async function withLog<T>(
   await clusterReady(kafka, { access, topics: [], signal, onWait });
   if (signal.aborted) throw new Failure("stopped before Kafka answered");
   try {
-    const reader = await openLogReader(kafka);
-    try {
-      const names = new Names(config.topicPrefix);
-      return await work({ kafka, reader, names, onUnreadable: warnOnce(name) });
-    } finally {
-      await reader.close();
-    }
+    const names = new Names(config.topicPrefix);
+    const onUnreadable = warnOnce(name);
+    return await withLogReader(kafka, (reader) => work({ kafka, reader, names, onUnreadable }));
   } catch (error) {
     if (!isKafkaError(error)) throw error;
     throw new Failure(`Kafka at ${access.brokers.join(", ")} failed: ${explain(error)}`);

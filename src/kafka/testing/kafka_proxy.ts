@@ -7,8 +7,7 @@ import { freePort, LOOPBACK } from "../../local/kafka/ports.ts";
 import { type Fault, FaultRule, type RuleOptions } from "./fault_rule.ts";
 import type { ApiName, Request } from "./kafka_frames.ts";
 import { ProxyLink } from "./proxy_link.ts";
-import { startBroker } from "../../local/kafka/cluster.ts";
-import { type TestBroker, untilCoordinatorsAnswer } from "../../local/testing/test_broker.ts";
+import { startTestBroker, type TestBroker } from "../../local/testing/test_broker.ts";
 
 /**
  * The open connections of a broker that is cut off: `close` ends them; `silence` keeps them, and frames on
@@ -143,7 +142,7 @@ export class KafkaProxy implements AsyncDisposable {
  * the proxy's address; the plain one is for Kafka itself (a broker sends its transaction markers to itself
  * over the network) and for its tools, which no fault must strike.
  */
-export interface ProxiedBroker {
+interface ProxiedBroker {
   /** Its `bootstrap` bypasses the proxy. */
   readonly broker: TestBroker;
   /** Its `bootstrap` is for the clients. */
@@ -158,11 +157,8 @@ export async function startProxiedBroker(): Promise<ProxiedBroker> {
   const controller = await freePort(plain, proxied);
   const proxy = await KafkaProxy.open();
   proxy.forwardTo(proxied);
-  const directory = await Deno.makeTempDir({ prefix: "orderflow-kafka-" });
-  const broker = await startBroker({
-    directory,
-    port: plain,
-    overrides: {
+  const broker = await startTestBroker(
+    {
       "controller.quorum.voters": `1@127.0.0.1:${controller}`,
       "listeners": `PLAINTEXT://${LOOPBACK}:${plain},PROXIED://${LOOPBACK}:${proxied},` +
         `CONTROLLER://127.0.0.1:${controller}`,
@@ -170,11 +166,10 @@ export async function startProxiedBroker(): Promise<ProxiedBroker> {
       "listener.security.protocol.map":
         "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
     },
-  });
-  await untilCoordinatorsAnswer(broker.bootstrap);
-  const dispose = { value: () => broker.remove() };
+    plain,
+  );
   return {
-    broker: Object.defineProperty(broker, Symbol.asyncDispose, dispose) as TestBroker,
+    broker,
     proxy,
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]();

@@ -7,7 +7,7 @@ import type { FaultRule } from "./fault_rule.ts";
 import { correlationIdOf, parseRequest, readFrames, type Request } from "./kafka_frames.ts";
 
 /** What a link needs of its proxy. */
-export interface Road {
+interface Road {
   /** Resolves at once unless the proxy is cut off. */
   open(): Promise<void>;
   /** Called for each request. @returns the rule that strikes it */

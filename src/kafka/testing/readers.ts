@@ -17,7 +17,7 @@ export const READER_KINDS = [
   "group lag",
   "publisher",
 ] as const;
-export type ReaderKind = typeof READER_KINDS[number];
+type ReaderKind = typeof READER_KINDS[number];
 
 export interface Reader {
   readonly kind: ReaderKind;

@@ -9,7 +9,7 @@ import { Names } from "../../topology.ts";
 import { createClient, withAdmin } from "../client/client.ts";
 import { createCluster } from "../client/cluster.ts";
 import { createLogStates } from "../log_watch/log_states.ts";
-import { openLogReader } from "../readers/log_reader.ts";
+import { withLogReader } from "../readers/log_reader.ts";
 import type { LogRecord } from "../records.ts";
 import type { Handler } from "../processor/handler.ts";
 import { createProcessorMetrics } from "../metrics.ts";
@@ -100,14 +100,11 @@ export async function coordinatorOf(
 }
 
 export async function readAll(kafka: Kafka, topic: string): Promise<LogRecord[]> {
-  const reader = await openLogReader(kafka);
-  try {
-    const all: LogRecord[] = [];
+  const all: LogRecord[] = [];
+  await withLogReader(kafka, async (reader) => {
     for await (const records of reader.read(topic)) all.push(...records);
-    return all;
-  } finally {
-    await reader.close();
-  }
+  });
+  return all;
 }
 
 /** ConfigResourceTypes.TOPIC of kafkajs. */

@@ -6,7 +6,7 @@
  * It ends when this process does, however that ends, and not before: see owned_process.ts.
  */
 import { join, resolve } from "node:path";
-import { writableFolder } from "../../runtime/folder.ts";
+import { writableFolder } from "./folders.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import { dockerRuntime, hasDocker } from "./docker_runtime.ts";

@@ -1,9 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Failure } from "../../runtime/errors.ts";
 import type { Broker } from "./broker.ts";
-import { startBroker } from "./cluster.ts";
 import { isAlive } from "../testing/processes.ts";
-import { startColdTestBroker } from "../testing/test_broker.ts";
+import { startBroker, startColdTestBroker } from "../testing/test_broker.ts";
 
 const TOOLS = "org.apache.kafka.tools";
 

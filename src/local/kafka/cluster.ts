@@ -74,17 +74,6 @@ export function defaultHeapMb(nodes: number): number {
 }
 
 /**
- * Starts one node; resolves when it answers.
- *
- * @throws {Failure} as `startCluster` does
- */
-export async function startBroker(
-  { port, ...options }: Omit<ClusterOptions, "ports"> & { readonly port: number },
-): Promise<Broker> {
-  return (await startCluster({ ...options, ports: [port] })).nodes[0]!;
-}
-
-/**
  * Starts nodes side by side; resolves when each answers and knows the others.
  *
  * @throws {Failure} neither Java nor Docker is there, a port is taken, other brokers run on their

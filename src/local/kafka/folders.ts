@@ -1,12 +1,32 @@
 /**
- * Folders that one run has for itself, and folders that are made once and shared.
+ * Folders that are checked before they are written to, that one run has for itself, and that are made
+ * once and shared.
  *
  * A claim is a lock that the system releases when its process ends, however it ends: a killed run leaves
  * nothing to tidy up by hand.
  */
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { Failure } from "../../runtime/errors.ts";
-import { writableFolder } from "../../runtime/folder.ts";
+
+/**
+ * Makes the folder if it does not exist, and checks that it can be written to.
+ *
+ * @param name the setting that names it, or what it is for
+ * @throws {Failure} it cannot be written to; the message names it and the way out
+ */
+export async function writableFolder(path: string, name = "DATA_DIR"): Promise<void> {
+  try {
+    await Deno.mkdir(path, { recursive: true });
+    await Deno.remove(await Deno.makeTempFile({ dir: path, prefix: ".writable-" }));
+  } catch (error) {
+    const reason = (error as Error).message.replace(/:.*/s, "");
+    throw new Failure(
+      `the folder ${resolve(path)} (${name}) cannot be written to: ${reason}; ` +
+        "make it this user's, or use a checkout of your own",
+      { cause: error },
+    );
+  }
+}
 
 export interface ClaimedFolder {
   readonly directory: string;

@@ -4,10 +4,9 @@
  * whose nameless user may do everything, as may `ADMIN`.
  */
 import type { TextFile } from "../../runtime/setting.ts";
-import { startBroker } from "../kafka/cluster.ts";
 import { freePort, LOOPBACK } from "../kafka/ports.ts";
 import { lastLines, run } from "../kafka/shell.ts";
-import type { TestBroker } from "./test_broker.ts";
+import { startColdTestBroker, type TestBroker } from "./test_broker.ts";
 
 /** A user who may do everything, known to PLAIN; `addUser` makes the same name known to SCRAM. */
 export const ADMIN = { username: "admin", password: "admin-secret" };
@@ -132,11 +131,8 @@ export async function startSecureTestBroker(
   const plainNames = [`PLAINTEXT://127.0.0.1:${plain}`, `CLEAR://127.0.0.1:${clear}`];
   if (ipv6) plainNames.push(`V6://${ipv6}`);
   const advertised = [...names, ...plainNames].join(",");
-  const directory = await Deno.makeTempDir({ prefix: "orderflow-kafka-" });
-  const broker = await startBroker({
-    directory,
-    port: plain,
-    overrides: {
+  const broker = await startColdTestBroker(
+    {
       "controller.quorum.voters": `1@127.0.0.1:${controller}`,
       "listeners": `${advertised.replaceAll("localhost", LOOPBACK)},` +
         `CONTROLLER://127.0.0.1:${controller}`,
@@ -145,14 +141,15 @@ export async function startSecureTestBroker(
         "CLEAR:SASL_PLAINTEXT,V6:PLAINTEXT,CONTROLLER:PLAINTEXT",
       ...loginSettings(secrets, sessionMs),
     },
-  });
+    plain,
+  );
   return {
     broker: Object.defineProperty(broker, Symbol.asyncDispose, {
       value: async () => {
         await broker.remove();
         await Deno.remove(secrets, { recursive: true });
       },
-    }) as TestBroker,
+    }),
     bootstrap: `localhost:${secure}`,
     tlsAlone: `localhost:${tlsAlone}`,
     clear: `127.0.0.1:${clear}`,

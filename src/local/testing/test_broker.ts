@@ -3,7 +3,7 @@ import { pause } from "../../runtime/shutdown.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { isKafkaError } from "../../kafka/client/errors.ts";
 import type { Broker } from "../kafka/broker.ts";
-import { type Cluster, type ClusterOptions, startBroker, startCluster } from "../kafka/cluster.ts";
+import { type Cluster, type ClusterOptions, startCluster } from "../kafka/cluster.ts";
 import type { ServerSettings } from "../kafka/server_settings.ts";
 
 /** `await using broker = await startTestBroker()` removes it at the end of the block. */
@@ -15,17 +15,24 @@ export type TestCluster = Cluster & AsyncDisposable;
  * its data is kept, because a test may start it again, and is deleted when the test file ends.
  *
  * @param overrides settings of the server
+ * @param port (default: a free one)
  * @returns it when its coordinators answer, so that no test fails because they are not up
  */
-export async function startTestBroker(overrides: ServerSettings = {}): Promise<TestBroker> {
-  const broker = await startColdTestBroker(overrides);
+export async function startTestBroker(
+  overrides: ServerSettings = {},
+  port = 0,
+): Promise<TestBroker> {
+  const broker = await startColdTestBroker(overrides, port);
   await untilCoordinatorsAnswer(broker.bootstrap);
   return broker;
 }
 
 /** The same right after its start, as users meet it: the first group or transaction waits for its coordinator. */
-export async function startColdTestBroker(overrides: ServerSettings = {}): Promise<TestBroker> {
-  return removedAtEnd(await startBroker({ directory: await testDirectory(), port: 0, overrides }));
+export async function startColdTestBroker(
+  overrides: ServerSettings = {},
+  port = 0,
+): Promise<TestBroker> {
+  return removedAtEnd(await startBroker({ directory: await testDirectory(), port, overrides }));
 }
 
 /**
@@ -63,6 +70,7 @@ async function testDirectory(): Promise<string> {
 
 function removedAtEnd<T extends { remove(): Promise<void> }>(kafka: T): T & AsyncDisposable {
   return Object.defineProperty(kafka, Symbol.asyncDispose, {
+    configurable: true,
     value: () => kafka.remove(),
   }) as T & AsyncDisposable;
 }
@@ -96,4 +104,15 @@ function removeNow(directory: string): void {
   try {
     Deno.removeSync(directory, { recursive: true });
   } catch { /* removed already */ }
+}
+
+/**
+ * Starts one node; resolves when it answers.
+ *
+ * @throws {Failure} as `startCluster` does
+ */
+export async function startBroker(
+  { port, ...options }: Omit<ClusterOptions, "ports"> & { readonly port: number },
+): Promise<Broker> {
+  return (await startCluster({ ...options, ports: [port] })).nodes[0]!;
 }

@@ -57,7 +57,7 @@ export interface Aggregate {
 }
 
 /** Seconds that rates are kept for: ten minutes. */
-export const SECONDS = 600;
+const SECONDS = 600;
 /** Ten-second windows that latencies are kept for: ten minutes. */
 const TENS_OF_SECONDS = 60;
 /** Minutes that revenue is kept for: an hour. */

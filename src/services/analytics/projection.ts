@@ -99,7 +99,7 @@ export function createProjection(
   };
 }
 
-export interface SourceOptions {
+interface SourceOptions {
   readonly access: KafkaAccess;
   readonly clientId: string;
   readonly names: Names;

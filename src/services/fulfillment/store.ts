@@ -7,8 +7,7 @@
  * by the transaction that consumes that message.
  */
 import type { OrderCancelled, OrderConfirmed } from "../../events/schemas.ts";
-import { type Database, type Row, table } from "../../database/database.ts";
-import { jsonIn } from "../../database/rows.ts";
+import { type Database, jsonIn, type Row, table } from "../../database/database.ts";
 import type { Topic } from "../../topology.ts";
 import { decide, evolve, type HalfEvent, type Join } from "./join.ts";
 

@@ -15,9 +15,15 @@ import {
   type OrderCancelled,
   type OrderValidated,
 } from "../../events/schemas.ts";
-import { type Database, type Row, table, type Transaction } from "../../database/database.ts";
+import {
+  type Database,
+  jsonIn,
+  type Row,
+  table,
+  type Transaction,
+  unreadable,
+} from "../../database/database.ts";
 import type { VersionedTables } from "../../database/migrations.ts";
-import { jsonIn, unreadable } from "../../database/rows.ts";
 import { type Change, type Decision, release, reserve, type Stock } from "./reserve.ts";
 
 /** Of owner `inventory`; pieces. Always: initial − reserved + released = on_hand ≥ 0. */

@@ -1,8 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PAYMENT_FAILURE_REASONS } from "../../events/reasons.ts";
-import { type Database } from "../../database/database.ts";
+import { type Database, keyOf } from "../../database/database.ts";
 import { RetryableError } from "../../runtime/errors.ts";
-import { keyOf } from "../../database/rows.ts";
 import { eachStore, type Place } from "../../database/testing/stores.ts";
 import { createGatewayClient } from "./gateway_client.ts";
 import { GatewayRefusal, GatewayTimeout, GatewayUnavailable } from "./gateway.ts";

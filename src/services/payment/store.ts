@@ -3,8 +3,7 @@
  * (from a redelivery, or from another process) changes nothing, and the first one is returned.
  */
 import type { PaymentFailureReason } from "../../events/reasons.ts";
-import { type Database, type Row, table } from "../../database/database.ts";
-import { unreadable } from "../../database/rows.ts";
+import { type Database, type Row, table, unreadable } from "../../database/database.ts";
 import type { Payment, RefundedPayment } from "./charge.ts";
 
 /** Of owner `payment`. */

@@ -106,10 +106,9 @@ async function findArrivedBefore(
   const arrived = await findArrived(cluster, unknown, { signal, onWait });
   if (arrived) {
     log.info(
-      `run ${runId} was cut off: ${formatCount(from)} orders acknowledged, ${
-        formatCount(end - from)
-      } more ` +
-        `were on their way, of which ${formatCount(arrived.size)} arrived`,
+      `run ${runId} was cut off: ${formatCount(from)} orders acknowledged, ` +
+        `${formatCount(end - from)} more were on their way, of which ` +
+        `${formatCount(arrived.size)} arrived`,
     );
   }
   return arrived;
@@ -154,9 +153,8 @@ async function placeRun(
   const acknowledged = placing.acknowledged - first;
   const seconds = elapsedMs() / 1_000;
   log.info(
-    `placed ${formatCount(placing.placed - first)} orders, ${
-      formatCount(acknowledged)
-    } acknowledged, in ` +
+    `placed ${formatCount(placing.placed - first)} orders, ` +
+      `${formatCount(acknowledged)} acknowledged, in ` +
       `${seconds.toFixed(1)} s: ${formatCount(Math.round(acknowledged / seconds))}/s` +
       (acknowledged > 0 ? `; one of them: ${orderIdOf(runId, first + (acknowledged >> 1))}` : ""),
   );

@@ -3,8 +3,8 @@ import { decode } from "../../events/codec.ts";
 import { startTestBroker } from "../../local/testing/test_broker.ts";
 import { until } from "../../runtime/until.ts";
 import { openDatabase } from "../../database/open.ts";
-import { createClient, type KafkaClient } from "../../kafka/client/client.ts";
-import { openLogReader } from "../../kafka/readers/log_reader.ts";
+import { createClient } from "../../kafka/client/client.ts";
+import { readAll } from "../../kafka/testing/topics.ts";
 import { type LogRecord } from "../../kafka/records.ts";
 import { openPublisher } from "../../kafka/producer/publisher.ts";
 import { createTopics } from "../../kafka/topics.ts";
@@ -14,17 +14,6 @@ import { SMALL_CATALOG } from "./testing/catalog.ts";
 import { createPace } from "./pace.ts";
 import { placeOrders, type Placing } from "./place.ts";
 import { beginRun, runs, simulatorTables } from "./runs.ts";
-
-async function readAll(kafka: KafkaClient, topic: string): Promise<LogRecord[]> {
-  const reader = await openLogReader(kafka);
-  try {
-    const records: LogRecord[] = [];
-    for await (const batch of reader.read(topic)) records.push(...batch);
-    return records;
-  } finally {
-    await reader.close();
-  }
-}
 
 /** The order that a message names: by its key, or, where that is missing, by its value. */
 function orderOf({ key, value }: LogRecord): string {

@@ -68,10 +68,8 @@ export function jsonLine({ placed, acknowledged, total }: Progress): string {
 export function textLine({ first, placed, acknowledged, total, elapsedMs }: Progress): string {
   const goal = Number.isFinite(total) ? ` of ${formatCount(total)}` : "";
   const perS = elapsedMs > 0 ? Math.round((acknowledged - first) * 1_000 / elapsedMs) : 0;
-  return `placed ${formatCount(placed)}${goal} orders, ${
-    formatCount(acknowledged)
-  } acknowledged, ` +
-    `${formatCount(perS)}/s`;
+  return `placed ${formatCount(placed)}${goal} orders, ` +
+    `${formatCount(acknowledged)} acknowledged, ${formatCount(perS)}/s`;
 }
 
 export function barLine(progress: Progress): string {

@@ -7,8 +7,7 @@
  * - no order from `placed` on is there: the count is written before an order is handed to Kafka.
  */
 import { Failure } from "../../runtime/errors.ts";
-import { type Database, type Row, table } from "../../database/database.ts";
-import { jsonIn } from "../../database/rows.ts";
+import { type Database, jsonIn, type Row, table } from "../../database/database.ts";
 import { asOptions, type OrderSettings } from "./settings.ts";
 
 /** Of owner `simulator`, like `placements`. */
@@ -130,10 +129,8 @@ function continued(
     .filter((name) => orders[name] !== madeWith[name]);
   if (differing.length > 0) {
     throw new Failure(
-      `--run: run ${runId} was begun with ${
-        asOptions(madeWith, differing)
-      }, and cannot go on with ` +
-        `${asOptions(orders, differing)}: use the same, or choose another name`,
+      `--run: run ${runId} was begun with ${asOptions(madeWith, differing)}, and cannot go on ` +
+        `with ${asOptions(orders, differing)}: use the same, or choose another name`,
     );
   }
   return { ...last, epoch: last.epoch! + 1 };

@@ -1,8 +1,7 @@
 /** The catalog as orders are drawn from it: who buys, what, at which price, and how popular it is. */
-import { customers, products } from "../../database/catalog.ts";
+import { customers, pricesOf, products } from "../../database/catalog.ts";
 import type { Database } from "../../database/database.ts";
-import { jsonIn } from "../../database/rows.ts";
-import { mix } from "../../runtime/hash.ts";
+import { mix, mulberry32 } from "../../runtime/hash.ts";
 
 export interface Customer {
   readonly customerId: string;
@@ -120,14 +119,8 @@ export async function loadCatalog(database: Database): Promise<Catalog> {
   for await (const page of database.scan(products)) {
     for (const row of page) {
       const { product_id, status } = row;
-      const cents: Record<string, number> = row.prices === null
-        ? {}
-        : jsonIn(products, row, "prices");
-      catalog.products.push({
-        productId: product_id,
-        active: status === "active",
-        priceCents: new Map(Object.entries(cents)),
-      });
+      const active = status === "active";
+      catalog.products.push({ productId: product_id, active, priceCents: pricesOf(row) });
     }
   }
   return catalog;
@@ -149,21 +142,14 @@ export interface Random {
 }
 
 export function createRandom(): Random {
-  let state = 0;
-  // mulberry32: a Weyl sequence, each term mixed.
-  const next = () => {
-    state = state + 0x6d2b79f5 | 0;
-    let mixed = Math.imul(state ^ state >>> 15, 1 | state);
-    mixed = mixed + Math.imul(mixed ^ mixed >>> 7, 61 | mixed) ^ mixed;
-    return ((mixed ^ mixed >>> 14) >>> 0) / 2 ** 32;
-  };
+  let next = mulberry32(0);
   const below = (bound: number) => Math.floor(next() * bound);
   return {
     begin(seed, sequence) {
       // Mixed, or else the streams of neighbours would be the same numbers, shifted.
-      state = mix(mix(seed) ^ sequence);
+      next = mulberry32(mix(mix(seed) ^ sequence));
     },
-    next,
+    next: () => next(),
     below,
     pick: (list) => list[below(list.length)]!,
   };

@@ -2,9 +2,8 @@
  * The catalog as the validator sees it: looked up in batches, kept for a while in a bounded cache.
  * That something is unknown is remembered, too; else every order for it would cost a look-up.
  */
-import { customers, products } from "../../database/catalog.ts";
+import { customers, pricesOf, products } from "../../database/catalog.ts";
 import type { Database } from "../../database/database.ts";
-import { jsonIn } from "../../database/rows.ts";
 import type { CatalogView, Customer, Product } from "./validate.ts";
 
 export interface CacheLimits {
@@ -51,13 +50,10 @@ export function createCatalogCache(
             });
           }
           for (const row of productRows) {
-            const prices: Record<string, number> = row.prices === null
-              ? {}
-              : jsonIn(products, row, "prices");
             knownProducts.set(row.product_id, {
               productId: row.product_id,
               discontinued: row.status !== "active",
-              priceCents: new Map(Object.entries(prices)),
+              priceCents: pricesOf(row),
             });
           }
         });

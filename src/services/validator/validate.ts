@@ -97,9 +97,8 @@ export function refusalOfOrder({ items, totalCents }: OrderPlaced): Refusal | un
   let total = 0;
   for (const { productId, quantity, unitPriceCents } of items) {
     if (!Number.isInteger(quantity) || quantity < 1 || quantity > MAX_QUANTITY) {
-      const detail = `${quantity} of ${
-        quote(productId)
-      }: expected 1 to ${MAX_QUANTITY} whole pieces`;
+      const detail = `${quantity} of ${quote(productId)}: expected 1 to ` +
+        `${MAX_QUANTITY} whole pieces`;
       return { reason: "bad_quantity", detail };
     }
     const badPrice = !Number.isInteger(unitPriceCents) || unitPriceCents < 0 ||

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { openDatabase } from "../../../database/open.ts";
 import { allPositions, positions } from "../../../database/positions.ts";
 import { type KafkaClient, withAdmin } from "../../../kafka/client/client.ts";
-import { openLogReader } from "../../../kafka/readers/log_reader.ts";
+import { openLogReader, withLogReader } from "../../../kafka/readers/log_reader.ts";
 import { committedOffsets } from "../../../kafka/offsets/committed_offsets.ts";
 import { until } from "../../../runtime/until.ts";
 import {
@@ -80,8 +80,7 @@ export async function tablesOf(folder: string): Promise<Record<string, number>> 
 }
 
 export async function endsOf(kafka: KafkaClient, topic: string) {
-  const reader = await openLogReader(kafka);
-  const ends = await reader.ends(topic).finally(() => reader.close());
+  const ends = await withLogReader(kafka, (reader) => reader.ends(topic));
   return Object.fromEntries([...ends].map(([partition, { end }]) => [partition, end]));
 }
 

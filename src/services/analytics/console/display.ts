@@ -12,6 +12,7 @@ import {
   formatRate,
   formatShare,
   NOTHING,
+  plural,
   utcTimeOfDay,
 } from "../../../runtime/format.ts";
 
@@ -161,7 +162,7 @@ function lags(lag: Figures["lag"]): string[] {
 /** What the other figures leave out, if anything. */
 function notes({ lateEvents, clockSkewEvents }: Snapshot, reading: Reading): string[] {
   const say = (n: number, what: string, text: string) =>
-    n > 0 ? [`${formatCount(n)} ${what}${n === 1 ? "" : "s"} ${text}`] : [];
+    n > 0 ? [`${plural(n, what)} ${text}`] : [];
   return [
     ...say(lateEvents, "event", "more than ten minutes late: in the totals, not in the rates"),
     ...say(clockSkewEvents, "event", "older than the order (a clock is off): latency counted as 0"),

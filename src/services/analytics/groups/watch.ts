@@ -34,7 +34,7 @@ export interface GroupWatch {
   close(): Promise<void>;
 }
 
-export interface GroupWatchOptions {
+interface GroupWatchOptions {
   readonly access: KafkaAccess;
   readonly clientId: string;
   readonly names: Names;

@@ -35,7 +35,7 @@ export interface Edge {
   };
 }
 
-export interface Layout {
+interface Layout {
   readonly width: number;
   readonly height: number;
   readonly boxes: readonly Box[];

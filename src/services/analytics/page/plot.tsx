@@ -10,7 +10,7 @@ export interface Series {
   readonly values: readonly (number | null)[];
 }
 
-export interface PlotProps {
+interface PlotProps {
   /** What it is a plot of, for those who cannot see it. */
   readonly title: string;
   /** Epoch milliseconds of each value, and of the right edge. */

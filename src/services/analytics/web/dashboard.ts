@@ -27,7 +27,7 @@ import { dashboardRoutes } from "./routes.ts";
 /** How often the event rates are sampled. */
 const SAMPLE_EVERY_MS = 500;
 
-export interface Dashboard {
+interface Dashboard {
   readonly watch: GroupWatch;
   readonly routes: ReturnType<typeof dashboardRoutes>;
   /** Watches until `signal` aborts; then no browser is served any more. */
@@ -103,7 +103,7 @@ function written(rates: EventRates, watch: GroupWatch, topic: Topic): Flow[] {
  * How a group is shown. While analytics reads the log in no group, it is shown like a group with one
  * member; a group that does have members is shown as it is.
  */
-export function presentGroup(
+function presentGroup(
   group: GroupState,
   positions: Projection["positions"],
   clientId: string,

@@ -29,7 +29,7 @@ export interface Flow {
   readonly perSecond: number | null;
 }
 
-export interface DeadLetterCount {
+interface DeadLetterCount {
   /** All that there ever were. */
   readonly total: number;
   /** Those that were neither replayed nor discarded. */

@@ -9,7 +9,7 @@ import { describeEvent } from "../../../order_history/summary.ts";
 import { buildTimeline, type Timeline } from "../../../order_history/timeline.ts";
 import type { KafkaAccess } from "../../../kafka/access.ts";
 import { createClient } from "../../../kafka/client/client.ts";
-import { openLogReader } from "../../../kafka/readers/log_reader.ts";
+import { withLogReader } from "../../../kafka/readers/log_reader.ts";
 import { type Names, type Topic, TOPICS } from "../../../topology.ts";
 
 /** Replaces whatever would identify the customer. */
@@ -22,18 +22,15 @@ export async function findOrder(
   signal: AbortSignal,
 ): Promise<Omit<Timeline, "rows"> | undefined> {
   const kafka = createClient(cluster.access, cluster.clientId);
-  const reader = await openLogReader(kafka);
-  try {
+  const search = await withLogReader(kafka, async (reader) => {
     const log = { kafka, reader, names: cluster.names };
     const find = (allPartitions: boolean) => findRecords(log, orderId, { allPartitions, signal });
-    let search = await find(false);
+    const near = await find(false);
     // An order from before partitions were added is where its key belonged then.
-    if (!search.found.some(({ topic }) => topic in TOPICS)) search = await find(true);
-    const timeline = buildTimeline(orderId, search, [], sayWithoutCustomer);
-    return timeline && withoutCustomer(timeline, search.found);
-  } finally {
-    await reader.close();
-  }
+    return near.found.some(({ topic }) => topic in TOPICS) ? near : await find(true);
+  });
+  const timeline = buildTimeline(orderId, search, [], sayWithoutCustomer);
+  return timeline && withoutCustomer(timeline, search.found);
 }
 
 export function sayWithoutCustomer(event: OrderEvent): string {

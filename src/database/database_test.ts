@@ -1,7 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { table } from "./database.ts";
+import { jsonIn, table } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
-import { jsonIn } from "./rows.ts";
 
 const notes = table("notes", "id", { id: "text", body: "text" });
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { writableFolder } from "./folder.ts";
-import { Failure } from "./errors.ts";
+import { writableFolder } from "./folders.ts";
+import { Failure } from "../../runtime/errors.ts";
 
 Deno.test("writableFolder: makes it and leaves nothing in it; what cannot be one is named, with its setting", async () => {
   const parent = await Deno.makeTempDir();

@@ -1,0 +1,75 @@
+/** What a batch publishes, as messages: the events of its handler, and its dead letters. */
+import type { TopicMessages } from "kafkajs";
+import { encode } from "../../events/codec.ts";
+import type { OrderEvent } from "../../events/schemas.ts";
+import { deadLetterTopicOf, topicOf } from "../../topology.ts";
+import { bytes, toDeadLetterMessage } from "../dead_letters.ts";
+import { byTopic } from "../producer/partitioning.ts";
+import type { DeadLetter } from "../records.ts";
+import type { EventRecord } from "./handler.ts";
+import type { ProcessorOptions } from "./options.ts";
+
+/** What came of a batch. */
+interface Results {
+  readonly received: readonly EventRecord[];
+  readonly events: readonly OrderEvent[];
+  readonly deadLetters: readonly DeadLetter[];
+  /** The input topic's name on the cluster. */
+  readonly topicName: string;
+  readonly partition: number;
+}
+
+/** An order's messages keep its key, its partition number and its trace. */
+export function outputsOf(
+  { received, events, deadLetters, topicName, partition }: Results,
+  { names, service }: Pick<ProcessorOptions, "names" | "service">,
+): TopicMessages[] {
+  const traces = tracesOf(received);
+  const time = new Date().toISOString();
+  return byTopic([
+    ...events.map((event) => {
+      const traceparent = traces.get(event.orderId);
+      return {
+        topic: names.topic(topicOf(event.type)),
+        key: event.orderId,
+        value: bytes(encode(event)),
+        partition,
+        headers: traceparent ? { traceparent } : {},
+      };
+    }),
+    ...deadLetters.map((deadLetter) => {
+      const { attempts = 1 } = deadLetter;
+      const from = { topic: topicName, group: names.group(service), attempts, time };
+      const topic = names.topic(deadLetterTopicOf(service));
+      return { ...toDeadLetterMessage(deadLetter, from), topic, partition: 0 };
+    }),
+  ]);
+}
+
+/** A traceparent has 55 characters; a much longer one is invalid, and may not fit the output topic. */
+const MAX_TRACE = 256;
+
+/** By order id. */
+function tracesOf(received: readonly EventRecord[]): Map<string, string> {
+  const traces = new Map<string, string>();
+  for (const { event, raw } of received) {
+    const trace = raw.headers.traceparent;
+    if (trace && trace.length <= MAX_TRACE) traces.set(event.orderId, trace);
+  }
+  return traces;
+}
+
+/** Counts and logs what was published. */
+export function reportOutputs(
+  { events, deadLetters, topicName }: Results,
+  { metrics, log }: Pick<ProcessorOptions, "metrics" | "log">,
+): void {
+  for (const { type } of events) metrics.events.inc({ event: type });
+  for (const { partition, raw, fault } of deadLetters) {
+    metrics.deadLetters.inc({ reason: fault.reason });
+    log.warn(
+      `dead letter: ${topicName} partition ${partition} offset ${raw.offset}: ` +
+        `${fault.reason}: ${fault.detail}`,
+    );
+  }
+}
