@@ -2,7 +2,7 @@
  * `deno task topics`: waits for Kafka, creates the topics that are missing, gives all order topics the
  * same number of partitions, and prints what it did.
  */
-import { runProgram } from "../program.ts";
+import { caller, runProgram } from "../program.ts";
 import { Failure } from "../runtime/errors.ts";
 import { accessChecks, kafkaAccess, kafkaSettings } from "../kafka/access.ts";
 import { logSettings } from "../runtime/log.ts";
@@ -51,7 +51,7 @@ Deno.exit(
         access,
         topics: [],
         signal,
-        onWait: console.error,
+        onWait: caller("topics").onWait,
       });
       if (signal.aborted) return 1;
       try {

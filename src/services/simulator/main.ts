@@ -1,7 +1,7 @@
 /** The simulator: customers who place orders, at a rate of their own. */
 import type { Config } from "../../runtime/setting.ts";
 import type { Logger } from "../../runtime/log.ts";
-import { runProgram } from "../../program.ts";
+import { runProgram, waitLine } from "../../program.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { accessChecks, kafkaAccess } from "../../kafka/access.ts";
 import { placeOf } from "../../database/settings.ts";
@@ -40,7 +40,12 @@ async function simulate({ config, log, signal }: Pick<Context, "config" | "log" 
   const access = kafkaAccess(config);
   const kafka = createClient(access, `simulator-${Deno.pid}`);
   const context: Context = { config, log, signal, kafka, topic, runId };
-  await clusterReady(kafka, { access, topics: [topic], signal, onWait: (why) => log.warn(why) });
+  await clusterReady(kafka, {
+    access,
+    topics: [topic],
+    signal,
+    onWait: (why) => log.warn(waitLine(why)),
+  });
   const watch = watchPartitions(kafka, { names, log });
   try {
     await watch.check();
