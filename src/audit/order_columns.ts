@@ -32,10 +32,18 @@ const ASKS: readonly (Ask & { readonly service: Duty["service"] })[] = DUTIES.fl
 
 export const ASK_COLUMNS = ASKS.map((ask) => askColumn(ask, ask.topic));
 
+/** More than any offset. */
+const NONE = "9e18";
+
+/** The least of these kinds' offsets that is there. */
+export function firstOf(kinds: readonly Kind[]): string {
+  if (kinds.length === 1) return kinds[0]!;
+  // The least of several is null where one of them is.
+  return `nullif(min(${kinds.map((kind) => `ifnull(${kind}, ${NONE})`).join(", ")}), ${NONE})`;
+}
+
 /** What asks, of an order without dead letters and replays: its first event of these kinds. */
-export const ASKS_OF_KINDS = ASKS.map(({ kinds }) =>
-  kinds.length === 1 ? kinds[0]! : `coalesce(min(${kinds.join(", ")}), ${kinds.join(", ")})`
-);
+export const ASKS_OF_KINDS = ASKS.map(({ kinds }) => firstOf(kinds));
 
 /** The same of any order, from its rows of `event_row`; computing it takes longer. */
 export const ASKS_EXACTLY = ASKS.map(({ kinds, service }) =>

@@ -100,9 +100,11 @@ export function createCoordinators(cluster: Cluster): Coordinators {
             const code = worstOf(answer.codes);
             if (remedyOf(code) === "success") return answer;
             last = errorOf(code, what + partitionOf(answer, code));
-            if (repeatable && code === ERRORS.UNKNOWN_SERVER_ERROR.code) onUnanswered?.(last);
+            const saysNothing = repeatable && code === ERRORS.UNKNOWN_SERVER_ERROR.code;
+            if (saysNothing) onUnanswered?.(last);
             else if (remedyOf(code) !== "repeat") throw last;
-            if (MOVED.includes(code)) known.delete(`${type} ${key}`);
+            // Where any broker can answer, another one may not fail.
+            if (saysNothing || MOVED.includes(code)) known.delete(`${type} ${key}`);
           } catch (error) {
             if (error instanceof ProducerError) throw error;
             last = noAnswer(what, error);
