@@ -57,7 +57,10 @@ export async function openSqlite(
   async function read(sql: string, ...parameters: (string | number)[]) {
     if (closed) throw new RetryableError(`${path} is closed`);
     try {
-      return await whenFree(path, () => reader.get().prepare(sql).all(...parameters));
+      const rows = await whenFree(path, () => reader.get().prepare(sql).all(...parameters));
+      // They have no prototype; a copy of each would take longer than reading it.
+      for (const row of rows) Object.setPrototypeOf(row, Object.prototype);
+      return rows;
     } catch (error) {
       reader.failed(error);
       throw error;
