@@ -94,20 +94,23 @@ export function createCoordinators(cluster: Cluster): Coordinators {
           last = broker;
           if (last.remedy === "end") throw last;
         } else {
+          let isAnswered = true;
           try {
             const leftMs = Math.max(1, deadline - performance.now());
             const answer = await answerOf(broker, request, Math.min(attemptMs, leftMs));
             const code = worstOf(answer.codes);
             if (remedyOf(code) === "success") return answer;
             last = errorOf(code, what + partitionOf(answer, code));
-            const saysNothing = repeatable && code === ERRORS.UNKNOWN_SERVER_ERROR.code;
-            if (saysNothing) onUnanswered?.(last);
-            else if (remedyOf(code) !== "repeat") throw last;
-            // Where any broker can answer, another one may not fail.
-            if (saysNothing || MOVED.includes(code)) known.delete(`${type} ${key}`);
+            // It says no more than no answer does.
+            isAnswered = code !== ERRORS.UNKNOWN_SERVER_ERROR.code;
+            if (isAnswered && remedyOf(code) !== "repeat") throw last;
+            if (MOVED.includes(code)) known.delete(`${type} ${key}`);
           } catch (error) {
             if (error instanceof ProducerError) throw error;
             last = noAnswer(what, error);
+            isAnswered = false;
+          }
+          if (!isAnswered) {
             known.delete(`${type} ${key}`);
             if (!repeatable) throw last;
             onUnanswered?.(last);
