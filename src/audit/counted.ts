@@ -1,7 +1,7 @@
 /** How much there is of what the checks look at: table `counted`, by name. */
 import type { DatabaseSync } from "node:sqlite";
-import { any, askColumn } from "./order_columns.ts";
-import { DUTIES, KINDS } from "./duties.ts";
+import { any, ASK_COLUMNS } from "./order_columns.ts";
+import { KINDS } from "./duties.ts";
 import { AUDITED_TABLES } from "./load/tables.ts";
 
 const BEHIND_RAW = "topic <> 'orders.raw'";
@@ -31,8 +31,6 @@ const COUNTED: Readonly<Record<string, string>> = {
   ),
 };
 
-const asking = DUTIES.flatMap((duty) => duty.asks.map(({ topic }) => askColumn(duty, topic)));
-
 /** Counts everything, in as few passes as there are tables. */
 export function count(database: DatabaseSync): void {
   database.exec("create table counted (name text primary key, n integer) without rowid");
@@ -43,7 +41,7 @@ export function count(database: DatabaseSync): void {
   const ofOrders = {
     ...Object.fromEntries(KINDS.map((kind) => [kind, `count(${kind})`])),
     "payments by events": `count(*) filter (where ${any(["PaymentProcessed", "PaymentFailed"])})`,
-    asking: asking.map((column) => `count(${column})`).join(" + "),
+    asking: ASK_COLUMNS.map((column) => `count(${column})`).join(" + "),
   };
   const row = database.prepare(
     `select ${Object.values(ofOrders).map((sql, i) => `${sql} as c${i}`).join(", ")} from orders`,

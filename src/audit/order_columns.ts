@@ -25,12 +25,13 @@ export const FIRST_EVENTS = KINDS.map((kind) =>
   `  min(offset) filter (where kind_id = ${kindId(kind)} and not is_copy) as ${kind}`
 );
 
-/** What each service is asked by each topic. */
-const ASKS: readonly (Ask & { readonly service: Duty["service"] })[] = DUTIES.flatMap((duty) =>
-  duty.asks.map((ask) => ({ ...ask, service: duty.service }))
-);
+/** What each service is asked by each topic, and the column that says by which message. */
+export const ASKS: readonly (Ask & { readonly duty: Duty; readonly column: string })[] = DUTIES
+  .flatMap((duty) =>
+    duty.asks.map((ask) => ({ ...ask, duty, column: askColumn(duty, ask.topic) }))
+  );
 
-export const ASK_COLUMNS = ASKS.map((ask) => askColumn(ask, ask.topic));
+export const ASK_COLUMNS = ASKS.map(({ column }) => column);
 
 /** More than any offset. */
 const NONE = "9e18";
@@ -46,7 +47,7 @@ export function firstOf(kinds: readonly Kind[]): string {
 export const ASKS_OF_KINDS = ASKS.map(({ kinds }) => firstOf(kinds));
 
 /** The same of any order, from its rows of `event_row`; computing it takes longer. */
-export const ASKS_EXACTLY = ASKS.map(({ kinds, service }) =>
+export const ASKS_EXACTLY = ASKS.map(({ kinds, duty }) =>
   `  min(offset) filter (where kind_id in (${ids(kinds)}) and ` +
-  `(not_for is null or instr(not_for, ',${service},') = 0))`
+  `(not_for is null or instr(not_for, ',${duty.service},') = 0))`
 );

@@ -19,16 +19,21 @@ export function place(row: string): string {
 /** Nothing was deleted from the log. */
 export const WHOLE = "(select max(at) from horizon) = 0";
 
+/** An order would be in the log, if it ever was, and is not one that is not judged. */
+function isNotLeftOut(order: string): string {
+  return `${WHOLE} and ${order} not in (select order_id from not_judged)`;
+}
+
 /** An order's row in a table is judged: its order is, or there is none though the log is whole. */
 export function isJudged(order: string, judged: string): string {
   return `(${judged} is not null
-  or (${WHOLE} and ${order} not in (select order_id from not_judged)))`;
+  or (${isNotLeftOut(order)}))`;
 }
 
 /** An order that a table names has no event, though the log is whole. */
 export function hasNoEvent(order: string): string {
-  return `${WHOLE} and ${order} not in (select order_id from orders)
-  and ${order} not in (select order_id from not_judged)`;
+  return `${isNotLeftOut(order)}
+  and ${order} not in (select order_id from orders)`;
 }
 
 /** An open or discarded dead letter explains why the order of row `o` has none of these events. */

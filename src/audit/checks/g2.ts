@@ -1,6 +1,6 @@
 /** G2: no event is published twice, and the events of an order agree. */
 import { type Processor, PROCESSORS, TOPICS } from "../../topology.ts";
-import { any, askColumn, REPEATS } from "../order_columns.ts";
+import { any, ASKS, REPEATS } from "../order_columns.ts";
 import { DUTIES } from "../duties.ts";
 import {
   ABOUT,
@@ -25,13 +25,9 @@ const AFTER_VALIDATED = [
   "OrderCancelled",
 ] as const;
 
-/** What asks, as the members of a group read it. */
-const ASKS = DUTIES.flatMap((duty) =>
-  duty.asks.map(({ topic }) => ({ duty, topic, column: `o.${askColumn(duty, topic)}` }))
-);
-
 /** Of an order: it has a message that was answered, and is not before its group's offset. */
-const IS_LATE = ASKS.map(({ duty, topic, column }) => {
+const IS_LATE = ASKS.map(({ duty, topic, column: name }) => {
+  const column = `o.${name}`;
   const after = `from committed where service = '${duty.service}' and topic = '${topic}'`;
   // Most are before the least offset of all partitions, which is looked up once.
   return `(${column} >= (select min(after) ${after})
@@ -40,7 +36,8 @@ const IS_LATE = ASKS.map(({ duty, topic, column }) => {
 }).join("\n  or ");
 
 /** What was answered, and will be read and answered again. */
-const ANSWERED_AGAIN = ASKS.map(({ duty, topic, column }) => {
+const ANSWERED_AGAIN = ASKS.map(({ duty, topic, column: name }) => {
+  const column = `o.${name}`;
   // The answer to several messages goes with the offset of the one that was read last.
   const last = duty.asks.length === 1 ? "" : `
 join joins j on j.order_id = o.order_id and j.decided_by_topic = '${topic}' ` +
@@ -60,7 +57,9 @@ where ${column} >= c.after and ${any(duty.answers)}`;
  */
 function rowsOf(service: Processor): string {
   const duties = DUTIES.filter((duty) => duty.service === service);
-  const asks = new Set(duties.flatMap((d) => d.asks.map(({ topic }) => askColumn(d, topic))));
+  const asks = new Set(
+    ASKS.filter(({ duty }) => duty.service === service).map(({ column }) => column),
+  );
   return `
 select o.order_id as who, '${service} answered it, but ' || t.name || ' has no row for it' as what
 from order_table t cross join orders o

@@ -28,6 +28,7 @@ const CHARGE_STATE = `nullif(trim(
     iif(PaymentRefunded is null, '', 'given back'), ', '), '')`;
 const CHARGED = "row.status || iif(coalesce(row.refunded_cents, 0) = 0, '', ', given back')";
 
+/** The gateway's row says something else than the events of `o`; compared without making texts. */
 const OTHER_CHARGE = `(
     (PaymentProcessed is not null) <> (coalesce(row.status, '') = 'charged')
     or (PaymentFailed is not null) <> (coalesce(row.status, '') = 'declined')
