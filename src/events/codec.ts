@@ -2,8 +2,8 @@
  * Bytes to events and back. Decoding never throws: what is not an event of its topic comes back as a
  * fault with a reason, and becomes a dead letter.
  */
-import { Buffer } from "node:buffer";
 import { Compile, type Validator } from "typebox/compile";
+import { bufferOf } from "../runtime/buffer.ts";
 import { type Topic, TOPICS } from "../topology.ts";
 import type { DeadLetterReason } from "./reasons.ts";
 import { MAX_VALUE_BYTES, type OrderEvent, SCHEMAS } from "./schemas.ts";
@@ -101,7 +101,7 @@ export function decode(topic: Topic, key: Uint8Array | null, value: Uint8Array |
  * @throws {TypeError} it is not UTF-8
  */
 function textOf(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+  const text = bufferOf(bytes).toString();
   return text.includes("\uFFFD") || text.startsWith("\uFEFF") ? utf8.decode(bytes) : text;
 }
 

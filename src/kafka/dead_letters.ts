@@ -15,7 +15,7 @@ import {
   type Topic,
   topicsReadBy,
 } from "../topology.ts";
-import { bufferOf } from "./protocol/layout.ts";
+import { bufferOf } from "../runtime/buffer.ts";
 import type { DeadLetter, LogRecord } from "./records.ts";
 
 export const DEAD_LETTER_HEADERS = {

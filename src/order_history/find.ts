@@ -14,7 +14,7 @@ import {
 import { deadLetterId, isDeadLetter, resolvedId } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { partitionForKey } from "../kafka/producer/partitioning.ts";
-import { bufferOf } from "../kafka/protocol/layout.ts";
+import { bufferOf } from "../runtime/buffer.ts";
 import type { OpenLog } from "../kafka/readers/open_log.ts";
 import { describeUnreadable, type LocatedUnreadable } from "../kafka/protocol/unreadable.ts";
 

@@ -10,7 +10,7 @@ import { decode } from "../../events/codec.ts";
 import type { Topic } from "../../topology.ts";
 import { isReplayForAnother } from "../dead_letters.ts";
 import { epochOf, type FetchedBatch } from "../log_watch/topic_watch.ts";
-import { headersAsText, type RawHeaders } from "../protocol/header_map.ts";
+import { headersAsText } from "../protocol/header_map.ts";
 import { describeUnreadable, type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
 import type { DeadLetter } from "../records.ts";
 import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
@@ -130,7 +130,7 @@ export async function transform(
   const received: EventRecord[] = [];
   const undecodable: DeadLetter[] = [];
   for (const { offset, key, value, headers } of messages) {
-    const text = headersAsText(headers as RawHeaders);
+    const text = headersAsText(headers);
     const raw = { offset: Number(offset), key, value, headers: text };
     if (isReplayForAnother(service, topic, topicName, raw.headers)) continue;
     const decoded = decode(topic, raw.key, raw.value);

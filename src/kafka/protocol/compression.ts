@@ -19,7 +19,7 @@ import {
   snappyDecompress,
 } from "@platformatic/wasm-utils";
 import { type Compression, COMPRESSIONS } from "../access.ts";
-import { bufferOf } from "./layout.ts";
+import { bufferOf } from "../../runtime/buffer.ts";
 
 export { crc32c };
 

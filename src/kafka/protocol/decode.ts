@@ -5,7 +5,6 @@
  */
 import {
   AT,
-  bufferOf,
   CODEC_MASK,
   CONTROL,
   CRC_STARTS_AT,
@@ -14,6 +13,7 @@ import {
   PREFIX_BYTES,
   TRANSACTIONAL,
 } from "./layout.ts";
+import { bufferOf } from "../../runtime/buffer.ts";
 import { crc32c, decompress } from "./compression.ts";
 import { HeaderMap } from "./header_map.ts";
 import type { Unreadable } from "./unreadable.ts";
