@@ -50,7 +50,7 @@ export class LogGuard {
     watchConsumer(consumer, MAX_FETCH_GAP_MS, {
       onNothing: ({ topic, partition }, _from, to) =>
         options.positions.advance(topic, partition, to),
-      onGap: () => this.#watch.invalidate(),
+      onDoubt: () => this.#watch.invalidate(),
       onOutOfRange: (place) => void this.#onOutOfRange(place),
     });
   }

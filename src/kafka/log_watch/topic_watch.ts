@@ -1,7 +1,7 @@
 /** Whether the topics that are read are still those that they were when the reading began. */
 import { type LogStates, TopicUnknown } from "./log_states.ts";
 import type { Batch, Consumer } from "kafkajs";
-import { type OffsetOutOfRange, onOffsetOutOfRange } from "../patches/consumer.ts";
+import { type OffsetOutOfRange, onFetchAnswered, onOffsetOutOfRange } from "../patches/consumer.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 
 /** How often the topics' ids are compared while nothing gives a reason to. */
@@ -90,8 +90,11 @@ export class TopicWatch {
 interface ConsumerWatch {
   /** Between these offsets are control records, or aborted ones, alone: no batch is handed over. */
   readonly onNothing?: (place: TopicPartition, from: number, to: number) => void;
-  /** A leader was not asked for a while: what it would have said of a topic is not known. */
-  readonly onGap: () => void;
+  /**
+   * A topic may have gone and come back since the fetch before: one failed, or was long ago. Told before
+   * the batches of this one are handed over.
+   */
+  readonly onDoubt: () => void;
   /** The partition's log does not have the offset. */
   readonly onOutOfRange: (place: OffsetOutOfRange) => void;
 }
@@ -100,7 +103,7 @@ interface ConsumerWatch {
 export function watchConsumer(
   consumer: Consumer,
   maxGapMs: number,
-  { onNothing, onGap, onOutOfRange }: ConsumerWatch,
+  { onNothing, onDoubt, onOutOfRange }: ConsumerWatch,
 ): void {
   const { events } = consumer;
   consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
@@ -108,13 +111,42 @@ export function watchConsumer(
     const last = Number(payload.lastOffset);
     onNothing?.(payload, Number(payload.firstOffset ?? last), last + 1);
   });
-  const fetchedAt = new Map<number, number>();
-  consumer.on(events.FETCH_START, ({ payload: { nodeId } }) => {
-    const now = performance.now();
-    if (now - (fetchedAt.get(nodeId) ?? now) > maxGapMs) onGap();
-    fetchedAt.set(nodeId, now);
-  });
+  const { started, answered } = watchFetches(maxGapMs, onDoubt);
+  consumer.on(events.FETCH_START, ({ payload: { nodeId } }) => started(nodeId));
+  onFetchAnswered(consumer, answered);
   onOffsetOutOfRange(consumer, onOutOfRange);
+}
+
+/**
+ * Fetches, one after another from each leader; one that fails, or has nothing to ask for, is started only.
+ *
+ * @param now milliseconds, of any beginning
+ */
+export function watchFetches(
+  maxGapMs: number,
+  onDoubt: () => void,
+  now: () => number = () => performance.now(),
+): { started: (nodeId: number) => void; answered: (nodeId: number) => void } {
+  const fetches = new Map<number, { startedAt: number; answered: boolean; doubtful: boolean }>();
+  return {
+    started(nodeId) {
+      const startedAt = now();
+      const last = fetches.get(nodeId);
+      const { doubtful = false } = last ?? {};
+      const isLate = last !== undefined && startedAt - last.startedAt > maxGapMs;
+      const failed = last !== undefined && !last.answered;
+      fetches.set(nodeId, { startedAt, answered: false, doubtful: doubtful || isLate || failed });
+      // What it led may have another leader by now. Once, however often it fails.
+      if (failed && !doubtful) { for (const fetch of fetches.values()) fetch.doubtful = true; }
+    },
+    answered(nodeId) {
+      const fetch = fetches.get(nodeId);
+      if (fetch === undefined) return;
+      if (fetch.doubtful) onDoubt();
+      fetch.answered = true;
+      fetch.doubtful = false;
+    },
+  };
 }
 
 /** With what is used of kafkajs's own batch. */

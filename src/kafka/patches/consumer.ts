@@ -14,6 +14,8 @@ interface ConsumerGroup {
     refreshMetadata(): Promise<void>;
     findGroupCoordinator(request: { groupId: string }): Promise<unknown>;
   };
+  instrumentationEmitter: { emit(event: string, payload: object): void };
+  fetch(nodeId: number): Promise<unknown[]>;
   recoverFromFetch(error: unknown): Promise<void>;
   heartbeat(options: { interval: number }): Promise<void>;
 }
@@ -138,8 +140,28 @@ export interface OffsetOutOfRange extends TopicPartition {
   readonly offset: number;
 }
 
-/** An instrumentation event that we add to those of kafkajs. */
+// Instrumentation events that we add to those of kafkajs, which refuses a listener for others.
 const OUT_OF_RANGE = "consumer.offset_out_of_range";
+const FETCH_ANSWERED = "consumer.fetch_answered";
+
+function addEvent(name: string): void {
+  const { events } = require("kafkajs/src/consumer/instrumentationEvents.js");
+  events[name] = name;
+}
+
+/** kafkajs's own event of a fetch does not say whether it failed: its number of batches is always 0. */
+export function patchFetchEvents(): void {
+  addEvent(FETCH_ANSWERED);
+  const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as {
+    prototype: ConsumerGroup;
+  };
+  const { fetch } = prototype;
+  prototype.fetch = async function (nodeId) {
+    const batches = await fetch.call(this, nodeId);
+    if (batches.length > 0) this.instrumentationEmitter.emit(FETCH_ANSWERED, { nodeId });
+    return batches;
+  };
+}
 
 /**
  * kafkajs#1119: for a position outside the log kafkajs commits "the beginning" for the group, outside
@@ -147,10 +169,7 @@ const OUT_OF_RANGE = "consumer.offset_out_of_range";
  * an event, and pause the partition meanwhile.
  */
 export function patchOffsetReset(): void {
-  const { events } = require("kafkajs/src/consumer/instrumentationEvents.js") as {
-    events: Record<string, string>;
-  };
-  events.OFFSET_OUT_OF_RANGE = OUT_OF_RANGE;
+  addEvent(OUT_OF_RANGE);
   const { prototype } = require("kafkajs/src/consumer/offsetManager/index.js") as {
     prototype: OffsetManager;
   };
@@ -167,9 +186,15 @@ export function onOffsetOutOfRange(
   consumer: Consumer,
   listener: (place: OffsetOutOfRange) => void,
 ): void {
-  const on = consumer.on as (
-    event: string,
-    listener: (event: { payload: OffsetOutOfRange }) => void,
-  ) => void;
-  on(OUT_OF_RANGE, ({ payload }) => listener(payload));
+  listen(consumer, OUT_OF_RANGE, listener);
+}
+
+/** Calls `listener` with the broker of each fetch that was answered, before its batches are handed over. */
+export function onFetchAnswered(consumer: Consumer, listener: (nodeId: number) => void): void {
+  listen<{ nodeId: number }>(consumer, FETCH_ANSWERED, ({ nodeId }) => listener(nodeId));
+}
+
+function listen<T>(consumer: Consumer, event: string, listener: (payload: T) => void): void {
+  const on = consumer.on as (event: string, listener: (event: { payload: T }) => void) => void;
+  on(event, ({ payload }) => listener(payload));
 }

@@ -10,7 +10,12 @@ import {
   patchIdleRequestQueue,
   patchSessionLifetime,
 } from "./connection.ts";
-import { patchFetchRecovery, patchLostCoordinator, patchOffsetReset } from "./consumer.ts";
+import {
+  patchFetchEvents,
+  patchFetchRecovery,
+  patchLostCoordinator,
+  patchOffsetReset,
+} from "./consumer.ts";
 import {
   patchCodecs,
   patchFetchAnswers,
@@ -44,6 +49,7 @@ patchSeedBroker();
 patchLookups();
 patchSharedMetadata();
 patchFetchRecovery();
+patchFetchEvents();
 patchLostCoordinator();
 patchOffsetReset();
 watchSilence();

@@ -71,7 +71,7 @@ export class Partitions {
     watchConsumer(this.#consumer, maxFetchGapMs, {
       onNothing: ({ topic, partition }, from, to) =>
         this.#partitions.get(inputOf(topic, partition))?.task.stepOver(from, to),
-      onGap: () => this.#watch.invalidate(),
+      onDoubt: () => this.#watch.invalidate(),
       onOutOfRange: (place) => {
         this.#pause(place);
         void this.#reassign([inputOf(place.topic, place.partition)]);
