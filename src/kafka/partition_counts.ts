@@ -4,7 +4,6 @@
  * changed from outside, so a process checks again and again.
  */
 import "./patches/patches.ts";
-import type { Kafka } from "kafkajs";
 import metadataRequest from "kafkajs/src/protocol/requests/metadata/v4/request.js";
 import metadataResponse from "kafkajs/src/protocol/requests/metadata/v4/response.js";
 import type { Logger } from "../runtime/log.ts";
@@ -14,6 +13,7 @@ import { explain } from "./client/errors.ts";
 import {
   askAnyBroker,
   type Cluster,
+  type ClusterSource,
   createCluster,
   METADATA_MAX_AGE_MS,
 } from "./client/cluster.ts";
@@ -39,7 +39,10 @@ export async function countPartitions(
 ): Promise<PartitionCounts> {
   // kafkajs itself fails when one topic of several is gone, and does not name it.
   const ask = {
-    request: metadataRequest({ topics: [...topics], allowAutoTopicCreation: false }),
+    request: {
+      ...metadataRequest({ topics: [...topics], allowAutoTopicCreation: false }),
+      fields: { topics },
+    },
     response: {
       decode: metadataResponse.decode,
       parse: (decoded: unknown) => Promise.resolve(decoded as MetadataAnswer),
@@ -110,7 +113,10 @@ interface PartitionWatchOptions {
   readonly log: Logger;
 }
 
-export function watchPartitions(kafka: Kafka, options: PartitionWatchOptions): PartitionWatch {
+export function watchPartitions(
+  kafka: ClusterSource,
+  options: PartitionWatchOptions,
+): PartitionWatch {
   const { names, deadLetters, everyMs = METADATA_MAX_AGE_MS, onCounts, log } = options;
   const orderTopics = TOPIC_NAMES.map((topic) => names.topic(topic));
   const others = deadLetters ? [names.topic(deadLetters)] : [];

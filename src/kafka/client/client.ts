@@ -2,6 +2,7 @@
 import type { Admin, AuthenticationProviderArgs, Authenticator, Mechanism } from "kafkajs";
 import type { Compression, KafkaAccess, Login, SaslMechanism } from "../access.ts";
 import { Kafka, logLevel } from "../patches/kafkajs.ts";
+import type { ClusterSource } from "./cluster.ts";
 import { Buffer } from "node:buffer";
 import { require } from "../patches/replace_module.ts";
 
@@ -56,8 +57,8 @@ export function createClient(
 const compressions = new WeakMap<Kafka, Compression>();
 
 /** The codec for what this client writes. */
-export function compressionOf(kafka: Kafka): Compression {
-  return compressions.get(kafka) ?? "none";
+export function compressionOf(kafka: ClusterSource): Compression {
+  return "compression" in kafka ? kafka.compression : compressions.get(kafka) ?? "none";
 }
 
 /** kafkajs copies them for each connection, which reads the file. */

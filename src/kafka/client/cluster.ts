@@ -3,6 +3,7 @@
  * Requests, and what their answers mean, are our own.
  */
 import type { Kafka } from "kafkajs";
+import type { Compression } from "../access.ts";
 import { noAnswer } from "./error_codes.ts";
 import type { WireRequest } from "../protocol/wire.ts";
 
@@ -42,8 +43,16 @@ export interface Broker {
   };
 }
 
+/** A client of Kafka: kafkajs's, or one whose brokers are in memory. */
+export type ClusterSource = Kafka | {
+  readonly createCluster: () => Cluster;
+  /** The codec for what it writes. */
+  readonly compression: Compression;
+};
+
 /** A Cluster with the client's settings and its own connections, by a private method of kafkajs. */
-export function createCluster<C extends Cluster>(kafka: Kafka): C {
+export function createCluster<C extends Cluster>(kafka: ClusterSource): C {
+  if ("createCluster" in kafka) return kafka.createCluster() as C;
   const symbol = Object.getOwnPropertySymbols(kafka)
     .find((candidate) => candidate.description === "private:Kafka:createCluster");
   if (!symbol) throw new TypeError("kafkajs no longer makes its clusters where 2.2.4 does");

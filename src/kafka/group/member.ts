@@ -2,55 +2,25 @@
  * A member of a consumer group: the one set-up of a kafkajs consumer, from its start to a stop or a
  * crash. It assigns by our own rule, and says why it is no working member.
  */
-import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
-import type { Logger } from "../../runtime/log.ts";
+import type { Consumer, Kafka } from "kafkajs";
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import type { Topic } from "../../topology.ts";
-import type { KafkaAccess } from "../access.ts";
 import { METADATA_MAX_AGE_MS } from "../client/cluster.ts";
-import { isBug, isRefusedLogin, whyUnreachable } from "../client/errors.ts";
-import { type Assignment, createAssigner } from "./assigner.ts";
+import { isBug, isKafkaError, isRefusedLogin, whyUnreachable } from "../client/errors.ts";
+import { commitOffset } from "../offsets/commit_offset.ts";
+import { watchConsumer } from "../log_watch/topic_watch.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
+import { createAssigner } from "./assigner.ts";
 import { watchForeignMembers } from "./foreign_members.ts";
-
-interface MemberOptions {
-  readonly access: KafkaAccess;
-  readonly group: string;
-  /** What it reads, by the topics' names on the cluster. */
-  readonly topics: ReadonlyMap<string, Topic>;
-  /** How long the group waits for a member that says nothing. */
-  readonly sessionTimeoutMs: number;
-  /** What one fetch brings at most, so that memory stays bounded; and how long it waits for how much. */
-  readonly fetch: {
-    readonly maxBytes: number;
-    readonly maxBytesPerPartition: number;
-    readonly minBytes: number;
-    readonly maxWaitTimeInMs: number;
-  };
-  /** Batches in hand at once, each of another partition (default: 1). */
-  readonly concurrency?: number;
-  /** How old what is known of the topics may become (default: METADATA_MAX_AGE_MS). */
-  readonly metadataMaxAgeMs?: number | undefined;
-  /** How long a stop may take before it is given up. */
-  readonly drainTimeoutMs: number;
-  readonly log: Logger;
-}
-
-interface MemberEvents {
-  /** It joined the group, and was given these partitions. */
-  readonly onAssigned: (assignment: Assignment) => void;
-  readonly onBatch: (payload: EachBatchPayload) => Promise<void>;
-  /** `notReady` may have changed. */
-  readonly onState: () => void;
-  /** Before it disconnects: finishes what is in hand. */
-  readonly onStop: () => Promise<void>;
-}
-
-/** Why a member ended by itself. */
-export interface Crash {
-  readonly error: unknown;
-  /** A bug of ours: the process should end. */
-  readonly fatal: boolean;
-}
+import type {
+  BatchInHand,
+  Crash,
+  FetchedBatch,
+  Member,
+  MemberEvents,
+  MemberOptions,
+  PositionEvents,
+} from "./membership.ts";
 
 /** Answers to a heartbeat after which kafkajs joins the group anew. */
 const LOST_MEMBERSHIP = new Set([
@@ -59,7 +29,7 @@ const LOST_MEMBERSHIP = new Set([
   "UNKNOWN_MEMBER_ID",
 ]);
 
-export class GroupMember {
+export class GroupMember implements Member {
   readonly consumer: Consumer;
   readonly #assigner = createAssigner();
   readonly #heartbeatMs: number;
@@ -90,24 +60,24 @@ export class GroupMember {
     });
   }
 
-  /** Why it is no working member, of what it knows itself; undefined while it knows nothing. */
+  get group(): string {
+    return this.options.group;
+  }
+
   get notReady(): string | undefined {
     return this.#silence ?? this.#foreignLeader;
   }
 
-  /** @param name on the cluster */
   topicOf(name: string): Topic {
     const topic = this.options.topics.get(name);
     if (topic === undefined) throw new TypeError(`read from a topic not subscribed to: ${name}`);
     return topic;
   }
 
-  /** Ends it; only the first reason counts. */
   crash(crash: Crash): void {
     this.#ended.resolve(crash);
   }
 
-  /** Runs until `signal` aborts (undefined), or it crashes. */
   async run(signal: AbortSignal, events: MemberEvents): Promise<Crash | undefined> {
     const { consumer } = this;
     const { topics, concurrency = 1, drainTimeoutMs, log } = this.options;
@@ -122,7 +92,8 @@ export class GroupMember {
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: concurrency,
-        eachBatch: events.onBatch,
+        eachBatch: ({ batch, ...rest }) =>
+          events.onBatch({ ...rest, batch: batch as unknown as FetchedBatch }),
       });
       return await this.#ended.promise;
     } catch (error) {
@@ -177,13 +148,8 @@ export class GroupMember {
     this.#onState();
   }
 
-  /**
-   * Sends heartbeats until `work` has ended: while a batch is in hand kafkajs sends none by itself.
-   *
-   * @param onLost told that the group rebalances, or gave this member up: a heartbeat's answer says so
-   */
   async keepAlive(
-    { heartbeat }: Pick<EachBatchPayload, "heartbeat">,
+    { heartbeat }: Pick<BatchInHand, "heartbeat">,
     work: () => Promise<void>,
     onLost: (error: unknown) => void,
   ): Promise<void> {
@@ -202,6 +168,43 @@ export class GroupMember {
     } finally {
       clearInterval(beating);
     }
+  }
+
+  watchPositions(maxFetchGapMs: number, events: PositionEvents): void {
+    watchConsumer(this.consumer, maxFetchGapMs, events);
+  }
+
+  onRebalancing(listener: () => void): void {
+    this.consumer.on(this.consumer.events.REBALANCING, listener);
+  }
+
+  seek({ topic, partition }: TopicPartition, offset: number): void {
+    this.#whileItRuns(() => this.consumer.seek({ topic, partition, offset: String(offset) }));
+  }
+
+  pause({ topic, partition }: TopicPartition): void {
+    this.#whileItRuns(() => this.consumer.pause([{ topic, partitions: [partition] }]));
+  }
+
+  resume({ topic, partition }: TopicPartition): void {
+    this.#whileItRuns(() => this.consumer.resume([{ topic, partitions: [partition] }]));
+  }
+
+  /** kafkajs refuses to move a consumer that has crashed. */
+  #whileItRuns(move: () => void): void {
+    try {
+      move();
+    } catch (error) {
+      if (!isKafkaError(error)) throw error;
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.consumer.stop();
+  }
+
+  commitOffset(next: TopicPartition & { readonly offset: number }): Promise<void> {
+    return commitOffset(this.consumer, { ...next, offset: String(next.offset) });
   }
 }
 

@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { getLogger } from "@logtape/logtape";
 import type { Consumer, Kafka } from "kafkajs";
-import { type Crash, GroupMember, keepMember, watchHeartbeats } from "./member.ts";
+import { GroupMember, keepMember, watchHeartbeats } from "./member.ts";
+import type { Crash } from "./membership.ts";
 import { until } from "../../runtime/until.ts";
 
 const INTERVAL_MS = 20;

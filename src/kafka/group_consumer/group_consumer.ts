@@ -7,7 +7,7 @@
  * of events are read again by the next owner. kafkajs's own auto-commit would send a request for
  * every batch, whatever its interval.
  */
-import type { EachBatchPayload, Kafka } from "kafkajs";
+import type { Kafka } from "kafkajs";
 import type { OrderEvent } from "../../events/schemas.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { type Names, type Service, type Topic, topicsReadBy } from "../../topology.ts";
@@ -16,7 +16,8 @@ import { createClient } from "../client/client.ts";
 import { clusterReady } from "../client/cluster_ready.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import type { Assignment } from "../group/assigner.ts";
-import { type Crash, GroupMember, keepMember } from "../group/member.ts";
+import { GroupMember, keepMember } from "../group/member.ts";
+import type { BatchInHand, Crash } from "../group/membership.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import type { LossMetrics } from "../metrics.ts";
 import { describeUnreadable, unreadableOf } from "../protocol/unreadable.ts";
@@ -197,7 +198,7 @@ class Reader implements GroupConsumer {
     );
   }
 
-  async #onBatch(member: GroupMember, payload: EachBatchPayload): Promise<void> {
+  async #onBatch(member: GroupMember, payload: BatchInHand): Promise<void> {
     const { batch, isRunning, isStale } = payload;
     if (!isRunning() || isStale()) return;
     const { topic: name, partition } = batch;
@@ -214,7 +215,7 @@ class Reader implements GroupConsumer {
       const found = await endOf(this.#kafka, batch, unreadable);
       if (typeof found === "string") {
         if (messages.length > 0) this.#advance(payload, Number(messages.at(-1)!.offset) + 1);
-        this.#paused.pause(payload, found);
+        this.#paused.pause(member, batch, found);
         return this.#state.report();
       }
       end = Math.max(next, found);
@@ -229,7 +230,7 @@ class Reader implements GroupConsumer {
     this.#state.report();
   }
 
-  #advance({ batch, resolveOffset }: EachBatchPayload, end: number): void {
+  #advance({ batch, resolveOffset }: BatchInHand, end: number): void {
     this.#positions.advance(batch.topic, batch.partition, end);
     resolveOffset(String(end - 1));
   }

@@ -3,10 +3,12 @@
  * rebalance: what this process has handled, so that nothing is handled twice, and what is still to be
  * committed for the group, of the partitions that it has now.
  */
-import type { Batch, Consumer, EachBatchPayload, Kafka } from "kafkajs";
+import type { Consumer, Kafka } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import { withLogReader } from "../readers/log_reader.ts";
+import type { Member } from "../group/membership.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
 import {
   describeUnreadable,
   ENDLESS,
@@ -115,13 +117,17 @@ export class PausedPartitions {
   }
 
   /** Fetches nothing of the batch's partition for a while. */
-  pause({ batch: { topic, partition }, pause }: EachBatchPayload, why: string): void {
+  pause(
+    member: Pick<Member, "pause" | "resume">,
+    { topic, partition }: TopicPartition,
+    why: string,
+  ): void {
     const at = this.positions.next(topic, partition);
     this.#paused.set(`${topic}/${partition}`, { topic, partition, at, why });
-    const resume = pause();
+    member.pause({ topic, partition });
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      resume();
+      member.resume({ topic, partition });
     }, this.retryMs);
     this.#timers.add(timer);
   }
@@ -179,7 +185,7 @@ export function createConsumerState(paused: PausedPartitions, log: Logger): Cons
  */
 export async function endOf(
   kafka: Kafka,
-  { topic, partition }: Pick<Batch, "topic" | "partition">,
+  { topic, partition }: TopicPartition,
   unreadable: Unreadable,
 ): Promise<number | string> {
   const { offset, next, endless } = unreadable;

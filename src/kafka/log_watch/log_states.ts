@@ -1,9 +1,14 @@
 /** What the cluster says of the logs that a service reads, when a partition is assigned to it. */
-import type { Kafka } from "kafkajs";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import type { TablePosition } from "../../database/positions.ts";
 import { LeaderUnknown, logEndOf } from "../offsets/log_ends.ts";
-import { askAnyBroker, type Broker, type Cluster, createCluster } from "../client/cluster.ts";
+import {
+  askAnyBroker,
+  type Broker,
+  type Cluster,
+  type ClusterSource,
+  createCluster,
+} from "../client/cluster.ts";
 import { answerOf } from "../client/coordinator.ts";
 import { errorOf } from "../client/error_codes.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
@@ -36,7 +41,7 @@ type VersionedBroker = Broker & {
 };
 
 /** Connects when it is first asked. */
-export function createLogStates(kafka: Kafka): LogStates {
+export function createLogStates(kafka: ClusterSource): LogStates {
   const cluster = createCluster(kafka);
   let connecting: Promise<void> | undefined;
   let hasMetadata = false;
@@ -143,7 +148,7 @@ interface TopicIds {
 
 /** A topic that is not there, or may not be seen, is left out of the answer. */
 function idsRequest(topics: readonly string[]): WireRequest<IdsAnswer> {
-  return wire("Metadata", METADATA.apiKey, METADATA.version, (encoder) => {
+  return wire("Metadata", METADATA.apiKey, METADATA.version, { topics }, (encoder) => {
     encoder.writeUVarInt(NO_TAGS).writeUVarInt(topics.length + 1);
     for (const topic of topics) {
       encoder.writeInt64(0).writeInt64(0).writeUVarIntString(topic).writeUVarInt(NO_TAGS);
@@ -209,7 +214,8 @@ function endOfEpochRequest(
   currentEpoch: number,
 ): WireRequest<{ readonly codes: readonly number[]; readonly end: number }> {
   const { apiKey, version } = OFFSET_FOR_LEADER_EPOCH;
-  return wire("OffsetForLeaderEpoch", apiKey, version, (encoder) => {
+  const fields = { topic, partition, leaderEpoch, currentEpoch };
+  return wire("OffsetForLeaderEpoch", apiKey, version, fields, (encoder) => {
     encoder.writeInt32(-1).writeInt32(1).writeString(topic).writeInt32(1).writeInt32(partition);
     encoder.writeInt32(currentEpoch).writeInt32(leaderEpoch);
   }, (decoder) => {

@@ -1,8 +1,8 @@
 /** Whether the topics that are read are still those that they were when the reading began. */
 import { type LogStates, TopicUnknown } from "./log_states.ts";
-import type { Batch, Consumer } from "kafkajs";
-import { type OffsetOutOfRange, onFetchAnswered, onOffsetOutOfRange } from "../patches/consumer.ts";
-import type { TopicPartition } from "../protocol/requests.ts";
+import type { Consumer } from "kafkajs";
+import type { PositionEvents } from "../group/membership.ts";
+import { onFetchAnswered, onOffsetOutOfRange } from "../patches/consumer.ts";
 
 /** How often the topics' ids are compared while nothing gives a reason to. */
 export const TOPIC_CHECK_MS = 30_000;
@@ -86,24 +86,11 @@ export class TopicWatch {
   }
 }
 
-/** What a consumer tells of its positions, beside the batches that it hands over. */
-interface ConsumerWatch {
-  /** Between these offsets are control records, or aborted ones, alone: no batch is handed over. */
-  readonly onNothing?: (place: TopicPartition, from: number, to: number) => void;
-  /**
-   * A topic may have gone and come back since the fetch before: one failed, or was long ago. Told before
-   * the batches of this one are handed over.
-   */
-  readonly onDoubt: () => void;
-  /** The partition's log does not have the offset. */
-  readonly onOutOfRange: (place: OffsetOutOfRange) => void;
-}
-
 /** @param maxGapMs between two fetches from a leader, without being told */
 export function watchConsumer(
   consumer: Consumer,
   maxGapMs: number,
-  { onNothing, onDoubt, onOutOfRange }: ConsumerWatch,
+  { onNothing, onDoubt, onOutOfRange }: PositionEvents,
 ): void {
   const { events } = consumer;
   consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
@@ -148,14 +135,6 @@ export function watchFetches(
     },
   };
 }
-
-/** With what is used of kafkajs's own batch. */
-export type FetchedBatch = Batch & {
-  /** The offset that was asked for. */
-  readonly fetchedOffset: string;
-  /** Control records included. */
-  readonly rawMessages: readonly unknown[];
-};
 
 /** The epoch of the leader that wrote a record; null where the log does not tell. */
 export function epochOf(record: unknown): number | null {

@@ -1,7 +1,7 @@
 /** A group's committed offsets, as plain numbers: offsets are safe integers. */
-import type { Admin, Kafka } from "kafkajs";
+import type { Admin } from "kafkajs";
 import { settlesWithin } from "../../runtime/shutdown.ts";
-import { createCluster } from "../client/cluster.ts";
+import { type ClusterSource, createCluster } from "../client/cluster.ts";
 import { createCoordinators } from "../client/coordinator.ts";
 import { ProducerError } from "../client/error_codes.ts";
 import {
@@ -65,7 +65,7 @@ const TRANSACTION_TIMEOUT_MS = 10_000;
 const CLOSE_LIMIT_MS = 3_000;
 
 /** Connects when it is first asked; its methods throw a ProducerError where Kafka refuses. */
-export function openGroupOffsets(kafka: Kafka, group: string): GroupOffsets {
+export function openGroupOffsets(kafka: ClusterSource, group: string): GroupOffsets {
   const cluster = createCluster(kafka);
   const coordinators = createCoordinators(cluster);
   const options = { limitMs: ANSWER_LIMIT_MS, repeatable: true };

@@ -5,11 +5,12 @@
  * That one step is `PartitionTask.advance`: the tables' position (assignment.ts), then the outputs and
  * the offset in one Kafka transaction (partition_writer.ts).
  */
-import type { EachBatchPayload, KafkaMessage, TopicMessages } from "kafkajs";
+import type { KafkaMessage, TopicMessages } from "kafkajs";
 import { decode } from "../../events/codec.ts";
 import type { Topic } from "../../topology.ts";
 import { isReplayForAnother } from "../dead_letters.ts";
-import { epochOf, type FetchedBatch } from "../log_watch/topic_watch.ts";
+import type { BatchInHand } from "../group/membership.ts";
+import { epochOf } from "../log_watch/topic_watch.ts";
 import { headersAsText } from "../protocol/header_map.ts";
 import { describeUnreadable, type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
 import type { DeadLetter } from "../records.ts";
@@ -33,18 +34,18 @@ export interface BatchContext {
   readonly onProgress: () => void;
 }
 
-/** @param payload what was fetched: the next records of one partition, in order */
+/** @param inHand what was fetched: the next records of one partition, in order */
 export async function processBatch(
-  payload: EachBatchPayload,
+  inHand: BatchInHand,
   context: BatchContext,
 ): Promise<void> {
-  const { batch, isRunning, isStale, resolveOffset } = payload;
+  const { batch, isRunning, isStale, resolveOffset } = inHand;
   const { topic: topicName, partition } = batch;
   const { options, topic, task, revoked } = context;
   const { maxBatch, metrics } = options;
   const goesOn = () => isRunning() && !isStale() && !revoked.aborted;
   if (!goesOn()) return;
-  const fetched = await unprocessed(payload, context);
+  const fetched = await unprocessed(inHand, context);
   const stop = fetched.findIndex((message) => unreadableOf(message));
   const readable = stop < 0 ? fetched : fetched.slice(0, stop);
   for (let done = 0; done < readable.length && goesOn(); done += maxBatch) {
@@ -53,7 +54,7 @@ export async function processBatch(
     const lastOffset = messages.at(-1)!.offset;
     // After the last message may come a control record, which no handler is given: step over it, too.
     const nextOffset = Number(isLast ? batch.lastOffset() : lastOffset) + 1;
-    const last = isLast ? (batch as FetchedBatch).rawMessages.at(-1) : messages.at(-1);
+    const last = isLast ? batch.rawMessages.at(-1) : messages.at(-1);
     const stopTimer = metrics.batchSeconds.startTimer();
     const chunk = { topic, topicName, partition, messages };
     const { outputs, report } = await transform(options, chunk, revoked);
@@ -64,15 +65,15 @@ export async function processBatch(
     resolveOffset(lastOffset);
     context.onProgress();
   }
-  if (stop >= 0 && goesOn()) await skip(payload, context, unreadableOf(fetched[stop]!)!);
+  if (stop >= 0 && goesOn()) await skip(inHand, context, unreadableOf(fetched[stop]!)!);
 }
 
 /** What of a batch is to be processed: the partition's position decides, not the consumer's. */
 async function unprocessed(
-  { batch, resolveOffset }: EachBatchPayload,
+  { batch, resolveOffset }: BatchInHand,
   { task, seek }: BatchContext,
 ): Promise<KafkaMessage[]> {
-  const { fetchedOffset, rawMessages } = batch as FetchedBatch;
+  const { fetchedOffset, rawMessages } = batch;
   const from = Number(fetchedOffset);
   let position = await task.position();
   const remaining = () => batch.messages.filter(({ offset }) => Number(offset) >= position);
@@ -159,7 +160,7 @@ export async function transform(
  * @throws {UnreadableBatch} no skip was asked for
  */
 async function skip(
-  { batch, resolveOffset }: EachBatchPayload,
+  { batch, resolveOffset }: BatchInHand,
   { options: { log, metrics }, task, skips, onProgress }: BatchContext,
   unreadable: Unreadable,
 ): Promise<void> {

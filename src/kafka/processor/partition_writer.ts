@@ -10,7 +10,9 @@
  *
  * A writer is used by one batch at a time. After any error it is spent: close it and open another.
  */
-import type { Consumer, Kafka, TopicMessages } from "kafkajs";
+import type { TopicMessages } from "kafkajs";
+import type { ClusterSource } from "../client/cluster.ts";
+import type { Member } from "../group/membership.ts";
 import { inParts } from "../producer/partitioning.ts";
 import { Producer } from "../producer/producer.ts";
 
@@ -30,7 +32,7 @@ interface InputPartition {
 }
 
 export async function openTransactionalWriter(
-  kafka: Kafka,
+  kafka: ClusterSource,
   input: InputPartition,
   options: {
     transactionalId: string;
@@ -57,62 +59,18 @@ export async function openTransactionalWriter(
 const AT_LEAST_ONCE_DELIVERY_TIMEOUT_MS = 10_000;
 
 export async function openAtLeastOnceWriter(
-  kafka: Kafka,
+  kafka: ClusterSource,
   { topic, partition }: InputPartition,
-  options: { consumer: Consumer; committedOffset: () => Promise<number | undefined> },
+  options: { member: Member; committedOffset: () => Promise<number | undefined> },
 ): Promise<PartitionWriter> {
-  const { consumer, committedOffset } = options;
+  const { member, committedOffset } = options;
   const producer = await Producer.open(kafka, {
     deliveryTimeoutMs: AT_LEAST_ONCE_DELIVERY_TIMEOUT_MS,
   });
   return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
     for (const part of inParts(outputs)) await producer.send(part);
-    await commitOffset(consumer, { topic, partition, offset: String(nextOffset) });
+    await member.commitOffset({ topic, partition, offset: nextOffset });
   });
-}
-
-/** The consumer has stopped, and leaves offsets alone. */
-class NotCommitted extends Error {
-  override readonly name = "KafkaJSNotCommitted";
-}
-
-type Offset = { readonly topic: string; readonly partition: number; readonly offset: string };
-
-/** What each consumer is committing; with one listener for all of it. */
-const commitsOf = new WeakMap<object, Set<Offset & { isCommitted: boolean }>>();
-
-/** kafkajs's consumer commits nothing once it has stopped or crashed, and does not say so. */
-export async function commitOffset(
-  consumer: Pick<Consumer, "commitOffsets" | "on" | "events">,
-  next: Offset,
-): Promise<void> {
-  let commits = commitsOf.get(consumer);
-  if (!commits) commitsOf.set(consumer, commits = listenTo(consumer));
-  const commit = { ...next, isCommitted: false };
-  commits.add(commit);
-  try {
-    await consumer.commitOffsets([next]);
-  } finally {
-    commits.delete(commit);
-  }
-  if (!commit.isCommitted) {
-    throw new NotCommitted("the consumer has stopped: no offset was committed");
-  }
-}
-
-function listenTo(consumer: Pick<Consumer, "on" | "events">) {
-  const commits = new Set<Offset & { isCommitted: boolean }>();
-  consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
-    for (const commit of commits) {
-      commit.isCommitted ||= payload.topics.some(({ topic, partitions }) =>
-        topic === commit.topic &&
-        partitions.some(({ partition, offset }) =>
-          partition === commit.partition && String(offset) === commit.offset
-        )
-      );
-    }
-  });
-  return commits;
 }
 
 async function writerOf(

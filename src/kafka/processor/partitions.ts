@@ -2,14 +2,13 @@
  * The input partitions of a member: assigned at once, each on its own (assignment.ts); worked on side by
  * side (loop.ts); paused and retried where one fails; revoked between two transactions.
  */
-import type { Consumer, EachBatchPayload, Kafka } from "kafkajs";
 import { pause } from "../../runtime/shutdown.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { inputOf } from "../../database/positions.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
 import type { Assignment } from "../group/assigner.ts";
-import type { GroupMember } from "../group/member.ts";
-import { TOPIC_CHECK_MS, TopicWatch, watchConsumer } from "../log_watch/topic_watch.ts";
+import type { BatchInHand, Member } from "../group/membership.ts";
+import { TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import { type GroupOffsets, openGroupOffsets } from "../offsets/committed_offsets.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
@@ -21,6 +20,7 @@ import {
   PausedPartition,
 } from "./assignment.ts";
 import { PartitionFailures } from "./failures.ts";
+import type { ProcessorClient } from "./client.ts";
 import { processBatch } from "./loop.ts";
 import type { ProcessorOptions } from "./options.ts";
 import { PartitionTask } from "./partition_task.ts";
@@ -39,7 +39,6 @@ export class Partitions {
   readonly #partitions = new Map<string, OwnPartition>();
   readonly #failures = new PartitionFailures();
   readonly #group: string;
-  readonly #consumer: Consumer;
   readonly #offsets: GroupOffsets;
   readonly #logs: LogStates;
   readonly #watch: TopicWatch;
@@ -55,25 +54,24 @@ export class Partitions {
    * @param onState told when `notReady` may have changed
    */
   constructor(
-    private readonly kafka: Kafka,
-    private readonly member: GroupMember,
+    private readonly client: ProcessorClient,
+    private readonly member: Member,
     private readonly options: ProcessorOptions,
     maxFetchGapMs: number,
     private readonly onState: () => void,
   ) {
     const { names, service, topicCheckMs = TOPIC_CHECK_MS } = options;
-    this.#group = member.options.group;
-    this.#consumer = member.consumer;
-    this.#offsets = openGroupOffsets(kafka, this.#group);
-    this.#logs = createLogStates(kafka);
+    this.#group = member.group;
+    this.#offsets = openGroupOffsets(client, this.#group);
+    this.#logs = createLogStates(client);
     this.#watch = new TopicWatch(this.#logs, (inputs) => this.#reassign(inputs));
-    this.#skips = new Skips(kafka, service, names);
-    watchConsumer(this.#consumer, maxFetchGapMs, {
+    this.#skips = new Skips(client.withLogReader, service, names);
+    member.watchPositions(maxFetchGapMs, {
       onNothing: ({ topic, partition }, from, to) =>
         this.#partitions.get(inputOf(topic, partition))?.task.stepOver(from, to),
       onDoubt: () => this.#watch.invalidate(),
       onOutOfRange: (place) => {
-        this.#pause(place);
+        this.member.pause(place);
         void this.#reassign([inputOf(place.topic, place.partition)]);
       },
     });
@@ -118,18 +116,18 @@ export class Partitions {
       .then(() => revoked.aborted || this.onState());
   }
 
-  async onBatch(payload: EachBatchPayload): Promise<void> {
+  async onBatch(inHand: BatchInHand): Promise<void> {
     const revoked = this.#revocation.signal;
-    const partition = this.#partitionOf(payload.batch);
+    const partition = this.#partitionOf(inHand.batch);
     const work = async () => {
       try {
         await this.#watch.check();
-        await partition.task.exclusive(() => this.#process(partition, payload, revoked));
+        await partition.task.exclusive(() => this.#process(partition, inHand, revoked));
       } catch (error) {
         this.#onFailure(error, partition, revoked, "batch");
       }
     };
-    await this.member.keepAlive(payload, work, (error) => this.#revocation.abort(error));
+    await this.member.keepAlive(inHand, work, (error) => this.#revocation.abort(error));
     if (!revoked.aborted) return;
     // Joins the group anew only when no partition is at work: one is revoked when its batch is finished,
     // not in the middle.
@@ -139,16 +137,16 @@ export class Partitions {
 
   #process(
     { name, task, topic, partition }: OwnPartition,
-    payload: EachBatchPayload,
+    inHand: BatchInHand,
     revoked: AbortSignal,
   ): Promise<void> {
-    return processBatch(payload, {
+    return processBatch(inHand, {
       options: this.options,
       topic: this.member.topicOf(topic),
       task,
       skips: this.#skips,
       revoked,
-      seek: (offset) => this.#consumer.seek({ topic, partition, offset: String(offset) }),
+      seek: (offset) => this.member.seek({ topic, partition }, offset),
       onProgress: () => {
         this.#failures.clear(name);
         this.onState();
@@ -163,7 +161,7 @@ export class Partitions {
     this.#revocation.abort();
     // First: a consumer that is told to stop commits no more offsets, and does not say so.
     await this.#flush({ force: true });
-    await this.#consumer.stop();
+    await this.member.stop();
     const all = [...this.#partitions.values()];
     await Promise.all(all.map(({ task }) => task.exclusive(() => task.close())));
     this.#partitions.clear();
@@ -173,17 +171,15 @@ export class Partitions {
   /** Assigns a partition, if that has not happened yet, and lets the consumer read on from there. */
   async #assign(input: OwnPartition, revoked: AbortSignal): Promise<void> {
     if (revoked.aborted) return;
-    const { name, task, topic, partition } = input;
+    const { name, task } = input;
     try {
       const position = await task.exclusive(async () =>
         revoked.aborted ? undefined : await task.position()
       );
       if (position === undefined || revoked.aborted) return;
       this.#failures.assigned(name);
-      this.#whileItRuns(() => {
-        this.#consumer.seek({ topic, partition, offset: String(position) });
-        this.#consumer.resume([{ topic, partitions: [partition] }]);
-      });
+      this.member.seek(input, position);
+      this.member.resume(input);
     } catch (error) {
       this.#onFailure(error, input, revoked, "assignment");
     }
@@ -222,21 +218,8 @@ export class Partitions {
     if (this.#failures.why) this.onState();
     if (!isPaused) log.debug(`${input.name}: ${explain(error)}; retrying in ${pauseMs} ms`);
     // It alone pauses; the other partitions go on.
-    this.#pause(input);
+    this.member.pause(input);
     void pause(pauseMs, revoked).then(() => this.#retry(input, revoked));
-  }
-
-  #pause({ topic, partition }: TopicPartition): void {
-    this.#whileItRuns(() => this.#consumer.pause([{ topic, partitions: [partition] }]));
-  }
-
-  /** A consumer that has crashed refuses to be moved; its member is about to end. */
-  #whileItRuns(move: () => void): void {
-    try {
-      move();
-    } catch (error) {
-      if (!isKafkaError(error)) throw error;
-    }
   }
 
   /** Commits the offsets of batches without outputs. */
@@ -248,8 +231,7 @@ export class Partitions {
         this.options.log.debug(`${name}: offset not committed: ${explain(error)}`);
         if (this.#revocation.signal.aborted) return;
         // Nothing may ever come behind it that would have it assigned again: fetch once more.
-        const offset = String(task.committed);
-        this.#whileItRuns(() => this.#consumer.seek({ topic, partition, offset }));
+        if (task.committed !== undefined) this.member.seek({ topic, partition }, task.committed);
       }
     };
     const all = [...this.#partitions.values()];
@@ -283,11 +265,11 @@ export class Partitions {
     const input = { topic, partition, group: this.#group };
     const committedOffset = () => this.#offsets.committed({ topic, partition });
     if (guarantee === "at_least_once") {
-      const consumer = this.#consumer;
-      return openAtLeastOnceWriter(this.kafka, input, { consumer, committedOffset });
+      const { member } = this;
+      return openAtLeastOnceWriter(this.client, input, { member, committedOffset });
     }
     const transactionalId = names.transactionalId(service, this.member.topicOf(topic), partition);
-    return openTransactionalWriter(this.kafka, input, {
+    return openTransactionalWriter(this.client, input, {
       transactionalId,
       transactionTimeoutMs,
       committedOffset,

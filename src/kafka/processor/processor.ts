@@ -6,14 +6,13 @@
  * Any error in a transaction: the partition is closed and assigned again, which fences, reads the
  * committed offset and starts from there. Whatever the error was, that is always right.
  */
-import type { Kafka } from "kafkajs";
 import { deadLetterTopicOf, topicsReadBy, topicsWrittenBy } from "../../topology.ts";
-import { createClient } from "../client/client.ts";
-import { clusterReady } from "../client/cluster_ready.ts";
 import { explain, isCoordinatorMoving } from "../client/errors.ts";
-import { type Crash, GroupMember, keepMember } from "../group/member.ts";
+import { keepMember } from "../group/member.ts";
+import type { Crash } from "../group/membership.ts";
 import { watchPartitions } from "../partition_counts.ts";
 import { MAX_PART_BYTES } from "../producer/partitioning.ts";
+import { createProcessorClient, type ProcessorClient } from "./client.ts";
 import type { ProcessorOptions } from "./options.ts";
 import { Partitions } from "./partitions.ts";
 
@@ -47,7 +46,11 @@ const MAX_PARTITIONS_AT_WORK = 64;
 
 type SetState = (reason: string | undefined) => void;
 
-export function createProcessor(options: ProcessorOptions): Processor {
+/** @param client of Kafka (default: kafkajs's) */
+export function createProcessor(
+  options: ProcessorOptions,
+  client: ProcessorClient = createProcessorClient(options),
+): Processor {
   const { names, service, log, metrics, metadataMaxAgeMs } = options;
   const deadLetters = deadLetterTopicOf(service);
   let state: string | undefined = "starting";
@@ -58,8 +61,7 @@ export function createProcessor(options: ProcessorOptions): Processor {
     state = next;
   };
 
-  const kafka = createClient(options.access, options.clientId, options);
-  const watch = watchPartitions(kafka, {
+  const watch = watchPartitions(client, {
     names,
     deadLetters,
     everyMs: metadataMaxAgeMs,
@@ -72,14 +74,13 @@ export function createProcessor(options: ProcessorOptions): Processor {
   const outputs = [...topicsWrittenBy(service), deadLetters].map((topic) => names.topic(topic));
 
   async function start(signal: AbortSignal): Promise<Crash | undefined> {
-    await clusterReady(kafka, {
-      access: options.access,
+    await client.ready({
       topics: [...inputs, ...outputs],
       signal,
       onWait: setState,
     });
     await watch.check();
-    return signal.aborted ? undefined : await runMember(kafka, options, signal, setState);
+    return signal.aborted ? undefined : await runMember(client, options, signal, setState);
   }
 
   let restarts = 0;
@@ -105,13 +106,13 @@ export function createProcessor(options: ProcessorOptions): Processor {
 
 /** One member of the service's group, until `signal` aborts (undefined) or it crashes. */
 function runMember(
-  kafka: Kafka,
+  client: ProcessorClient,
   options: ProcessorOptions,
   signal: AbortSignal,
   setState: SetState,
 ): Promise<Crash | undefined> {
   const { names, service, metrics } = options;
-  const member = new GroupMember(kafka, {
+  const member = client.createMember({
     ...options,
     group: names.group(service),
     topics: new Map(topicsReadBy(service).map((topic) => [names.topic(topic), topic])),
@@ -125,8 +126,8 @@ function runMember(
   });
   // A partition that commits nothing needs no coordinator; the service does.
   const onState = () => setState(member.notReady ?? partitions.notReady);
-  const partitions = new Partitions(kafka, member, options, 2 * FETCH_WAIT_MS, onState);
-  member.consumer.on(member.consumer.events.REBALANCING, () => metrics.rebalances.inc());
+  const partitions = new Partitions(client, member, options, 2 * FETCH_WAIT_MS, onState);
+  member.onRebalancing(() => metrics.rebalances.inc());
   return member.run(signal, {
     onAssigned: (assignment) => partitions.onAssigned(assignment),
     onBatch: (payload) => partitions.onBatch(payload),

@@ -3,12 +3,11 @@
  * `unreadable`, which `deno task dlq skip` writes into the topic of the service. So the decision is
  * kept, whichever member reads it and when.
  */
-import type { Kafka } from "kafkajs";
 import type { DeadLetterReason } from "../../events/reasons.ts";
 import { DEAD_LETTER_HEADERS, sha256 } from "../dead_letters.ts";
 import { deadLetterTopicOf, type Names, type Processor } from "../../topology.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
-import { withLogReader } from "../readers/log_reader.ts";
+import type { ProcessorClient } from "./client.ts";
 import {
   describeUnreadable,
   ENDLESS,
@@ -28,7 +27,7 @@ export class Skips {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(
-    private readonly kafka: Kafka,
+    private readonly withLogReader: ProcessorClient["withLogReader"],
     private readonly service: Processor,
     private readonly names: Names,
   ) {}
@@ -66,7 +65,7 @@ export class Skips {
   async #read(): Promise<void> {
     if (performance.now() - this.#readAt < READ_EACH_MS) return;
     const topic = this.names.topic(deadLetterTopicOf(this.service));
-    await withLogReader(this.kafka, async (reader) => {
+    await this.withLogReader(async (reader) => {
       for await (const batch of reader.read(topic, { onUnreadable: () => {} })) {
         for (const { headers } of batch) this.#add(headers);
       }

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { startTestBroker } from "../../local/testing/test_broker.ts";
 import { DEAD_LETTER_HEADERS, sha256 } from "../dead_letters.ts";
 import { Producer } from "../producer/producer.ts";
+import { withLogReader } from "../readers/log_reader.ts";
 import { Skips } from "./skips.ts";
 import { until } from "../../runtime/until.ts";
 import { freshTopics, recreateTopic } from "../testing/topics.ts";
@@ -40,7 +41,7 @@ Deno.test("Skips: a decision is read in a dead-letter topic that was created ane
     await producer.send([{ topic: dlq, messages }]);
     await producer.close();
   };
-  const skips = new Skips(kafka, "validator", names);
+  const skips = new Skips((work) => withLogReader(kafka, work), "validator", names);
   const nextAfter = (first: number) => skips.nextAfter(input, batchAt(first));
   await decide([batchAt(0), batchAt(3)]);
   assertEquals([await nextAfter(0), await nextAfter(3)], [3, 6]);

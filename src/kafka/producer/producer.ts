@@ -15,12 +15,17 @@
  *
  * docs/transaction-errors.md has a row for each error.
  */
-import type { Kafka, TopicMessages } from "kafkajs";
+import type { TopicMessages } from "kafkajs";
 import type { Compression } from "../access.ts";
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { compressionOf } from "../client/client.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";
-import { type Cluster, connectCluster, createCluster } from "../client/cluster.ts";
+import {
+  type Cluster,
+  type ClusterSource,
+  connectCluster,
+  createCluster,
+} from "../client/cluster.ts";
 import {
   createLeaders,
   isAboutPartition,
@@ -92,7 +97,7 @@ export class Producer {
    *
    * @throws {ProducerError} no broker answers, or one refuses
    */
-  static async open(kafka: Kafka, options: ProducerOptions): Promise<Producer> {
+  static async open(kafka: ClusterSource, options: ProducerOptions): Promise<Producer> {
     const { transactionalId, transactionTimeoutMs = 0, deliveryTimeoutMs } = options;
     const cluster: Cluster = createCluster(kafka);
     const coordinators = createCoordinators(cluster);

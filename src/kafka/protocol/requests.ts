@@ -56,7 +56,7 @@ export function produceRequest(
   batches: readonly PartitionBatch[],
 ): WireRequest<PartitionCode[]> {
   const size = batches.reduce((sum, { bytes }) => sum + bytes.length, PRODUCE_OVERHEAD_BYTES);
-  return wire("Produce", 0, 7, (encoder) => {
+  return wire("Produce", 0, 7, { transactionalId, batches }, (encoder) => {
     encoder.writeString(transactionalId).writeInt16(ACKS_ALL).writeInt32(timeoutMs);
     writeTopics(encoder, batches, (partition) => {
       encoder.writeInt32(partition.partition).writeInt32(partition.bytes.length);
@@ -80,7 +80,7 @@ export function initProducerIdRequest(
   transactionalId: string | null,
   transactionTimeoutMs: number,
 ): WireRequest<CodeAnswer & ProducerIdentity> {
-  return wire("InitProducerId", 22, 1, (encoder) => {
+  return wire("InitProducerId", 22, 1, { transactionalId, transactionTimeoutMs }, (encoder) => {
     encoder.writeString(transactionalId).writeInt32(transactionTimeoutMs);
   }, (decoder) => {
     const clientSideThrottleTime = decoder.readInt32();
@@ -95,10 +95,17 @@ export function addPartitionsToTxnRequest(
   identity: ProducerIdentity,
   partitions: readonly TopicPartition[],
 ): WireRequest<CodeAnswer> {
-  return wire("AddPartitionsToTxn", 24, 1, (encoder) => {
-    writeIdentity(encoder.writeString(transactionalId), identity);
-    writeTopics(encoder, partitions, ({ partition }) => encoder.writeInt32(partition));
-  }, (decoder) => readPartitionCodes(decoder, partitions.length));
+  return wire(
+    "AddPartitionsToTxn",
+    24,
+    1,
+    { transactionalId, ...identity, partitions },
+    (encoder) => {
+      writeIdentity(encoder.writeString(transactionalId), identity);
+      writeTopics(encoder, partitions, ({ partition }) => encoder.writeInt32(partition));
+    },
+    (decoder) => readPartitionCodes(decoder, partitions.length),
+  );
 }
 
 export function addOffsetsToTxnRequest(
@@ -106,7 +113,7 @@ export function addOffsetsToTxnRequest(
   identity: ProducerIdentity,
   group: string,
 ): WireRequest<CodeAnswer> {
-  return wire("AddOffsetsToTxn", 25, 1, (encoder) => {
+  return wire("AddOffsetsToTxn", 25, 1, { transactionalId, ...identity, group }, (encoder) => {
     writeIdentity(encoder.writeString(transactionalId), identity).writeString(group);
   }, readCode);
 }
@@ -117,12 +124,19 @@ export function txnOffsetCommitRequest(
   group: string,
   offsets: readonly (TopicPartition & { readonly offset: number })[],
 ): WireRequest<CodeAnswer> {
-  return wire("TxnOffsetCommit", 28, 1, (encoder) => {
-    writeIdentity(encoder.writeString(transactionalId).writeString(group), identity);
-    writeTopics(encoder, offsets, ({ partition, offset }) => {
-      encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
-    });
-  }, (decoder) => readPartitionCodes(decoder, offsets.length));
+  return wire(
+    "TxnOffsetCommit",
+    28,
+    1,
+    { transactionalId, ...identity, group, offsets },
+    (encoder) => {
+      writeIdentity(encoder.writeString(transactionalId).writeString(group), identity);
+      writeTopics(encoder, offsets, ({ partition, offset }) => {
+        encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
+      });
+    },
+    (decoder) => readPartitionCodes(decoder, offsets.length),
+  );
 }
 
 export function endTxnRequest(
@@ -130,7 +144,7 @@ export function endTxnRequest(
   identity: ProducerIdentity,
   commit: boolean,
 ): WireRequest<CodeAnswer> {
-  return wire("EndTxn", 26, 1, (encoder) => {
+  return wire("EndTxn", 26, 1, { transactionalId, ...identity, commit }, (encoder) => {
     writeIdentity(encoder.writeString(transactionalId), identity).writeBoolean(commit);
   }, readCode);
 }
@@ -145,7 +159,7 @@ export function offsetFetchRequest(
   group: string,
   { topic, partition }: TopicPartition,
 ): WireRequest<CodeAnswer & { readonly offset: number }> {
-  return wire("OffsetFetch", 9, 7, (encoder) => {
+  return wire("OffsetFetch", 9, 7, { group, topic, partition, requireStable: true }, (encoder) => {
     encoder.writeUVarInt(NO_TAGS).writeUVarIntString(group);
     encoder.writeUVarInt(1 + 1).writeUVarIntString(topic);
     encoder.writeUVarInt(1 + 1).writeInt32(partition).writeUVarInt(NO_TAGS);
@@ -182,7 +196,7 @@ export function offsetCommitRequest(
   group: string,
   offsets: readonly (TopicPartition & { readonly offset: number })[],
 ): WireRequest<CodeAnswer> {
-  return wire("OffsetCommit", 8, 5, (encoder) => {
+  return wire("OffsetCommit", 8, 5, { group, ...NO_MEMBER, offsets }, (encoder) => {
     encoder.writeString(group).writeInt32(NO_MEMBER.generation).writeString(NO_MEMBER.memberId);
     writeTopics(encoder, offsets, ({ partition, offset }) => {
       encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata

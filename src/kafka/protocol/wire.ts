@@ -44,6 +44,8 @@ export interface WireRequest<Answer> {
     readonly apiKey: number;
     readonly apiName: string;
     readonly apiVersion: number;
+    /** What it asks, by Kafka's names: for whatever answers it in memory. */
+    readonly fields: object;
     encode(): Promise<unknown>;
   };
   readonly response: {
@@ -66,6 +68,7 @@ export function wire<Answer>(
   apiName: string,
   apiKey: number,
   apiVersion: number,
+  fields: object,
   write: (encoder: Encoder) => void,
   read: (decoder: Decoder) => Decoded<Answer>,
   sizeBytes?: number,
@@ -75,6 +78,7 @@ export function wire<Answer>(
       apiName,
       apiKey,
       apiVersion,
+      fields,
       encode() {
         const encoder = new NewEncoder(sizeBytes);
         write(encoder);

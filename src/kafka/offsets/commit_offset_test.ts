@@ -1,7 +1,7 @@
 import "../patches/patches.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import type { Consumer } from "kafkajs";
-import { commitOffset } from "./partition_writer.ts";
+import { commitOffset } from "./commit_offset.ts";
 
 type Listener = (event: { payload: unknown }) => void;
 
