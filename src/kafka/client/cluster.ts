@@ -36,6 +36,7 @@ export interface Cluster {
 export type OffsetChoice = { fromBeginning: boolean } | { fromTimestamp: number };
 
 export interface Broker {
+  readonly nodeId: number;
   isConnected(): boolean;
   readonly connectionPool: {
     readonly pool: readonly unknown[];

@@ -16,10 +16,12 @@ import {
   remedyOf,
   Unanswered,
 } from "./error_codes.ts";
-import type { CodeAnswer } from "../protocol/requests.ts";
+import {
+  type CodeAnswer,
+  COORDINATOR_TYPES,
+  findCoordinatorRequest,
+} from "../protocol/requests.ts";
 
-/** Kafka's numbers. */
-const COORDINATOR_TYPES = { group: 0, transaction: 1 } as const;
 /** `any`: every broker can answer. */
 export type CoordinatorType = keyof typeof COORDINATOR_TYPES | "any";
 
@@ -31,6 +33,9 @@ const MAX_ATTEMPT_MS = 15_000;
  * orders/s orders are settled no sooner.
  */
 const RETRY_MS = { first: 35, most: 300 };
+
+/** A broker that is frozen, too, is not waited for. */
+const CONFIRM_LIMIT_MS = 2_000;
 
 const MOVED: readonly number[] = [
   ERRORS.NOT_COORDINATOR.code,
@@ -47,7 +52,10 @@ export interface AskOptions {
   readonly repeatable: boolean;
   /** Told of each request that is repeated and may have been carried out, or may still be. */
   readonly onUnanswered?: (error: ProducerError) => void;
-  /** Looks the coordinator up first: an old one may not know that it was replaced. */
+  /**
+   * One that was frozen and replaced does not know it, and answers as before: the coordinator is looked up
+   * first, and another broker is asked after its answer whether it still is.
+   */
   readonly fresh?: boolean;
   /** Gives up before the next attempt when it aborts. */
   readonly signal?: AbortSignal;
@@ -88,6 +96,21 @@ export function createCoordinators(cluster: Cluster): Coordinators {
     return found;
   }
 
+  /** Whether another broker knows another coordinator; false where no other answers. */
+  async function isReplaced({ nodeId }: Broker, type: CoordinatorType, key: string) {
+    if (type === "any") return false;
+    const others = cluster.getNodeIds().filter((id) => id !== String(nodeId));
+    const answers = others.map(async (other) => {
+      const broker = await cluster.findBroker({ nodeId: other });
+      const request = findCoordinatorRequest(key, type);
+      const { code, node } = await answerOf(broker, request, CONFIRM_LIMIT_MS);
+      if (code !== 0) throw errorOf(code, `FindCoordinator of ${key}`);
+      return node !== nodeId;
+    });
+    const first = Promise.any(answers);
+    return await settlesWithin(first, CONFIRM_LIMIT_MS) && await first.catch(() => false);
+  }
+
   return {
     async ask(type, key, request, { limitMs, repeatable, onUnanswered, fresh, signal }) {
       const { apiName } = request.request;
@@ -106,7 +129,10 @@ export function createCoordinators(cluster: Cluster): Coordinators {
           try {
             const leftMs = Math.max(1, deadline - performance.now());
             const answer = await answerOf(broker, request, Math.min(attemptMs, leftMs));
-            const code = worstOf(answer.codes);
+            let code = worstOf(answer.codes);
+            if (fresh && remedyOf(code) === "success" && await isReplaced(broker, type, key)) {
+              code = ERRORS.NOT_COORDINATOR.code;
+            }
             if (remedyOf(code) === "success") return answer;
             last = errorOf(code, what + partitionOf(answer, code));
             // It says no more than no answer does.

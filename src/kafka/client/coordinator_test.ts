@@ -3,6 +3,7 @@ import { answerOf, type AskOptions, createCoordinators } from "./coordinator.ts"
 import { ERRORS, ProducerError } from "./error_codes.ts";
 import { isKafkaError } from "./errors.ts";
 import { endTxnRequest } from "../protocol/requests.ts";
+import type { Broker } from "./cluster.ts";
 import { closed, codeOf, FakeCluster, type Script } from "../producer/testing/fake_cluster.ts";
 
 const request = endTxnRequest("an-id", { producerId: 1n, producerEpoch: 0 }, true);
@@ -158,6 +159,41 @@ Deno.test("ask: a known coordinator is not looked up, unless the look-up has to 
     assertEquals(cluster.lookups, lookups);
   }
 });
+
+/** A second broker, which says each time who the coordinator is; none: it does not answer. */
+class TwoNodes extends FakeCluster {
+  asked = 0;
+  constructor(private readonly says: (1 | 2 | "none")[]) {
+    super();
+  }
+
+  override getNodeIds(): string[] {
+    return ["1", "2"];
+  }
+
+  override findBroker({ nodeId }: { nodeId: string }): Promise<Broker> {
+    if (nodeId === "1") return Promise.resolve(this.broker);
+    const { broker } = new FakeCluster(() => {
+      const node = this.says[this.asked++];
+      return node === "none" ? closed() : { code: 0, node };
+    });
+    return Promise.resolve(broker);
+  }
+}
+
+const WORDS: { says: (1 | 2 | "none")[]; fresh: boolean; sent: number; asked: number }[] = [
+  { says: [1], fresh: true, sent: 1, asked: 1 },
+  { says: [2, 2, 1], fresh: true, sent: 3, asked: 3 },
+  { says: ["none"], fresh: true, sent: 1, asked: 1 },
+  { says: [2], fresh: false, sent: 1, asked: 0 },
+];
+for (const { says, fresh, sent, asked } of WORDS) {
+  Deno.test(`ask: ${fresh ? "fresh" : "not fresh"}, another broker says ${says}: asked ${sent} times`, async () => {
+    const cluster = new TwoNodes(says);
+    await ask(cluster, { fresh, repeatable: true });
+    assertEquals([cluster.sent.length, cluster.asked], [sent, asked]);
+  });
+}
 
 for (const when of ["during an attempt", "during the pause after it"]) {
   Deno.test(`ask: gives up before the next attempt when its signal aborts ${when}`, async () => {

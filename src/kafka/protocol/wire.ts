@@ -10,6 +10,7 @@ const require = createRequire(import.meta.url);
 /** The part of kafkajs's Encoder that we use; it grows as it is written to. */
 export interface Encoder {
   readonly buffer: Uint8Array;
+  writeInt8(value: number): Encoder;
   writeInt16(value: number): Encoder;
   writeInt32(value: number): Encoder;
   writeInt64(value: bigint | number | string): Encoder;

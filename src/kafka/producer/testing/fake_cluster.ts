@@ -49,6 +49,7 @@ export class FakeCluster implements Cluster {
     private readonly lookUp: (count: number) => void = () => {},
   ) {
     this.broker = {
+      nodeId: 1,
       isConnected: () => true,
       connectionPool: {
         pool: [this.connection],
@@ -109,7 +110,7 @@ export class FakeCluster implements Cluster {
     return { "1": partitions };
   }
 
-  findBroker(): Promise<Broker> {
+  findBroker(_node: { nodeId: string }): Promise<Broker> {
     return Promise.resolve(this.broker);
   }
 
