@@ -1,23 +1,20 @@
 import type { SimulatedProcess } from "./time.ts";
 
-/** Something that happens at `atMs`, in the context of `process`, or of nobody. */
+/** Something that happens at `atMs`, in the context of a process or of nobody. */
 export class SimulatedEvent {
-  /** Breaks ties: in the order in which they were added. */
-  order = 0;
-  /** Where it is in the queue; -1: it is not. */
-  index = -1;
-  isCancelled = false;
   atMs = 0;
+  isCancelled = false;
+  /** Whether the process's own clock brings it, not the network or a database. */
+  readonly isTimer: boolean = false;
+  /** Breaks ties: events of one moment happen in the order in which they were added. */
+  order = 0;
+  /** Where it is in the queue; -1: nowhere. */
+  index = -1;
 
   constructor(
     readonly process: SimulatedProcess | undefined,
-    readonly callback: (...args: unknown[]) => void,
-    readonly args: readonly unknown[] = [],
+    readonly callback: () => void,
   ) {}
-}
-
-function isBefore(a: SimulatedEvent, b: SimulatedEvent): boolean {
-  return a.atMs < b.atMs || a.atMs === b.atMs && a.order < b.order;
 }
 
 /** Events by time: a binary heap. Each knows its place, as most timers are cleared before they fall due. */
@@ -45,33 +42,36 @@ export class EventQueue {
   }
 
   #up(event: SimulatedEvent, index: number): void {
-    const heap = this.#heap;
     while (index > 0) {
       const above = (index - 1) >> 1;
-      const parent = heap[above]!;
-      if (!isBefore(event, parent)) break;
-      heap[index] = parent;
-      parent.index = index;
+      const parent = this.#heap[above]!;
+      if (isBefore(parent, event)) break;
+      this.#put(parent, index);
       index = above;
     }
-    heap[index] = event;
-    event.index = index;
+    this.#put(event, index);
   }
 
   #down(event: SimulatedEvent, index: number): void {
     const heap = this.#heap;
-    const { length } = heap;
     for (;;) {
       let below = 2 * index + 1;
-      if (below >= length) break;
-      if (below + 1 < length && isBefore(heap[below + 1]!, heap[below]!)) below++;
+      if (below >= heap.length) break;
+      if (below + 1 < heap.length && isBefore(heap[below + 1]!, heap[below]!)) below++;
       const child = heap[below]!;
-      if (!isBefore(child, event)) break;
-      heap[index] = child;
-      child.index = index;
+      if (isBefore(event, child)) break;
+      this.#put(child, index);
       index = below;
     }
-    heap[index] = event;
+    this.#put(event, index);
+  }
+
+  #put(event: SimulatedEvent, index: number): void {
+    this.#heap[index] = event;
     event.index = index;
   }
+}
+
+function isBefore(a: SimulatedEvent, b: SimulatedEvent): boolean {
+  return a.atMs < b.atMs || a.atMs === b.atMs && a.order < b.order;
 }
