@@ -1,40 +1,27 @@
-import type { SimulatedProcess } from "./time.ts";
-
-/** Something that happens at `atMs`, in the context of `process`, or of nobody. */
-export class SimulatedEvent {
-  /** Breaks ties: in the order in which they were added. */
-  order = 0;
-  /** Where it is in the queue; -1: it is not. */
-  index = -1;
-  isCancelled = false;
-  atMs = 0;
-
-  constructor(
-    readonly process: SimulatedProcess | undefined,
-    readonly callback: (...args: unknown[]) => void,
-    readonly args: readonly unknown[] = [],
-  ) {}
-}
-
-function isBefore(a: SimulatedEvent, b: SimulatedEvent): boolean {
-  return a.atMs < b.atMs || a.atMs === b.atMs && a.order < b.order;
+/** Something that happens at `atMs`. */
+export interface Queued {
+  atMs: number;
+  /** Breaks ties: events of one moment happen in the order in which they were added. */
+  order: number;
+  /** Where it is in the queue; -1: nowhere. */
+  index: number;
 }
 
 /** Events by time: a binary heap. Each knows its place, as most timers are cleared before they fall due. */
-export class EventQueue {
-  readonly #heap: SimulatedEvent[] = [];
+export class EventQueue<Event extends Queued> {
+  readonly #heap: Event[] = [];
   #added = 0;
 
-  get first(): SimulatedEvent | undefined {
+  get first(): Event | undefined {
     return this.#heap[0];
   }
 
-  add(event: SimulatedEvent): void {
+  add(event: Event): void {
     event.order = this.#added++;
     this.#up(event, this.#heap.length);
   }
 
-  delete(event: SimulatedEvent): void {
+  delete(event: Event): void {
     const { index } = event;
     if (index < 0) return;
     event.index = -1;
@@ -44,34 +31,37 @@ export class EventQueue {
     else this.#down(last, index);
   }
 
-  #up(event: SimulatedEvent, index: number): void {
-    const heap = this.#heap;
+  #up(event: Event, index: number): void {
     while (index > 0) {
       const above = (index - 1) >> 1;
-      const parent = heap[above]!;
-      if (!isBefore(event, parent)) break;
-      heap[index] = parent;
-      parent.index = index;
+      const parent = this.#heap[above]!;
+      if (isBefore(parent, event)) break;
+      this.#put(parent, index);
       index = above;
     }
-    heap[index] = event;
-    event.index = index;
+    this.#put(event, index);
   }
 
-  #down(event: SimulatedEvent, index: number): void {
+  #down(event: Event, index: number): void {
     const heap = this.#heap;
-    const { length } = heap;
     for (;;) {
       let below = 2 * index + 1;
-      if (below >= length) break;
-      if (below + 1 < length && isBefore(heap[below + 1]!, heap[below]!)) below++;
+      if (below >= heap.length) break;
+      if (below + 1 < heap.length && isBefore(heap[below + 1]!, heap[below]!)) below++;
       const child = heap[below]!;
-      if (!isBefore(child, event)) break;
-      heap[index] = child;
-      child.index = index;
+      if (isBefore(event, child)) break;
+      this.#put(child, index);
       index = below;
     }
-    heap[index] = event;
+    this.#put(event, index);
+  }
+
+  #put(event: Event, index: number): void {
+    this.#heap[index] = event;
     event.index = index;
   }
+}
+
+function isBefore(a: Queued, b: Queued): boolean {
+  return a.atMs < b.atMs || a.atMs === b.atMs && a.order < b.order;
 }

@@ -1,40 +1,69 @@
-import { SimulatedEvent } from "./event_queue.ts";
-import type { VirtualTime } from "./time.ts";
+/** Timers, clocks and random numbers of JavaScript, Deno and Node on virtual time. */
+import { SimulatedEvent, type SimulatedProcess } from "./process.ts";
+import type { Random } from "./random.ts";
+
+/** What the globals need of virtual time. */
+interface Time {
+  readonly now: number;
+  readonly epochMs: number;
+  readonly random: Random;
+  current(): SimulatedProcess | undefined;
+  schedule(event: SimulatedEvent, afterMs: number): void;
+  cancel(event: SimulatedEvent): void;
+}
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** @returns puts the old ones back */
+export function replaceGlobals(time: Time): () => void {
+  const restores: (() => void)[] = [];
+  const replace = (target: object, replacements: Record<string, unknown>) => {
+    for (const [key, value] of Object.entries(replacements)) {
+      const old = Object.getOwnPropertyDescriptor(target, key);
+      Object.defineProperty(target, key, { value, configurable: true, writable: true });
+      restores.push(() => {
+        if (old) Object.defineProperty(target, key, old);
+        else Reflect.deleteProperty(target, key);
+      });
+    }
+  };
+  replace(globalThis, { ...timersOf(time), Date: dateOf(time) });
+  replace(performance, { now: () => time.now });
+  replace(Math, { random: () => time.random.next() });
+  replace(crypto, {
+    getRandomValues: (array: ArrayBufferView) => fill(array, time),
+    randomUUID: () => uuid(time),
+  });
+  replace(AbortSignal, { timeout });
+  return () => restores.forEach((restore) => restore());
+}
+
 type Callback = (...args: unknown[]) => void;
 
-/** What setTimeout and setInterval return: an event with the methods of Node's Timeout. */
+/** What setTimeout and setInterval return, with the methods of Node's Timeout. */
 class Timer extends SimulatedEvent {
-  static #count = 0;
-  /** Timers that were made a number: clearTimeout takes that, too. */
-  static readonly #byNumber = new Map<number, Timer>();
+  override readonly isTimer = true;
+  readonly #time: Time;
+  readonly #delayMs: number;
 
-  constructor(
-    private readonly time: VirtualTime,
-    callback: Callback,
-    private readonly delayMs: number,
-    args?: readonly unknown[],
-  ) {
-    super(time.current(), callback, args);
-  }
-
-  static find(timer: unknown): Timer | undefined {
-    if (timer instanceof Timer) return timer;
-    return typeof timer === "object" ? undefined : Timer.#byNumber.get(Number(timer));
+  constructor(time: Time, callback: () => void, delayMs: number) {
+    super(time.current(), callback);
+    this.#time = time;
+    this.#delayMs = delayMs;
   }
 
   /** Starts it, anew if it runs. */
   refresh(): this {
-    this.time.reschedule(this, this.delayMs);
+    this.#time.schedule(this, this.#delayMs);
     return this;
   }
 
-  close(): void {
-    this.time.cancel(this);
+  close(): this {
+    this.#time.cancel(this);
+    return this;
   }
 
+  /** Virtual time ends when `runUntil` does, whichever timers there are. */
   ref(): this {
     return this;
   }
@@ -47,104 +76,75 @@ class Timer extends SimulatedEvent {
     return true;
   }
 
-  [Symbol.toPrimitive](): number {
-    const number = ++Timer.#count;
-    Timer.#byNumber.set(number, this);
-    return number;
-  }
-
   [Symbol.dispose](): void {
     this.close();
   }
 }
 
-/** Any key of any object, as globals are. */
-type Target = Record<PropertyKey, unknown>;
-
-/** @returns puts them back */
-export function replaceGlobals(time: VirtualTime): () => void {
-  const restores: (() => void)[] = [];
-  const replace = (target: object, key: string, value: unknown) => {
-    const old = Object.getOwnPropertyDescriptor(target, key);
-    Object.defineProperty(target, key, { value, configurable: true, writable: true });
-    restores.push(() => {
-      if (old) Object.defineProperty(target, key, old);
-      else delete (target as Target)[key];
-    });
+function timersOf(time: Time) {
+  const start = (callback: Callback, delayMs: number, args: unknown[]) => {
+    const call = args.length === 0 ? callback : () => callback(...args);
+    return new Timer(time, call, delayMs).refresh();
   };
-  for (const [key, value] of Object.entries(timersOf(time))) replace(globalThis, key, value);
-  replace(globalThis, "Date", dateOf(time));
-  replace(performance, "now", () => time.now);
-  replace(Math, "random", () => time.random.next());
-  replace(crypto, "getRandomValues", (array: ArrayBufferView) => fill(array, time));
-  replace(crypto, "randomUUID", () => uuid(time));
-  replace(AbortSignal, "timeout", (ms: number) => {
-    const controller = new AbortController();
-    const abort = () => controller.abort(new DOMException("Signal timed out.", "TimeoutError"));
-    setTimeout(abort, ms);
-    return controller.signal;
-  });
-  return () => restores.reverse().forEach((restore) => restore());
-}
-
-function timersOf(time: VirtualTime) {
-  const setTimeout = (callback: Callback, ms?: number, ...args: unknown[]) =>
-    new Timer(time, callback, delayOf(ms), args).refresh();
-  const setInterval = (callback: Callback, ms?: number, ...args: unknown[]) => {
-    const tick = () => {
-      try {
-        callback(...args);
-      } finally {
-        timer.refresh();
-      }
-    };
-    const timer = new Timer(time, tick, delayOf(ms));
-    return timer.refresh();
+  const clear = (timer: unknown) => {
+    if (timer instanceof Timer) timer.close();
   };
-  const setImmediate = (callback: Callback, ...args: unknown[]) =>
-    new Timer(time, callback, 0, args).refresh();
-  const clear = (timer: unknown) => Timer.find(timer)?.close();
   return {
-    setTimeout,
-    setInterval,
-    setImmediate,
+    setTimeout: (callback: Callback, ms?: number, ...args: unknown[]) =>
+      start(callback, delayOf(ms), args),
+    setInterval: (callback: Callback, ms?: number, ...args: unknown[]) => {
+      const tick = () => {
+        callback(...args);
+        timer.refresh();
+      };
+      const timer = new Timer(time, tick, delayOf(ms));
+      return timer.refresh();
+    },
+    setImmediate: (callback: Callback, ...args: unknown[]) => start(callback, 0, args),
     clearTimeout: clear,
     clearInterval: clear,
     clearImmediate: clear,
   };
 }
 
-/** As Node and Deno do: whole milliseconds, at least one. */
+/** Whole milliseconds, at least one, as in Node and Deno. */
 function delayOf(ms: unknown): number {
-  const delay = Math.trunc(Number(ms));
-  return delay >= 1 && delay <= MAX_DELAY_MS ? delay : 1;
+  const delayMs = Math.trunc(Number(ms));
+  return delayMs >= 1 && delayMs <= MAX_DELAY_MS ? delayMs : 1;
 }
 
-function dateOf(time: VirtualTime): DateConstructor {
+function timeout(ms: number): AbortSignal {
+  const controller = new AbortController();
+  const abort = () => controller.abort(new DOMException("Signal timed out.", "TimeoutError"));
+  setTimeout(abort, ms);
+  return controller.signal;
+}
+
+function dateOf(time: Time): DateConstructor {
   const RealDate = Date;
-  function VirtualDate(...args: []) {
+  function VirtualDate(...args: unknown[]) {
     if (!new.target) return new RealDate(time.epochMs).toString();
-    return args.length === 0 ? new RealDate(time.epochMs) : new RealDate(...args);
+    return Reflect.construct(RealDate, args.length === 0 ? [time.epochMs] : args, new.target);
   }
-  // Dates made before are instances of it, too.
+  // So that a date is an instance of either, whichever made it.
   VirtualDate.prototype = RealDate.prototype;
-  VirtualDate.now = () => time.epochMs;
-  VirtualDate.UTC = RealDate.UTC;
-  VirtualDate.parse = RealDate.parse;
-  return VirtualDate as unknown as DateConstructor;
+  const { UTC, parse } = RealDate;
+  return Object.assign(VirtualDate as unknown as DateConstructor, {
+    now: () => time.epochMs,
+    UTC,
+    parse,
+  });
 }
 
-function fill<T extends ArrayBufferView>(array: T, { random }: VirtualTime): T {
+function fill<T extends ArrayBufferView>(array: T, { random }: Time): T {
   const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   for (let i = 0; i < bytes.length; i++) bytes[i] = random.int(256);
   return array;
 }
 
-function uuid(time: VirtualTime): string {
+function uuid(time: Time): string {
   const bytes = fill(new Uint8Array(16), time);
   bytes[6] = bytes[6]! & 0x0f | 0x40;
   bytes[8] = bytes[8]! & 0x3f | 0x80;
-  const hex = bytes.toHex();
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)]
-    .join("-");
+  return bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

@@ -1,20 +1,23 @@
 /**
- * Virtual time: timers and clocks of the code under test, and the processes that it runs in.
- * Events run one after another, each with all microtasks that follow from it.
+ * Virtual time: what the code under test takes for its timers and clocks, and the processes that it runs
+ * in. One event happens after another, each with all microtasks that follow from it.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate } from "node:timers";
-import { EventQueue, SimulatedEvent } from "./event_queue.ts";
+import { EventQueue } from "./event_queue.ts";
 import { replaceGlobals } from "./globals.ts";
+import { running, SimulatedEvent, SimulatedProcess } from "./process.ts";
 import type { Random } from "./random.ts";
 
-/** Calls an event off; without effect once it ran. */
+export { SimulatedProcess };
+
+/** Calls an event off; without effect once it happened. */
 export type Cancel = () => void;
 
-const running = new AsyncLocalStorage<SimulatedProcess | undefined>();
-
-/** Events between two turns of Deno's own loop. */
+/** Events between two turns of the runtime's own loop. */
 const EVENTS_PER_TURN = 64;
+
+/** The one that is installed: a realm has one set of globals. */
+let installed: VirtualTime | undefined;
 
 /** What `runUntil` waits for. */
 interface Wait {
@@ -27,11 +30,14 @@ interface Wait {
 export class VirtualTime {
   readonly #random: Random;
   readonly #startEpochMs: number;
-  readonly #queue = new EventQueue();
+  readonly #queue = new EventQueue<SimulatedEvent>();
+  /** How many processes had each name. */
   readonly #names = new Map<string, number>();
   #now = 0;
   #wait: Wait | undefined;
+  /** Immediates that wait to run one event each. */
   #turns = 0;
+  #failure: { readonly error: unknown } | undefined;
 
   /** @param random for Math.random, randomUUID, getRandomValues */
   constructor(random: Random, startEpochMs = Date.UTC(2030, 0, 1)) {
@@ -39,28 +45,26 @@ export class VirtualTime {
     this.#startEpochMs = startEpochMs;
   }
 
-  /** Virtual milliseconds since the start. */
+  /** Milliseconds since the start. */
   get now(): number {
     return this.#now;
   }
 
-  /** Epoch milliseconds, as the process of the running code sees them. */
+  /** Epoch milliseconds, by the clock of the running process. */
   get epochMs(): number {
-    return Math.floor(this.#startEpochMs + this.#now + (running.getStore()?.aheadMs ?? 0));
+    return Math.floor(this.#startEpochMs + this.#now + (this.current()?.aheadMs ?? 0));
   }
 
-  /** The stream of the running process, so that what one of them draws changes nothing for the others. */
+  /** Of the running process: what one draws changes nothing for the others. */
   get random(): Random {
-    return running.getStore()?.random ?? this.#random;
+    return this.current()?.random ?? this.#random;
   }
 
-  /** A new process. A second one of the same name draws other random numbers than the first. */
+  /** A new process. It draws other random numbers than the last one of this name. */
   process(name: string): SimulatedProcess {
     const count = (this.#names.get(name) ?? 0) + 1;
     this.#names.set(name, count);
-    return new SimulatedProcess(name, this.#random.fork(`${name}#${count}`), (event) => {
-      this.reschedule(event, 0);
-    });
+    return new SimulatedProcess(name, this, this.#random.fork(`${name}#${count}`));
   }
 
   /** The process of the running code. */
@@ -68,21 +72,26 @@ export class VirtualTime {
     return running.getStore();
   }
 
-  /** An event of nobody. */
+  /** Adds an event of nobody: it happens outside of any process. */
   at(afterMs: number, callback: () => void): Cancel {
-    return this.#schedule(undefined, afterMs, callback);
+    return this.#add(new SimulatedEvent(undefined, callback), afterMs);
   }
 
-  /** An event of `process`: dropped when it is killed, late when it is frozen. */
+  /** Adds an event of `process`: it does not happen once that is killed, and late when it is frozen. */
   deliver(process: SimulatedProcess, afterMs: number, callback: () => void): Cancel {
-    return this.#schedule(process, afterMs, callback);
+    return this.#add(new SimulatedEvent(process, callback), afterMs);
   }
 
-  /** Lets `event` happen after `afterMs`, instead of when it was to happen. */
-  reschedule(event: SimulatedEvent, afterMs: number): void {
+  /**
+   * Lets `event` happen `afterMs` from now, and not when it was to happen.
+   *
+   * @throws {RangeError} that is no time to come
+   */
+  schedule(event: SimulatedEvent, afterMs: number): void {
+    if (!(afterMs >= 0)) throw new RangeError(`an event cannot happen after ${afterMs} ms`);
     this.#queue.delete(event);
     event.atMs = this.#now + afterMs;
-    if (!event.isCancelled && event.process?.alive !== false) this.#queue.add(event);
+    if (!event.isCancelled) this.#queue.add(event);
   }
 
   cancel(event: SimulatedEvent): void {
@@ -92,42 +101,53 @@ export class VirtualTime {
 
   /**
    * Runs events until `condition` holds or `limitMs` from now are over; resolves to whether it held.
-   * Checks it after each event and the microtasks that followed.
+   * Checks it after each event's microtasks. (Work of the runtime itself, such as I/O, is not awaited.)
    *
-   * @throws what an event threw
+   * @throws what an event threw, or a promise was rejected with that nobody handles
    */
   runUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
-    if (this.#wait) throw new Error("runUntil: virtual time runs already");
+    if (this.#wait) throw new Error("runUntil: it runs already");
     return new Promise((resolve, reject) => {
       this.#wait = { condition, deadlineMs: this.#now + limitMs, resolve, reject };
-      if (this.#turns === 0) this.#fillTurn();
+      if (this.#turns === 0) running.run(undefined, () => this.#prepareTurns());
     });
   }
 
-  /** Replaces timers, clocks and random numbers of the realm while `work` runs. */
+  /**
+   * Replaces timers, clocks and random numbers of this realm while `work` runs.
+   *
+   * @throws also what `runUntil` would have thrown next
+   */
   async install<T>(work: () => Promise<T>): Promise<T> {
+    if (installed) throw new Error("install: another virtual time is installed");
+    installed = this;
+    const onRejection = (event: PromiseRejectionEvent) => {
+      event.preventDefault();
+      this.#fail(event.reason);
+    };
     const restore = replaceGlobals(this);
+    globalThis.addEventListener("unhandledrejection", onRejection);
     try {
-      return await work();
+      const result = await work();
+      await microtasks();
+      if (this.#failure) throw this.#failure.error;
+      return result;
     } finally {
-      // What is still to run in this turn must not meet real timers.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      // What is still under way must not meet the real timers.
+      await microtasks();
+      globalThis.removeEventListener("unhandledrejection", onRejection);
       restore();
+      installed = undefined;
     }
   }
 
-  #schedule(
-    process: SimulatedProcess | undefined,
-    afterMs: number,
-    callback: () => void,
-  ): Cancel {
-    const event = new SimulatedEvent(process, callback);
-    this.reschedule(event, afterMs);
+  #add(event: SimulatedEvent, afterMs: number): Cancel {
+    this.schedule(event, afterMs);
     return () => this.cancel(event);
   }
 
-  /** Deno runs all microtasks after each immediate; many at once cost less than one after another. */
-  #fillTurn(): void {
+  /** After each immediate all microtasks run, and many immediates at once cost a fifth of one at a time. */
+  #prepareTurns(): void {
     while (this.#turns < EVENTS_PER_TURN) {
       this.#turns++;
       setImmediate(this.#turn);
@@ -136,94 +156,48 @@ export class VirtualTime {
 
   readonly #turn = () => {
     this.#turns--;
+    if (this.#failure && this.#wait) this.#fail(this.#failure.error);
     const wait = this.#wait;
     if (!wait) return;
     try {
-      if (wait.condition()) return this.#end(wait, true);
-      if (!this.#runNext(wait.deadlineMs)) return this.#end(wait, false);
+      const held = wait.condition();
+      if (held || !this.#runNext(wait.deadlineMs)) {
+        this.#wait = undefined;
+        return wait.resolve(held);
+      }
     } catch (error) {
-      this.#wait = undefined;
-      return wait.reject(error);
+      this.#fail(error);
     }
-    if (this.#turns === 0) this.#fillTurn();
+    if (this.#turns === 0) this.#prepareTurns();
   };
 
-  #end(wait: Wait, held: boolean): void {
-    this.#wait = undefined;
-    wait.resolve(held);
-  }
-
+  /** @returns whether there was one */
   #runNext(deadlineMs: number): boolean {
     for (;;) {
       const event = this.#queue.first;
       if (!event || event.atMs > deadlineMs) {
-        this.#now = deadlineMs;
+        if (deadlineMs < Infinity) this.#now = deadlineMs;
         return false;
       }
       this.#queue.delete(event);
-      const { process } = event;
+      const { process, callback } = event;
       if (process && !process.takes(event)) continue;
       this.#now = event.atMs;
-      running.run(process, event.callback, ...event.args);
+      if (process) running.run(process, callback);
+      else callback();
       return true;
     }
   }
+
+  #fail(error: unknown): void {
+    const wait = this.#wait;
+    this.#wait = undefined;
+    this.#failure = wait ? undefined : this.#failure ?? { error };
+    wait?.reject(error);
+  }
 }
 
-/** A replica of a service, say. Its code runs in a context of its own, and so do the timers that it sets. */
-export class SimulatedProcess {
-  #alive = true;
-  #frozen = false;
-  #late: SimulatedEvent[] = [];
-  /** By how much its Date is ahead. */
-  aheadMs = 0;
-
-  constructor(
-    readonly name: string,
-    readonly random: Random,
-    private readonly wake: (event: SimulatedEvent) => void,
-  ) {}
-
-  get alive(): boolean {
-    return this.#alive;
-  }
-
-  get frozen(): boolean {
-    return this.#frozen;
-  }
-
-  /** Runs `work`, and all that follows from it, as this process. */
-  run<T>(work: () => T): T {
-    return running.run(this, work);
-  }
-
-  /** Ends it at once: its timers are dropped, and nothing is delivered to it again. */
-  kill(): void {
-    this.#alive = false;
-    this.#late = [];
-  }
-
-  /** Stops it, as SIGSTOP does. What falls due meanwhile waits for `thaw`. */
-  freeze(): void {
-    this.#frozen = true;
-  }
-
-  /** Lets it go on: what fell due meanwhile runs now, in its order. */
-  thaw(): void {
-    this.#frozen = false;
-    const late = this.#late;
-    this.#late = [];
-    for (const event of late) this.wake(event);
-  }
-
-  /** Moves its Date; performance.now stays. */
-  jump(ms: number): void {
-    this.aheadMs += ms;
-  }
-
-  /** Whether an event that is due may run now. */
-  takes(event: SimulatedEvent): boolean {
-    if (this.#frozen && this.#alive) this.#late.push(event);
-    return this.#alive && !this.#frozen;
-  }
+/** Resolves after all of them. */
+function microtasks(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
