@@ -5,15 +5,21 @@
 import { Broker } from "./broker.ts";
 import { COORDINATOR_NOT_AVAILABLE, NONE, UNKNOWN_TOPIC_OR_PARTITION } from "./codes.ts";
 import { Controller } from "./controller.ts";
-import * as coordinators from "./coordinator_requests.ts";
-import { Fetch, listOffsets, offsetForLeaderEpoch, produce, type Verify } from "./data_requests.ts";
-import { GroupCoordinator } from "./group_coordinator.ts";
+import * as coordinators from "./coordinators/coordinator_requests.ts";
+import {
+  Fetch,
+  listOffsets,
+  offsetForLeaderEpoch,
+  produce,
+  type Verify,
+} from "./log/data_requests.ts";
+import { GroupCoordinator } from "./coordinators/group_coordinator.ts";
 import { InterBroker } from "./inter_broker.ts";
 import { Replicas } from "./leadership.ts";
-import { keyOf } from "./offsets.ts";
+import { keyOf } from "./coordinators/offsets.ts";
 import type { AnswerOf, Chance, Clock, MetadataAnswer, Request } from "./requests.ts";
-import { TopicLeader } from "./topic_leader.ts";
-import { TransactionCoordinator } from "./transactions.ts";
+import { TopicLeader } from "./log/topic_leader.ts";
+import { TransactionCoordinator } from "./coordinators/transactions.ts";
 import { fnv1a, mix } from "../../runtime/hash.ts";
 
 export interface ClusterOptions {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { fetchOf, testCluster, TestProducer } from "./testing.ts";
+import { fetchOf, testCluster, TestProducer } from "./testing/cluster.ts";
 
 for (const brokers of [1, 3]) {
   Deno.test(`SimulatedKafka: with ${brokers} brokers, a transaction's records and offset are there once it is committed`, async () => {

@@ -9,12 +9,12 @@ import {
   NOT_LEADER_OR_FOLLOWER,
   TRANSACTION_COORDINATOR_FENCED,
 } from "./codes.ts";
-import { GroupCoordinator } from "./group_coordinator.ts";
+import { GroupCoordinator } from "./coordinators/group_coordinator.ts";
 import type { Image, Place } from "./image.ts";
-import type { TransactionMarker } from "./marker.ts";
+import type { TransactionMarker } from "./log/marker.ts";
 import type { Chance, Clock, ProducerIdentity } from "./requests.ts";
-import { TopicLeader } from "./topic_leader.ts";
-import { TransactionCoordinator } from "./transactions.ts";
+import { TopicLeader } from "./log/topic_leader.ts";
+import { TransactionCoordinator } from "./coordinators/transactions.ts";
 
 export const OFFSETS_TOPIC = "__consumer_offsets";
 

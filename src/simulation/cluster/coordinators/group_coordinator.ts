@@ -1,13 +1,13 @@
 /** The group coordinator, for the groups of one partition of __consumer_offsets. */
-import type { Broker, Led } from "./broker.ts";
-import { NONE, UNSTABLE_OFFSET_COMMIT } from "./codes.ts";
+import type { Broker, Led } from "../broker.ts";
+import { NONE, UNSTABLE_OFFSET_COMMIT } from "../codes.ts";
 import { Coordinator } from "./coordinator_log.ts";
 import { Group, type GroupServices, type MembersEntry } from "./groups.ts";
-import type { Home } from "./image.ts";
-import type { Replicas } from "./leadership.ts";
-import type { TransactionMarker } from "./marker.ts";
+import type { Home } from "../image.ts";
+import type { Replicas } from "../leadership.ts";
+import type { TransactionMarker } from "../log/marker.ts";
 import { keyOf, type MarkerEntry, type OffsetsEntry, OffsetStore } from "./offsets.ts";
-import type { AnswerOf, Chance, Clock, OffsetToCommit, RequestOf } from "./requests.ts";
+import type { AnswerOf, Chance, Clock, OffsetToCommit, RequestOf } from "../requests.ts";
 
 type Entry =
   | OffsetsEntry

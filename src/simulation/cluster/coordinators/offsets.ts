@@ -1,7 +1,7 @@
 /** Committed offsets of groups, and those that are pending in transactions (Kafka's OffsetMetadataManager). */
-import { INVALID_PRODUCER_EPOCH, NONE, TRANSACTION_COORDINATOR_FENCED } from "./codes.ts";
-import type { TransactionMarker } from "./marker.ts";
-import type { OffsetToCommit } from "./requests.ts";
+import { INVALID_PRODUCER_EPOCH, NONE, TRANSACTION_COORDINATOR_FENCED } from "../codes.ts";
+import type { TransactionMarker } from "../log/marker.ts";
+import type { OffsetToCommit } from "../requests.ts";
 
 /** As it stands in the log of __consumer_offsets. */
 export interface OffsetsEntry {

@@ -2,9 +2,9 @@
  * One replica's log of a partition, with what Kafka derives from it: producers and their sequences
  * (ProducerStateManager), open and aborted transactions, the last stable offset, leader epochs.
  */
-import { decodeBatches } from "../../kafka/protocol/decode.ts";
-import { AT, CONTROL, PREFIX_BYTES, TRANSACTIONAL } from "../../kafka/protocol/layout.ts";
-import { bufferOf } from "../../runtime/buffer.ts";
+import { decodeBatches } from "../../../kafka/protocol/decode.ts";
+import { AT, CONTROL, PREFIX_BYTES, TRANSACTIONAL } from "../../../kafka/protocol/layout.ts";
+import { bufferOf } from "../../../runtime/buffer.ts";
 import {
   CORRUPT_MESSAGE,
   INVALID_PRODUCER_EPOCH,
@@ -13,10 +13,10 @@ import {
   OFFSET_OUT_OF_RANGE,
   OUT_OF_ORDER_SEQUENCE_NUMBER,
   TRANSACTION_COORDINATOR_FENCED,
-} from "./codes.ts";
+} from "../codes.ts";
 import { markerRecord, type TransactionMarker } from "./marker.ts";
 import { ProducerEntry } from "./producer_entry.ts";
-import type { FetchedPartition, StoredBatch } from "./requests.ts";
+import type { FetchedPartition, StoredBatch } from "../requests.ts";
 
 interface AbortedTransaction {
   readonly producerId: string;

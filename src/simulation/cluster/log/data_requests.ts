@@ -1,8 +1,8 @@
 /** What a broker does with Produce, Fetch, ListOffsets and OffsetForLeaderEpoch. */
-import type { Broker } from "./broker.ts";
-import { NONE, NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION } from "./codes.ts";
-import { AT, TRANSACTIONAL } from "../../kafka/protocol/layout.ts";
-import { bufferOf } from "../../runtime/buffer.ts";
+import type { Broker } from "../broker.ts";
+import { NONE, NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION } from "../codes.ts";
+import { AT, TRANSACTIONAL } from "../../../kafka/protocol/layout.ts";
+import { bufferOf } from "../../../runtime/buffer.ts";
 import { failedFetch } from "./partition_log.ts";
 import type {
   AnswerOf,
@@ -11,7 +11,7 @@ import type {
   PartitionCode,
   RequestOf,
   TopicPartition,
-} from "./requests.ts";
+} from "../requests.ts";
 import { type Reader, TopicLeader } from "./topic_leader.ts";
 
 /** Asks a transaction's coordinator whether a partition is in it (KIP-890). */

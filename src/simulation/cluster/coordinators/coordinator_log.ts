@@ -1,15 +1,15 @@
 /** The log of a coordinator's partition: what was decided, in order. A new coordinator reads it again. */
-import type { Broker, Led } from "./broker.ts";
+import type { Broker, Led } from "../broker.ts";
 import {
   COORDINATOR_LOAD_IN_PROGRESS,
   COORDINATOR_NOT_AVAILABLE,
   NONE,
   NOT_COORDINATOR,
   NOT_LEADER_OR_FOLLOWER,
-} from "./codes.ts";
-import type { Home } from "./image.ts";
-import { Leadership, type Replicas } from "./leadership.ts";
-import type { Chance } from "./requests.ts";
+} from "../codes.ts";
+import type { Home } from "../image.ts";
+import { Leadership, type Replicas } from "../leadership.ts";
+import type { Chance } from "../requests.ts";
 
 export abstract class Coordinator<Entry> extends Leadership {
   /** What is above `#committed` may be lost when another broker takes over. */

@@ -9,8 +9,8 @@ import {
   NOT_COORDINATOR,
   REBALANCE_IN_PROGRESS,
   UNKNOWN_MEMBER_ID,
-} from "./codes.ts";
-import type { AnswerOf, MemberMetadata, RequestOf } from "./requests.ts";
+} from "../codes.ts";
+import type { AnswerOf, MemberMetadata, RequestOf } from "../requests.ts";
 
 type JoinAnswer = AnswerOf<RequestOf<"JoinGroup">>;
 type SyncAnswer = AnswerOf<RequestOf<"SyncGroup">>;

@@ -3,19 +3,19 @@
  * __transaction_state. Errors are those of the request versions that we send: one that is fenced hears
  * INVALID_PRODUCER_EPOCH.
  */
-import type { Broker, Led } from "./broker.ts";
+import type { Broker, Led } from "../broker.ts";
 import {
   CONCURRENT_TRANSACTIONS,
   INVALID_PRODUCER_EPOCH,
   INVALID_PRODUCER_ID_MAPPING,
   INVALID_TXN_STATE,
   NONE,
-} from "./codes.ts";
+} from "../codes.ts";
 import { Coordinator } from "./coordinator_log.ts";
-import type { Home } from "./image.ts";
-import type { Replicas } from "./leadership.ts";
-import type { TransactionMarker } from "./marker.ts";
-import type { Chance, Clock, ProducerIdentity } from "./requests.ts";
+import type { Home } from "../image.ts";
+import type { Replicas } from "../leadership.ts";
+import type { TransactionMarker } from "../log/marker.ts";
+import type { Chance, Clock, ProducerIdentity } from "../requests.ts";
 
 type State =
   | "Empty"

@@ -1,8 +1,8 @@
 /** A simulated cluster and a client without a network, for tests of the model. */
-import { encodeRecordBatch } from "../../kafka/protocol/encode.ts";
-import { Random } from "../random.ts";
-import { type ClusterOptions, SimulatedKafka } from "./cluster.ts";
-import type { AnswerOf, Clock, ProducerIdentity, Request, RequestOf } from "./requests.ts";
+import { encodeRecordBatch } from "../../../kafka/protocol/encode.ts";
+import { Random } from "../../random.ts";
+import { type ClusterOptions, SimulatedKafka } from "../cluster.ts";
+import type { AnswerOf, Clock, ProducerIdentity, Request, RequestOf } from "../requests.ts";
 
 /** Events in the order of their times; of the same time, in the order in which they were set. */
 export class TestClock implements Clock {

@@ -1,8 +1,8 @@
 /** A control record at the end of a transaction: https://kafka.apache.org/documentation/#controlbatch */
 import { Buffer } from "node:buffer";
-import type { DecodedRecord } from "../../kafka/protocol/decode.ts";
-import { HeaderMap } from "../../kafka/protocol/header_map.ts";
-import { MAGIC } from "../../kafka/protocol/layout.ts";
+import type { DecodedRecord } from "../../../kafka/protocol/decode.ts";
+import { HeaderMap } from "../../../kafka/protocol/header_map.ts";
+import { MAGIC } from "../../../kafka/protocol/layout.ts";
 
 export interface TransactionMarker {
   readonly producerId: bigint;

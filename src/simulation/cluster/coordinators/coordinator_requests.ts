@@ -1,16 +1,16 @@
 /** What a broker does with the requests to coordinators. */
-import type { Broker } from "./broker.ts";
+import type { Broker } from "../broker.ts";
 import {
   INVALID_TRANSACTION_TIMEOUT,
   NONE,
   NOT_COORDINATOR,
   OPERATION_NOT_ATTEMPTED,
   UNKNOWN_TOPIC_OR_PARTITION,
-} from "./codes.ts";
-import type { Verify } from "./data_requests.ts";
+} from "../codes.ts";
+import type { Verify } from "../log/data_requests.ts";
 import { GroupCoordinator } from "./group_coordinator.ts";
-import type { Place } from "./image.ts";
-import { OFFSETS_TOPIC } from "./inter_broker.ts";
+import type { Place } from "../image.ts";
+import { OFFSETS_TOPIC } from "../inter_broker.ts";
 import type {
   Api,
   CodeAnswer,
@@ -19,7 +19,7 @@ import type {
   Request,
   RequestOf,
   TopicPartition,
-} from "./requests.ts";
+} from "../requests.ts";
 import { TransactionCoordinator } from "./transactions.ts";
 
 type Answer<A extends Api> = (answer: Exchanges[A]["answer"]) => void;
