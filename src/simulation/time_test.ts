@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import process from "node:process";
 import { Random } from "./random.ts";
-import { type SimulatedProcess, VirtualTime } from "./time.ts";
+import { type Cancel, type SimulatedProcess, VirtualTime } from "./time.ts";
 
 /** A trace, with the time of each line, and a process to write it. */
 interface Scene {
@@ -69,19 +69,20 @@ Deno.test("VirtualTime: events happen in order of time, those of one moment as t
 
 Deno.test("VirtualTime: events that are called off do not happen, and the others keep their order", async () => {
   const random = new Random(1);
-  const kept: number[] = [];
-  const happened: number[] = [];
+  const happened: number[][] = [];
+  const kept = new Map<Cancel, number[]>();
   await traceOf(({ time }) => {
-    const cancels = Array.from({ length: 300 }, () => {
-      const atMs = random.int(900);
-      return [atMs, time.at(atMs, () => happened.push(atMs))] as const;
-    });
-    for (const [atMs, cancel] of cancels) {
-      if (random.chance(0.5)) cancel();
-      else kept.push(atMs);
+    for (let order = 0; order < 1_000; order++) {
+      const event = [random.int(500), order];
+      kept.set(time.at(event[0]!, () => happened.push(event)), event);
+    }
+    for (let i = 0; i < 500; i++) {
+      const cancel = random.pick([...kept.keys()]);
+      cancel();
+      kept.delete(cancel);
     }
   });
-  assertEquals(happened, kept.toSorted((a, b) => a - b));
+  assertEquals(happened, [...kept.values()].sort(([a], [b]) => a! - b!));
 });
 
 Deno.test("VirtualTime.runUntil: a thousand awaits and ticks end before the next event", async () => {
@@ -141,6 +142,20 @@ Deno.test("VirtualTime.at: an event cannot happen in the past", () => {
   }
 });
 
+Deno.test("SimulatedProcess: its random numbers are its own, also those of a second one of its name", async () => {
+  const drawn = async (others: number) => {
+    const trace = await traceOf(({ time, process, note }) => {
+      for (let i = 0; i < others; i++) time.process("other").run(() => Math.random());
+      note(`${process.run(() => Math.random())}`);
+      note(`${time.process("replica").run(() => Math.random())}`);
+    });
+    return trace;
+  };
+  const [first, second] = await drawn(0);
+  assertNotEquals(first, second);
+  assertEquals(await drawn(3), [first!, second!]);
+});
+
 Deno.test("SimulatedProcess: code and timers belong to the process that started them", async () => {
   const trace = await traceOf(({ time, process, note }) => {
     const other = time.process("other");
@@ -184,6 +199,8 @@ Deno.test("SimulatedProcess.freeze, thaw: late timers run first and intervals on
       note("thaw");
       process.thaw();
     });
+    time.at(460, () => process.freeze());
+    time.at(470, () => process.thaw());
     time.at(600, () => process.kill());
   });
   assertEquals(trace, [
