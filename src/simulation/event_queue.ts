@@ -1,37 +1,27 @@
-import type { SimulatedProcess } from "./time.ts";
-
-/** Something that happens at `atMs`, in the context of a process or of nobody. */
-export class SimulatedEvent {
-  atMs = 0;
-  isCancelled = false;
-  /** Whether the process's own clock brings it, not the network or a database. */
-  readonly isTimer: boolean = false;
+/** Something that happens at `atMs`. */
+export interface Queued {
+  atMs: number;
   /** Breaks ties: events of one moment happen in the order in which they were added. */
-  order = 0;
+  order: number;
   /** Where it is in the queue; -1: nowhere. */
-  index = -1;
-
-  constructor(
-    readonly process: SimulatedProcess | undefined,
-    readonly callback: () => void,
-  ) {}
+  index: number;
 }
 
 /** Events by time: a binary heap. Each knows its place, as most timers are cleared before they fall due. */
-export class EventQueue {
-  readonly #heap: SimulatedEvent[] = [];
+export class EventQueue<Event extends Queued> {
+  readonly #heap: Event[] = [];
   #added = 0;
 
-  get first(): SimulatedEvent | undefined {
+  get first(): Event | undefined {
     return this.#heap[0];
   }
 
-  add(event: SimulatedEvent): void {
+  add(event: Event): void {
     event.order = this.#added++;
     this.#up(event, this.#heap.length);
   }
 
-  delete(event: SimulatedEvent): void {
+  delete(event: Event): void {
     const { index } = event;
     if (index < 0) return;
     event.index = -1;
@@ -41,7 +31,7 @@ export class EventQueue {
     else this.#down(last, index);
   }
 
-  #up(event: SimulatedEvent, index: number): void {
+  #up(event: Event, index: number): void {
     while (index > 0) {
       const above = (index - 1) >> 1;
       const parent = this.#heap[above]!;
@@ -52,7 +42,7 @@ export class EventQueue {
     this.#put(event, index);
   }
 
-  #down(event: SimulatedEvent, index: number): void {
+  #down(event: Event, index: number): void {
     const heap = this.#heap;
     for (;;) {
       let below = 2 * index + 1;
@@ -66,12 +56,12 @@ export class EventQueue {
     this.#put(event, index);
   }
 
-  #put(event: SimulatedEvent, index: number): void {
+  #put(event: Event, index: number): void {
     this.#heap[index] = event;
     event.index = index;
   }
 }
 
-function isBefore(a: SimulatedEvent, b: SimulatedEvent): boolean {
+function isBefore(a: Queued, b: Queued): boolean {
   return a.atMs < b.atMs || a.atMs === b.atMs && a.order < b.order;
 }

@@ -1,11 +1,21 @@
 /** Timers, clocks and random numbers of JavaScript, Deno and Node on virtual time. */
-import { SimulatedEvent } from "./event_queue.ts";
-import type { VirtualTime } from "./time.ts";
+import { SimulatedEvent, type SimulatedProcess } from "./process.ts";
+import type { Random } from "./random.ts";
+
+/** What the globals need of virtual time. */
+interface Time {
+  readonly now: number;
+  readonly epochMs: number;
+  readonly random: Random;
+  current(): SimulatedProcess | undefined;
+  schedule(event: SimulatedEvent, afterMs: number): void;
+  cancel(event: SimulatedEvent): void;
+}
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** @returns puts the old ones back */
-export function replaceGlobals(time: VirtualTime): () => void {
+export function replaceGlobals(time: Time): () => void {
   const restores: (() => void)[] = [];
   const replace = (target: object, replacements: Record<string, unknown>) => {
     for (const [key, value] of Object.entries(replacements)) {
@@ -33,10 +43,10 @@ type Callback = (...args: unknown[]) => void;
 /** What setTimeout and setInterval return, with the methods of Node's Timeout. */
 class Timer extends SimulatedEvent {
   override readonly isTimer = true;
-  readonly #time: VirtualTime;
+  readonly #time: Time;
   readonly #delayMs: number;
 
-  constructor(time: VirtualTime, callback: () => void, delayMs: number) {
+  constructor(time: Time, callback: () => void, delayMs: number) {
     super(time.current(), callback);
     this.#time = time;
     this.#delayMs = delayMs;
@@ -71,7 +81,7 @@ class Timer extends SimulatedEvent {
   }
 }
 
-function timersOf(time: VirtualTime) {
+function timersOf(time: Time) {
   const start = (callback: Callback, delayMs: number, args: unknown[]) => {
     const call = args.length === 0 ? callback : () => callback(...args);
     return new Timer(time, call, delayMs).refresh();
@@ -110,7 +120,7 @@ function timeout(ms: number): AbortSignal {
   return controller.signal;
 }
 
-function dateOf(time: VirtualTime): DateConstructor {
+function dateOf(time: Time): DateConstructor {
   const RealDate = Date;
   function VirtualDate(...args: unknown[]) {
     if (!new.target) return new RealDate(time.epochMs).toString();
@@ -126,13 +136,13 @@ function dateOf(time: VirtualTime): DateConstructor {
   });
 }
 
-function fill<T extends ArrayBufferView>(array: T, { random }: VirtualTime): T {
+function fill<T extends ArrayBufferView>(array: T, { random }: Time): T {
   const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
   for (let i = 0; i < bytes.length; i++) bytes[i] = random.int(256);
   return array;
 }
 
-function uuid(time: VirtualTime): string {
+function uuid(time: Time): string {
   const bytes = fill(new Uint8Array(16), time);
   bytes[6] = bytes[6]! & 0x0f | 0x40;
   bytes[8] = bytes[8]! & 0x3f | 0x80;

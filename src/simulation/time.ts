@@ -2,20 +2,19 @@
  * Virtual time: what the code under test takes for its timers and clocks, and the processes that it runs
  * in. One event happens after another, each with all microtasks that follow from it.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate } from "node:timers";
-import { EventQueue, SimulatedEvent } from "./event_queue.ts";
+import { EventQueue } from "./event_queue.ts";
 import { replaceGlobals } from "./globals.ts";
+import { running, SimulatedEvent, SimulatedProcess } from "./process.ts";
 import type { Random } from "./random.ts";
+
+export { SimulatedProcess };
 
 /** Calls an event off; without effect once it happened. */
 export type Cancel = () => void;
 
 /** Events between two turns of the runtime's own loop. */
 const EVENTS_PER_TURN = 64;
-
-/** The process of the running code. */
-const running = new AsyncLocalStorage<SimulatedProcess | undefined>();
 
 /** The one that is installed: a realm has one set of globals. */
 let installed: VirtualTime | undefined;
@@ -31,7 +30,7 @@ interface Wait {
 export class VirtualTime {
   readonly #random: Random;
   readonly #startEpochMs: number;
-  readonly #queue = new EventQueue();
+  readonly #queue = new EventQueue<SimulatedEvent>();
   /** How many processes had each name. */
   readonly #names = new Map<string, number>();
   #now = 0;
@@ -78,7 +77,7 @@ export class VirtualTime {
     return this.#add(new SimulatedEvent(undefined, callback), afterMs);
   }
 
-  /** Adds an event of `process`: it never happens once that is killed, and late when it is frozen. */
+  /** Adds an event of `process`: it does not happen once that is killed, and late when it is frozen. */
   deliver(process: SimulatedProcess, afterMs: number, callback: () => void): Cancel {
     return this.#add(new SimulatedEvent(process, callback), afterMs);
   }
@@ -92,7 +91,7 @@ export class VirtualTime {
     if (!(afterMs >= 0)) throw new RangeError(`an event cannot happen after ${afterMs} ms`);
     this.#queue.delete(event);
     event.atMs = this.#now + afterMs;
-    if (!event.isCancelled && event.process?.alive !== false) this.#queue.add(event);
+    if (!event.isCancelled) this.#queue.add(event);
   }
 
   cancel(event: SimulatedEvent): void {
@@ -195,66 +194,6 @@ export class VirtualTime {
     this.#wait = undefined;
     this.#failure = wait ? undefined : this.#failure ?? { error };
     wait?.reject(error);
-  }
-}
-
-/** A replica of a service, say. Code that it runs, and timers that this sets, belong to it. */
-export class SimulatedProcess {
-  /** By how much its Date is ahead. */
-  aheadMs = 0;
-  readonly #time: VirtualTime;
-  #alive = true;
-  #frozen = false;
-  /** Fell due while it was frozen. */
-  #late: SimulatedEvent[] = [];
-
-  /** Made by {@linkcode VirtualTime.process}. */
-  constructor(readonly name: string, time: VirtualTime, readonly random: Random) {
-    this.#time = time;
-  }
-
-  get alive(): boolean {
-    return this.#alive;
-  }
-
-  get frozen(): boolean {
-    return this.#frozen;
-  }
-
-  /** Runs `work`, and all that follows from it, as this process. */
-  run<T>(work: () => T): T {
-    return running.run(this, work);
-  }
-
-  /** Ends it, as SIGKILL does: its timers are dropped, and nothing is delivered to it any more. */
-  kill(): void {
-    this.#alive = false;
-    this.#late = [];
-  }
-
-  /** Stops it, as SIGSTOP does: its timers and deliveries wait for `thaw`. */
-  freeze(): void {
-    this.#frozen = true;
-  }
-
-  /** Continues it, as SIGCONT does. Deno runs the timers that fell due, and only then reads what arrived. */
-  thaw(): void {
-    this.#frozen = false;
-    const late = this.#late;
-    this.#late = [];
-    for (const event of late) if (event.isTimer) this.#time.schedule(event, 0);
-    for (const event of late) if (!event.isTimer) this.#time.schedule(event, 0);
-  }
-
-  /** Moves its Date; performance.now stays. */
-  jump(ms: number): void {
-    this.aheadMs += ms;
-  }
-
-  /** Whether an event that falls due happens now. */
-  takes(event: SimulatedEvent): boolean {
-    if (this.#alive && this.#frozen) this.#late.push(event);
-    return this.#alive && !this.#frozen;
   }
 }
 
