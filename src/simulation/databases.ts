@@ -18,12 +18,6 @@ import { DatabaseRows, type RowTransaction } from "./database_rows.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedProcess, VirtualTime } from "./time.ts";
 
-/**
- * What happens to the next transaction: it is refused; it is committed, and the caller is told that the
- * database does not answer; or its commit takes that much longer, while it holds the lock.
- */
-export type DatabaseFault = "refuse" | "commit, answer lost" | { readonly slowMs: number };
-
 /** As much of virtual time as databases need. */
 type Time = Pick<VirtualTime, "now" | "deliver">;
 type Process = Pick<SimulatedProcess, "alive" | "frozen">;
@@ -54,14 +48,28 @@ export class SimulatedDatabases {
     return openDatabase(database, process);
   }
 
-  /** Fails the next transaction, or read, of these tables; of any process. */
-  hit(owner: string, fault: DatabaseFault): void {
-    this.#of(owner).faults.push(fault);
+  /** Does not answer until it is mended: whatever is under way fails. @returns mends it */
+  refuse(owner: string): () => void {
+    const database = this.#of(owner);
+    database.refusals++;
+    return once(() => database.refusals--);
   }
 
-  /** Lets faults end: those that hit nothing yet never do. */
+  /** The next commit is not answered: it is carried out, or not. */
+  loseAnswer(owner: string, committed: boolean): void {
+    this.#of(owner).lostAnswers.push(committed);
+  }
+
+  /** Each step takes that much longer. @returns ends it */
+  slow(owner: string, byMs: number): () => void {
+    const database = this.#of(owner);
+    database.slowMs += byMs;
+    return once(() => database.slowMs -= byMs);
+  }
+
+  /** Commits that are to come are answered. */
   heal(): void {
-    for (const database of this.#byOwner.values()) database.faults.length = 0;
+    for (const database of this.#byOwner.values()) database.lostAnswers.length = 0;
   }
 
   /** To be called once a process is killed: what it locked is free. */
@@ -96,6 +104,14 @@ export class SimulatedDatabases {
   }
 }
 
+function once(work: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) work();
+    done = true;
+  };
+}
+
 /** A transaction that has the lock. */
 interface Held {
   readonly process: Process;
@@ -113,7 +129,11 @@ interface Waiter {
 
 class OwnedDatabase {
   readonly rows: DatabaseRows;
-  readonly faults: DatabaseFault[] = [];
+  /** Faults that do not let it answer, at present. */
+  refusals = 0;
+  slowMs = 0;
+  /** Of the next commits: whether each is carried out. */
+  readonly lostAnswers: boolean[] = [];
   readonly #endsIdle: boolean;
   readonly #waiters = new Set<Waiter>();
   #held: Held | undefined;
@@ -128,11 +148,12 @@ class OwnedDatabase {
     this.#endsIdle = random.chance(0.5);
   }
 
-  /** Does `work` after the time that a step takes. */
-  step<T>(process: SimulatedProcess, work: () => T, moreMs = 0): Promise<T> {
+  /** Does `work` after the time that a step takes. @throws {RetryableError} it does not answer */
+  step<T>(process: SimulatedProcess, work: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      const afterMs = moreMs + this.random.between(0.2, 1.8) * this.stepMs;
+      const afterMs = this.slowMs + this.random.between(0.2, 1.8) * this.stepMs;
       this.time.deliver(process, afterMs, () => {
+        if (this.refusals > 0) return reject(this.refusal("does not answer"));
         try {
           resolve(work());
         } catch (error) {
@@ -142,27 +163,8 @@ class OwnedDatabase {
     });
   }
 
-  /** The next fault, if it is `kind`. */
-  takeFault(kind: "refuse" | "commit, answer lost"): boolean {
-    if (this.faults[0] !== kind) return false;
-    this.faults.shift();
-    return true;
-  }
-
-  takeSlowness(): number {
-    const [fault] = this.faults;
-    if (typeof fault !== "object") return 0;
-    this.faults.shift();
-    return fault.slowMs;
-  }
-
   refusal(why: string): RetryableError {
     return new RetryableError(`database ${this.owner}: ${why}`);
-  }
-
-  /** @throws {RetryableError} it is refused */
-  refuseIfHit(): void {
-    if (this.takeFault("refuse")) throw this.refusal("does not answer");
   }
 
   /** @throws {RetryableError} others keep it locked */
@@ -227,10 +229,7 @@ function openDatabase(database: OwnedDatabase, process: SimulatedProcess): Datab
   };
   const read = <T>(work: () => T): Promise<T> => {
     assertOpen();
-    return database.step(process, () => {
-      database.refuseIfHit();
-      return work();
-    });
+    return database.step(process, work);
   };
   return {
     // A process has one transaction at a time, as on SQLite's one connection.
@@ -263,10 +262,7 @@ function openSession(database: OwnedDatabase, process: SimulatedProcess) {
     database.step(process, () => work(database.use(held!)));
   return {
     async begin(): Promise<void> {
-      held = await database.step(process, () => {
-        database.refuseIfHit();
-        return database.lock(process);
-      });
+      held = await database.step(process, () => database.lock(process));
     },
     select: <T extends Table>(table: T, keys: readonly string[]) =>
       step((rows) => rows.select(table, keys)),
@@ -276,10 +272,12 @@ function openSession(database: OwnedDatabase, process: SimulatedProcess) {
       step((rows) => rows.upsert(table, added)),
     commit(): Promise<void> {
       return database.step(process, () => {
-        database.use(held!).commit();
+        const rows = database.use(held!);
+        const committed = database.lostAnswers.shift();
+        if (committed !== false) rows.commit();
         database.release(held!);
-        if (database.takeFault("commit, answer lost")) throw database.refusal("does not answer");
-      }, database.takeSlowness());
+        if (committed !== undefined) throw database.refusal("does not answer");
+      });
     },
     rollback(): Promise<void> {
       if (held) database.release(held);

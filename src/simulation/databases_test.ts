@@ -57,31 +57,39 @@ simulated("each step takes virtual time, and two processes see the same rows", a
   assertEquals(await setting.after(100, a.database.count(notes)), 2);
 });
 
-simulated(
-  "refuse: the next transaction does nothing, the one after it goes on",
-  async (setting) => {
-    const { database } = setting.open("a");
-    setting.databases.hit("own", "refuse");
-    assert(await setting.after(100, write(database, "1")) instanceof RetryableError);
-    await setting.after(100, write(database, "2"));
-    assertEquals(setting.keys, ["2"]);
-  },
-);
-
-simulated("commit, answer lost: it is done, and the caller does not know", async (setting) => {
+simulated("refuse: until it is mended, no step is carried out", async (setting) => {
   const { database } = setting.open("a");
-  setting.databases.hit("own", "commit, answer lost");
-  assert(await setting.after(100, write(database, "1")) instanceof RetryableError);
-  assertEquals(setting.keys, ["1"]);
+  const underWay = write(database, "1");
+  const mends = [setting.databases.refuse("own"), setting.databases.refuse("own")];
+  assert(await setting.after(100, underWay) instanceof RetryableError);
+  mends[0]!();
+  mends[0]!();
+  assert(await setting.after(100, database.count(notes)) instanceof RetryableError);
+  mends[1]!();
+  await setting.after(100, write(database, "2"));
+  assertEquals(setting.keys, ["2"]);
 });
 
-simulated("slow: it holds the lock so long", async (setting) => {
+simulated("loseAnswer: the caller does not know whether it was committed", async (setting) => {
+  const { database } = setting.open("a");
+  for (const committed of [true, false]) setting.databases.loseAnswer("own", committed);
+  for (const id of ["1", "2"]) {
+    assert(await setting.after(100, write(database, id)) instanceof RetryableError);
+  }
+  await setting.after(100, write(database, "3"));
+  assertEquals(setting.keys, ["1", "3"]);
+});
+
+simulated("slow: each step takes longer, while the others wait", async (setting) => {
   const [a, b] = [setting.open("a"), setting.open("b")];
-  setting.databases.hit("own", { slowMs: 1_000 });
+  const end = setting.databases.slow("own", 500);
   const first = write(a.database, "1");
   await setting.after(10);
-  assertEquals(await setting.after(900, write(b.database, "2")), undefined);
-  await setting.after(200, first);
+  const second = write(b.database, "2");
+  assertEquals(await setting.after(1_400, first), undefined);
+  assert(await setting.after(200, first));
+  end();
+  await setting.after(1_600, second);
   assertEquals(setting.keys, ["1", "2"]);
 });
 
@@ -142,9 +150,9 @@ for (
   });
 }
 
-simulated("heal: what hit nothing yet never does", async (setting) => {
+simulated("heal: commits to come are answered", async (setting) => {
   const { database } = setting.open("a");
-  setting.databases.hit("own", "refuse");
+  setting.databases.loseAnswer("own", false);
   setting.databases.heal();
   await setting.after(100, write(database, "1"));
   assertEquals(setting.keys, ["1"]);
