@@ -1,16 +1,19 @@
 /** Faults of replicas, of their databases, and of the payment gateway. */
 import { formatDuration } from "../../runtime/format.ts";
 import type { Processor } from "../../topology.ts";
-import { type Kind, lasting, logUniform, outage, pickReplica } from "./fault.ts";
+import type { Random } from "../random.ts";
+import { type Kind, lasting, logUniform, outage, pickReplica, type Surroundings } from "./fault.ts";
+import type { DatabaseFault, Stage } from "./stage.ts";
 
 interface OfReplica {
   readonly replica: string;
   readonly forMs: number;
 }
 
+/** What the next `count` transactions of a service meet. */
 interface OfDatabase {
   readonly service: Processor;
-  readonly forMs: number;
+  readonly count: number;
 }
 
 export interface ProcessKinds {
@@ -21,13 +24,25 @@ export interface ProcessKinds {
   "clock jumps": { readonly replica: string; readonly byMs: number };
   "group rebalances": { readonly service: Processor };
   "database refuses": OfDatabase;
-  "commit unanswered": {
-    readonly service: Processor;
-    readonly count: number;
-    readonly committed: boolean;
-  };
+  "database commit unanswered": OfDatabase;
   "database slow": OfDatabase & { readonly byMs: number };
   "gateway silent": { readonly forMs: number };
+}
+
+/** Outlasts the attempts of a handler, at most. */
+const COUNTS = [1, 1, 1, 2, 4, 8];
+
+function ofDatabase(random: Random, { services }: Surroundings): OfDatabase {
+  return { service: random.pick(services), count: random.pick(COUNTS) };
+}
+
+function hit({ databases }: Stage, { service, count }: OfDatabase, fault: DatabaseFault): void {
+  for (let i = 0; i < count; i++) databases.hit(service, fault);
+}
+
+function next({ service, count }: OfDatabase): string {
+  const what = count === 1 ? "the next transaction" : `each of the next ${count} transactions`;
+  return `${what} in the database of ${service}`;
 }
 
 export const PROCESS_KINDS: { readonly [K in keyof ProcessKinds]: Kind<ProcessKinds[K]> } = {
@@ -91,47 +106,29 @@ export const PROCESS_KINDS: { readonly [K in keyof ProcessKinds]: Kind<ProcessKi
   },
   "database refuses": {
     weight: 2,
-    draw: (random, { services }) => ({ service: random.pick(services), forMs: outage(random) }),
-    begin({ service, forMs }, { at, databases }) {
-      at(forMs, databases.refuse(service));
-    },
-    describe: ({ service, forMs }) => `the database of ${service} is down ${lasting(forMs)}`,
+    draw: ofDatabase,
+    begin: (fault, stage) => hit(stage, fault, "refuse"),
+    describe: (fault) => `${next(fault)} is refused`,
   },
-  "commit unanswered": {
+  "database commit unanswered": {
     weight: 3,
-    draw: (random, { services }) => ({
-      service: random.pick(services),
-      count: random.pick([1, 1, 1, 2, 4]),
-      committed: random.chance(0.7),
-    }),
-    begin({ service, count, committed }, { databases }) {
-      for (let i = 0; i < count; i++) databases.loseAnswer(service, committed);
-    },
-    describe: ({ service, count, committed }) =>
-      `the database of ${service} ${committed ? "commits" : "rolls back"} ` +
-      (count === 1 ? "the next transaction" : `each of the next ${count} transactions`) +
-      ", and the answer is lost",
+    draw: ofDatabase,
+    begin: (fault, stage) => hit(stage, fault, "commit, answer lost"),
+    describe: (fault) => `${next(fault)} is committed, and the answer is lost`,
   },
   "database slow": {
     weight: 1,
-    draw: (random, { services }) => ({
-      service: random.pick(services),
-      byMs: logUniform(random, 20, 5_000),
-      forMs: outage(random),
+    draw: (random, around) => ({
+      ...ofDatabase(random, around),
+      byMs: logUniform(random, 20, 20_000),
     }),
-    begin({ service, byMs, forMs }, { at, databases }) {
-      at(forMs, databases.slow(service, byMs));
-    },
-    describe: ({ service, byMs, forMs }) =>
-      `the database of ${service} takes ${formatDuration(byMs)} longer ${lasting(forMs)}`,
+    begin: (fault, stage) => hit(stage, fault, { slowMs: fault.byMs }),
+    describe: (fault) => `${next(fault)} takes ${formatDuration(fault.byMs)} longer`,
   },
   "gateway silent": {
     weight: 1,
     draw: (random) => ({ forMs: outage(random) }),
-    begin({ forMs }, stage) {
-      const { at } = stage;
-      at(forMs, stage.silenceGateway());
-    },
+    begin: ({ forMs }, stage) => stage.silenceGateway(forMs),
     describe: ({ forMs }) => `the payment gateway does not answer ${lasting(forMs)}`,
   },
 };

@@ -12,7 +12,7 @@ import {
   pickReplica,
   type Surroundings,
 } from "./fault.ts";
-import type { RequestFault, Stage } from "./stage.ts";
+import type { Effect, Stage } from "./stage.ts";
 
 /** What the next `count` requests of an API meet. */
 interface Target {
@@ -55,8 +55,8 @@ function target(random: Random, around: Surroundings): Target {
   return { api, ...from && { from }, count: random.pick(COUNTS) };
 }
 
-function hit(stage: Stage, { api, from, count }: Target, effect: RequestFault["effect"]): void {
-  for (let i = 0; i < count; i++) stage.network.hit({ api, from, effect });
+function hit(stage: Stage, { api, from, count }: Target, effect: Effect): void {
+  for (let i = 0; i < count; i++) stage.network.hit(api, from, effect);
 }
 
 function next({ api, from, count }: Target): string {
@@ -64,19 +64,11 @@ function next({ api, from, count }: Target): string {
   return count === 1 ? `the next ${api}${whose}` : `each of the next ${count} ${api}${whose}`;
 }
 
-type Late = Target & { readonly byMs: number };
-
-const late = (random: Random, around: Surroundings): Late => ({
-  ...target(random, around),
-  byMs: logUniform(random, 20, 30_000),
-});
-
 export interface RequestKinds {
   "request lost": Target;
-  "request late": Late;
   "answer lost": Target;
-  "answer late": Late;
-  "connection closed": Target & { readonly when: "before" | "after" };
+  "request or answer late": Target & { readonly byMs: number };
+  "connection closed": Target;
   "error code": Target & { readonly code: number; readonly carriedOut: boolean };
   "link cut": { readonly process: string; readonly node: number; readonly forMs: number };
 }
@@ -85,35 +77,29 @@ export const REQUEST_KINDS: { readonly [K in keyof RequestKinds]: Kind<RequestKi
   "request lost": {
     weight: 2,
     draw: target,
-    begin: (fault, stage) => hit(stage, fault, "request_lost"),
+    begin: (fault, stage) => hit(stage, fault, "request lost"),
     describe: (fault) => `${next(fault)} is lost`,
-  },
-  "request late": {
-    weight: 3,
-    draw: late,
-    begin: (fault, stage) => hit(stage, fault, { requestLateMs: fault.byMs }),
-    describe: (fault) => `${next(fault)} is carried out ${formatDuration(fault.byMs)} late`,
   },
   "answer lost": {
     weight: 4,
     draw: target,
-    begin: (fault, stage) => hit(stage, fault, "answer_lost"),
+    begin: (fault, stage) => hit(stage, fault, "answer lost"),
     describe: (fault) => `the answer to ${next(fault)} is lost`,
   },
-  "answer late": {
-    weight: 2,
-    draw: late,
-    begin: (fault, stage) => hit(stage, fault, { answerLateMs: fault.byMs }),
-    describe: (fault) => `the answer to ${next(fault)} comes ${formatDuration(fault.byMs)} late`,
-  },
-  "connection closed": {
+  "request or answer late": {
     weight: 4,
     draw: (random, around) => ({
       ...target(random, around),
-      when: random.chance(0.3) ? "before" : "after",
+      byMs: logUniform(random, 20, 30_000),
     }),
-    begin: (fault, stage) => hit(stage, fault, { closed: fault.when }),
-    describe: (fault) => `${next(fault)} loses its connection, ${fault.when} it is carried out`,
+    begin: (fault, stage) => hit(stage, fault, { lateMs: fault.byMs }),
+    describe: (fault) => `${next(fault)}, or its answer, is ${formatDuration(fault.byMs)} late`,
+  },
+  "connection closed": {
+    weight: 4,
+    draw: target,
+    begin: (fault, stage) => hit(stage, fault, "connection closed"),
+    describe: (fault) => `the connection closes under ${next(fault)}`,
   },
   "error code": {
     weight: 5,
@@ -140,10 +126,7 @@ export const REQUEST_KINDS: { readonly [K in keyof RequestKinds]: Kind<RequestKi
       node: pickNode(random, around),
       forMs: outage(random),
     }),
-    begin({ process, node, forMs }, stage) {
-      const mend = stage.network.cut(process, node);
-      stage.at(forMs, mend);
-    },
+    begin: ({ process, node, forMs }, { network }) => network.cut(process, node, forMs),
     describe: ({ process, node, forMs }) =>
       `${process} does not reach broker ${node} ${lasting(forMs)}`,
   },

@@ -2,31 +2,33 @@
 import type { Api } from "../cluster/requests.ts";
 import type { Processor } from "../../topology.ts";
 
-/** Something that happens to the next request of an API. */
-export interface RequestFault {
-  readonly api: Api;
-  /** A process such as `payment-2`; absent: any. */
-  readonly from?: string | undefined;
-  readonly effect:
-    /** The connection stays, and nothing comes: the client's own time-out is over first. */
-    | "request_lost"
-    | "answer_lost"
-    /** It lies in a broker's queue, and is carried out that much later. */
-    | { readonly requestLateMs: number }
-    | { readonly answerLateMs: number }
-    /** The connection closes: before the request was carried out, or after it. */
-    | { readonly closed: "before" | "after" }
-    /** It is answered with this error code: instead of being carried out, or although it was. */
-    | { readonly code: number; readonly carriedOut: boolean };
-}
+/** What happens to the next request of an API. */
+export type Effect =
+  /** Nothing passes on its connection any more: the client's own limit ends it. */
+  | "request lost"
+  /** The same, after it was carried out. */
+  | "answer lost"
+  /** Before it was carried out, or after it. */
+  | "connection closed"
+  /** It arrives that much later, or its answer does. */
+  | { readonly lateMs: number }
+  /** Answered instead of being carried out; or although it was. */
+  | { readonly code: number; readonly carriedOut: boolean };
+
+/** What happens to the next transaction, or read, of a service's tables. */
+export type DatabaseFault =
+  | "refuse"
+  | "commit, answer lost"
+  /** Its commit takes that much longer. */
+  | { readonly slowMs: number };
 
 export interface Stage {
   /** Lets something happen `afterMs` from now. */
   at(afterMs: number, callback: () => void): void;
   readonly network: {
-    hit(fault: RequestFault): void;
-    /** @returns mends it */
-    cut(process: string, node: number): () => void;
+    /** @param from a process such as `payment-2`; undefined: any */
+    hit(api: Api, from: string | undefined, effect: Effect): void;
+    cut(process: string, node: number, forMs: number): void;
   };
   /** Replicas by name, such as `payment-2`; what does not fit their state does nothing. */
   readonly replicas: {
@@ -53,14 +55,6 @@ export interface Stage {
     /** Deletes what every reader of a topic has processed. */
     deleteReadRecords(): void;
   };
-  readonly databases: {
-    /** Does not answer until it is mended. @returns mends it */
-    refuse(service: Processor): () => void;
-    /** The next transaction ends without an answer: committed, or not. */
-    loseAnswer(service: Processor, committed: boolean): void;
-    /** Each statement takes that much longer. @returns ends it */
-    slow(service: Processor, byMs: number): () => void;
-  };
-  /** @returns lets it answer again */
-  silenceGateway(): () => void;
+  readonly databases: { hit(service: Processor, fault: DatabaseFault): void };
+  silenceGateway(forMs: number): void;
 }
