@@ -1,5 +1,6 @@
-/** What came of one schedule, as plain data: workers send it to each other. */
+/** What a schedule is run with, and what came of it. */
 import type { Fault } from "./faults/faults.ts";
+import type { Stage } from "./faults/stage.ts";
 import type { Shape } from "./shape.ts";
 
 /** A promise that was broken. */
@@ -11,31 +12,43 @@ export interface Violation {
   readonly orders: readonly string[];
 }
 
-/** A line of the story of a schedule. */
-export interface TraceEntry {
-  readonly atMs: number;
-  /** A process such as `payment-2`, or `fault`, `cluster`. */
-  readonly who: string;
-  readonly what: string;
-  /** Of the orders that it is about. */
-  readonly orders: readonly string[];
+export interface PipelineRun {
+  readonly seed: number;
+  readonly shape: Shape;
+  /** Called once, before the first event: sets the faults by `stage.at`. */
+  readonly onStage: (stage: Stage) => void;
+  /** Told of all that happens; lines begin with a process's name, where it is one's. */
+  readonly trace?: ((atMs: number, line: string) => void) | undefined;
 }
 
+export interface PipelineOutcome {
+  /** None: all promises were kept. */
+  readonly violations: readonly Violation[];
+  /** How often something was met, such as `EndTxn NOT_COORDINATOR` or `answer lost`. */
+  readonly met: ReadonlyMap<string, number>;
+  /** When everything had come to rest, in virtual time. */
+  readonly endedMs: number;
+  /** Orders that were acknowledged. */
+  readonly orders: number;
+}
+
+export type RunPipeline = (run: PipelineRun) => Promise<PipelineOutcome>;
+
+export interface TraceLine {
+  readonly atMs: number;
+  readonly text: string;
+  readonly isFault?: boolean;
+}
+
+/** Plain data, for a worker to send. */
 export interface Result {
   readonly seed: number;
   readonly shape: Shape;
   readonly faults: readonly Fault[];
-  /** None: all promises were kept. */
   readonly violations: readonly Violation[];
-  /** How often each error code was answered, by API and the code's name: `EndTxn NOT_COORDINATOR`. */
-  readonly answers: Readonly<Record<string, number>>;
-  /** When everything had come to rest, in virtual time. */
+  readonly met: ReadonlyMap<string, number>;
   readonly endedMs: number;
+  readonly orders: number;
   /** Empty where none was asked for. */
-  readonly trace: readonly TraceEntry[];
-}
-
-/** The promise that a schedule breaks first, for comparisons; undefined where it keeps all. */
-export function brokenPromise({ violations }: Pick<Result, "violations">): string | undefined {
-  return violations[0]?.promise;
+  readonly trace: readonly TraceLine[];
 }

@@ -1,6 +1,10 @@
 /** Faults of brokers, and what moves among them. */
 import { formatDuration } from "../../runtime/format.ts";
+import { Names, topicsReadBy } from "../../topology.ts";
 import { type Kind, lasting, outage, pickNode } from "./fault.ts";
+
+/** Without a prefix, as in the simulation. */
+const NAMES = new Names("");
 
 interface OfNode {
   readonly node: number;
@@ -49,9 +53,14 @@ export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds
     draw(random, { brokers, services, partitions }) {
       if (brokers === 1) return undefined;
       const service = random.pick(services);
-      return random.chance(0.5)
-        ? { of: "group", key: service }
-        : { of: "transaction", key: `${service}-${random.int(partitions)}` };
+      return random.chance(0.5) ? { of: "group", key: service } : {
+        of: "transaction",
+        key: NAMES.transactionalId(
+          service,
+          random.pick(topicsReadBy(service)),
+          random.int(partitions),
+        ),
+      };
     },
     begin: ({ of, key }, { cluster }) => cluster.moveCoordinator(of, key),
     describe: ({ of, key }) =>

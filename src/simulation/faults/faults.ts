@@ -31,11 +31,11 @@ export function begin(fault: Fault, stage: Stage): void {
 
 /** One line: `2,140 ms  payment-2 is frozen for 12 s`. */
 export function describe(fault: Fault): string {
-  return `${atText(fault.atMs)}  ${describeKind(fault)}`;
+  return `${atText(fault.atMs)}  ${clause(fault)}`;
 }
 
 /** Without its time: `payment-2 is frozen for 12 s`. */
-export function describeKind(fault: Fault): string {
+export function clause(fault: Fault): string {
   return kindOf(fault.kind).describe(fault);
 }
 
