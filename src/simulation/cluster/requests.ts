@@ -49,6 +49,8 @@ export interface StoredBatch {
   readonly transactional: boolean;
   /** A marker at the end of a transaction. */
   readonly control: "commit" | "abort" | null;
+  /** Of the transaction coordinator that wrote a marker; else -1. */
+  readonly coordinatorEpoch: number;
   readonly sizeBytes: number;
   /** In the shape that kafkajs has them; a marker is one, too. */
   readonly records: readonly DecodedRecord[];
@@ -205,4 +207,14 @@ export interface FetchedPartition extends PartitionCode {
   readonly batches: readonly StoredBatch[];
   /** Of the records in the batches, and perhaps of some before them. */
   readonly aborted: readonly { readonly producerId: string; readonly firstOffset: string }[];
+}
+
+/** As much of seeded random numbers as the cluster needs. */
+export interface Chance {
+  /** From 0 to 1, 1 excluded. */
+  next(): number;
+  /** A whole number from 0 to `n`, `n` excluded. */
+  int(n: number): number;
+  between(min: number, max: number): number;
+  pick<T>(list: readonly T[]): T;
 }
