@@ -67,7 +67,7 @@ function evidenceOf(fixture: Fixture): Evidence {
     deadLetters: (service) => recordsOf(deadLetterTopicOf(service)),
     rows<T extends Table>(owner: string, { name }: T) {
       if (name === "positions") return (fixture.positions.get(owner) ?? []) as Row<T>[];
-      if (name === "seen_orders") return sourcesOf(fixture) as Row<T>[];
+      if (name === "seen_orders") return sourcesOf(fixture) as unknown as Row<T>[];
       return (name === "refunds" ? refundsOf(fixture) : tables[name as TableName]) as Row<T>[];
     },
     ends: TOPIC_NAMES.flatMap((topic) =>
