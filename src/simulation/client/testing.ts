@@ -26,6 +26,7 @@ export class Schedule {
   readonly lines: string[] = [];
   readonly #names = new Names("");
   #placed = 0;
+  #replicas = 0;
 
   constructor(seed: number, { brokers = 1 }: { brokers?: number } = {}) {
     const random = new Random(seed);
@@ -46,7 +47,7 @@ export class Schedule {
 
   /** Starts a replica. */
   validator(options: Partial<ProcessorOptions> = {}) {
-    const process = this.time.process("validator");
+    const process = this.time.process(`validator ${++this.#replicas}`);
     const controller = new AbortController();
     const log = configureLogging("simulation", "error", "text");
     const processor = process.run(() =>
