@@ -1,10 +1,10 @@
 /** A schedule for people: how it was set up, which faults it met, what happened, what was broken. */
-import { partitionForKey } from "../kafka/producer/partitioning.ts";
-import { formatCount, formatDuration, plural } from "../runtime/format.ts";
-import { TOPIC_NAMES } from "../topology.ts";
-import { describe, type Fault } from "./faults/faults.ts";
-import type { Result, TraceLine } from "./result.ts";
-import type { Shape } from "./shape.ts";
+import { partitionForKey } from "../../kafka/producer/partitioning.ts";
+import { formatCount, formatDuration, plural } from "../../runtime/format.ts";
+import { TOPIC_NAMES } from "../../topology.ts";
+import { describe, type Fault } from "../faults/faults.ts";
+import type { Result, TraceLine } from "../result.ts";
+import type { Shape } from "../shape.ts";
 
 /** Of a trace that is cut: as many lines as a person reads. */
 const LAST_LINES = 60;

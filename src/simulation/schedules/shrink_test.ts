@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import type { Fault } from "./faults/faults.ts";
+import type { Fault } from "../faults/faults.ts";
 import { shrink } from "./shrink.ts";
 
 /** Told apart by their times. */

@@ -1,11 +1,11 @@
 /** A seed becomes a schedule: how large the pipeline is, and which faults it meets when. */
-import { PROCESSORS, TOPIC_NAMES } from "../topology.ts";
-import { begin, clause, drawSchedule, type Fault } from "./faults/faults.ts";
-import type { Surroundings } from "./faults/fault.ts";
-import type { Stage } from "./faults/stage.ts";
-import { Random } from "./random.ts";
-import type { PipelineOutcome, Result, RunPipeline, TraceLine } from "./result.ts";
-import { drawShape, type Shape, type ShapeOptions } from "./shape.ts";
+import { PROCESSORS, TOPIC_NAMES } from "../../topology.ts";
+import { begin, clause, drawSchedule, type Fault } from "../faults/faults.ts";
+import type { Surroundings } from "../faults/fault.ts";
+import type { Stage } from "../faults/stage.ts";
+import { Random } from "../random.ts";
+import type { PipelineOutcome, Result, RunPipeline, TraceLine } from "../result.ts";
+import { drawShape, type Shape, type ShapeOptions } from "../shape.ts";
 
 export interface SeedOptions extends ShapeOptions {
   /** Instead of those that the seed draws; all else stays the same. */

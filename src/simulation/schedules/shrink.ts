@@ -1,5 +1,5 @@
 /** Makes a failing schedule small enough to be understood: fewer faults, then weaker ones. */
-import { type Fault, weaker } from "./faults/faults.ts";
+import { type Fault, weaker } from "../faults/faults.ts";
 
 export interface ShrinkOptions {
   /** Whether the promise is still broken with these faults, and all else the same. */

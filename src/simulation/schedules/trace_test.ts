@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { partitionForKey } from "../kafka/producer/partitioning.ts";
-import type { Result, TraceLine } from "./result.ts";
+import { partitionForKey } from "../../kafka/producer/partitioning.ts";
+import type { Result, TraceLine } from "../result.ts";
 import { describeShape, faultLines, relevantLines, traceLines, violationLines } from "./trace.ts";
 
 const ORDER = "run-7";
