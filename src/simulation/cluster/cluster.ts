@@ -2,25 +2,18 @@
  * A model of a Kafka cluster in memory, in virtual time: what brokers answer, and the faults that real
  * ones have. The network between it and its clients is not part of it.
  */
-import { Broker } from "./broker.ts";
-import { COORDINATOR_NOT_AVAILABLE, NONE, UNKNOWN_TOPIC_OR_PARTITION } from "./codes.ts";
+import { Broker, type Home } from "./broker.ts";
+import { NONE } from "./codes.ts";
+import { carryOut, COORDINATOR_PARTITIONS, partitionOf, type Services } from "./carry_out.ts";
 import { Controller } from "./controller.ts";
-import * as coordinators from "./coordinators/coordinator_requests.ts";
-import {
-  Fetch,
-  listOffsets,
-  offsetForLeaderEpoch,
-  produce,
-  type Verify,
-} from "./log/data_requests.ts";
 import { GroupCoordinator } from "./coordinators/group_coordinator.ts";
+import { Failures } from "./failures.ts";
 import { InterBroker } from "./inter_broker.ts";
 import { Replicas } from "./leadership.ts";
 import { keyOf } from "./coordinators/offsets.ts";
-import type { AnswerOf, Chance, Clock, MetadataAnswer, Request } from "./requests.ts";
+import type { AnswerOf, Chance, Clock, Request } from "./requests.ts";
 import { TopicLeader } from "./log/topic_leader.ts";
 import { TransactionCoordinator } from "./coordinators/transactions.ts";
-import { fnv1a, mix } from "../../runtime/hash.ts";
 
 export interface ClusterOptions {
   /** How many. */
@@ -43,35 +36,29 @@ export interface CommittedRecord {
   readonly producerId: number;
 }
 
-/** Of the coordinators' topics; enough that they are spread over the brokers. */
-const COORDINATOR_PARTITIONS = 6;
-
 export class SimulatedKafka {
   readonly clusterId = "simulated-cluster";
   readonly #brokers = new Map<number, Broker>();
   readonly #controller: Controller;
-  readonly #replicas: Replicas;
-  readonly #interBroker: InterBroker;
-  readonly #verify: Verify;
-  /** Counts failures of a broker: one that is over is not waited for any more. */
-  readonly #outages = new Map<number, number>();
+  readonly #services: Services;
+  readonly #failures: Failures;
   #producerIds = 0n;
   #members = 0;
 
   constructor(
     private readonly time: Clock,
-    private readonly random: Chance,
+    random: Chance,
     { brokers, topics, initialRebalanceDelayMs = 100 }: ClusterOptions,
   ) {
     for (let id = 1; id <= brokers; id++) this.#brokers.set(id, new Broker(id, time));
-    this.#interBroker = new InterBroker(time, random, this.#brokers);
-    const replicas = this.#replicas = new Replicas(random);
+    const interBroker = new InterBroker(time, random, this.#brokers);
+    const replicas = new Replicas(random);
     replicas.alone = brokers === 1;
     const ofTransactions = {
       clock: time,
       random,
       nextProducerId: () => this.#producerIds++,
-      sendMarker: this.#interBroker.sendMarker.bind(this.#interBroker),
+      sendMarker: interBroker.sendMarker.bind(interBroker),
     };
     const ofGroups = {
       clock: time,
@@ -87,9 +74,14 @@ export class SimulatedKafka {
       groups: (home, broker, epoch, previous) =>
         new GroupCoordinator(home, broker, epoch, replicas, previous, ofGroups),
     }, COORDINATOR_PARTITIONS);
-    this.#verify = (broker, transaction, partition, done) => {
-      const place = broker.view.transactions[partitionOf(transaction.transactionalId)]!;
-      this.#interBroker.verify(broker, place, transaction, partition, done);
+    this.#failures = new Failures(time, random, this.#brokers, this.#controller, replicas);
+    this.#services = {
+      clusterId: this.clusterId,
+      nextProducerId: ofTransactions.nextProducerId,
+      verify: (broker, transaction, partition, done) => {
+        const place = broker.view.transactions[partitionOf(transaction.transactionalId)]!;
+        interBroker.verify(broker, place, transaction, partition, done);
+      },
     };
     for (const name in topics) this.#controller.createTopic(name, topics[name]!);
     for (const broker of this.#brokers.values()) {
@@ -112,72 +104,8 @@ export class SimulatedKafka {
   handle<R extends Request>(node: number, request: R): Promise<AnswerOf<R>> {
     const broker = this.#broker(node);
     return broker.ask<AnswerOf<R>>((answer) =>
-      this.#carryOut(broker, request, answer as (answer: unknown) => void)
+      carryOut(broker, request, this.#services, answer as (answer: unknown) => void)
     );
-  }
-
-  #carryOut(broker: Broker, request: Request, answer: (answer: unknown) => void): void {
-    const { view } = broker;
-    switch (request.api) {
-      case "Produce":
-        return produce(broker, request, this.#verify, answer);
-      case "Fetch":
-        void new Fetch(broker, request, answer);
-        return;
-      case "ListOffsets":
-        return answer(listOffsets(broker, request));
-      case "OffsetForLeaderEpoch":
-        return answer(offsetForLeaderEpoch(broker, request));
-      case "Metadata":
-        return answer(this.#metadata(broker, request.topics));
-      case "FindCoordinator": {
-        const places = request.type === "group" ? view.groups : view.transactions;
-        const { leader: node } = places[partitionOf(request.key)]!;
-        return answer({ code: node < 0 ? COORDINATOR_NOT_AVAILABLE : NONE, node });
-      }
-      case "InitProducerId": {
-        const { transactionalId } = request;
-        if (transactionalId === null) {
-          return answer({ codes: [NONE], producerId: this.#producerIds++, producerEpoch: 0 });
-        }
-        const place = view.transactions[partitionOf(transactionalId)]!;
-        return coordinators.initProducerId(broker, place, { ...request, transactionalId }, answer);
-      }
-      case "AddPartitionsToTxn":
-      case "AddOffsetsToTxn":
-      case "EndTxn": {
-        const place = view.transactions[partitionOf(request.transactionalId)]!;
-        if (request.api === "EndTxn") return coordinators.endTxn(broker, place, request, answer);
-        if (request.api === "AddPartitionsToTxn") {
-          return coordinators.addPartitionsToTxn(broker, place, request, answer);
-        }
-        const offsets = partitionOf(request.group);
-        return coordinators.addOffsetsToTxn(broker, place, offsets, request, answer);
-      }
-      default: {
-        const place = view.groups[partitionOf(request.group)]!;
-        switch (request.api) {
-          case "TxnOffsetCommit":
-            return coordinators.txnOffsetCommit(broker, place, request, this.#verify, answer);
-          case "OffsetCommit":
-            return coordinators.offsetCommit(broker, place, request, answer);
-          case "OffsetFetch":
-            return coordinators.offsetFetch(broker, place, request, answer);
-          default:
-            return coordinators.groupMember(broker, place, request, answer);
-        }
-      }
-    }
-  }
-
-  /** @param names none: all */
-  #metadata({ view }: Broker, names: readonly string[]): MetadataAnswer {
-    const asked = names.length > 0 ? names : [...view.topics.keys()];
-    const topics = asked.map((name) =>
-      view.topics.get(name)?.answer ??
-        { code: UNKNOWN_TOPIC_OR_PARTITION, name, id: "", partitions: [] }
-    );
-    return { clusterId: this.clusterId, brokers: view.alive, topics };
   }
 
   #broker(node: number): Broker {
@@ -186,97 +114,22 @@ export class SimulatedKafka {
     return broker;
   }
 
-  // Faults of brokers.
+  // Faults of brokers: see `Failures`.
 
-  /** It is killed: connections close; it keeps its log. */
   crashBroker(node: number): void {
-    const broker = this.#broker(node);
-    if (broker.state === "dead") return;
-    broker.crash();
-    this.#failed(broker);
+    this.#failures.crash(this.#broker(node));
   }
 
-  /** Starts it again, with what it has in its log. */
   restartBroker(node: number): void {
-    const broker = this.#broker(node);
-    if (broker.state !== "dead") return;
-    const outage = this.#outages.get(node);
-    this.time.at(this.random.between(200, 2_000), () => {
-      if (broker.state !== "dead" || this.#outages.get(node) !== outage) return;
-      this.#outages.set(node, outage! + 1);
-      // It registers as new: what it led before, others lead by now.
-      if (this.#controller.alive.has(node)) this.#controller.fence(node);
-      this.#controller.unfence(node);
-      broker.state = "up";
-      broker.view = this.#controller.image;
-      this.#publish();
-      broker.lead();
-      this.#catchUp(broker);
-    });
+    this.#failures.restart(this.#broker(node));
   }
 
-  /** As SIGSTOP: it answers nobody, and does nothing, until it is thawed. */
   freezeBroker(node: number): void {
-    const broker = this.#broker(node);
-    if (broker.state !== "up") return;
-    broker.state = "frozen";
-    this.#failed(broker);
+    this.#failures.freeze(this.#broker(node));
   }
 
-  /** It goes on with what it knew, and learns a little later what has happened since. */
   thawBroker(node: number): void {
-    const broker = this.#broker(node);
-    if (broker.state !== "frozen") return;
-    this.#outages.set(node, this.#outages.get(node)! + 1);
-    broker.thaw();
-    this.#replicasChanged();
-    broker.after(this.random.between(20, 300), () => {
-      if (!this.#controller.alive.has(node)) {
-        this.#controller.unfence(node);
-        this.#publish();
-        this.#catchUp(broker);
-      }
-      broker.learn(this.#controller.image);
-    });
-  }
-
-  #failed({ id }: Broker): void {
-    const outage = (this.#outages.get(id) ?? 0) + 1;
-    this.#outages.set(id, outage);
-    this.#replicasChanged();
-    // broker.session.timeout.ms
-    this.time.at(this.random.between(1_000, 3_000), () => {
-      if (this.#outages.get(id) !== outage || !this.#controller.alive.has(id)) return;
-      this.#controller.fence(id);
-      this.#publish();
-    });
-  }
-
-  #catchUp(broker: Broker): void {
-    broker.after(this.random.between(50, 800), () => {
-      if (this.#controller.caughtUp(broker.id)) this.#publish();
-      else this.#catchUp(broker);
-    });
-  }
-
-  #replicasChanged(): void {
-    const { inSync } = this.#controller;
-    const enough = Math.min(2, this.#brokers.size);
-    const tooFew = inSync.size < enough;
-    const answer = [...inSync].every((node) => this.#broker(node).state === "up");
-    this.#replicas.changed(answer && !tooFew, tooFew);
-  }
-
-  /** Each broker learns of a change a little later, one after the other. */
-  #publish(): void {
-    this.#replicasChanged();
-    const { image } = this.#controller;
-    for (const broker of this.#brokers.values()) {
-      if (broker.state !== "up") continue;
-      const usual = this.random.between(1, 60);
-      const afterMs = Math.max(usual, broker.learnsFrom - this.time.now);
-      broker.after(afterMs, () => broker.learn(image));
-    }
+    this.#failures.thaw(this.#broker(node));
   }
 
   /** The broker does not learn of changes for a while. */
@@ -294,9 +147,9 @@ export class SimulatedKafka {
     return this.#move(this.#controller.coordinatorHome(kind, partitionOf(key)));
   }
 
-  #move(home: Parameters<Controller["moveLeader"]>[0]): boolean {
+  #move(home: Home): boolean {
     const moved = this.#controller.moveLeader(home);
-    if (moved) this.#publish();
+    if (moved) this.#failures.publish();
     return moved;
   }
 
@@ -310,18 +163,18 @@ export class SimulatedKafka {
   /** @param count how many it has then */
   addPartitions(topic: string, count: number): void {
     this.#controller.addPartitions(topic, count);
-    this.#publish();
+    this.#failures.publish();
   }
 
   createTopic(topic: string, partitions: number): void {
     this.#controller.createTopic(topic, partitions);
-    this.#publish();
+    this.#failures.publish();
   }
 
   deleteTopic(topic: string): void {
     this.#controller.deleteTopic(topic);
     this.#forgetOffsets(topic);
-    this.#publish();
+    this.#failures.publish();
   }
 
   /** As empty, with as many partitions and another id. */
@@ -391,8 +244,4 @@ export class SimulatedKafka {
     const { owner } = this.#controller.coordinatorHome("groups", partitionOf(group));
     return owner instanceof GroupCoordinator ? owner : undefined;
   }
-}
-
-function partitionOf(key: string): number {
-  return (mix(fnv1a(key)) >>> 0) % COORDINATOR_PARTITIONS;
 }

@@ -1,7 +1,6 @@
 /** The controller (KRaft): which brokers are alive and in sync, who leads what, which topics there are. */
-import type { Broker, Led } from "./broker.ts";
+import { type Broker, Home, type Image, type Led, type Place, type TopicImage } from "./broker.ts";
 import { NONE } from "./codes.ts";
-import { Home, type Image, type Place, type TopicImage } from "./image.ts";
 import type { Chance } from "./requests.ts";
 
 interface Partition {

@@ -1,5 +1,5 @@
 /** What brokers ask of each other: markers of transactions, and whether a transaction has a partition. */
-import type { Broker } from "./broker.ts";
+import type { Broker, Image, Place } from "./broker.ts";
 import {
   CONCURRENT_TRANSACTIONS,
   INVALID_PRODUCER_EPOCH,
@@ -10,7 +10,6 @@ import {
   TRANSACTION_COORDINATOR_FENCED,
 } from "./codes.ts";
 import { GroupCoordinator } from "./coordinators/group_coordinator.ts";
-import type { Image, Place } from "./image.ts";
 import type { TransactionMarker } from "./log/marker.ts";
 import type { Chance, Clock, ProducerIdentity } from "./requests.ts";
 import { TopicLeader } from "./log/topic_leader.ts";

@@ -1,6 +1,5 @@
 /** A broker's leadership of a partition in one epoch: what is written is acknowledged when it is replicated. */
-import type { Broker, Led } from "./broker.ts";
-import type { Home } from "./image.ts";
+import type { Broker, Home, Led } from "./broker.ts";
 import { NONE, NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT } from "./codes.ts";
 import type { Chance } from "./requests.ts";
 

@@ -1,5 +1,5 @@
 /** The log of a coordinator's partition: what was decided, in order. A new coordinator reads it again. */
-import type { Broker, Led } from "../broker.ts";
+import type { Broker, Home, Led } from "../broker.ts";
 import {
   COORDINATOR_LOAD_IN_PROGRESS,
   COORDINATOR_NOT_AVAILABLE,
@@ -7,7 +7,6 @@ import {
   NOT_COORDINATOR,
   NOT_LEADER_OR_FOLLOWER,
 } from "../codes.ts";
-import type { Home } from "../image.ts";
 import { Leadership, type Replicas } from "../leadership.ts";
 import type { Chance } from "../requests.ts";
 

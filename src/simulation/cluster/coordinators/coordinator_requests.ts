@@ -1,5 +1,5 @@
 /** What a broker does with the requests to coordinators. */
-import type { Broker } from "../broker.ts";
+import type { Broker, Place } from "../broker.ts";
 import {
   INVALID_TRANSACTION_TIMEOUT,
   NONE,
@@ -9,7 +9,6 @@ import {
 } from "../codes.ts";
 import type { Verify } from "../log/data_requests.ts";
 import { GroupCoordinator } from "./group_coordinator.ts";
-import type { Place } from "../image.ts";
 import { OFFSETS_TOPIC } from "../inter_broker.ts";
 import type {
   Api,

@@ -1,9 +1,9 @@
 /** The group coordinator, for the groups of one partition of __consumer_offsets. */
-import type { Broker, Led } from "../broker.ts";
+import type { Broker, Home, Led } from "../broker.ts";
 import { NONE, UNSTABLE_OFFSET_COMMIT } from "../codes.ts";
 import { Coordinator } from "./coordinator_log.ts";
-import { Group, type GroupServices, type MembersEntry } from "./groups.ts";
-import type { Home } from "../image.ts";
+import { Group } from "./groups.ts";
+import type { GroupServices, MembersEntry } from "./members.ts";
 import type { Replicas } from "../leadership.ts";
 import type { TransactionMarker } from "../log/marker.ts";
 import { keyOf, type MarkerEntry, type OffsetsEntry, OffsetStore } from "./offsets.ts";

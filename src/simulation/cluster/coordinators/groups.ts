@@ -10,46 +10,19 @@ import {
   REBALANCE_IN_PROGRESS,
   UNKNOWN_MEMBER_ID,
 } from "../codes.ts";
-import type { AnswerOf, MemberMetadata, RequestOf } from "../requests.ts";
-
-type JoinAnswer = AnswerOf<RequestOf<"JoinGroup">>;
-type SyncAnswer = AnswerOf<RequestOf<"SyncGroup">>;
-
-interface Member {
-  readonly id: string;
-  metadata: unknown;
-  assignment: unknown;
-  sessionTimeoutMs: number;
-  rebalanceTimeoutMs: number;
-  /** When it is given up; not while it waits for an answer. */
-  deadline: number;
-  joining: ((answer: JoinAnswer) => void) | undefined;
-  syncing: ((answer: SyncAnswer) => void) | undefined;
-  /** It was told of this generation, and has not asked for its assignment. */
-  owesSync: boolean;
-}
-
-/** As it stands in the log: what a new coordinator knows of a group. */
-export interface MembersEntry {
-  readonly kind: "members";
-  readonly group: string;
-  readonly generation: number;
-  readonly leaderId: string;
-  readonly members: readonly Pick<
-    Member,
-    "id" | "metadata" | "assignment" | "sessionTimeoutMs" | "rebalanceTimeoutMs"
-  >[];
-}
-
-export interface GroupServices {
-  now(): number;
-  after(afterMs: number, work: () => void): () => void;
-  newMemberId(): string;
-  /** Writes to the log. */
-  store(entry: MembersEntry, done: (code: number) => void): void;
-  /** How long the first members of an empty group wait for others. */
-  readonly initialDelayMs: number;
-}
+import type { MemberMetadata, RequestOf } from "../requests.ts";
+import {
+  type GroupServices,
+  isSameMetadata,
+  type JoinAnswer,
+  type Member,
+  type MembersEntry,
+  type MemberSettings,
+  newMember,
+  refusedJoin,
+  Sessions,
+  type SyncAnswer,
+} from "./members.ts";
 
 type State = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";
 
@@ -62,10 +35,11 @@ export class Group {
   #stopSyncs: (() => void) | undefined;
   #isFirst = false;
   #hasNewMember = false;
-  #expiryAt = Infinity;
-  #stopExpiry: (() => void) | undefined;
+  readonly #sessions: Sessions;
 
-  constructor(readonly name: string, private readonly services: GroupServices) {}
+  constructor(readonly name: string, private readonly services: GroupServices) {
+    this.#sessions = new Sessions(this.#members, services, (member) => this.#remove(member));
+  }
 
   get isEmpty(): boolean {
     return this.#state === "Empty";
@@ -107,7 +81,7 @@ export class Group {
   heartbeat(request: { generation: number; memberId: string }): number {
     const code = this.#refusal(request);
     if (code !== NONE) return code;
-    this.#touch(this.#members.get(request.memberId)!);
+    this.#sessions.touch(this.#members.get(request.memberId)!);
     return this.#state === "PreparingRebalance" ? REBALANCE_IN_PROGRESS : NONE;
   }
 
@@ -126,7 +100,7 @@ export class Group {
     const code = this.#refusal(request);
     if (code !== NONE) return code;
     if (this.#state === "CompletingRebalance") return REBALANCE_IN_PROGRESS;
-    this.#touch(this.#members.get(memberId)!);
+    this.#sessions.touch(this.#members.get(memberId)!);
     return NONE;
   }
 
@@ -140,23 +114,21 @@ export class Group {
     this.#leaderId = entry.leaderId;
     this.#members.clear();
     for (const stored of entry.members) {
-      const { id, metadata, sessionTimeoutMs, rebalanceTimeoutMs, assignment } = stored;
-      const request = { metadata, sessionTimeoutMs, rebalanceTimeoutMs };
-      this.#add(id, request).assignment = assignment;
+      this.#add(stored.id, stored).assignment = stored.assignment;
     }
     this.#state = entry.members.length > 0 ? "Stable" : "Empty";
   }
 
   /** Its coordinator has read it from the log: each member has a whole session to report. */
   loaded(): void {
-    for (const member of this.#members.values()) this.#touch(member);
+    for (const member of this.#members.values()) this.#sessions.touch(member);
   }
 
   /** Its broker is not the coordinator any more. */
   stop(): void {
     this.#stopRebalance?.();
     this.#stopSyncs?.();
-    this.#stopExpiry?.();
+    this.#sessions.stop();
     for (const { id, joining, syncing } of this.#members.values()) {
       joining?.(refusedJoin(NOT_COORDINATOR, id));
       syncing?.({ code: NOT_COORDINATOR, assignment: undefined });
@@ -169,22 +141,8 @@ export class Group {
     return generation === this.#generation ? NONE : ILLEGAL_GENERATION;
   }
 
-  #add(
-    id: string,
-    request: Pick<Member, "metadata" | "sessionTimeoutMs" | "rebalanceTimeoutMs">,
-  ): Member {
-    const { metadata, sessionTimeoutMs, rebalanceTimeoutMs } = request;
-    const member: Member = {
-      id,
-      metadata,
-      assignment: undefined,
-      sessionTimeoutMs,
-      rebalanceTimeoutMs,
-      deadline: Infinity,
-      joining: undefined,
-      syncing: undefined,
-      owesSync: false,
-    };
+  #add(id: string, settings: MemberSettings): Member {
+    const member = newMember(id, settings);
     this.#members.set(id, member);
     return member;
   }
@@ -212,7 +170,7 @@ export class Group {
       member.owesSync = false;
       if (this.#state === "CompletingRebalance") member.assignment = undefined;
       if (!syncing) continue;
-      this.#touch(member);
+      this.#sessions.touch(member);
       syncing({ code: REBALANCE_IN_PROGRESS, assignment: undefined });
     }
     this.#stopSyncs?.();
@@ -275,7 +233,7 @@ export class Group {
       const { joining } = member;
       member.joining = undefined;
       member.owesSync = true;
-      this.#touch(member);
+      this.#sessions.touch(member);
       joining!(this.#joined(member));
     }
     this.#stopSyncs = this.services.after(this.#rebalanceTimeoutMs(), () => this.#expireSyncs());
@@ -316,7 +274,7 @@ export class Group {
         member.assignment = code === NONE ? byMember.get(member.id) : undefined;
         member.syncing = undefined;
         if (!syncing) continue;
-        this.#touch(member);
+        this.#sessions.touch(member);
         syncing({ code, assignment: member.assignment });
       }
       if (code !== NONE && code !== NOT_COORDINATOR) this.#prepare();
@@ -338,44 +296,4 @@ export class Group {
       members,
     };
   }
-
-  // Sessions: one timer a group, which moves when it is due.
-
-  #touch(member: Member): void {
-    member.deadline = this.services.now() + member.sessionTimeoutMs;
-    if (member.deadline < this.#expiryAt) this.#watch(member.deadline);
-  }
-
-  #watch(at: number): void {
-    this.#stopExpiry?.();
-    this.#expiryAt = at;
-    this.#stopExpiry = this.services.after(Math.max(0, at - this.services.now()), () => {
-      this.#expiryAt = Infinity;
-      this.#stopExpiry = undefined;
-      this.#expire();
-    });
-  }
-
-  #expire(): void {
-    const now = this.services.now();
-    for (const member of [...this.#members.values()]) {
-      const isWaiting = member.joining !== undefined || member.syncing !== undefined;
-      if (!isWaiting && member.deadline <= now && this.#members.has(member.id)) {
-        this.#remove(member);
-      }
-    }
-    let next = Infinity;
-    for (const { deadline, joining, syncing } of this.#members.values()) {
-      if (!joining && !syncing && deadline < next) next = deadline;
-    }
-    if (next < this.#expiryAt) this.#watch(next);
-  }
-}
-
-function refusedJoin(code: number, memberId: string): JoinAnswer {
-  return { code, generation: -1, leaderId: "", memberId, members: [] };
-}
-
-function isSameMetadata(a: unknown, b: unknown): boolean {
-  return a === b || typeof a === "object" && JSON.stringify(a) === JSON.stringify(b);
 }

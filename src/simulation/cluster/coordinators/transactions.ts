@@ -3,7 +3,7 @@
  * __transaction_state. Errors are those of the request versions that we send: one that is fenced hears
  * INVALID_PRODUCER_EPOCH.
  */
-import type { Broker, Led } from "../broker.ts";
+import type { Broker, Home, Led } from "../broker.ts";
 import {
   CONCURRENT_TRANSACTIONS,
   INVALID_PRODUCER_EPOCH,
@@ -12,7 +12,6 @@ import {
   NONE,
 } from "../codes.ts";
 import { Coordinator } from "./coordinator_log.ts";
-import type { Home } from "../image.ts";
 import type { Replicas } from "../leadership.ts";
 import type { TransactionMarker } from "../log/marker.ts";
 import type { Chance, Clock, ProducerIdentity } from "../requests.ts";

@@ -15,19 +15,11 @@ import {
   TRANSACTION_COORDINATOR_FENCED,
 } from "../codes.ts";
 import { markerRecord, type TransactionMarker } from "./marker.ts";
+import { Transactions } from "./open_transactions.ts";
 import { ProducerEntry } from "./producer_entry.ts";
 import type { FetchedPartition, StoredBatch } from "../requests.ts";
 
-interface AbortedTransaction {
-  readonly producerId: string;
-  readonly firstOffset: string;
-  readonly first: number;
-  /** Of its marker. */
-  readonly last: number;
-}
-
 const NO_BATCHES: readonly StoredBatch[] = [];
-const NO_ABORTED: readonly AbortedTransaction[] = [];
 const MAX_SEQUENCE = 0x7fffffff;
 
 /** What an append came to; `end` is the offset that has to be replicated before it is acknowledged. */
@@ -46,11 +38,7 @@ export class PartitionLog {
   end = 0;
   highWatermark = 0;
   readonly #producers = new Map<number, ProducerEntry>();
-  /** First offsets of open transactions by producer, in the order of the log. */
-  readonly #open = new Map<number, number>();
-  /** Ended, but their markers are not replicated yet. */
-  readonly #unreplicated: { first: number; last: number }[] = [];
-  readonly #aborted: AbortedTransaction[] = [];
+  readonly #transactions = new Transactions();
   readonly #epochs: { epoch: number; start: number }[] = [];
   /** Producers as of the records that were deleted: Kafka keeps them in snapshots. */
   #deletedProducers: Map<number, ProducerEntry> | undefined;
@@ -84,19 +72,13 @@ export class PartitionLog {
 
   /** Reader of committed records read up to here: not into an open transaction. */
   get lastStableOffset(): number {
-    let stable = this.highWatermark;
-    for (const first of this.#open.values()) {
-      if (first < stable) stable = first;
-      break;
-    }
-    const [unreplicated] = this.#unreplicated;
-    if (unreplicated && unreplicated.first < stable) stable = unreplicated.first;
-    return stable < this.start ? this.start : stable;
+    return Math.max(this.start, Math.min(this.highWatermark, this.#transactions.firstUnstable));
   }
 
   /** Whether the producer has a transaction open here: no need to ask its coordinator. */
   hasOpen(producerId: number, epoch: number): boolean {
-    return this.#open.has(producerId) && this.#producers.get(producerId)?.epoch === epoch;
+    return this.#transactions.isOpen(producerId) &&
+      this.#producers.get(producerId)?.epoch === epoch;
   }
 
   /** @param bytes a record batch; its offset and leader epoch are set in place, as a broker does */
@@ -193,21 +175,12 @@ export class PartitionLog {
       const first = entry.openSince;
       entry.end(batch.producerEpoch, batch.coordinatorEpoch);
       if (first < 0) return;
-      this.#open.delete(id);
-      this.#unreplicated.push({ first, last: batch.lastOffset });
-      if (batch.control === "abort") {
-        this.#aborted.push({
-          producerId: String(batch.producerId),
-          firstOffset: String(first),
-          first,
-          last: batch.lastOffset,
-        });
-      }
+      this.#transactions.end(id, first, batch.lastOffset, batch.control === "abort");
     } else {
       entry.add(batch);
       if (batch.transactional && entry.openSince < 0) {
         entry.openSince = batch.firstOffset;
-        this.#open.set(id, batch.firstOffset);
+        this.#transactions.begin(id, batch.firstOffset);
       }
     }
   }
@@ -215,10 +188,7 @@ export class PartitionLog {
   /** The replicas have everything before this offset. */
   advance(highWatermark: number): void {
     this.highWatermark = Math.min(highWatermark, this.end);
-    const waiting = this.#unreplicated;
-    for (let i = waiting.length - 1; i >= 0; i--) {
-      if (waiting[i]!.last < this.highWatermark) waiting.splice(i, 1);
-    }
+    this.#transactions.advance(this.highWatermark);
   }
 
   /** As a read_committed fetch sees it. */
@@ -227,15 +197,8 @@ export class PartitionLog {
       return failedFetch(topic, partition, OFFSET_OUT_OF_RANGE);
     }
     const stable = this.lastStableOffset;
-    let batches: StoredBatch[] | undefined;
-    let aborted: readonly AbortedTransaction[] = NO_ABORTED;
-    if (offset < stable) {
-      batches = this.#between(offset, stable, maxBytes);
-      const next = batches.length > 0 ? batches.at(-1)!.lastOffset + 1 : offset;
-      if (this.#aborted.length > 0) {
-        aborted = this.#aborted.filter(({ first, last }) => last >= offset && first < next);
-      }
-    }
+    const batches = offset < stable ? this.#between(offset, stable, maxBytes) : NO_BATCHES;
+    const next = batches.length > 0 ? batches.at(-1)!.lastOffset + 1 : offset;
     return {
       topic,
       partition,
@@ -243,8 +206,8 @@ export class PartitionLog {
       highWatermark: this.highWatermark,
       lastStableOffset: stable,
       logStart: this.start,
-      batches: batches ?? NO_BATCHES,
-      aborted,
+      batches,
+      aborted: this.#transactions.abortedBetween(offset, next),
     };
   }
 
@@ -289,7 +252,7 @@ export class PartitionLog {
   #restoreProducers(producers: Map<number, ProducerEntry>): void {
     for (const [id, entry] of producers) {
       this.#producers.set(id, entry.clone());
-      if (entry.openSince >= 0) this.#open.set(id, entry.openSince);
+      if (entry.openSince >= 0) this.#transactions.begin(id, entry.openSince);
     }
   }
 
@@ -298,12 +261,9 @@ export class PartitionLog {
     const stable = this.lastStableOffset;
     for (const batch of this.batches) {
       if (batch.lastOffset >= stable || batch.control !== null) continue;
-      const wasAborted = batch.transactional &&
-        this.#aborted.some(({ producerId, first, last }) =>
-          producerId === String(batch.producerId) && first <= batch.firstOffset &&
-          batch.lastOffset < last
-        );
-      if (!wasAborted) yield batch;
+      const { transactional, producerId, firstOffset } = batch;
+      if (transactional && this.#transactions.wasAborted(producerId, firstOffset)) continue;
+      yield batch;
     }
   }
 }
@@ -317,6 +277,6 @@ export function failedFetch(topic: string, partition: number, code: number): Fet
     lastStableOffset: -1,
     logStart: -1,
     batches: NO_BATCHES,
-    aborted: NO_ABORTED,
+    aborted: [],
   };
 }

@@ -1,5 +1,5 @@
 /** The leader of a topic's partition: writes, reads that wait for something to read, markers. */
-import type { Broker, Led } from "../broker.ts";
+import type { Broker, Home, Led } from "../broker.ts";
 import {
   FENCED_LEADER_EPOCH,
   LEADER_NOT_AVAILABLE,
@@ -7,7 +7,6 @@ import {
   NOT_ENOUGH_REPLICAS,
   UNKNOWN_LEADER_EPOCH,
 } from "../codes.ts";
-import type { Home } from "../image.ts";
 import { Leadership, type Replicas } from "../leadership.ts";
 import type { TransactionMarker } from "./marker.ts";
 import { type Appended, PartitionLog } from "./partition_log.ts";
