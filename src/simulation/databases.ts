@@ -18,6 +18,14 @@ import { DatabaseRows, type RowTransaction } from "./database_rows.ts";
 import type { Random } from "./random.ts";
 import type { SimulatedProcess, VirtualTime } from "./time.ts";
 
+/** What happens to the next transaction, or read, of an owner's tables. */
+export type DatabaseFault =
+  | "refuse"
+  | "commit, answer lost"
+  | "no commit, answer lost"
+  /** Its commit takes that much longer, while it holds the lock. */
+  | { readonly slowMs: number };
+
 /** As much of virtual time as databases need. */
 type Time = Pick<VirtualTime, "now" | "deliver">;
 type Process = Pick<SimulatedProcess, "alive" | "frozen">;
@@ -55,9 +63,10 @@ export class SimulatedDatabases {
     return once(() => database.refusals--);
   }
 
-  /** The next commit is not answered: it is carried out, or not. */
-  loseAnswer(owner: string, committed: boolean): void {
-    this.#of(owner).lostAnswers.push(committed);
+  hit(owner: string, fault: DatabaseFault): void {
+    const database = this.#of(owner);
+    if (fault === "refuse") database.refusedNext++;
+    else database.commitFaults.push(fault);
   }
 
   /** Each step takes that much longer. @returns ends it */
@@ -67,9 +76,12 @@ export class SimulatedDatabases {
     return once(() => database.slowMs -= byMs);
   }
 
-  /** Commits that are to come are answered. */
+  /** What hit no transaction yet never will. */
   heal(): void {
-    for (const database of this.#byOwner.values()) database.lostAnswers.length = 0;
+    for (const database of this.#byOwner.values()) {
+      database.refusedNext = 0;
+      database.commitFaults.length = 0;
+    }
   }
 
   /** To be called once a process is killed: what it locked is free. */
@@ -132,8 +144,10 @@ class OwnedDatabase {
   /** Faults that do not let it answer, at present. */
   refusals = 0;
   slowMs = 0;
-  /** Of the next commits: whether each is carried out. */
-  readonly lostAnswers: boolean[] = [];
+  /** Transactions and reads that are refused next. */
+  refusedNext = 0;
+  /** Of the next commits. */
+  readonly commitFaults: Exclude<DatabaseFault, "refuse">[] = [];
   readonly #endsIdle: boolean;
   readonly #waiters = new Set<Waiter>();
   #held: Held | undefined;
@@ -149,9 +163,9 @@ class OwnedDatabase {
   }
 
   /** Does `work` after the time that a step takes. @throws {RetryableError} it does not answer */
-  step<T>(process: SimulatedProcess, work: () => T): Promise<T> {
+  step<T>(process: SimulatedProcess, work: () => T, moreMs = 0): Promise<T> {
     return new Promise((resolve, reject) => {
-      const afterMs = this.slowMs + this.random.between(0.2, 1.8) * this.stepMs;
+      const afterMs = this.slowMs + moreMs + this.random.between(0.2, 1.8) * this.stepMs;
       this.time.deliver(process, afterMs, () => {
         if (this.refusals > 0) return reject(this.refusal("does not answer"));
         try {
@@ -160,6 +174,15 @@ class OwnedDatabase {
           reject(error);
         }
       });
+    });
+  }
+
+  /** A transaction's first step, or a read. */
+  first<T>(process: SimulatedProcess, work: () => T): Promise<T> {
+    if (this.refusedNext === 0) return this.step(process, work);
+    this.refusedNext--;
+    return this.step(process, () => {
+      throw this.refusal("does not answer");
     });
   }
 
@@ -229,7 +252,7 @@ function openDatabase(database: OwnedDatabase, process: SimulatedProcess): Datab
   };
   const read = <T>(work: () => T): Promise<T> => {
     assertOpen();
-    return database.step(process, work);
+    return database.first(process, work);
   };
   return {
     // A process has one transaction at a time, as on SQLite's one connection.
@@ -262,7 +285,7 @@ function openSession(database: OwnedDatabase, process: SimulatedProcess) {
     database.step(process, () => work(database.use(held!)));
   return {
     async begin(): Promise<void> {
-      held = await database.step(process, () => database.lock(process));
+      held = await database.first(process, () => database.lock(process));
     },
     select: <T extends Table>(table: T, keys: readonly string[]) =>
       step((rows) => rows.select(table, keys)),
@@ -271,13 +294,14 @@ function openSession(database: OwnedDatabase, process: SimulatedProcess) {
     upsert: <T extends Table>(table: T, added: readonly Row<T>[]) =>
       step((rows) => rows.upsert(table, added)),
     commit(): Promise<void> {
+      const fault = database.commitFaults.shift();
+      const moreMs = typeof fault === "object" ? fault.slowMs : 0;
       return database.step(process, () => {
         const rows = database.use(held!);
-        const committed = database.lostAnswers.shift();
-        if (committed !== false) rows.commit();
+        if (fault !== "no commit, answer lost") rows.commit();
         database.release(held!);
-        if (committed !== undefined) throw database.refusal("does not answer");
-      });
+        if (typeof fault === "string") throw database.refusal("does not answer");
+      }, moreMs);
     },
     rollback(): Promise<void> {
       if (held) database.release(held);

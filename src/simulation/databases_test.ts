@@ -25,7 +25,7 @@ class Setting {
   }
 
   /** What became of `work` once `ms` are over: undefined while it is under way. */
-  async after<T>(ms: number, work?: Promise<T>): Promise<unknown> {
+  async after(ms: number, work?: Promise<unknown>): Promise<unknown> {
     let outcome: unknown;
     work?.then((value) => outcome = value ?? "done", (error) => outcome = error);
     await this.time.runUntil(() => false, ms);
@@ -70,9 +70,32 @@ simulated("refuse: until it is mended, no step is carried out", async (setting) 
   assertEquals(setting.keys, ["2"]);
 });
 
-simulated("loseAnswer: the caller does not know whether it was committed", async (setting) => {
+simulated("hit: the next transaction or read is refused", async (setting) => {
   const { database } = setting.open("a");
-  for (const committed of [true, false]) setting.databases.loseAnswer("own", committed);
+  for (const work of [(): Promise<unknown> => write(database, "1"), () => database.count(notes)]) {
+    setting.databases.hit("own", "refuse");
+    assert(await setting.after(100, work()) instanceof RetryableError);
+  }
+  await setting.after(100, write(database, "2"));
+  assertEquals(setting.keys, ["2"]);
+});
+
+simulated("hit: the next commit takes longer, while it holds the lock", async (setting) => {
+  const [a, b] = [setting.open("a"), setting.open("b")];
+  setting.databases.hit("own", { slowMs: 1_000 });
+  const first = write(a.database, "1");
+  await setting.after(10);
+  const second = write(b.database, "2");
+  assertEquals(await setting.after(900, first), undefined);
+  assertEquals(setting.keys, []);
+  await setting.after(200, second);
+  assertEquals(setting.keys, ["1", "2"]);
+});
+
+simulated("hit: the caller does not know whether it was committed", async (setting) => {
+  const { database } = setting.open("a");
+  setting.databases.hit("own", "commit, answer lost");
+  setting.databases.hit("own", "no commit, answer lost");
   for (const id of ["1", "2"]) {
     assert(await setting.after(100, write(database, id)) instanceof RetryableError);
   }
@@ -150,9 +173,10 @@ for (
   });
 }
 
-simulated("heal: commits to come are answered", async (setting) => {
+simulated("heal: what hit no transaction yet never does", async (setting) => {
   const { database } = setting.open("a");
-  setting.databases.loseAnswer("own", false);
+  setting.databases.hit("own", "refuse");
+  setting.databases.hit("own", "no commit, answer lost");
   setting.databases.heal();
   await setting.after(100, write(database, "1"));
   assertEquals(setting.keys, ["1"]);

@@ -1,0 +1,222 @@
+/**
+ * A whole pipeline in virtual time: the four services' replicas and an order source on a simulated Kafka and
+ * simulated databases, with the faults of a schedule; and what it promises, checked at its end.
+ */
+import { PROCESSORS } from "../topology.ts";
+import { createSimulatedClient } from "./client/client.ts";
+import { Network } from "./client/network.ts";
+import { SimulatedKafka } from "./cluster/cluster.ts";
+import { SimulatedDatabases } from "./databases.ts";
+import type { Stage } from "./faults/stage.ts";
+import { LeftBehind, topicsOf } from "./pipeline/left_behind.ts";
+import { type OrderSource, startOrderSource } from "./pipeline/order_source.ts";
+import { Replicas } from "./pipeline/replicas.ts";
+import { fillShop } from "./pipeline/shop.ts";
+import type { Evidence } from "./promises/evidence.ts";
+import { violationsOf } from "./promises/promises.ts";
+import { hasReadAll } from "./promises/rest.ts";
+import type { SimulatedProcess } from "./process.ts";
+import { Random } from "./random.ts";
+import type { PipelineOutcome, PipelineRun, Violation } from "./result.ts";
+import { VirtualTime } from "./time.ts";
+
+/** After the last fault: longer than all limits of transactions, sessions and requests after each other. */
+const SETTLE_LIMIT_MS = 300_000;
+/** How often it looks whether all is done. */
+const LOOK_EVERY_MS = 100;
+const START_WITHIN_MS = 300;
+/** Often enough that each order's payment may meet something. */
+const GATEWAY = { declinedShare: 0.12, timeoutShare: 0.05, errorShare: 0.05, latencyMs: 5 };
+/** Longer than a call to the gateway may take. */
+const SILENT_STEP_MS = 200;
+
+/** Runs one schedule; the same again for the same seed. */
+export function runPipeline(run: PipelineRun): Promise<PipelineOutcome> {
+  const pipeline = new Pipeline(run);
+  return pipeline.time.install(() => pipeline.run());
+}
+
+class Pipeline {
+  readonly time: VirtualTime;
+  readonly #random: Random;
+  readonly #kafka: SimulatedKafka;
+  readonly #network: Network;
+  readonly #databases: SimulatedDatabases;
+  readonly #replicas: Replicas;
+  readonly #leftBehind: LeftBehind;
+  readonly #violations: Violation[] = [];
+  #source: OrderSource | undefined;
+  readonly #sourceProcess: SimulatedProcess;
+  /** Until then a fault that began lasts. */
+  #lastsUntilMs = 0;
+  #nextLookMs = 0;
+
+  constructor(private readonly options: PipelineRun) {
+    const { seed, shape, trace } = options;
+    const random = this.#random = new Random(seed).fork("pipeline");
+    const time = this.time = new VirtualTime(random.fork("processes"));
+    this.#sourceProcess = time.process("source");
+    const topics = topicsOf(shape.partitions);
+    const { brokers } = shape;
+    this.#kafka = new SimulatedKafka(time, random.fork("kafka"), { brokers, topics });
+    this.#network = new Network(time, random.fork("network"), this.#kafka);
+    this.#databases = new SimulatedDatabases(time, random.fork("databases"));
+    this.#leftBehind = new LeftBehind(this.#kafka, shape.partitions);
+    const traceNow = trace && ((line: string) => trace(time.now, line));
+    this.#network.trace = traceNow;
+    this.#replicas = new Replicas({
+      time,
+      network: this.#network,
+      databases: this.#databases,
+      settings: {
+        guarantee: "exactly_once",
+        maxBatch: shape.maxBatch,
+        gateway: { ...GATEWAY, seed: seed >>> 0 },
+      },
+      trace: traceNow,
+      onFailure: (name, error) => {
+        const what = error instanceof Error ? error.stack ?? error.message : String(error);
+        this.#violations.push({ promise: "error", what: `${name} ended: ${what}`, orders: [] });
+      },
+    });
+  }
+
+  async run(): Promise<PipelineOutcome> {
+    const { seed, shape, onStage, trace } = this.options;
+    const { orders, placedForMs } = shape;
+    fillShop(this.#databases, orders);
+    onStage(this.#stage());
+    for (const service of PROCESSORS) {
+      for (let number = 1; number <= shape.replicas; number++) {
+        const name = `${service}-${number}`;
+        this.time.at(this.#random.between(0, START_WITHIN_MS), () => this.#replicas.start(name));
+      }
+    }
+    const process = this.#sourceProcess;
+    const source = this.#source = process.run(() =>
+      startOrderSource({
+        seed,
+        orders,
+        placedForMs,
+        client: createSimulatedClient(process, this.#network),
+        log: (line) => trace?.(this.time.now, `source: ${line}`),
+      })
+    );
+    const isDone = await this.time.runUntil(
+      () => this.#isDone(),
+      shape.horizonMs + SETTLE_LIMIT_MS,
+    );
+    const evidence = this.#evidence();
+    if (!isDone) this.#violations.push(this.#unsettled(evidence));
+    return {
+      violations: [...this.#violations, ...violationsOf(evidence)],
+      met: this.#network.met,
+      endedMs: this.time.now,
+      orders: source.placed().filter(({ acknowledged }) => acknowledged).length,
+    };
+  }
+
+  /** All is placed and worked on, and no fault lasts; those that did not begin yet would find nothing to do. */
+  #isDone(): boolean {
+    const { now } = this.time;
+    if (now < this.#nextLookMs) return false;
+    this.#nextLookMs = now + LOOK_EVERY_MS;
+    if (!this.#source?.isDone || now < this.#lastsUntilMs) return false;
+    return hasReadAll({ ends: this.#leftBehind.ends() });
+  }
+
+  #unsettled(evidence: Evidence): Violation {
+    const lagging = evidence.ends.flatMap(({ topic, partition, messagesEnd, committed }) =>
+      [...committed].filter(([, offset]) => offset < messagesEnd).map(([service, offset]) =>
+        `${service} is at ${offset} of ${messagesEnd} in ${topic} ${partition}`
+      )
+    );
+    const why = [
+      ...this.#source?.isDone ? [] : ["not all orders are acknowledged"],
+      ...lagging,
+      ...this.#replicas.notReady(),
+    ];
+    const what = `not settled in ${SETTLE_LIMIT_MS / 1_000} s after the faults: ${why.join("; ")}`;
+    return { promise: "G1", what, orders: [] };
+  }
+
+  #evidence(): Evidence {
+    const ends = this.#leftBehind.ends();
+    return {
+      placed: this.#source?.placed() ?? [],
+      records: (topic) => this.#leftBehind.records(topic),
+      deadLetters: (service) => this.#leftBehind.records(`dlq.${service}`),
+      rows: (owner, table) => this.#databases.rows(owner, table),
+      ends,
+    };
+  }
+
+  #lasts(forMs: number): void {
+    this.#lastsUntilMs = Math.max(this.#lastsUntilMs, this.time.now + forMs);
+  }
+
+  #stage(): Stage {
+    const kafka = this.#kafka;
+    const network = this.#network;
+    const databases = this.#databases;
+    const replicas = this.#replicas;
+    let begun = false;
+    const stage: Stage = {
+      at: (afterMs, callback) => {
+        // What a fault sets while it happens is its end.
+        if (begun) this.#lasts(afterMs);
+        this.time.at(afterMs, () => {
+          begun = true;
+          callback();
+          begun = false;
+        });
+      },
+      network: {
+        hit: (api, from, effect) => {
+          if (typeof effect === "object" && "lateMs" in effect) this.#lasts(effect.lateMs);
+          const process = from === undefined ? undefined : replicas.processOf(from);
+          if (from === undefined) network.hit({ api, effect });
+          else if (process) network.hit({ api, process, effect });
+        },
+        cut: (name, node, forMs) => {
+          this.#lasts(forMs);
+          const process = name === "source" ? this.#sourceProcess : replicas.processOf(name);
+          if (process) network.cut(process, node, forMs);
+        },
+      },
+      replicas: {
+        kill: (name) => replicas.kill(name),
+        stop: (name) => replicas.stop(name),
+        start: (name) => replicas.start(name),
+        freeze: (name) => replicas.freeze(name),
+        thaw: (name) => replicas.thaw(name),
+        jumpClock: (name, byMs) => replicas.jumpClock(name, byMs),
+        rebalance: (service) => kafka.rebalance(service),
+      },
+      cluster: {
+        crash: (node) => kafka.crashBroker(node),
+        restart: (node) => kafka.restartBroker(node),
+        freeze: (node) => kafka.freezeBroker(node),
+        thaw: (node) => kafka.thawBroker(node),
+        moveLeader: (topic, partition) => void kafka.moveLeader(topic, partition),
+        moveCoordinator: (kind, key) => void kafka.moveCoordinator(kind, key),
+        staleMetadata: (node, forMs) => {
+          this.#lasts(forMs);
+          kafka.delayMetadata(node, forMs);
+        },
+        addPartitions: (count) => this.#leftBehind.addPartitions(count),
+        deleteReadRecords: () => this.#leftBehind.deleteReadRecords(),
+      },
+      databases: { hit: (service, fault) => databases.hit(service, fault) },
+      silenceGateway: (forMs) => {
+        this.#lasts(forMs);
+        // Calls are carried out, and answered too late; or not at all.
+        const end = this.#random.chance(0.5)
+          ? databases.slow("gateway", SILENT_STEP_MS)
+          : databases.refuse("gateway");
+        this.time.at(forMs, end);
+      },
+    };
+    return stage;
+  }
+}
