@@ -61,7 +61,7 @@ export async function explainFailure(
   });
   const last = await runSeed(seed, { ...options, faults, trace: true }, runPipeline);
   const left = faults.length < first.faults.length
-    ? `the ${faults.length} of ${first.faults.length} faults that are needed`
+    ? `${faults.length} of ${plural(first.faults.length, "fault")} needed`
     : "faults";
   return [
     `seed ${seed}: ${describeShape(first.shape)}`,

@@ -1,13 +1,14 @@
 /** A schedule for people: how it was set up, which faults it met, what happened, what was broken. */
 import { partitionForKey } from "../../kafka/producer/partitioning.ts";
-import { formatCount, formatDuration, plural } from "../../runtime/format.ts";
+import { formatDuration, plural } from "../../runtime/format.ts";
 import { TOPIC_NAMES } from "../../topology.ts";
 import { describe, type Fault } from "../faults/faults.ts";
 import type { Result, TraceLine } from "../result.ts";
 import type { Shape } from "../shape.ts";
 
-/** Of a trace that is cut: as many lines as a person reads. */
-const LAST_LINES = 60;
+/** Of a trace that is cut: as many lines as a person reads, from the first fault on and at the end. */
+const LINES = { before: 5, first: 50, last: 25 };
+const MOST_VIOLATIONS = 12;
 
 /** `3 brokers, 2 partitions, 2 replicas of each service, 20 orders within 15 s, …` */
 export function describeShape(shape: Shape): string {
@@ -29,9 +30,19 @@ export function faultLines(faults: readonly Fault[]): string[] {
 }
 
 export function violationLines({ violations }: Pick<Result, "violations">): string[] {
-  return violations.map(({ promise, what, orders }) =>
-    `  ${promise}  ${what}${orders.length > 0 ? ` (${orders.join(", ")})` : ""}`
-  );
+  const lines = violations.slice(0, MOST_VIOLATIONS).flatMap(({ promise, what }) => {
+    const [message, ...stack] = what.split("\n");
+    return [`  ${promise}  ${message}`, ...stack.flatMap(ownFrame)];
+  });
+  const more = violations.length - MOST_VIOLATIONS;
+  return [...lines, ...more > 0 ? [`  and ${more} more`] : []];
+}
+
+/** A line of a stack, where it is one of the code under test. */
+function ownFrame(line: string): string[] {
+  const [, name, place] =
+    /^ +at (?:async )?(?:(\S+) \()?.*\/(src\/(?!simulation\/).*?)\)?$/.exec(line) ?? [];
+  return place === undefined ? [] : [`         at ${[name, place].filter(Boolean).join(" ")}`];
 }
 
 /** All of it, line by line; what is about the orders of a violation is marked with a `*`. */
@@ -40,15 +51,22 @@ export function traceLines(result: Result): string[] {
   return result.trace.map((line) => traceLine(line, isAbout(line)));
 }
 
-/** The last lines that are about the orders of a violation, and the faults among them. */
+/** The lines that are about the orders of a violation, around the faults and at the end. */
 export function relevantLines(result: Result): string[] {
   const isAbout = relevance(result);
   const lines = result.trace.filter((line) => line.isFault || isAbout(line));
-  const left = lines.length - LAST_LINES;
+  const from = Math.max(0, lines.findIndex(({ isFault }) => isFault) - LINES.before);
+  const to = Math.max(from + LINES.first, lines.length - LINES.last);
   return [
-    ...left > 0 ? [`  … ${formatCount(left)} lines before: --trace shows all`] : [],
-    ...lines.slice(-LAST_LINES).map((line) => traceLine(line, false)),
+    ...skipped(from),
+    ...lines.slice(from, from + LINES.first).map((line) => traceLine(line, false)),
+    ...skipped(to - from - LINES.first),
+    ...lines.slice(to).map((line) => traceLine(line, false)),
   ];
+}
+
+function skipped(count: number): string[] {
+  return count > 0 ? [`  … ${plural(count, "line")}: --trace shows all`] : [];
 }
 
 function traceLine({ atMs, text, isFault = false }: TraceLine, isMarked: boolean): string {
@@ -62,17 +80,38 @@ function traceLine({ atMs, text, isFault = false }: TraceLine, isMarked: boolean
 const AT_WIDTH = "100,000.0".length;
 const WHO_WIDTH = "fulfillment-3".length;
 
+/** A line of a request or an answer, as the network tells it. */
+const EXCHANGE = /^(\S+) ([→←]) (\d+) {2}(\w+)(.*)$/;
+/** So many, and so little in each, that they hide the others. */
+const NOISE = ["Fetch", "Heartbeat", "ListOffsets", "Metadata"];
+
 /**
  * Whether a line names an order of a violation, or the partition of one: all events of an order are in one
- * partition number, and a transactional id is that of an input partition.
+ * partition number, and a transactional id is that of an input partition. Without an order, whether it is no
+ * noise. To be called with all lines in their order, as an answer does not name what was asked.
  */
 function relevance({ violations, shape }: Result): (line: TraceLine) => boolean {
   const orders = [...new Set(violations.flatMap((violation) => violation.orders))];
-  if (orders.length === 0) return () => true;
   const partitions = new Set(orders.map((order) => partitionForKey(order, shape.partitions)));
   const topics = TOPIC_NAMES.map((topic) => topic.replace(".", "\\."));
   const place = new RegExp(`(?:${topics.join("|")})[/-](?:${[...partitions].join("|")})(?!\\d)`);
-  return ({ text }) =>
-    !/^\S+ [→←] \d+ {2}(?:Fetch|Metadata|ListOffsets)/.test(text) && place.test(text) ||
-    orders.some((order) => text.includes(order));
+  /** Relevant requests without an answer yet, by who asked whom for what. */
+  const asked = new Map<string, number>();
+  return ({ text }) => {
+    const [, who, direction, node, api] = EXCHANGE.exec(text) ?? [];
+    if (api === undefined || !/^[A-Z]/.test(api)) {
+      return orders.length === 0 || place.test(text) ||
+        orders.some((order) => text.includes(order));
+    }
+    if (NOISE.includes(api)) return false;
+    const key = `${who} ${node} ${api}`;
+    const count = asked.get(key) ?? 0;
+    if (direction === "←") {
+      asked.set(key, Math.max(0, count - 1));
+      return count > 0;
+    }
+    const isAbout = orders.length === 0 || place.test(text);
+    if (isAbout) asked.set(key, count + 1);
+    return isAbout;
+  };
 }

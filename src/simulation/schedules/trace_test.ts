@@ -19,7 +19,11 @@ const result: Result = {
     horizonMs: 30_000,
   },
   faults: [{ kind: "replica killed", atMs: 2_140, replica: "payment-1", forMs: 500 }],
-  violations: [{ promise: "G2", what: "PaymentProcessed is published twice", orders: [ORDER] }],
+  violations: [{
+    promise: "G2",
+    what: "run-7: PaymentProcessed is published twice",
+    orders: [ORDER],
+  }],
   met: new Map(),
   endedMs: 40_000,
   orders: 20,
@@ -45,7 +49,7 @@ Deno.test("faultLines, violationLines: what happened, and what it broke", () => 
     "    2,140 ms  payment-1 is killed, and started again after 500 ms",
   ]);
   assertEquals(faultLines([]), ["  no faults"]);
-  assertEquals(violationLines(result), ["  G2  PaymentProcessed is published twice (run-7)"]);
+  assertEquals(violationLines(result), ["  G2  run-7: PaymentProcessed is published twice"]);
 });
 
 Deno.test("traceLines: all, in columns; faults and what is about the violation are marked", () => {
@@ -58,14 +62,41 @@ Deno.test("traceLines: all, in columns; faults and what is about the violation a
   ]);
 });
 
-Deno.test("relevantLines: only those, and the last of many", () => {
-  assertEquals(relevantLines(result).length, 3);
-  const trace = Array<TraceLine>(100).fill(result.trace[4]!);
-  const lines = relevantLines({ ...result, trace });
-  assertEquals([lines[0], lines.length], ["  … 40 lines before: --trace shows all", 61]);
+Deno.test("relevantLines: only those and their answers, around the first fault and at the end", () => {
+  assertEquals(
+    relevantLines(result),
+    [traceLines(result)[1], ...traceLines(result).slice(3)]
+      .map((line) => line!.replace(/^\*/, " ")),
+  );
+  const answer = { atMs: 2.5, text: "payment-1 ← 2  EndTxn: done" };
+  const answered = { ...result, trace: result.trace.toSpliced(2, 0, answer, answer) };
+  assertEquals(relevantLines(answered).filter((line) => line.includes("done")).length, 1);
+  const [, , , fault, line] = result.trace as TraceLine[];
+  const many = Array<TraceLine>(100).fill(line!);
+  const lines = relevantLines({ ...result, trace: [...many, fault!, ...many] });
+  assertEquals(lines[0], "  … 95 lines: --trace shows all");
+  assertEquals(lines[6], "!   2,140.0  payment-1 is killed");
+  assertEquals(lines[51], "  … 31 lines: --trace shows all");
+  assertEquals(lines.length, 1 + 50 + 1 + 25);
 });
 
-Deno.test("relevantLines: without an order everything is", () => {
+Deno.test("relevantLines: without an order everything but noise is", () => {
   const violations = [{ promise: "error", what: "TypeError", orders: [] }];
-  assertEquals(relevantLines({ ...result, violations }).length, result.trace.length);
+  assertEquals(relevantLines({ ...result, violations }).length, result.trace.length - 1);
+});
+
+Deno.test("violationLines: of a stack only our own frames; not too many", () => {
+  const what = [
+    "TypeError: a bug",
+    "    at async endOfEpoch (file:///x/src/kafka/log_watch/log_states.ts:111:38)",
+    "    at file:///x/src/simulation/time.ts:1:2",
+    "    at drainTicks (ext:core/01_core.js:427:7)",
+  ].join("\n");
+  const violation = { promise: "error", what, orders: [] };
+  assertEquals(violationLines({ violations: [violation] }), [
+    "  error  TypeError: a bug",
+    "         at endOfEpoch src/kafka/log_watch/log_states.ts:111:38",
+  ]);
+  const lines = violationLines({ violations: Array(20).fill({ ...violation, what: "x" }) });
+  assertEquals([lines.length, lines.at(-1)], [13, "  and 8 more"]);
 });

@@ -16,7 +16,11 @@ export const standIn: RunPipeline = (run: PipelineRun) => {
         met.set(what, (met.get(what) ?? 0) + 1);
         trace?.(now, `payment-1 → 1  ${what} ${args.join(" ")}`);
         if (method === "rebalance" && seed % 10 === 7 && violations.length === 0) {
-          violations.push({ promise: "G1", what: "has no outcome", orders: [`order-${seed}`] });
+          violations.push({
+            promise: "G1",
+            what: `order-${seed} has no outcome`,
+            orders: [`order-${seed}`],
+          });
           trace?.(now, `order-${seed} is lost`);
         }
       },
