@@ -17,7 +17,8 @@ import { Network } from "./network.ts";
 
 const PARTITIONS = 2;
 const INPUT = "orders.raw";
-export const GROUP = "validator";
+const GROUP = "validator";
+const RECENT_MS = 1_500;
 
 export class Schedule {
   readonly time: VirtualTime;
@@ -27,6 +28,7 @@ export class Schedule {
   readonly #names = new Names("");
   #placed = 0;
   #replicas = 0;
+  #partitions = PARTITIONS;
 
   constructor(seed: number, { brokers = 1 }: { brokers?: number } = {}) {
     const random = new Random(seed);
@@ -90,7 +92,7 @@ export class Schedule {
       for (let i = 0; i < count; i++) {
         const order = placed(this.#placed++);
         const value = encode(order) as Buffer;
-        const messages = [{ key: order.orderId, value, partition: i % PARTITIONS }];
+        const messages = [{ key: order.orderId, value, partition: i % this.#partitions }];
         await producer.send([{ topic: INPUT, messages }]);
         if (everyMs > 0) await pause(process.random.exponential(everyMs));
       }
@@ -112,6 +114,28 @@ export class Schedule {
     const done = await this.time.runUntil(all, limitMs);
     await this.time.runUntil(() => false, 2_000);
     return done;
+  }
+
+  /** Replicas that have fetched within the last while, by name. */
+  get readers(): string[] {
+    const from = this.time.now - RECENT_MS;
+    const recent = this.lines.filter((line) => parseFloat(line) > from && line.includes("→"));
+    const reading = recent.map((line) => /(validator \d+) → .*Fetch orders/.exec(line)?.[1]);
+    return [...new Set(reading.filter((name) => name !== undefined))].sort();
+  }
+
+  /** Of each input partition what the validators have committed. */
+  get committed(): (number | undefined)[] {
+    return Array.from(
+      { length: this.#partitions },
+      (_, partition) => this.kafka.committedOffset(GROUP, INPUT, partition),
+    );
+  }
+
+  /** Gives each order topic so many. */
+  addPartitions(count: number): void {
+    for (const topic of TOPIC_NAMES) this.kafka.addPartitions(topic, count);
+    this.#partitions = count;
   }
 
   /** The outputs' keys, in order. */
