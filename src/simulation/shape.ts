@@ -1,4 +1,5 @@
 /** How large a simulated pipeline is. */
+import type { Guarantee } from "../kafka/processor/options.ts";
 import type { Random } from "./random.ts";
 
 export interface Shape {
@@ -10,6 +11,7 @@ export interface Shape {
   readonly orders: number;
   /** Most messages in one transaction. */
   readonly maxBatch: number;
+  readonly guarantee: Guarantee;
   /** Orders are placed until then, evenly; 0: all at once. */
   readonly placedForMs: number;
   /** All faults have ended by then. */
@@ -34,6 +36,7 @@ export function drawShape(random: Random, { orders, brokers }: ShapeOptions): Sh
     replicas: random.pick([1, 2, 2, 3]),
     orders,
     maxBatch: random.pick([1, 3, 10, 1_000]),
+    guarantee: random.chance(0.1) ? "at_least_once" : "exactly_once",
     placedForMs: random.pick([0, 1_000, 0.5 * horizonMs, 0.9 * horizonMs]),
     horizonMs,
   };

@@ -26,11 +26,14 @@ const SERVICES = new Map(
 );
 const NAMES = new Names();
 
-function defaultsOf({ settings }: DefinedService) {
+function defaultsOf({ settings: all }: DefinedService) {
+  // Checks that it may be written to.
+  const { dataDir: _, ...settings } = all;
   const readFile = (path: string): string => {
     throw new Deno.errors.NotFound(path);
   };
-  return readConfig(settings, { sources: { args: [], env: () => undefined, readFile } }).config;
+  const sources = { args: [], env: () => undefined, readFile };
+  return { ...readConfig(settings, { sources }).config, dataDir: "" };
 }
 
 /** Settings that a schedule has of its own. */

@@ -11,7 +11,7 @@ const LAST_LINES = 60;
 
 /** `3 brokers, 2 partitions, 2 replicas of each service, 20 orders within 15 s, …` */
 export function describeShape(shape: Shape): string {
-  const { brokers, partitions, replicas, orders, maxBatch, placedForMs } = shape;
+  const { brokers, partitions, replicas, orders, maxBatch, placedForMs, guarantee } = shape;
   return [
     plural(brokers, "broker"),
     plural(partitions, "partition"),
@@ -20,6 +20,7 @@ export function describeShape(shape: Shape): string {
       placedForMs === 0 ? "at once" : `within ${formatDuration(placedForMs)}`
     }`,
     `at most ${plural(maxBatch, "message")} in a transaction`,
+    guarantee.replaceAll("_", " "),
   ].join(", ");
 }
 

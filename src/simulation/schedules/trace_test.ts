@@ -14,6 +14,7 @@ const result: Result = {
     replicas: 1,
     orders: 20,
     maxBatch: 3,
+    guarantee: "exactly_once",
     placedForMs: 15_000,
     horizonMs: 30_000,
   },
@@ -35,7 +36,7 @@ Deno.test("describeShape: one line", () => {
   assertEquals(
     describeShape(result.shape),
     "3 brokers, 2 partitions, 1 replica of each service, 20 orders within 15 s, at most 3 messages " +
-      "in a transaction",
+      "in a transaction, exactly once",
   );
 });
 
