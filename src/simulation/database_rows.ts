@@ -5,8 +5,15 @@ import { RetryableError } from "../runtime/errors.ts";
 type Fields = Record<string, string | number | null>;
 type Rows = Map<string, Fields>;
 
+interface StoredTable {
+  readonly empty: Fields;
+  readonly rows: Rows;
+  /** In order; as many as there were when they were sorted. Rows are never deleted. */
+  sorted: readonly string[];
+}
+
 export class DatabaseRows {
-  readonly #tables = new Map<string, { readonly empty: Fields; readonly rows: Rows }>();
+  readonly #tables = new Map<string, StoredTable>();
 
   constructor(readonly owner: string) {}
 
@@ -15,7 +22,7 @@ export class DatabaseRows {
     for (const { name, columns } of tables) {
       if (this.#tables.has(name)) continue;
       const empty = Object.fromEntries(Object.keys(columns).map((column) => [column, null]));
-      this.#tables.set(name, { empty, rows: new Map() });
+      this.#tables.set(name, { empty, rows: new Map(), sorted: [] });
     }
   }
 
@@ -23,14 +30,15 @@ export class DatabaseRows {
     return new RowTransaction(this);
   }
 
-  /** Committed rows behind the key `after`, in the order of their keys, with the columns of `table`. */
+  /** Committed rows behind that with the key `after`, in the order of their keys, with the columns of `table`. */
   page<T extends Table>(table: T, after: string | undefined, size: number): Row<T>[] {
-    const { rows } = this.named(table);
-    const keys = [...rows.keys()];
-    const order = keys.every((key) => PLAIN.test(key)) ? compare : bytewise;
-    const wanted = after === undefined ? keys : keys.filter((key) => order(key, after) > 0);
+    const stored = this.named(table);
+    const { rows } = stored;
+    if (stored.sorted.length < rows.size) stored.sorted = sortedKeys(rows);
+    const { sorted } = stored;
+    const begin = after === undefined ? 0 : sorted.indexOf(after) + 1;
     const columns = Object.keys(table.columns);
-    return wanted.sort(order).slice(0, size).map((key) => {
+    return sorted.slice(begin, begin + size).map((key) => {
       const row = rows.get(key)!;
       return Object.fromEntries(columns.map((column) => [column, row[column]])) as Row<T>;
     });
@@ -41,7 +49,7 @@ export class DatabaseRows {
   }
 
   /** @throws {RetryableError} there is none */
-  named({ name }: Table): { readonly empty: Fields; readonly rows: Rows } {
+  named({ name }: Table): StoredTable {
     const found = this.#tables.get(name);
     if (!found) throw new RetryableError(`database ${this.owner}: no such table: ${name}`);
     return found;
@@ -120,6 +128,11 @@ function check<T extends Table>(table: T, rows: readonly Row<T>[]): void {
 /** Where JavaScript's order is that of UTF-8's bytes. */
 // deno-lint-ignore no-control-regex
 const PLAIN = /^[\u0000-\ud7ff]*$/;
+
+function sortedKeys(rows: Rows): string[] {
+  const keys = [...rows.keys()];
+  return keys.sort(keys.every((key) => PLAIN.test(key)) ? compare : bytewise);
+}
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;

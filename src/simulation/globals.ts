@@ -35,6 +35,7 @@ export function replaceGlobals(time: Time): () => void {
     randomUUID: () => uuid(time),
   });
   replace(AbortSignal, { timeout });
+  replace(AbortController.prototype, { abort });
   return () => restores.forEach((restore) => restore());
 }
 
@@ -111,6 +112,14 @@ function timersOf(time: Time) {
 function delayOf(ms: unknown): number {
   const delayMs = Math.trunc(Number(ms));
   return delayMs >= 1 && delayMs <= MAX_DELAY_MS ? delayMs : 1;
+}
+
+const abortWith = AbortController.prototype.abort;
+/** Made once: one for each of some hundred signals took a tenth of a schedule. */
+const ABORTED = new DOMException("The signal has been aborted", "AbortError");
+
+function abort(this: AbortController, reason: unknown = ABORTED): void {
+  abortWith.call(this, reason);
 }
 
 function timeout(ms: number): AbortSignal {

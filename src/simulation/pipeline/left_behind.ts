@@ -56,6 +56,24 @@ export class LeftBehind {
     });
   }
 
+  /** Whether no order waits to be read, and no transaction is open or being ended: soon told. */
+  get isStable(): boolean {
+    for (let partition = 0; partition < this.partitions; partition++) {
+      const read = this.kafka.committedOffset("validator", "orders.raw", partition) ?? 0;
+      if (read < this.kafka.logOf("orders.raw", partition).end) return false;
+    }
+    const isStable = (topic: string, partition: number) => {
+      const { end, lastStableOffset } = this.kafka.logOf(topic, partition);
+      return lastStableOffset === end;
+    };
+    for (const topic of TOPIC_NAMES) {
+      for (let partition = 0; partition < this.partitions; partition++) {
+        if (!isStable(topic, partition)) return false;
+      }
+    }
+    return PROCESSORS.every((service) => isStable(deadLetterTopicOf(service), 0));
+  }
+
   /** All order topics get so many partitions, unless they have as many. */
   addPartitions(count: number): void {
     if (count <= this.partitions) return;

@@ -37,6 +37,11 @@ export class PartitionLog {
   /** Of the next record. */
   end = 0;
   highWatermark = 0;
+  /**
+   * What was acknowledged, which no new leader lacks. A leader that has just taken over may know of less:
+   * its high watermark is that of its last fetch as a follower.
+   */
+  acknowledged = 0;
   readonly #producers = new Map<number, ProducerEntry>();
   readonly #transactions = new Transactions();
   readonly #epochs: { epoch: number; start: number }[] = [];
@@ -56,6 +61,7 @@ export class PartitionLog {
     for (const epoch of this.#epochs) if (epoch.start < copy.end) copy.#epochs.push(epoch);
     copy.#epochs.push({ epoch: leaderEpoch, start: copy.end });
     copy.advance(highWatermark);
+    copy.acknowledged = Math.max(this.acknowledged, copy.highWatermark);
     return copy;
   }
 
@@ -188,6 +194,7 @@ export class PartitionLog {
   /** The replicas have everything before this offset. */
   advance(highWatermark: number): void {
     this.highWatermark = Math.min(highWatermark, this.end);
+    this.acknowledged = Math.max(this.acknowledged, this.highWatermark);
     this.#transactions.advance(this.highWatermark);
   }
 
