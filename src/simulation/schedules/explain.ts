@@ -69,7 +69,7 @@ export async function explainFailure(
     ...faultLines(faults),
     "broken:",
     ...violationLines(last),
-    "what happened to the partitions of these orders, in ms (! a fault):",
+    "what happened, as far as it is about that, in ms (! a fault):",
     ...relevantLines(last),
     `again: ${commandFor(seed, options)}`,
   ];

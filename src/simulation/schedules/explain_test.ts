@@ -19,7 +19,7 @@ Deno.test("explainFailure: the faults that are needed, what broke, what happened
     lines![2],
     "broken:",
     "  G1  order-37 has no outcome",
-    "what happened to the partitions of these orders, in ms (! a fault):",
+    "what happened, as far as it is about that, in ms (! a fault):",
     `! ${`${at}.0`.padStart(9)}  ${lines![2]!.trim().split("  ")[1]}`,
     `  ${`${at}.0`.padStart(9)}  order-37 is lost`,
     "again: deno task sim --seed 37",

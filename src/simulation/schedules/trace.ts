@@ -1,13 +1,13 @@
 /** A schedule for people: how it was set up, which faults it met, what happened, what was broken. */
 import { partitionForKey } from "../../kafka/producer/partitioning.ts";
 import { formatDuration, plural } from "../../runtime/format.ts";
-import { TOPIC_NAMES } from "../../topology.ts";
+import { PROCESSORS, TOPIC_NAMES } from "../../topology.ts";
 import { describe, type Fault } from "../faults/faults.ts";
 import type { Result, TraceLine } from "../result.ts";
 import type { Shape } from "../shape.ts";
 
-/** Of a trace that is cut: as many lines as a person reads, from the first fault on and at the end. */
-const LINES = { before: 5, first: 50, last: 25 };
+/** Of a trace that is cut: lines around each fault and each end of a process, and the last ones. */
+const AROUND = { before: 4, after: 8, most: 80, last: 20 };
 const MOST_VIOLATIONS = 12;
 
 /** `3 brokers, 2 partitions, 2 replicas of each service, 20 orders within 15 s, …` */
@@ -51,18 +51,32 @@ export function traceLines(result: Result): string[] {
   return result.trace.map((line) => traceLine(line, isAbout(line)));
 }
 
-/** The lines that are about the orders of a violation, around the faults and at the end. */
+/** The lines that are about the orders of a violation, around what makes it a schedule, and the last. */
 export function relevantLines(result: Result): string[] {
   const isAbout = relevance(result);
-  const lines = result.trace.filter((line) => line.isFault || isAbout(line));
-  const from = Math.max(0, lines.findIndex(({ isFault }) => isFault) - LINES.before);
-  const to = Math.max(from + LINES.first, lines.length - LINES.last);
-  return [
-    ...skipped(from),
-    ...lines.slice(from, from + LINES.first).map((line) => traceLine(line, false)),
-    ...skipped(to - from - LINES.first),
-    ...lines.slice(to).map((line) => traceLine(line, false)),
-  ];
+  const lines = result.trace.filter((line) => isAbout(line) || isTurn(line));
+  const shown = new Set<number>();
+  for (const [i, line] of lines.entries()) {
+    if (!isTurn(line) || shown.size >= AROUND.most) continue;
+    for (let at = i - AROUND.before; at <= i + AROUND.after; at++) shown.add(at);
+  }
+  const last = lines.length - AROUND.last;
+  let left = 0;
+  const kept: string[] = [];
+  for (const [i, line] of lines.entries()) {
+    if (i < last && !shown.has(i)) {
+      left++;
+      continue;
+    }
+    kept.push(...skipped(left), traceLine(line, false));
+    left = 0;
+  }
+  return kept;
+}
+
+/** Where things go another way: a fault begins, or is met; a process ends. */
+function isTurn({ text, isFault = false }: TraceLine): boolean {
+  return isFault || /^\S+ → \d+ {2}\w+: |^\S+ ends$/.test(text);
 }
 
 function skipped(count: number): string[] {
@@ -81,28 +95,24 @@ const AT_WIDTH = "100,000.0".length;
 const WHO_WIDTH = "fulfillment-3".length;
 
 /** A line of a request or an answer, as the network tells it. */
-const EXCHANGE = /^(\S+) ([→←]) (\d+) {2}(\w+)(.*)$/;
+const EXCHANGE = /^(\S+) ([→←]) (\d+) {2}(\w+)/;
 /** So many, and so little in each, that they hide the others. */
 const NOISE = ["Fetch", "Heartbeat", "ListOffsets", "Metadata"];
 
 /**
- * Whether a line names an order of a violation, or the partition of one: all events of an order are in one
- * partition number, and a transactional id is that of an input partition. Without an order, whether it is no
- * noise. To be called with all lines in their order, as an answer does not name what was asked.
+ * Whether a line is about a violation: it names an order of it, or the partition of one (all events of an order
+ * are in one partition number, and a transactional id is that of an input partition), or a process or a
+ * partition that the violation names. Of a violation that names none, every line but noise is. To be called
+ * with all lines in their order, as an answer does not name what was asked.
  */
 function relevance({ violations, shape }: Result): (line: TraceLine) => boolean {
-  const orders = [...new Set(violations.flatMap((violation) => violation.orders))];
-  const partitions = new Set(orders.map((order) => partitionForKey(order, shape.partitions)));
-  const topics = TOPIC_NAMES.map((topic) => topic.replace(".", "\\."));
-  const place = new RegExp(`(?:${topics.join("|")})[/-](?:${[...partitions].join("|")})(?!\\d)`);
+  const names = namesIn(violations, shape);
+  const isNamed = (text: string) => names === undefined || names.test(text);
   /** Relevant requests without an answer yet, by who asked whom for what. */
   const asked = new Map<string, number>();
   return ({ text }) => {
     const [, who, direction, node, api] = EXCHANGE.exec(text) ?? [];
-    if (api === undefined || !/^[A-Z]/.test(api)) {
-      return orders.length === 0 || place.test(text) ||
-        orders.some((order) => text.includes(order));
-    }
+    if (api === undefined) return isNamed(text);
     if (NOISE.includes(api)) return false;
     const key = `${who} ${node} ${api}`;
     const count = asked.get(key) ?? 0;
@@ -110,8 +120,27 @@ function relevance({ violations, shape }: Result): (line: TraceLine) => boolean 
       asked.set(key, Math.max(0, count - 1));
       return count > 0;
     }
-    const isAbout = orders.length === 0 || place.test(text);
-    if (isAbout) asked.set(key, count + 1);
-    return isAbout;
+    if (isNamed(text)) asked.set(key, count + 1);
+    return isNamed(text);
   };
+}
+
+/** What a line has to name; undefined: nothing. */
+function namesIn(violations: Result["violations"], { partitions }: Shape): RegExp | undefined {
+  const text = violations.map(({ what }) => what).join("\n");
+  const orders = [...new Set(violations.flatMap((violation) => violation.orders))];
+  const numbers = new Set(orders.map((order) => partitionForKey(order, partitions)));
+  const topics = TOPIC_NAMES.map((topic) => topic.replace(".", "\\.")).join("|");
+  const place = (topic: string, number: number | string) => `(?:${topic})[/-]${number}(?!\\d)`;
+  const names = [
+    ...orders,
+    ...[...numbers].map((number) => place(topics, number)),
+    ...[...text.matchAll(new RegExp(`(${topics}) (\\d+)`, "g"))].map(([, topic, number]) =>
+      place(topic!.replace(".", "\\."), number!)
+    ),
+    ...[...text.matchAll(new RegExp(`(?:${PROCESSORS.join("|")})-\\d+(?![\\w.])`, "g"))].map((
+      [name],
+    ) => `^${name}(?!\\d)`),
+  ];
+  return names.length === 0 ? undefined : new RegExp([...new Set(names)].join("|"));
 }

@@ -62,7 +62,7 @@ Deno.test("traceLines: all, in columns; faults and what is about the violation a
   ]);
 });
 
-Deno.test("relevantLines: only those and their answers, around the first fault and at the end", () => {
+Deno.test("relevantLines: only those and their answers, around faults and at the end", () => {
   assertEquals(
     relevantLines(result),
     [traceLines(result)[1], ...traceLines(result).slice(3)]
@@ -74,10 +74,10 @@ Deno.test("relevantLines: only those and their answers, around the first fault a
   const [, , , fault, line] = result.trace as TraceLine[];
   const many = Array<TraceLine>(100).fill(line!);
   const lines = relevantLines({ ...result, trace: [...many, fault!, ...many] });
-  assertEquals(lines[0], "  … 95 lines: --trace shows all");
-  assertEquals(lines[6], "!   2,140.0  payment-1 is killed");
-  assertEquals(lines[51], "  … 31 lines: --trace shows all");
-  assertEquals(lines.length, 1 + 50 + 1 + 25);
+  assertEquals(lines[0], "  … 96 lines: --trace shows all");
+  assertEquals(lines[5], "!   2,140.0  payment-1 is killed");
+  assertEquals(lines[14], "  … 72 lines: --trace shows all");
+  assertEquals(lines.length, 1 + 13 + 1 + 20);
 });
 
 Deno.test("relevantLines: without an order everything but noise is", () => {
