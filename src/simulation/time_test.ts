@@ -114,6 +114,12 @@ Deno.test("VirtualTime.runUntil: stops after the event with which the condition 
 for (
   const [what, fail] of [
     ["an event", () => fault()],
+    ["a microtask", () => queueMicrotask(fault)],
+    ["the listener of a signal", () => {
+      const controller = new AbortController();
+      controller.signal.addEventListener("abort", fault);
+      controller.abort();
+    }],
     ["a promise that nobody handles", () => void Promise.reject(new Error("fault"))],
   ] as [string, () => void][]
 ) {
