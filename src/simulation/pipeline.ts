@@ -223,6 +223,10 @@ class Pipeline {
           : databases.refuse("gateway");
         this.time.at(forMs, end);
       },
+      heal: () => {
+        network.heal();
+        databases.heal();
+      },
     };
     return stage;
   }
