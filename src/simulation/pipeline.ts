@@ -6,8 +6,8 @@ import { PROCESSORS } from "../topology.ts";
 import { createSimulatedClient } from "./client/client.ts";
 import { Network } from "./client/network.ts";
 import { SimulatedKafka } from "./cluster/cluster.ts";
-import { SimulatedDatabases } from "./databases.ts";
-import type { Stage } from "./faults/stage.ts";
+import { SimulatedDatabases } from "./databases/databases.ts";
+import { PipelineStage } from "./pipeline/stage.ts";
 import { LeftBehind, topicsOf } from "./pipeline/left_behind.ts";
 import { type OrderSource, startOrderSource } from "./pipeline/order_source.ts";
 import { Replicas } from "./pipeline/replicas.ts";
@@ -27,8 +27,6 @@ const LOOK_EVERY_MS = 100;
 const START_WITHIN_MS = 300;
 /** Often enough that each order's payment may meet something. */
 const GATEWAY = { declinedShare: 0.12, timeoutShare: 0.05, errorShare: 0.05, latencyMs: 5 };
-/** Longer than a call to the gateway may take. */
-const SILENT_STEP_MS = 200;
 
 /** Runs one schedule; the same again for the same seed. */
 export async function runPipeline(run: PipelineRun): Promise<PipelineOutcome> {
@@ -54,8 +52,7 @@ class Pipeline {
   readonly #violations: Violation[] = [];
   #source: OrderSource | undefined;
   readonly #sourceProcess: SimulatedProcess;
-  /** Until then a fault that began lasts. */
-  #lastsUntilMs = 0;
+  readonly #stage: PipelineStage;
   #nextLookMs = 0;
 
   constructor(private readonly options: PipelineRun) {
@@ -76,7 +73,7 @@ class Pipeline {
       network: this.#network,
       databases: this.#databases,
       settings: {
-        guarantee: "exactly_once",
+        guarantee: shape.guarantee,
         maxBatch: shape.maxBatch,
         gateway: { ...GATEWAY, seed: seed >>> 0 },
       },
@@ -86,13 +83,23 @@ class Pipeline {
         this.#violations.push({ promise: "error", what: `${name} ended: ${what}`, orders: [] });
       },
     });
+    this.#stage = new PipelineStage({
+      time,
+      random: random.fork("stage"),
+      kafka: this.#kafka,
+      network: this.#network,
+      databases: this.#databases,
+      replicas: this.#replicas,
+      leftBehind: this.#leftBehind,
+      source: this.#sourceProcess,
+    });
   }
 
   async run(): Promise<PipelineOutcome> {
     const { seed, shape, onStage, trace } = this.options;
     const { orders, placedForMs } = shape;
     fillShop(this.#databases, orders);
-    onStage(this.#stage());
+    onStage(this.#stage);
     for (const service of PROCESSORS) {
       for (let number = 1; number <= shape.replicas; number++) {
         const name = `${service}-${number}`;
@@ -128,7 +135,7 @@ class Pipeline {
     const { now } = this.time;
     if (now < this.#nextLookMs) return false;
     this.#nextLookMs = now + LOOK_EVERY_MS;
-    if (!this.#source?.isDone || now < this.#lastsUntilMs) return false;
+    if (!this.#source?.isDone || now < this.#stage.lastsUntilMs) return false;
     return this.#leftBehind.isStable && hasReadAll({ ends: this.#leftBehind.ends() });
   }
 
@@ -150,80 +157,12 @@ class Pipeline {
   #evidence(): Evidence {
     const ends = this.#leftBehind.ends();
     return {
+      mayRepeat: this.options.shape.guarantee === "at_least_once",
       placed: this.#source?.placed() ?? [],
       records: (topic) => this.#leftBehind.records(topic),
       deadLetters: (service) => this.#leftBehind.records(`dlq.${service}`),
       rows: (owner, table) => this.#databases.rows(owner, table),
       ends,
     };
-  }
-
-  #lasts(forMs: number): void {
-    this.#lastsUntilMs = Math.max(this.#lastsUntilMs, this.time.now + forMs);
-  }
-
-  #stage(): Stage {
-    const kafka = this.#kafka;
-    const network = this.#network;
-    const databases = this.#databases;
-    const replicas = this.#replicas;
-    let begun = false;
-    const stage: Stage = {
-      at: (afterMs, callback) => {
-        // What a fault sets while it happens is its end.
-        if (begun) this.#lasts(afterMs);
-        this.time.at(afterMs, () => {
-          begun = true;
-          callback();
-          begun = false;
-        });
-      },
-      network: {
-        hit: (api, from, effect) => {
-          if (typeof effect === "object" && "lateMs" in effect) this.#lasts(effect.lateMs);
-          const process = from === undefined ? undefined : replicas.processOf(from);
-          if (from === undefined) network.hit({ api, effect });
-          else if (process) network.hit({ api, process, effect });
-        },
-        cut: (name, node, forMs) => {
-          this.#lasts(forMs);
-          const process = name === "source" ? this.#sourceProcess : replicas.processOf(name);
-          if (process) network.cut(process, node, forMs);
-        },
-      },
-      replicas: {
-        kill: (name) => replicas.kill(name),
-        stop: (name) => replicas.stop(name),
-        start: (name) => replicas.start(name),
-        freeze: (name) => replicas.freeze(name),
-        thaw: (name) => replicas.thaw(name),
-        jumpClock: (name, byMs) => replicas.jumpClock(name, byMs),
-        rebalance: (service) => kafka.rebalance(service),
-      },
-      cluster: {
-        crash: (node) => kafka.crashBroker(node),
-        restart: (node) => kafka.restartBroker(node),
-        freeze: (node) => kafka.freezeBroker(node),
-        thaw: (node) => kafka.thawBroker(node),
-        moveLeader: (topic, partition) => void kafka.moveLeader(topic, partition),
-        moveCoordinator: (kind, key) => void kafka.moveCoordinator(kind, key),
-        staleMetadata: (node, forMs) => {
-          this.#lasts(forMs);
-          kafka.delayMetadata(node, forMs);
-        },
-        addPartitions: (count) => this.#leftBehind.addPartitions(count),
-        deleteReadRecords: () => this.#leftBehind.deleteReadRecords(),
-      },
-      databases: { hit: (service, fault) => databases.hit(service, fault) },
-      silenceGateway: (forMs) => {
-        this.#lasts(forMs);
-        // Calls are carried out, and answered too late; or not at all.
-        const end = this.#random.chance(0.5)
-          ? databases.slow("gateway", SILENT_STEP_MS)
-          : databases.refuse("gateway");
-        this.time.at(forMs, end);
-      },
-    };
-    return stage;
   }
 }
