@@ -2,7 +2,7 @@
  * A whole pipeline in virtual time: the four services' replicas and an order source on a simulated Kafka and
  * simulated databases, with the faults of a schedule; and what it promises, checked at its end.
  */
-import { PROCESSORS } from "../topology.ts";
+import { PROCESSORS, topicsReadBy } from "../topology.ts";
 import { createSimulatedClient } from "./client/client.ts";
 import { Network } from "./client/network.ts";
 import { SimulatedKafka } from "./cluster/cluster.ts";
@@ -123,7 +123,7 @@ class Pipeline {
     const evidence = this.#evidence();
     if (!isDone) this.#violations.push(this.#unsettled(evidence));
     return {
-      violations: [...this.#violations, ...violationsOf(evidence)],
+      violations: [...this.#violations, ...violationsOf(evidence, isDone)],
       met: this.#network.met,
       endedMs: this.time.now,
       orders: source.placed().filter(({ acknowledged }) => acknowledged).length,
@@ -141,9 +141,12 @@ class Pipeline {
 
   #unsettled(evidence: Evidence): Violation {
     const lagging = evidence.ends.flatMap(({ topic, partition, messagesEnd, committed }) =>
-      [...committed].filter(([, offset]) => offset < messagesEnd).map(([service, offset]) =>
-        `${service} is at ${offset} of ${messagesEnd} in ${topic} ${partition}`
-      )
+      PROCESSORS.filter((service) => topicsReadBy(service).includes(topic))
+        .filter((service) => (committed.get(service) ?? 0) < messagesEnd)
+        .map((service) => {
+          const at = committed.get(service) ?? 0;
+          return `${service} is at ${at} of ${messagesEnd} in ${topic} ${partition}`;
+        })
     );
     const why = [
       ...this.#source?.isDone ? [] : ["not all orders are acknowledged"],

@@ -136,7 +136,7 @@ const BROKEN: readonly [string, (fixture: Fixture) => void, string][] = [
   [
     "an event is lost, after those that answer it",
     (f) => drop(f, ...eventsOf(f, N.confirmed, "PaymentProcessed")),
-    "G2 r1-000000 has no PaymentProcessed; it has ",
+    "G2 r1-000000 has no PaymentFailed or PaymentProcessed; it has ",
   ],
   [
     "a release is missing",
