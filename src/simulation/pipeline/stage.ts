@@ -34,7 +34,7 @@ export class PipelineStage implements Stage {
 
   constructor(private readonly parts: Parts) {
     const { kafka, databases, replicas } = parts;
-    this.databases = databases;
+    this.databases = { hit: (service, fault) => databases.hit(service, fault) };
     this.replicas = {
       kill: (name) => replicas.kill(name),
       stop: (name) => replicas.stop(name),
@@ -48,7 +48,9 @@ export class PipelineStage implements Stage {
     this.cluster = this.#clusterOf(parts);
   }
 
-  at(afterMs: number, callback: () => void): void {
+  // Faults take single functions out of this.
+
+  readonly at: Stage["at"] = (afterMs, callback) => {
     // What a fault sets while it begins is its end.
     if (this.#isBeginning) this.#lasts(afterMs);
     this.parts.time.at(afterMs, () => {
@@ -56,9 +58,9 @@ export class PipelineStage implements Stage {
       callback();
       this.#isBeginning = false;
     });
-  }
+  };
 
-  silenceGateway(forMs: number): void {
+  readonly silenceGateway: Stage["silenceGateway"] = (forMs) => {
     this.#lasts(forMs);
     const { time, random, databases } = this.parts;
     // Calls are carried out, and answered too late; or not at all.
@@ -66,7 +68,7 @@ export class PipelineStage implements Stage {
       ? databases.slow("gateway", SILENT_STEP_MS)
       : databases.refuse("gateway");
     time.at(forMs, end);
-  }
+  };
 
   #lasts(forMs: number): void {
     this.lastsUntilMs = Math.max(this.lastsUntilMs, this.parts.time.now + forMs);
