@@ -60,8 +60,8 @@ const ROOMS: readonly (readonly string[])[] = [
 ];
 
 /**
- * Folders of files that only tests use; e2e has whole pipelines and what stands in for Strimzi, simulation
- * the services on a cluster in memory.
+ * Folders of files that only tests use; e2e has whole pipelines and what stands in for Strimzi,
+ * simulation a model of Kafka in virtual time.
  */
 const TEST_ROOMS = /(^|\/)testing\/|^(e2e|simulation)\//;
 const TEST_FILE = /_test\.tsx?$/;

@@ -11,6 +11,7 @@ import { batchOf } from "./testing/cluster.ts";
 
 const PARTITIONS = 2;
 const RECORDS = 30;
+const OUTPUTS = ["out1", "out2"];
 const REQUEST_LIMIT_MS = 3_000;
 const REPEAT = new Set([3, 5, 6, 7, 14, 15, 16, 19, 20, 51, 88]);
 
@@ -80,20 +81,37 @@ class Schedule {
   }
 }
 
+/** Who leads something, as far as is known: looked up at first, and after each failure. */
+class Place {
+  #node: number | undefined;
+
+  constructor(private readonly find: () => Promise<number>) {}
+
+  async node(): Promise<number> {
+    return this.#node ??= await this.find();
+  }
+
+  forget(): void {
+    this.#node = undefined;
+  }
+}
+
 /** Asks again as long as that may help. @param repeats what has no answer, too */
 async function repeated<R extends Request>(
   copier: Copier,
-  find: () => Promise<number>,
+  place: Place,
   request: R,
   codeOf: (answer: AnswerOf<R>) => number,
   repeats: boolean,
 ): Promise<AnswerOf<R>> {
   const { schedule } = copier;
-  for (let end = schedule.time.now + 30_000; schedule.time.now < end;) {
-    const answer = await schedule.ask(await find(), request);
+  const end = schedule.time.now + 30_000;
+  while (schedule.time.now < end) {
+    const answer = await schedule.ask(await place.node(), request);
     if (!answer) copier.lostAnswers++;
     const code = schedule.count(request.api, answer ? codeOf(answer) : -2);
     if (code === 0) return answer!;
+    place.forget();
     if (code === -2 ? !repeats : !REPEAT.has(code)) break;
     await schedule.sleep(schedule.random.between(20, 100));
   }
@@ -120,8 +138,8 @@ class Copier {
     const { schedule, partition } = this;
     const { random } = schedule;
     const transactionalId = `copier-${partition}`;
-    const coordinator = () => schedule.coordinator("transaction", transactionalId);
-    const groupCoordinator = () => schedule.coordinator("group", "copiers");
+    const coordinator = new Place(() => schedule.coordinator("transaction", transactionalId));
+    const groupCoordinator = new Place(() => schedule.coordinator("group", "copiers"));
     const first = ({ codes }: { codes: readonly number[] }) =>
       codes.find((code) => code !== 0) ?? 0;
     const init = { api: "InitProducerId", transactionalId, transactionTimeoutMs: 10_000 } as const;
@@ -159,7 +177,7 @@ class Copier {
         continue;
       }
       turns--;
-      const outputs = ["out1", "out2"].map((topic) => ({ topic, partition }));
+      const outputs = OUTPUTS.map((topic) => ({ topic, partition }));
       const add = { api: "AddPartitionsToTxn", ...who, partitions: outputs } as const;
       await repeated(this, coordinator, add, first, false);
       for (const [i, output] of outputs.entries()) {
@@ -172,7 +190,7 @@ class Copier {
         sequences[i]! += values.length;
         await repeated(
           this,
-          () => schedule.leader(output.topic, partition),
+          new Place(() => schedule.leader(output.topic, partition)),
           { api: "Produce", transactionalId, batches: [{ ...output, bytes }] },
           ([answer]) => answer!.code,
           true,
@@ -277,7 +295,8 @@ function isDone(kafka: SimulatedKafka): boolean {
   for (let partition = 0; partition < PARTITIONS; partition++) {
     if (kafka.committedOffset("copiers", "in", partition) !== RECORDS) return false;
   }
-  return true;
+  // Markers may follow later.
+  return OUTPUTS.every((topic) => kafka.recordsOf(topic).length >= PARTITIONS * RECORDS);
 }
 
 function copiesOf(kafka: SimulatedKafka, topic: string, partition: number): string[] {
@@ -292,7 +311,7 @@ for (const brokers of [1, 3]) {
       const { kafka } = await run(seed, brokers);
       for (let partition = 0; partition < PARTITIONS; partition++) {
         const expected = Array.from({ length: RECORDS }, (_, i) => `${partition}-${i}`);
-        for (const topic of ["out1", "out2"]) {
+        for (const topic of OUTPUTS) {
           const message = `seed ${seed}, ${topic}/${partition}`;
           assertEquals(copiesOf(kafka, topic, partition), expected, message);
         }

@@ -78,7 +78,12 @@ export class PartitionLog {
 
   /** Reader of committed records read up to here: not into an open transaction. */
   get lastStableOffset(): number {
-    return Math.max(this.start, Math.min(this.highWatermark, this.#transactions.firstUnstable));
+    return this.#stable(this.highWatermark);
+  }
+
+  #stable(replicatedBefore: number): number {
+    const unstable = this.#transactions.firstUnstable(replicatedBefore);
+    return Math.max(this.start, Math.min(replicatedBefore, unstable));
   }
 
   /** Whether the producer has a transaction open here: no need to ask its coordinator. */
@@ -265,7 +270,7 @@ export class PartitionLog {
 
   /** Committed and stable records, in the order of their offsets, without markers. */
   *committed(): Generator<StoredBatch> {
-    const stable = this.lastStableOffset;
+    const stable = this.#stable(this.acknowledged);
     for (const batch of this.batches) {
       if (batch.lastOffset >= stable || batch.control !== null) continue;
       const { transactional, producerId, firstOffset } = batch;
