@@ -209,9 +209,9 @@ export class Connection {
   }
 
   #deliver(stream: Stream, exchange: Exchange, answer: unknown): void {
-    if (stream.isClosed || stream.isDeaf) return;
     const at = this.#pending.indexOf(exchange);
-    if (at < 0) return;
+    // It was given up, or its connection was closed.
+    if (at < 0 || stream.isDeaf) return;
     this.#pending.splice(at, 1);
     stream.hasAnswered = true;
     const { network, process, node } = this;

@@ -183,20 +183,25 @@ for (
 }
 
 Deno.test("Network.cut: what is under way arrives afterwards; a connection is not opened for too long", async () => {
-  const { time, network, process, send, run, handled, results } = setUp();
+  const slow = Promise.withResolvers<unknown>();
+  const test = setUp((n) => n === 2 ? slow.promise : success());
+  const { time, network, process, connection, send, run, handled, results } = test;
   await time.install(async () => {
     send(1);
+    send(2);
     await run(100);
     network.cut(process, 1, 5_000);
-    send(2);
+    slow.resolve({ code: 0 });
+    send(4);
     const other = network.connect(process, 1);
     const refusedBy = assertRejects(() => process.run(() => other.send(heartbeat(3))));
     await run(4_900);
-    assertEquals([handled, results], [[1], ["1: 0"]]);
+    assertEquals([handled, results], [[1, 2], ["1: 0"]]);
     const error = await refusedBy;
     assertEquals(error instanceof Error && error.name, "KafkaJSConnectionError");
     await run(200);
-    assertEquals([handled, results], [[1, 2], ["1: 0", "2: 0"]]);
+    assertEquals([handled, results], [[1, 2, 4], ["1: 0", "2: 0", "4: 0"]]);
+    assertEquals(connection.isConnected(), true);
   });
 });
 
