@@ -2,7 +2,7 @@
 import { Disconnected, Unreachable } from "../cluster/requests.ts";
 import type { AnswerOf, Request } from "../cluster/requests.ts";
 import type { SimulatedProcess } from "../process.ts";
-import { nameOfCode, refused } from "./answers.ts";
+import { refused } from "./answers.ts";
 import {
   KafkaJSConnectionClosedError,
   KafkaJSConnectionError,

@@ -4,7 +4,7 @@ import type { Api, Request } from "../cluster/requests.ts";
 import { Disconnected, Unreachable } from "../cluster/requests.ts";
 import { Random } from "../random.ts";
 import { VirtualTime } from "../time.ts";
-import { REFUSALS, refused, UNSURE } from "./answers.ts";
+import { REFUSALS, UNSURE } from "./answers.ts";
 import { type Brokers, type Effect, Network } from "./network.ts";
 
 const heartbeat = (generation: number) =>
