@@ -11,7 +11,7 @@ import {
   nameOf,
   refusal,
   typeOf,
-} from "./kafkajs_errors.ts";
+} from "../../kafka/testing/kafkajs_parts.ts";
 import type { Network } from "./network.ts";
 
 /** As createClient sets kafkajs's. */

@@ -7,8 +7,8 @@ import {
   KafkaJSConnectionClosedError,
   KafkaJSConnectionError,
   KafkaJSRequestTimeoutError,
-} from "./kafkajs_errors.ts";
-import type { Effect, Network } from "./network.ts";
+} from "../../kafka/testing/kafkajs_parts.ts";
+import { type Effect, isCode, isLate, type Wires } from "./faults.ts";
 import { describeAnswer, describeRequest } from "./trace.ts";
 
 /** As createClient sets kafkajs's. */
@@ -60,7 +60,7 @@ export class Connection {
   #limit: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    private readonly network: Network,
+    private readonly network: Wires,
     private readonly process: SimulatedProcess,
     readonly node: number,
   ) {
@@ -263,16 +263,6 @@ export class Connection {
     }
     this.#limit = setTimeout(this.#checkLimits, nextMs);
   };
-}
-
-function isLate(effect: Effect | undefined): effect is { readonly lateMs: number } {
-  return typeof effect === "object" && "lateMs" in effect;
-}
-
-function isCode(
-  effect: Effect | undefined,
-): effect is { readonly code: number; readonly carriedOut?: boolean } {
-  return typeof effect === "object" && "code" in effect;
 }
 
 function closed({ host, port }: Connection, why: string): Error {

@@ -5,7 +5,7 @@ import { pause } from "../../runtime/shutdown.ts";
 import type { AnswerOf, RequestOf } from "../cluster/requests.ts";
 import type { SimulatedBroker } from "./broker.ts";
 import type { SimulatedCluster } from "./cluster.ts";
-import { isRetriable, nameOf, refusal, typeOf } from "./kafkajs_errors.ts";
+import { isRetriable, nameOf, refusal, typeOf } from "../../kafka/testing/kafkajs_parts.ts";
 
 const MOVED_COORDINATOR = new Set([
   "NOT_COORDINATOR_FOR_GROUP",

@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { dropConnections } from "../../kafka/patches/connection.ts";
+import { answerOf } from "../../kafka/client/coordinator.ts";
 import type { Api, Request } from "../cluster/requests.ts";
 import { Disconnected, Unreachable } from "../cluster/requests.ts";
+import type { WireRequest } from "../../kafka/protocol/wire.ts";
 import { Random } from "../random.ts";
 import { VirtualTime } from "../time.ts";
 import { REFUSALS, UNSURE } from "./answers.ts";
@@ -139,17 +140,28 @@ Deno.test("Connection: dropped by the production code, it throws away a late ans
   const slow = Promise.withResolvers<unknown>();
   const test = setUp((n) => n === 1 ? slow.promise : success());
   const { time, process, connection, send, run, results } = test;
+  const broker = {
+    isConnected: () => connection.isConnected(),
+    connectionPool: {
+      pool: [connection],
+      send: () => connection.send(heartbeat(1)) as Promise<never>,
+    },
+  };
   await time.install(async () => {
-    send(1);
+    const unanswered = assertRejects(
+      () => process.run(() => answerOf(broker, {} as WireRequest<never>, 50)),
+      Error,
+      "none within 50 ms",
+    );
+    send(3);
     await run(100);
-    const broker = { connectionPool: { pool: [connection] } };
-    process.run(() => dropConnections(broker, new Error("none within 100 ms")));
+    await unanswered;
     assertEquals(connection.isConnected(), false);
     send(2);
     await run(100);
     slow.resolve({ code: 7 });
     await run(100);
-    assertEquals(results, ["1: KafkaJSConnectionClosedError", "2: 0"]);
+    assertEquals(results, ["3: KafkaJSConnectionClosedError", "2: 0"]);
   });
 });
 
