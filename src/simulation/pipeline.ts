@@ -2,12 +2,12 @@
  * A whole pipeline in virtual time: the four services' replicas and an order source on a simulated Kafka and
  * simulated databases, with the faults of a schedule; and what it promises, checked at its end.
  */
-import { PROCESSORS } from "../topology.ts";
+import { PROCESSORS, topicsReadBy } from "../topology.ts";
 import { createSimulatedClient } from "./client/client.ts";
 import { Network } from "./client/network.ts";
 import { SimulatedKafka } from "./cluster/cluster.ts";
-import { SimulatedDatabases } from "./databases.ts";
-import type { Stage } from "./faults/stage.ts";
+import { SimulatedDatabases } from "./databases/databases.ts";
+import { PipelineStage } from "./pipeline/stage.ts";
 import { LeftBehind, topicsOf } from "./pipeline/left_behind.ts";
 import { type OrderSource, startOrderSource } from "./pipeline/order_source.ts";
 import { Replicas } from "./pipeline/replicas.ts";
@@ -27,8 +27,6 @@ const LOOK_EVERY_MS = 100;
 const START_WITHIN_MS = 300;
 /** Often enough that each order's payment may meet something. */
 const GATEWAY = { declinedShare: 0.12, timeoutShare: 0.05, errorShare: 0.05, latencyMs: 5 };
-/** Longer than a call to the gateway may take. */
-const SILENT_STEP_MS = 200;
 
 /** Runs one schedule; the same again for the same seed. */
 export async function runPipeline(run: PipelineRun): Promise<PipelineOutcome> {
@@ -54,8 +52,7 @@ class Pipeline {
   readonly #violations: Violation[] = [];
   #source: OrderSource | undefined;
   readonly #sourceProcess: SimulatedProcess;
-  /** Until then a fault that began lasts. */
-  #lastsUntilMs = 0;
+  readonly #stage: PipelineStage;
   #nextLookMs = 0;
 
   constructor(private readonly options: PipelineRun) {
@@ -76,7 +73,7 @@ class Pipeline {
       network: this.#network,
       databases: this.#databases,
       settings: {
-        guarantee: "exactly_once",
+        guarantee: shape.guarantee,
         maxBatch: shape.maxBatch,
         gateway: { ...GATEWAY, seed: seed >>> 0 },
       },
@@ -86,13 +83,23 @@ class Pipeline {
         this.#violations.push({ promise: "error", what: `${name} ended: ${what}`, orders: [] });
       },
     });
+    this.#stage = new PipelineStage({
+      time,
+      random: random.fork("stage"),
+      kafka: this.#kafka,
+      network: this.#network,
+      databases: this.#databases,
+      replicas: this.#replicas,
+      leftBehind: this.#leftBehind,
+      source: this.#sourceProcess,
+    });
   }
 
   async run(): Promise<PipelineOutcome> {
     const { seed, shape, onStage, trace } = this.options;
     const { orders, placedForMs } = shape;
     fillShop(this.#databases, orders);
-    onStage(this.#stage());
+    onStage(this.#stage);
     for (const service of PROCESSORS) {
       for (let number = 1; number <= shape.replicas; number++) {
         const name = `${service}-${number}`;
@@ -116,7 +123,7 @@ class Pipeline {
     const evidence = this.#evidence();
     if (!isDone) this.#violations.push(this.#unsettled(evidence));
     return {
-      violations: [...this.#violations, ...violationsOf(evidence)],
+      violations: [...this.#violations, ...violationsOf(evidence, isDone)],
       met: this.#network.met,
       endedMs: this.time.now,
       orders: source.placed().filter(({ acknowledged }) => acknowledged).length,
@@ -128,15 +135,18 @@ class Pipeline {
     const { now } = this.time;
     if (now < this.#nextLookMs) return false;
     this.#nextLookMs = now + LOOK_EVERY_MS;
-    if (!this.#source?.isDone || now < this.#lastsUntilMs) return false;
+    if (!this.#source?.isDone || now < this.#stage.lastsUntilMs) return false;
     return this.#leftBehind.isStable && hasReadAll({ ends: this.#leftBehind.ends() });
   }
 
   #unsettled(evidence: Evidence): Violation {
     const lagging = evidence.ends.flatMap(({ topic, partition, messagesEnd, committed }) =>
-      [...committed].filter(([, offset]) => offset < messagesEnd).map(([service, offset]) =>
-        `${service} is at ${offset} of ${messagesEnd} in ${topic} ${partition}`
-      )
+      PROCESSORS.filter((service) => topicsReadBy(service).includes(topic))
+        .filter((service) => (committed.get(service) ?? 0) < messagesEnd)
+        .map((service) => {
+          const at = committed.get(service) ?? 0;
+          return `${service} is at ${at} of ${messagesEnd} in ${topic} ${partition}`;
+        })
     );
     const why = [
       ...this.#source?.isDone ? [] : ["not all orders are acknowledged"],
@@ -150,6 +160,7 @@ class Pipeline {
   #evidence(): Evidence {
     const ends = this.#leftBehind.ends();
     return {
+      mayRepeat: this.options.shape.guarantee === "at_least_once",
       placed: this.#source?.placed() ?? [],
       records: (topic) => this.#leftBehind.records(topic),
       deadLetters: (service) => this.#leftBehind.records(`dlq.${service}`),
@@ -157,6 +168,7 @@ class Pipeline {
       ends,
     };
   }
+<<<<<<< HEAD
 
   #lasts(forMs: number): void {
     this.#lastsUntilMs = Math.max(this.#lastsUntilMs, this.time.now + forMs);
@@ -230,4 +242,6 @@ class Pipeline {
     };
     return stage;
   }
+=======
+>>>>>>> 34ba153ae2b03e9e4dd55134627151d4bd1130df
 }

@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { freePort } from "../../local/kafka/ports.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { type Account, POSTGRES, postgresBinaries } from "../../testing/postgres_binaries.ts";
-import { SimulatedDatabases } from "../../simulation/databases.ts";
+import { SimulatedDatabases } from "../../simulation/databases/databases.ts";
 import { Random } from "../../simulation/random.ts";
 import { VirtualTime } from "../../simulation/time.ts";
 import { lacks } from "../../testing/skips.ts";

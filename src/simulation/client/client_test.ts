@@ -94,6 +94,7 @@ Deno.test("createSimulatedClient: new partitions are read within the metadata's 
   await schedule.run(async () => {
     schedule.validator();
     await schedule.place(4);
+    assert(await schedule.settle());
     schedule.addPartitions(3);
     await schedule.place(6);
     assert(await schedule.settle(15_000));

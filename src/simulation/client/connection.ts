@@ -2,13 +2,13 @@
 import { Disconnected, Unreachable } from "../cluster/requests.ts";
 import type { AnswerOf, Request } from "../cluster/requests.ts";
 import type { SimulatedProcess } from "../process.ts";
-import { nameOfCode, refused } from "./answers.ts";
+import { refused } from "./answers.ts";
 import {
   KafkaJSConnectionClosedError,
   KafkaJSConnectionError,
   KafkaJSRequestTimeoutError,
-} from "./kafkajs_errors.ts";
-import type { Effect, Network } from "./network.ts";
+} from "../../kafka/testing/kafkajs_parts.ts";
+import { type Effect, isCode, isLate, type Wires } from "./faults.ts";
 import { describeAnswer, describeRequest } from "./trace.ts";
 
 /** As createClient sets kafkajs's. */
@@ -60,7 +60,7 @@ export class Connection {
   #limit: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    private readonly network: Network,
+    private readonly network: Wires,
     private readonly process: SimulatedProcess,
     readonly node: number,
   ) {
@@ -209,9 +209,9 @@ export class Connection {
   }
 
   #deliver(stream: Stream, exchange: Exchange, answer: unknown): void {
-    if (stream.isClosed || stream.isDeaf) return;
     const at = this.#pending.indexOf(exchange);
-    if (at < 0) return;
+    // It was given up, or its connection was closed.
+    if (at < 0 || stream.isDeaf) return;
     this.#pending.splice(at, 1);
     stream.hasAnswered = true;
     const { network, process, node } = this;
@@ -263,16 +263,6 @@ export class Connection {
     }
     this.#limit = setTimeout(this.#checkLimits, nextMs);
   };
-}
-
-function isLate(effect: Effect | undefined): effect is { readonly lateMs: number } {
-  return typeof effect === "object" && "lateMs" in effect;
-}
-
-function isCode(
-  effect: Effect | undefined,
-): effect is { readonly code: number; readonly carriedOut?: boolean } {
-  return typeof effect === "object" && "code" in effect;
 }
 
 function closed({ host, port }: Connection, why: string): Error {

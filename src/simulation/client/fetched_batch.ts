@@ -1,7 +1,6 @@
 /** What a fetch brought of one partition, as kafkajs's Batch has it. */
-import type { KafkaMessage } from "kafkajs";
 import type { FetchedBatch } from "../../kafka/group/membership.ts";
-import { withoutAborted } from "../../kafka/patches/fetch.ts";
+import { withoutAborted } from "../../kafka/testing/kafkajs_parts.ts";
 import type { DecodedRecord } from "../../kafka/protocol/decode.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
 
@@ -9,7 +8,7 @@ export class SimulatedBatch implements FetchedBatch {
   readonly topic: string;
   readonly partition: number;
   readonly fetchedOffset: string;
-  readonly messages: readonly KafkaMessage[];
+  readonly messages: FetchedBatch["messages"];
   readonly rawMessages: readonly DecodedRecord[];
   /** Of those at the fetched offset and behind it; undefined where there are none. */
   readonly firstOffset: string | undefined;
@@ -28,7 +27,7 @@ export class SimulatedBatch implements FetchedBatch {
     this.firstOffset = behind[0]?.offset;
     this.#lastOffset = behind.at(-1)?.offset ?? this.fetchedOffset;
     this.messages = withoutAborted(behind, aborted.length > 0 ? aborted : null)
-      .filter(({ isControlRecord }) => !isControlRecord) as unknown as KafkaMessage[];
+      .filter(({ isControlRecord }) => !isControlRecord) as unknown as FetchedBatch["messages"];
   }
 
   lastOffset(): string {

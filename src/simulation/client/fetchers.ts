@@ -8,7 +8,11 @@ import { pause } from "../../runtime/shutdown.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
 import type { SimulatedCluster } from "./cluster.ts";
 import { SimulatedBatch } from "./fetched_batch.ts";
-import { KafkaJSNoBrokerAvailableError, refusal, typeOf } from "./kafkajs_errors.ts";
+import {
+  KafkaJSNoBrokerAvailableError,
+  refusal,
+  typeOf,
+} from "../../kafka/testing/kafkajs_parts.ts";
 import { isAboutCoordinator, isUnanswered, type Membership } from "./membership.ts";
 import type { Position, Positions } from "./positions.ts";
 

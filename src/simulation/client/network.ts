@@ -8,33 +8,11 @@ import type { SimulatedProcess } from "../process.ts";
 import type { VirtualTime } from "../time.ts";
 import { eachCode, nameOfCode } from "./answers.ts";
 import { Connection } from "./connection.ts";
+import type { Brokers, Effect, Hit, Wires } from "./faults.ts";
 
-/** As much of the cluster as is reached by a network. */
-export interface Brokers {
-  nodes(): readonly number[];
-  handle<R extends Request>(node: number, request: R): Promise<AnswerOf<R>>;
-}
+export type { Brokers, Effect, Hit } from "./faults.ts";
 
-export type Effect =
-  /** Nothing passes on that connection any more; the request never arrives. */
-  | "request lost"
-  /** The same, after it was carried out. */
-  | "answer lost"
-  /** Before or after it was carried out. */
-  | "connection closed"
-  /** The request arrives so much later, or its answer. */
-  | { readonly lateMs: number }
-  /** Answered instead of carried out; or after it was carried out. */
-  | { readonly code: number; readonly carriedOut?: boolean };
-
-export interface Hit {
-  readonly api?: Api;
-  readonly process?: SimulatedProcess;
-  readonly node?: number;
-  readonly effect: Effect;
-}
-
-export class Network {
+export class Network implements Wires {
   /** How often each fault was met, and each error code of an API, such as `EndTxn NOT_COORDINATOR`. */
   readonly met = new Map<string, number>();
   /** Told of each request, each answer, and each fault. */
@@ -93,20 +71,18 @@ export class Network {
     this.trace?.(`${process.name} and broker ${node} are cut off for ${Math.round(forMs)} ms`);
   }
 
-  /** How long a cut lasts from now; 0: there is none. */
   cutMs(process: SimulatedProcess, node: number): number {
     if (this.#cuts.size === 0) return 0;
     const untilMs = this.#cuts.get(process)?.get(node) ?? 0;
     return Math.max(0, untilMs - this.time.now);
   }
 
-  /** One way, one packet; a few are slow. */
+  /** A few packets are slow. */
   delayMs(): number {
     const { random } = this;
     return random.chance(0.02) ? random.between(2, 8) : random.between(0.1, 0.8);
   }
 
-  /** The effect that a request meets; it is met once. */
   effectOn(process: SimulatedProcess, node: number, api: Api): Effect | undefined {
     const hits = this.#hits;
     for (let i = 0; i < hits.length; i++) {

@@ -12,7 +12,7 @@ import { databasesOf, type DefinedService, type ServiceContext } from "../../ser
 import { Names, type Processor } from "../../topology.ts";
 import { createSimulatedClient } from "../client/client.ts";
 import type { Network } from "../client/network.ts";
-import type { SimulatedDatabases } from "../databases.ts";
+import type { SimulatedDatabases } from "../databases/databases.ts";
 import type { SimulatedProcess } from "../process.ts";
 import type { VirtualTime } from "../time.ts";
 

@@ -3,7 +3,7 @@ import { customers, pricesOf, products } from "../../database/catalog.ts";
 import { makeCatalog } from "../../commands/seed/seed.ts";
 import { stock } from "../../services/inventory/store.ts";
 import { createOrderMaker, type OrderMaker } from "../../services/simulator/make_order.ts";
-import type { SimulatedDatabases } from "../databases.ts";
+import type { SimulatedDatabases } from "../databases/databases.ts";
 
 /** So small that orders meet: they want the same products, and some run out. */
 const SIZES = { seed: 1, customers: 50, products: 25 };

@@ -19,7 +19,8 @@ export function checkDeadLetters(
       if (service !== "validator" || headers[reason] === "processing_failed") {
         broken("G5", `${place} is a dead letter of ${why}: ${headers[detail]}`);
       }
-      found.set(place, [...(found.get(place) ?? []), why]);
+      const known = found.get(place) ?? [];
+      if (!evidence.mayRepeat || !known.includes(why)) found.set(place, [...known, why]);
     }
   }
   for (const { record, fault } of brokenMessages) {

@@ -28,6 +28,8 @@ export interface PartitionEnd {
 
 /** Once everything is quiet. Topics have the names of the topology. */
 export interface Evidence {
+  /** Whether an event or a dead letter may be published again: at least once is what was asked for. */
+  readonly mayRepeat?: boolean;
   readonly placed: readonly PlacedMessage[];
   /** All that was ever committed, also what was deleted since; each partition in order. */
   records(topic: Topic): readonly LogRecord[];
@@ -115,8 +117,8 @@ export function historiesOf(evidence: Evidence, violations: Violation[]): Histor
       const { events } = historyOf(event.orderId);
       const kind = kindOf(event);
       const all = events.get(kind);
-      if (all) all.push(located(event, topic, record, text));
-      else events.set(kind, [located(event, topic, record, text)]);
+      if (!all) events.set(kind, [located(event, topic, record, text)]);
+      else if (!evidence.mayRepeat) all.push(located(event, topic, record, text));
     }
   }
   return { orders, broken, traces };

@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { type Database, type Row, table } from "../database/database.ts";
-import { RetryableError } from "../runtime/errors.ts";
+import { type Database, type Row, table } from "../../database/database.ts";
+import { RetryableError } from "../../runtime/errors.ts";
 import { SimulatedDatabases } from "./databases.ts";
-import { Random } from "./random.ts";
-import { type SimulatedProcess, VirtualTime } from "./time.ts";
+import { Random } from "../random.ts";
+import { type SimulatedProcess, VirtualTime } from "../time.ts";
 
 const notes = table("notes", "id", { id: "text", body: "text" });
 

@@ -1,6 +1,6 @@
 /** The rows of one owner's tables, in memory: what statements do, at once. Transactions are one after another. */
-import { keyOf, pushValues, type Row, type Table } from "../database/database.ts";
-import { RetryableError } from "../runtime/errors.ts";
+import { keyOf, pushValues, type Row, type Table } from "../../database/database.ts";
+import { RetryableError } from "../../runtime/errors.ts";
 
 type Fields = Record<string, string | number | null>;
 type Rows = Map<string, Fields>;
