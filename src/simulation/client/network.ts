@@ -57,6 +57,11 @@ export class Network implements Wires {
     return this.#hits.length;
   }
 
+  /** What no request has met yet never happens. */
+  heal(): void {
+    this.#hits.length = 0;
+  }
+
   /** Nothing passes for a while; what is under way arrives afterwards, unless its connection is closed. */
   cut(process: SimulatedProcess, node: number, forMs: number): void {
     let nodes = this.#cuts.get(process);

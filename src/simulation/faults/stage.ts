@@ -57,4 +57,6 @@ export interface Stage {
   };
   readonly databases: { hit(service: Processor, fault: DatabaseFault): void };
   silenceGateway(forMs: number): void;
+  /** What has hit no request, and no transaction, never does. */
+  heal(): void;
 }

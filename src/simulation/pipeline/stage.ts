@@ -70,6 +70,11 @@ export class PipelineStage implements Stage {
     time.at(forMs, end);
   };
 
+  readonly heal: Stage["heal"] = () => {
+    this.parts.network.heal();
+    this.parts.databases.heal();
+  };
+
   #lasts(forMs: number): void {
     this.lastsUntilMs = Math.max(this.lastsUntilMs, this.parts.time.now + forMs);
   }

@@ -55,6 +55,7 @@ export async function runSeed(
         begin(fault, stage);
       });
     }
+    stage.at(shape.horizonMs, () => stage.heal());
   };
   const outcome = await runPipeline({ seed, shape, trace, onStage }).catch(failed);
   return { seed, shape, faults, ...outcome, trace: lines };

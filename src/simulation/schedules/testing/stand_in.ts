@@ -32,6 +32,7 @@ export const standIn: RunPipeline = (run: PipelineRun) => {
     cluster: part("cluster"),
     databases: part("databases"),
     silenceGateway: () => {},
+    heal: () => {},
   } as unknown as Stage);
   while (events.length > 0) {
     events.sort((a, b) => a.atMs - b.atMs);
