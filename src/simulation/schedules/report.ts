@@ -1,5 +1,6 @@
 /** What the command prints of many schedules. */
 import { alignColumns, formatCount, formatDuration, plural } from "../../runtime/format.ts";
+import { PROCESSORS } from "../../topology.ts";
 import { ERROR_ANSWERS } from "../faults/error_answers.ts";
 import type { Failure, Tally } from "./tally.ts";
 
@@ -22,31 +23,40 @@ export function summaryLines(tally: Tally, first: number, { wallMs, cpuMs }: Cos
     `(${formatDuration(cpuMs)} of CPU${each})`,
     `seeds ${first} to ${first + Math.max(0, schedules - 1)}; again: ` +
     `deno task sim --seed ${first} --schedules ${schedules}`,
-    failures.length === 0
-      ? "every promise was kept"
-      : `${plural(failures.length, "schedule")} broke a promise: ${failureList(failures)}`,
+    ...failures.length === 0
+      ? ["every promise was kept"]
+      : [`${plural(failures.length, "schedule")} broke a promise:`, ...failureLines(failures)],
   ];
 }
 
-const MOST_LISTED = 20;
+const MOST_LISTED = 8;
 
-function failureList(failures: readonly Failure[]): string {
-  const listed = failures.slice(0, MOST_LISTED).map(({ seed, violations }) =>
-    `${seed} (${[...new Set(violations.map(({ promise }) => promise))].join(", ")})`
-  );
-  const more = failures.length - listed.length;
-  return [...listed, ...more > 0 ? [`and ${more} more`] : []].join(", ");
+/** A line for each way to fail: what failed first, without its names and numbers, is the same. */
+function failureLines(failures: readonly Failure[]): string[] {
+  return [...byKind(failures)].map(([kind, alike]) => {
+    const seeds = alike.slice(0, MOST_LISTED).map(({ seed }) => seed);
+    const more = alike.length - seeds.length;
+    return `  ${kind}: ${seeds.join(", ")}${more > 0 ? `, and ${more} more` : ""}`;
+  });
 }
 
-/** The first of each promise, then others, in the order of their seeds. */
+function byKind(failures: readonly Failure[]): Map<string, Failure[]> {
+  return Map.groupBy(failures, ({ violations: [first] }) => {
+    const { promise, what } = first!;
+    const [line] = what.split("\n");
+    const kind = line!.replaceAll(REPLICA, "…").replaceAll(/\d[\d,]*/g, "…");
+    return `${promise}  ${kind.slice(0, MOST_OF_KIND)}`;
+  });
+}
+
+const MOST_OF_KIND = 70;
+const REPLICA = new RegExp(`\\b(?:${PROCESSORS.join("|")})-\\d+`, "g");
+
+/** The first of each kind, then others, in the order of their seeds. */
 export function worthExplaining(failures: readonly Failure[], most: number): number[] {
-  const firsts = new Map<string, number>();
-  for (const { seed, violations } of failures) {
-    const { promise } = violations[0]!;
-    if (!firsts.has(promise)) firsts.set(promise, seed);
-  }
-  return [...new Set([...firsts.values(), ...failures.map(({ seed }) => seed)])].slice(0, most)
-    .toSorted((a, b) => a - b);
+  const firsts = [...byKind(failures).values()].map(([first]) => first!);
+  const seeds = new Set([...firsts, ...failures].map(({ seed }) => seed));
+  return [...seeds].slice(0, most).toSorted((a, b) => a - b);
 }
 
 /** How often each fault happened, and each error code was answered. */

@@ -3,9 +3,9 @@ import { FAULT_KINDS } from "../faults/faults.ts";
 import { coverageLines, progressLine, summaryLines, worthExplaining } from "./report.ts";
 import { emptyTally, type Failure } from "./tally.ts";
 
-const failure = (seed: number, ...promises: string[]): Failure => ({
+const failure = (seed: number, promise: string, what = ""): Failure => ({
   seed,
-  violations: promises.map((promise) => ({ promise, what: "", orders: [] })),
+  violations: [{ promise, what, orders: [] }, { promise: "G6", what: "", orders: [] }],
 });
 const costs = { wallMs: 61_000, cpuMs: 120_000 };
 
@@ -17,16 +17,21 @@ Deno.test("summaryLines: how many, at what cost, which seeds, what failed", () =
     "seeds 7 to 6006; again: deno task sim --seed 7 --schedules 6000",
     "every promise was kept",
   ]);
-  tally.failures = [failure(9, "G1", "G1", "G3"), failure(12, "G2")];
-  assertEquals(
-    summaryLines(tally, 7, costs).at(-1),
-    "2 schedules broke a promise: 9 (G1, G3), 12 (G2)",
-  );
+  tally.failures = [
+    failure(9, "G1", "order-1 has none\nat x"),
+    failure(10, "G2", "order-7 has none"),
+    failure(12, "G1", "order-22 has none"),
+  ];
+  assertEquals(summaryLines(tally, 7, costs).slice(2), [
+    "3 schedules broke a promise:",
+    "  G1  order-… has none: 9, 12",
+    "  G2  order-… has none: 10",
+  ]);
   tally.failures = Array.from({ length: 30 }, (_, i) => failure(i, "G1"));
-  assert(summaryLines(tally, 7, costs).at(-1)!.endsWith("19 (G1), and 10 more"));
+  assert(summaryLines(tally, 7, costs).at(-1)!.endsWith(" 7, and 22 more"));
 });
 
-Deno.test("worthExplaining: one of each promise, then the first ones", () => {
+Deno.test("worthExplaining: one of each kind, then the first ones", () => {
   const failures = [failure(1, "G1"), failure(2, "G1"), failure(3, "G1"), failure(9, "G2")];
   assertEquals(worthExplaining(failures, 3), [1, 2, 9]);
   assertEquals(worthExplaining([], 3), []);
