@@ -223,7 +223,9 @@ export class Connection {
   /** The broker is dead, or died. */
   #refused(stream: Stream, error: unknown): void {
     stream.isBusy = false;
-    if (error instanceof Unreachable && !stream.hasAnswered) {
+    // A client that was connected has noticed that the broker is gone; or it notices by this request.
+    const isNew = !stream.hasAnswered || this.network.random.chance(0.5);
+    if (error instanceof Unreachable && isNew) {
       return this.#failLater(stream, unreachable(this, "connect ECONNREFUSED"));
     }
     if (!(error instanceof Unreachable || error instanceof Disconnected)) throw error;
