@@ -42,6 +42,8 @@ export class SimulatedKafka {
   readonly #controller: Controller;
   readonly #services: Services;
   readonly #failures: Failures;
+  /** Transactional ids whose coordinator dies at the next commit. */
+  readonly #toKill = new Set<string>();
   #producerIds = 0n;
   #members = 0;
 
@@ -103,9 +105,22 @@ export class SimulatedKafka {
    */
   handle<R extends Request>(node: number, request: R): Promise<AnswerOf<R>> {
     const broker = this.#broker(node);
-    return broker.ask<AnswerOf<R>>((answer) =>
+    const answer = broker.ask<AnswerOf<R>>((answer) =>
       carryOut(broker, request, this.#services, answer as (answer: unknown) => void)
     );
+    if (this.#toKill.size > 0 && request.api === "EndTxn" && request.commit) this.#kill(request);
+    return answer;
+  }
+
+  #kill({ transactionalId }: { readonly transactionalId: string }): void {
+    const { owner } = this.#controller.coordinatorHome(
+      "transactions",
+      partitionOf(transactionalId),
+    );
+    if (!(owner instanceof TransactionCoordinator) || !owner.hasUnreplicated) return;
+    if (!this.#toKill.delete(transactionalId)) return;
+    this.#failures.crash(owner.broker);
+    this.#failures.restart(owner.broker, true);
   }
 
   #broker(node: number): Broker {
@@ -120,8 +135,17 @@ export class SimulatedKafka {
     this.#failures.crash(this.#broker(node));
   }
 
-  restartBroker(node: number): void {
-    this.#failures.restart(this.#broker(node));
+  /** @param isQuick before the controller has noticed */
+  restartBroker(node: number, isQuick = false): void {
+    this.#failures.restart(this.#broker(node), isQuick);
+  }
+
+  /**
+   * Kills the coordinator when it has written into its own log that this id's next transaction is to be
+   * committed, and no replica has copied that; starts it again at once.
+   */
+  killCoordinatorAtCommit(transactionalId: string): void {
+    this.#toKill.add(transactionalId);
   }
 
   freezeBroker(node: number): void {
