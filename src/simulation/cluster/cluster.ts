@@ -53,8 +53,8 @@ export class SimulatedKafka {
     { brokers, topics, initialRebalanceDelayMs = 100 }: ClusterOptions,
   ) {
     for (let id = 1; id <= brokers; id++) this.#brokers.set(id, new Broker(id, time));
-    const interBroker = new InterBroker(time, random, this.#brokers);
-    const replicas = new Replicas(random);
+    const interBroker = new InterBroker(time, random.fork("verify"), this.#brokers);
+    const replicas = new Replicas();
     replicas.alone = brokers === 1;
     const ofTransactions = {
       clock: time,
@@ -68,7 +68,7 @@ export class SimulatedKafka {
       initialDelayMs: initialRebalanceDelayMs,
       newMemberId: () => `member-${++this.#members}`,
     };
-    this.#controller = new Controller([...this.#brokers.keys()], random, {
+    this.#controller = new Controller([...this.#brokers.keys()], random.fork("controller"), {
       topic: (home, broker, epoch, previous) =>
         new TopicLeader(home, broker, epoch, replicas, previous, random),
       transactions: (home, broker, epoch, previous) =>
@@ -76,7 +76,13 @@ export class SimulatedKafka {
       groups: (home, broker, epoch, previous) =>
         new GroupCoordinator(home, broker, epoch, replicas, previous, ofGroups),
     }, COORDINATOR_PARTITIONS);
-    this.#failures = new Failures(time, random, this.#brokers, this.#controller, replicas);
+    this.#failures = new Failures(
+      time,
+      random.fork("failures"),
+      this.#brokers,
+      this.#controller,
+      replicas,
+    );
     this.#services = {
       clusterId: this.clusterId,
       nextProducerId: ofTransactions.nextProducerId,
