@@ -9,6 +9,7 @@ import { SimulatedKafka } from "./cluster.ts";
 import type { AnswerOf, Request } from "./requests.ts";
 import { batchOf } from "./testing/cluster.ts";
 
+const SEEDS = 30;
 const PARTITIONS = 2;
 const RECORDS = 30;
 const OUTPUTS = ["out1", "out2"];
@@ -307,7 +308,7 @@ function copiesOf(kafka: SimulatedKafka, topic: string, partition: number): stri
 
 for (const brokers of [1, 3]) {
   Deno.test(`SimulatedKafka: with ${brokers} brokers under faults, each record is copied exactly once`, async () => {
-    for (let seed = 0; seed < Number(Deno.env.get("SEEDS") ?? 30); seed++) {
+    for (let seed = 0; seed < SEEDS; seed++) {
       const { kafka } = await run(seed, brokers);
       for (let partition = 0; partition < PARTITIONS; partition++) {
         const expected = Array.from({ length: RECORDS }, (_, i) => `${partition}-${i}`);

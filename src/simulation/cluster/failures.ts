@@ -1,5 +1,6 @@
 /** Brokers that die, freeze and come back, and when the controller and the others notice. */
 import type { Broker } from "./broker.ts";
+import { TransactionCoordinator } from "./coordinators/transactions.ts";
 import type { Controller } from "./controller.ts";
 import type { Replicas } from "./leadership.ts";
 import type { Chance, Clock } from "./requests.ts";
@@ -23,12 +24,20 @@ export class Failures {
     this.#failed(broker);
   }
 
-  /** Starts it again, with what it has in its log. */
-  restart(broker: Broker): void {
+  /**
+   * Starts it again, with what it has in its log.
+   *
+   * @param isQuick before the controller has given it up. It takes itself for the transaction coordinator
+   *   that it was until it has registered, and writes markers of what it had decided, replicated or not
+   *   (Kafka 4.2.2: docs/transaction-errors.md, "An unknown commit")
+   */
+  restart(broker: Broker, isQuick = false): void {
     if (broker.state !== "dead") return;
     const node = broker.id;
     const outage = this.#outages.get(node);
-    this.time.at(this.random.between(200, 2_000), () => {
+    const relics = isQuick && this.controller.alive.has(node) ? relicsOf(broker) : [];
+    this.time.at(this.random.between(200, isQuick ? 900 : 2_000), () => {
+      for (const relic of relics) relic.resign();
       if (broker.state !== "dead" || this.#outages.get(node) !== outage) return;
       this.#outages.set(node, outage! + 1);
       // It registers as new: what it led before, others lead by now.
@@ -104,4 +113,11 @@ export class Failures {
       broker.after(afterMs, () => broker.learn(image));
     }
   }
+}
+
+/** What it still takes itself for; it owns nothing any more. */
+function relicsOf(broker: Broker): TransactionCoordinator[] {
+  return broker.view.transactions.flatMap(({ home: { owner } }) =>
+    owner instanceof TransactionCoordinator && owner.broker === broker ? [owner.again()] : []
+  );
 }

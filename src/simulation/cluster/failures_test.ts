@@ -70,6 +70,20 @@ Deno.test("SimulatedKafka: another broker leads when the leader dies: nothing th
   assertEquals(brokers, [1, 2, 3]);
 });
 
+Deno.test("SimulatedKafka: what the leader has not replicated when it dies may be there, or not", async () => {
+  const outcomes = new Set<string>();
+  for (let seed = 1; seed <= 10; seed++) {
+    const cluster = testCluster({ brokers: 3, seed });
+    assertEquals(await produced(cluster, "one"), [0]);
+    const old = await cluster.leader("orders");
+    for (const value of ["two", "three"]) peek(cluster.kafka.handle(old, produce(value)));
+    cluster.kafka.crashBroker(old);
+    cluster.clock.run(4_000);
+    outcomes.add(valuesOf(cluster).join(" "));
+  }
+  assertEquals([...outcomes].sort(), ["one", "one two", "one two three"]);
+});
+
 Deno.test("SimulatedKafka: writes wait while a replica in sync does not answer, until the controller gives it up", async () => {
   const cluster = testCluster({ brokers: 3 });
   const { kafka, clock } = cluster;

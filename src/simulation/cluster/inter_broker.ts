@@ -39,7 +39,7 @@ export class InterBroker {
       if (code === INVALID_PRODUCER_EPOCH || code === TRANSACTION_COORDINATOR_FENCED) {
         return done(false);
       }
-      from.broker.after(this.random.between(20, 150), send);
+      from.broker.after(from.random.between(20, 150), send);
     };
     const send = () => {
       if (!from.isActive) return;
@@ -52,7 +52,7 @@ export class InterBroker {
       const answer = (code: number) => {
         if (isAnswered) return;
         isAnswered = true;
-        from.broker.after(this.random.between(0.2, 1.5), () => retry(code));
+        from.broker.after(from.random.between(0.2, 1.5), () => retry(code));
       };
       if (target.state === "frozen") {
         this.#giveUpLater(from.broker, () => answer(NOT_LEADER_OR_FOLLOWER));
@@ -62,7 +62,7 @@ export class InterBroker {
         (code = NOT_LEADER_OR_FOLLOWER) => answer(code),
       );
     };
-    from.broker.after(this.random.between(0.3, 6), send);
+    from.broker.after(from.random.between(0.3, 6), send);
   }
 
   #giveUpLater(broker: Broker, work: () => void): void {

@@ -200,8 +200,12 @@ Deno.test("PartitionLog: a fetch below the start or beyond the end is out of ran
     { id: 1, values: ["a", "b"] },
     { id: 1, seq: 2, values: ["c", "d"] },
     { replicated: 4 },
-    { deleted: 2 },
   ]);
+  const firsts = [1, 10_000].map((maxBytes) =>
+    log.fetch(1, maxBytes, "topic", 0).batches.map(({ firstOffset }) => firstOffset)
+  );
+  assertEquals(firsts, [[0], [0, 2]]);
+  log.deleteBefore(2);
   assertEquals([0, 1, 2, 4, 5].map((offset) => log.fetch(offset, 1, "topic", 0).code), [
     1,
     1,
@@ -210,6 +214,20 @@ Deno.test("PartitionLog: a fetch below the start or beyond the end is out of ran
     1,
   ]);
   assertEquals(log.fetch(3, 1, "topic", 0).batches.map(({ firstOffset }) => firstOffset), [2]);
+});
+
+Deno.test("PartitionLog: a fetch lists the aborted transactions of what it gives, and no others", () => {
+  const log = new PartitionLog(0).begin();
+  play(log, [open(1), { marker: "abort", id: 1 }, open(2), { marker: "abort", id: 2 }, {
+    replicated: 4,
+  }]);
+  const abortedOf = (offset: number, maxBytes: number) =>
+    log.fetch(offset, maxBytes, "topic", 0).aborted.map(({ producerId, firstOffset }) =>
+      `${producerId} from ${firstOffset}`
+    );
+  assertEquals(abortedOf(0, 10_000), ["1 from 0", "2 from 2"]);
+  assertEquals(abortedOf(0, 1), ["1 from 0"]);
+  assertEquals(abortedOf(2, 10_000), ["2 from 2"]);
 });
 
 Deno.test("PartitionLog: where an epoch ends is where the next begins, and the newest one at the log's end", () => {
