@@ -19,7 +19,7 @@ scope.onmessage = async ({ data: order }) => {
   }
 };
 
-/** Errors are many, and few are shown: their stacks would cost a tenth of all time. */
+/** Errors are many, and few are shown: their stacks take time. */
 const STACK_LINES = Error.stackTraceLimit;
 
 async function carryOut(order: Order): Promise<Report> {
@@ -44,3 +44,5 @@ async function carryOut(order: Order): Promise<Report> {
     }
   }
 }
+
+scope.postMessage({ kind: "ready" });
