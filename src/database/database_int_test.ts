@@ -6,7 +6,8 @@ import { type Row, table } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 import { openDatabase } from "./open.ts";
 import { counters } from "./testing/increment.ts";
-import { all, eachDatabase } from "./testing/stores.ts";
+import { eachDatabase } from "./testing/each_database.ts";
+import { all } from "./testing/stores.ts";
 
 const notes = table("notes", "id", { id: "text", body: "text", size: "integer" });
 type Note = Row<typeof notes>;

@@ -3,7 +3,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { RetryableError } from "../runtime/errors.ts";
 import type { Database } from "./database.ts";
 import { counters, increment, type Task } from "./testing/increment.ts";
-import { all, eachDatabase, eachStore } from "./testing/stores.ts";
+import { eachDatabase } from "./testing/each_database.ts";
+import { all, eachStore } from "./testing/stores.ts";
 
 const NAMES = Array.from({ length: 50 }, (_, i) => `c-${i * 37 % 50}`);
 const REVERSED = NAMES.toReversed();

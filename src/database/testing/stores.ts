@@ -9,9 +9,6 @@ import { DatabaseSync } from "node:sqlite";
 import { freePort } from "../../local/kafka/ports.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { type Account, POSTGRES, postgresBinaries } from "../../testing/postgres_binaries.ts";
-import { SimulatedDatabases } from "../../simulation/databases/databases.ts";
-import { Random } from "../../simulation/random.ts";
-import { VirtualTime } from "../../simulation/time.ts";
 import { lacks } from "../../testing/skips.ts";
 import type { Database, Row, Table } from "../database.ts";
 import { openDatabase } from "../open.ts";
@@ -218,32 +215,6 @@ export function eachStore(name: string, body: (place: Place) => Promise<void>): 
     });
   }
 }
-
-/** Declares one test for each backend, and for the databases of the simulation, which opens them only. */
-export function eachDatabase(
-  name: string,
-  body: (place: Pick<Place, "open">) => Promise<void>,
-): void {
-  eachStore(name, body);
-  Deno.test(`${name} (simulated)`, async () => {
-    const databases = new SimulatedDatabases(REAL_TIME, new Random(1), 0);
-    const process = new VirtualTime(new Random(1)).process("tester");
-    const open: Place["open"] = (owner, tables) =>
-      Promise.resolve(databases.open(process, owner, tables));
-    await body({ open });
-  });
-}
-
-const REAL_TIME = {
-  get now() {
-    return performance.now();
-  },
-  deliver(_process: unknown, afterMs: number, callback: () => void) {
-    if (afterMs === 0) queueMicrotask(callback);
-    else setTimeout(callback, afterMs);
-    return () => {};
-  },
-};
 
 function sqliteAlone(path: string, statement: string): Record<string, unknown>[] {
   const connection = new DatabaseSync(path);

@@ -65,12 +65,13 @@ export class SimulatedCluster implements Cluster {
   async #refresh(): Promise<void> {
     const request = { api: "Metadata", topics: [...this.#targets] } as const;
     let last: unknown;
-    // A broker that is connected; then any other, those of the client's settings included.
     for (const broker of this.#seeds()) {
       let answer: MetadataAnswer;
       try {
         answer = await broker.ask(request);
       } catch (error) {
+        // As kafkajs: the next one is tried where this one cannot be reached, not where it falls silent.
+        if (nameOf(error) !== "KafkaJSConnectionError") throw error;
         last = error;
         continue;
       }

@@ -29,6 +29,14 @@ export interface Hit {
   readonly effect: Effect;
 }
 
+/** Between a process and a broker; times are virtual. */
+export interface Route {
+  /** Until when nothing passes. */
+  cutUntilMs: number;
+  /** When the last answer came. */
+  heardAtMs: number;
+}
+
 /** What connections are made of. */
 export interface Wires {
   readonly time: VirtualTime;
@@ -39,8 +47,7 @@ export interface Wires {
   effectOn(process: SimulatedProcess, node: number, api: Api): Effect | undefined;
   /** One way, one packet. */
   delayMs(): number;
-  /** How long a cut lasts from now; 0: there is none. */
-  cutMs(process: SimulatedProcess, node: number): number;
+  route(process: SimulatedProcess, node: number): Route;
   /** Counts what was met. */
   note(what: string): void;
   noteCodes(api: Api, answer: unknown): void;

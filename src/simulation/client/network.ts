@@ -8,7 +8,7 @@ import type { SimulatedProcess } from "../process.ts";
 import type { VirtualTime } from "../time.ts";
 import { eachCode, nameOfCode } from "./answers.ts";
 import { Connection } from "./connection.ts";
-import type { Brokers, Effect, Hit, Wires } from "./faults.ts";
+import type { Brokers, Effect, Hit, Route, Wires } from "./faults.ts";
 
 export type { Brokers, Effect, Hit } from "./faults.ts";
 
@@ -18,8 +18,7 @@ export class Network implements Wires {
   /** Told of each request, each answer, and each fault. */
   trace: ((line: string) => void) | undefined;
   readonly #hits: Hit[] = [];
-  /** By process and node until when nothing passes. */
-  readonly #cuts = new Map<SimulatedProcess, Map<number, number>>();
+  readonly #routes = new Map<SimulatedProcess, Map<number, Route>>();
   readonly #single = new Map<SimulatedProcess, Map<number, Connection>>();
 
   constructor(
@@ -64,17 +63,18 @@ export class Network implements Wires {
 
   /** Nothing passes for a while; what is under way arrives afterwards, unless its connection is closed. */
   cut(process: SimulatedProcess, node: number, forMs: number): void {
-    let nodes = this.#cuts.get(process);
-    if (!nodes) this.#cuts.set(process, nodes = new Map());
-    nodes.set(node, Math.max(nodes.get(node) ?? 0, this.time.now + forMs));
+    const route = this.route(process, node);
+    route.cutUntilMs = Math.max(route.cutUntilMs, this.time.now + forMs);
     this.note("cut off");
     this.trace?.(`${process.name} and broker ${node} are cut off for ${Math.round(forMs)} ms`);
   }
 
-  cutMs(process: SimulatedProcess, node: number): number {
-    if (this.#cuts.size === 0) return 0;
-    const untilMs = this.#cuts.get(process)?.get(node) ?? 0;
-    return Math.max(0, untilMs - this.time.now);
+  route(process: SimulatedProcess, node: number): Route {
+    let routes = this.#routes.get(process);
+    if (!routes) this.#routes.set(process, routes = new Map());
+    let route = routes.get(node);
+    if (!route) routes.set(node, route = { cutUntilMs: 0, heardAtMs: -Infinity });
+    return route;
   }
 
   /** A few packets are slow. */

@@ -40,7 +40,10 @@ export class LeftBehind {
     return TOPIC_NAMES.flatMap((topic) => {
       const readers = PROCESSORS.filter((service) => topicsReadBy(service).includes(topic));
       const messagesEnds: number[] = Array(this.partitions).fill(0);
-      for (const { partition, offset } of this.records(topic)) messagesEnds[partition] = offset + 1;
+      // Deleted ones are before those that are left.
+      for (const records of [this.#deleted.get(topic) ?? [], this.kafka.recordsOf(topic)]) {
+        for (const { partition, offset } of records) messagesEnds[partition] = offset + 1;
+      }
       return messagesEnds.map((messagesEnd, partition) => ({
         topic,
         partition,

@@ -1,5 +1,4 @@
 /** The process that places orders: the real simulator's way of placing them, on the simulated cluster. */
-import type { Kafka } from "kafkajs";
 import { type KeyedRecord, openPublisher } from "../../kafka/producer/publisher.ts";
 import type { ProcessorClient } from "../../kafka/processor/client.ts";
 import { createPace } from "../../services/simulator/pace.ts";
@@ -42,7 +41,8 @@ export function startOrderSource(options: SourceOptions): OrderSource {
     }),
     makeOrder: (sequence, placedAtMs) => made[sequence] = make(sequence, placedAtMs),
     // A client in memory is a source of clusters, too, which is all that it needs.
-    openPublisher: (onDelay) => openPublisher(client as unknown as Kafka, TOPIC, onDelay),
+    openPublisher: (onDelay) =>
+      openPublisher(client as unknown as Parameters<typeof openPublisher>[0], TOPIC, onDelay),
     arrived: new Set(),
     record: () => Promise.resolve(),
     maxBatch: MAX_BATCH,

@@ -42,10 +42,11 @@ export function fillShop(databases: SimulatedDatabases, orders: number): void {
 
 export function orderMaker(seed: number): OrderMaker {
   const options = { catalog: CATALOG, runId: RUN_ID, zipfExponent: ZIPF_EXPONENT, ...SHARES };
-  const make = createOrderMaker({ ...options, seed: seed >>> 0 });
+  const makers: OrderMaker[] = [];
   return (sequence, placedAtMs) => {
-    for (let number = sequence;; number += 100_000) {
-      const message = make(number, placedAtMs);
+    for (let i = 0;; i++) {
+      makers[i] ??= createOrderMaker({ ...options, seed: seed + i >>> 0 });
+      const message = makers[i]!(sequence, placedAtMs);
       if ((message.value?.length ?? 0) <= MAX_MESSAGE_BYTES) return message;
     }
   };

@@ -1,8 +1,7 @@
 /** G5: each message that cannot be processed is one dead letter, and nothing else is. */
 import { DEAD_LETTER_HEADERS } from "../../kafka/dead_letters.ts";
 import { PROCESSORS } from "../../topology.ts";
-import { type Evidence, type Histories, placeOf } from "./evidence.ts";
-import type { Broken } from "./promises.ts";
+import { type Broken, type Evidence, type Histories, placeOf } from "./evidence.ts";
 
 export function checkDeadLetters(
   evidence: Evidence,

@@ -6,6 +6,9 @@ import type { Row, Table } from "../../database/database.ts";
 import { type Processor, type Topic, TOPIC_NAMES } from "../../topology.ts";
 import type { Violation } from "../result.ts";
 
+/** Notes what breaks a promise, in one line. */
+export type Broken = (promise: string, what: string, ...orders: string[]) => void;
+
 /** A message that the order source sent. */
 export interface PlacedMessage {
   readonly orderId: string;

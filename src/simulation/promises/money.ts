@@ -1,8 +1,13 @@
 /** G4: what was charged, less what was refunded, is what confirmed orders cost; nobody is charged twice. */
 import { charges, refunds } from "../../services/payment/gateway_ledger.ts";
 import { payments } from "../../services/payment/store.ts";
-import { eventOf, type Evidence, type Histories, type OrderHistory } from "./evidence.ts";
-import type { Broken } from "./promises.ts";
+import {
+  type Broken,
+  eventOf,
+  type Evidence,
+  type Histories,
+  type OrderHistory,
+} from "./evidence.ts";
 
 export function checkMoney(evidence: Evidence, { orders }: Histories, broken: Broken): void {
   const sums = { processed: 0, refunded: 0, confirmed: 0, charged: 0, givenBack: 0 };

@@ -1,6 +1,7 @@
 /** G1 and G2: each acknowledged order has one outcome; each event answers one that is there, once. */
 import { eventId } from "../../events/schemas.ts";
 import {
+  type Broken,
   type EventKind,
   eventOf,
   type Evidence,
@@ -8,7 +9,6 @@ import {
   type OrderHistory,
   placeOf,
 } from "./evidence.ts";
-import type { Broken } from "./promises.ts";
 
 const OUTCOMES: readonly EventKind[] = ["OrderConfirmed", "OrderCancelled", "OrderRejected"];
 

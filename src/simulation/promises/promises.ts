@@ -4,14 +4,11 @@
  */
 import type { Violation } from "../result.ts";
 import { checkDeadLetters } from "./dead_letters.ts";
-import { type Evidence, historiesOf } from "./evidence.ts";
+import { type Broken, type Evidence, historiesOf } from "./evidence.ts";
 import { checkMoney } from "./money.ts";
 import { checkOrders } from "./orders.ts";
 import { checkJoins, checkOffsets, checkSources } from "./rest.ts";
 import { checkStock } from "./stock.ts";
-
-/** Notes what breaks a promise, in one line. */
-export type Broken = (promise: string, what: string, ...orders: string[]) => void;
 
 /**
  * @param isSettled whether all was worked on; otherwise sums and tables are not compared, nor is what is open

@@ -3,8 +3,7 @@ import { inputOf, positions } from "../../database/positions.ts";
 import { joins } from "../../services/fulfillment/store.ts";
 import { processedOrders } from "../../services/validator/store.ts";
 import { PROCESSORS, topicsReadBy } from "../../topology.ts";
-import { eventOf, type Evidence, type Histories } from "./evidence.ts";
-import type { Broken } from "./promises.ts";
+import { type Broken, eventOf, type Evidence, type Histories } from "./evidence.ts";
 
 /** Whether each group has read all messages of its topics. */
 export function hasReadAll({ ends }: Pick<Evidence, "ends">): boolean {

@@ -1,7 +1,12 @@
 /** G3: stock is never negative, nor promised twice; what is reserved belongs to confirmed orders. */
 import { reservations, stock } from "../../services/inventory/store.ts";
-import { eventOf, type Evidence, type Histories, type OrderHistory } from "./evidence.ts";
-import type { Broken } from "./promises.ts";
+import {
+  type Broken,
+  eventOf,
+  type Evidence,
+  type Histories,
+  type OrderHistory,
+} from "./evidence.ts";
 
 export function checkStock(evidence: Evidence, { orders }: Histories, broken: Broken): void {
   const taken = new Map<string, number>();

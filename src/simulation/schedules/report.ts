@@ -1,5 +1,6 @@
 /** What the command prints of many schedules. */
 import { alignColumns, formatCount, formatDuration, plural } from "../../runtime/format.ts";
+import { PROCESSORS } from "../../topology.ts";
 import { ERROR_ANSWERS } from "../faults/error_answers.ts";
 import type { Failure, Tally } from "./tally.ts";
 
@@ -43,11 +44,13 @@ function byKind(failures: readonly Failure[]): Map<string, Failure[]> {
   return Map.groupBy(failures, ({ violations: [first] }) => {
     const { promise, what } = first!;
     const [line] = what.split("\n");
-    return `${promise}  ${line!.replaceAll(/\d[\d,]*/g, "…").slice(0, MOST_OF_KIND)}`;
+    const kind = line!.replaceAll(REPLICA, "…").replaceAll(/\d[\d,]*/g, "…");
+    return `${promise}  ${kind.slice(0, MOST_OF_KIND)}`;
   });
 }
 
 const MOST_OF_KIND = 70;
+const REPLICA = new RegExp(`\\b(?:${PROCESSORS.join("|")})-\\d+`, "g");
 
 /** The first of each kind, then others, in the order of their seeds. */
 export function worthExplaining(failures: readonly Failure[], most: number): number[] {
