@@ -134,7 +134,9 @@ export class Fetchers {
     const asked = await this.#toAsk(node);
     // One of them may have been revoked, or all of it been stopped.
     if (!this.#goesOn) return [];
-    const answer = asked.length === 0 ? await this.#idle(node) : await this.#ask(node, asked);
+    const answer = asked.length === 0
+      ? await this.#idle(node)
+      : await this.#askForMore(node, asked);
     if (!answer) return [];
     for (const { topic, partition, code } of answer) {
       if (code === 0) continue;
@@ -192,17 +194,30 @@ export class Fetchers {
     });
   }
 
+  /** A broker waits for more than a little, up to a limit: transactions are not made for single orders. */
+  async #askForMore(
+    node: number,
+    asked: readonly Asked[],
+  ): Promise<readonly FetchedPartition[] | undefined> {
+    const answer = await this.#ask(node, asked, IDLE_WAIT_MS);
+    if (!answer || !hasLittle(answer, this.options.fetch.minBytes)) return answer;
+    // kafkajs would have begun to wait some time ago.
+    await pause(Math.random() * this.options.fetch.maxWaitTimeInMs);
+    return this.#goesOn ? await this.#ask(node, asked, 0) : undefined;
+  }
+
   /** @returns undefined when something else is to be asked: then the answer is thrown away */
   async #ask(
     node: number,
     asked: readonly Asked[],
+    maxWaitMs: number,
   ): Promise<readonly FetchedPartition[] | undefined> {
     const broker = await this.cluster.findBroker({ nodeId: String(node) });
     if (!this.#goesOn) return undefined;
     const request = {
       api: "Fetch",
       partitions: asked,
-      maxWaitMs: IDLE_WAIT_MS,
+      maxWaitMs,
       maxBytesPerPartition: this.options.fetch.maxBytesPerPartition,
     } as const;
     return await new Promise((resolve, reject) => {
@@ -285,4 +300,14 @@ export class Fetchers {
     if (isAboutCoordinator(error)) await this.membership.findCoordinator().catch(() => {});
     else await this.cluster.refreshMetadata().catch(() => {});
   }
+}
+
+/** Records, and no errors. */
+function hasLittle(answer: readonly FetchedPartition[], minBytes: number): boolean {
+  let bytes = 0;
+  for (const { code, batches } of answer) {
+    if (code !== 0) return false;
+    for (const { sizeBytes } of batches) bytes += sizeBytes;
+  }
+  return bytes > 0 && bytes < minBytes;
 }
