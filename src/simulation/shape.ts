@@ -24,7 +24,8 @@ export interface ShapeOptions {
   readonly brokers?: 1 | 3 | undefined;
 }
 
-const HORIZONS_MS = [10_000, 30_000, 60_000];
+/** The longest is longer than sessions and transactions last, one after the other. */
+const HORIZONS_MS = [5_000, 12_000, 12_000, 40_000];
 
 export function drawShape(random: Random, { orders, brokers }: ShapeOptions): Shape {
   // Always drawn, so that the rest stays the same where it is given.

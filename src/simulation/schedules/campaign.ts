@@ -22,6 +22,8 @@ export class Runner {
   #seed = 0;
   #heardAt = performance.now();
   #done: { resolve(report: Report): void; reject(error: unknown): void } | undefined;
+  /** Before that it would miss what it is told. */
+  readonly #ready = Promise.withResolvers<void>();
 
   constructor(
     private readonly worker: WorkerPort,
@@ -30,14 +32,17 @@ export class Runner {
     worker.onmessage = ({ data }) => this.#hear(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#done?.reject(new Failure(`seed ${this.#seed}: the worker ended: ${event.message}`));
+      const error = new Failure(`seed ${this.#seed}: the worker ended: ${event.message}`);
+      this.#ready.reject(error);
+      this.#done?.reject(error);
     };
   }
 
   /** @throws {Failure} the worker failed, or hangs */
-  do(order: Order): Promise<Report> {
+  async do(order: Order): Promise<Report> {
+    await this.#ready.promise;
     this.#seed = order.kind === "run" ? order.first : order.seed;
-    return new Promise((resolve, reject) => {
+    return await new Promise((resolve, reject) => {
       this.#heardAt = performance.now();
       this.#done = { resolve, reject };
       this.worker.postMessage(order);
@@ -57,7 +62,8 @@ export class Runner {
 
   #hear(report: Report): void {
     this.#heardAt = performance.now();
-    if (report.kind === "begun") this.#seed = report.seed;
+    if (report.kind === "ready") this.#ready.resolve();
+    else if (report.kind === "begun") this.#seed = report.seed;
     else if (report.kind === "progress") this.onProgress(report.line);
     else if (report.kind === "broken") {
       this.#done?.reject(new Failure(`seed ${this.#seed}: the worker failed: ${report.why}`));

@@ -10,7 +10,9 @@ class FakeWorker implements WorkerPort {
   onerror: WorkerPort["onerror"] = null;
   readonly seeds: number[] = [];
 
-  constructor(private readonly answer: (order: Order, seeds: readonly number[]) => Report) {}
+  constructor(private readonly answer: (order: Order, seeds: readonly number[]) => Report) {
+    queueMicrotask(() => this.onmessage?.({ data: { kind: "ready" } }));
+  }
 
   postMessage(order: Order): void {
     const { first, count } = order.kind === "run" ? order : { first: order.seed, count: 1 };

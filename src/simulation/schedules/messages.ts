@@ -12,6 +12,8 @@ export type Order =
   );
 
 export type Report =
+  /** It listens. */
+  | { readonly kind: "ready" }
   | { readonly kind: "begun"; readonly seed: number }
   | { readonly kind: "progress"; readonly line: string }
   | { readonly kind: "tally"; readonly tally: Tally }

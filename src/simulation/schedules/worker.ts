@@ -19,8 +19,12 @@ scope.onmessage = async ({ data: order }) => {
   }
 };
 
+/** Errors are many, and few are shown: their stacks take time. */
+const STACK_LINES = Error.stackTraceLimit;
+
 async function carryOut(order: Order): Promise<Report> {
   const { options } = order;
+  Error.stackTraceLimit = order.kind === "run" ? 0 : STACK_LINES;
   switch (order.kind) {
     case "run": {
       const tally = emptyTally();
@@ -40,3 +44,5 @@ async function carryOut(order: Order): Promise<Report> {
     }
   }
 }
+
+scope.postMessage({ kind: "ready" });
