@@ -1,0 +1,147 @@
+/** The contract's cases on a real Kafka. */
+import { createClient, type KafkaAdmin, withAdmin } from "../../kafka/client/client.ts";
+import type { TopicPartition } from "../../kafka/protocol/requests.ts";
+import type { Broker } from "../../local/kafka/broker.ts";
+import type { Cluster } from "../../local/kafka/cluster.ts";
+import { until } from "../../runtime/until.ts";
+import { Client } from "./client.ts";
+import type { Platform } from "./platform.ts";
+import { electLeaderRequest, fetchRequest } from "./requests.ts";
+
+/** Short waits where Kafka's own are for large clusters. */
+export const SETTINGS = {
+  "group.min.session.timeout.ms": "500",
+  "transaction.abort.timed.out.transaction.cleanup.interval.ms": "200",
+  // Those that a case moves stay where they are.
+  "leader.imbalance.check.interval.seconds": "300",
+};
+
+/** One node, or several. */
+type RunningKafka = Pick<Broker, "bootstrap"> | Cluster;
+
+const COORDINATOR_TOPICS = { group: "__consumer_offsets", transaction: "__transaction_state" };
+/** As server_settings.ts has it. */
+const COORDINATOR_PARTITIONS = 8;
+const LIMIT_MS = 30_000;
+const EVERY_MS = 20;
+
+/** Runs one case. */
+export async function onKafka(
+  kafka: RunningKafka,
+  run: (platform: Platform) => Promise<void>,
+): Promise<void> {
+  const clients: Client[] = [];
+  const cluster = "nodes" in kafka ? kafka : undefined;
+  const source = createClient({ brokers: kafka.bootstrap.split(",") }, "contract");
+  const connect = async () => {
+    const client = await Client.connect(source);
+    clients.push(client);
+    return client;
+  };
+  try {
+    const client = await connect();
+    const admin = <T>(work: (admin: KafkaAdmin) => Promise<T>) => withAdmin(source, work);
+    await run({
+      nodes: cluster?.nodes.length ?? 1,
+      source,
+      client,
+      connect,
+      ...topicsOf(client, admin),
+      ...movesOf(client, admin, cluster),
+      freshName,
+      fetch: (place, offset, isolation) =>
+        client.toLeader(place, fetchRequest(place, offset, isolation)),
+    });
+  } finally {
+    await Promise.all(clients.map((client) => client.close().catch(() => {})));
+  }
+}
+
+const freshName = () => `c${crypto.randomUUID().slice(0, 8)}`;
+
+type Admin = <T>(work: (admin: KafkaAdmin) => Promise<T>) => Promise<T>;
+
+function topicsOf(client: Client, admin: Admin) {
+  return {
+    async createTopic(partitions: number, topic = freshName()) {
+      const created = [{ topic, numPartitions: partitions }];
+      // The name of a topic that was deleted may be taken for a moment.
+      await until(
+        `${topic} is created`,
+        () => admin((admin) => admin.createTopics({ topics: created })).catch(() => false),
+        LIMIT_MS,
+        EVERY_MS,
+      );
+      for (let partition = 0; partition < partitions; partition++) {
+        await answers(client, { topic, partition });
+      }
+      return topic;
+    },
+    deleteTopic: (topic: string) => admin((admin) => admin.deleteTopics({ topics: [topic] })),
+    async addPartitions(topic: string, count: number) {
+      await admin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }));
+      await answers(client, { topic, partition: count - 1 });
+    },
+    async deleteRecords({ topic, partition }: TopicPartition, before: number) {
+      const partitions = [{ partition, offset: String(before) }];
+      await admin(async (admin) => {
+        await admin.fetchTopicOffsets(topic); // it has to know the leader
+        await admin.deleteTopicRecords({ topic, partitions });
+      });
+    },
+  };
+}
+
+function movesOf(client: Client, admin: Admin, cluster: Cluster | undefined) {
+  const nodes = cluster?.nodes ?? [];
+  async function moveLeader(place: TopicPartition) {
+    const { topic, partition } = place;
+    const before = await client.leaderOf(place);
+    const next = before % nodes.length + 1;
+    const replicas = [next, ...nodes.map(({ nodeId }) => nodeId).filter((id) => id !== next)];
+    const topics = [{ topic, partitionAssignment: [{ partition, replicas }] }];
+    await admin((admin) => admin.alterPartitionReassignments({ topics }));
+    await until(
+      `${next} leads ${topic}/${partition}`,
+      async () => {
+        await client.toNode(next, electLeaderRequest(place));
+        return await client.leaderOf(place) === next;
+      },
+      LIMIT_MS,
+      EVERY_MS,
+    );
+  }
+  return {
+    async moveLeader(place: TopicPartition) {
+      await moveLeader(place);
+      await answers(client, place);
+    },
+    moveCoordinator: (type: "group" | "transaction", key: string) =>
+      moveLeader({ topic: COORDINATOR_TOPICS[type], partition: coordinatorPartition(key) }),
+    killNode: (node: number) => nodes[node - 1]!.kill(),
+    async startNode(node: number) {
+      await nodes[node - 1]!.start();
+      await cluster!.inSync();
+    },
+  };
+}
+
+/** The leader says by itself that it leads. */
+async function answers(client: Client, place: TopicPartition): Promise<void> {
+  await until(
+    `${place.topic}/${place.partition} answers`,
+    async () => {
+      const { code } = await client.toLeader(place, fetchRequest(place, 0, "committed"));
+      return code === 0 || code === 1;
+    },
+    LIMIT_MS,
+    EVERY_MS,
+  );
+}
+
+/** As Kafka hashes a group, or a transactional id. */
+function coordinatorPartition(key: string): number {
+  let hash = 0;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash, 31) + key.charCodeAt(i) | 0;
+  return (hash & 0x7fffffff) % COORDINATOR_PARTITIONS;
+}

@@ -1,0 +1,61 @@
+/** What a partition's log says. */
+import type { TopicPartition } from "../../kafka/protocol/requests.ts";
+import { until } from "../../runtime/until.ts";
+import type { Platform } from "./platform.ts";
+
+const LIMIT_MS = 20_000;
+const EVERY_MS = 20;
+
+/** The values that a read_committed consumer sees from `offset` on, as `OFFSET VALUE`. */
+export async function committed(
+  platform: Platform,
+  place: TopicPartition,
+  offset = 0,
+): Promise<string[]> {
+  const { records, aborted } = await platform.fetch(place, offset, "committed");
+  const left = aborted.toSorted((a, b) => Number(a.firstOffset) - Number(b.firstOffset));
+  const dropped = new Set<string>();
+  const read: string[] = [];
+  for (const record of records) {
+    const at = Number(record.offset);
+    while (left[0] && Number(left[0].firstOffset) <= at) dropped.add(left.shift()!.producerId);
+    const { producerId, inTransaction } = record.batchContext;
+    if (record.isControlRecord) dropped.delete(producerId);
+    else if (at >= offset && !(inTransaction && dropped.has(producerId))) {
+      read.push(`${at} ${textOf(record.value)}`);
+    }
+  }
+  return read;
+}
+
+/** All that the log has, control records too, as `OFFSET VALUE`. */
+export async function written(platform: Platform, place: TopicPartition): Promise<string[]> {
+  const { records, logStart } = await platform.fetch(place, 0, "uncommitted")
+    .then((answer) =>
+      answer.code === 0 ? answer : platform.fetch(place, answer.logStart, "uncommitted")
+    );
+  return records.filter(({ offset }) => Number(offset) >= logStart).map((record) =>
+    `${record.offset} ${record.isControlRecord ? controlOf(record.key) : textOf(record.value)}`
+  );
+}
+
+/** The markers are there: nothing holds readers up. */
+export async function stable(platform: Platform, place: TopicPartition): Promise<void> {
+  await until(
+    `${place.topic}/${place.partition} is stable`,
+    async () => {
+      const { highWatermark, lastStableOffset } = await platform.fetch(place, 0, "uncommitted");
+      return highWatermark === lastStableOffset;
+    },
+    LIMIT_MS,
+    EVERY_MS,
+  );
+}
+
+function textOf(bytes: Uint8Array | null): string {
+  return new TextDecoder().decode(bytes ?? new Uint8Array());
+}
+
+function controlOf(key: Uint8Array | null): string {
+  return key?.[3] === 1 ? "COMMIT" : "ABORT";
+}
