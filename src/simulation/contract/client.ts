@@ -80,13 +80,21 @@ export class Client {
   ): Promise<Answer> {
     const deadline = performance.now() + LIMIT_MS;
     for (;;) {
-      const answer = await this.toNode(await this.coordinatorOf(type, key), request)
+      const answer = await this.#askCoordinator(type, key, request)
         .catch((error) => performance.now() > deadline ? Promise.reject(error) : undefined);
       const codes = answer?.codes ?? (answer && [answer.code ?? 0]) ?? AWAY;
       const isAway = codes.some((code) => AWAY.includes(code));
       if (answer && (!isAway || performance.now() > deadline)) return answer;
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
+  }
+
+  async #askCoordinator<Answer>(
+    type: "group" | "transaction",
+    key: string,
+    request: WireRequest<Answer>,
+  ): Promise<Answer> {
+    return await this.toNode(await this.coordinatorOf(type, key), request);
   }
 
   close(): Promise<void> {

@@ -73,7 +73,10 @@ export const MOVES: readonly Case[] = [
       assertEquals(await owner.produce(place, ["b"]), "NONE");
       await platform.killNode(old);
       try {
-        await until("another one leads", async () => await client.leaderOf(place) !== old);
+        await until("another one leads", async () => {
+          if (await client.leaderOf(place) === old) return false;
+          return (await platform.fetch(place, 0, "committed")).code === 0;
+        });
         assertEquals(await owner.produce(place, ["b"], { sequence: 1 }), "NONE");
         assertEquals(await owner.produce(place, ["c"]), "NONE");
         assertEquals(await owner.end("commit"), "NONE");

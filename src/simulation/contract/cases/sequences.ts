@@ -127,9 +127,6 @@ export const SEQUENCES: readonly Case[] = [
       assertEquals(await owner.produce(other, ["a"], { sequence: 0 }), "INVALID_TXN_STATE");
       assertEquals(await owner.write(added, "a"), "NONE");
       assertEquals(await owner.produce(other, ["a"], { sequence: 0 }), "INVALID_TXN_STATE");
-      assertEquals(await owner.end("commit"), "NONE");
-      const late = await owner.produce(added, ["b"], { sequence: 1 });
-      assert(["INVALID_TXN_STATE", "NOT_ENOUGH_REPLICAS"].includes(late), late);
       assertEquals(await owner.finish("commit"), "NONE");
       // A late one, of the transaction that has ended, and a copy of what was written.
       assertEquals([
@@ -138,6 +135,22 @@ export const SEQUENCES: readonly Case[] = [
       ], ["INVALID_TXN_STATE", "INVALID_TXN_STATE"]);
       assertEquals(await written(platform, added), ["0 a", "1 COMMIT"]);
       assertEquals(await written(platform, other), []);
+    },
+  },
+  {
+    name: "a batch right after EndTxn is of the transaction that ends, or refused",
+    async run(platform) {
+      const { client, freshName } = platform;
+      const place = { topic: await platform.createTopic(1), partition: 0 };
+      const owner = await TestProducer.open(client, freshName());
+      assertEquals(await owner.write(place, "a"), "NONE");
+      assertEquals(await owner.end("commit"), "NONE");
+      const late = await owner.produce(place, ["late"]);
+      assert(["NONE", "INVALID_TXN_STATE", "NOT_ENOUGH_REPLICAS"].includes(late), late);
+      assertEquals(await owner.finish("commit"), "NONE");
+      await stable(platform, place);
+      const expected = late === "NONE" ? ["0 a", "1 late"] : ["0 a"];
+      assertEquals(await committed(platform, place), expected);
     },
   },
   {
