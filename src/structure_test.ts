@@ -60,7 +60,7 @@ const ROOMS: readonly (readonly string[])[] = [
 ];
 
 /** Folders of files that only tests use; e2e has whole pipelines and what stands in for Strimzi. */
-const TEST_ROOMS = /(^|\/)testing\/|^e2e\//;
+const TEST_ROOMS = /(^|\/)testing\/|^e2e\/|^simulation\//;
 const TEST_FILE = /_test\.tsx?$/;
 
 const MAX_LINES = 300;

@@ -1,0 +1,124 @@
+/** A schedule of tests: orders that validators refuse, on a simulated Kafka and its network. */
+import { Registry } from "prom-client";
+import { encode } from "../../events/codec.ts";
+import { createProcessorMetrics } from "../../kafka/metrics.ts";
+import { createProcessor } from "../../kafka/processor/processor.ts";
+import type { ProcessorOptions } from "../../kafka/processor/options.ts";
+import { Producer } from "../../kafka/producer/producer.ts";
+import { placed, refuse } from "../../kafka/testing/topics.ts";
+import { configureLogging } from "../../runtime/log.ts";
+import { Names, TOPIC_NAMES } from "../../topology.ts";
+import { SimulatedKafka } from "../cluster/cluster.ts";
+import type { SimulatedProcess } from "../process.ts";
+import { Random } from "../random.ts";
+import { VirtualTime } from "../time.ts";
+import { createSimulatedClient } from "./client.ts";
+import { Network } from "./network.ts";
+
+const PARTITIONS = 2;
+const INPUT = "orders.raw";
+export const GROUP = "validator";
+
+export class Schedule {
+  readonly time: VirtualTime;
+  readonly kafka: SimulatedKafka;
+  readonly network: Network;
+  readonly lines: string[] = [];
+  readonly #names = new Names("");
+  #placed = 0;
+  #replicas = 0;
+
+  constructor(seed: number, { brokers = 1 }: { brokers?: number } = {}) {
+    const random = new Random(seed);
+    this.time = new VirtualTime(random.fork("time"));
+    this.kafka = new SimulatedKafka(this.time, random.fork("kafka"), {
+      brokers,
+      topics: Object.fromEntries(
+        [...TOPIC_NAMES, "dlq.validator" as const].map((topic) => [topic, PARTITIONS]),
+      ),
+    });
+    this.network = new Network(this.time, random.fork("network"), this.kafka);
+    this.network.trace = (line) => this.lines.push(`${this.time.now.toFixed(2)} ${line}`);
+  }
+
+  run(work: () => Promise<void>): Promise<void> {
+    return this.time.install(work);
+  }
+
+  /** Starts a replica. */
+  validator(options: Partial<ProcessorOptions> = {}) {
+    const process = this.time.process(`validator ${++this.#replicas}`);
+    const controller = new AbortController();
+    const log = configureLogging("simulation", "error", "text");
+    const processor = process.run(() =>
+      createProcessor({
+        access: { brokers: [] },
+        clientId: process.name,
+        service: "validator",
+        names: this.#names,
+        handlers: { [INPUT]: refuse },
+        guarantee: "exactly_once",
+        sessionTimeoutMs: 6_000,
+        transactionTimeoutMs: 6_000,
+        maxBatch: 100,
+        drainTimeoutMs: 10_000,
+        log,
+        metrics: createProcessorMetrics(new Registry()),
+        ...options,
+      }, createSimulatedClient(process, this.network))
+    );
+    const ended = process.run(() => processor.run(controller.signal));
+    let hasEnded = false;
+    ended.then(() => hasEnded = true);
+    return {
+      process,
+      processor,
+      stop: async () => {
+        process.run(() => controller.abort());
+        if (!await this.time.runUntil(() => hasEnded, 30_000)) throw new Error("it did not stop");
+      },
+    };
+  }
+
+  /** Publishes so many more orders, one by one, from a process of its own. */
+  async place(count: number): Promise<void> {
+    const process: SimulatedProcess = this.time.process("source");
+    const client = createSimulatedClient(process, this.network);
+    let isDone = false;
+    void process.run(async () => {
+      const producer = await Producer.open(client, { deliveryTimeoutMs: 60_000 });
+      for (let i = 0; i < count; i++) {
+        const order = placed(this.#placed++);
+        const messages = [{
+          key: order.orderId,
+          value: encode(order) as Buffer,
+          partition: i % PARTITIONS,
+        }];
+        await producer.send([{ topic: INPUT, messages }]);
+      }
+      await producer.close();
+      isDone = true;
+    });
+    const done = await this.time.runUntil(() => isDone, 60_000);
+    if (!done) throw new Error("the orders are not published");
+  }
+
+  /** Until every order has an output; then a little more, for what should not come. */
+  async settle(limitMs = 120_000): Promise<boolean> {
+    const all = () => this.kafka.recordsOf("orders.outcomes").length >= this.#placed;
+    const done = await this.time.runUntil(all, limitMs);
+    await this.time.runUntil(() => false, 2_000);
+    return done;
+  }
+
+  /** The outputs' keys, in order. */
+  get outputs(): string[] {
+    return this.kafka.recordsOf("orders.outcomes").map(({ key }) => new TextDecoder().decode(key!))
+      .sort();
+  }
+
+  /** The inputs' keys, in order. */
+  get inputs(): string[] {
+    return Array.from({ length: this.#placed }, (_, i) => placed(i).orderId).sort();
+  }
+}
