@@ -1,6 +1,7 @@
 /** Sends requests to the broker that is meant, and answers with the codes' names. */
 import { type Cluster, type ClusterSource, createCluster } from "../../kafka/client/cluster.ts";
 import { ERRORS } from "../../kafka/client/error_codes.ts";
+import { endOfEpochRequest, idsRequest } from "../../kafka/log_watch/log_states.ts";
 import type { TopicPartition } from "../../kafka/protocol/requests.ts";
 import type { WireRequest } from "../../kafka/protocol/wire.ts";
 import { until } from "../../runtime/until.ts";
@@ -62,6 +63,36 @@ export class Client {
 
   async toLeader<Answer>(place: TopicPartition, request: WireRequest<Answer>): Promise<Answer> {
     return await this.toNode(await this.leaderOf(place), request);
+  }
+
+  /** Until all brokers that answer say that such a node leads it, and it says so, too; -1: nothing is there. */
+  async untilLedBy(place: TopicPartition, fits: (node: number) => boolean): Promise<void> {
+    const { topic, partition } = place;
+    await until(
+      `${topic}/${partition} has such a leader`,
+      async () => {
+        await this.cluster.refreshMetadata().catch(() => {});
+        const leaders = new Set<number>();
+        for (const node of this.cluster.getNodeIds()) {
+          const answer = await this.toNode(Number(node), idsRequest([topic])).catch(() =>
+            undefined
+          );
+          const partitions = answer?.topics.find(({ name }) => name === topic)?.partitions ?? [];
+          const found = partitions.find((each) => each.partition === partition);
+          if (answer) leaders.add(found?.leader ?? -1);
+        }
+        const [leader = -1] = leaders;
+        return leaders.size === 1 && fits(leader) &&
+          (leader < 0 || await this.#leads(leader, place));
+      },
+      LIMIT_MS,
+      EVERY_MS,
+    );
+  }
+
+  async #leads(node: number, { topic, partition }: TopicPartition): Promise<boolean> {
+    const { codes } = await this.toNode(node, endOfEpochRequest({ topic, partition }, 0, -1));
+    return codes[0] === 0;
   }
 
   async coordinatorOf(type: "group" | "transaction", key: string): Promise<number> {

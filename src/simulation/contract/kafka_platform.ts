@@ -73,14 +73,17 @@ function topicsOf(client: Client, admin: Admin) {
         EVERY_MS,
       );
       for (let partition = 0; partition < partitions; partition++) {
-        await answers(client, { topic, partition });
+        await client.untilLedBy({ topic, partition }, (node) => node >= 0);
       }
       return topic;
     },
-    deleteTopic: (topic: string) => admin((admin) => admin.deleteTopics({ topics: [topic] })),
+    async deleteTopic(topic: string) {
+      await admin((admin) => admin.deleteTopics({ topics: [topic] }));
+      await client.untilLedBy({ topic, partition: 0 }, (node) => node < 0);
+    },
     async addPartitions(topic: string, count: number) {
       await admin((admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }));
-      await answers(client, { topic, partition: count - 1 });
+      await client.untilLedBy({ topic, partition: count - 1 }, (node) => node >= 0);
     },
     async deleteRecords({ topic, partition }: TopicPartition, before: number) {
       const partitions = [{ partition, offset: String(before) }];
@@ -101,21 +104,11 @@ function movesOf(client: Client, admin: Admin, cluster: Cluster | undefined) {
     const replicas = [next, ...nodes.map(({ nodeId }) => nodeId).filter((id) => id !== next)];
     const topics = [{ topic, partitionAssignment: [{ partition, replicas }] }];
     await admin((admin) => admin.alterPartitionReassignments({ topics }));
-    await until(
-      `${next} leads ${topic}/${partition}`,
-      async () => {
-        await client.toNode(next, electLeaderRequest(place));
-        return await client.leaderOf(place) === next;
-      },
-      LIMIT_MS,
-      EVERY_MS,
-    );
+    await client.toNode(next, electLeaderRequest(place));
+    await client.untilLedBy(place, (node) => node === next);
   }
   return {
-    async moveLeader(place: TopicPartition) {
-      await moveLeader(place);
-      await answers(client, place);
-    },
+    moveLeader,
     moveCoordinator: (type: "group" | "transaction", key: string) =>
       moveLeader({ topic: COORDINATOR_TOPICS[type], partition: coordinatorPartition(key) }),
     killNode: (node: number) => nodes[node - 1]!.kill(),
@@ -124,19 +117,6 @@ function movesOf(client: Client, admin: Admin, cluster: Cluster | undefined) {
       await cluster!.inSync();
     },
   };
-}
-
-/** The leader says by itself that it leads. */
-async function answers(client: Client, place: TopicPartition): Promise<void> {
-  await until(
-    `${place.topic}/${place.partition} answers`,
-    async () => {
-      const { code } = await client.toLeader(place, fetchRequest(place, 0, "committed"));
-      return code === 0 || code === 1;
-    },
-    LIMIT_MS,
-    EVERY_MS,
-  );
 }
 
 /** As Kafka hashes a group, or a transactional id. */

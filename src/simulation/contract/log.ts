@@ -30,11 +30,8 @@ export async function committed(
 
 /** All that the log has, control records too, as `OFFSET VALUE`. */
 export async function written(platform: Platform, place: TopicPartition): Promise<string[]> {
-  const { records, logStart } = await platform.fetch(place, 0, "uncommitted")
-    .then((answer) =>
-      answer.code === 0 ? answer : platform.fetch(place, answer.logStart, "uncommitted")
-    );
-  return records.filter(({ offset }) => Number(offset) >= logStart).map((record) =>
+  const { records } = await platform.fetch(place, 0, "uncommitted");
+  return records.map((record) =>
     `${record.offset} ${record.isControlRecord ? controlOf(record.key) : textOf(record.value)}`
   );
 }

@@ -162,7 +162,12 @@ export function fetchRequest(
   offset: number,
   isolation: "committed" | "uncommitted",
 ): WireRequest<FetchAnswer> {
-  return wire("Fetch", 1, 5, {}, (encoder) => {
+  const fields = {
+    partitions: [{ topic, partition, offset }],
+    maxWaitMs: 0,
+    maxBytesPerPartition: MAX_BYTES,
+  };
+  return wire("Fetch", 1, 5, fields, (encoder) => {
     encoder.writeInt32(-1).writeInt32(0).writeInt32(0).writeInt32(MAX_BYTES);
     encoder.writeBoolean(isolation === "committed");
     encoder.writeInt32(1).writeString(topic).writeInt32(1).writeInt32(partition);
