@@ -49,8 +49,10 @@ export async function onKafka(
       ...topicsOf(client, admin),
       ...movesOf(client, admin, cluster),
       freshName,
-      fetch: (place, offset, isolation) =>
-        client.toLeader(place, fetchRequest(place, offset, isolation)),
+      async fetch(place, offset, { node, client: asks = client, ...options } = {}) {
+        const request = fetchRequest(place, offset, { isolation: "committed", ...options });
+        return await asks.toNode(node ?? await asks.leaderOf(place), request);
+      },
     });
   } finally {
     await Promise.all(clients.map((client) => client.close().catch(() => {})));

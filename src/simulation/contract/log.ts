@@ -12,7 +12,7 @@ export async function committed(
   place: TopicPartition,
   offset = 0,
 ): Promise<string[]> {
-  const { records, aborted } = await platform.fetch(place, offset, "committed");
+  const { records, aborted } = await platform.fetch(place, offset);
   const left = aborted.toSorted((a, b) => Number(a.firstOffset) - Number(b.firstOffset));
   const dropped = new Set<string>();
   const read: string[] = [];
@@ -30,7 +30,7 @@ export async function committed(
 
 /** All that the log has, control records too, as `OFFSET VALUE`. */
 export async function written(platform: Platform, place: TopicPartition): Promise<string[]> {
-  const { records } = await platform.fetch(place, 0, "uncommitted");
+  const { records } = await platform.fetch(place, 0, { isolation: "uncommitted" });
   return records.map((record) =>
     `${record.offset} ${record.isControlRecord ? controlOf(record.key) : textOf(record.value)}`
   );
@@ -41,7 +41,9 @@ export async function stable(platform: Platform, place: TopicPartition): Promise
   await until(
     `${place.topic}/${place.partition} is stable`,
     async () => {
-      const { highWatermark, lastStableOffset } = await platform.fetch(place, 0, "uncommitted");
+      const { highWatermark, lastStableOffset } = await platform.fetch(place, 0, {
+        isolation: "uncommitted",
+      });
       return highWatermark === lastStableOffset;
     },
     LIMIT_MS,

@@ -1,7 +1,7 @@
 /** What a case of the contract needs of a Kafka, be it real or in memory. */
 import type { ClusterSource } from "../../kafka/client/cluster.ts";
 import type { TopicPartition } from "../../kafka/protocol/requests.ts";
-import type { FetchAnswer } from "./requests.ts";
+import type { FetchAnswer, FetchOptions } from "./requests.ts";
 import type { Client } from "./client.ts";
 
 export interface Platform {
@@ -26,11 +26,11 @@ export interface Platform {
   /** @param count how many there are then */
   addPartitions(topic: string, count: number): Promise<void>;
   deleteRecords(place: TopicPartition, before: number): Promise<void>;
-  /** Asks the partition's leader once; answered at once. */
+  /** Asks the partition's leader once, by default for committed records. */
   fetch(
     place: TopicPartition,
     offset: number,
-    isolation: "committed" | "uncommitted",
+    options?: Partial<FetchOptions> & { readonly client?: Client; readonly node?: number },
   ): Promise<FetchAnswer>;
 
   // Of several nodes.

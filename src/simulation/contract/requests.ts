@@ -154,24 +154,30 @@ export interface FetchAnswer {
   readonly records: readonly DecodedRecord[];
 }
 
-const MAX_BYTES = 1024 * 1024;
+export interface FetchOptions {
+  readonly isolation: "committed" | "uncommitted";
+  /** How long it waits for the first record (default: not at all). */
+  readonly maxWaitMs?: number;
+  /** (default: 1 MiB) */
+  readonly maxBytes?: number;
+}
 
-/** Answers at once. */
+/** Of one partition. */
 export function fetchRequest(
   { topic, partition }: TopicPartition,
   offset: number,
-  isolation: "committed" | "uncommitted",
+  { isolation, maxWaitMs = 0, maxBytes = 1024 * 1024 }: FetchOptions,
 ): WireRequest<FetchAnswer> {
   const fields = {
     partitions: [{ topic, partition, offset }],
-    maxWaitMs: 0,
-    maxBytesPerPartition: MAX_BYTES,
+    maxWaitMs,
+    maxBytesPerPartition: maxBytes,
   };
   return wire("Fetch", 1, 5, fields, (encoder) => {
-    encoder.writeInt32(-1).writeInt32(0).writeInt32(0).writeInt32(MAX_BYTES);
+    encoder.writeInt32(-1).writeInt32(maxWaitMs).writeInt32(1).writeInt32(maxBytes);
     encoder.writeBoolean(isolation === "committed");
     encoder.writeInt32(1).writeString(topic).writeInt32(1).writeInt32(partition);
-    encoder.writeInt64(offset).writeInt64(-1).writeInt32(MAX_BYTES);
+    encoder.writeInt64(offset).writeInt64(-1).writeInt32(maxBytes);
   }, (decoder) => {
     const clientSideThrottleTime = decoder.readInt32();
     const [answer] = decoder.readArray(() => {

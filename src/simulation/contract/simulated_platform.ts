@@ -1,5 +1,4 @@
 /** The contract's cases on the Kafka in memory, in virtual time. */
-import type { TopicPartition } from "../../kafka/protocol/requests.ts";
 import { until } from "../../runtime/until.ts";
 import { createSimulatedClient } from "../client/client.ts";
 import { Network } from "../client/network.ts";
@@ -67,7 +66,7 @@ async function platformOf(
       kafka.deleteRecords(topic, partition, before);
       return Promise.resolve();
     },
-    fetch: (place, offset, isolation) => fetch(kafka, client, place, offset, isolation),
+    fetch: (...asked) => fetch(kafka, client, ...asked),
     async moveLeader(place) {
       const before = await client.leaderOf(place);
       kafka.moveLeader(place.topic, place.partition);
@@ -98,18 +97,17 @@ async function platformOf(
 async function fetch(
   kafka: SimulatedKafka,
   client: Client,
-  place: TopicPartition,
-  offset: number,
-  isolation: "committed" | "uncommitted",
+  ...[place, offset, { node, client: asks = client, ...options } = {}]: Parameters<
+    Platform["fetch"]
+  >
 ): Promise<FetchAnswer> {
-  const request = fetchRequest(place, offset, "committed");
-  const answers = await client.toLeader(place, request) as unknown as FetchedPartition[];
-  const { code, highWatermark, lastStableOffset, logStart, aborted, batches } = answers[0]!;
-  const read = isolation === "committed"
-    ? batches
-    : kafka.batchesOf(place.topic, place.partition).filter(({ lastOffset }) =>
-      lastOffset >= offset && lastOffset < highWatermark
-    );
-  const records = read.flatMap(({ records }) => records);
-  return { code, highWatermark, lastStableOffset, logStart, aborted, records };
+  const request = fetchRequest(place, offset, { isolation: "committed", ...options });
+  const answers = await asks.toNode(node ?? await asks.leaderOf(place), request);
+  const [{ batches, ...answer }] = answers as unknown as [FetchedPartition];
+  const read = options.isolation === "uncommitted"
+    ? kafka.batchesOf(place.topic, place.partition).filter(({ lastOffset }) =>
+      lastOffset >= offset && lastOffset < answer.highWatermark
+    )
+    : batches;
+  return { ...answer, records: read.flatMap(({ records }) => records) };
 }

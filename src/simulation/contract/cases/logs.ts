@@ -22,7 +22,7 @@ async function ends({ client }: Platform, { topic, partition }: TopicPartition) 
 }
 
 async function stableEnd(platform: Platform, place: TopicPartition) {
-  const { highWatermark, lastStableOffset } = await platform.fetch(place, 0, "committed");
+  const { highWatermark, lastStableOffset } = await platform.fetch(place, 0);
   return { highWatermark, lastStableOffset };
 }
 
@@ -58,7 +58,7 @@ export const LOGS: readonly Case[] = [
         await stable(platform, place);
       }
       const producerId = String(owner.identity.producerId);
-      const { aborted, records } = await platform.fetch(place, 0, "committed");
+      const { aborted, records } = await platform.fetch(place, 0);
       assertEquals(aborted.map(({ producerId, firstOffset }) => [producerId, firstOffset]), [
         [producerId, "0"],
         [producerId, "4"],
@@ -67,7 +67,7 @@ export const LOGS: readonly Case[] = [
       assertEquals(await committed(platform, place), ["2 b"]);
       // From its middle on, too.
       assertEquals(
-        (await platform.fetch(place, 5, "committed")).aborted.map((each) => each.firstOffset),
+        (await platform.fetch(place, 5)).aborted.map((each) => each.firstOffset),
         ["4"],
       );
     },
@@ -135,7 +135,7 @@ export const LOGS: readonly Case[] = [
       const plain = await TestProducer.open(client, null);
       assertEquals(await plain.produce(place, ["a"]), "NONE");
       const at = async (offset: number) => {
-        const { code, records } = await platform.fetch(place, offset, "committed");
+        const { code, records } = await platform.fetch(place, offset);
         return [nameOf(code), records.length];
       };
       assertEquals([await at(0), await at(1), await at(2)], [
@@ -158,10 +158,10 @@ export const LOGS: readonly Case[] = [
       await platform.deleteRecords(place, 2);
       assertEquals(await ends(platform, place), [2, 3]);
       assertEquals(
-        nameOf((await platform.fetch(place, 1, "committed")).code),
+        nameOf((await platform.fetch(place, 1)).code),
         "OFFSET_OUT_OF_RANGE",
       );
-      const answer = await platform.fetch(place, 2, "committed");
+      const answer = await platform.fetch(place, 2);
       assertEquals([answer.code, answer.logStart], [0, 2]);
       assertEquals(await committed(platform, place, 2), ["2 c"]);
       // The producer goes on, and its copies are still known.
@@ -172,7 +172,7 @@ export const LOGS: readonly Case[] = [
       assertEquals(await ends(platform, place), [2, 4]);
       await platform.deleteRecords(place, 4);
       assertEquals(await ends(platform, place), [4, 4]);
-      assertEquals(nameOf((await platform.fetch(place, 4, "committed")).code), "NONE");
+      assertEquals(nameOf((await platform.fetch(place, 4)).code), "NONE");
     },
   },
   {
