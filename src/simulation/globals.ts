@@ -1,4 +1,5 @@
 /** Timers, clocks and random numbers of JavaScript, Deno and Node on virtual time. */
+import process from "node:process";
 import { SimulatedEvent, type SimulatedProcess } from "./process.ts";
 import type { Random } from "./random.ts";
 
@@ -29,6 +30,8 @@ export function replaceGlobals(time: Time): () => void {
   };
   replace(globalThis, { ...timersOf(time), Date: dateOf(time) });
   replace(performance, { now: () => time.now });
+  // The timers of prom-client measure with it.
+  replace(process, { hrtime: hrtimeOf(time) });
   replace(Math, { random: () => time.random.next() });
   replace(crypto, {
     getRandomValues: (array: ArrayBufferView) => fill(array, time),
@@ -134,6 +137,15 @@ function dateOf(time: Time): DateConstructor {
     UTC,
     parse,
   });
+}
+
+function hrtimeOf(time: Time) {
+  const bigint = () => BigInt(Math.round(time.now * 1e6));
+  const hrtime = (since: readonly [number, number] = [0, 0]) => {
+    const ns = Math.round(time.now * 1e6) - since[0] * 1e9 - since[1];
+    return [Math.floor(ns / 1e9), ns - Math.floor(ns / 1e9) * 1e9];
+  };
+  return Object.assign(hrtime, { bigint });
 }
 
 function fill<T extends ArrayBufferView>(array: T, { random }: Time): T {

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import process from "node:process";
 import { ConstantBackoff, handleAll, retry, timeout, TimeoutStrategy } from "cockatiel";
+import { Histogram } from "prom-client";
 import { Random } from "./random.ts";
 import { VirtualTime } from "./time.ts";
 
@@ -27,6 +29,7 @@ function globals(): unknown[] {
       Date,
       Date.now,
       performance.now,
+      process.hrtime,
       Math.random,
       crypto.randomUUID,
       crypto.getRandomValues,
@@ -164,4 +167,16 @@ Deno.test("cockatiel: retries and time-outs take virtual time", async () => {
     return attempts;
   });
   assertEquals(attempts, [0, 15_000, 30_000, 45_000, "TaskCancelledError"] as never[]);
+});
+
+Deno.test("prom-client: a timer measures virtual time", async () => {
+  const histogram = new Histogram({ name: "x_seconds", help: "x", registers: [] });
+  const measured = await simulate(async (time) => {
+    await pause(900);
+    const end = histogram.startTimer();
+    await pause(2_200);
+    assertEquals(process.hrtime.bigint(), BigInt(time.now) * 1_000_000n);
+    return end();
+  });
+  assertEquals(measured, 2.2);
 });

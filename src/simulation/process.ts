@@ -52,7 +52,10 @@ export class SimulatedProcess {
     return running.run(this, work);
   }
 
-  /** Ends it, as SIGKILL does: its timers are dropped, and nothing is delivered to it any more. */
+  /**
+   * Ends it, as SIGKILL does: its timers are dropped, and nothing is delivered to it any more. When it
+   * kills itself, its running code goes on until it waits.
+   */
   kill(): void {
     this.#alive = false;
   }

@@ -16,6 +16,8 @@ export type Cancel = () => void;
 /** Events between two turns of the runtime's own loop. */
 const EVENTS_PER_TURN = 64;
 
+const UNCAUGHT = ["error", "unhandledrejection"] as const;
+
 /** The one that is installed: a realm has one set of globals. */
 let installed: VirtualTime | undefined;
 
@@ -77,7 +79,10 @@ export class VirtualTime {
     return this.#add(new SimulatedEvent(undefined, callback), afterMs);
   }
 
-  /** Adds an event of `process`: it does not happen once that is killed, and late when it is frozen. */
+  /**
+   * Adds an event of `process`, which does not happen once that is killed, and late when it is frozen.
+   * What others have for a process comes this way: a promise that they resolve themselves obeys neither.
+   */
   deliver(process: SimulatedProcess, afterMs: number, callback: () => void): Cancel {
     return this.#add(new SimulatedEvent(process, callback), afterMs);
   }
@@ -103,7 +108,7 @@ export class VirtualTime {
    * Runs events until `condition` holds or `limitMs` from now are over; resolves to whether it held.
    * Checks it after each event's microtasks. (Work of the runtime itself, such as I/O, is not awaited.)
    *
-   * @throws what an event threw, or a promise was rejected with that nobody handles
+   * @throws what an event threw, and any other error that would have ended a real process
    */
   runUntil(condition: () => boolean, limitMs: number): Promise<boolean> {
     if (this.#wait) throw new Error("runUntil: it runs already");
@@ -121,12 +126,12 @@ export class VirtualTime {
   async install<T>(work: () => Promise<T>): Promise<T> {
     if (installed) throw new Error("install: another virtual time is installed");
     installed = this;
-    const onRejection = (event: PromiseRejectionEvent) => {
+    const onUncaught = (event: ErrorEvent | PromiseRejectionEvent) => {
       event.preventDefault();
-      this.#fail(event.reason);
+      this.#fail(event instanceof ErrorEvent ? event.error : event.reason);
     };
     const restore = replaceGlobals(this);
-    globalThis.addEventListener("unhandledrejection", onRejection);
+    for (const type of UNCAUGHT) globalThis.addEventListener(type, onUncaught);
     try {
       const result = await work();
       await microtasks();
@@ -135,7 +140,7 @@ export class VirtualTime {
     } finally {
       // What is still under way must not meet the real timers.
       await microtasks();
-      globalThis.removeEventListener("unhandledrejection", onRejection);
+      for (const type of UNCAUGHT) globalThis.removeEventListener(type, onUncaught);
       restore();
       installed = undefined;
     }

@@ -1,5 +1,6 @@
 import { assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import process from "node:process";
+import { setImmediate as setRealImmediate } from "node:timers";
 import { Random } from "./random.ts";
 import { type Cancel, type SimulatedProcess, VirtualTime } from "./time.ts";
 
@@ -114,6 +115,12 @@ Deno.test("VirtualTime.runUntil: stops after the event with which the condition 
 for (
   const [what, fail] of [
     ["an event", () => fault()],
+    ["a microtask", () => queueMicrotask(fault)],
+    ["the listener of a signal", () => {
+      const controller = new AbortController();
+      controller.signal.addEventListener("abort", fault);
+      controller.abort();
+    }],
     ["a promise that nobody handles", () => void Promise.reject(new Error("fault"))],
   ] as [string, () => void][]
 ) {
@@ -133,6 +140,15 @@ Deno.test("VirtualTime.install: fails with what nobody handled after the last ev
   const time = new VirtualTime(new Random(1));
   const work = () => Promise.resolve(void Promise.reject(new Error("fault")));
   await assertRejects(() => time.install(work), Error, "fault");
+});
+
+Deno.test("VirtualTime.runUntil: fails with what nobody handled before it", async () => {
+  const time = new VirtualTime(new Random(1));
+  await time.install(async () => {
+    void Promise.reject(new Error("fault"));
+    await new Promise((resolve) => setRealImmediate(resolve));
+    await assertRejects(() => time.runUntil(() => false, 10), Error, "fault");
+  });
 });
 
 Deno.test("VirtualTime.at: an event cannot happen in the past", () => {

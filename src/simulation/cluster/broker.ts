@@ -126,10 +126,15 @@ export class Broker {
     });
   }
 
-  /** A request of another broker: when it is frozen, later. */
-  receive(work: () => void): void {
-    if (this.state === "up") work();
-    else if (this.state === "frozen") this.#held.push(work);
+  /** A request of another broker. @param done undefined: the connection closed before the answer */
+  receive<T>(carryOut: (answer: (value: T) => void) => void, done: (value?: T) => void): void {
+    const asker = { reject: () => done(undefined) };
+    const answer = (value: T) => {
+      if (this.#askers.delete(asker)) done(value);
+    };
+    this.#askers.add(asker);
+    if (this.state === "frozen") this.#held.push(() => carryOut(answer));
+    else carryOut(answer);
   }
 
   crash(): void {

@@ -58,7 +58,10 @@ export class InterBroker {
       if (target.state === "frozen") {
         this.#giveUpLater(from.broker, () => answer(NOT_LEADER_OR_FOLLOWER));
       }
-      target.receive(() => this.#writeMarker(target, place, marker, answer));
+      target.receive<number>(
+        (done) => this.#writeMarker(target, place, marker, done),
+        (code = NOT_LEADER_OR_FOLLOWER) => answer(code),
+      );
     };
     from.broker.after(this.random.between(0.3, 6), send);
   }

@@ -34,16 +34,18 @@ export abstract class Coordinator<Entry> extends Leadership {
     const above = entries.length - committed;
     const had = previous.broker === this.broker ? above : this.random.int(above + 1);
     this.isLoading = true;
-    for (const entry of entries.slice(0, committed + had)) this.entries.push(entry);
+    for (let i = 0; i < committed + had; i++) {
+      this.entries.push(entries[i]!);
+      this.replay(entries[i]!, i);
+    }
+    // Its followers have fetched what it took over by then: if they cannot, it loads all the same.
+    this.#committed = this.entries.length;
     this.broker.after(this.random.between(5, 300), () => this.#loaded());
   }
 
   #loaded(): void {
     if (!this.isActive) return;
-    // Its followers have fetched what it took over by now: if they cannot, it loads all the same.
-    this.#committed = this.entries.length;
     this.isLoading = false;
-    for (let i = 0; i < this.entries.length; i++) this.replay(this.entries[i]!, i);
     this.loaded();
   }
 

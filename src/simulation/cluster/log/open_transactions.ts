@@ -41,15 +41,17 @@ export class Transactions {
     return this.#open.has(producerId);
   }
 
-  /** The first offset that is not decided, or whose decision is not replicated. */
-  get firstUnstable(): number {
+  /** The first offset that is not decided, or whose decision is not among what is replicated. */
+  firstUnstable(replicatedBefore: number): number {
     let first = Infinity;
     for (const open of this.#open.values()) {
       first = open;
       break;
     }
     for (const unreplicated of this.#unreplicated) {
-      if (unreplicated.first < first) first = unreplicated.first;
+      if (unreplicated.last >= replicatedBefore && unreplicated.first < first) {
+        first = unreplicated.first;
+      }
     }
     return first;
   }

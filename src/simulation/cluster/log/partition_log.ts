@@ -37,6 +37,11 @@ export class PartitionLog {
   /** Of the next record. */
   end = 0;
   highWatermark = 0;
+  /**
+   * What was acknowledged, which no new leader lacks. A leader that has just taken over may know of less:
+   * its high watermark is that of its last fetch as a follower.
+   */
+  acknowledged = 0;
   readonly #producers = new Map<number, ProducerEntry>();
   readonly #transactions = new Transactions();
   readonly #epochs: { epoch: number; start: number }[] = [];
@@ -56,6 +61,7 @@ export class PartitionLog {
     for (const epoch of this.#epochs) if (epoch.start < copy.end) copy.#epochs.push(epoch);
     copy.#epochs.push({ epoch: leaderEpoch, start: copy.end });
     copy.advance(highWatermark);
+    copy.acknowledged = Math.max(this.acknowledged, copy.highWatermark);
     return copy;
   }
 
@@ -72,7 +78,12 @@ export class PartitionLog {
 
   /** Reader of committed records read up to here: not into an open transaction. */
   get lastStableOffset(): number {
-    return Math.max(this.start, Math.min(this.highWatermark, this.#transactions.firstUnstable));
+    return this.#stable(this.highWatermark);
+  }
+
+  #stable(replicatedBefore: number): number {
+    const unstable = this.#transactions.firstUnstable(replicatedBefore);
+    return Math.max(this.start, Math.min(replicatedBefore, unstable));
   }
 
   /** Whether the producer has a transaction open here: no need to ask its coordinator. */
@@ -188,6 +199,7 @@ export class PartitionLog {
   /** The replicas have everything before this offset. */
   advance(highWatermark: number): void {
     this.highWatermark = Math.min(highWatermark, this.end);
+    this.acknowledged = Math.max(this.acknowledged, this.highWatermark);
     this.#transactions.advance(this.highWatermark);
   }
 
@@ -258,7 +270,7 @@ export class PartitionLog {
 
   /** Committed and stable records, in the order of their offsets, without markers. */
   *committed(): Generator<StoredBatch> {
-    const stable = this.lastStableOffset;
+    const stable = this.#stable(this.acknowledged);
     for (const batch of this.batches) {
       if (batch.lastOffset >= stable || batch.control !== null) continue;
       const { transactional, producerId, firstOffset } = batch;

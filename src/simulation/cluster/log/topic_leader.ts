@@ -99,16 +99,14 @@ function takenOver(
   random: Chance,
 ): PartitionLog {
   const { log } = previous;
-  const { highWatermark, end } = log;
   if (previous.broker === broker) {
-    return log.handedOver(epoch, end, replicas.alone ? end : highWatermark);
+    return log.handedOver(epoch, log.end, replicas.alone ? log.end : log.highWatermark);
   }
-  const above = log.batches.filter(({ lastOffset }) => lastOffset >= highWatermark);
+  const { acknowledged } = log;
+  const above = log.batches.filter(({ lastOffset }) => lastOffset >= acknowledged);
   const had = random.int(above.length + 1);
-  const keep = had === 0 ? highWatermark : above[had - 1]!.lastOffset + 1;
-  const below = log.batches.filter(({ lastOffset }) => lastOffset < highWatermark).slice(-2);
-  const known = below.length > 0
-    ? random.pick([highWatermark, below[0]!.firstOffset])
-    : highWatermark;
+  const keep = had === 0 ? acknowledged : above[had - 1]!.lastOffset + 1;
+  const below = log.batches.filter(({ lastOffset }) => lastOffset < log.highWatermark).at(-1);
+  const known = below ? random.pick([log.highWatermark, below.firstOffset]) : log.highWatermark;
   return log.handedOver(epoch, keep, Math.max(known, log.start));
 }
