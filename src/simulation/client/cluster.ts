@@ -150,20 +150,23 @@ export class SimulatedCluster implements Cluster {
     throw last;
   }
 
-  #seeds(): SimulatedBroker[] {
+  /** Those that are connected come first, then any other that is known, then those of the settings. */
+  *#seeds(): Generator<SimulatedBroker> {
     const { random } = this.process;
     const known = [...this.#brokers.values()];
-    const places = new Map(known.map((broker) => [broker, random.next()]));
-    known.sort((a, b) =>
-      Number(b.isConnected()) - Number(a.isConnected()) || places.get(a)! - places.get(b)!
-    );
-    const nodes = this.network.kafka.nodes();
-    const first = random.int(nodes.length);
-    for (let i = 0; i < nodes.length; i++) {
-      const node = nodes[(first + i) % nodes.length]!;
-      if (!this.#brokers.has(String(node))) known.push(this.#newBroker(node));
+    const first = random.int(known.length);
+    for (const isConnected of [true, false]) {
+      for (let i = 0; i < known.length; i++) {
+        const broker = known[(first + i) % known.length]!;
+        if (broker.isConnected() === isConnected) yield broker;
+      }
     }
-    return known;
+    const nodes = this.network.kafka.nodes();
+    const begin = random.int(nodes.length);
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[(begin + i) % nodes.length]!;
+      if (!known.some(({ nodeId }) => nodeId === node)) yield this.#newBroker(node);
+    }
   }
 
   #newBroker(node: number): SimulatedBroker {
@@ -278,7 +281,7 @@ export class SimulatedCluster implements Cluster {
   async #coordinatorNode(
     request: Extract<Request, { api: "FindCoordinator" }>,
   ): Promise<number> {
-    let last: unknown = brokerNotFound("any");
+    let last: unknown;
     const { random } = this.process;
     const ids = this.getNodeIds().map((nodeId) => ({ nodeId, place: random.next() }));
     for (const { nodeId } of ids.sort((a, b) => a.place - b.place)) {
@@ -291,7 +294,7 @@ export class SimulatedCluster implements Cluster {
         last = error;
       }
     }
-    throw last;
+    throw last ?? brokerNotFound("any");
   }
 
   async fetchTopicsOffset(

@@ -116,7 +116,7 @@ export class Connection {
     if (!this.#stream) return;
     this.connectionStatus = "disconnected";
     this.#forget();
-    this.rejectRequests(closed(this, "it is closed by us"));
+    if (this.#pending.length > 0) this.rejectRequests(closed(this, "it is closed by us"));
   }
 
   /** The answer that is waited for is not wanted any more; the next request opens another connection. */

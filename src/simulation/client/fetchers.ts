@@ -212,7 +212,13 @@ export class Fetchers {
         broker.fetching.abandon();
         resolve(undefined);
       });
-      broker.ask(request).finally(() => this.#wakers.delete(node)).then(resolve, reject);
+      broker.ask(request).then((answer) => {
+        this.#wakers.delete(node);
+        resolve(answer);
+      }, (error) => {
+        this.#wakers.delete(node);
+        reject(error);
+      });
     });
   }
 

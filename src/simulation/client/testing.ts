@@ -6,10 +6,10 @@ import { createProcessor } from "../../kafka/processor/processor.ts";
 import type { ProcessorOptions } from "../../kafka/processor/options.ts";
 import { Producer } from "../../kafka/producer/producer.ts";
 import { placed, refuse } from "../../kafka/testing/topics.ts";
+import { pause } from "../../runtime/shutdown.ts";
 import { configureLogging } from "../../runtime/log.ts";
 import { Names, TOPIC_NAMES } from "../../topology.ts";
 import { SimulatedKafka } from "../cluster/cluster.ts";
-import type { SimulatedProcess } from "../process.ts";
 import { Random } from "../random.ts";
 import { VirtualTime } from "../time.ts";
 import { createSimulatedClient } from "./client.ts";
@@ -17,7 +17,8 @@ import { Network } from "./network.ts";
 
 const PARTITIONS = 2;
 const INPUT = "orders.raw";
-export const GROUP = "validator";
+const GROUP = "validator";
+const RECENT_MS = 1_500;
 
 export class Schedule {
   readonly time: VirtualTime;
@@ -27,6 +28,7 @@ export class Schedule {
   readonly #names = new Names("");
   #placed = 0;
   #replicas = 0;
+  #partitions = PARTITIONS;
 
   constructor(seed: number, { brokers = 1 }: { brokers?: number } = {}) {
     const random = new Random(seed);
@@ -80,27 +82,30 @@ export class Schedule {
     };
   }
 
-  /** Publishes so many more orders, one by one, from a process of its own. */
-  async place(count: number): Promise<void> {
-    const process: SimulatedProcess = this.time.process("source");
+  /** Publishes so many more orders, one by one, from a process of its own; a replica of a service reads on. */
+  placeInBackground(count: number, everyMs = 0): () => boolean {
+    const process = this.time.process("source");
     const client = createSimulatedClient(process, this.network);
     let isDone = false;
     void process.run(async () => {
-      const producer = await Producer.open(client, { deliveryTimeoutMs: 60_000 });
+      const producer = await Producer.open(client, { deliveryTimeoutMs: 120_000 });
       for (let i = 0; i < count; i++) {
         const order = placed(this.#placed++);
-        const messages = [{
-          key: order.orderId,
-          value: encode(order) as Buffer,
-          partition: i % PARTITIONS,
-        }];
+        const value = encode(order) as Buffer;
+        const messages = [{ key: order.orderId, value, partition: i % this.#partitions }];
         await producer.send([{ topic: INPUT, messages }]);
+        if (everyMs > 0) await pause(process.random.exponential(everyMs));
       }
       await producer.close();
       isDone = true;
     });
-    const done = await this.time.runUntil(() => isDone, 60_000);
-    if (!done) throw new Error("the orders are not published");
+    return () => isDone;
+  }
+
+  /** As placeInBackground, and waits for it. */
+  async place(count: number): Promise<void> {
+    if (await this.time.runUntil(this.placeInBackground(count), 180_000)) return;
+    throw new Error("the orders are not published");
   }
 
   /** Until every order has an output; then a little more, for what should not come. */
@@ -109,6 +114,28 @@ export class Schedule {
     const done = await this.time.runUntil(all, limitMs);
     await this.time.runUntil(() => false, 2_000);
     return done;
+  }
+
+  /** Replicas that have fetched within the last while, by name. */
+  get readers(): string[] {
+    const from = this.time.now - RECENT_MS;
+    const recent = this.lines.filter((line) => parseFloat(line) > from && line.includes("→"));
+    const reading = recent.map((line) => /(validator \d+) → .*Fetch orders/.exec(line)?.[1]);
+    return [...new Set(reading.filter((name) => name !== undefined))].sort();
+  }
+
+  /** Of each input partition what the validators have committed. */
+  get committed(): (number | undefined)[] {
+    return Array.from(
+      { length: this.#partitions },
+      (_, partition) => this.kafka.committedOffset(GROUP, INPUT, partition),
+    );
+  }
+
+  /** Gives each order topic so many. */
+  addPartitions(count: number): void {
+    for (const topic of TOPIC_NAMES) this.kafka.addPartitions(topic, count);
+    this.#partitions = count;
   }
 
   /** The outputs' keys, in order. */
