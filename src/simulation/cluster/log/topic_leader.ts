@@ -53,13 +53,13 @@ export class TopicLeader extends Leadership {
     else this.replicated(done, limitMs);
   }
 
-  /** The first offset, or the last stable one; -1 with an error. */
+  /** The first offset, or the high watermark; -1 with an error. */
   offset(at: "first" | "end"): { code: number; offset: number } {
     const { log } = this;
     if (at === "first") return { code: NONE, offset: log.start };
     // A new leader does not know the end before its followers have caught up (KIP-207).
     if (log.highWatermark < log.epochStart) return { code: LEADER_NOT_AVAILABLE, offset: -1 };
-    return { code: NONE, offset: log.lastStableOffset };
+    return { code: NONE, offset: log.highWatermark };
   }
 
   endOfEpoch(leaderEpoch: number, currentEpoch: number): { code: number; end: number } {
