@@ -6,6 +6,7 @@ export const UNKNOWN_TOPIC_OR_PARTITION = 3;
 export const LEADER_NOT_AVAILABLE = 5;
 export const NOT_LEADER_OR_FOLLOWER = 6;
 export const REQUEST_TIMED_OUT = 7;
+export const NETWORK_EXCEPTION = 13;
 export const COORDINATOR_LOAD_IN_PROGRESS = 14;
 export const COORDINATOR_NOT_AVAILABLE = 15;
 export const NOT_COORDINATOR = 16;

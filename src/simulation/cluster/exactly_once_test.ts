@@ -105,7 +105,8 @@ async function repeated<R extends Request>(
   repeats: boolean,
 ): Promise<AnswerOf<R>> {
   const { schedule } = copier;
-  for (let end = schedule.time.now + 30_000; schedule.time.now < end;) {
+  const end = schedule.time.now + 30_000;
+  while (schedule.time.now < end) {
     const answer = await schedule.ask(await place.node(), request);
     if (!answer) copier.lostAnswers++;
     const code = schedule.count(request.api, answer ? codeOf(answer) : -2);

@@ -1,11 +1,10 @@
 /** What brokers ask of each other: markers of transactions, and whether a transaction has a partition. */
 import type { Broker, Image, Place } from "./broker.ts";
 import {
-  CONCURRENT_TRANSACTIONS,
   INVALID_PRODUCER_EPOCH,
+  NETWORK_EXCEPTION,
   NONE,
   NOT_COORDINATOR,
-  NOT_ENOUGH_REPLICAS,
   NOT_LEADER_OR_FOLLOWER,
   TRANSACTION_COORDINATOR_FENCED,
 } from "./codes.ts";
@@ -84,7 +83,7 @@ export class InterBroker {
     answer(NOT_LEADER_OR_FOLLOWER);
   }
 
-  /** As a producer hears it: what may be different in a moment is NOT_ENOUGH_REPLICAS. */
+  /** The coordinator's answer, or NETWORK_EXCEPTION. */
   verify(
     broker: Broker,
     coordinator: Place,
@@ -95,16 +94,13 @@ export class InterBroker {
     const ask = () => {
       const target = this.brokers.get(coordinator.leader);
       if (target?.state === "frozen") {
-        return this.#giveUpLater(broker, () => done(NOT_ENOUGH_REPLICAS));
+        return this.#giveUpLater(broker, () => done(NETWORK_EXCEPTION));
       }
-      const led = target?.leads.get(coordinator.home);
-      let code = NOT_COORDINATOR;
-      if (led instanceof TransactionCoordinator) {
-        code = led.unavailable;
-        if (code === NONE) code = led.verify(transaction.transactionalId, transaction, partition);
-      }
-      const isPassing = code > 0 && code <= NOT_COORDINATOR || code === CONCURRENT_TRANSACTIONS;
-      done(isPassing ? NOT_ENOUGH_REPLICAS : code);
+      if (target?.state !== "up") return done(NETWORK_EXCEPTION);
+      const led = target.leads.get(coordinator.home);
+      if (!(led instanceof TransactionCoordinator)) return done(NOT_COORDINATOR);
+      const code = led.unavailable;
+      done(code === NONE ? led.verify(transaction.transactionalId, transaction, partition) : code);
     };
     if (this.brokers.size === 1) ask();
     else broker.after(this.random.between(0.3, 3), ask);

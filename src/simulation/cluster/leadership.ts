@@ -77,9 +77,9 @@ export abstract class Leadership implements Led {
     return this.#waiting.length > 0;
   }
 
-  /** After something happened to the replicas. */
+  /** The replicas fetch again, whether or not somebody still waits. */
   resume(): void {
-    if (this.#waiting.length > 0 && this.isActive) this.#arm();
+    if (this.isActive) this.#arm();
   }
 
   #arm(): void {

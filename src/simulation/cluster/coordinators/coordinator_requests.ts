@@ -1,7 +1,9 @@
 /** What a broker does with the requests to coordinators. */
 import type { Broker, Place } from "../broker.ts";
 import {
+  COORDINATOR_LOAD_IN_PROGRESS,
   INVALID_TRANSACTION_TIMEOUT,
+  NETWORK_EXCEPTION,
   NONE,
   NOT_COORDINATOR,
   OPERATION_NOT_ATTEMPTED,
@@ -163,6 +165,8 @@ export function txnOffsetCommit(
   const isOpen = coordinator.offsets.hasOpen(Number(producerId), producerEpoch);
   if (isOpen) return coordinator.commitInTransaction(known, done);
   verify(broker, request, `${OFFSETS_TOPIC}/${place.partition}`, (code) => {
+    // Not known to all clients (CoordinatorOperationExceptionHelper).
+    if (code === NETWORK_EXCEPTION) return done(COORDINATOR_LOAD_IN_PROGRESS);
     if (code !== NONE) return done(code);
     if (!coordinator.isActive) return done(NOT_COORDINATOR);
     coordinator.commitInTransaction(known, done);

@@ -1,6 +1,16 @@
 /** What a broker does with Produce, Fetch, ListOffsets and OffsetForLeaderEpoch. */
 import type { Broker } from "../broker.ts";
-import { NONE, NOT_LEADER_OR_FOLLOWER, UNKNOWN_TOPIC_OR_PARTITION } from "../codes.ts";
+import {
+  CONCURRENT_TRANSACTIONS,
+  COORDINATOR_LOAD_IN_PROGRESS,
+  COORDINATOR_NOT_AVAILABLE,
+  NETWORK_EXCEPTION,
+  NONE,
+  NOT_COORDINATOR,
+  NOT_ENOUGH_REPLICAS,
+  NOT_LEADER_OR_FOLLOWER,
+  UNKNOWN_TOPIC_OR_PARTITION,
+} from "../codes.ts";
 import { AT, TRANSACTIONAL } from "../../../kafka/protocol/layout.ts";
 import { bufferOf } from "../../../runtime/buffer.ts";
 import { failedFetch } from "./partition_log.ts";
@@ -64,9 +74,23 @@ export function produce(
         broker,
         { transactionalId, ...unverified },
         `${batch.topic}/${batch.partition}`,
-        (code) => code === NONE ? append() : done(batch, code),
+        (code) => code === NONE ? append() : done(batch, asProduce(code)),
       );
     }
+  }
+}
+
+/** What may be different in a moment has one name for producers (ReplicaManager). */
+function asProduce(code: number): number {
+  switch (code) {
+    case NETWORK_EXCEPTION:
+    case COORDINATOR_LOAD_IN_PROGRESS:
+    case COORDINATOR_NOT_AVAILABLE:
+    case NOT_COORDINATOR:
+    case CONCURRENT_TRANSACTIONS:
+      return NOT_ENOUGH_REPLICAS;
+    default:
+      return code;
   }
 }
 
