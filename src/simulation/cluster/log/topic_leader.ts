@@ -11,6 +11,7 @@ import { Leadership, type Replicas } from "../leadership.ts";
 import type { TransactionMarker } from "./marker.ts";
 import { type Appended, PartitionLog } from "./partition_log.ts";
 import type { Chance } from "../requests.ts";
+import type { Verification } from "./verifications.ts";
 
 /** A fetch that waits for something to read. */
 export interface Reader {
@@ -38,9 +39,14 @@ export class TopicLeader extends Leadership {
     if (this.log.highWatermark < this.log.end) this.replicated(() => {});
   }
 
-  append(bytes: Uint8Array, limitMs: number | undefined, done: (code: number) => void): void {
+  append(
+    bytes: Uint8Array,
+    limitMs: number | undefined,
+    done: (code: number) => void,
+    verification?: Verification,
+  ): void {
     if (this.replicas.tooFew) return done(NOT_ENOUGH_REPLICAS);
-    this.#acknowledge(this.log.append(bytes), done, limitMs);
+    this.#acknowledge(this.log.append(bytes, verification), done, limitMs);
   }
 
   /** A marker is written even where too few replicas are in sync: it waits for them. */

@@ -81,6 +81,20 @@ export const SEQUENCES: readonly Case[] = [
     },
   },
   {
+    name: "sequences: of a batch that was refused before it was added, none later is written",
+    async run(platform) {
+      const place = { topic: await platform.createTopic(1), partition: 0 };
+      const owner = await TestProducer.open(platform.client, platform.freshName());
+      assertEquals(await owner.produce(place, ["a"], { sequence: 0 }), "INVALID_TXN_STATE");
+      assertEquals(await owner.add(place), "NONE");
+      assertEquals([
+        await owner.produce(place, ["b"], { sequence: 1 }),
+        await owner.produce(place, ["a"], { sequence: 0 }),
+        await owner.produce(place, ["b"], { sequence: 1 }),
+      ], ["OUT_OF_ORDER_SEQUENCE_NUMBER", "NONE", "NONE"]);
+    },
+  },
+  {
     name: "sequences: go on from one transaction to the next, and begin at 0 in each epoch",
     async run(platform) {
       const { client, freshName } = platform;
