@@ -65,9 +65,14 @@ export class Client {
     return await this.toNode(await this.leaderOf(place), request);
   }
 
-  /** Until all brokers that answer say that such a node leads it, and it says so, too; -1: nothing is there. */
-  async untilLedBy(place: TopicPartition, fits: (node: number) => boolean): Promise<void> {
+  /**
+   * Until all brokers that answer say that such a node leads it, and it says so, too.
+   *
+   * @param fits -1: the partition is not there
+   */
+  async untilLedBy(place: TopicPartition, fits: (node: number) => boolean): Promise<number> {
     const { topic, partition } = place;
+    let leader = -1;
     await until(
       `${topic}/${partition} has such a leader`,
       async () => {
@@ -81,13 +86,14 @@ export class Client {
           const found = partitions.find((each) => each.partition === partition);
           if (answer) leaders.add(found?.leader ?? -1);
         }
-        const [leader = -1] = leaders;
+        [leader = -1] = leaders;
         return leaders.size === 1 && fits(leader) &&
           (leader < 0 || await this.#leads(leader, place));
       },
       LIMIT_MS,
       EVERY_MS,
     );
+    return leader;
   }
 
   async #leads(node: number, { topic, partition }: TopicPartition): Promise<boolean> {
@@ -133,14 +139,22 @@ export class Client {
   }
 }
 
-/** Asks again while what was before is being ended. */
+/** While what was before is being ended, or a coordinator is on its way. */
+const AGAIN = [
+  "CONCURRENT_TRANSACTIONS",
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "NOT_ENOUGH_REPLICAS",
+  "UNSTABLE_OFFSET_COMMIT",
+];
+
+/** Asks again while another answer is to come. */
 export async function patiently(ask: () => Promise<string>): Promise<string> {
   let answer = "";
   await until(
     "no transaction is being ended",
     async () => {
       answer = await ask();
-      return answer !== "CONCURRENT_TRANSACTIONS" && answer !== "UNSTABLE_OFFSET_COMMIT";
+      return !AGAIN.includes(answer);
     },
     LIMIT_MS,
     EVERY_MS,

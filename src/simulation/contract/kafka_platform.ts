@@ -4,6 +4,7 @@ import type { TopicPartition } from "../../kafka/protocol/requests.ts";
 import type { Broker } from "../../local/kafka/broker.ts";
 import type { Cluster } from "../../local/kafka/cluster.ts";
 import { until } from "../../runtime/until.ts";
+import { idsRequest } from "../../kafka/log_watch/log_states.ts";
 import { Client } from "./client.ts";
 import type { Platform } from "./platform.ts";
 import { electLeaderRequest, fetchRequest } from "./requests.ts";
@@ -17,7 +18,7 @@ export const SETTINGS = {
 };
 
 /** One node, or several. */
-type RunningKafka = Pick<Broker, "bootstrap"> | Cluster;
+export type RunningKafka = Pick<Broker, "bootstrap"> | Cluster;
 
 const COORDINATOR_TOPICS = { group: "__consumer_offsets", transaction: "__transaction_state" };
 /** As server_settings.ts has it. */
@@ -66,11 +67,15 @@ type Admin = <T>(work: (admin: KafkaAdmin) => Promise<T>) => Promise<T>;
 function topicsOf(client: Client, admin: Admin) {
   return {
     async createTopic(partitions: number, topic = freshName()) {
-      const created = [{ topic, numPartitions: partitions }];
-      // The name of a topic that was deleted may be taken for a moment.
+      const topics = [{ topic, numPartitions: partitions }];
+      // On a busy machine it may be created, and say that it was not.
       await until(
         `${topic} is created`,
-        () => admin((admin) => admin.createTopics({ topics: created })).catch(() => false),
+        async () => {
+          await admin((admin) => admin.createTopics({ topics })).catch(() => {});
+          const [node] = client.cluster.getNodeIds();
+          return (await client.toNode(Number(node), idsRequest([topic]))).topics.length > 0;
+        },
         LIMIT_MS,
         EVERY_MS,
       );
@@ -101,13 +106,14 @@ function movesOf(client: Client, admin: Admin, cluster: Cluster | undefined) {
   const nodes = cluster?.nodes ?? [];
   async function moveLeader(place: TopicPartition) {
     const { topic, partition } = place;
-    const before = await client.leaderOf(place);
+    const before = await client.untilLedBy(place, (node) => node >= 0);
     const next = before % nodes.length + 1;
     const replicas = [next, ...nodes.map(({ nodeId }) => nodeId).filter((id) => id !== next)];
     const topics = [{ topic, partitionAssignment: [{ partition, replicas }] }];
     await admin((admin) => admin.alterPartitionReassignments({ topics }));
     await client.toNode(next, electLeaderRequest(place));
     await client.untilLedBy(place, (node) => node === next);
+    return before;
   }
   return {
     moveLeader,

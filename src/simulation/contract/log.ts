@@ -51,6 +51,31 @@ export async function stable(platform: Platform, place: TopicPartition): Promise
   );
 }
 
+/** Where its log begins, and its high watermark, as our clients ask for it. */
+export async function ends(
+  { client }: Platform,
+  { topic, partition }: TopicPartition,
+): Promise<[number, number]> {
+  const ask = async (fromBeginning: boolean) => {
+    const asked = [{ topic, partitions: [{ partition }], fromBeginning }];
+    const [answer] = await client.cluster.fetchTopicsOffset(asked);
+    return Number(answer!.partitions[0]!.offset);
+  };
+  let found: [number, number] | undefined;
+  // A leader that is new to it has to hear of its followers first.
+  await until(
+    `${topic}/${partition} has an end`,
+    async () => {
+      await client.leaderOf({ topic, partition });
+      found = await Promise.all([ask(true), ask(false)]).catch(() => undefined);
+      return found !== undefined;
+    },
+    LIMIT_MS,
+    EVERY_MS,
+  );
+  return found!;
+}
+
 function textOf(bytes: Uint8Array | null): string {
   return new TextDecoder().decode(bytes ?? new Uint8Array());
 }

@@ -35,9 +35,9 @@ export interface Platform {
 
   // Of several nodes.
 
-  /** To the next node; resolves when the new one leads. */
-  moveLeader(place: TopicPartition): Promise<void>;
-  moveCoordinator(type: "group" | "transaction", key: string): Promise<void>;
+  /** To another node. @returns the old one, when the new one leads and all say so */
+  moveLeader(place: TopicPartition): Promise<number>;
+  moveCoordinator(type: "group" | "transaction", key: string): Promise<number>;
   /** Ends it without a goodbye. */
   killNode(node: number): Promise<void>;
   startNode(node: number): Promise<void>;

@@ -5,7 +5,7 @@
 import type { TopicPartition } from "../../kafka/protocol/requests.ts";
 import { Random } from "../random.ts";
 import { nameOf, patiently } from "./client.ts";
-import { committed } from "./log.ts";
+import { committed, ends } from "./log.ts";
 import { commitOutside, offsetsOf } from "./offsets.ts";
 import type { Platform } from "./platform.ts";
 import { TestProducer } from "./producer.ts";
@@ -118,17 +118,18 @@ class Script {
     const sequence = Math.max(0, expected + off);
     const transactional = producer.id !== null && !random.chance(0.03);
     const values = Array.from({ length: count }, (_, i) => `${sequence + i}`);
-    const code = await producer.produce(place, values, { sequence, transactional });
+    const options = { sequence, transactional };
+    const code = await patiently(() => producer.produce(place, values, options));
     if (code === "NONE" && sequence >= expected) next.set(place.partition, sequence + count);
     const plain = transactional || producer.id === null ? "" : " without transaction";
     this.#say(`${label} writes ${sequence}+${count} to ${place.partition}${plain}`, code);
   }
 
   async #deleteRecords(place: TopicPartition): Promise<void> {
-    const [first, end] = await this.#ends(place);
+    const [first, end] = await ends(this.platform, place);
     const before = first + this.random.int(end - first + 1);
     await this.platform.deleteRecords(place, before);
-    this.#say(`delete before ${before} in ${place.partition}`, await this.#ends(place));
+    this.#say(`delete before ${before} in ${place.partition}`, await ends(this.platform, place));
   }
 
   async #move(place: TopicPartition): Promise<void> {
@@ -139,22 +140,11 @@ class Script {
     this.#say("move", ["leader", "transaction coordinator", "group coordinator"][what]);
   }
 
-  async #ends({ topic, partition }: TopicPartition): Promise<[number, number]> {
-    const { client } = this.platform;
-    await client.leaderOf({ topic, partition });
-    const ask = async (fromBeginning: boolean) => {
-      const asked = [{ topic, partitions: [{ partition }], fromBeginning }];
-      const [answer] = await client.cluster.fetchTopicsOffset(asked);
-      return Number(answer!.partitions[0]!.offset);
-    };
-    return [await ask(true), await ask(false)];
-  }
-
   /** All that can be read. */
   async look(): Promise<void> {
     for (let partition = 0; partition < PARTITIONS; partition++) {
       const place = { topic: this.topic, partition };
-      const [first, end] = await this.#ends(place);
+      const [first, end] = await ends(this.platform, place);
       const { code, highWatermark, lastStableOffset, logStart } = await this.platform
         .fetch(place, first);
       this.#say(`partition ${partition}`, {

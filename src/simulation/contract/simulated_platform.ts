@@ -19,7 +19,11 @@ export async function onSimulatedKafka(
 ): Promise<void> {
   const random = new Random(seed);
   const time = new VirtualTime(random.fork("time"));
-  const kafka = new SimulatedKafka(time, random.fork("kafka"), { brokers: nodes, topics: {} });
+  const kafka = new SimulatedKafka(time, random.fork("kafka"), {
+    brokers: nodes,
+    topics: {},
+    initialRebalanceDelayMs: 0,
+  });
   const network = new Network(time, random.fork("network"), kafka);
   await time.install(async () => {
     const process = time.process("contract");
@@ -68,19 +72,21 @@ async function platformOf(
     },
     fetch: (...asked) => fetch(kafka, client, ...asked),
     async moveLeader(place) {
-      const before = await client.leaderOf(place);
+      const before = await client.untilLedBy(place, isThere);
       kafka.moveLeader(place.topic, place.partition);
       await client.untilLedBy(place, (node) => node >= 0 && node !== before);
+      return before;
     },
     async moveCoordinator(type, key) {
       const request = { api: "FindCoordinator", type, key } as const;
       const named = () => Promise.all(kafka.nodes().map((node) => kafka.handle(node, request)));
-      const [before] = await named();
+      const before = (await named())[0]!.node;
       kafka.moveCoordinator(type, key);
       await until(
         "every broker knows",
-        async () => (await named()).every(({ node }) => node !== before!.node),
+        async () => (await named()).every(({ node }) => node !== before),
       );
+      return before;
     },
     killNode(node) {
       kafka.crashBroker(node);

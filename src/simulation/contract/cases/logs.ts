@@ -5,21 +5,10 @@ import { createLogStates } from "../../../kafka/log_watch/log_states.ts";
 import { countPartitions } from "../../../kafka/partition_counts.ts";
 import { nameOf, patiently } from "../client.ts";
 import type { Case } from "../contract.ts";
-import { committed, stable, written } from "../log.ts";
+import { committed, ends, stable, written } from "../log.ts";
 import { TestProducer } from "../producer.ts";
 import type { Platform } from "../platform.ts";
 import type { TopicPartition } from "../../../kafka/protocol/requests.ts";
-
-/** As `[first, end]`. */
-async function ends({ client }: Platform, { topic, partition }: TopicPartition) {
-  const ask = async (fromBeginning: boolean) => {
-    const partitions = [{ partition }];
-    const [answer] = await client.cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
-    return Number(answer!.partitions[0]!.offset);
-  };
-  await client.leaderOf({ topic, partition });
-  return [await ask(true), await ask(false)];
-}
 
 async function stableEnd(platform: Platform, place: TopicPartition) {
   const { highWatermark, lastStableOffset } = await platform.fetch(place, 0);

@@ -20,8 +20,7 @@ export const MOVES: readonly Case[] = [
       const place = { topic: await platform.createTopic(1), partition: 0 };
       const producer = await TestProducer.open(client, null);
       for (let i = 0; i < 6; i++) assertEquals(await producer.produce(place, [`${i}`]), "NONE");
-      const old = await client.leaderOf(place);
-      await platform.moveLeader(place);
+      const old = await platform.moveLeader(place);
       const refused = await producer.produce(place, ["x"], { sequence: 6 }, old);
       assertEquals(refused, "NOT_LEADER_OR_FOLLOWER");
       assertEquals([
@@ -93,8 +92,7 @@ export const MOVES: readonly Case[] = [
       const owner = await TestProducer.open(client, freshName());
       const id = owner.id!;
       assertEquals(await owner.write(place, "a"), "NONE");
-      const old = await client.coordinatorOf("transaction", id);
-      await platform.moveCoordinator("transaction", id);
+      const old = await platform.moveCoordinator("transaction", id);
       await until("the old one knows", async () => {
         const end = endTxnRequest(id, { ...owner.identity, producerEpoch: 9 }, true);
         return firstOf((await client.toNode(old, end)).codes) === "NOT_COORDINATOR";
@@ -154,8 +152,7 @@ export const MOVES: readonly Case[] = [
       const owner = await TestProducer.open(client, freshName());
       assertEquals(await owner.addOffsets(group), "NONE");
       assertEquals(await owner.commitOffset(group, place, 5), "NONE");
-      const old = await client.coordinatorOf("group", group);
-      await platform.moveCoordinator("group", group);
+      const old = await platform.moveCoordinator("group", group);
       await until("the old one knows", async () => {
         const { codes } = await client.toNode(old, offsetFetchRequest(group, place));
         return firstOf(codes) === "NOT_COORDINATOR";

@@ -77,12 +77,12 @@ export const REBALANCES: readonly Case[] = [
       const first = await loneMember(platform, platform.freshName());
       const second = await TestMember.connect(platform, first.group, { sessionTimeoutMs: 600 });
       const joined = second.join();
-      const deadline = performance.now() + 1_500;
+      const deadline = performance.now() + 1_000;
       await until("its session would be over", () => performance.now() > deadline);
       assertEquals([await first.join(), await joined], ["NONE", "NONE"]);
       assertEquals(first.members.length, 2);
       const assigned = second.sync();
-      const again = performance.now() + 1_000;
+      const again = performance.now() + 800;
       await until("its session would be over", () => performance.now() > again);
       assertEquals(await first.sync(), first.own);
       assertEquals(await assigned, second.own);
@@ -106,8 +106,8 @@ export const REBALANCES: readonly Case[] = [
     name: "group: a commit of offsets keeps a member alive",
     async run(platform) {
       const place = { topic: await platform.createTopic(1), partition: 0 };
-      const member = await loneMember(platform, platform.freshName(), { sessionTimeoutMs: 700 });
-      const deadline = performance.now() + 2_000;
+      const member = await loneMember(platform, platform.freshName(), { sessionTimeoutMs: 600 });
+      const deadline = performance.now() + 1_300;
       await until(
         "its session would be over",
         async () => {
