@@ -131,5 +131,5 @@ function movesOf(client: Client, admin: Admin, cluster: Cluster | undefined) {
 function coordinatorPartition(key: string): number {
   let hash = 0;
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash, 31) + key.charCodeAt(i) | 0;
-  return (hash & 0x7fffffff) % COORDINATOR_PARTITIONS;
+  return Math.abs(hash) % COORDINATOR_PARTITIONS;
 }

@@ -1,5 +1,6 @@
 /** Several brokers: what survives a leader or a coordinator that moves, and what the old one answers. */
 import { assert, assertEquals } from "@std/assert";
+import { pause } from "../../../runtime/shutdown.ts";
 import { until } from "../../../runtime/until.ts";
 import { endTxnRequest, offsetFetchRequest } from "../../../kafka/protocol/requests.ts";
 import { firstOf, nameOf, patiently } from "../client.ts";
@@ -93,9 +94,9 @@ export const MOVES: readonly Case[] = [
       const id = owner.id!;
       assertEquals(await owner.write(place, "a"), "NONE");
       const old = await platform.moveCoordinator("transaction", id);
-      await until("the old one knows", async () => {
+      await eventually("NOT_COORDINATOR", async () => {
         const end = endTxnRequest(id, { ...owner.identity, producerEpoch: 9 }, true);
-        return firstOf((await client.toNode(old, end)).codes) === "NOT_COORDINATOR";
+        return firstOf((await client.toNode(old, end)).codes);
       });
       assertEquals(await owner.produce(place, ["b"]), "NONE");
       assertEquals(await patiently(() => owner.end("commit")), "NONE");
@@ -153,9 +154,9 @@ export const MOVES: readonly Case[] = [
       assertEquals(await owner.addOffsets(group), "NONE");
       assertEquals(await owner.commitOffset(group, place, 5), "NONE");
       const old = await platform.moveCoordinator("group", group);
-      await until("the old one knows", async () => {
+      await eventually("NOT_COORDINATOR", async () => {
         const { codes } = await client.toNode(old, offsetFetchRequest(group, place));
-        return firstOf(codes) === "NOT_COORDINATOR";
+        return firstOf(codes);
       });
       const heartbeat = heartbeatRequest(group, member.generation, member.memberId);
       assertEquals(nameOf((await client.toNode(old, heartbeat)).code), "NOT_COORDINATOR");
@@ -213,4 +214,15 @@ async function nameOn(
   let name = freshName();
   while (!fits(await client.coordinatorOf(type, name))) name = freshName();
   return name;
+}
+
+/** When what is asked has that answer. */
+async function eventually(expected: string, ask: () => Promise<string>): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  let answer = await ask();
+  while (answer !== expected && performance.now() < deadline) {
+    await pause(20);
+    answer = await ask();
+  }
+  assertEquals(answer, expected);
 }
