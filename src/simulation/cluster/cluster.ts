@@ -42,6 +42,8 @@ export class SimulatedKafka {
   readonly #controller: Controller;
   readonly #services: Services;
   readonly #failures: Failures;
+  /** Transactional ids whose coordinator dies at the next commit. */
+  readonly #toKill = new Set<string>();
   #producerIds = 0n;
   #members = 0;
 
@@ -51,8 +53,8 @@ export class SimulatedKafka {
     { brokers, topics, initialRebalanceDelayMs = 100 }: ClusterOptions,
   ) {
     for (let id = 1; id <= brokers; id++) this.#brokers.set(id, new Broker(id, time));
-    const interBroker = new InterBroker(time, random, this.#brokers);
-    const replicas = new Replicas(random);
+    const interBroker = new InterBroker(time, random.fork("verify"), this.#brokers);
+    const replicas = new Replicas();
     replicas.alone = brokers === 1;
     const ofTransactions = {
       clock: time,
@@ -66,7 +68,7 @@ export class SimulatedKafka {
       initialDelayMs: initialRebalanceDelayMs,
       newMemberId: () => `member-${++this.#members}`,
     };
-    this.#controller = new Controller([...this.#brokers.keys()], random, {
+    this.#controller = new Controller([...this.#brokers.keys()], random.fork("controller"), {
       topic: (home, broker, epoch, previous) =>
         new TopicLeader(home, broker, epoch, replicas, previous, random),
       transactions: (home, broker, epoch, previous) =>
@@ -74,7 +76,13 @@ export class SimulatedKafka {
       groups: (home, broker, epoch, previous) =>
         new GroupCoordinator(home, broker, epoch, replicas, previous, ofGroups),
     }, COORDINATOR_PARTITIONS);
-    this.#failures = new Failures(time, random, this.#brokers, this.#controller, replicas);
+    this.#failures = new Failures(
+      time,
+      random.fork("failures"),
+      this.#brokers,
+      this.#controller,
+      replicas,
+    );
     this.#services = {
       clusterId: this.clusterId,
       nextProducerId: ofTransactions.nextProducerId,
@@ -103,9 +111,22 @@ export class SimulatedKafka {
    */
   handle<R extends Request>(node: number, request: R): Promise<AnswerOf<R>> {
     const broker = this.#broker(node);
-    return broker.ask<AnswerOf<R>>((answer) =>
+    const answer = broker.ask<AnswerOf<R>>((answer) =>
       carryOut(broker, request, this.#services, answer as (answer: unknown) => void)
     );
+    if (this.#toKill.size > 0 && request.api === "EndTxn" && request.commit) this.#kill(request);
+    return answer;
+  }
+
+  #kill({ transactionalId }: { readonly transactionalId: string }): void {
+    const { owner } = this.#controller.coordinatorHome(
+      "transactions",
+      partitionOf(transactionalId),
+    );
+    if (!(owner instanceof TransactionCoordinator) || !owner.hasUnreplicated) return;
+    if (!this.#toKill.delete(transactionalId)) return;
+    this.#failures.crash(owner.broker);
+    this.#failures.restart(owner.broker, true);
   }
 
   #broker(node: number): Broker {
@@ -120,8 +141,17 @@ export class SimulatedKafka {
     this.#failures.crash(this.#broker(node));
   }
 
-  restartBroker(node: number): void {
-    this.#failures.restart(this.#broker(node));
+  /** @param isQuick before the controller has noticed */
+  restartBroker(node: number, isQuick = false): void {
+    this.#failures.restart(this.#broker(node), isQuick);
+  }
+
+  /**
+   * Kills the coordinator when it has written into its own log that this id's next transaction is to be
+   * committed, and no replica has copied that; starts it again at once.
+   */
+  killCoordinatorAtCommit(transactionalId: string): void {
+    this.#toKill.add(transactionalId);
   }
 
   freezeBroker(node: number): void {
@@ -130,6 +160,15 @@ export class SimulatedKafka {
 
   thawBroker(node: number): void {
     this.#failures.thaw(this.#broker(node));
+  }
+
+  /** From the controller and the other brokers, not from its clients. */
+  cutOffBroker(node: number): void {
+    this.#failures.cutOff(this.#broker(node));
+  }
+
+  reconnectBroker(node: number): void {
+    this.#failures.reconnect(this.#broker(node));
   }
 
   /** The broker does not learn of changes for a while. */

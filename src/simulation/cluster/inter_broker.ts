@@ -39,7 +39,7 @@ export class InterBroker {
       if (code === INVALID_PRODUCER_EPOCH || code === TRANSACTION_COORDINATOR_FENCED) {
         return done(false);
       }
-      from.broker.after(this.random.between(20, 150), send);
+      from.broker.after(from.random.between(20, 150), send);
     };
     const send = () => {
       if (!from.isActive) return;
@@ -47,12 +47,14 @@ export class InterBroker {
       // Kafka leaves out what it cannot find: the topic has been deleted.
       if (!place) return done(true);
       const target = this.brokers.get(place.leader);
-      if (!target || target.state === "dead") return retry(NOT_LEADER_OR_FOLLOWER);
+      if (!target || target.state === "dead" || !target.reaches(from.broker)) {
+        return retry(NOT_LEADER_OR_FOLLOWER);
+      }
       let isAnswered = false;
       const answer = (code: number) => {
         if (isAnswered) return;
         isAnswered = true;
-        from.broker.after(this.random.between(0.2, 1.5), () => retry(code));
+        from.broker.after(from.random.between(0.2, 1.5), () => retry(code));
       };
       if (target.state === "frozen") {
         this.#giveUpLater(from.broker, () => answer(NOT_LEADER_OR_FOLLOWER));
@@ -62,7 +64,7 @@ export class InterBroker {
         (code = NOT_LEADER_OR_FOLLOWER) => answer(code),
       );
     };
-    from.broker.after(this.random.between(0.3, 6), send);
+    from.broker.after(from.random.between(0.3, 6), send);
   }
 
   #giveUpLater(broker: Broker, work: () => void): void {
@@ -96,7 +98,7 @@ export class InterBroker {
       if (target?.state === "frozen") {
         return this.#giveUpLater(broker, () => done(NETWORK_EXCEPTION));
       }
-      if (target?.state !== "up") return done(NETWORK_EXCEPTION);
+      if (target?.state !== "up" || !target.reaches(broker)) return done(NETWORK_EXCEPTION);
       const led = target.leads.get(coordinator.home);
       if (!(led instanceof TransactionCoordinator)) return done(NOT_COORDINATOR);
       const code = led.unavailable;

@@ -13,13 +13,6 @@ export class Replicas {
   tooFew = false;
   readonly stalled = new Set<Leadership>();
 
-  constructor(private readonly random: Chance) {}
-
-  /** A follower's next fetch. */
-  delayMs(): number {
-    return this.random.between(0.3, 4);
-  }
-
   changed(working: boolean, tooFew: boolean): void {
     this.working = working;
     this.tooFew = tooFew;
@@ -42,6 +35,8 @@ const ACKS_LIMIT_MS = 30_000;
 export abstract class Leadership implements Led {
   /** Its broker takes itself for the leader. */
   isActive = true;
+  /** Of this partition and epoch: what happens elsewhere changes nothing here. */
+  readonly random: Chance;
   #waiting: Waiting[] = [];
   #timed = false;
 
@@ -50,7 +45,10 @@ export abstract class Leadership implements Led {
     readonly broker: Broker,
     readonly epoch: number,
     protected readonly replicas: Replicas,
-  ) {}
+    random: Chance,
+  ) {
+    this.random = random.fork(`${home.name} ${home.partition} ${epoch}`);
+  }
 
   /** Another broker has taken over: nothing can be replicated any more, whether or not this one knows. */
   get isDeposed(): boolean {
@@ -85,7 +83,8 @@ export abstract class Leadership implements Led {
   #arm(): void {
     if (this.#timed) return;
     this.#timed = true;
-    this.broker.after(this.replicas.delayMs(), () => {
+    // The followers' next fetches.
+    this.broker.after(this.random.between(0.3, 4), () => {
       this.#timed = false;
       this.#replicate();
     });
@@ -94,7 +93,7 @@ export abstract class Leadership implements Led {
   #replicate(): void {
     if (!this.isActive) return;
     // Followers of a newer leader do not fetch from this one.
-    if (this.isDeposed || !this.replicas.working) {
+    if (this.isDeposed || !this.replicas.working || this.broker.isCutOff) {
       if (!this.isDeposed) this.replicas.stalled.add(this);
       for (const each of this.#waiting) this.#limit(each);
       return;

@@ -217,4 +217,6 @@ export interface Chance {
   int(n: number): number;
   between(min: number, max: number): number;
   pick<T>(list: readonly T[]): T;
+  /** Numbers of its own: what is drawn there changes nothing here. */
+  fork(name: string): Chance;
 }

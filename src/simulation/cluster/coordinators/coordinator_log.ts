@@ -1,5 +1,5 @@
 /** The log of a coordinator's partition: what was decided, in order. A new coordinator reads it again. */
-import type { Broker, Home, Led } from "../broker.ts";
+import type { Led } from "../broker.ts";
 import {
   COORDINATOR_LOAD_IN_PROGRESS,
   COORDINATOR_NOT_AVAILABLE,
@@ -7,24 +7,13 @@ import {
   NOT_COORDINATOR,
   NOT_LEADER_OR_FOLLOWER,
 } from "../codes.ts";
-import { Leadership, type Replicas } from "../leadership.ts";
-import type { Chance } from "../requests.ts";
+import { Leadership } from "../leadership.ts";
 
 export abstract class Coordinator<Entry> extends Leadership {
   /** What is above `#committed` may be lost when another broker takes over. */
   readonly entries: Entry[] = [];
   #committed = 0;
   isLoading = false;
-
-  constructor(
-    home: Home,
-    broker: Broker,
-    epoch: number,
-    replicas: Replicas,
-    protected readonly random: Chance,
-  ) {
-    super(home, broker, epoch, replicas);
-  }
 
   /** Reads the log of the one before: all that was replicated, and perhaps more. */
   protected load(previous: Led | undefined): void {

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { OffsetStore } from "./offsets.ts";
 import { type TestCluster, testCluster, TestProducer } from "../testing/cluster.ts";
 
 const GROUP = "group";
@@ -62,6 +63,18 @@ for (const brokers of [1, 3]) {
     });
   }
 }
+
+Deno.test("OffsetStore: who was fenced is refused, as is a marker of a coordinator that was replaced", () => {
+  const store = new OffsetStore();
+  const marker = { producerId: 1n, producerEpoch: 2, coordinatorEpoch: 5, commit: false };
+  assertEquals(store.accepts(1, 0), 0);
+  store.appended({ kind: "marker", marker });
+  assertEquals([store.accepts(1, 1), store.accepts(1, 2)], [47, 0]);
+  const codes = [{ producerEpoch: 1 }, { coordinatorEpoch: 4 }, {}].map((change) =>
+    store.acceptsMarker({ ...marker, ...change })
+  );
+  assertEquals(codes, [47, 52, 0]);
+});
 
 Deno.test("OffsetFetch: of two offsets, the one that was written last counts, not the one whose transaction ends last", async () => {
   const cluster = testCluster();

@@ -78,6 +78,12 @@ export class TransactionCoordinator extends Coordinator<TransactionEntry> {
     this.load(previous);
   }
 
+  /** As its broker has it after a restart, before it has heard of anything else. */
+  again(): TransactionCoordinator {
+    const { home, broker, epoch, replicas, services } = this;
+    return new TransactionCoordinator(home, broker, epoch, replicas, this, services);
+  }
+
   initProducerId(
     id: string,
     timeoutMs: number,

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { Disconnected, type RequestOf } from "../requests.ts";
 import {
   fetchOf,
   peek,
@@ -234,3 +235,34 @@ Deno.test("TransactionCoordinator: one that was replaced, and does not know, dec
   assertEquals(kafka.recordsOf("outputs"), []);
   assertEquals(await producer.end(true), 0);
 });
+
+for (const isRepeated of [true, false]) {
+  const what = isRepeated
+    ? "is committed by who asks again"
+    : "may be committed by half where nobody asks";
+  Deno.test(`TransactionCoordinator: killed with a decision that no replica has, and started at once: it ${what}`, async () => {
+    const outcomes = new Set<string>();
+    for (let seed = 1; seed <= 20; seed++) {
+      const [cluster, producer] = await withTransaction(3, seed);
+      const { kafka, clock } = cluster;
+      kafka.killCoordinatorAtCommit("a");
+      const killed = await cluster.coordinator("transaction", "a");
+      const request = { api: "EndTxn", transactionalId: "a", ...producer.identity, commit: true };
+      const answer = peek(kafka.handle(killed, request as RequestOf<"EndTxn">));
+      clock.run(3_000);
+      await Promise.resolve();
+      assertEquals(answer.error instanceof Disconnected, true);
+      if (isRepeated) await cluster.until(async () => await producer.end(true) === 0);
+      else await new TestProducer(cluster, "a").init();
+      clock.run(2_000);
+      const offset = kafka.committedOffset(GROUP, "orders", 0) ?? 0;
+      outcomes.add(`${kafka.recordsOf("outputs").length} record, offset ${offset}`);
+    }
+    const whole = "1 record, offset 7";
+    if (isRepeated) assertEquals([...outcomes], [whole]);
+    else {assertEquals(
+        outcomes.has("1 record, offset 0") || outcomes.has("0 record, offset 7"),
+        true,
+      );}
+  });
+}

@@ -31,9 +31,9 @@ export class TopicLeader extends Leadership {
     previous: Led | undefined,
     random: Chance,
   ) {
-    super(home, broker, epoch, replicas);
+    super(home, broker, epoch, replicas, random);
     this.log = previous instanceof TopicLeader
-      ? takenOver(previous, broker, epoch, replicas, random)
+      ? takenOver(previous, broker, epoch, replicas, this.random)
       : new PartitionLog(epoch).begin();
     // What it took over above the high watermark is committed once its followers have it.
     if (this.log.highWatermark < this.log.end) this.replicated(() => {});
