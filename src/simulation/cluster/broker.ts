@@ -66,6 +66,8 @@ interface Asker {
 
 export class Broker {
   state: "up" | "dead" | "frozen" = "up";
+  /** From the controller and the other brokers, not from clients. */
+  isCutOff = false;
   /** What it knows of the cluster; may be out of date. */
   view!: Image;
   readonly leads = new Map<Home, Led>();
@@ -126,6 +128,11 @@ export class Broker {
     });
   }
 
+  /** Whether it and another broker reach each other. */
+  reaches(other: Broker): boolean {
+    return this === other || !this.isCutOff && !other.isCutOff;
+  }
+
   /** A request of another broker. @param done undefined: the connection closed before the answer */
   receive<T>(carryOut: (answer: (value: T) => void) => void, done: (value?: T) => void): void {
     const asker = { reject: () => done(undefined) };
@@ -139,6 +146,7 @@ export class Broker {
 
   crash(): void {
     this.state = "dead";
+    this.isCutOff = false;
     this.#life++;
     this.#held = [];
     for (const { reject } of this.#askers) {

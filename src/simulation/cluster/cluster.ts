@@ -162,6 +162,15 @@ export class SimulatedKafka {
     this.#failures.thaw(this.#broker(node));
   }
 
+  /** From the controller and the other brokers, not from its clients. */
+  cutOffBroker(node: number): void {
+    this.#failures.cutOff(this.#broker(node));
+  }
+
+  reconnectBroker(node: number): void {
+    this.#failures.reconnect(this.#broker(node));
+  }
+
   /** The broker does not learn of changes for a while. */
   delayMetadata(node: number, ms: number): void {
     this.#broker(node).learnsFrom = this.time.now + ms;

@@ -170,7 +170,7 @@ class Copier {
     }
     const sequences = [0, 0];
     // Somebody else takes the id from time to time.
-    for (let turns = random.int(8); turns >= 0;) {
+    for (let turns = random.int(7); turns >= 0;) {
       const values = await this.#fetch(position);
       if (values.length === 0) {
         await schedule.sleep(200);
@@ -261,10 +261,15 @@ async function disturb(schedule: Schedule, limitMs: number): Promise<void> {
         break;
       case 5:
         kafka.delayMetadata(node, random.between(0, 3_000));
+        break;
+      case 6:
+        kafka.cutOffBroker(node);
+        time.at(random.between(0, 6_000), () => kafka.reconnectBroker(node));
     }
   }
   for (const node of kafka.nodes()) {
     kafka.thawBroker(node);
+    kafka.reconnectBroker(node);
     kafka.restartBroker(node);
   }
 }

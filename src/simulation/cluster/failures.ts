@@ -53,24 +53,42 @@ export class Failures {
 
   /** As SIGSTOP: it answers nobody, and does nothing, until it is thawed. */
   freeze(broker: Broker): void {
-    if (broker.state !== "up") return;
+    if (broker.state !== "up" || broker.isCutOff) return;
     broker.state = "frozen";
     this.#failed(broker);
+  }
+
+  /** It reaches neither the controller nor the other brokers, and answers clients from what it knew. */
+  cutOff(broker: Broker): void {
+    if (broker.state !== "up" || broker.isCutOff || this.replicas.alone) return;
+    broker.isCutOff = true;
+    this.#failed(broker);
+  }
+
+  reconnect(broker: Broker): void {
+    if (!broker.isCutOff) return;
+    broker.isCutOff = false;
+    this.#returned(broker);
   }
 
   /** It goes on with what it knew, and learns a little later what has happened since. */
   thaw(broker: Broker): void {
     if (broker.state !== "frozen") return;
+    broker.thaw();
+    this.#returned(broker);
+  }
+
+  #returned(broker: Broker): void {
     const node = broker.id;
     this.#outages.set(node, this.#outages.get(node)! + 1);
-    broker.thaw();
     this.#replicasChanged();
     broker.after(this.random.between(20, 300), () => {
+      if (broker.isCutOff) return;
       if (!this.controller.alive.has(node)) {
         this.controller.unfence(node);
         this.publish();
-        this.#catchUp(broker);
       }
+      if (!this.controller.inSync.has(node)) this.#catchUp(broker);
       broker.learn(this.controller.image);
     });
   }
@@ -89,6 +107,7 @@ export class Failures {
 
   #catchUp(broker: Broker): void {
     broker.after(this.random.between(50, 800), () => {
+      if (broker.isCutOff) return;
       if (this.controller.caughtUp(broker.id)) this.publish();
       else this.#catchUp(broker);
     });
@@ -98,7 +117,10 @@ export class Failures {
     const { inSync } = this.controller;
     const enough = Math.min(2, this.brokers.size);
     const tooFew = inSync.size < enough;
-    const answer = [...inSync].every((node) => this.brokers.get(node)!.state === "up");
+    const answer = [...inSync].every((node) => {
+      const { state, isCutOff } = this.brokers.get(node)!;
+      return state === "up" && !isCutOff;
+    });
     this.replicas.changed(answer && !tooFew, tooFew);
   }
 
@@ -110,7 +132,9 @@ export class Failures {
       if (broker.state !== "up") continue;
       const usual = this.random.between(1, 60);
       const afterMs = Math.max(usual, broker.learnsFrom - this.time.now);
-      broker.after(afterMs, () => broker.learn(image));
+      broker.after(afterMs, () => {
+        if (!broker.isCutOff) broker.learn(image);
+      });
     }
   }
 }

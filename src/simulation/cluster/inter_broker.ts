@@ -47,7 +47,9 @@ export class InterBroker {
       // Kafka leaves out what it cannot find: the topic has been deleted.
       if (!place) return done(true);
       const target = this.brokers.get(place.leader);
-      if (!target || target.state === "dead") return retry(NOT_LEADER_OR_FOLLOWER);
+      if (!target || target.state === "dead" || !target.reaches(from.broker)) {
+        return retry(NOT_LEADER_OR_FOLLOWER);
+      }
       let isAnswered = false;
       const answer = (code: number) => {
         if (isAnswered) return;
@@ -96,7 +98,7 @@ export class InterBroker {
       if (target?.state === "frozen") {
         return this.#giveUpLater(broker, () => done(NETWORK_EXCEPTION));
       }
-      if (target?.state !== "up") return done(NETWORK_EXCEPTION);
+      if (target?.state !== "up" || !target.reaches(broker)) return done(NETWORK_EXCEPTION);
       const led = target.leads.get(coordinator.home);
       if (!(led instanceof TransactionCoordinator)) return done(NOT_COORDINATOR);
       const code = led.unavailable;

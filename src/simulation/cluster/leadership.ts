@@ -93,7 +93,7 @@ export abstract class Leadership implements Led {
   #replicate(): void {
     if (!this.isActive) return;
     // Followers of a newer leader do not fetch from this one.
-    if (this.isDeposed || !this.replicas.working) {
+    if (this.isDeposed || !this.replicas.working || this.broker.isCutOff) {
       if (!this.isDeposed) this.replicas.stalled.add(this);
       for (const each of this.#waiting) this.#limit(each);
       return;

@@ -49,11 +49,11 @@ export function initProducerId(
   answer: Answer<"InitProducerId">,
 ): void {
   const { transactionalId, transactionTimeoutMs } = request;
-  const coordinator = transactions(broker, place);
-  if (typeof coordinator === "number") return answer({ codes: [coordinator], ...NO_IDENTITY });
   if (transactionTimeoutMs <= 0 || transactionTimeoutMs > MAX_TRANSACTION_TIMEOUT_MS) {
     return answer({ codes: [INVALID_TRANSACTION_TIMEOUT], ...NO_IDENTITY });
   }
+  const coordinator = transactions(broker, place);
+  if (typeof coordinator === "number") return answer({ codes: [coordinator], ...NO_IDENTITY });
   coordinator.initProducerId(
     transactionalId,
     transactionTimeoutMs,

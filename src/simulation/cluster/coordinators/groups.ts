@@ -179,7 +179,10 @@ export class Group {
     this.#state = "PreparingRebalance";
     if (this.#isFirst) this.#waitForOthers(this.#rebalanceTimeoutMs());
     else if (this.#allJoined()) this.#completeJoins();
-    else this.#completeJoinsLater();
+    else {
+      const limitMs = this.#rebalanceTimeoutMs();
+      this.#stopRebalance = this.services.after(limitMs, () => this.#completeJoins());
+    }
   }
 
   /** Of an empty group: as long as new ones come, up to the rebalance time-out. */
@@ -192,19 +195,9 @@ export class Group {
     });
   }
 
-  #completeJoinsLater(): void {
-    this.#stopRebalance = this.services.after(
-      this.#rebalanceTimeoutMs(),
-      () => this.#completeJoins(),
-    );
-  }
-
   #rebalanceTimeoutMs(): number {
-    let most = 0;
-    for (const { rebalanceTimeoutMs } of this.#members.values()) {
-      most = Math.max(most, rebalanceTimeoutMs);
-    }
-    return most;
+    const members = [...this.#members.values()];
+    return Math.max(0, ...members.map(({ rebalanceTimeoutMs }) => rebalanceTimeoutMs));
   }
 
   #allJoined(): boolean {

@@ -13,7 +13,7 @@ import {
 } from "../codes.ts";
 import { AT, TRANSACTIONAL } from "../../../kafka/protocol/layout.ts";
 import { bufferOf } from "../../../runtime/buffer.ts";
-import { failedFetch } from "./partition_log.ts";
+import { failedFetch } from "./failed_fetch.ts";
 import type {
   AnswerOf,
   FetchedPartition,

@@ -14,6 +14,7 @@ import {
   OUT_OF_ORDER_SEQUENCE_NUMBER,
   TRANSACTION_COORDINATOR_FENCED,
 } from "../codes.ts";
+import { failedFetch } from "./failed_fetch.ts";
 import { markerRecord, type TransactionMarker } from "./marker.ts";
 import { Transactions } from "./open_transactions.ts";
 import { ProducerEntry } from "./producer_entry.ts";
@@ -278,17 +279,4 @@ export class PartitionLog {
       yield batch;
     }
   }
-}
-
-export function failedFetch(topic: string, partition: number, code: number): FetchedPartition {
-  return {
-    topic,
-    partition,
-    code,
-    highWatermark: -1,
-    lastStableOffset: -1,
-    logStart: -1,
-    batches: NO_BATCHES,
-    aborted: [],
-  };
 }
