@@ -1,7 +1,7 @@
 /** Answers as far as the network looks into them: the codes in them, and refusals in their shape. */
 import { ERRORS } from "../../kafka/client/error_codes.ts";
 import type { AnswerOf, Api, PartitionCode, Request, TopicPartition } from "../cluster/requests.ts";
-import { refusal } from "./kafkajs_errors.ts";
+import { refusal } from "../../kafka/testing/kafkajs_parts.ts";
 
 const NAMES = new Map(Object.entries(ERRORS).map(([name, { code }]) => [code, name]));
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Api } from "../cluster/requests.ts";
+import { REFUSALS, UNSURE } from "./answers.ts";
 import type { Effect } from "./network.ts";
 import { Schedule } from "./testing.ts";
 
@@ -94,6 +95,7 @@ Deno.test("createSimulatedClient: new partitions are read within the metadata's 
   await schedule.run(async () => {
     schedule.validator();
     await schedule.place(4);
+    assert(await schedule.settle());
     schedule.addPartitions(3);
     await schedule.place(6);
     assert(await schedule.settle(15_000));
@@ -136,19 +138,33 @@ const apis: readonly Api[] = [
   "EndTxn",
 ];
 
+/** The first request of an API meets an effect, and every order has its output all the same. */
+async function meets(api: Api, effect: Effect, seed: number): Promise<void> {
+  const what = `${api}: ${JSON.stringify(effect)}`;
+  const schedule = new Schedule(seed, { brokers: 3 });
+  await schedule.run(async () => {
+    const { process } = schedule.validator();
+    schedule.network.hit({ api, process, effect });
+    await schedule.place(4);
+    assert(await schedule.settle(), what);
+    await schedule.time.runUntil(() => schedule.network.pendingHits === 0, 10_000);
+  });
+  assertEquals(schedule.outputs, schedule.inputs, what);
+  assertEquals(schedule.network.pendingHits, 0, what);
+}
+
 for (const [name, effect] of Object.entries(effects)) {
   Deno.test(`createSimulatedClient: ${name} of any API costs time, and no order`, async () => {
-    for (const [seed, api] of apis.entries()) {
-      const schedule = new Schedule(seed, { brokers: 3 });
-      await schedule.run(async () => {
-        const { process } = schedule.validator();
-        schedule.network.hit({ api, process, effect });
-        await schedule.place(4);
-        assert(await schedule.settle(), api);
-        await schedule.time.runUntil(() => schedule.network.pendingHits === 0, 10_000);
-      });
-      assertEquals(schedule.outputs, schedule.inputs, api);
-      assertEquals(schedule.network.pendingHits, 0, api);
-    }
+    for (const [seed, api] of apis.entries()) await meets(api, effect, seed);
   });
 }
+
+Deno.test("createSimulatedClient: any refusal of any API costs time, and no order", async () => {
+  for (const [seed, api] of apis.entries()) {
+    for (const code of REFUSALS[api]) await meets(api, { code }, seed);
+    for (const code of UNSURE[api] ?? []) {
+      await meets(api, { code }, seed);
+      await meets(api, { code, carriedOut: true }, seed);
+    }
+  }
+});

@@ -1,95 +1,26 @@
 /** A cluster as a client has it: metadata as old as its last refresh, and connections of its own. */
-import type { Broker, Cluster, OffsetChoice } from "../../kafka/client/cluster.ts";
+import type { Cluster, OffsetChoice } from "../../kafka/client/cluster.ts";
 import { METADATA_MAX_AGE_MS } from "../../kafka/client/cluster.ts";
-import type { WireRequest } from "../../kafka/protocol/wire.ts";
 import { pause } from "../../runtime/shutdown.ts";
-import type { AnswerOf, MetadataAnswer, Request, TopicPartition } from "../cluster/requests.ts";
+import type { MetadataAnswer, Request, TopicPartition } from "../cluster/requests.ts";
 import type { SimulatedProcess } from "../process.ts";
-import type { Connection } from "./connection.ts";
+import { SimulatedBroker } from "./broker.ts";
 import {
   KafkaJSBrokerNotFound,
   KafkaJSTopicMetadataNotLoaded,
   nameOf,
   refusal,
   typeOf,
-} from "./kafkajs_errors.ts";
+} from "../../kafka/testing/kafkajs_parts.ts";
 import type { Network } from "./network.ts";
 
 /** As createClient sets kafkajs's. */
 const RETRY = { firstMs: 20, mostMs: 1_000, factor: 1.6, retries: 8 };
 /** As patches/metadata.ts. */
 const LEADERLESS_METADATA_AGE_MS = 250;
-/** What kafkajs itself asks in this version; it wants the answer in its own shape. */
-const KAFKAJS_METADATA_VERSION = 4;
-/** Every API in every version. */
-const VERSIONS = new Proxy({}, { get: () => ({ maxVersion: 99 }) }) as Record<
-  number,
-  { readonly maxVersion: number }
->;
-
 interface Partition {
   readonly partitionId: number;
   readonly leader: number;
-}
-
-/** A broker of one client: kafkajs has two connections to each, one for fetches. */
-export class SimulatedBroker implements Broker {
-  readonly versions = VERSIONS;
-  readonly connectionPool: {
-    readonly pool: readonly [Connection, Connection];
-    send<Answer>(request: WireRequest<Answer>): Promise<Answer>;
-  };
-
-  constructor(network: Network, process: SimulatedProcess, readonly nodeId: number) {
-    this.connectionPool = {
-      pool: [network.connect(process, nodeId), network.connect(process, nodeId)],
-      send: <Answer>({ request }: WireRequest<Answer>) => {
-        const asked = { api: request.apiName, ...request.fields } as Request;
-        const answer = this.ask(asked) as Promise<unknown>;
-        if (asked.api !== "Metadata") return answer as Promise<Answer>;
-        const shape = request.apiVersion === KAFKAJS_METADATA_VERSION ? asKafkajs : existing;
-        return answer.then((metadata) => shape(metadata as MetadataAnswer) as Answer);
-      },
-    };
-  }
-
-  isConnected(): boolean {
-    const [one, other] = this.connectionPool.pool;
-    return one.isConnected() || other.isConnected();
-  }
-
-  ask<R extends Request>(request: R): Promise<AnswerOf<R>> {
-    return this.connectionPool.pool[request.api === "Fetch" ? 1 : 0].send(request);
-  }
-
-  /** For fetches. */
-  get fetching(): Connection {
-    return this.connectionPool.pool[1];
-  }
-
-  async open(): Promise<void> {
-    if (!this.isConnected()) await this.connectionPool.pool[0].open();
-  }
-
-  close(): void {
-    for (const connection of this.connectionPool.pool) connection.close();
-  }
-}
-
-/** As kafkajs decodes it. */
-function asKafkajs({ topics }: MetadataAnswer): unknown {
-  return {
-    topicMetadata: topics.map(({ code, name, partitions }) => ({
-      topicErrorCode: code,
-      topic: name,
-      partitionMetadata: partitions,
-    })),
-  };
-}
-
-/** As log_states.ts decodes it: without topics that are not there. */
-function existing({ clusterId, topics }: MetadataAnswer): unknown {
-  return { clusterId, topics: topics.filter(({ code }) => code === 0) };
 }
 
 export class SimulatedCluster implements Cluster {
@@ -134,12 +65,13 @@ export class SimulatedCluster implements Cluster {
   async #refresh(): Promise<void> {
     const request = { api: "Metadata", topics: [...this.#targets] } as const;
     let last: unknown;
-    // A broker that is connected; then any other, those of the client's settings included.
     for (const broker of this.#seeds()) {
       let answer: MetadataAnswer;
       try {
         answer = await broker.ask(request);
       } catch (error) {
+        // As kafkajs: the next one is tried where this one cannot be reached, not where it falls silent.
+        if (nameOf(error) !== "KafkaJSConnectionError") throw error;
         last = error;
         continue;
       }

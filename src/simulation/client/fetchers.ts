@@ -7,44 +7,30 @@ import { watchFetches } from "../../kafka/log_watch/topic_watch.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
 import type { SimulatedCluster } from "./cluster.ts";
-import { SimulatedBatch } from "./fetched_batch.ts";
-import { KafkaJSNoBrokerAvailableError, refusal, typeOf } from "./kafkajs_errors.ts";
-import { isAboutCoordinator, isUnanswered, type Membership } from "./membership.ts";
+import {
+  KafkaJSNoBrokerAvailableError,
+  refusal,
+  typeOf,
+} from "../../kafka/testing/kafkajs_parts.ts";
+import {
+  type Asked,
+  hasLittle,
+  OffsetOutOfRange,
+  requireAll,
+  SimulatedBatch,
+  willPass,
+} from "./fetched.ts";
+import { isAboutCoordinator, type Membership } from "./membership.ts";
 import type { Position, Positions } from "./positions.ts";
 
 /** Longer than kafkajs's 50 ms, so that an idle member costs nothing: the broker wakes it up. */
 export const IDLE_WAIT_MS = 1_000;
 const RETRY_MS = 100;
-const OFFSET_OUT_OF_RANGE = 1;
 const REBALANCE_IN_PROGRESS = 27;
-
-const MOVED_LEADER = new Set([
-  "NOT_LEADER_FOR_PARTITION",
-  "LEADER_NOT_AVAILABLE",
-  "FENCED_LEADER_EPOCH",
-  "UNKNOWN_LEADER_EPOCH",
-  "REPLICA_NOT_AVAILABLE",
-  "OFFSET_NOT_AVAILABLE",
-  "KAFKA_STORAGE_ERROR",
-]);
-
-interface Asked {
-  readonly position: Position;
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-}
 
 interface FetcherEvents {
   readonly isRunning: () => boolean;
   readonly onBatch: (inHand: BatchInHand) => Promise<void>;
-}
-
-class OffsetOutOfRange extends Error {
-  override readonly name = "KafkaJSOffsetOutOfRange";
-  constructor(readonly asked: Asked) {
-    super("The requested offset is not within the range of offsets maintained by the server");
-  }
 }
 
 export class Fetchers {
@@ -130,13 +116,11 @@ export class Fetchers {
     const asked = await this.#toAsk(node);
     // One of them may have been revoked, or all of it been stopped.
     if (!this.#goesOn) return [];
-    const answer = asked.length === 0 ? await this.#idle(node) : await this.#ask(node, asked);
+    const answer = asked.length === 0
+      ? await this.#idle(node)
+      : await this.#askForMore(node, asked);
     if (!answer) return [];
-    for (const { topic, partition, code } of answer) {
-      if (code === 0) continue;
-      const place = asked.find((each) => each.topic === topic && each.partition === partition)!;
-      throw code === OFFSET_OUT_OF_RANGE ? new OffsetOutOfRange(place) : refusal(code);
-    }
+    requireAll(answer, asked);
     let isAnswered = false;
     const batches: SimulatedBatch[] = [];
     for (let i = 0; i < answer.length; i++) {
@@ -188,17 +172,30 @@ export class Fetchers {
     });
   }
 
+  /** A broker waits for more than a little, up to a limit: transactions are not made for single orders. */
+  async #askForMore(
+    node: number,
+    asked: readonly Asked[],
+  ): Promise<readonly FetchedPartition[] | undefined> {
+    const answer = await this.#ask(node, asked, IDLE_WAIT_MS);
+    if (!answer || !hasLittle(answer, this.options.fetch.minBytes)) return answer;
+    // kafkajs would have begun to wait some time ago.
+    await pause(Math.random() * this.options.fetch.maxWaitTimeInMs);
+    return this.#goesOn ? await this.#ask(node, asked, 0) : undefined;
+  }
+
   /** @returns undefined when something else is to be asked: then the answer is thrown away */
   async #ask(
     node: number,
     asked: readonly Asked[],
+    maxWaitMs: number,
   ): Promise<readonly FetchedPartition[] | undefined> {
     const broker = await this.cluster.findBroker({ nodeId: String(node) });
     if (!this.#goesOn) return undefined;
     const request = {
       api: "Fetch",
       partitions: asked,
-      maxWaitMs: IDLE_WAIT_MS,
+      maxWaitMs,
       maxBytesPerPartition: this.options.fetch.maxBytesPerPartition,
     } as const;
     return await new Promise((resolve, reject) => {
@@ -270,13 +267,11 @@ export class Fetchers {
       this.#events?.onOutOfRange({ topic, partition, offset });
       return await pause(RETRY_MS);
     }
-    const type = typeOf(error);
-    if (type === "UNKNOWN_TOPIC_OR_PARTITION") {
+    if (typeOf(error) === "UNKNOWN_TOPIC_OR_PARTITION") {
       await this.cluster.refreshMetadata();
       throw refusal(REBALANCE_IN_PROGRESS);
     }
-    const willPass = MOVED_LEADER.has(type) || isAboutCoordinator(error) || isUnanswered(error);
-    if (!willPass || this.membership.isGivenUp) throw error;
+    if (!willPass(error) || this.membership.isGivenUp) throw error;
     await pause(RETRY_MS);
     if (isAboutCoordinator(error)) await this.membership.findCoordinator().catch(() => {});
     else await this.cluster.refreshMetadata().catch(() => {});

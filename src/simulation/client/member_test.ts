@@ -1,5 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { BatchInHand, MemberEvents, PositionEvents } from "../../kafka/group/membership.ts";
+import type {
+  BatchInHand,
+  Member,
+  MemberEvents,
+  PositionEvents,
+} from "../../kafka/group/membership.ts";
 import { Producer } from "../../kafka/producer/producer.ts";
 import { configureLogging } from "../../runtime/log.ts";
 import { SimulatedKafka } from "../cluster/cluster.ts";
@@ -15,23 +20,10 @@ const second = { topic: TOPIC, partition: 1 };
 /** One member of a group, which reads a topic of two partitions. */
 class Test {
   readonly time = new VirtualTime(new Random(1));
-  readonly kafka = new SimulatedKafka(this.time, new Random(2), {
-    brokers: 3,
-    topics: { [TOPIC]: 2 },
-  });
-  readonly network = new Network(this.time, new Random(3), this.kafka);
+  readonly kafka: SimulatedKafka;
+  readonly network: Network;
   readonly process = this.time.process("member");
-  readonly client = createSimulatedClient(this.process, this.network);
-  readonly member = this.client.createMember({
-    access: { brokers: [] },
-    group: "group",
-    topics: new Map([[TOPIC, TOPIC]]),
-    sessionTimeoutMs: 6_000,
-    fetch: { maxBytes: 1e6, maxBytesPerPartition: 1e6, minBytes: 1, maxWaitTimeInMs: 50 },
-    concurrency: 2,
-    drainTimeoutMs: 5_000,
-    log: configureLogging("test", "error", "text"),
-  });
+  readonly member: Member;
   readonly controller = new AbortController();
   assigned = 0;
   /** What was handed over, such as `0: a b`. */
@@ -43,6 +35,21 @@ class Test {
     resolveOffset(batch.messages.at(-1)!.offset);
     return Promise.resolve();
   };
+
+  constructor(brokers: number) {
+    this.kafka = new SimulatedKafka(this.time, new Random(2), { brokers, topics: { [TOPIC]: 2 } });
+    this.network = new Network(this.time, new Random(3), this.kafka);
+    this.member = createSimulatedClient(this.process, this.network).createMember({
+      access: { brokers: [] },
+      group: "group",
+      topics: new Map([[TOPIC, TOPIC]]),
+      sessionTimeoutMs: 6_000,
+      fetch: { maxBytes: 1e6, maxBytesPerPartition: 1e6, minBytes: 1, maxWaitTimeInMs: 50 },
+      concurrency: 2,
+      drainTimeoutMs: 5_000,
+      log: configureLogging("test", "error", "text"),
+    });
+  }
 
   start(): void {
     const onPositions: PositionEvents = {
@@ -95,9 +102,9 @@ class Test {
   }
 }
 
-function test(name: string, work: (test: Test) => Promise<void>): void {
+function test(name: string, work: (test: Test) => Promise<void>, brokers = 3): void {
   Deno.test(`SimulatedMember: ${name}`, async () => {
-    const test = new Test();
+    const test = new Test(brokers);
     await test.time.install(() => work(test));
   });
 }
@@ -146,9 +153,10 @@ test("fetches nothing of a paused partition, and goes on where it was told to", 
     test.member.seek(first, 2);
     test.member.resume(first);
   });
-  await test.run(1_000);
+  // At once: it does not wait for the fetch that is under way.
+  await test.run(50);
   assertEquals(test.handed, ["0: b"]);
-});
+}, 1);
 
 test("has a stale batch in hand after a seek, and a running one until it stops", async (test) => {
   await test.write(["a"]);
@@ -224,6 +232,7 @@ test("joins as a new member when the group gave it up", async (test) => {
   await test.run(5_000);
   assertEquals(test.assigned, 2);
   assert(test.network.met.has("Heartbeat UNKNOWN_MEMBER_ID"));
+  assert(!test.network.met.has("JoinGroup UNKNOWN_MEMBER_ID"));
 });
 
 test("crashes when no broker answers for longer than the session", async (test) => {
@@ -246,7 +255,8 @@ test("commits an offset as a member, and none when it has stopped", async (test)
   assert(await test.time.runUntil(() => isDone, 1_000));
   assertEquals(test.kafka.committedOffset("group", TOPIC, 1), 7);
   test.process.run(() => test.controller.abort());
-  await test.run(2_000);
+  await test.run(50);
+  assertEquals(test.ended, undefined);
   const error = await assertRejects(() => commit(8));
   assertEquals((error as Error).name, "KafkaJSNotCommitted");
 });

@@ -3,8 +3,9 @@ import { assign, type Assignment, type Subscriber } from "../../kafka/group/assi
 import type { TopicPartition } from "../../kafka/protocol/requests.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import type { AnswerOf, RequestOf } from "../cluster/requests.ts";
-import type { SimulatedBroker, SimulatedCluster } from "./cluster.ts";
-import { isRetriable, nameOf, refusal, typeOf } from "./kafkajs_errors.ts";
+import type { SimulatedBroker } from "./broker.ts";
+import type { SimulatedCluster } from "./cluster.ts";
+import { isRetriable, nameOf, refusal, typeOf } from "../../kafka/testing/kafkajs_parts.ts";
 
 const MOVED_COORDINATOR = new Set([
   "NOT_COORDINATOR_FOR_GROUP",

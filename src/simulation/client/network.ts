@@ -8,40 +8,17 @@ import type { SimulatedProcess } from "../process.ts";
 import type { VirtualTime } from "../time.ts";
 import { eachCode, nameOfCode } from "./answers.ts";
 import { Connection } from "./connection.ts";
+import type { Brokers, Effect, Hit, Route, Wires } from "./faults.ts";
 
-/** As much of the cluster as is reached by a network. */
-export interface Brokers {
-  nodes(): readonly number[];
-  handle<R extends Request>(node: number, request: R): Promise<AnswerOf<R>>;
-}
+export type { Brokers, Effect, Hit } from "./faults.ts";
 
-export type Effect =
-  /** Nothing passes on that connection any more; the request never arrives. */
-  | "request lost"
-  /** The same, after it was carried out. */
-  | "answer lost"
-  /** Before or after it was carried out. */
-  | "connection closed"
-  /** The request arrives so much later, or its answer. */
-  | { readonly lateMs: number }
-  /** Answered instead of carried out; or after it was carried out. */
-  | { readonly code: number; readonly carriedOut?: boolean };
-
-export interface Hit {
-  readonly api?: Api;
-  readonly process?: SimulatedProcess;
-  readonly node?: number;
-  readonly effect: Effect;
-}
-
-export class Network {
+export class Network implements Wires {
   /** How often each fault was met, and each error code of an API, such as `EndTxn NOT_COORDINATOR`. */
   readonly met = new Map<string, number>();
   /** Told of each request, each answer, and each fault. */
   trace: ((line: string) => void) | undefined;
   readonly #hits: Hit[] = [];
-  /** By process and node until when nothing passes. */
-  readonly #cuts = new Map<SimulatedProcess, Map<number, number>>();
+  readonly #routes = new Map<SimulatedProcess, Map<number, Route>>();
   readonly #single = new Map<SimulatedProcess, Map<number, Connection>>();
 
   constructor(
@@ -81,27 +58,26 @@ export class Network {
 
   /** Nothing passes for a while; what is under way arrives afterwards, unless its connection is closed. */
   cut(process: SimulatedProcess, node: number, forMs: number): void {
-    let nodes = this.#cuts.get(process);
-    if (!nodes) this.#cuts.set(process, nodes = new Map());
-    nodes.set(node, Math.max(nodes.get(node) ?? 0, this.time.now + forMs));
+    const route = this.route(process, node);
+    route.cutUntilMs = Math.max(route.cutUntilMs, this.time.now + forMs);
     this.note("cut off");
     this.trace?.(`${process.name} and broker ${node} are cut off for ${Math.round(forMs)} ms`);
   }
 
-  /** How long a cut lasts from now; 0: there is none. */
-  cutMs(process: SimulatedProcess, node: number): number {
-    if (this.#cuts.size === 0) return 0;
-    const untilMs = this.#cuts.get(process)?.get(node) ?? 0;
-    return Math.max(0, untilMs - this.time.now);
+  route(process: SimulatedProcess, node: number): Route {
+    let routes = this.#routes.get(process);
+    if (!routes) this.#routes.set(process, routes = new Map());
+    let route = routes.get(node);
+    if (!route) routes.set(node, route = { cutUntilMs: 0, heardAtMs: -Infinity });
+    return route;
   }
 
-  /** One way, one packet; a few are slow. */
+  /** A few packets are slow. */
   delayMs(): number {
     const { random } = this;
     return random.chance(0.02) ? random.between(2, 8) : random.between(0.1, 0.8);
   }
 
-  /** The effect that a request meets; it is met once. */
   effectOn(process: SimulatedProcess, node: number, api: Api): Effect | undefined {
     const hits = this.#hits;
     for (let i = 0; i < hits.length; i++) {

@@ -1,10 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { dropConnections } from "../../kafka/patches/connection.ts";
+import { answerOf } from "../../kafka/client/coordinator.ts";
 import type { Api, Request } from "../cluster/requests.ts";
 import { Disconnected, Unreachable } from "../cluster/requests.ts";
+import type { WireRequest } from "../../kafka/protocol/wire.ts";
 import { Random } from "../random.ts";
 import { VirtualTime } from "../time.ts";
-import { REFUSALS, refused, UNSURE } from "./answers.ts";
+import { REFUSALS, UNSURE } from "./answers.ts";
 import { type Brokers, type Effect, Network } from "./network.ts";
 
 const heartbeat = (generation: number) =>
@@ -139,17 +140,28 @@ Deno.test("Connection: dropped by the production code, it throws away a late ans
   const slow = Promise.withResolvers<unknown>();
   const test = setUp((n) => n === 1 ? slow.promise : success());
   const { time, process, connection, send, run, results } = test;
+  const broker = {
+    isConnected: () => connection.isConnected(),
+    connectionPool: {
+      pool: [connection],
+      send: () => connection.send(heartbeat(1)) as Promise<never>,
+    },
+  };
   await time.install(async () => {
-    send(1);
+    const unanswered = assertRejects(
+      () => process.run(() => answerOf(broker, {} as WireRequest<never>, 50)),
+      Error,
+      "none within 50 ms",
+    );
+    send(3);
     await run(100);
-    const broker = { connectionPool: { pool: [connection] } };
-    process.run(() => dropConnections(broker, new Error("none within 100 ms")));
+    await unanswered;
     assertEquals(connection.isConnected(), false);
     send(2);
     await run(100);
     slow.resolve({ code: 7 });
     await run(100);
-    assertEquals(results, ["1: KafkaJSConnectionClosedError", "2: 0"]);
+    assertEquals(results, ["3: KafkaJSConnectionClosedError", "2: 0"]);
   });
 });
 
@@ -183,20 +195,25 @@ for (
 }
 
 Deno.test("Network.cut: what is under way arrives afterwards; a connection is not opened for too long", async () => {
-  const { time, network, process, send, run, handled, results } = setUp();
+  const slow = Promise.withResolvers<unknown>();
+  const test = setUp((n) => n === 2 ? slow.promise : success());
+  const { time, network, process, connection, send, run, handled, results } = test;
   await time.install(async () => {
     send(1);
+    send(2);
     await run(100);
     network.cut(process, 1, 5_000);
-    send(2);
+    slow.resolve({ code: 0 });
+    send(4);
     const other = network.connect(process, 1);
     const refusedBy = assertRejects(() => process.run(() => other.send(heartbeat(3))));
     await run(4_900);
-    assertEquals([handled, results], [[1], ["1: 0"]]);
+    assertEquals([handled, results], [[1, 2], ["1: 0"]]);
     const error = await refusedBy;
     assertEquals(error instanceof Error && error.name, "KafkaJSConnectionError");
     await run(200);
-    assertEquals([handled, results], [[1, 2], ["1: 0", "2: 0"]]);
+    assertEquals([handled, results], [[1, 2, 4], ["1: 0", "2: 0", "4: 0"]]);
+    assertEquals(connection.isConnected(), true);
   });
 });
 

@@ -1,6 +1,7 @@
 /** A schedule of tests: orders that validators refuse, on a simulated Kafka and its network. */
 import { Registry } from "prom-client";
 import { encode } from "../../events/codec.ts";
+import type { ClusterSource } from "../../kafka/client/cluster.ts";
 import { createProcessorMetrics } from "../../kafka/metrics.ts";
 import { createProcessor } from "../../kafka/processor/processor.ts";
 import type { ProcessorOptions } from "../../kafka/processor/options.ts";
@@ -88,7 +89,7 @@ export class Schedule {
     const client = createSimulatedClient(process, this.network);
     let isDone = false;
     void process.run(async () => {
-      const producer = await Producer.open(client, { deliveryTimeoutMs: 120_000 });
+      const producer = await openSurely(client);
       for (let i = 0; i < count; i++) {
         const order = placed(this.#placed++);
         const value = encode(order) as Buffer;
@@ -147,5 +148,16 @@ export class Schedule {
   /** The inputs' keys, in order. */
   get inputs(): string[] {
     return Array.from({ length: this.#placed }, (_, i) => placed(i).orderId).sort();
+  }
+}
+
+/** However long no broker answers. */
+async function openSurely(client: ClusterSource): Promise<Producer> {
+  for (;;) {
+    try {
+      return await Producer.open(client, { deliveryTimeoutMs: 120_000 });
+    } catch {
+      await pause(1_000);
+    }
   }
 }

@@ -1,5 +1,7 @@
-/** Errors of a client, as kafkajs has them: the production code knows them by name and type. */
-import { require } from "../../kafka/patches/replace_module.ts";
+/** What a client in memory has of kafkajs: errors, which our code knows by name and type; a filter. */
+import { require } from "../patches/replace_module.ts";
+
+export { withoutAborted } from "../patches/fetch.ts";
 
 interface KafkajsError extends Error {
   readonly type?: string;
