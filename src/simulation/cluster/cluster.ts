@@ -11,7 +11,7 @@ import { Failures } from "./failures.ts";
 import { InterBroker } from "./inter_broker.ts";
 import { Replicas } from "./leadership.ts";
 import { keyOf } from "./coordinators/offsets.ts";
-import type { AnswerOf, Chance, Clock, Request } from "./requests.ts";
+import type { AnswerOf, Chance, Clock, Request, StoredBatch } from "./requests.ts";
 import { TopicLeader } from "./log/topic_leader.ts";
 import { TransactionCoordinator } from "./coordinators/transactions.ts";
 
@@ -272,6 +272,11 @@ export class SimulatedKafka {
   ): { start: number; end: number; lastStableOffset: number } {
     const log = this.#logOf(topic, partition);
     return log ?? { start: 0, end: 0, lastStableOffset: 0 };
+  }
+
+  /** All that the newest leader has, markers and what was aborted, too. */
+  batchesOf(topic: string, partition: number): readonly StoredBatch[] {
+    return this.#logOf(topic, partition)?.batches ?? [];
   }
 
   #logOf(topic: string, partition: number): TopicLeader["log"] | undefined {

@@ -95,7 +95,7 @@ export interface Exchanges {
     answer: readonly FetchedPartition[];
   };
   ListOffsets: {
-    /** `end`: the last stable offset. */
+    /** `end`: the high watermark, as our clients ask for it: also behind open transactions. */
     ask: { readonly partitions: readonly TopicPartition[]; readonly at: "first" | "end" };
     answer: readonly (PartitionCode & { readonly offset: number })[];
   };

@@ -86,9 +86,9 @@ export function addPartitionsToTxn(
   coordinator.addPartitions(transactionalId, request, names, same);
 }
 
-function codesOf(
-  partitions: readonly TopicPartition[],
-  codeOf: (partition: TopicPartition) => number,
+function codesOf<P extends TopicPartition>(
+  partitions: readonly P[],
+  codeOf: (partition: P) => number,
 ): CodeAnswer {
   const codes = partitions.map(codeOf);
   return {
@@ -131,12 +131,24 @@ export function endTxn(
   coordinator.endTxn(transactionalId, request, commit, (code) => answer({ codes: [code] }));
 }
 
-/** Refused for all of its partitions alike. */
-const answerAll = (
-  offsets: readonly OffsetToCommit[],
+/** A commit without the partitions that are not there: those are refused before all else. */
+function ofKnown<R extends { readonly offsets: readonly OffsetToCommit[] }>(
+  { view }: Broker,
+  request: R,
   answer: (answer: CodeAnswer) => void,
-) =>
-(code: number) => answer(codesOf(offsets, () => code));
+): { known: R; done: (code: number) => void } {
+  const { offsets } = request;
+  const isKnown = ({ topic, partition }: OffsetToCommit) =>
+    view.topics.get(topic)?.places[partition] !== undefined;
+  if (offsets.every(isKnown)) {
+    return { known: request, done: (code) => answer(codesOf(offsets, () => code)) };
+  }
+  const known = offsets.filter(isKnown);
+  const codeOf = (each: OffsetToCommit, code: number) =>
+    known.includes(each) ? code : UNKNOWN_TOPIC_OR_PARTITION;
+  const done = (code: number) => answer(codesOf(offsets, (each) => codeOf(each, code)));
+  return { known: { ...request, offsets: known }, done };
+}
 
 export function txnOffsetCommit(
   broker: Broker,
@@ -145,18 +157,19 @@ export function txnOffsetCommit(
   verify: Verify,
   answer: Answer<"TxnOffsetCommit">,
 ): void {
-  const done = answerAll(request.offsets, answer);
+  const { known, done } = ofKnown(broker, request, answer);
+  if (known.offsets.length === 0) return done(NONE);
   const coordinator = groups(broker, place);
   if (typeof coordinator === "number") return done(coordinator);
   const { producerId, producerEpoch } = request;
   const isOpen = coordinator.offsets.hasOpen(Number(producerId), producerEpoch);
-  if (isOpen) return coordinator.commitInTransaction(request, done);
+  if (isOpen) return coordinator.commitInTransaction(known, done);
   verify(broker, request, `${OFFSETS_TOPIC}/${place.partition}`, (code) => {
     // Not known to all clients (CoordinatorOperationExceptionHelper).
     if (code === NETWORK_EXCEPTION) return done(COORDINATOR_LOAD_IN_PROGRESS);
     if (code !== NONE) return done(code);
     if (!coordinator.isActive) return done(NOT_COORDINATOR);
-    coordinator.commitInTransaction(request, done);
+    coordinator.commitInTransaction(known, done);
   });
 }
 
@@ -166,10 +179,11 @@ export function offsetCommit(
   request: RequestOf<"OffsetCommit">,
   answer: Answer<"OffsetCommit">,
 ): void {
-  const done = answerAll(request.offsets, answer);
+  const { known, done } = ofKnown(broker, request, answer);
+  if (known.offsets.length === 0) return done(NONE);
   const coordinator = groups(broker, place);
   if (typeof coordinator === "number") return done(coordinator);
-  coordinator.commit(request, done);
+  coordinator.commit(known, done);
 }
 
 export function offsetFetch(

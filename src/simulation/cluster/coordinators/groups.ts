@@ -27,6 +27,8 @@ import {
 type State = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";
 
 export class Group {
+  /** It has had a member, or has offsets. */
+  isThere = false;
   #state: State = "Empty";
   #generation = 0;
   #leaderId = "";
@@ -47,6 +49,7 @@ export class Group {
 
   join(request: RequestOf<"JoinGroup">, answer: (answer: JoinAnswer) => void): void {
     if (request.memberId === "") {
+      this.isThere = true;
       const member = this.#add(this.services.newMemberId(), request);
       member.joining = answer;
       if (this.#isFirst) this.#hasNewMember = true;
@@ -95,6 +98,7 @@ export class Group {
   /** Whether a member may commit offsets; generation -1 and member "" are from outside the group. */
   refusalOfCommit(request: { generation: number; memberId: string }): number {
     const { generation, memberId } = request;
+    if (generation >= 0 && !this.isThere) return ILLEGAL_GENERATION;
     if (generation < 0 && this.isEmpty) return NONE;
     if (generation < 0 && memberId === "") return UNKNOWN_MEMBER_ID;
     const code = this.#refusal(request);
@@ -110,6 +114,7 @@ export class Group {
   }
 
   load(entry: MembersEntry): void {
+    this.isThere = true;
     this.#generation = entry.generation;
     this.#leaderId = entry.leaderId;
     this.#members.clear();

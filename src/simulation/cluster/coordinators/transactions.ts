@@ -123,10 +123,12 @@ export class TransactionCoordinator extends Coordinator<TransactionEntry> {
     answer: (code: number) => void,
   ): void {
     const transaction = this.#transactions.get(id);
+    // Before all else: the epoch may be about to change.
+    if (transaction?.isPending) return answer(CONCURRENT_TRANSACTIONS);
     const code = refusal(transaction, identity);
     if (code !== NONE) return answer(code);
-    const { entry, isPending } = transaction!;
-    if (isPending || isPrepared(entry)) return answer(CONCURRENT_TRANSACTIONS);
+    const { entry } = transaction!;
+    if (isPrepared(entry)) return answer(CONCURRENT_TRANSACTIONS);
     const isOngoing = entry.state === "Ongoing";
     const added = isOngoing
       ? partitions.filter((each) => !entry.partitions.includes(each))

@@ -23,6 +23,7 @@ import type {
   TopicPartition,
 } from "../requests.ts";
 import { type Reader, TopicLeader } from "./topic_leader.ts";
+import type { Verification } from "./verifications.ts";
 
 /** Asks a transaction's coordinator whether a partition is in it (KIP-890). */
 export type Verify = (
@@ -63,18 +64,21 @@ export function produce(
       done(batch, leader);
       continue;
     }
-    const append = () =>
+    const append = (verification?: Verification) =>
       leader.isActive
-        ? leader.append(batch.bytes, timeoutMs, (code) => done(batch, code))
+        ? leader.append(batch.bytes, timeoutMs, (code) => done(batch, code), verification)
         : done(batch, NOT_LEADER_OR_FOLLOWER);
     const unverified = transactionalId !== null && producerToVerify(batch, leader);
     if (!unverified) append();
     else {
+      const { producerId, producerEpoch, firstSequence } = unverified;
+      const verification = leader.log.verifications
+        .begin(Number(producerId), producerEpoch, firstSequence);
       verify(
         broker,
-        { transactionalId, ...unverified },
+        { transactionalId, producerId, producerEpoch },
         `${batch.topic}/${batch.partition}`,
-        (code) => code === NONE ? append() : done(batch, asProduce(code)),
+        (code) => code === NONE ? append(verification) : done(batch, asProduce(code)),
       );
     }
   }
@@ -94,15 +98,16 @@ function asProduce(code: number): number {
   }
 }
 
-/** Of a transaction that is not known to be open here. */
+/** Of a transaction that is not known to be open here, and of a producer that may be the newest. */
 function producerToVerify({ bytes }: PartitionBatch, { log }: TopicLeader) {
   const header = bufferOf(bytes);
   if (header.length < AT.records) return undefined;
   if ((header.readInt16BE(AT.attributes) & TRANSACTIONAL) === 0) return undefined;
   const producerId = header.readBigInt64BE(AT.producerId);
   const producerEpoch = header.readInt16BE(AT.producerEpoch);
-  if (log.hasOpen(Number(producerId), producerEpoch)) return undefined;
-  return { producerId, producerEpoch };
+  const id = Number(producerId);
+  if (log.hasOpen(id, producerEpoch) || log.isFenced(id, producerEpoch)) return undefined;
+  return { producerId, producerEpoch, firstSequence: header.readInt32BE(AT.firstSequence) };
 }
 
 /** Waits for something to read in any of the partitions, an error, or the end of its time. */

@@ -17,6 +17,7 @@ import {
 import { failedFetch } from "./failed_fetch.ts";
 import { markerRecord, type TransactionMarker } from "./marker.ts";
 import { Transactions } from "./open_transactions.ts";
+import { type Verification, Verifications } from "./verifications.ts";
 import { ProducerEntry } from "./producer_entry.ts";
 import type { FetchedPartition, StoredBatch } from "../requests.ts";
 
@@ -45,6 +46,7 @@ export class PartitionLog {
   acknowledged = 0;
   readonly #producers = new Map<number, ProducerEntry>();
   readonly #transactions = new Transactions();
+  readonly verifications = new Verifications();
   readonly #epochs: { epoch: number; start: number }[] = [];
   /** Producers as of the records that were deleted: Kafka keeps them in snapshots. */
   #deletedProducers: Map<number, ProducerEntry> | undefined;
@@ -93,8 +95,17 @@ export class PartitionLog {
       this.#producers.get(producerId)?.epoch === epoch;
   }
 
-  /** @param bytes a record batch; its offset and leader epoch are set in place, as a broker does */
-  append(bytes: Uint8Array): Appended {
+  /** Whether the producer has a newer epoch. */
+  isFenced(producerId: number, epoch: number): boolean {
+    const entry = this.#producers.get(producerId);
+    return entry !== undefined && epoch < entry.epoch;
+  }
+
+  /**
+   * @param bytes a record batch; its offset and leader epoch are set in place, as a broker does
+   * @param verification where the coordinator was asked
+   */
+  append(bytes: Uint8Array, verification?: Verification): Appended {
     const buffer = bufferOf(bytes);
     if (
       buffer.length < AT.records || buffer.readInt32BE(AT.length) + PREFIX_BYTES !== buffer.length
@@ -113,7 +124,10 @@ export class PartitionLog {
       const entry = this.#producers.get(Number(producerId));
       const copy = entry?.copyOf(epoch, firstSequence, lastSequence);
       if (copy !== undefined) return { code: NONE, end: copy + 1 };
-      const code = this.#check(entry, epoch, firstSequence, transactional);
+      const isStale = verification && !this.hasOpen(Number(producerId), epoch) &&
+        !this.verifications.isCurrent(Number(producerId), verification);
+      if (isStale) return refused(INVALID_TXN_STATE);
+      const code = this.#check(Number(producerId), epoch, firstSequence, transactional);
       if (code !== NONE) return refused(code);
     }
     buffer.writeBigInt64BE(BigInt(this.end), AT.firstOffset);
@@ -139,14 +153,16 @@ export class PartitionLog {
 
   /** As ProducerAppendInfo checks a batch of a client. */
   #check(
-    entry: ProducerEntry | undefined,
+    producerId: number,
     epoch: number,
     firstSequence: number,
     transactional: boolean,
   ): number {
+    if (this.isFenced(producerId, epoch)) return INVALID_PRODUCER_EPOCH;
+    if (this.verifications.refuses(producerId, firstSequence)) return OUT_OF_ORDER_SEQUENCE_NUMBER;
     // A producer of which nothing is known may begin anywhere.
+    const entry = this.#producers.get(producerId);
     if (!entry) return NONE;
-    if (epoch < entry.epoch) return INVALID_PRODUCER_EPOCH;
     if (firstSequence !== entry.nextSequence(epoch)) return OUT_OF_ORDER_SEQUENCE_NUMBER;
     return entry.openSince >= 0 && !transactional ? INVALID_TXN_STATE : NONE;
   }
@@ -183,6 +199,7 @@ export class PartitionLog {
     const id = Number(batch.producerId);
     let entry = this.#producers.get(id);
     if (!entry) this.#producers.set(id, entry = new ProducerEntry(batch.producerEpoch));
+    if (batch.transactional) this.verifications.end(id);
     if (batch.control !== null) {
       const first = entry.openSince;
       entry.end(batch.producerEpoch, batch.coordinatorEpoch);

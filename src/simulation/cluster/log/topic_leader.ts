@@ -11,6 +11,7 @@ import { Leadership, type Replicas } from "../leadership.ts";
 import type { TransactionMarker } from "./marker.ts";
 import { type Appended, PartitionLog } from "./partition_log.ts";
 import type { Chance } from "../requests.ts";
+import type { Verification } from "./verifications.ts";
 
 /** A fetch that waits for something to read. */
 export interface Reader {
@@ -38,9 +39,14 @@ export class TopicLeader extends Leadership {
     if (this.log.highWatermark < this.log.end) this.replicated(() => {});
   }
 
-  append(bytes: Uint8Array, limitMs: number | undefined, done: (code: number) => void): void {
+  append(
+    bytes: Uint8Array,
+    limitMs: number | undefined,
+    done: (code: number) => void,
+    verification?: Verification,
+  ): void {
     if (this.replicas.tooFew) return done(NOT_ENOUGH_REPLICAS);
-    this.#acknowledge(this.log.append(bytes), done, limitMs);
+    this.#acknowledge(this.log.append(bytes, verification), done, limitMs);
   }
 
   /** A marker is written even where too few replicas are in sync: it waits for them. */
@@ -53,13 +59,13 @@ export class TopicLeader extends Leadership {
     else this.replicated(done, limitMs);
   }
 
-  /** The first offset, or the last stable one; -1 with an error. */
+  /** The first offset, or the high watermark; -1 with an error. */
   offset(at: "first" | "end"): { code: number; offset: number } {
     const { log } = this;
     if (at === "first") return { code: NONE, offset: log.start };
     // A new leader does not know the end before its followers have caught up (KIP-207).
     if (log.highWatermark < log.epochStart) return { code: LEADER_NOT_AVAILABLE, offset: -1 };
-    return { code: NONE, offset: log.lastStableOffset };
+    return { code: NONE, offset: log.highWatermark };
   }
 
   endOfEpoch(leaderEpoch: number, currentEpoch: number): { code: number; end: number } {

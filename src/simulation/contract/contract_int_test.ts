@@ -1,0 +1,58 @@
+/** A real Kafka keeps the contract, with one node and with three, and answers scripts as the one in memory does. */
+import { assertEquals } from "@std/assert";
+import {
+  sharedByTests,
+  startTestBroker,
+  startTestCluster,
+} from "../../local/testing/test_broker.ts";
+import { CASES } from "./cases.ts";
+import type { Case } from "./contract.ts";
+import { onKafka, type RunningKafka, SETTINGS } from "./kafka_platform.ts";
+import { runScript } from "./script.ts";
+import { onSimulatedKafka } from "./simulated_platform.ts";
+
+const ONE_NODE = CASES.filter(({ nodes }) => nodes !== 3);
+const THREE_NODES = CASES.filter(({ nodes }) => nodes === 3);
+/** So many cases at once on three nodes: most of what one takes is waiting. */
+const AT_ONCE = 6;
+
+const broker = sharedByTests(() => startTestBroker(SETTINGS));
+
+for (const { name, run } of ONE_NODE) Deno.test(`one node: ${name}`, () => onKafka(broker, run));
+
+for (const seed of [1, 2, 3, 4, 5, 6]) {
+  Deno.test(`one node: script ${seed}`, () => sameAnswers(broker, 1, seed));
+}
+
+Deno.test("three nodes", async (test) => {
+  await using cluster = await startTestCluster({ overrides: SETTINGS });
+  await test.step("what one node does, too", () => allOf(ONE_NODE, cluster));
+  for (const { name, run } of THREE_NODES) await test.step(name, () => onKafka(cluster, run));
+  for (const seed of [1, 2, 3]) {
+    await test.step(`script ${seed}`, () => sameAnswers(cluster, 3, seed));
+  }
+});
+
+async function allOf(cases: readonly Case[], kafka: RunningKafka): Promise<void> {
+  const left = [...cases];
+  const failures: unknown[] = [];
+  const work = async () => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const { name, run } = next;
+      await onKafka(kafka, run).catch((cause) => failures.push(new Error(name, { cause })));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (failures.length > 0) throw new AggregateError(failures);
+}
+
+async function sameAnswers(kafka: RunningKafka, nodes: number, seed: number): Promise<void> {
+  const [real, simulated]: string[][] = [[], []];
+  await onKafka(kafka, async (platform) => {
+    real!.push(...await runScript(platform, seed));
+  });
+  await onSimulatedKafka({ nodes, seed }, async (platform) => {
+    simulated!.push(...await runScript(platform, seed));
+  });
+  assertEquals(simulated, real);
+}
