@@ -129,7 +129,7 @@ export class Failures {
     this.#replicasChanged();
     const { image } = this.controller;
     for (const broker of this.brokers.values()) {
-      if (broker.state !== "up" || broker.isCutOff) continue;
+      if (broker.state !== "up") continue;
       const usual = this.random.between(1, 60);
       const afterMs = Math.max(usual, broker.learnsFrom - this.time.now);
       broker.after(afterMs, () => {

@@ -7,6 +7,7 @@ import {
   produceOf,
   type TestCluster,
   testCluster,
+  TestProducer,
 } from "./testing/cluster.ts";
 
 async function turn(): Promise<void> {
@@ -160,6 +161,39 @@ Deno.test("SimulatedKafka: a broker that is cut off from the others answers read
   assertEquals(valuesOf(cluster), ["one", "two"]);
   clock.run(2_000);
   assertEquals((await cluster.ask(old, { api: "Metadata", topics: [] })).brokers, [1, 2, 3]);
+});
+
+Deno.test("SimulatedKafka: a broker that is cut off holds up the others' writes until it is given up, and gets no markers", async () => {
+  const cluster = testCluster({ brokers: 3 });
+  const { kafka, clock } = cluster;
+  const producer = await new TestProducer(cluster, "a").init();
+  await producer.add("outputs");
+  await producer.send("outputs", "one");
+  const old = await cluster.leader("outputs");
+  while (
+    await cluster.leader("orders") === old || await cluster.coordinator("transaction", "a") === old
+  ) {
+    kafka.moveLeader("orders", 0);
+    kafka.moveCoordinator("transaction", "a");
+    clock.run(1_000);
+  }
+  kafka.cutOffBroker(old);
+  const waiting = peek(kafka.handle(await cluster.leader("orders"), produce("one")));
+  clock.run(900);
+  await turn();
+  assertEquals(waiting, {});
+  const coordinator = kafka.nodes().find((node) => node !== old)!;
+  const { node } = await cluster.ask(coordinator, {
+    api: "FindCoordinator",
+    type: "transaction",
+    key: "a",
+  });
+  const who = { transactionalId: "a", ...producer.identity };
+  assertEquals((await cluster.ask(node, { api: "EndTxn", ...who, commit: true })).codes, [0]);
+  clock.run(1_000);
+  await turn();
+  assertEquals(waiting.value?.[0]?.code, 0);
+  assertEquals(kafka.recordsOf("outputs").length, 1, "the marker went to the next leader");
 });
 
 Deno.test("SimulatedKafka: a fetch waits for something to read, and no longer than it said", async () => {
