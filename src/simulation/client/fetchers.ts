@@ -7,48 +7,30 @@ import { watchFetches } from "../../kafka/log_watch/topic_watch.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
 import type { SimulatedCluster } from "./cluster.ts";
-import { SimulatedBatch } from "./fetched_batch.ts";
 import {
   KafkaJSNoBrokerAvailableError,
   refusal,
   typeOf,
 } from "../../kafka/testing/kafkajs_parts.ts";
-import { isAboutCoordinator, isUnanswered, type Membership } from "./membership.ts";
+import {
+  type Asked,
+  hasLittle,
+  OffsetOutOfRange,
+  requireAll,
+  SimulatedBatch,
+  willPass,
+} from "./fetched.ts";
+import { isAboutCoordinator, type Membership } from "./membership.ts";
 import type { Position, Positions } from "./positions.ts";
 
 /** Longer than kafkajs's 50 ms, so that an idle member costs nothing: the broker wakes it up. */
 export const IDLE_WAIT_MS = 1_000;
 const RETRY_MS = 100;
-const OFFSET_OUT_OF_RANGE = 1;
 const REBALANCE_IN_PROGRESS = 27;
-
-const MOVED_LEADER = new Set([
-  "NOT_LEADER_FOR_PARTITION",
-  "LEADER_NOT_AVAILABLE",
-  "FENCED_LEADER_EPOCH",
-  "UNKNOWN_LEADER_EPOCH",
-  "REPLICA_NOT_AVAILABLE",
-  "OFFSET_NOT_AVAILABLE",
-  "KAFKA_STORAGE_ERROR",
-]);
-
-interface Asked {
-  readonly position: Position;
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-}
 
 interface FetcherEvents {
   readonly isRunning: () => boolean;
   readonly onBatch: (inHand: BatchInHand) => Promise<void>;
-}
-
-class OffsetOutOfRange extends Error {
-  override readonly name = "KafkaJSOffsetOutOfRange";
-  constructor(readonly asked: Asked) {
-    super("The requested offset is not within the range of offsets maintained by the server");
-  }
 }
 
 export class Fetchers {
@@ -138,11 +120,7 @@ export class Fetchers {
       ? await this.#idle(node)
       : await this.#askForMore(node, asked);
     if (!answer) return [];
-    for (const { topic, partition, code } of answer) {
-      if (code === 0) continue;
-      const place = asked.find((each) => each.topic === topic && each.partition === partition)!;
-      throw code === OFFSET_OUT_OF_RANGE ? new OffsetOutOfRange(place) : refusal(code);
-    }
+    requireAll(answer, asked);
     let isAnswered = false;
     const batches: SimulatedBatch[] = [];
     for (let i = 0; i < answer.length; i++) {
@@ -289,25 +267,13 @@ export class Fetchers {
       this.#events?.onOutOfRange({ topic, partition, offset });
       return await pause(RETRY_MS);
     }
-    const type = typeOf(error);
-    if (type === "UNKNOWN_TOPIC_OR_PARTITION") {
+    if (typeOf(error) === "UNKNOWN_TOPIC_OR_PARTITION") {
       await this.cluster.refreshMetadata();
       throw refusal(REBALANCE_IN_PROGRESS);
     }
-    const willPass = MOVED_LEADER.has(type) || isAboutCoordinator(error) || isUnanswered(error);
-    if (!willPass || this.membership.isGivenUp) throw error;
+    if (!willPass(error) || this.membership.isGivenUp) throw error;
     await pause(RETRY_MS);
     if (isAboutCoordinator(error)) await this.membership.findCoordinator().catch(() => {});
     else await this.cluster.refreshMetadata().catch(() => {});
   }
-}
-
-/** Records, and no errors. */
-function hasLittle(answer: readonly FetchedPartition[], minBytes: number): boolean {
-  let bytes = 0;
-  for (const { code, batches } of answer) {
-    if (code !== 0) return false;
-    for (const { sizeBytes } of batches) bytes += sizeBytes;
-  }
-  return bytes > 0 && bytes < minBytes;
 }
