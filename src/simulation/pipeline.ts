@@ -15,7 +15,7 @@ import { fillShop, RUN_ID } from "./pipeline/shop.ts";
 import { auditedViolations } from "./promises/audit.ts";
 import type { Evidence } from "./promises/evidence.ts";
 import { violationsOf } from "./promises/promises.ts";
-import { hasReadAll } from "./promises/rest.ts";
+import { hasReadAll } from "./promises/offsets.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { Random } from "./random.ts";
 import type { PipelineOutcome, PipelineRun, Violation } from "./result.ts";

@@ -64,6 +64,10 @@ function everything(stage: Stage): void {
     });
   }
   at(600, () => stage.cluster.crash(1));
+  at(2_000, () => {
+    stage.cluster.freeze(3);
+    at(2_000, () => stage.cluster.thaw(3));
+  });
   at(700, () => {
     stage.replicas.jumpClock("payment-1", 5_000);
     stage.silenceGateway(1_000);
@@ -99,6 +103,8 @@ Deno.test("runPipeline: the same seed is the same schedule, whatever ran before;
   for (const service of PROCESSORS) {
     assert(first.lines.some((line) => line.includes(`${service}-1 → `)), service);
   }
+  const fromThawed = first.lines.filter((line) => / ← 3 .*: done/.test(line));
+  assert(fromThawed.some((line) => parseFloat(line) > 4_000), "broker 3 answers again");
 });
 
 Deno.test("runPipeline: orders that wait for a service that is gone are named", async () => {

@@ -7,8 +7,9 @@ import { checkDeadLetters } from "./dead_letters.ts";
 import { type Broken, type Evidence, historiesOf } from "./evidence.ts";
 import { checkMoney } from "./money.ts";
 import { checkOrders } from "./orders.ts";
-import { checkJoins, checkOffsets, checkSources } from "./rest.ts";
+import { checkOffsets } from "./offsets.ts";
 import { checkStock } from "./stock.ts";
+import { checkJoins, checkSources } from "./tables.ts";
 
 /**
  * @param isSettled whether all was worked on; otherwise sums and tables are not compared, nor is what is open
