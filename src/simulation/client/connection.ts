@@ -8,7 +8,7 @@ import {
   KafkaJSConnectionError,
   KafkaJSRequestTimeoutError,
 } from "../../kafka/testing/kafkajs_parts.ts";
-import { type Effect, isCode, isLate, type Route, type Wires } from "./faults.ts";
+import { type Effect, isCode, isKill, isLate, type Route, type Wires } from "./faults.ts";
 import { describeAnswer, describeRequest } from "./trace.ts";
 
 /** As createClient sets kafkajs's. */
@@ -121,6 +121,7 @@ export class Connection {
       stream.requestAtMs = Math.max(stream.requestAtMs, time.now + delayMs);
       // It arrives although the process that sent it is killed meanwhile.
       time.at(stream.requestAtMs - time.now, () => this.#arrive(stream, exchange));
+      if (isKill(effect)) effect.killed(process);
     });
   }
 
@@ -167,7 +168,13 @@ export class Connection {
 
   #onEffect(effect: Effect, { api }: Request): void {
     const { network, process, node } = this;
-    const name = typeof effect === "string" ? effect : isLate(effect) ? "late" : "refused";
+    const name = typeof effect === "string"
+      ? effect
+      : isLate(effect)
+      ? "late"
+      : isKill(effect)
+      ? "killed"
+      : "refused";
     network.note(name);
     network.trace?.(`${process.name} → ${node}  ${api}: ${name}`);
   }

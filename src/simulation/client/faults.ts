@@ -19,6 +19,8 @@ export type Effect =
   | "connection closed"
   /** The request arrives so much later, or its answer. */
   | { readonly lateMs: number }
+  /** It is on its way, and so is the end of the process that sent it. */
+  | { readonly killed: (process: SimulatedProcess) => void }
   /** Answered instead of carried out; or after it was carried out. */
   | { readonly code: number; readonly carriedOut?: boolean };
 
@@ -55,6 +57,12 @@ export interface Wires {
 
 export function isLate(effect: Effect | undefined): effect is { readonly lateMs: number } {
   return typeof effect === "object" && "lateMs" in effect;
+}
+
+export function isKill(
+  effect: Effect | undefined,
+): effect is { readonly killed: (process: SimulatedProcess) => void } {
+  return typeof effect === "object" && "killed" in effect;
 }
 
 export function isCode(

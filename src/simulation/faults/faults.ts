@@ -71,9 +71,13 @@ export function drawSchedule(
     const atMs = random.next() * around.horizonMs * LAST_BEGIN;
     const count = random.chance(0.3) ? 1 + random.int(BURST.most) : 1;
     drawn += count;
+    // Together at one service, or each somewhere.
+    const near = count > 1 && random.chance(0.7)
+      ? { ...around, services: [random.pick(around.services)] }
+      : around;
     for (let i = 0; i < count; i++) {
       const delayMs = i === 0 ? 0 : random.exponential(BURST.meanMs);
-      const fault = drawFault(random, around, on, Math.floor(atMs + delayMs));
+      const fault = drawFault(random, near, on, Math.floor(atMs + delayMs));
       if (fault) faults.push(fault);
     }
   }

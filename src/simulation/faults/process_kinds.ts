@@ -25,6 +25,7 @@ export interface ProcessKinds {
   "group rebalances": { readonly service: Processor };
   "database refuses": OfDatabase;
   "database commit unanswered": OfDatabase;
+  "database commit fails": OfDatabase;
   "database slow": OfDatabase & { readonly byMs: number };
   "gateway silent": { readonly forMs: number };
 }
@@ -115,6 +116,12 @@ export const PROCESS_KINDS: { readonly [K in keyof ProcessKinds]: Kind<ProcessKi
     draw: ofDatabase,
     begin: (fault, stage) => hit(stage, fault, "commit, answer lost"),
     describe: (fault) => `${next(fault)} is committed, and the answer is lost`,
+  },
+  "database commit fails": {
+    weight: 2,
+    draw: ofDatabase,
+    begin: (fault, stage) => hit(stage, fault, "no commit, answer lost"),
+    describe: (fault) => `${next(fault)} is rolled back instead of committed`,
   },
   "database slow": {
     weight: 1,

@@ -69,6 +69,7 @@ export interface RequestKinds {
   "answer lost": Target;
   "request or answer late": Target & { readonly byMs: number };
   "connection closed": Target;
+  "killed in a request": Target & { readonly forMs: number };
   "error code": Target & { readonly code: number; readonly carriedOut: boolean };
   "link cut": { readonly process: string; readonly node: number; readonly forMs: number };
 }
@@ -100,6 +101,20 @@ export const REQUEST_KINDS: { readonly [K in keyof RequestKinds]: Kind<RequestKi
     draw: target,
     begin: (fault, stage) => hit(stage, fault, "connection closed"),
     describe: (fault) => `the connection closes under ${next(fault)}`,
+  },
+  "killed in a request": {
+    weight: 4,
+    draw: (random, around) => ({
+      ...target(random, around),
+      count: 1,
+      forMs: outage(random),
+    }),
+    begin: (fault, stage) => hit(stage, fault, { killedForMs: fault.forMs }),
+    describe: (fault) =>
+      `${
+        fault.from ?? "a replica"
+      } is killed when it has sent its next ${fault.api}, and started ` +
+      `again after ${formatDuration(fault.forMs)}`,
   },
   "error code": {
     weight: 5,

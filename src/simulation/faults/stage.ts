@@ -12,6 +12,8 @@ export type Effect =
   | "connection closed"
   /** It arrives that much later, or its answer does. */
   | { readonly lateMs: number }
+  /** The process that sends it is killed when it has, and started again. */
+  | { readonly killedForMs: number }
   /** Answered instead of being carried out; or although it was. */
   | { readonly code: number; readonly carriedOut: boolean };
 
@@ -19,6 +21,7 @@ export type Effect =
 export type DatabaseFault =
   | "refuse"
   | "commit, answer lost"
+  | "no commit, answer lost"
   /** Its commit takes that much longer. */
   | { readonly slowMs: number };
 

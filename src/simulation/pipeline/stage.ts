@@ -2,7 +2,8 @@
 import type { Network } from "../client/network.ts";
 import type { SimulatedKafka } from "../cluster/cluster.ts";
 import type { SimulatedDatabases } from "../databases/databases.ts";
-import type { Stage } from "../faults/stage.ts";
+import type { Effect } from "../client/faults.ts";
+import type { Effect as StageEffect, Stage } from "../faults/stage.ts";
 import type { SimulatedProcess } from "../process.ts";
 import type { Random } from "../random.ts";
 import type { VirtualTime } from "../time.ts";
@@ -84,14 +85,29 @@ export class PipelineStage implements Stage {
     return {
       hit: (api, from, effect) => {
         if (typeof effect === "object" && "lateMs" in effect) this.#lasts(effect.lateMs);
-        if (from === undefined) return network.hit({ api, effect });
+        const met = this.#met(effect);
+        if (from === undefined) return network.hit({ api, effect: met });
         const process = processOf(from);
-        if (process) network.hit({ api, process, effect });
+        if (process) network.hit({ api, process, effect: met });
       },
       cut: (name, node, forMs) => {
         this.#lasts(forMs);
         const process = processOf(name);
         if (process) network.cut(process, node, forMs);
+      },
+    };
+  }
+
+  #met(effect: StageEffect): Effect {
+    if (typeof effect !== "object" || !("killedForMs" in effect)) return effect;
+    const { time, replicas, source } = this.parts;
+    const { killedForMs } = effect;
+    return {
+      killed: (process) => {
+        if (process === source) return;
+        this.#lasts(killedForMs);
+        replicas.kill(process.name);
+        time.at(killedForMs, () => replicas.start(process.name));
       },
     };
   }
