@@ -4,6 +4,7 @@ import { FETCHES } from "./cases/fetches.ts";
 import { GROUPS } from "./cases/groups.ts";
 import { LATE } from "./cases/late.ts";
 import { LOGS } from "./cases/logs.ts";
+import { MEMBERS } from "./cases/members.ts";
 import { MOVES } from "./cases/moves.ts";
 import { OFFSETS } from "./cases/offsets.ts";
 import { REBALANCES } from "./cases/rebalances.ts";
@@ -21,5 +22,6 @@ export const CASES: readonly Case[] = [
   ...OFFSETS,
   ...GROUPS,
   ...REBALANCES,
+  ...MEMBERS,
   ...MOVES,
 ];

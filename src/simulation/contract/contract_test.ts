@@ -2,7 +2,7 @@
 import { CASES } from "./cases.ts";
 import { onSimulatedKafka } from "./simulated_platform.ts";
 
-const SEEDS = 10;
+const SEEDS = 20;
 
 for (const { name, nodes: needed = 1, run } of CASES) {
   for (const nodes of [1, 3].filter((nodes) => nodes >= needed)) {

@@ -1,5 +1,6 @@
 /** The contract's cases on a real Kafka. */
 import { createClient, type KafkaAdmin, withAdmin } from "../../kafka/client/client.ts";
+import { GroupMember } from "../../kafka/group/member.ts";
 import type { TopicPartition } from "../../kafka/protocol/requests.ts";
 import type { Broker } from "../../local/kafka/broker.ts";
 import type { Cluster } from "../../local/kafka/cluster.ts";
@@ -47,6 +48,7 @@ export async function onKafka(
       source,
       client,
       connect,
+      createMember: (options) => new GroupMember(source, options),
       ...topicsOf(client, admin),
       ...movesOf(client, admin, cluster),
       freshName,

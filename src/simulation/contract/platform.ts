@@ -1,5 +1,6 @@
 /** What a case of the contract needs of a Kafka, be it real or in memory. */
 import type { ClusterSource } from "../../kafka/client/cluster.ts";
+import type { Member, MemberOptions } from "../../kafka/group/membership.ts";
 import type { TopicPartition } from "../../kafka/protocol/requests.ts";
 import type { FetchAnswer, FetchOptions } from "./requests.ts";
 import type { Client } from "./client.ts";
@@ -13,6 +14,7 @@ export interface Platform {
   readonly client: Client;
   /** Another one, with connections of its own: a request that waits keeps those behind it waiting. */
   connect(): Promise<Client>;
+  createMember(options: MemberOptions): Member;
   /** A name that no other case has: of a topic, a transactional id or a group. */
   freshName(): string;
   /**

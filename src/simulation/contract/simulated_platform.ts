@@ -50,6 +50,7 @@ async function platformOf(
     source,
     client,
     connect: () => Client.connect(source),
+    createMember: (options) => source.createMember(options),
     freshName,
     async createTopic(partitions, topic = freshName()) {
       kafka.createTopic(topic, partitions);
