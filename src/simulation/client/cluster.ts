@@ -133,7 +133,9 @@ export class SimulatedCluster implements Cluster {
   /** Whether the metadata is too old, or lacks a topic. */
   get isStale(): boolean {
     const topics = this.#topics;
-    if (!topics || Date.now() > this.#expiresAtMs) return true;
+    const leftMs = this.#expiresAtMs - Date.now();
+    // As patches/metadata.ts has it: the clock may be set back.
+    if (!topics || leftMs < 0 || leftMs > this.maxAgeMs) return true;
     for (const topic of this.#targets) if (!topics.has(topic)) return true;
     return false;
   }

@@ -167,8 +167,10 @@ export class Membership {
    * @throws the group rebalances, or gave this member up
    */
   heartbeat(): Promise<void> {
+    const now = Date.now();
+    // As patches/consumer.ts has it: the clock may be set back.
     const isDue = this.memberId !== "" &&
-      Date.now() >= this.#lastRequestMs + this.options.heartbeatMs;
+      (now >= this.#lastRequestMs + this.options.heartbeatMs || now < this.#lastRequestMs);
     if (!isDue) return Promise.resolve();
     return this.#beating ??= this.#beat().finally(() => this.#beating = undefined);
   }
