@@ -38,6 +38,7 @@ export class GroupCoordinator extends Coordinator<Entry> {
       now: () => options.clock.now,
       after: (afterMs, work) => broker.after(afterMs, () => this.isActive && work()),
       newMemberId: options.newMemberId,
+      pick: (list) => options.random.pick(list),
       store: (entry, done) => this.write(entry, done),
       initialDelayMs: options.initialDelayMs,
     };

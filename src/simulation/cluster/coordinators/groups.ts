@@ -149,12 +149,19 @@ export class Group {
   #add(id: string, settings: MemberSettings): Member {
     const member = newMember(id, settings);
     this.#members.set(id, member);
+    this.#leaderId ||= id;
     return member;
+  }
+
+  /** Any of them: for Kafka it is the first of a hash table. */
+  #elect(): void {
+    const ids = [...this.#members.keys()];
+    this.#leaderId = ids.length > 1 ? this.services.pick(ids) : ids[0] ?? "";
   }
 
   #remove(member: Member): void {
     this.#members.delete(member.id);
-    if (this.#leaderId === member.id) this.#leaderId = this.#members.keys().next().value ?? "";
+    if (this.#leaderId === member.id) this.#elect();
     member.joining?.(refusedJoin(UNKNOWN_MEMBER_ID, ""));
     member.syncing?.({ code: UNKNOWN_MEMBER_ID, assignment: undefined });
     this.#rebalance();
@@ -217,9 +224,7 @@ export class Group {
     for (const { id, joining } of [...this.#members.values()]) {
       if (!joining) this.#members.delete(id);
     }
-    if (!this.#members.has(this.#leaderId)) {
-      this.#leaderId = this.#members.keys().next().value ?? "";
-    }
+    if (!this.#members.has(this.#leaderId)) this.#elect();
     this.#generation++;
     if (this.#members.size === 0) {
       this.#state = "Empty";

@@ -34,6 +34,7 @@ export interface GroupServices {
   now(): number;
   after(afterMs: number, work: () => void): () => void;
   newMemberId(): string;
+  pick<T>(list: readonly T[]): T;
   /** Writes to the log. */
   store(entry: MembersEntry, done: (code: number) => void): void;
   /** How long the first members of an empty group wait for others. */

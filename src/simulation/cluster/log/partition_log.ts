@@ -86,7 +86,9 @@ export class PartitionLog {
 
   #stable(replicatedBefore: number): number {
     const unstable = this.#transactions.firstUnstable(replicatedBefore);
-    return Math.max(this.start, Math.min(replicatedBefore, unstable));
+    // Of a transaction whose beginning was deleted: the first batch that is left.
+    const first = this.batches[0]?.firstOffset ?? this.start;
+    return Math.min(replicatedBefore, Math.max(first, unstable));
   }
 
   /** Whether the producer has a transaction open here: no need to ask its coordinator. */
