@@ -58,11 +58,13 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /** Resolves to whether `work` settled within `ms`; its result or error is dropped. */
-export async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  const timeout = new AbortController();
-  const settled = work.then(() => true, () => true);
-  const late = pause(ms, timeout.signal).then(() => false);
-  const result = await Promise.race([settled, late]);
-  timeout.abort();
-  return result;
+export function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    const settled = () => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    work.then(settled, settled);
+  });
 }

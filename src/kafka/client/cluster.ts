@@ -92,7 +92,7 @@ export async function askAnyBroker<T>(
   cluster: Cluster,
   ask: (broker: Broker) => Promise<T>,
 ): Promise<T> {
-  let last: unknown = new NoBroker();
+  let last: unknown;
   const nodes = cluster.getNodeIds().map((nodeId) => ({ nodeId, place: Math.random() }));
   for (const { nodeId } of nodes.toSorted((a, b) => a.place - b.place)) {
     try {
@@ -101,5 +101,5 @@ export async function askAnyBroker<T>(
       last = error;
     }
   }
-  throw last;
+  throw last ?? new NoBroker();
 }

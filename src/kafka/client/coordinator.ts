@@ -7,7 +7,15 @@ import { causeOf } from "./errors.ts";
 import { dropConnections } from "../patches/connection.ts";
 import type { Broker, Cluster } from "./cluster.ts";
 import type { WireRequest } from "../protocol/wire.ts";
-import { errorOf, ERRORS, noAnswer, outOfTime, ProducerError, remedyOf } from "./error_codes.ts";
+import {
+  errorOf,
+  ERRORS,
+  noAnswer,
+  outOfTime,
+  ProducerError,
+  remedyOf,
+  Unanswered,
+} from "./error_codes.ts";
 import type { CodeAnswer } from "../protocol/requests.ts";
 
 /** Kafka's numbers. */
@@ -128,7 +136,7 @@ export function createCoordinators(cluster: Cluster): Coordinators {
 /**
  * Sends one request. After `limitMs` its connection is closed, so that no late answer arrives.
  *
- * @throws what kept the answer away
+ * @throws what kept the answer away: an error of Kafka (`isKafkaError`)
  */
 export async function answerOf<Answer>(
   broker: Broker,
@@ -137,7 +145,7 @@ export async function answerOf<Answer>(
 ): Promise<Answer> {
   const asked = broker.connectionPool.send(request);
   if (await settlesWithin(asked, limitMs)) return await asked;
-  const error = new Error(`none within ${Math.round(limitMs)} ms`);
+  const error = new Unanswered(request.request.apiName, limitMs);
   dropConnections(broker, error);
   throw error;
 }

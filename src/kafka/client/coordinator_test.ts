@@ -1,6 +1,7 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { type AskOptions, createCoordinators } from "./coordinator.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { answerOf, type AskOptions, createCoordinators } from "./coordinator.ts";
 import { ERRORS, ProducerError } from "./error_codes.ts";
+import { isKafkaError } from "./errors.ts";
 import { endTxnRequest } from "../protocol/requests.ts";
 import { closed, codeOf, FakeCluster, type Script } from "../producer/testing/fake_cluster.ts";
 
@@ -102,6 +103,14 @@ Deno.test("ask: no answer in time: the connection is closed, so that none comes 
   assertEquals(error.type, "NO_ANSWER");
   assertEquals(cluster.connection.connectionStatus, "disconnected");
 });
+
+for (const [what, script] of Object.entries({ "no answer in time": never, closed })) {
+  Deno.test(`answerOf: ${what}: the error is one of Kafka, no bug`, async () => {
+    const { broker } = new FakeCluster(script);
+    const error = await assertRejects(() => answerOf(broker, request, 50));
+    assert(isKafkaError(error), String(error));
+  });
+}
 
 Deno.test("ask: one attempt of several does not take all the time", async () => {
   const cluster = new FakeCluster((_, count) => count === 1 ? never("", 1) : { codes: [0] });

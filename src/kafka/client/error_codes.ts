@@ -159,6 +159,14 @@ export function errorOf(code: number, what: string): ProducerError {
   );
 }
 
+/** By name one of kafkajs's: it is no bug, and passes. */
+export class Unanswered extends Error {
+  override readonly name = "KafkaJSUnanswered";
+  constructor(apiName: string, limitMs: number) {
+    super(`no answer to ${apiName} within ${Math.round(limitMs)} ms`);
+  }
+}
+
 /**
  * The request may have been carried out, or may still be, at any time.
  *
@@ -170,7 +178,8 @@ export function noAnswer(
   remedy: "repeat" | "fence" = "fence",
 ): ProducerError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new ProducerError("NO_ANSWER", remedy, `${what}: no answer (${why})`, { cause });
+  const message = cause instanceof Unanswered ? why : `no answer (${why})`;
+  return new ProducerError("NO_ANSWER", remedy, `${what}: ${message}`, { cause });
 }
 
 /**

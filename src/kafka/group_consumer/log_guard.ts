@@ -9,7 +9,8 @@ import { explain } from "../client/errors.ts";
 import type { OffsetOutOfRange } from "../patches/consumer.ts";
 import type { LossMetrics } from "../metrics.ts";
 import type { Positions } from "./positions.ts";
-import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch, watchConsumer } from "../log_watch/topic_watch.ts";
+import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
+import { watchConsumer } from "../group/fetch_watch.ts";
 import { startAt } from "../log_watch/start_position.ts";
 import { type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
 

@@ -3,7 +3,6 @@ import { replaceModule, require } from "./replace_module.ts";
 
 interface RequestQueuePrototype {
   pending: unknown[];
-  throttledUntil: number;
   scheduleCheckPendingRequests(): void;
 }
 
@@ -16,9 +15,7 @@ export function patchIdleRequestQueue(): void {
     .prototype as RequestQueuePrototype;
   const original = queue.scheduleCheckPendingRequests;
   queue.scheduleCheckPendingRequests = function () {
-    if (this.pending.length === 0) return;
-    if (this.throttledUntil < Date.now()) this.throttledUntil = Date.now();
-    original.call(this);
+    if (this.pending.length > 0) original.call(this);
   };
 }
 

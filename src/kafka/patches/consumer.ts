@@ -105,6 +105,8 @@ export function patchLostCoordinator(): void {
   };
   const { heartbeat } = prototype;
   prototype.heartbeat = async function (options) {
+    // The clock was set back: none would be due until it has caught up, and the group gives us up.
+    if (this.lastRequest > Date.now()) this.lastRequest = Date.now() - options.interval;
     try {
       await heartbeat.call(this, options);
     } catch (error) {

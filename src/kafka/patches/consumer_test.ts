@@ -214,6 +214,16 @@ for (const error of [...MOVED, PASSING["no answer"]!, PASSING["a refused connect
   });
 }
 
+Deno.test("patchLostCoordinator: heartbeats go on when the clock is set back", async () => {
+  const present = new Coordinator();
+  const { group } = member(present);
+  group.lastRequest = Date.now() + 3_600_000;
+  await group.heartbeat({ interval: 2_000 });
+  assertEquals(present.heartbeats, 1);
+  await group.heartbeat({ interval: 2_000 });
+  assertEquals(present.heartbeats, 1);
+});
+
 Deno.test("patchLostCoordinator: no look-up after the session timeout", async () => {
   const lost = new Coordinator(MOVED[0]);
   const { group, counts } = member(lost);

@@ -11,7 +11,10 @@ interface Metadata {
 
 interface BrokerPool {
   metadata: Metadata;
-  metadataExpireAt: number;
+  /** Epoch milliseconds. */
+  metadataExpireAt: number | null;
+  metadataMaxAge: number;
+  refreshMetadataIfNecessary(topics: string[]): Promise<unknown>;
   refreshMetadata(topics: string[]): Promise<unknown>;
 }
 
@@ -42,6 +45,19 @@ export function patchLeaderlessPartitions(): void {
       partitionMetadata.some(({ leader }) => leader < 0)
     );
     if (leaderless) this.metadataExpireAt = Date.now() + LEADERLESS_METADATA_AGE_MS;
+  };
+}
+
+/** Where the clock was set back, metadata would be kept until it has caught up: no new partition is seen. */
+export function patchMetadataAge(): void {
+  const { prototype } = require("kafkajs/src/cluster/brokerPool.js") as { prototype: BrokerPool };
+  const { refreshMetadataIfNecessary } = prototype;
+  prototype.refreshMetadataIfNecessary = function (topics) {
+    const latest = Date.now() + this.metadataMaxAge;
+    if (this.metadataExpireAt !== null && this.metadataExpireAt > latest) {
+      this.metadataExpireAt = null;
+    }
+    return refreshMetadataIfNecessary.call(this, topics);
   };
 }
 

@@ -92,6 +92,20 @@ for (const type of ["UNKNOWN_TOPIC_OR_PARTITION", "TOPIC_AUTHORIZATION_FAILED"] 
   });
 }
 
+Deno.test("patchMetadataAge: it is refreshed when the clock was set back, and not again", async () => {
+  await using broker = new MetadataBroker();
+  broker.topics = [{ topic: "a", leaders: [1] }];
+  await using cluster = clusterAt([broker.bootstrap]);
+  await cluster.connect();
+  await cluster.addMultipleTargetTopics(["a"]);
+  const asked = broker.count("Metadata");
+  const { brokerPool } = cluster as unknown as { brokerPool: { metadataExpireAt: number } };
+  brokerPool.metadataExpireAt += 3_600_000;
+  await cluster.refreshMetadataIfNecessary();
+  await cluster.refreshMetadataIfNecessary();
+  assertEquals(broker.count("Metadata"), asked + 1);
+});
+
 Deno.test("patchSharedMetadata: each of two refreshes at once gets the topic that it added", async () => {
   await using broker = new MetadataBroker();
   broker.topics = ["a", "b"].map((topic) => ({ topic, leaders: [1] }));

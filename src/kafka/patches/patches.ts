@@ -28,6 +28,7 @@ import {
   patchAddresses,
   patchLeaderlessPartitions,
   patchLookups,
+  patchMetadataAge,
   patchSeedBroker,
   patchSharedMetadata,
 } from "./metadata.ts";
@@ -41,6 +42,7 @@ patchRecordBatches();
 patchFetchErrors();
 patchCodecs();
 patchLeaderlessPartitions();
+patchMetadataAge();
 patchFetchVersion();
 patchFetchAnswers();
 patchConnections();
