@@ -3,7 +3,7 @@
  * its own, and the next is sent when all of them have been worked on. As kafkajs's fetchers.
  */
 import type { BatchInHand, MemberOptions, PositionEvents } from "../../kafka/group/membership.ts";
-import { watchFetches } from "../../kafka/log_watch/topic_watch.ts";
+import { watchFetches } from "../../kafka/group/fetch_watch.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
 import type { SimulatedCluster } from "./cluster.ts";
