@@ -151,7 +151,11 @@ Deno.test("Connection: dropped by the production code, it throws away a late ans
     const unanswered = assertRejects(
       () =>
         process.run(() =>
-          answerOf(broker, { request: { apiName: "Heartbeat" } } as WireRequest<never>, 50)
+          answerOf(
+            broker,
+            { request: { apiName: "Heartbeat" } } as unknown as WireRequest<never>,
+            50,
+          )
         ),
       Error,
       "none within 50 ms",
