@@ -158,7 +158,7 @@ Deno.test("Connection: dropped by the production code, it throws away a late ans
           )
         ),
       Error,
-      "none within 50 ms",
+      "no answer to Heartbeat within 50 ms",
     );
     send(3);
     await run(100);
