@@ -8,7 +8,7 @@ import {
   KafkaJSConnectionError,
   KafkaJSRequestTimeoutError,
 } from "../../kafka/testing/kafkajs_parts.ts";
-import { type Effect, isCode, isKill, isLate, type Route, type Wires } from "./faults.ts";
+import { type Effect, isCode, isKill, isLate, nameOf, type Route, type Wires } from "./faults.ts";
 import { describeAnswer, describeRequest } from "./trace.ts";
 
 /** As createClient sets kafkajs's. */
@@ -168,13 +168,7 @@ export class Connection {
 
   #onEffect(effect: Effect, { api }: Request): void {
     const { network, process, node } = this;
-    const name = typeof effect === "string"
-      ? effect
-      : isLate(effect)
-      ? "late"
-      : isKill(effect)
-      ? "killed"
-      : "refused";
+    const name = nameOf(effect);
     network.note(name);
     network.trace?.(`${process.name} → ${node}  ${api}: ${name}`);
   }

@@ -59,6 +59,13 @@ export function isLate(effect: Effect | undefined): effect is { readonly lateMs:
   return typeof effect === "object" && "lateMs" in effect;
 }
 
+/** In one or two words. */
+export function nameOf(effect: Effect): string {
+  if (typeof effect === "string") return effect;
+  if (isLate(effect)) return "late";
+  return isKill(effect) ? "killed" : "refused";
+}
+
 export function isKill(
   effect: Effect | undefined,
 ): effect is { readonly killed: (process: SimulatedProcess) => void } {
