@@ -59,8 +59,11 @@ const ROOMS: readonly (readonly string[])[] = [
   ["kind/", "bench/"],
 ];
 
-/** Folders of files that only tests use; e2e has whole pipelines and what stands in for Strimzi. */
-const TEST_ROOMS = /(^|\/)testing\/|^e2e\//;
+/**
+ * Folders of files that only tests use; e2e has whole pipelines and what stands in for Strimzi,
+ * simulation a model of Kafka in virtual time.
+ */
+const TEST_ROOMS = /(^|\/)testing\/|^(e2e|simulation)\//;
 const TEST_FILE = /_test\.tsx?$/;
 
 const MAX_LINES = 300;

@@ -6,7 +6,8 @@ import { type Row, table } from "./database.ts";
 import { RetryableError } from "../runtime/errors.ts";
 import { openDatabase } from "./open.ts";
 import { counters } from "./testing/increment.ts";
-import { all, eachStore } from "./testing/stores.ts";
+import { eachDatabase } from "./testing/each_database.ts";
+import { all } from "./testing/stores.ts";
 
 const notes = table("notes", "id", { id: "text", body: "text", size: "integer" });
 type Note = Row<typeof notes>;
@@ -25,7 +26,7 @@ function bytewise(a: string, b: string): number {
   return at < 0 ? left.length - right.length : left[at]! - (right[at] ?? -1);
 }
 
-eachStore("insert: returns exactly the keys that were there already", async ({ open }) => {
+eachDatabase("insert: returns exactly the keys that were there already", async ({ open }) => {
   const db = await open("notes", [notes]);
   const insert = (...ids: string[]) =>
     db.transaction((tx) => tx.insert(notes, ids.map((id) => note(id))));
@@ -34,14 +35,14 @@ eachStore("insert: returns exactly the keys that were there already", async ({ o
   assertEquals(await insert(), new Set());
 });
 
-eachStore("insert: a row whose key is there changes nothing", async ({ open }) => {
+eachDatabase("insert: a row whose key is there changes nothing", async ({ open }) => {
   const db = await open("notes", [notes]);
   await db.transaction((tx) => tx.insert(notes, [note("a", "first"), note("a", "in the batch")]));
   await db.transaction((tx) => tx.insert(notes, [note("a", "second"), note("b")]));
   assertEquals(await all(db, notes), [note("a", "first"), note("b")]);
 });
 
-eachStore(
+eachDatabase(
   "upsert: replaces the row whose key is there, the last of a batch counts",
   async ({ open }) => {
     const db = await open("notes", [notes]);
@@ -51,7 +52,7 @@ eachStore(
   },
 );
 
-eachStore("select: returns what exists, once, with or without lock", async ({ open }) => {
+eachDatabase("select: returns what exists, once, with or without lock", async ({ open }) => {
   const db = await open("notes", [notes]);
   await db.transaction((tx) => tx.insert(notes, [note("b"), note("a"), note("c")]));
   for (const lock of [false, true]) {
@@ -62,7 +63,7 @@ eachStore("select: returns what exists, once, with or without lock", async ({ op
   }
 });
 
-eachStore(
+eachDatabase(
   "tables: declared with fewer columns, a select gets whole rows, a scan these columns; others are left null",
   async ({ open }) => {
     const db = await open("notes", [notes]);
@@ -75,7 +76,7 @@ eachStore(
   },
 );
 
-eachStore(
+eachDatabase(
   "transaction: sees what it wrote itself, and returns what work returns",
   async ({ open }) => {
     const db = await open("notes", [notes]);
@@ -88,7 +89,7 @@ eachStore(
   },
 );
 
-eachStore(
+eachDatabase(
   "transaction: when work throws, nothing happened, and its error is passed on",
   async ({ open }) => {
     const db = await open("notes", [notes]);
@@ -106,7 +107,7 @@ eachStore(
   },
 );
 
-eachStore("transaction: a failed step dooms it, even when work goes on", async ({ open }) => {
+eachDatabase("transaction: a failed step dooms it, even when work goes on", async ({ open }) => {
   const db = await open("notes", [notes]);
   const failing = db.transaction(async (tx) => {
     await tx.insert(notes, [note("a")]);
@@ -116,14 +117,14 @@ eachStore("transaction: a failed step dooms it, even when work goes on", async (
   assertEquals(await db.count(notes), 0);
 });
 
-eachStore("transaction: its tx is of no use once it is over", async ({ open }) => {
+eachDatabase("transaction: its tx is of no use once it is over", async ({ open }) => {
   const db = await open("notes", [notes]);
   const tx = await db.transaction((tx) => Promise.resolve(tx));
   await assertRejects(() => tx.insert(notes, [note("a")]), Error, "is over");
   assertEquals(await db.count(notes), 0);
 });
 
-eachStore("transaction: empty batches are no work", async ({ open }) => {
+eachDatabase("transaction: empty batches are no work", async ({ open }) => {
   const db = await open("notes", [notes]);
   await db.transaction(async (tx) => {
     await tx.insert(notes, []);
@@ -134,7 +135,7 @@ eachStore("transaction: empty batches are no work", async ({ open }) => {
   assertEquals(await all(db, notes), []);
 });
 
-eachStore("transaction: many at once on one Database are all done", async ({ open }) => {
+eachDatabase("transaction: many at once on one Database are all done", async ({ open }) => {
   const db = await open("notes", [notes]);
   const ids = Array.from({ length: 30 }, (_, i) => `n-${i}`);
   await Promise.all(ids.map((id) => db.transaction((tx) => tx.insert(notes, [note(id)]))));
@@ -154,7 +155,7 @@ const TEXTS = [
   "$1",
 ];
 
-eachStore(
+eachDatabase(
   "values: text of any kind, nulls and safe integers come back unchanged",
   async ({ open }) => {
     const db = await open("notes", [notes]);
@@ -171,7 +172,7 @@ eachStore(
 );
 
 for (const bad of [2 ** 53, 1.5, NaN, Infinity]) {
-  eachStore(`values: ${bad} is refused, not changed`, async ({ open }) => {
+  eachDatabase(`values: ${bad} is refused, not changed`, async ({ open }) => {
     const db = await open("notes", [notes]);
     const write = () => db.transaction((tx) => tx.insert(notes, [note("a", null, bad)]));
     const error = await assertRejects(write, Error, `notes.size: ${bad}`);
@@ -180,7 +181,7 @@ for (const bad of [2 ** 53, 1.5, NaN, Infinity]) {
   });
 }
 
-eachStore(
+eachDatabase(
   "batches: 10,000 rows at once, scanned in key order over several pages",
   async ({ open }) => {
     const db = await open("notes", [notes]);
@@ -201,7 +202,7 @@ eachStore(
   },
 );
 
-eachStore(
+eachDatabase(
   "scan: pages of at most pageSize, only what is committed, and nothing of an empty table",
   async ({ open }) => {
     const db = await open("notes", [notes]);
@@ -217,7 +218,7 @@ eachStore(
   },
 );
 
-eachStore("Database: does what a Map would do", async ({ open }) => {
+eachDatabase("Database: does what a Map would do", async ({ open }) => {
   const id = fc.oneof(fc.constantFrom("a", "b", "c", ...TEXTS), fc.string({ unit: "binary" }))
     .filter((text) => text.isWellFormed() && !text.includes("\0"));
   const columns = { id, body: fc.option(id), size: fc.option(fc.maxSafeInteger()) };
@@ -253,7 +254,7 @@ eachStore("Database: does what a Map would do", async ({ open }) => {
   );
 });
 
-eachStore(
+eachDatabase(
   "openDatabase: finds the tables again, with what is in them; owners are apart",
   async ({ open }) => {
     const first = await open("one", [notes]);
@@ -266,7 +267,7 @@ eachStore(
   },
 );
 
-eachStore("close: waits for the transaction under way, then refuses", async ({ open }) => {
+eachDatabase("close: waits for the transaction under way, then refuses", async ({ open }) => {
   const db = await open("notes", [notes]);
   const work = db.transaction(async (tx) => {
     await pause(50);

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { RetryableError } from "../runtime/errors.ts";
 import type { Database } from "./database.ts";
 import { counters, increment, type Task } from "./testing/increment.ts";
+import { eachDatabase } from "./testing/each_database.ts";
 import { all, eachStore } from "./testing/stores.ts";
 
 const NAMES = Array.from({ length: 50 }, (_, i) => `c-${i * 37 % 50}`);
@@ -13,7 +14,7 @@ async function assertCounted(database: Database, expected: number): Promise<void
   assertEquals(values, NAMES.map(() => expected));
 }
 
-eachStore(
+eachDatabase(
   "lock: two Databases in opposite key order lose no update, and never deadlock",
   async ({ open }) => {
     const [a, b] = [await open("own", [counters]), await open("own", [counters])];
@@ -42,7 +43,7 @@ eachStore("lock: three processes lose no update, and create the tables at once",
   await assertCounted(await place.open("own", [counters]), 450);
 });
 
-eachStore("upsert: in opposite key order, without lock, never deadlocks", async ({ open }) => {
+eachDatabase("upsert: in opposite key order, without lock, never deadlocks", async ({ open }) => {
   const databases = [await open("own", [counters]), await open("own", [counters])];
   await Promise.all([NAMES, REVERSED].map(async (names, i) => {
     for (let value = 0; value < 60; value++) {
@@ -54,7 +55,7 @@ eachStore("upsert: in opposite key order, without lock, never deadlocks", async 
   await assertCounted(databases[0]!, 59);
 });
 
-eachStore(
+eachDatabase(
   "lock: held too long by another, it is a RetryableError, and the event loop goes on",
   async ({ open }) => {
     const [holder, other] = [await open("own", [counters]), await open("own", [counters])];

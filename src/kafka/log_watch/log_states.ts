@@ -129,12 +129,12 @@ function knows(
 /** Since Kafka 2.8: the first version with topic ids. */
 const METADATA = { apiKey: 3, version: 10 } as const;
 
-interface IdsAnswer {
+export interface IdsAnswer {
   readonly clusterId: string | null;
   readonly topics: readonly TopicIds[];
 }
 
-interface TopicIds {
+export interface TopicIds {
   readonly name: string;
   /** As Kafka's tools print it. */
   readonly id: string;
@@ -147,7 +147,7 @@ interface TopicIds {
 }
 
 /** A topic that is not there, or may not be seen, is left out of the answer. */
-function idsRequest(topics: readonly string[]): WireRequest<IdsAnswer> {
+export function idsRequest(topics: readonly string[]): WireRequest<IdsAnswer> {
   return wire("Metadata", METADATA.apiKey, METADATA.version, { topics }, (encoder) => {
     encoder.writeUVarInt(NO_TAGS).writeUVarInt(topics.length + 1);
     for (const topic of topics) {
@@ -208,7 +208,7 @@ const OFFSET_FOR_LEADER_EPOCH = { apiKey: 23, version: 3 } as const;
  *
  * @param currentEpoch the newest that we know of: an older leader refuses then
  */
-function endOfEpochRequest(
+export function endOfEpochRequest(
   { topic, partition }: TopicPartition,
   leaderEpoch: number,
   currentEpoch: number,

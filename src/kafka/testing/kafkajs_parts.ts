@@ -1,0 +1,42 @@
+/** What a client in memory has of kafkajs: errors, which our code knows by name and type; a filter. */
+import { require } from "../patches/replace_module.ts";
+
+export { withoutAborted } from "../patches/fetch.ts";
+
+interface KafkajsError extends Error {
+  readonly type?: string;
+  readonly retriable: boolean;
+}
+
+type NewError = new (message: string, details?: object) => KafkajsError;
+
+export const {
+  KafkaJSBrokerNotFound,
+  KafkaJSConnectionClosedError,
+  KafkaJSConnectionError,
+  KafkaJSNoBrokerAvailableError,
+  KafkaJSRequestTimeoutError,
+  KafkaJSTopicMetadataNotLoaded,
+}: Record<string, NewError> = require("kafkajs/src/errors.js");
+
+const { createErrorFromCode }: { createErrorFromCode(code: number): KafkajsError } = require(
+  "kafkajs/src/protocol/error.js",
+);
+
+/** A broker's answer that is a refusal. */
+export function refusal(code: number): KafkajsError {
+  return createErrorFromCode(code);
+}
+
+export function typeOf(error: unknown): string {
+  return (error as { type?: string }).type ?? "";
+}
+
+export function nameOf(error: unknown): string {
+  return (error as { name?: string }).name ?? "";
+}
+
+/** kafkajs's own rule for what it tries again. */
+export function isRetriable(error: unknown): boolean {
+  return (error as { retriable?: boolean }).retriable !== false;
+}

@@ -1,0 +1,295 @@
+/** A process's connection to a broker: requests and answers keep their order, as in TCP. */
+import { Disconnected, Unreachable } from "../cluster/requests.ts";
+import type { AnswerOf, Request } from "../cluster/requests.ts";
+import type { SimulatedProcess } from "../process.ts";
+import { refused } from "./answers.ts";
+import {
+  KafkaJSConnectionClosedError,
+  KafkaJSConnectionError,
+  KafkaJSRequestTimeoutError,
+} from "../../kafka/testing/kafkajs_parts.ts";
+import { type Effect, isCode, isKill, isLate, nameOf, type Route, type Wires } from "./faults.ts";
+import { describeAnswer, describeRequest } from "./trace.ts";
+
+/** As createClient sets kafkajs's. */
+const REQUEST_LIMIT_MS = 15_000;
+const CONNECT_LIMIT_MS = 3_000;
+/** For so long a broker that has answered is taken to be there. */
+const SURE_MS = 500;
+/** What kafkajs adds to the time that a broker may wait itself. */
+const NETWORK_DELAY_MS = 5_000;
+
+interface Exchange {
+  readonly request: Request;
+  readonly sentAtMs: number;
+  readonly limitMs: number;
+  readonly effect: Effect | undefined;
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+}
+
+/** One socket: what is sent on it arrives in order, or not at all. */
+class Stream {
+  isClosed = false;
+  /** Something was lost on it: nothing passes any more. */
+  isDeaf = false;
+  hasAnswered = false;
+  /** The last request's arrival, and the last answer's. */
+  requestAtMs = 0;
+  answerAtMs = 0;
+  /** A broker carries out one request of a connection at a time. */
+  isBusy = false;
+  readonly arrived: Exchange[] = [];
+}
+
+function limitOf(request: Request): number {
+  if (request.api === "JoinGroup") return request.rebalanceTimeoutMs + NETWORK_DELAY_MS;
+  if (request.api === "Fetch") return request.maxWaitMs + NETWORK_DELAY_MS;
+  return REQUEST_LIMIT_MS;
+}
+
+export class Connection {
+  // What the production code uses of kafkajs's connections to drop one.
+  readonly host: string;
+  readonly port = 9092;
+  socket = undefined;
+  authenticatedAt: unknown = null;
+  connectionStatus: "connected" | "disconnected" = "disconnected";
+  readonly requestQueue = { destroy: () => this.#forget() };
+
+  readonly #route: Route;
+  #stream: Stream | undefined;
+  #pending: Exchange[] = [];
+  #limit: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly network: Wires,
+    private readonly process: SimulatedProcess,
+    readonly node: number,
+  ) {
+    this.host = `broker-${node}`;
+    this.#route = network.route(process, node);
+  }
+
+  /** How long a cut lasts from now; 0: there is none. */
+  get #cutMs(): number {
+    return Math.max(0, this.#route.cutUntilMs - this.network.time.now);
+  }
+
+  isConnected(): boolean {
+    return this.connectionStatus === "connected";
+  }
+
+  /**
+   * Resolves when it is connected.
+   *
+   * @throws KafkaJSConnectionError
+   */
+  async open(): Promise<void> {
+    if (this.isConnected()) return;
+    // One that this process has just heard of is there: that saves a quarter of a schedule's requests.
+    const isThere = this.network.time.now - this.#route.heardAtMs < SURE_MS && this.#cutMs === 0;
+    if (isThere) this.#connect();
+    // kafkajs asks a broker for its versions.
+    else await this.send({ api: "Metadata", topics: [] });
+  }
+
+  /** @throws as kafkajs: no answer, a closed connection */
+  send<R extends Request>(request: R): Promise<AnswerOf<R>> {
+    return new Promise<AnswerOf<R>>((resolve, reject) => {
+      const { network, process, node } = this;
+      const effect = network.effectOn(process, node, request.api);
+      const { time } = network;
+      if (!this.#stream) this.#connect();
+      const stream = this.#stream!;
+      const exchange: Exchange = {
+        request,
+        sentAtMs: time.now,
+        limitMs: limitOf(request),
+        effect,
+        resolve: resolve as (answer: unknown) => void,
+        reject,
+      };
+      this.#pending.push(exchange);
+      this.#limit ??= setTimeout(this.#checkLimits, exchange.limitMs);
+      network.trace?.(`${process.name} → ${node}  ${describeRequest(request)}`);
+      if (effect) this.#onEffect(effect, request);
+      if (effect === "request lost") stream.isDeaf = true;
+      if (stream.isDeaf) return;
+      let delayMs = network.delayMs() + this.#cutMs;
+      if (isLate(effect) && network.random.chance(0.5)) delayMs += effect.lateMs;
+      stream.requestAtMs = Math.max(stream.requestAtMs, time.now + delayMs);
+      // It arrives although the process that sent it is killed meanwhile.
+      time.at(stream.requestAtMs - time.now, () => this.#arrive(stream, exchange));
+      if (isKill(effect)) effect.killed(process);
+    });
+  }
+
+  /** In one step, without a word: whatever comes is thrown away. */
+  close(): void {
+    if (!this.#stream) return;
+    this.connectionStatus = "disconnected";
+    this.#forget();
+    if (this.#pending.length > 0) this.rejectRequests(closed(this, "it is closed by us"));
+  }
+
+  /** The answer that is waited for is not wanted any more; the next request opens another connection. */
+  abandon(): void {
+    this.#pending = [];
+    this.connectionStatus = "disconnected";
+    this.#forget();
+  }
+
+  rejectRequests(error: Error): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const { reject } of pending) reject(error);
+  }
+
+  #forget(): void {
+    if (this.#stream) this.#stream.isClosed = true;
+    this.#stream = undefined;
+    clearTimeout(this.#limit);
+    this.#limit = undefined;
+  }
+
+  #connect(): void {
+    const stream = this.#stream = new Stream();
+    this.connectionStatus = "connected";
+    const { network } = this;
+    // A connection takes a round trip more.
+    stream.requestAtMs = network.time.now + 2 * network.delayMs();
+    if (this.#cutMs < CONNECT_LIMIT_MS) return;
+    stream.isDeaf = true;
+    setTimeout(() => {
+      if (!stream.isClosed) this.#fail(stream, unreachable(this, "Connection timeout"));
+    }, CONNECT_LIMIT_MS);
+  }
+
+  #onEffect(effect: Effect, { api }: Request): void {
+    const { network, process, node } = this;
+    const name = nameOf(effect);
+    network.note(name);
+    network.trace?.(`${process.name} → ${node}  ${api}: ${name}`);
+  }
+
+  #arrive(stream: Stream, exchange: Exchange): void {
+    const { network } = this;
+    if (stream.isDeaf) return;
+    // What a closed connection had sent may be read by its broker, or not.
+    if (stream.isClosed && network.random.chance(0.5)) return;
+    const { effect } = exchange;
+    if (effect === "connection closed" && network.random.chance(0.5)) {
+      return this.#failLater(stream, closed(this, "it was closed before"));
+    }
+    stream.arrived.push(exchange);
+    if (!stream.isBusy) this.#carryOutNext(stream);
+  }
+
+  #carryOutNext(stream: Stream): void {
+    const exchange = stream.arrived.shift();
+    if (!exchange || stream.isDeaf) return;
+    const { effect, request } = exchange;
+    const { network, node } = this;
+    stream.isBusy = true;
+    if (isCode(effect) && !effect.carriedOut) {
+      return this.#answered(stream, exchange, refused(request, effect.code));
+    }
+    network.kafka.handle(node, request).then(
+      (answer) => this.#answered(stream, exchange, answer),
+      (error) => this.#refused(stream, error),
+    );
+  }
+
+  #answered(stream: Stream, exchange: Exchange, answer: unknown): void {
+    stream.isBusy = false;
+    const { network, process } = this;
+    const { effect, request } = exchange;
+    if (effect === "answer lost") stream.isDeaf = true;
+    else if (effect === "connection closed") this.#failLater(stream, closed(this, "it was closed"));
+    else if (!stream.isClosed && !stream.isDeaf) {
+      const sent = isCode(effect) && effect.carriedOut ? refused(request, effect.code) : answer;
+      const { time } = network;
+      let delayMs = network.delayMs() + this.#cutMs;
+      if (isLate(effect) && time.now < exchange.sentAtMs + effect.lateMs) delayMs += effect.lateMs;
+      stream.answerAtMs = Math.max(stream.answerAtMs, time.now + delayMs);
+      time.deliver(
+        process,
+        stream.answerAtMs - time.now,
+        () => this.#deliver(stream, exchange, sent),
+      );
+    }
+    if (stream.arrived.length > 0) this.#carryOutNext(stream);
+  }
+
+  #deliver(stream: Stream, exchange: Exchange, answer: unknown): void {
+    const at = this.#pending.indexOf(exchange);
+    // It was given up, or its connection was closed.
+    if (at < 0 || stream.isDeaf) return;
+    this.#pending.splice(at, 1);
+    stream.hasAnswered = true;
+    this.#route.heardAtMs = this.network.time.now;
+    const { network, process, node } = this;
+    network.noteCodes(exchange.request.api, answer);
+    network.trace?.(`${process.name} ← ${node}  ${describeAnswer(exchange.request, answer)}`);
+    exchange.resolve(answer);
+  }
+
+  /** The broker is dead, or died. */
+  #refused(stream: Stream, error: unknown): void {
+    stream.isBusy = false;
+    // A client that was connected has noticed that the broker is gone; or it notices by this request.
+    const isNew = !stream.hasAnswered || this.network.random.chance(0.5);
+    if (error instanceof Unreachable && isNew) {
+      return this.#failLater(stream, unreachable(this, "connect ECONNREFUSED"));
+    }
+    if (!(error instanceof Unreachable || error instanceof Disconnected)) throw error;
+    this.#failLater(stream, closed(this, "the broker closed it"));
+  }
+
+  #failLater(stream: Stream, error: Error): void {
+    const { network, process } = this;
+    const delayMs = network.delayMs() + this.#cutMs;
+    network.time.deliver(process, delayMs, () => this.#fail(stream, error));
+  }
+
+  #fail(stream: Stream, error: Error): void {
+    if (stream.isClosed) return;
+    const { network, process, node } = this;
+    network.note(error.name);
+    network.trace?.(`${process.name} ← ${node}  ${error.message}`);
+    this.connectionStatus = "disconnected";
+    this.#forget();
+    this.rejectRequests(error);
+  }
+
+  /** kafkajs's own limit; a connection that it has run out on is dropped (patches/connection.ts). */
+  readonly #checkLimits = () => {
+    this.#limit = undefined;
+    const stream = this.#stream;
+    if (this.#pending.length === 0 || !stream) return;
+    const { now } = this.network.time;
+    let nextMs = Infinity;
+    for (const { sentAtMs, limitMs, request } of this.#pending) {
+      const leftMs = sentAtMs + limitMs - now;
+      if (leftMs < 1) {
+        const message = `Request ${request.api} timed out`;
+        return this.#fail(stream, new KafkaJSRequestTimeoutError!(message));
+      }
+      nextMs = Math.min(nextMs, leftMs);
+    }
+    this.#limit = setTimeout(this.#checkLimits, nextMs);
+  };
+}
+
+function closed({ host, port }: Connection, why: string): Error {
+  return new KafkaJSConnectionClosedError!(`Closed connection: ${why}`, { host, port });
+}
+
+function unreachable({ host, port }: Connection, why: string): Error {
+  const code = why.includes("ECONNREFUSED") ? "ECONNREFUSED" : undefined;
+  return new KafkaJSConnectionError!(`${why} ${host}:${port}`, {
+    broker: `${host}:${port}`,
+    code,
+  });
+}

@@ -1,0 +1,187 @@
+/** A broker as a process: what it leads and knows, and what becomes of its work when it dies or freezes. */
+import { type Clock, Disconnected, type MetadataAnswer, Unreachable } from "./requests.ts";
+
+/** What a broker leads: a partition, or the coordinators of one. */
+export interface Led {
+  readonly epoch: number;
+  /** Another broker leads by now, and this one knows: nothing is answered any more but an error. */
+  resign(): void;
+  /** Its broker has died. */
+  die(): void;
+}
+
+/** A partition, whoever leads it. */
+export class Home {
+  /** Of the newest epoch that has begun; its state is the truth. */
+  owner: Led | undefined;
+
+  constructor(
+    readonly name: string,
+    readonly partition: number,
+    private readonly begin: (
+      home: Home,
+      broker: Broker,
+      epoch: number,
+      previous: Led | undefined,
+    ) => Led,
+  ) {}
+
+  /** Nothing where a newer leader has begun already: the broker's view is old. */
+  elect(broker: Broker, epoch: number): void {
+    if (this.owner && this.owner.epoch >= epoch) return;
+    this.owner = this.begin(this, broker, epoch, this.owner);
+    broker.leads.set(this, this.owner);
+  }
+}
+
+// What the controller says of the cluster (KRaft's metadata image); each broker has one, perhaps an old one.
+
+export interface Place {
+  readonly home: Home;
+  readonly partition: number;
+  /** -1: none. */
+  readonly leader: number;
+  readonly leaderEpoch: number;
+}
+
+export interface TopicImage {
+  readonly places: readonly Place[];
+  readonly answer: MetadataAnswer["topics"][number];
+}
+
+export interface Image {
+  readonly version: number;
+  readonly alive: readonly number[];
+  readonly topics: ReadonlyMap<string, TopicImage>;
+  /** Partitions of the coordinators' topics. */
+  readonly transactions: readonly Place[];
+  readonly groups: readonly Place[];
+  /** All of them. */
+  readonly places: ReadonlyMap<Home, Place>;
+}
+
+interface Asker {
+  readonly reject: (error: Error) => void;
+}
+
+export class Broker {
+  state: "up" | "dead" | "frozen" = "up";
+  /** From the controller and the other brokers, not from clients. */
+  isCutOff = false;
+  /** What it knows of the cluster; may be out of date. */
+  view!: Image;
+  readonly leads = new Map<Home, Led>();
+  /** It learns of changes from then on. */
+  learnsFrom = 0;
+  /** Counts its lives: work of an earlier one is dropped. */
+  #life = 0;
+  /** What fell due, and what was asked, while it is frozen. */
+  #held: (() => void)[] = [];
+  readonly #askers = new Set<Asker>();
+
+  constructor(readonly id: number, private readonly clock: Clock) {}
+
+  /** Work of its own, unless it has died since; when it is frozen, later. */
+  after(afterMs: number, work: () => void): () => void {
+    let live = true;
+    const life = this.#life;
+    const due = () => {
+      if (!live || life !== this.#life) return;
+      if (this.state === "frozen") {
+        this.#held.push(due);
+      } else {
+        live = false;
+        work();
+      }
+    };
+    const cancel = this.clock.at(afterMs, due);
+    return () => {
+      if (live) {
+        live = false;
+        cancel();
+      }
+    };
+  }
+
+  /** A request to it: answered at once, later, or never. */
+  ask<T>(carryOut: (answer: (value: T) => void) => void): Promise<T> {
+    if (this.state === "dead") {
+      return Promise.reject(new Unreachable(`broker ${this.id} refuses the connection`));
+    }
+    let answered = false;
+    let value: T | undefined;
+    let resolve: ((value: T) => void) | undefined;
+    let asker: Asker | undefined;
+    const answer = (answer: T) => {
+      if (answered) return;
+      answered = true;
+      value = answer;
+      if (asker) this.#askers.delete(asker);
+      resolve?.(answer);
+    };
+    if (this.state === "up") carryOut(answer);
+    else this.#held.push(() => carryOut(answer));
+    if (answered) return Promise.resolve(value!);
+    return new Promise<T>((fulfil, reject) => {
+      resolve = fulfil;
+      this.#askers.add(asker = { reject });
+    });
+  }
+
+  /** Whether it and another broker reach each other. */
+  reaches(other: Broker): boolean {
+    return this === other || !this.isCutOff && !other.isCutOff;
+  }
+
+  /** A request of another broker. @param done undefined: the connection closed before the answer */
+  receive<T>(carryOut: (answer: (value: T) => void) => void, done: (value?: T) => void): void {
+    const asker = { reject: () => done(undefined) };
+    const answer = (value: T) => {
+      if (this.#askers.delete(asker)) done(value);
+    };
+    this.#askers.add(asker);
+    if (this.state === "frozen") this.#held.push(() => carryOut(answer));
+    else carryOut(answer);
+  }
+
+  crash(): void {
+    this.state = "dead";
+    this.isCutOff = false;
+    this.#life++;
+    this.#held = [];
+    for (const { reject } of this.#askers) {
+      reject(new Disconnected(`broker ${this.id} closed the connection`));
+    }
+    this.#askers.clear();
+    for (const led of this.leads.values()) led.die();
+    this.leads.clear();
+  }
+
+  /** What was due goes on in its order, before anything is learned of what happened meanwhile. */
+  thaw(): void {
+    if (this.state !== "frozen") return;
+    this.state = "up";
+    const held = this.#held;
+    this.#held = [];
+    for (const work of held) work();
+  }
+
+  learn(image: Image): void {
+    if (image.version <= this.view.version) return;
+    this.view = image;
+    for (const [home, led] of this.leads) {
+      const place = image.places.get(home);
+      if (place?.leader === this.id && place.leaderEpoch === led.epoch) continue;
+      this.leads.delete(home);
+      led.resign();
+    }
+    this.lead();
+  }
+
+  /** Begins to lead what its view says that it leads. */
+  lead(): void {
+    for (const [home, { leader, leaderEpoch }] of this.view.places) {
+      if (leader === this.id && !this.leads.has(home)) home.elect(this, leaderEpoch);
+    }
+  }
+}

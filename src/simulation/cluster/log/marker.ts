@@ -1,0 +1,42 @@
+/** A control record at the end of a transaction: https://kafka.apache.org/documentation/#controlbatch */
+import { Buffer } from "node:buffer";
+import type { DecodedRecord } from "../../../kafka/protocol/decode.ts";
+import { HeaderMap } from "../../../kafka/protocol/header_map.ts";
+import { MAGIC } from "../../../kafka/protocol/layout.ts";
+
+export interface TransactionMarker {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  /** The coordinator's leader epoch: one that was replaced is refused. */
+  readonly coordinatorEpoch: number;
+  readonly commit: boolean;
+}
+
+/** Version 0, then the type, two bytes each. */
+const ABORT_KEY = Buffer.from([0, 0, 0, 0]);
+const COMMIT_KEY = Buffer.from([0, 0, 0, 1]);
+
+export function markerRecord(
+  marker: TransactionMarker,
+  offset: number,
+  leaderEpoch: number,
+  now: number,
+): DecodedRecord {
+  const value = Buffer.alloc(6);
+  value.writeInt32BE(marker.coordinatorEpoch, 2);
+  return {
+    magicByte: MAGIC,
+    attributes: 0,
+    timestamp: String(Math.floor(now)),
+    offset: String(offset),
+    key: marker.commit ? COMMIT_KEY : ABORT_KEY,
+    value,
+    headers: new HeaderMap(),
+    isControlRecord: true,
+    batchContext: {
+      producerId: String(marker.producerId),
+      inTransaction: true,
+      partitionLeaderEpoch: leaderEpoch,
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** Faults of brokers, and what moves among them. */
+import { formatDuration } from "../../runtime/format.ts";
+import { Names, topicsReadBy } from "../../topology.ts";
+import { type Kind, lasting, outage, pickNode } from "./fault.ts";
+
+/** Without a prefix, as in the simulation. */
+const NAMES = new Names("");
+
+interface OfNode {
+  readonly node: number;
+  readonly forMs: number;
+}
+
+export interface BrokerKinds {
+  "broker crashes": OfNode;
+  "broker frozen": OfNode;
+  "leader moves": { readonly topic: string; readonly partition: number };
+  "coordinator moves": { readonly of: "group" | "transaction"; readonly key: string };
+  "metadata stale": OfNode;
+  "partitions added": { readonly partitions: number };
+  "records deleted": Record<never, never>;
+}
+
+export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds[K]> } = {
+  "broker crashes": {
+    weight: 3,
+    draw: (random, around) => ({ node: pickNode(random, around), forMs: outage(random) }),
+    begin({ node, forMs }, { at, cluster }) {
+      cluster.crash(node);
+      at(forMs, () => cluster.restart(node));
+    },
+    describe: ({ node, forMs }) =>
+      `broker ${node} crashes, and is started again after ${formatDuration(forMs)}`,
+  },
+  "broker frozen": {
+    weight: 3,
+    draw: (random, around) => ({ node: pickNode(random, around), forMs: outage(random) }),
+    begin({ node, forMs }, { at, cluster }) {
+      cluster.freeze(node);
+      at(forMs, () => cluster.thaw(node));
+    },
+    describe: ({ node, forMs }) => `broker ${node} is frozen ${lasting(forMs)}`,
+  },
+  "leader moves": {
+    weight: 5,
+    draw: (random, { brokers, topics, partitions }) =>
+      brokers === 1 ? undefined : { topic: random.pick(topics), partition: random.int(partitions) },
+    begin: ({ topic, partition }, { cluster }) => cluster.moveLeader(topic, partition),
+    describe: ({ topic, partition }) => `the leader of ${topic}/${partition} moves`,
+  },
+  "coordinator moves": {
+    weight: 4,
+    draw(random, { brokers, services, partitions }) {
+      if (brokers === 1) return undefined;
+      const service = random.pick(services);
+      return random.chance(0.5) ? { of: "group", key: service } : {
+        of: "transaction",
+        key: NAMES.transactionalId(
+          service,
+          random.pick(topicsReadBy(service)),
+          random.int(partitions),
+        ),
+      };
+    },
+    begin: ({ of, key }, { cluster }) => cluster.moveCoordinator(of, key),
+    describe: ({ of, key }) =>
+      of === "group"
+        ? `the coordinator of the group ${key} moves`
+        : `the coordinator of the transactional id ${key} moves`,
+  },
+  "metadata stale": {
+    weight: 2,
+    draw: (random, around) =>
+      around.brokers === 1 ? undefined : { node: pickNode(random, around), forMs: outage(random) },
+    begin: ({ node, forMs }, { cluster }) => cluster.staleMetadata(node, forMs),
+    describe: ({ node, forMs }) =>
+      `broker ${node} learns nothing of leaders that move ${lasting(forMs)}`,
+  },
+  "partitions added": {
+    weight: 1,
+    draw: (random, { partitions }) => ({ partitions: partitions + 1 + random.int(2) }),
+    begin: ({ partitions }, { cluster }) => cluster.addPartitions(partitions),
+    describe: ({ partitions }) => `all order topics get ${partitions} partitions`,
+  },
+  "records deleted": {
+    weight: 1,
+    draw: () => ({}),
+    begin: (_fault, { cluster }) => cluster.deleteReadRecords(),
+    describe: () => "records that everybody has read are deleted",
+  },
+};

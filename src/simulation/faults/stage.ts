@@ -1,0 +1,65 @@
+/** What a schedule's faults act on: the simulated pipeline, as narrow as they need it. */
+import type { Api } from "../cluster/requests.ts";
+import type { Processor } from "../../topology.ts";
+
+/** What happens to the next request of an API. */
+export type Effect =
+  /** Nothing passes on its connection any more: the client's own limit ends it. */
+  | "request lost"
+  /** The same, after it was carried out. */
+  | "answer lost"
+  /** Before it was carried out, or after it. */
+  | "connection closed"
+  /** It arrives that much later, or its answer does. */
+  | { readonly lateMs: number }
+  /** The process that sends it is killed when it has, and started again. */
+  | { readonly killedForMs: number }
+  /** Answered instead of being carried out; or although it was. */
+  | { readonly code: number; readonly carriedOut: boolean };
+
+/** What happens to the next transaction, or read, of a service's tables. */
+export type DatabaseFault =
+  | "refuse"
+  | "commit, answer lost"
+  | "no commit, answer lost"
+  /** Its commit takes that much longer. */
+  | { readonly slowMs: number };
+
+export interface Stage {
+  /** Lets something happen `afterMs` from now. */
+  at(afterMs: number, callback: () => void): void;
+  readonly network: {
+    /** @param from a process such as `payment-2`; undefined: any */
+    hit(api: Api, from: string | undefined, effect: Effect): void;
+    cut(process: string, node: number, forMs: number): void;
+  };
+  /** Replicas by name, such as `payment-2`; what does not fit their state does nothing. */
+  readonly replicas: {
+    kill(name: string): void;
+    /** SIGTERM: it finishes what is in flight, and leaves its group. */
+    stop(name: string): void;
+    start(name: string): void;
+    freeze(name: string): void;
+    thaw(name: string): void;
+    jumpClock(name: string, byMs: number): void;
+    /** The coordinator of its group asks all members to join anew. */
+    rebalance(service: Processor): void;
+  };
+  readonly cluster: {
+    crash(node: number): void;
+    restart(node: number): void;
+    freeze(node: number): void;
+    thaw(node: number): void;
+    moveLeader(topic: string, partition: number): void;
+    moveCoordinator(kind: "group" | "transaction", key: string): void;
+    staleMetadata(node: number, forMs: number): void;
+    /** All order topics get so many partitions; fewer than there are: nothing happens. */
+    addPartitions(count: number): void;
+    /** Deletes what every reader of a topic has processed. */
+    deleteReadRecords(): void;
+  };
+  readonly databases: { hit(service: Processor, fault: DatabaseFault): void };
+  silenceGateway(forMs: number): void;
+  /** What has hit no request, and no transaction, never does. */
+  heal(): void;
+}

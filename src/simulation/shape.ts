@@ -1,0 +1,44 @@
+/** How large a simulated pipeline is. */
+import type { Guarantee } from "../kafka/processor/options.ts";
+import type { Random } from "./random.ts";
+
+export interface Shape {
+  readonly brokers: 1 | 3;
+  /** Of each order topic. */
+  readonly partitions: number;
+  /** Of each service. */
+  readonly replicas: number;
+  readonly orders: number;
+  /** Most messages in one transaction. */
+  readonly maxBatch: number;
+  readonly guarantee: Guarantee;
+  /** Orders are placed until then, evenly; 0: all at once. */
+  readonly placedForMs: number;
+  /** All faults have ended by then. */
+  readonly horizonMs: number;
+}
+
+/** What of a shape is not left to the seed. */
+export interface ShapeOptions {
+  readonly orders: number;
+  readonly brokers?: 1 | 3 | undefined;
+}
+
+/** The longest is longer than sessions and transactions last, one after the other. */
+const HORIZONS_MS = [5_000, 12_000, 12_000, 40_000];
+
+export function drawShape(random: Random, { orders, brokers }: ShapeOptions): Shape {
+  // Always drawn, so that the rest stays the same where it is given.
+  const drawn = random.chance(0.7) ? 3 : 1;
+  const horizonMs = random.pick(HORIZONS_MS);
+  return {
+    brokers: brokers ?? drawn,
+    partitions: random.pick([1, 2, 2, 3]),
+    replicas: random.pick([1, 2, 2, 3]),
+    orders,
+    maxBatch: random.pick([1, 3, 10, 1_000]),
+    guarantee: random.chance(0.1) ? "at_least_once" : "exactly_once",
+    placedForMs: random.pick([0, 1_000, 0.5 * horizonMs, 0.9 * horizonMs]),
+    horizonMs,
+  };
+}
