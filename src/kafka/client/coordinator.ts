@@ -96,21 +96,6 @@ export function createCoordinators(cluster: Cluster): Coordinators {
     return found;
   }
 
-  /** Whether another broker knows another coordinator; false where no other answers. */
-  async function isReplaced({ nodeId }: Broker, type: CoordinatorType, key: string) {
-    if (type === "any") return false;
-    const others = cluster.getNodeIds().filter((id) => id !== String(nodeId));
-    const answers = others.map(async (other) => {
-      const broker = await cluster.findBroker({ nodeId: other });
-      const request = findCoordinatorRequest(key, type);
-      const { code, node } = await answerOf(broker, request, CONFIRM_LIMIT_MS);
-      if (code !== 0) throw errorOf(code, `FindCoordinator of ${key}`);
-      return node !== nodeId;
-    });
-    const first = Promise.any(answers);
-    return await settlesWithin(first, CONFIRM_LIMIT_MS) && await first.catch(() => false);
-  }
-
   return {
     async ask(type, key, request, { limitMs, repeatable, onUnanswered, fresh, signal }) {
       const { apiName } = request.request;
@@ -130,7 +115,9 @@ export function createCoordinators(cluster: Cluster): Coordinators {
             const leftMs = Math.max(1, deadline - performance.now());
             const answer = await answerOf(broker, request, Math.min(attemptMs, leftMs));
             let code = worstOf(answer.codes);
-            if (fresh && remedyOf(code) === "success" && await isReplaced(broker, type, key)) {
+            if (
+              fresh && remedyOf(code) === "success" && await isReplaced(cluster, broker, type, key)
+            ) {
               code = ERRORS.NOT_COORDINATOR.code;
             }
             if (remedyOf(code) === "success") return answer;
@@ -157,6 +144,26 @@ export function createCoordinators(cluster: Cluster): Coordinators {
       }
     },
   };
+}
+
+/** Whether another broker knows another coordinator; false where no other answers. */
+async function isReplaced(
+  cluster: Cluster,
+  { nodeId }: Broker,
+  type: CoordinatorType,
+  key: string,
+): Promise<boolean> {
+  if (type === "any") return false;
+  const others = cluster.getNodeIds().filter((id) => id !== String(nodeId));
+  const answers = others.map(async (other) => {
+    const broker = await cluster.findBroker({ nodeId: other });
+    const request = findCoordinatorRequest(key, type);
+    const { code, node } = await answerOf(broker, request, CONFIRM_LIMIT_MS);
+    if (code !== 0) throw errorOf(code, `FindCoordinator of ${key}`);
+    return node !== nodeId;
+  });
+  const first = Promise.any(answers);
+  return await settlesWithin(first, CONFIRM_LIMIT_MS) && await first.catch(() => false);
 }
 
 /**

@@ -141,6 +141,7 @@ Deno.test("Connection: dropped by the production code, it throws away a late ans
   const test = setUp((n) => n === 1 ? slow.promise : success());
   const { time, process, connection, send, run, results } = test;
   const broker = {
+    nodeId: 1,
     isConnected: () => connection.isConnected(),
     connectionPool: {
       pool: [connection],
