@@ -13,4 +13,31 @@ export interface KeptSeed {
   readonly faults: readonly Fault[];
 }
 
-export const KEPT_SEEDS: readonly KeptSeed[] = [];
+export const KEPT_SEEDS: readonly KeptSeed[] = [
+  {
+    seed: 5019,
+    found: "a clock that was set back stopped the heartbeats of a member that worked on",
+    options: { orders: 20 },
+    faults: [
+      { kind: "clock jumps", atMs: 6865, replica: "payment-1", byMs: -494665 },
+      { kind: "answer lost", atMs: 31979, api: "Produce", count: 1 },
+    ],
+  },
+  {
+    seed: 5060,
+    found: "a Metadata request without an answer ended the service as a bug",
+    options: { orders: 20 },
+    faults: [
+      { kind: "request lost", atMs: 845, api: "Metadata", count: 1 },
+      { kind: "connection closed", atMs: 948, api: "TxnOffsetCommit", count: 1 },
+    ],
+  },
+  {
+    seed: 5079,
+    found: "an OffsetForLeaderEpoch without an answer ended the service as a bug",
+    options: { orders: 20 },
+    faults: [
+      { kind: "answer lost", atMs: 860, api: "OffsetForLeaderEpoch", count: 1 },
+    ],
+  },
+];
