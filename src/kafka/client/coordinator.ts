@@ -34,7 +34,7 @@ const MAX_ATTEMPT_MS = 15_000;
  */
 const RETRY_MS = { first: 35, most: 300 };
 
-/** A broker that is frozen, too, is not waited for. */
+/** So long is an answer waited for that may not come: all other brokers may be frozen. */
 const CONFIRM_LIMIT_MS = 2_000;
 
 const MOVED: readonly number[] = [
@@ -53,8 +53,9 @@ export interface AskOptions {
   /** Told of each request that is repeated and may have been carried out, or may still be. */
   readonly onUnanswered?: (error: ProducerError) => void;
   /**
-   * One that was frozen and replaced does not know it, and answers as before: the coordinator is looked up
-   * first, and another broker is asked after its answer whether it still is.
+   * A coordinator that was frozen and replaced does not know it, and answers as before. So it is looked up
+   * first, and after its answer another broker is asked whether it still is; that may take CONFIRM_LIMIT_MS
+   * beyond the limit.
    */
   readonly fresh?: boolean;
   /** Gives up before the next attempt when it aborts. */
@@ -155,6 +156,7 @@ async function isReplaced(
 ): Promise<boolean> {
   if (type === "any") return false;
   const others = cluster.getNodeIds().filter((id) => id !== String(nodeId));
+  if (others.length === 0) return false;
   const answers = others.map(async (other) => {
     const broker = await cluster.findBroker({ nodeId: other });
     const request = findCoordinatorRequest(key, type);

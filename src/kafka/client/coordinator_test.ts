@@ -163,7 +163,7 @@ Deno.test("ask: a known coordinator is not looked up, unless the look-up has to 
 /** A second broker, which says each time who the coordinator is; none: it does not answer. */
 class TwoNodes extends FakeCluster {
   asked = 0;
-  constructor(private readonly says: (1 | 2 | "none")[]) {
+  constructor(private readonly says: (1 | 2 | "none" | "never")[]) {
     super();
   }
 
@@ -175,18 +175,21 @@ class TwoNodes extends FakeCluster {
     if (nodeId === "1") return Promise.resolve(this.broker);
     const { broker } = new FakeCluster(() => {
       const node = this.says[this.asked++];
+      if (node === "never") return new Promise(() => {});
       return node === "none" ? closed() : { code: 0, node };
     });
     return Promise.resolve(broker);
   }
 }
 
-const WORDS: { says: (1 | 2 | "none")[]; fresh: boolean; sent: number; asked: number }[] = [
-  { says: [1], fresh: true, sent: 1, asked: 1 },
-  { says: [2, 2, 1], fresh: true, sent: 3, asked: 3 },
-  { says: ["none"], fresh: true, sent: 1, asked: 1 },
-  { says: [2], fresh: false, sent: 1, asked: 0 },
-];
+const WORDS: { says: (1 | 2 | "none" | "never")[]; fresh: boolean; sent: number; asked: number }[] =
+  [
+    { says: [1], fresh: true, sent: 1, asked: 1 },
+    { says: [2, 2, 1], fresh: true, sent: 3, asked: 3 },
+    { says: ["none"], fresh: true, sent: 1, asked: 1 },
+    { says: ["never"], fresh: true, sent: 1, asked: 1 },
+    { says: [2], fresh: false, sent: 1, asked: 0 },
+  ];
 for (const { says, fresh, sent, asked } of WORDS) {
   Deno.test(`ask: ${fresh ? "fresh" : "not fresh"}, another broker says ${says}: asked ${sent} times`, async () => {
     const cluster = new TwoNodes(says);

@@ -15,33 +15,45 @@ export function watchConsumer(
     const last = Number(payload.lastOffset);
     onNothing?.(payload, Number(payload.firstOffset ?? last), last + 1);
   });
-  const { started, answered } = watchFetches(maxGapMs, onDoubt);
+  const { started, answered, ended } = watchFetches(maxGapMs, onDoubt);
   consumer.on(events.FETCH_START, ({ payload: { nodeId } }) => started(nodeId));
   onFetchAnswered(consumer, answered);
+  consumer.on(events.FETCH, ({ payload: { nodeId } }) => ended(nodeId));
   onOffsetOutOfRange(consumer, onOutOfRange);
 }
 
+/** What watches fetches is told of each, one after another from each leader. */
+export interface FetchWatch {
+  started(nodeId: number): void;
+  /** It brought something; told before `ended`. */
+  answered(nodeId: number): void;
+  /** However it ended. */
+  ended(nodeId: number): void;
+}
+
 /**
- * Fetches, one after another from each leader; one that fails, or has nothing to ask for, is started only.
- *
+ * @param onDoubt told when a fetch is answered after one that failed, or that was long ago
  * @param now milliseconds, of any beginning
  */
 export function watchFetches(
   maxGapMs: number,
   onDoubt: () => void,
   now: () => number = () => performance.now(),
-): { started: (nodeId: number) => void; answered: (nodeId: number) => void } {
+): FetchWatch {
   const fetches = new Map<number, { startedAt: number; answered: boolean; doubtful: boolean }>();
+  // What a leader led may have another one by now, and the leader may never be asked again.
+  const failed = (nodeId: number) => {
+    const fetch = fetches.get(nodeId);
+    if (fetch === undefined || fetch.answered || fetch.doubtful) return;
+    for (const each of fetches.values()) each.doubtful = true;
+  };
   return {
     started(nodeId) {
+      failed(nodeId);
       const startedAt = now();
       const last = fetches.get(nodeId);
-      const { doubtful = false } = last ?? {};
       const isLate = last !== undefined && startedAt - last.startedAt > maxGapMs;
-      const failed = last !== undefined && !last.answered;
-      fetches.set(nodeId, { startedAt, answered: false, doubtful: doubtful || isLate || failed });
-      // What it led may have another leader by now. Once, however often it fails.
-      if (failed && !doubtful) { for (const fetch of fetches.values()) fetch.doubtful = true; }
+      fetches.set(nodeId, { startedAt, answered: false, doubtful: isLate || !!last?.doubtful });
     },
     answered(nodeId) {
       const fetch = fetches.get(nodeId);
@@ -50,5 +62,6 @@ export function watchFetches(
       fetch.answered = true;
       fetch.doubtful = false;
     },
+    ended: failed,
   };
 }

@@ -26,6 +26,8 @@ export interface LogStates {
 }
 
 const ANSWER_LIMIT_MS = 5_000;
+/** Any broker can tell them: one that is frozen holds up what all the others lead. */
+const IDS_LIMIT_MS = 1_500;
 const CLOSE_LIMIT_MS = 3_000;
 
 /** The topic is not there, as far as the broker that was asked knows. */
@@ -62,7 +64,7 @@ export function createLogStates(kafka: ClusterSource): LogStates {
     await connected();
     return await askAnyBroker(cluster, async (broker) => {
       if (!knows(broker, METADATA)) return undefined;
-      return await answerOf(broker, idsRequest(topics), ANSWER_LIMIT_MS);
+      return await answerOf(broker, idsRequest(topics), IDS_LIMIT_MS);
     });
   }
 

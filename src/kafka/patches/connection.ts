@@ -3,6 +3,12 @@ import { replaceModule, require } from "./replace_module.ts";
 
 interface RequestQueuePrototype {
   pending: unknown[];
+  /** Epoch milliseconds. */
+  throttledUntil: number;
+  /** The longest that a broker has asked for, milliseconds. */
+  throttleMs?: number;
+  maybeThrottle(ms: number | null): void;
+  canSendSocketRequestImmediately(): boolean;
   scheduleCheckPendingRequests(): void;
 }
 
@@ -16,6 +22,22 @@ export function patchIdleRequestQueue(): void {
   const original = queue.scheduleCheckPendingRequests;
   queue.scheduleCheckPendingRequests = function () {
     if (this.pending.length > 0) original.call(this);
+  };
+}
+
+/** Where the clock was set back, a connection that was ever throttled would wait until it has caught up. */
+export function patchThrottling(): void {
+  const queue = require("kafkajs/src/network/requestQueue/index.js")
+    .prototype as RequestQueuePrototype;
+  const { maybeThrottle, canSendSocketRequestImmediately } = queue;
+  queue.maybeThrottle = function (ms) {
+    this.throttleMs = Math.max(this.throttleMs ?? 0, ms ?? 0);
+    maybeThrottle.call(this, ms);
+  };
+  queue.canSendSocketRequestImmediately = function () {
+    const latest = Date.now() + (this.throttleMs ?? 0);
+    if (this.throttledUntil > latest) this.throttledUntil = latest;
+    return canSendSocketRequestImmediately.call(this);
   };
 }
 

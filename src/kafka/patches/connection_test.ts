@@ -185,6 +185,23 @@ Deno.test("patchConnections: a dead socket has no listeners piled up on it", asy
   assertEquals(count(), before);
 });
 
+Deno.test("patchThrottling: one that was throttled once still sends when the clock is set back", async () => {
+  await using broker = new ScriptedBroker(echo);
+  const connection = new NewConnection(optionsFor(broker)) as Connection & {
+    requestQueue: { maybeThrottle(ms: number): void };
+  };
+  await connection.connect();
+  connection.requestQueue.maybeThrottle(1);
+  const { now } = Date;
+  Date.now = () => now() - 3_600_000;
+  try {
+    await connection.send(request());
+  } finally {
+    Date.now = now;
+  }
+  await connection.disconnect();
+});
+
 Deno.test("patchIdleRequestQueue: with nothing to send no timer is set", async () => {
   await using broker = new ScriptedBroker(echo);
   const connection = new NewConnection(optionsFor(broker)) as Connection & {

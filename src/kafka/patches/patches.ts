@@ -9,6 +9,7 @@ import {
   patchHandshake,
   patchIdleRequestQueue,
   patchSessionLifetime,
+  patchThrottling,
 } from "./connection.ts";
 import {
   patchFetchEvents,
@@ -47,6 +48,7 @@ patchFetchVersion();
 patchFetchAnswers();
 patchConnections();
 patchIdleRequestQueue();
+patchThrottling();
 patchSeedBroker();
 patchLookups();
 patchSharedMetadata();

@@ -65,7 +65,7 @@ export class Partitions {
     this.#offsets = openGroupOffsets(client, this.#group);
     this.#logs = createLogStates(client);
     this.#watch = new TopicWatch(this.#logs, (inputs) => this.#reassign(inputs));
-    this.#skips = new Skips(client.withLogReader, service, names);
+    this.#skips = new Skips((work) => client.withLogReader(work), service, names);
     member.watchPositions(maxFetchGapMs, {
       onNothing: ({ topic, partition }, from, to) =>
         this.#partitions.get(inputOf(topic, partition))?.task.stepOver(from, to),

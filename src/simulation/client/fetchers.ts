@@ -3,7 +3,7 @@
  * its own, and the next is sent when all of them have been worked on. As kafkajs's fetchers.
  */
 import type { BatchInHand, MemberOptions, PositionEvents } from "../../kafka/group/membership.ts";
-import { watchFetches } from "../../kafka/group/fetch_watch.ts";
+import { type FetchWatch, watchFetches } from "../../kafka/group/fetch_watch.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
 import type { SimulatedCluster } from "./cluster.ts";
@@ -39,7 +39,7 @@ export class Fetchers {
   /** A fetcher has failed: the others end. */
   #isHalted = false;
   #events: PositionEvents | undefined;
-  #watched = { started: (_node: number) => {}, answered: (_node: number) => {} };
+  #watched: FetchWatch | undefined;
 
   constructor(
     private readonly cluster: SimulatedCluster,
@@ -94,7 +94,7 @@ export class Fetchers {
       const hasChanged = current.length !== nodes.length ||
         current.some((each) => !nodes.includes(each));
       if (hasChanged && current.length > 0) return this.#halt();
-      this.#watched.started(node);
+      this.#watched?.started(node);
       let batches: SimulatedBatch[];
       try {
         batches = await this.#fetch(node);
@@ -102,6 +102,7 @@ export class Fetchers {
         await this.#recover(error);
         batches = [];
       }
+      this.#watched?.ended(node);
       if (!this.#goesOn) return;
       if (batches.length === 0) await this.membership.heartbeat();
       else await this.#handAllOver(batches);
@@ -129,7 +130,7 @@ export class Fetchers {
       isAnswered = true;
       if (answer[i]!.batches.length > 0) batches.push(new SimulatedBatch(answer[i]!, offset));
     }
-    if (isAnswered) this.#watched.answered(node);
+    if (isAnswered) this.#watched?.answered(node);
     return batches;
   }
 
