@@ -8,7 +8,15 @@ import type { SimulatedProcess } from "../process.ts";
 import type { VirtualTime } from "../time.ts";
 import { eachCode, nameOfCode } from "./answers.ts";
 import { Connection } from "./connection.ts";
-import type { Brokers, Effect, Hit, Route, Wires } from "./faults.ts";
+import {
+  type Brokers,
+  type Effect,
+  type Hit,
+  isNamed,
+  type Route,
+  type Slowness,
+  type Wires,
+} from "./faults.ts";
 
 export type { Brokers, Effect, Hit } from "./faults.ts";
 
@@ -18,6 +26,7 @@ export class Network implements Wires {
   /** Told of each request, each answer, and each fault. */
   trace: ((line: string) => void) | undefined;
   readonly #hits: Hit[] = [];
+  #slow: Slowness[] = [];
   readonly #routes = new Map<SimulatedProcess, Map<number, Route>>();
   readonly #single = new Map<SimulatedProcess, Map<number, Connection>>();
 
@@ -77,10 +86,25 @@ export class Network implements Wires {
     return route;
   }
 
-  /** A few packets are slow. */
-  delayMs(): number {
-    const { random } = this;
-    return random.chance(0.02) ? random.between(2, 8) : random.between(0.1, 0.8);
+  /** All that passes takes longer for a while. */
+  slow(where: Pick<Slowness, "from" | "node">, byMs: number, forMs: number): void {
+    const { now } = this.time;
+    this.#slow = this.#slow.filter(({ untilMs }) => untilMs > now);
+    this.#slow.push({ ...where, byMs, untilMs: now + forMs });
+    this.note("slow");
+  }
+
+  /** A few packets are slow; all are in a phase that is. */
+  delayMs(process: SimulatedProcess, node: number): number {
+    const { random, time: { now } } = this;
+    let delayMs = random.chance(0.02) ? random.between(2, 8) : random.between(0.1, 0.8);
+    for (const slow of this.#slow) {
+      if (slow.untilMs <= now) continue;
+      if (slow.from !== undefined && !isNamed(process, slow.from)) continue;
+      if (slow.node !== undefined && slow.node !== node) continue;
+      delayMs += slow.byMs;
+    }
+    return delayMs;
   }
 
   effectOn(process: SimulatedProcess, node: number, api: Api): Effect | undefined {
@@ -89,7 +113,7 @@ export class Network implements Wires {
       const hit = hits[i]!;
       if (hit.api !== undefined && hit.api !== api) continue;
       if (hit.node !== undefined && hit.node !== node) continue;
-      if (hit.process !== undefined && hit.process !== process) continue;
+      if (hit.from !== undefined && !isNamed(process, hit.from)) continue;
       hits.splice(i, 1);
       return hit.effect;
     }

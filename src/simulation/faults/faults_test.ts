@@ -75,7 +75,16 @@ Deno.test("drawSchedule: faults are plain data", () => {
 });
 
 /** Those that the part that they hit ends itself. */
-const END_THEMSELVES = ["metadata stale", "link cut", "gateway silent", "killed in a request"];
+const END_THEMSELVES = [
+  "metadata stale",
+  "link cut",
+  "gateway silent",
+  "killed in a request",
+  "frozen in a request",
+  "broker crashes in a request",
+  "replica slow",
+  "broker slow",
+];
 
 Deno.test("begin: each kind acts at once, and one that lasts ends after its time", () => {
   const oneOfEach = new Map(schedules(2_000).flat().map((fault) => [fault.kind, fault]));

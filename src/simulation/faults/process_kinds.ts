@@ -2,7 +2,16 @@
 import { formatDuration } from "../../runtime/format.ts";
 import type { Processor } from "../../topology.ts";
 import type { Random } from "../random.ts";
-import { type Kind, lasting, logUniform, outage, pickReplica, type Surroundings } from "./fault.ts";
+import {
+  asker,
+  type Kind,
+  lasting,
+  logUniform,
+  outage,
+  pickReplica,
+  slowness,
+  type Surroundings,
+} from "./fault.ts";
 import type { DatabaseFault, Stage } from "./stage.ts";
 
 interface OfReplica {
@@ -19,6 +28,7 @@ interface OfDatabase {
 export interface ProcessKinds {
   "replica killed": OfReplica;
   "replica frozen": OfReplica;
+  "replica slow": { readonly from: string; readonly byMs: number; readonly forMs: number };
   "replica removed": OfReplica;
   "replica added": OfReplica;
   "clock jumps": { readonly replica: string; readonly byMs: number };
@@ -65,6 +75,17 @@ export const PROCESS_KINDS: { readonly [K in keyof ProcessKinds]: Kind<ProcessKi
       at(forMs, () => replicas.thaw(replica));
     },
     describe: ({ replica, forMs }) => `${replica} is frozen ${lasting(forMs)}`,
+  },
+  "replica slow": {
+    weight: 3,
+    draw: (random, around) => ({
+      from: asker(random, around),
+      byMs: slowness(random),
+      forMs: outage(random),
+    }),
+    begin: ({ from, byMs, forMs }, { network }) => network.slow({ from }, byMs, forMs),
+    describe: ({ from, byMs, forMs }) =>
+      `all that ${from} sends and gets takes ${formatDuration(byMs)} longer ${lasting(forMs)}`,
   },
   "replica removed": {
     weight: 2,

@@ -1,9 +1,11 @@
 /** Faults of single requests, and of the connections that they take. */
 import { formatDuration } from "../../runtime/format.ts";
+import { PROCESSORS } from "../../topology.ts";
 import type { Random } from "../random.ts";
 import type { Api } from "../cluster/requests.ts";
 import { ERROR_ANSWERS, errorName } from "./error_answers.ts";
 import {
+  asker,
   type Kind,
   lasting,
   logUniform,
@@ -42,7 +44,7 @@ const API_WEIGHTS: Readonly<Record<Api, number>> = {
   OffsetForLeaderEpoch: 1,
 };
 
-const APIS = Object.entries(API_WEIGHTS).flatMap(([api, weight]) =>
+export const APIS: readonly Api[] = Object.entries(API_WEIGHTS).flatMap(([api, weight]) =>
   Array<Api>(weight).fill(api as Api)
 );
 
@@ -50,9 +52,20 @@ const APIS = Object.entries(API_WEIGHTS).flatMap(([api, weight]) =>
 const COUNTS = [1, 1, 1, 1, 2, 3, 6];
 
 function target(random: Random, around: Surroundings): Target {
-  const api = random.pick(APIS);
-  const from = random.chance(0.3) ? pickReplica(random, around) : undefined;
+  const { victim } = around;
+  const api = victim && random.chance(0.5) ? victim.api : random.pick(APIS);
+  const from = random.chance(victim ? 0.9 : 0.3) ? asker(random, around) : undefined;
   return { api, ...from && { from }, count: random.pick(COUNTS) };
+}
+
+/** One that begins with a request, and lasts. */
+function once(random: Random, around: Surroundings): Target & { readonly forMs: number } {
+  return { ...target(random, around), count: 1, forMs: outage(random) };
+}
+
+function sender({ from }: Target): string {
+  if (from === undefined) return "a replica";
+  return PROCESSORS.some((service) => service === from) ? `a replica of ${from}` : from;
 }
 
 function hit(stage: Stage, { api, from, count }: Target, effect: Effect): void {
@@ -70,6 +83,8 @@ export interface RequestKinds {
   "request or answer late": Target & { readonly byMs: number };
   "connection closed": Target;
   "killed in a request": Target & { readonly forMs: number };
+  "frozen in a request": Target & { readonly forMs: number };
+  "broker crashes in a request": Target & { readonly forMs: number };
   "error code": Target & { readonly code: number; readonly carriedOut: boolean };
   "link cut": { readonly process: string; readonly node: number; readonly forMs: number };
 }
@@ -104,17 +119,26 @@ export const REQUEST_KINDS: { readonly [K in keyof RequestKinds]: Kind<RequestKi
   },
   "killed in a request": {
     weight: 4,
-    draw: (random, around) => ({
-      ...target(random, around),
-      count: 1,
-      forMs: outage(random),
-    }),
+    draw: once,
     begin: (fault, stage) => hit(stage, fault, { killedForMs: fault.forMs }),
     describe: (fault) =>
-      `${
-        fault.from ?? "a replica"
-      } is killed when it has sent its next ${fault.api}, and started ` +
-      `again after ${formatDuration(fault.forMs)}`,
+      `${sender(fault)} is killed when it sends its next ${fault.api}, and started again after ` +
+      formatDuration(fault.forMs),
+  },
+  "frozen in a request": {
+    weight: 4,
+    draw: once,
+    begin: (fault, stage) => hit(stage, fault, { frozenForMs: fault.forMs }),
+    describe: (fault) =>
+      `${sender(fault)} is frozen when it sends its next ${fault.api}, ${lasting(fault.forMs)}`,
+  },
+  "broker crashes in a request": {
+    weight: 3,
+    draw: once,
+    begin: (fault, stage) => hit(stage, fault, { brokerCrashedForMs: fault.forMs }),
+    describe: (fault) =>
+      `the broker that gets ${next(fault)} crashes in it, and is started again after ` +
+      formatDuration(fault.forMs),
   },
   "error code": {
     weight: 5,

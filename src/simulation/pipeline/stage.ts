@@ -24,6 +24,8 @@ interface Parts {
 
 /** Longer than a call to the gateway may take. */
 const SILENT_STEP_MS = 200;
+/** About as long as it takes until others have what a broker has written. */
+const REPLICATED_MS = 5;
 
 export class PipelineStage implements Stage {
   lastsUntilMs = 0;
@@ -85,10 +87,11 @@ export class PipelineStage implements Stage {
     return {
       hit: (api, from, effect) => {
         if (typeof effect === "object" && "lateMs" in effect) this.#lasts(effect.lateMs);
-        const met = this.#met(effect);
-        if (from === undefined) return network.hit({ api, effect: met });
-        const process = processOf(from);
-        if (process) network.hit({ api, process, effect: met });
+        network.hit({ api, ...from !== undefined && { from }, effect: this.#met(effect) });
+      },
+      slow: (where, byMs, forMs) => {
+        this.#lasts(forMs);
+        network.slow(where, byMs, forMs);
       },
       cut: (name, node, forMs) => {
         this.#lasts(forMs);
@@ -99,15 +102,39 @@ export class PipelineStage implements Stage {
   }
 
   #met(effect: StageEffect): Effect {
-    if (typeof effect !== "object" || !("killedForMs" in effect)) return effect;
-    const { time, replicas, source } = this.parts;
-    const { killedForMs } = effect;
+    if (typeof effect !== "object") return effect;
+    const { cluster, replicas } = this;
+    if ("killedForMs" in effect) {
+      const { killedForMs: forMs } = effect;
+      return this.#toSender(forMs, replicas.kill, replicas.start);
+    }
+    if ("frozenForMs" in effect) {
+      const { frozenForMs: forMs } = effect;
+      return this.#toSender(forMs, replicas.freeze, replicas.thaw);
+    }
+    if (!("brokerCrashedForMs" in effect)) return effect;
+    const { brokerCrashedForMs: forMs } = effect;
     return {
-      killed: (process) => {
+      receiver: (node) => {
+        this.#lasts(forMs);
+        // What it has written by then may be nowhere else, or somewhere, or everywhere.
+        const { random, time } = this.parts;
+        time.at(random.chance(0.5) ? 0 : random.exponential(REPLICATED_MS), () => {
+          cluster.crash(node);
+          time.at(forMs, () => cluster.restart(node));
+        });
+      },
+    };
+  }
+
+  #toSender(forMs: number, begin: (name: string) => void, end: (name: string) => void): Effect {
+    const { source, time } = this.parts;
+    return {
+      sender: (process) => {
         if (process === source) return;
-        this.#lasts(killedForMs);
-        replicas.kill(process.name);
-        time.at(killedForMs, () => replicas.start(process.name));
+        this.#lasts(forMs);
+        begin(process.name);
+        time.at(forMs, () => end(process.name));
       },
     };
   }
@@ -115,9 +142,12 @@ export class PipelineStage implements Stage {
   #clusterOf({ kafka, leftBehind }: Parts): Stage["cluster"] {
     return {
       crash: (node) => kafka.crashBroker(node),
-      restart: (node) => kafka.restartBroker(node),
+      // Where the controller has not noticed yet, it goes on with what it took itself for.
+      restart: (node) => kafka.restartBroker(node, true),
       freeze: (node) => kafka.freezeBroker(node),
       thaw: (node) => kafka.thawBroker(node),
+      cutOff: (node) => kafka.cutOffBroker(node),
+      reconnect: (node) => kafka.reconnectBroker(node),
       moveLeader: (topic, partition) => void kafka.moveLeader(topic, partition),
       moveCoordinator: (kind, key) => void kafka.moveCoordinator(kind, key),
       staleMetadata: (node, forMs) => {
