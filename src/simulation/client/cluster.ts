@@ -133,9 +133,10 @@ export class SimulatedCluster implements Cluster {
   /** Whether the metadata is too old, or lacks a topic. */
   get isStale(): boolean {
     const topics = this.#topics;
-    const leftMs = this.#expiresAtMs - Date.now();
-    // As patches/metadata.ts has it: the clock may be set back.
-    if (!topics || leftMs < 0 || leftMs > this.maxAgeMs) return true;
+    const now = Date.now();
+    // As patches/metadata.ts: the clock was set back.
+    if (this.#expiresAtMs > now + this.maxAgeMs) return true;
+    if (!topics || now > this.#expiresAtMs) return true;
     for (const topic of this.#targets) if (!topics.has(topic)) return true;
     return false;
   }

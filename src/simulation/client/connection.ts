@@ -14,7 +14,7 @@ import {
   isLate,
   isOfReceiver,
   isOfSender,
-  nameOfEffect,
+  nameOf,
   type Route,
   type Wires,
 } from "./faults.ts";
@@ -155,7 +155,7 @@ export class Connection {
 
   #onEffect(effect: Effect, { api }: Request): void {
     const { network, process, node } = this;
-    const name = nameOfEffect(effect);
+    const name = nameOf(effect);
     network.note(name);
     network.trace?.(`${process.name} → ${node}  ${api}: ${name}`);
   }

@@ -94,8 +94,8 @@ export function isCode(
   return typeof effect === "object" && "code" in effect;
 }
 
-/** As it is counted. */
-export function nameOfEffect(effect: Effect): string {
+/** In one or two words. */
+export function nameOf(effect: Effect): string {
   if (typeof effect === "string") return effect;
   if (isLate(effect)) return "late";
   return isOfSender(effect) ? "sender" : isOfReceiver(effect) ? "receiver" : "refused";

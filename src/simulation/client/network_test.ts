@@ -149,9 +149,16 @@ Deno.test("Connection: dropped by the production code, it throws away a late ans
   };
   await time.install(async () => {
     const unanswered = assertRejects(
-      () => process.run(() => answerOf(broker, {} as WireRequest<never>, 50)),
+      () =>
+        process.run(() =>
+          answerOf(
+            broker,
+            { request: { apiName: "Heartbeat" } } as unknown as WireRequest<never>,
+            50,
+          )
+        ),
       Error,
-      "none within 50 ms",
+      "no answer to Heartbeat within 50 ms",
     );
     send(3);
     await run(100);

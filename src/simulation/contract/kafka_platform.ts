@@ -96,10 +96,13 @@ function topicsOf(client: Client, admin: Admin) {
     },
     async deleteRecords({ topic, partition }: TopicPartition, before: number) {
       const partitions = [{ partition, offset: String(before) }];
-      await admin(async (admin) => {
+      const work = async (admin: KafkaAdmin) => {
         await admin.fetchTopicOffsets(topic); // it has to know the leader
         await admin.deleteTopicRecords({ topic, partitions });
-      });
+      };
+      // A leader that is new to it does not know the end at once.
+      const attempt = () => admin(work).then(() => true, () => false);
+      await until(`${topic}/${partition} begins at ${before}`, attempt, LIMIT_MS, EVERY_MS);
     },
   };
 }

@@ -3,6 +3,7 @@
  * answer the same. Each waits until what the last one began is done, so that no answer depends on time.
  */
 import type { TopicPartition } from "../../kafka/protocol/requests.ts";
+import { until } from "../../runtime/until.ts";
 import { Random } from "../random.ts";
 import { nameOf, patiently } from "./client.ts";
 import { committed, ends } from "./log.ts";
@@ -78,6 +79,8 @@ class Script {
       return this.#say(`offset of ${place.partition} from outside`, code);
     }
     if (draw < 0.96 && this.platform.nodes > 1) return await this.#move(place);
+    if (draw < 0.97) return await this.#createAnew();
+    if (draw < 0.985) return await this.#fetch(place);
     await this.look();
   }
 
@@ -130,6 +133,39 @@ class Script {
     const before = first + this.random.int(end - first + 1);
     await this.platform.deleteRecords(place, before);
     this.#say(`delete before ${before} in ${place.partition}`, await ends(this.platform, place));
+  }
+
+  /** All producers stay, with what they believe is there. */
+  async #createAnew(): Promise<void> {
+    await this.platform.deleteTopic(this.topic);
+    await this.platform.createTopic(PARTITIONS, this.topic);
+    // Its offsets go with it, a little later.
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const place = { topic: this.topic, partition };
+      await until("its offsets are gone", async () => {
+        const { unstable } = await offsetsOf(this.platform, this.#group, place);
+        return unstable === -1;
+      });
+    }
+    this.#say("the topic", "is another");
+  }
+
+  /** From anywhere, as it comes. */
+  async #fetch(place: TopicPartition): Promise<void> {
+    const [first, end] = await ends(this.platform, place);
+    const from = first - 1 + this.random.int(end - first + 3);
+    const answer = await this.platform.fetch(place, from);
+    const aborted = answer.aborted.map(({ producerId, firstOffset }) => {
+      const owner = this.#owners.find(({ producer }) =>
+        String(producer.identity.producerId) === producerId
+      );
+      return `${owner?.label.replace(/owner \d+ /, "")} from ${firstOffset}`;
+    });
+    this.#say(`fetch ${place.partition} from ${from}`, {
+      code: nameOf(answer.code),
+      records: answer.records.map(({ offset }) => offset),
+      aborted: aborted.toSorted(),
+    });
   }
 
   async #move(place: TopicPartition): Promise<void> {

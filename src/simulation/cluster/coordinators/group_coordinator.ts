@@ -72,7 +72,7 @@ export class GroupCoordinator extends Coordinator<Entry> {
     producerEpoch: number,
     done: (code: number) => void,
   ): void {
-    this.group(group).isThere = true;
+    this.group(group).hasOffsets = true;
     this.#append({ kind: "offsets", group, offsets, producerId, producerEpoch }, done);
   }
 
@@ -118,7 +118,7 @@ export class GroupCoordinator extends Coordinator<Entry> {
     if (entry.kind === "offsets" || entry.kind === "marker") this.offsets.appended(entry);
     this.committed(entry, index);
     if (entry.kind === "members") this.group(entry.group).load(entry);
-    else if (entry.kind === "offsets") this.group(entry.group).isThere = true;
+    else if (entry.kind === "offsets") this.group(entry.group).hasOffsets = true;
   }
 
   protected override committed(entry: Entry, index: number): void {

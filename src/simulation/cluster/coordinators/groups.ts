@@ -27,8 +27,7 @@ import {
 type State = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";
 
 export class Group {
-  /** It has had a member, or has offsets. */
-  isThere = false;
+  hasOffsets = false;
   #state: State = "Empty";
   #generation = 0;
   #leaderId = "";
@@ -49,7 +48,6 @@ export class Group {
 
   join(request: RequestOf<"JoinGroup">, answer: (answer: JoinAnswer) => void): void {
     if (request.memberId === "") {
-      this.isThere = true;
       const member = this.#add(this.services.newMemberId(), request);
       member.joining = answer;
       if (this.#isFirst) this.#hasNewMember = true;
@@ -98,7 +96,8 @@ export class Group {
   /** Whether a member may commit offsets; generation -1 and member "" are from outside the group. */
   refusalOfCommit(request: { generation: number; memberId: string }): number {
     const { generation, memberId } = request;
-    if (generation >= 0 && !this.isThere) return ILLEGAL_GENERATION;
+    const isThere = this.hasOffsets || this.#generation > 0 || !this.isEmpty;
+    if (generation >= 0 && !isThere) return ILLEGAL_GENERATION;
     if (generation < 0 && this.isEmpty) return NONE;
     if (generation < 0 && memberId === "") return UNKNOWN_MEMBER_ID;
     const code = this.#refusal(request);
@@ -114,7 +113,6 @@ export class Group {
   }
 
   load(entry: MembersEntry): void {
-    this.isThere = true;
     this.#generation = entry.generation;
     this.#leaderId = entry.leaderId;
     this.#members.clear();
@@ -171,8 +169,8 @@ export class Group {
 
   #rebalance(): void {
     if (this.#state !== "PreparingRebalance") this.#prepare();
-    else if (!this.#isFirst && this.#allJoined()) this.#completeJoins();
     else if (this.#members.size === 0) this.#completeJoins();
+    else if (!this.#isFirst && this.#allJoined()) this.#completeJoins();
   }
 
   #prepare(): void {

@@ -123,13 +123,14 @@ export class PartitionLog {
     const transactional = (attributes & TRANSACTIONAL) !== 0;
     if ((attributes & CONTROL) !== 0) return refused(CORRUPT_MESSAGE);
     if (producerId >= 0n) {
-      const entry = this.#producers.get(Number(producerId));
-      const copy = entry?.copyOf(epoch, firstSequence, lastSequence);
+      const id = Number(producerId);
+      const copy = this.#producers.get(id)?.copyOf(epoch, firstSequence, lastSequence);
       if (copy !== undefined) return { code: NONE, end: copy + 1 };
-      const isStale = verification && !this.hasOpen(Number(producerId), epoch) &&
-        !this.verifications.isCurrent(Number(producerId), verification);
-      if (isStale) return refused(INVALID_TXN_STATE);
-      const code = this.#check(Number(producerId), epoch, firstSequence, transactional);
+      const isStale = verification && !this.hasOpen(id, epoch) &&
+        !this.verifications.isCurrent(id, verification);
+      const code = isStale
+        ? INVALID_TXN_STATE
+        : this.#check(id, epoch, firstSequence, transactional);
       if (code !== NONE) return refused(code);
     }
     buffer.writeBigInt64BE(BigInt(this.end), AT.firstOffset);
@@ -154,16 +155,11 @@ export class PartitionLog {
   }
 
   /** As ProducerAppendInfo checks a batch of a client. */
-  #check(
-    producerId: number,
-    epoch: number,
-    firstSequence: number,
-    transactional: boolean,
-  ): number {
-    if (this.isFenced(producerId, epoch)) return INVALID_PRODUCER_EPOCH;
-    if (this.verifications.refuses(producerId, firstSequence)) return OUT_OF_ORDER_SEQUENCE_NUMBER;
+  #check(id: number, epoch: number, firstSequence: number, transactional: boolean): number {
+    if (this.isFenced(id, epoch)) return INVALID_PRODUCER_EPOCH;
+    if (this.verifications.refuses(id, firstSequence)) return OUT_OF_ORDER_SEQUENCE_NUMBER;
     // A producer of which nothing is known may begin anywhere.
-    const entry = this.#producers.get(producerId);
+    const entry = this.#producers.get(id);
     if (!entry) return NONE;
     if (firstSequence !== entry.nextSequence(epoch)) return OUT_OF_ORDER_SEQUENCE_NUMBER;
     return entry.openSince >= 0 && !transactional ? INVALID_TXN_STATE : NONE;
