@@ -26,7 +26,7 @@ export interface ShapeOptions {
 }
 
 /** The longest is longer than sessions and transactions last, one after the other. */
-const HORIZONS_MS = [5_000, 12_000, 12_000, 40_000];
+const HORIZONS_MS = [5_000, 12_000, 25_000, 40_000];
 
 /** A few schedules are long, in small steps: what is wrong once in many transactions shows in them. */
 const LONG = { share: 0.04, least: 5, most: 15 };

@@ -62,6 +62,15 @@ Deno.test("drawSchedule: faults come in the order of their time, and end before 
   }
 });
 
+Deno.test("drawSchedule: some faults come together at one victim", () => {
+  const near = schedules(500).filter((faults) => {
+    const replicas = faults.flatMap((fault) => "replica" in fault ? [fault.replica] : []);
+    return replicas.length > 5 &&
+      replicas.filter((r) => r === replicas[0]).length > 0.6 * replicas.length;
+  });
+  assert(near.length > 5, `${near.length}`);
+});
+
 Deno.test("drawSchedule: one broker has no leader or coordinator to move", () => {
   const moves = schedules(500, { ...AROUND, brokers: 1 }).flat().filter(({ kind }) =>
     kind === "leader moves" || kind === "coordinator moves" || kind === "metadata stale"
@@ -88,6 +97,7 @@ const END_THEMSELVES = [
 
 Deno.test("begin: each kind acts at once, and one that lasts ends after its time", () => {
   const oneOfEach = new Map(schedules(2_000).flat().map((fault) => [fault.kind, fault]));
+  oneOfEach.delete("rolling restart");
   for (const fault of oneOfEach.values()) {
     const { stage, calls, later } = recorder();
     begin(fault, stage);
@@ -98,6 +108,13 @@ Deno.test("begin: each kind acts at once, and one that lasts ends after its time
     for (const { callback } of later) callback();
     assertEquals(calls.length, count + later.length, describe(fault));
   }
+});
+
+Deno.test("begin: a rolling restart stops each replica, and starts it before the next one", () => {
+  const { stage, later } = recorder();
+  const replicas = ["payment-1", "payment-2"];
+  begin({ kind: "rolling restart", atMs: 0, replicas, forMs: 1_000 }, stage);
+  assertEquals(later.map(({ afterMs }) => afterMs), [0, 400, 500, 900]);
 });
 
 Deno.test("describe: a line with time, target and duration", () => {
@@ -113,6 +130,19 @@ Deno.test("describe: a line with time, target and duration", () => {
     [
       { kind: "answer lost", atMs: 61_000, api: "Produce", from: "validator-1", count: 1 },
       " 61,000 ms  the answer to the next Produce of validator-1 is lost",
+    ],
+    [
+      {
+        kind: "frozen in a request",
+        atMs: 7,
+        api: "EndTxn",
+        from: "payment",
+        count: 1,
+        forMs: 40_000,
+        until: "OffsetFetch",
+      },
+      "      7 ms  a replica of payment is frozen when it sends its next EndTxn, for 40 s, " +
+      "or when another one sends OffsetFetch",
     ],
   ];
   for (const [fault, line] of lines) assertEquals(describe(fault), line);

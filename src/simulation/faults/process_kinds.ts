@@ -31,6 +31,7 @@ export interface ProcessKinds {
   "replica slow": { readonly from: string; readonly byMs: number; readonly forMs: number };
   "replica removed": OfReplica;
   "replica added": OfReplica;
+  "rolling restart": { readonly replicas: readonly string[]; readonly forMs: number };
   "clock jumps": { readonly replica: string; readonly byMs: number };
   "group rebalances": { readonly service: Processor };
   "database refuses": OfDatabase;
@@ -108,6 +109,25 @@ export const PROCESS_KINDS: { readonly [K in keyof ProcessKinds]: Kind<ProcessKi
       at(forMs, () => replicas.stop(replica));
     },
     describe: ({ replica, forMs }) => `${replica} is added ${lasting(forMs)}`,
+  },
+  "rolling restart": {
+    weight: 2,
+    draw: (random, { services, replicas }) => {
+      const service = random.pick(services);
+      const names = Array.from({ length: replicas }, (_, i) => `${service}-${i + 1}`);
+      return { replicas: names, forMs: logUniform(random, 500, 20_000) };
+    },
+    begin({ replicas: names, forMs }, { at, replicas }) {
+      const eachMs = forMs / names.length;
+      for (const [i, name] of names.entries()) {
+        at(i * eachMs, () => replicas.stop(name));
+        at((i + 0.8) * eachMs, () => replicas.start(name));
+      }
+    },
+    describe: ({ replicas, forMs }) =>
+      `each of ${replicas.join(", ")} is restarted, one after the other, within ${
+        formatDuration(forMs)
+      }`,
   },
   "clock jumps": {
     weight: 1,

@@ -10,6 +10,7 @@ import {
   lasting,
   logUniform,
   outage,
+  OUTAGE_MS,
   pickNode,
   pickReplica,
   type Surroundings,
@@ -53,14 +54,40 @@ const COUNTS = [1, 1, 1, 1, 2, 3, 6];
 
 function target(random: Random, around: Surroundings): Target {
   const { victim } = around;
-  const api = victim && random.chance(0.5) ? victim.api : random.pick(APIS);
+  const api = victim && random.chance(0.6) ? victim.api : random.pick(APIS);
   const from = random.chance(victim ? 0.9 : 0.3) ? asker(random, around) : undefined;
   return { api, ...from && { from }, count: random.pick(COUNTS) };
 }
 
-/** One that begins with a request, and lasts. */
-function once(random: Random, around: Surroundings): Target & { readonly forMs: number } {
+/** Begins with a request, and lasts so long; or until a peer sends one, at most. */
+type Phase = Target & { readonly forMs: number; readonly until?: Api };
+
+function phase(random: Random, around: Surroundings): Phase {
   return { ...target(random, around), count: 1, forMs: outage(random) };
+}
+
+/** What a replica asks that goes on where another one was. */
+const OF_SUCCESSORS: readonly Api[] = [
+  "JoinGroup",
+  "SyncGroup",
+  "FindCoordinator",
+  "OffsetFetch",
+  "OffsetFetch",
+  "InitProducerId",
+  "InitProducerId",
+  "ListOffsets",
+  "Produce",
+];
+
+function untilPeer(random: Random, around: Surroundings): Phase {
+  const drawn = phase(random, around);
+  if (random.chance(0.5)) return drawn;
+  return { ...drawn, forMs: OUTAGE_MS.max, until: random.pick(OF_SUCCESSORS) };
+}
+
+function ends({ forMs, until }: Phase): string {
+  const latest = formatDuration(forMs);
+  return until === undefined ? latest : `${latest}, or when another one sends ${until}`;
 }
 
 function sender({ from }: Target): string {
@@ -82,9 +109,9 @@ export interface RequestKinds {
   "answer lost": Target;
   "request or answer late": Target & { readonly byMs: number };
   "connection closed": Target;
-  "killed in a request": Target & { readonly forMs: number };
-  "frozen in a request": Target & { readonly forMs: number };
-  "broker crashes in a request": Target & { readonly forMs: number };
+  "killed in a request": Phase;
+  "frozen in a request": Phase;
+  "broker crashes in a request": Phase;
   "error code": Target & { readonly code: number; readonly carriedOut: boolean };
   "link cut": { readonly process: string; readonly node: number; readonly forMs: number };
 }
@@ -119,22 +146,24 @@ export const REQUEST_KINDS: { readonly [K in keyof RequestKinds]: Kind<RequestKi
   },
   "killed in a request": {
     weight: 4,
-    draw: once,
-    begin: (fault, stage) => hit(stage, fault, { killedForMs: fault.forMs }),
+    draw: untilPeer,
+    begin: (fault, stage) =>
+      hit(stage, fault, { killedForMs: fault.forMs, ...fault.until && { until: fault.until } }),
     describe: (fault) =>
       `${sender(fault)} is killed when it sends its next ${fault.api}, and started again after ` +
-      formatDuration(fault.forMs),
+      ends(fault),
   },
   "frozen in a request": {
     weight: 4,
-    draw: once,
-    begin: (fault, stage) => hit(stage, fault, { frozenForMs: fault.forMs }),
+    draw: untilPeer,
+    begin: (fault, stage) =>
+      hit(stage, fault, { frozenForMs: fault.forMs, ...fault.until && { until: fault.until } }),
     describe: (fault) =>
-      `${sender(fault)} is frozen when it sends its next ${fault.api}, ${lasting(fault.forMs)}`,
+      `${sender(fault)} is frozen when it sends its next ${fault.api}, for ${ends(fault)}`,
   },
   "broker crashes in a request": {
-    weight: 3,
-    draw: once,
+    weight: 5,
+    draw: phase,
     begin: (fault, stage) => hit(stage, fault, { brokerCrashedForMs: fault.forMs }),
     describe: (fault) =>
       `the broker that gets ${next(fault)} crashes in it, and is started again after ` +

@@ -13,9 +13,9 @@ export type Effect =
   /** It arrives that much later, or its answer does. */
   | { readonly lateMs: number }
   /** The process that sends it is killed when it has, and started again. */
-  | { readonly killedForMs: number }
-  /** The process that sends it is frozen just before it does, or just after. */
-  | { readonly frozenForMs: number }
+  | { readonly killedForMs: number; readonly until?: Api }
+  /** The process that sends it is frozen just before it does, or just after; at most until a peer sends `until`. */
+  | { readonly frozenForMs: number; readonly until?: Api }
   /** The broker that has begun to carry it out crashes, and is started again. */
   | { readonly brokerCrashedForMs: number }
   /** Answered instead of being carried out; or although it was. */

@@ -1,4 +1,5 @@
 /** What faults act on, in a pipeline; and until when those that began last. */
+import type { Api } from "../cluster/requests.ts";
 import type { Network } from "../client/network.ts";
 import type { SimulatedKafka } from "../cluster/cluster.ts";
 import type { SimulatedDatabases } from "../databases/databases.ts";
@@ -24,6 +25,8 @@ interface Parts {
 
 /** Longer than a call to the gateway may take. */
 const SILENT_STEP_MS = 200;
+/** After a peer's request, on average: before it arrives, or while it is worked on. */
+const SOON_MS = [0.2, 2, 200];
 /** About as long as it takes until others have what a broker has written. */
 const REPLICATED_MS = 5;
 
@@ -105,12 +108,10 @@ export class PipelineStage implements Stage {
     if (typeof effect !== "object") return effect;
     const { cluster, replicas } = this;
     if ("killedForMs" in effect) {
-      const { killedForMs: forMs } = effect;
-      return this.#toSender(forMs, replicas.kill, replicas.start);
+      return this.#toSender(effect.killedForMs, effect.until, replicas.kill, replicas.start);
     }
     if ("frozenForMs" in effect) {
-      const { frozenForMs: forMs } = effect;
-      return this.#toSender(forMs, replicas.freeze, replicas.thaw);
+      return this.#toSender(effect.frozenForMs, effect.until, replicas.freeze, replicas.thaw);
     }
     if (!("brokerCrashedForMs" in effect)) return effect;
     const { brokerCrashedForMs: forMs } = effect;
@@ -127,14 +128,28 @@ export class PipelineStage implements Stage {
     };
   }
 
-  #toSender(forMs: number, begin: (name: string) => void, end: (name: string) => void): Effect {
-    const { source, time } = this.parts;
+  #toSender(
+    forMs: number,
+    until: Api | undefined,
+    begin: (name: string) => void,
+    end: (name: string) => void,
+  ): Effect {
+    const { network, random, source, time } = this.parts;
     return {
-      sender: (process) => {
-        if (process === source) return;
+      sender: ({ name }) => {
+        if (name === source.name) return;
         this.#lasts(forMs);
-        begin(process.name);
-        time.at(forMs, () => end(process.name));
+        begin(name);
+        const over = () => end(name);
+        time.at(forMs, over);
+        if (until === undefined) return;
+        const peers = name.slice(0, name.lastIndexOf("-"));
+        const soonMs = random.pick(SOON_MS);
+        network.hit({
+          api: until,
+          from: peers,
+          effect: { sender: () => void time.at(random.exponential(soonMs), over) },
+        });
       },
     };
   }
