@@ -27,7 +27,8 @@ export class Network implements Wires {
   trace: ((line: string) => void) | undefined;
   readonly #hits: Hit[] = [];
   #slow: Slowness[] = [];
-  readonly #routes = new Map<SimulatedProcess, Map<number, Route>>();
+  /** By process name: one that is started again is where it was. */
+  readonly #routes = new Map<string, Map<number, Route>>();
   readonly #single = new Map<SimulatedProcess, Map<number, Connection>>();
 
   constructor(
@@ -71,16 +72,16 @@ export class Network implements Wires {
   }
 
   /** Nothing passes for a while; what is under way arrives afterwards, unless its connection is closed. */
-  cut(process: SimulatedProcess, node: number, forMs: number): void {
+  cut(process: Pick<SimulatedProcess, "name">, node: number, forMs: number): void {
     const route = this.route(process, node);
     route.cutUntilMs = Math.max(route.cutUntilMs, this.time.now + forMs);
     this.note("cut off");
     this.trace?.(`${process.name} and broker ${node} are cut off for ${Math.round(forMs)} ms`);
   }
 
-  route(process: SimulatedProcess, node: number): Route {
-    let routes = this.#routes.get(process);
-    if (!routes) this.#routes.set(process, routes = new Map());
+  route({ name }: Pick<SimulatedProcess, "name">, node: number): Route {
+    let routes = this.#routes.get(name);
+    if (!routes) this.#routes.set(name, routes = new Map());
     let route = routes.get(node);
     if (!route) routes.set(node, route = { cutUntilMs: 0, heardAtMs: -Infinity });
     return route;

@@ -1,7 +1,15 @@
 /** Faults of brokers, and what moves among them. */
 import { formatDuration } from "../../runtime/format.ts";
 import { Names, topicsReadBy } from "../../topology.ts";
-import { type Kind, lasting, outage, pickNode, pickPartition, slowness } from "./fault.ts";
+import {
+  type Kind,
+  lasting,
+  outage,
+  pickNode,
+  pickPartition,
+  pickReplica,
+  slowness,
+} from "./fault.ts";
 
 /** Without a prefix, as in the simulation. */
 const NAMES = new Names("");
@@ -15,6 +23,10 @@ export interface BrokerKinds {
   "broker crashes": OfNode;
   "broker frozen": OfNode;
   "broker cut off": OfNode;
+  "zone cut off": OfNode & {
+    readonly others: readonly number[];
+    readonly replicas: readonly string[];
+  };
   "broker slow": OfNode & { readonly byMs: number };
   "leader moves": { readonly topic: string; readonly partition: number };
   "coordinator moves": { readonly of: "group" | "transaction"; readonly key: string };
@@ -53,6 +65,29 @@ export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds
     },
     describe: ({ node, forMs }) =>
       `broker ${node} reaches no other broker ${lasting(forMs)}, and goes on answering`,
+  },
+  "zone cut off": {
+    weight: 4,
+    draw(random, around) {
+      const { brokers, services } = around;
+      if (brokers === 1) return undefined;
+      const node = pickNode(random, around);
+      const others = [1, 2, 3].filter((each) => each !== node);
+      const number = 1 + random.int(around.replicas);
+      const replicas = random.chance(0.5)
+        ? [pickReplica(random, around)]
+        : services.map((service) => `${service}-${number}`);
+      return { node, others, replicas, forMs: outage(random) };
+    },
+    begin({ node, others, replicas, forMs }, { at, cluster, network }) {
+      cluster.cutOff(node);
+      for (const other of others) {
+        for (const replica of replicas) network.cut(replica, other, forMs);
+      }
+      at(forMs, () => cluster.reconnect(node));
+    },
+    describe: ({ node, replicas, forMs }) =>
+      `broker ${node} and ${replicas.join(", ")} reach only each other ${lasting(forMs)}`,
   },
   "broker slow": {
     weight: 2,

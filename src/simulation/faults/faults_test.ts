@@ -97,7 +97,9 @@ const END_THEMSELVES = [
 
 Deno.test("begin: each kind acts at once, and one that lasts ends after its time", () => {
   const oneOfEach = new Map(schedules(2_000).flat().map((fault) => [fault.kind, fault]));
+  // These act more than once.
   oneOfEach.delete("rolling restart");
+  oneOfEach.delete("zone cut off");
   for (const fault of oneOfEach.values()) {
     const { stage, calls, later } = recorder();
     begin(fault, stage);
@@ -115,6 +117,19 @@ Deno.test("begin: a rolling restart stops each replica, and starts it before the
   const replicas = ["payment-1", "payment-2"];
   begin({ kind: "rolling restart", atMs: 0, replicas, forMs: 1_000 }, stage);
   assertEquals(later.map(({ afterMs }) => afterMs), [0, 400, 500, 900]);
+});
+
+Deno.test("begin: a zone that is cut off is one broker with replicas that reach no other", () => {
+  const { stage, calls, later } = recorder();
+  const replicas = ["payment-1"];
+  begin({ kind: "zone cut off", atMs: 0, node: 2, others: [1, 3], replicas, forMs: 900 }, stage);
+  for (const { callback } of later) callback();
+  assertEquals(calls, [
+    "cluster.cutOff 2",
+    'network.cut "payment-1" 1 900',
+    'network.cut "payment-1" 3 900',
+    "cluster.reconnect 2",
+  ]);
 });
 
 Deno.test("describe: a line with time, target and duration", () => {

@@ -85,8 +85,7 @@ export class PipelineStage implements Stage {
     this.lastsUntilMs = Math.max(this.lastsUntilMs, this.parts.time.now + forMs);
   }
 
-  #networkOf({ network, replicas, source }: Parts): Stage["network"] {
-    const processOf = (name: string) => name === "source" ? source : replicas.processOf(name);
+  #networkOf({ network }: Parts): Stage["network"] {
     return {
       hit: (api, from, effect) => {
         if (typeof effect === "object" && "lateMs" in effect) this.#lasts(effect.lateMs);
@@ -98,8 +97,7 @@ export class PipelineStage implements Stage {
       },
       cut: (name, node, forMs) => {
         this.#lasts(forMs);
-        const process = processOf(name);
-        if (process) network.cut(process, node, forMs);
+        network.cut({ name }, node, forMs);
       },
     };
   }
