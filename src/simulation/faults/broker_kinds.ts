@@ -56,7 +56,7 @@ export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds
     describe: ({ node, forMs }) => `broker ${node} is frozen ${lasting(forMs)}`,
   },
   "broker cut off": {
-    weight: 3,
+    weight: 4,
     draw: (random, around) =>
       around.brokers === 1 ? undefined : { node: pickNode(random, around), forMs: outage(random) },
     begin({ node, forMs }, { at, cluster }) {
@@ -132,7 +132,7 @@ export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds
         : `the coordinator of the transactional id ${key} moves`,
   },
   "metadata stale": {
-    weight: 2,
+    weight: 4,
     draw: (random, around) =>
       around.brokers === 1 ? undefined : { node: pickNode(random, around), forMs: outage(random) },
     begin: ({ node, forMs }, { cluster }) => cluster.staleMetadata(node, forMs),

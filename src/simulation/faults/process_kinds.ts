@@ -111,7 +111,7 @@ export const PROCESS_KINDS: { readonly [K in keyof ProcessKinds]: Kind<ProcessKi
     describe: ({ replica, forMs }) => `${replica} is added ${lasting(forMs)}`,
   },
   "rolling restart": {
-    weight: 2,
+    weight: 4,
     draw: (random, { services, replicas }) => {
       const service = random.pick(services);
       const names = Array.from({ length: replicas }, (_, i) => `${service}-${i + 1}`);

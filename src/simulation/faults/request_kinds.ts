@@ -26,7 +26,7 @@ interface Target {
 
 /** By how much a fault there can tell; a Fetch and a Heartbeat are many, and mean little each. */
 const API_WEIGHTS: Readonly<Record<Api, number>> = {
-  EndTxn: 6,
+  EndTxn: 10,
   Produce: 5,
   TxnOffsetCommit: 5,
   InitProducerId: 4,
@@ -163,7 +163,11 @@ export const REQUEST_KINDS: { readonly [K in keyof RequestKinds]: Kind<RequestKi
   },
   "broker crashes in a request": {
     weight: 5,
-    draw: phase,
+    draw: (random, around) => {
+      const drawn = phase(random, around);
+      // Mostly it is started again at once, before the controller has noticed.
+      return random.chance(0.6) ? { ...drawn, forMs: logUniform(random, 50, 1_000) } : drawn;
+    },
     begin: (fault, stage) => hit(stage, fault, { brokerCrashedForMs: fault.forMs }),
     describe: (fault) =>
       `the broker that gets ${next(fault)} crashes in it, and is started again after ` +
