@@ -63,7 +63,7 @@ Deno.test("drawSchedule: faults come in the order of their time, and end before 
 });
 
 Deno.test("drawSchedule: some faults come together at one victim", () => {
-  const near = schedules(500).filter((faults) => {
+  const near = schedules(2_000).filter((faults) => {
     const replicas = faults.flatMap((fault) => "replica" in fault ? [fault.replica] : []);
     return replicas.length > 5 &&
       replicas.filter((r) => r === replicas[0]).length > 0.6 * replicas.length;
