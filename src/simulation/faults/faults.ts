@@ -91,7 +91,49 @@ export function drawSchedule(
       if (fault) faults.push(fault);
     }
   }
+  if (random.chance(CHURN_SHARE)) faults.push(...drawChurn(random, around));
   return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+const CHURN_SHARE = 0.25;
+const ILL: readonly FaultKind[] = [
+  "broker cut off",
+  "broker frozen",
+  "broker slow",
+  "metadata stale",
+  "zone cut off",
+];
+const COMING_AND_GOING: readonly FaultKind[] = [
+  "rolling restart",
+  "rolling restart",
+  "replica removed",
+  "replica added",
+  "replica killed",
+  "group rebalances",
+];
+
+/** Replicas come and go, again and again, while a broker is not well: who is new asks, and what it hears is old. */
+function drawChurn(random: Random, around: Surroundings): Fault[] {
+  const { horizonMs } = around;
+  const beginMs = Math.floor(0.3 * random.next() * horizonMs);
+  const forMs = Math.floor(random.between(0.3, 0.6) * horizonMs);
+  const ill = drawFault(random, around, [random.pick(ILL)], beginMs);
+  if (!ill) return [];
+  const kind = random.pick(COMING_AND_GOING);
+  const everyMs = random.between(300, 3_000);
+  const faults: Fault[] = [{ ...ill, forMs } as Fault];
+  for (let atMs = beginMs + everyMs; atMs < beginMs + forMs; atMs += everyMs) {
+    const fault = drawFault(random, around, [kind], Math.floor(atMs));
+    if (fault) faults.push(shortened(fault, everyMs));
+  }
+  return faults;
+}
+
+/** So that the next one finds it done. */
+function shortened(fault: Fault, mostMs: number): Fault {
+  const { forMs } = fault as Parameters;
+  if (forMs === undefined || forMs < mostMs) return fault;
+  return { ...fault, forMs: Math.ceil(mostMs) } as Fault;
 }
 
 /** A replica, and what it works with: its service's topics, one broker, one partition, one kind of request. */
