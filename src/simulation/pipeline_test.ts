@@ -64,6 +64,10 @@ function everything(stage: Stage): void {
     });
   }
   at(600, () => stage.cluster.crash(1));
+  at(1_000, () => {
+    stage.cluster.cutOff(2);
+    at(500, () => stage.cluster.reconnect(2));
+  });
   at(2_000, () => {
     stage.cluster.freeze(3);
     at(2_000, () => stage.cluster.thaw(3));
@@ -74,6 +78,10 @@ function everything(stage: Stage): void {
     stage.network.cut("source", 2, 500);
     stage.network.hit("EndTxn", undefined, "answer lost");
     stage.network.hit("Produce", undefined, { lateMs: 200 });
+    stage.network.hit("TxnOffsetCommit", "validator", { frozenForMs: 9_000, until: "OffsetFetch" });
+    stage.network.hit("EndTxn", "inventory", { killedForMs: 100 });
+    stage.network.hit("EndTxn", "payment", { brokerCrashedForMs: 100 });
+    stage.network.slow({ from: "fulfillment" }, 100, 1_000);
     stage.cluster.moveLeader("orders.validated", 0);
     stage.cluster.moveCoordinator("group", "payment");
     stage.cluster.staleMetadata(2, 500);

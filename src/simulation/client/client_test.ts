@@ -144,7 +144,7 @@ async function meets(api: Api, effect: Effect, seed: number): Promise<void> {
   const schedule = new Schedule(seed, { brokers: 3 });
   await schedule.run(async () => {
     const { process } = schedule.validator();
-    schedule.network.hit({ api, process, effect });
+    schedule.network.hit({ api, from: process.name, effect });
     await schedule.place(4);
     assert(await schedule.settle(), what);
     await schedule.time.runUntil(() => schedule.network.pendingHits === 0, 10_000);

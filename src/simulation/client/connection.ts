@@ -8,45 +8,23 @@ import {
   KafkaJSConnectionError,
   KafkaJSRequestTimeoutError,
 } from "../../kafka/testing/kafkajs_parts.ts";
-import { type Effect, isCode, isKill, isLate, nameOf, type Route, type Wires } from "./faults.ts";
+import {
+  type Effect,
+  isCode,
+  isLate,
+  isOfReceiver,
+  isOfSender,
+  nameOf,
+  type Route,
+  type Wires,
+} from "./faults.ts";
+import { type Exchange, limitOf, Stream } from "./stream.ts";
 import { describeAnswer, describeRequest } from "./trace.ts";
 
 /** As createClient sets kafkajs's. */
-const REQUEST_LIMIT_MS = 15_000;
 const CONNECT_LIMIT_MS = 3_000;
 /** For so long a broker that has answered is taken to be there. */
 const SURE_MS = 500;
-/** What kafkajs adds to the time that a broker may wait itself. */
-const NETWORK_DELAY_MS = 5_000;
-
-interface Exchange {
-  readonly request: Request;
-  readonly sentAtMs: number;
-  readonly limitMs: number;
-  readonly effect: Effect | undefined;
-  resolve(answer: unknown): void;
-  reject(error: Error): void;
-}
-
-/** One socket: what is sent on it arrives in order, or not at all. */
-class Stream {
-  isClosed = false;
-  /** Something was lost on it: nothing passes any more. */
-  isDeaf = false;
-  hasAnswered = false;
-  /** The last request's arrival, and the last answer's. */
-  requestAtMs = 0;
-  answerAtMs = 0;
-  /** A broker carries out one request of a connection at a time. */
-  isBusy = false;
-  readonly arrived: Exchange[] = [];
-}
-
-function limitOf(request: Request): number {
-  if (request.api === "JoinGroup") return request.rebalanceTimeoutMs + NETWORK_DELAY_MS;
-  if (request.api === "Fetch") return request.maxWaitMs + NETWORK_DELAY_MS;
-  return REQUEST_LIMIT_MS;
-}
 
 export class Connection {
   // What the production code uses of kafkajs's connections to drop one.
@@ -69,6 +47,11 @@ export class Connection {
   ) {
     this.host = `broker-${node}`;
     this.#route = network.route(process, node);
+  }
+
+  /** Of a packet that is sent now. */
+  get #delayMs(): number {
+    return this.network.delayMs(this.process, this.node) + this.#cutMs;
   }
 
   /** How long a cut lasts from now; 0: there is none. */
@@ -116,12 +99,16 @@ export class Connection {
       if (effect) this.#onEffect(effect, request);
       if (effect === "request lost") stream.isDeaf = true;
       if (stream.isDeaf) return;
-      let delayMs = network.delayMs() + this.#cutMs;
+      let delayMs = this.#delayMs;
       if (isLate(effect) && network.random.chance(0.5)) delayMs += effect.lateMs;
       stream.requestAtMs = Math.max(stream.requestAtMs, time.now + delayMs);
-      // It arrives although the process that sent it is killed meanwhile.
-      time.at(stream.requestAtMs - time.now, () => this.#arrive(stream, exchange));
-      if (isKill(effect)) effect.killed(process);
+      const afterMs = stream.requestAtMs - time.now;
+      const arrive = () => this.#arrive(stream, exchange);
+      // What happens to the sender comes before it has left its process, or after: then it arrives all the same.
+      if (isOfSender(effect) && network.random.chance(0.5)) {
+        time.deliver(process, afterMs, () => time.at(0, arrive));
+      } else time.at(afterMs, arrive);
+      if (isOfSender(effect)) effect.sender(process);
     });
   }
 
@@ -158,7 +145,7 @@ export class Connection {
     this.connectionStatus = "connected";
     const { network } = this;
     // A connection takes a round trip more.
-    stream.requestAtMs = network.time.now + 2 * network.delayMs();
+    stream.requestAtMs = network.time.now + 2 * network.delayMs(this.process, this.node);
     if (this.#cutMs < CONNECT_LIMIT_MS) return;
     stream.isDeaf = true;
     setTimeout(() => {
@@ -199,6 +186,7 @@ export class Connection {
       (answer) => this.#answered(stream, exchange, answer),
       (error) => this.#refused(stream, error),
     );
+    if (isOfReceiver(effect)) effect.receiver(node);
   }
 
   #answered(stream: Stream, exchange: Exchange, answer: unknown): void {
@@ -210,7 +198,7 @@ export class Connection {
     else if (!stream.isClosed && !stream.isDeaf) {
       const sent = isCode(effect) && effect.carriedOut ? refused(request, effect.code) : answer;
       const { time } = network;
-      let delayMs = network.delayMs() + this.#cutMs;
+      let delayMs = this.#delayMs;
       if (isLate(effect) && time.now < exchange.sentAtMs + effect.lateMs) delayMs += effect.lateMs;
       stream.answerAtMs = Math.max(stream.answerAtMs, time.now + delayMs);
       time.deliver(
@@ -249,8 +237,7 @@ export class Connection {
 
   #failLater(stream: Stream, error: Error): void {
     const { network, process } = this;
-    const delayMs = network.delayMs() + this.#cutMs;
-    network.time.deliver(process, delayMs, () => this.#fail(stream, error));
+    network.time.deliver(process, this.#delayMs, () => this.#fail(stream, error));
   }
 
   #fail(stream: Stream, error: Error): void {

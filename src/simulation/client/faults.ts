@@ -19,16 +19,33 @@ export type Effect =
   | "connection closed"
   /** The request arrives so much later, or its answer. */
   | { readonly lateMs: number }
-  /** It is on its way, and so is the end of the process that sent it. */
-  | { readonly killed: (process: SimulatedProcess) => void }
+  /** What becomes of the process that sends it, as it does. */
+  | { readonly sender: (process: SimulatedProcess) => void }
+  /** What becomes of the broker that has begun to carry it out. */
+  | { readonly receiver: (node: number) => void }
   /** Answered instead of carried out; or after it was carried out. */
   | { readonly code: number; readonly carriedOut?: boolean };
 
 export interface Hit {
   readonly api?: Api;
-  readonly process?: SimulatedProcess;
+  /** A process's name; or a service's: any of its replicas. */
+  readonly from?: string;
   readonly node?: number;
   readonly effect: Effect;
+}
+
+/** A phase in which all that passes takes longer, each way. */
+export interface Slowness {
+  /** As of a hit; undefined: any. */
+  readonly from?: string;
+  readonly node?: number;
+  readonly byMs: number;
+  readonly untilMs: number;
+}
+
+/** Whether a process has that name, or is a replica of the service of that name. */
+export function isNamed({ name }: SimulatedProcess, from: string): boolean {
+  return name.startsWith(from) && (name.length === from.length || name[from.length] === "-");
 }
 
 /** Between a process and a broker; times are virtual. */
@@ -48,7 +65,7 @@ export interface Wires {
   /** The effect that a request meets; it is met once. */
   effectOn(process: SimulatedProcess, node: number, api: Api): Effect | undefined;
   /** One way, one packet. */
-  delayMs(): number;
+  delayMs(process: SimulatedProcess, node: number): number;
   route(process: SimulatedProcess, node: number): Route;
   /** Counts what was met. */
   note(what: string): void;
@@ -59,21 +76,27 @@ export function isLate(effect: Effect | undefined): effect is { readonly lateMs:
   return typeof effect === "object" && "lateMs" in effect;
 }
 
-/** In one or two words. */
-export function nameOf(effect: Effect): string {
-  if (typeof effect === "string") return effect;
-  if (isLate(effect)) return "late";
-  return isKill(effect) ? "killed" : "refused";
+export function isOfSender(
+  effect: Effect | undefined,
+): effect is { readonly sender: (process: SimulatedProcess) => void } {
+  return typeof effect === "object" && "sender" in effect;
 }
 
-export function isKill(
+export function isOfReceiver(
   effect: Effect | undefined,
-): effect is { readonly killed: (process: SimulatedProcess) => void } {
-  return typeof effect === "object" && "killed" in effect;
+): effect is { readonly receiver: (node: number) => void } {
+  return typeof effect === "object" && "receiver" in effect;
 }
 
 export function isCode(
   effect: Effect | undefined,
 ): effect is { readonly code: number; readonly carriedOut?: boolean } {
   return typeof effect === "object" && "code" in effect;
+}
+
+/** In one or two words. */
+export function nameOf(effect: Effect): string {
+  if (typeof effect === "string") return effect;
+  if (isLate(effect)) return "late";
+  return isOfSender(effect) ? "sender" : isOfReceiver(effect) ? "receiver" : "refused";
 }

@@ -8,7 +8,15 @@ import type { SimulatedProcess } from "../process.ts";
 import type { VirtualTime } from "../time.ts";
 import { eachCode, nameOfCode } from "./answers.ts";
 import { Connection } from "./connection.ts";
-import type { Brokers, Effect, Hit, Route, Wires } from "./faults.ts";
+import {
+  type Brokers,
+  type Effect,
+  type Hit,
+  isNamed,
+  type Route,
+  type Slowness,
+  type Wires,
+} from "./faults.ts";
 
 export type { Brokers, Effect, Hit } from "./faults.ts";
 
@@ -18,7 +26,9 @@ export class Network implements Wires {
   /** Told of each request, each answer, and each fault. */
   trace: ((line: string) => void) | undefined;
   readonly #hits: Hit[] = [];
-  readonly #routes = new Map<SimulatedProcess, Map<number, Route>>();
+  #slow: Slowness[] = [];
+  /** By process name: one that is started again is where it was. */
+  readonly #routes = new Map<string, Map<number, Route>>();
   readonly #single = new Map<SimulatedProcess, Map<number, Connection>>();
 
   constructor(
@@ -62,25 +72,40 @@ export class Network implements Wires {
   }
 
   /** Nothing passes for a while; what is under way arrives afterwards, unless its connection is closed. */
-  cut(process: SimulatedProcess, node: number, forMs: number): void {
+  cut(process: Pick<SimulatedProcess, "name">, node: number, forMs: number): void {
     const route = this.route(process, node);
     route.cutUntilMs = Math.max(route.cutUntilMs, this.time.now + forMs);
     this.note("cut off");
     this.trace?.(`${process.name} and broker ${node} are cut off for ${Math.round(forMs)} ms`);
   }
 
-  route(process: SimulatedProcess, node: number): Route {
-    let routes = this.#routes.get(process);
-    if (!routes) this.#routes.set(process, routes = new Map());
+  route({ name }: Pick<SimulatedProcess, "name">, node: number): Route {
+    let routes = this.#routes.get(name);
+    if (!routes) this.#routes.set(name, routes = new Map());
     let route = routes.get(node);
     if (!route) routes.set(node, route = { cutUntilMs: 0, heardAtMs: -Infinity });
     return route;
   }
 
-  /** A few packets are slow. */
-  delayMs(): number {
-    const { random } = this;
-    return random.chance(0.02) ? random.between(2, 8) : random.between(0.1, 0.8);
+  /** All that passes takes longer for a while. */
+  slow(where: Pick<Slowness, "from" | "node">, byMs: number, forMs: number): void {
+    const { now } = this.time;
+    this.#slow = this.#slow.filter(({ untilMs }) => untilMs > now);
+    this.#slow.push({ ...where, byMs, untilMs: now + forMs });
+    this.note("slow");
+  }
+
+  /** A few packets are slow; all are in a phase that is. */
+  delayMs(process: SimulatedProcess, node: number): number {
+    const { random, time: { now } } = this;
+    let delayMs = random.chance(0.02) ? random.between(2, 8) : random.between(0.1, 0.8);
+    for (const slow of this.#slow) {
+      if (slow.untilMs <= now) continue;
+      if (slow.from !== undefined && !isNamed(process, slow.from)) continue;
+      if (slow.node !== undefined && slow.node !== node) continue;
+      delayMs += slow.byMs;
+    }
+    return delayMs;
   }
 
   effectOn(process: SimulatedProcess, node: number, api: Api): Effect | undefined {
@@ -89,7 +114,7 @@ export class Network implements Wires {
       const hit = hits[i]!;
       if (hit.api !== undefined && hit.api !== api) continue;
       if (hit.node !== undefined && hit.node !== node) continue;
-      if (hit.process !== undefined && hit.process !== process) continue;
+      if (hit.from !== undefined && !isNamed(process, hit.from)) continue;
       hits.splice(i, 1);
       return hit.effect;
     }

@@ -113,8 +113,8 @@ Deno.test("Network.hit: only a request that fits meets it, once", async () => {
   await time.install(async () => {
     network.hit({ api: "Fetch", effect: { code: 3 } });
     network.hit({ node: 2, effect: { code: 4 } });
-    network.hit({ process: time.process("another"), effect: { code: 5 } });
-    network.hit({ api: "Heartbeat", node: 1, process, effect: { code: 6 } });
+    network.hit({ from: "another", effect: { code: 5 } });
+    network.hit({ api: "Heartbeat", node: 1, from: process.name, effect: { code: 6 } });
     send(1);
     send(2);
     await run(100);

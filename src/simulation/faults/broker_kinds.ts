@@ -1,7 +1,15 @@
 /** Faults of brokers, and what moves among them. */
 import { formatDuration } from "../../runtime/format.ts";
 import { Names, topicsReadBy } from "../../topology.ts";
-import { type Kind, lasting, outage, pickNode } from "./fault.ts";
+import {
+  type Kind,
+  lasting,
+  outage,
+  pickNode,
+  pickPartition,
+  pickReplica,
+  slowness,
+} from "./fault.ts";
 
 /** Without a prefix, as in the simulation. */
 const NAMES = new Names("");
@@ -14,6 +22,12 @@ interface OfNode {
 export interface BrokerKinds {
   "broker crashes": OfNode;
   "broker frozen": OfNode;
+  "broker cut off": OfNode;
+  "zone cut off": OfNode & {
+    readonly others: readonly number[];
+    readonly replicas: readonly string[];
+  };
+  "broker slow": OfNode & { readonly byMs: number };
   "leader moves": { readonly topic: string; readonly partition: number };
   "coordinator moves": { readonly of: "group" | "transaction"; readonly key: string };
   "metadata stale": OfNode;
@@ -41,16 +55,65 @@ export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds
     },
     describe: ({ node, forMs }) => `broker ${node} is frozen ${lasting(forMs)}`,
   },
+  "broker cut off": {
+    weight: 4,
+    draw: (random, around) =>
+      around.brokers === 1 ? undefined : { node: pickNode(random, around), forMs: outage(random) },
+    begin({ node, forMs }, { at, cluster }) {
+      cluster.cutOff(node);
+      at(forMs, () => cluster.reconnect(node));
+    },
+    describe: ({ node, forMs }) =>
+      `broker ${node} reaches no other broker ${lasting(forMs)}, and goes on answering`,
+  },
+  "zone cut off": {
+    weight: 4,
+    draw(random, around) {
+      const { brokers, services } = around;
+      if (brokers === 1) return undefined;
+      const node = pickNode(random, around);
+      const others = [1, 2, 3].filter((each) => each !== node);
+      const number = 1 + random.int(around.replicas);
+      const replicas = random.chance(0.5)
+        ? [pickReplica(random, around)]
+        : services.map((service) => `${service}-${number}`);
+      return { node, others, replicas, forMs: outage(random) };
+    },
+    begin({ node, others, replicas, forMs }, { at, cluster, network }) {
+      cluster.cutOff(node);
+      for (const other of others) {
+        for (const replica of replicas) network.cut(replica, other, forMs);
+      }
+      at(forMs, () => cluster.reconnect(node));
+    },
+    describe: ({ node, replicas, forMs }) =>
+      `broker ${node} and ${replicas.join(", ")} reach only each other ${lasting(forMs)}`,
+  },
+  "broker slow": {
+    weight: 2,
+    draw: (random, around) => ({
+      node: pickNode(random, around),
+      byMs: slowness(random),
+      forMs: outage(random),
+    }),
+    begin: ({ node, byMs, forMs }, { network }) => network.slow({ node }, byMs, forMs),
+    describe: ({ node, byMs, forMs }) =>
+      `all that broker ${node} gets and answers takes ${formatDuration(byMs)} longer ` +
+      lasting(forMs),
+  },
   "leader moves": {
     weight: 5,
-    draw: (random, { brokers, topics, partitions }) =>
-      brokers === 1 ? undefined : { topic: random.pick(topics), partition: random.int(partitions) },
+    draw: (random, around) =>
+      around.brokers === 1
+        ? undefined
+        : { topic: random.pick(around.topics), partition: pickPartition(random, around) },
     begin: ({ topic, partition }, { cluster }) => cluster.moveLeader(topic, partition),
     describe: ({ topic, partition }) => `the leader of ${topic}/${partition} moves`,
   },
   "coordinator moves": {
     weight: 4,
-    draw(random, { brokers, services, partitions }) {
+    draw(random, around) {
+      const { brokers, services } = around;
       if (brokers === 1) return undefined;
       const service = random.pick(services);
       return random.chance(0.5) ? { of: "group", key: service } : {
@@ -58,7 +121,7 @@ export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds
         key: NAMES.transactionalId(
           service,
           random.pick(topicsReadBy(service)),
-          random.int(partitions),
+          pickPartition(random, around),
         ),
       };
     },
@@ -69,7 +132,7 @@ export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds
         : `the coordinator of the transactional id ${key} moves`,
   },
   "metadata stale": {
-    weight: 2,
+    weight: 4,
     draw: (random, around) =>
       around.brokers === 1 ? undefined : { node: pickNode(random, around), forMs: outage(random) },
     begin: ({ node, forMs }, { cluster }) => cluster.staleMetadata(node, forMs),

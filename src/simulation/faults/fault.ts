@@ -1,6 +1,7 @@
 /** What a kind of fault is: how it is drawn, what it does, and how it reads. */
 import { formatDuration } from "../../runtime/format.ts";
 import type { Processor } from "../../topology.ts";
+import type { Api } from "../cluster/requests.ts";
 import type { Random } from "../random.ts";
 import type { Stage } from "./stage.ts";
 
@@ -18,6 +19,15 @@ export interface Surroundings {
   readonly services: readonly Processor[];
   /** Processes that ask brokers but are no replicas, such as the order source. */
   readonly others: readonly string[];
+  readonly victim?: Victim | undefined;
+}
+
+/** What faults that belong together hit, most of them: alone each would be survived. */
+export interface Victim {
+  readonly replica: string;
+  readonly node: number;
+  readonly partition: number;
+  readonly api: Api;
 }
 
 /** `forMs`, `byMs` and `count` are what a shrinker may make smaller, in any kind. */
@@ -39,13 +49,27 @@ export interface Kind<P> {
 }
 
 /** Any replica that runs from the start. */
-export function pickReplica(random: Random, { services, replicas }: Surroundings): string {
+export function pickReplica(random: Random, around: Surroundings): string {
+  const { services, replicas, victim } = around;
+  if (victim && random.chance(VICTIM_SHARE)) return victim.replica;
   return `${random.pick(services)}-${1 + random.int(replicas)}`;
 }
 
-export function pickNode(random: Random, { brokers }: Surroundings): number {
-  return 1 + random.int(brokers);
+/** A replica, or all of a service. */
+export function asker(random: Random, around: Surroundings): string {
+  return random.chance(0.7) ? pickReplica(random, around) : random.pick(around.services);
 }
+
+export function pickNode(random: Random, { brokers, victim }: Surroundings): number {
+  return victim && random.chance(VICTIM_SHARE) ? victim.node : 1 + random.int(brokers);
+}
+
+export function pickPartition(random: Random, { partitions, victim }: Surroundings): number {
+  return victim && random.chance(VICTIM_SHARE) ? victim.partition : random.int(partitions);
+}
+
+/** The others hit what is beside it: its peers, other brokers. */
+const VICTIM_SHARE = 0.7;
 
 /** As many short ones as long ones: from `min` to `max`, each factor as likely as the other. */
 export function logUniform(random: Random, min: number, max: number): number {
@@ -55,8 +79,18 @@ export function logUniform(random: Random, min: number, max: number): number {
 /** Shorter and longer than every time-out: requests', sessions', transactions'. */
 export const OUTAGE_MS = { min: 50, max: 40_000 };
 
+/** Of clusters (a broker's session), of groups and transactions, of requests. */
+const TIME_OUTS_MS = [3_000, 10_000, 15_000];
+
+/** Any; or a little more than a time-out, or less: others have just begun to act then. */
 export function outage(random: Random): number {
-  return logUniform(random, OUTAGE_MS.min, OUTAGE_MS.max);
+  if (random.chance(0.7)) return logUniform(random, OUTAGE_MS.min, OUTAGE_MS.max);
+  return Math.round(random.pick(TIME_OUTS_MS) * random.between(0.9, 1.4));
+}
+
+/** A phase in which answers still come, mostly in time. */
+export function slowness(random: Random): number {
+  return logUniform(random, 5, 5_000);
 }
 
 export function lasting(forMs: number): string {

@@ -3,11 +3,19 @@
  * is an entry in one of the tables that this joins.
  */
 import { formatCount } from "../../runtime/format.ts";
+import { topicsReadBy } from "../../topology.ts";
 import type { Random } from "../random.ts";
 import { BROKER_KINDS, type BrokerKinds } from "./broker_kinds.ts";
-import type { Kind, Parameters, Surroundings } from "./fault.ts";
+import {
+  type Kind,
+  type Parameters,
+  pickNode,
+  pickPartition,
+  pickReplica,
+  type Surroundings,
+} from "./fault.ts";
 import { PROCESS_KINDS, type ProcessKinds } from "./process_kinds.ts";
-import { REQUEST_KINDS, type RequestKinds } from "./request_kinds.ts";
+import { APIS, REQUEST_KINDS, type RequestKinds } from "./request_kinds.ts";
 import type { Stage } from "./stage.ts";
 
 type Kinds = RequestKinds & ProcessKinds & BrokerKinds;
@@ -44,8 +52,8 @@ export function atText(atMs: number): string {
   return `${formatCount(Math.floor(atMs)).padStart(7)} ms`;
 }
 
-/** Of a moment: faults that come together find what single ones do not. */
-const BURST = { most: 5, meanMs: 100 };
+/** Faults that come together find what single ones do not: within a moment, or within a time-out. */
+const BURST = { most: 5, meansMs: [10, 100, 1_000, 4_000] };
 /** Nothing begins in the last part, so that all can end. */
 const LAST_BEGIN = 0.9;
 
@@ -67,21 +75,78 @@ export function drawSchedule(
     : FAULT_KINDS.filter(() => random.chance(share));
   const faults: Fault[] = [];
   const most = on.length === 0 ? 0 : Math.ceil(random.exponential(intensity));
+  // In some schedules all is about one victim.
+  const weak = random.chance(0.3) ? nearVictim(random, around) : undefined;
   for (let drawn = 0; drawn < most;) {
     const atMs = random.next() * around.horizonMs * LAST_BEGIN;
-    const count = random.chance(0.3) ? 1 + random.int(BURST.most) : 1;
+    const count = random.chance(0.4) ? 1 + random.int(BURST.most) : 1;
     drawn += count;
-    // Together at one service, or each somewhere.
-    const near = count > 1 && random.chance(0.7)
-      ? { ...around, services: [random.pick(around.services)] }
-      : around;
+    // Together at one victim, or each somewhere.
+    const near = weak ?? (count > 1 && random.chance(0.7) ? nearVictim(random, around) : around);
+    const meanMs = random.pick(BURST.meansMs);
     for (let i = 0; i < count; i++) {
-      const delayMs = i === 0 ? 0 : random.exponential(BURST.meanMs);
-      const fault = drawFault(random, near, on, Math.floor(atMs + delayMs));
+      const delayMs = i === 0 ? 0 : random.exponential(meanMs);
+      const beginMs = Math.floor(Math.min(atMs + delayMs, around.horizonMs * LAST_BEGIN));
+      const fault = drawFault(random, near, on, beginMs);
       if (fault) faults.push(fault);
     }
   }
+  if (random.chance(CHURN_SHARE)) faults.push(...drawChurn(random, around));
   return faults.sort((a, b) => a.atMs - b.atMs);
+}
+
+const CHURN_SHARE = 0.25;
+const ILL: readonly FaultKind[] = [
+  "broker cut off",
+  "broker frozen",
+  "broker slow",
+  "metadata stale",
+  "zone cut off",
+];
+const COMING_AND_GOING: readonly FaultKind[] = [
+  "rolling restart",
+  "rolling restart",
+  "replica removed",
+  "replica added",
+  "replica killed",
+  "group rebalances",
+];
+
+/** Replicas come and go, again and again, while a broker is not well: who is new asks, and what it hears is old. */
+function drawChurn(random: Random, around: Surroundings): Fault[] {
+  const { horizonMs } = around;
+  const beginMs = Math.floor(0.3 * random.next() * horizonMs);
+  const forMs = Math.floor(random.between(0.3, 0.6) * horizonMs);
+  const ill = drawFault(random, around, [random.pick(ILL)], beginMs);
+  if (!ill) return [];
+  const kind = random.pick(COMING_AND_GOING);
+  const everyMs = random.between(300, 3_000);
+  const faults: Fault[] = [{ ...ill, forMs } as Fault];
+  for (let atMs = beginMs + everyMs; atMs < beginMs + forMs; atMs += everyMs) {
+    const fault = drawFault(random, around, [kind], Math.floor(atMs));
+    if (fault) faults.push(shortened(fault, everyMs));
+  }
+  return faults;
+}
+
+/** So that the next one finds it done. */
+function shortened(fault: Fault, mostMs: number): Fault {
+  const { forMs } = fault as Parameters;
+  if (forMs === undefined || forMs < mostMs) return fault;
+  return { ...fault, forMs: Math.ceil(mostMs) } as Fault;
+}
+
+/** A replica, and what it works with: its service's topics, one broker, one partition, one kind of request. */
+function nearVictim(random: Random, around: Surroundings): Surroundings {
+  const service = random.pick(around.services);
+  const near = { ...around, services: [service], topics: topicsReadBy(service) };
+  const victim = {
+    replica: pickReplica(random, near),
+    node: pickNode(random, near),
+    partition: pickPartition(random, near),
+    api: random.pick(APIS),
+  };
+  return { ...near, victim };
 }
 
 function drawFault(
@@ -94,12 +159,11 @@ function drawFault(
   const parameters = kindOf(kind).draw(random, around);
   if (!parameters) return undefined;
   const { forMs } = parameters as Parameters;
-  const leftMs = Math.max(1, around.horizonMs - atMs);
   return {
     kind,
     atMs,
     ...parameters,
-    ...forMs !== undefined && { forMs: Math.min(forMs, leftMs) },
+    ...forMs !== undefined && { forMs: Math.min(forMs, around.horizonMs - atMs) },
   } as Fault;
 }
 

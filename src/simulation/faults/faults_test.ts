@@ -62,6 +62,15 @@ Deno.test("drawSchedule: faults come in the order of their time, and end before 
   }
 });
 
+Deno.test("drawSchedule: some faults come together at one victim", () => {
+  const near = schedules(2_000).filter((faults) => {
+    const replicas = faults.flatMap((fault) => "replica" in fault ? [fault.replica] : []);
+    return replicas.length > 5 &&
+      replicas.filter((r) => r === replicas[0]).length > 0.6 * replicas.length;
+  });
+  assert(near.length > 5, `${near.length}`);
+});
+
 Deno.test("drawSchedule: one broker has no leader or coordinator to move", () => {
   const moves = schedules(500, { ...AROUND, brokers: 1 }).flat().filter(({ kind }) =>
     kind === "leader moves" || kind === "coordinator moves" || kind === "metadata stale"
@@ -75,10 +84,22 @@ Deno.test("drawSchedule: faults are plain data", () => {
 });
 
 /** Those that the part that they hit ends itself. */
-const END_THEMSELVES = ["metadata stale", "link cut", "gateway silent", "killed in a request"];
+const END_THEMSELVES = [
+  "metadata stale",
+  "link cut",
+  "gateway silent",
+  "killed in a request",
+  "frozen in a request",
+  "broker crashes in a request",
+  "replica slow",
+  "broker slow",
+];
 
 Deno.test("begin: each kind acts at once, and one that lasts ends after its time", () => {
   const oneOfEach = new Map(schedules(2_000).flat().map((fault) => [fault.kind, fault]));
+  // These act more than once.
+  oneOfEach.delete("rolling restart");
+  oneOfEach.delete("zone cut off");
   for (const fault of oneOfEach.values()) {
     const { stage, calls, later } = recorder();
     begin(fault, stage);
@@ -89,6 +110,26 @@ Deno.test("begin: each kind acts at once, and one that lasts ends after its time
     for (const { callback } of later) callback();
     assertEquals(calls.length, count + later.length, describe(fault));
   }
+});
+
+Deno.test("begin: a rolling restart stops each replica, and starts it before the next one", () => {
+  const { stage, later } = recorder();
+  const replicas = ["payment-1", "payment-2"];
+  begin({ kind: "rolling restart", atMs: 0, replicas, forMs: 1_000 }, stage);
+  assertEquals(later.map(({ afterMs }) => afterMs), [0, 400, 500, 900]);
+});
+
+Deno.test("begin: a zone that is cut off is one broker with replicas that reach no other", () => {
+  const { stage, calls, later } = recorder();
+  const replicas = ["payment-1"];
+  begin({ kind: "zone cut off", atMs: 0, node: 2, others: [1, 3], replicas, forMs: 900 }, stage);
+  for (const { callback } of later) callback();
+  assertEquals(calls, [
+    "cluster.cutOff 2",
+    'network.cut "payment-1" 1 900',
+    'network.cut "payment-1" 3 900',
+    "cluster.reconnect 2",
+  ]);
 });
 
 Deno.test("describe: a line with time, target and duration", () => {
@@ -104,6 +145,19 @@ Deno.test("describe: a line with time, target and duration", () => {
     [
       { kind: "answer lost", atMs: 61_000, api: "Produce", from: "validator-1", count: 1 },
       " 61,000 ms  the answer to the next Produce of validator-1 is lost",
+    ],
+    [
+      {
+        kind: "frozen in a request",
+        atMs: 7,
+        api: "EndTxn",
+        from: "payment",
+        count: 1,
+        forMs: 40_000,
+        until: "OffsetFetch",
+      },
+      "      7 ms  a replica of payment is frozen when it sends its next EndTxn, for 40 s, " +
+      "or when another one sends OffsetFetch",
     ],
   ];
   for (const [fault, line] of lines) assertEquals(describe(fault), line);

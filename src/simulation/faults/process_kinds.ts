@@ -2,7 +2,16 @@
 import { formatDuration } from "../../runtime/format.ts";
 import type { Processor } from "../../topology.ts";
 import type { Random } from "../random.ts";
-import { type Kind, lasting, logUniform, outage, pickReplica, type Surroundings } from "./fault.ts";
+import {
+  asker,
+  type Kind,
+  lasting,
+  logUniform,
+  outage,
+  pickReplica,
+  slowness,
+  type Surroundings,
+} from "./fault.ts";
 import type { DatabaseFault, Stage } from "./stage.ts";
 
 interface OfReplica {
@@ -19,8 +28,10 @@ interface OfDatabase {
 export interface ProcessKinds {
   "replica killed": OfReplica;
   "replica frozen": OfReplica;
+  "replica slow": { readonly from: string; readonly byMs: number; readonly forMs: number };
   "replica removed": OfReplica;
   "replica added": OfReplica;
+  "rolling restart": { readonly replicas: readonly string[]; readonly forMs: number };
   "clock jumps": { readonly replica: string; readonly byMs: number };
   "group rebalances": { readonly service: Processor };
   "database refuses": OfDatabase;
@@ -66,6 +77,17 @@ export const PROCESS_KINDS: { readonly [K in keyof ProcessKinds]: Kind<ProcessKi
     },
     describe: ({ replica, forMs }) => `${replica} is frozen ${lasting(forMs)}`,
   },
+  "replica slow": {
+    weight: 3,
+    draw: (random, around) => ({
+      from: asker(random, around),
+      byMs: slowness(random),
+      forMs: outage(random),
+    }),
+    begin: ({ from, byMs, forMs }, { network }) => network.slow({ from }, byMs, forMs),
+    describe: ({ from, byMs, forMs }) =>
+      `all that ${from} sends and gets takes ${formatDuration(byMs)} longer ${lasting(forMs)}`,
+  },
   "replica removed": {
     weight: 2,
     draw: (random, around) => ({ replica: pickReplica(random, around), forMs: outage(random) }),
@@ -87,6 +109,25 @@ export const PROCESS_KINDS: { readonly [K in keyof ProcessKinds]: Kind<ProcessKi
       at(forMs, () => replicas.stop(replica));
     },
     describe: ({ replica, forMs }) => `${replica} is added ${lasting(forMs)}`,
+  },
+  "rolling restart": {
+    weight: 4,
+    draw: (random, { services, replicas }) => {
+      const service = random.pick(services);
+      const names = Array.from({ length: replicas }, (_, i) => `${service}-${i + 1}`);
+      return { replicas: names, forMs: logUniform(random, 500, 20_000) };
+    },
+    begin({ replicas: names, forMs }, { at, replicas }) {
+      const eachMs = forMs / names.length;
+      for (const [i, name] of names.entries()) {
+        at(i * eachMs, () => replicas.stop(name));
+        at((i + 0.8) * eachMs, () => replicas.start(name));
+      }
+    },
+    describe: ({ replicas, forMs }) =>
+      `each of ${replicas.join(", ")} is restarted, one after the other, within ${
+        formatDuration(forMs)
+      }`,
   },
   "clock jumps": {
     weight: 1,

@@ -1,13 +1,16 @@
 /** Faults of single requests, and of the connections that they take. */
 import { formatDuration } from "../../runtime/format.ts";
+import { PROCESSORS } from "../../topology.ts";
 import type { Random } from "../random.ts";
 import type { Api } from "../cluster/requests.ts";
 import { ERROR_ANSWERS, errorName } from "./error_answers.ts";
 import {
+  asker,
   type Kind,
   lasting,
   logUniform,
   outage,
+  OUTAGE_MS,
   pickNode,
   pickReplica,
   type Surroundings,
@@ -23,7 +26,7 @@ interface Target {
 
 /** By how much a fault there can tell; a Fetch and a Heartbeat are many, and mean little each. */
 const API_WEIGHTS: Readonly<Record<Api, number>> = {
-  EndTxn: 6,
+  EndTxn: 10,
   Produce: 5,
   TxnOffsetCommit: 5,
   InitProducerId: 4,
@@ -42,7 +45,7 @@ const API_WEIGHTS: Readonly<Record<Api, number>> = {
   OffsetForLeaderEpoch: 1,
 };
 
-const APIS = Object.entries(API_WEIGHTS).flatMap(([api, weight]) =>
+export const APIS: readonly Api[] = Object.entries(API_WEIGHTS).flatMap(([api, weight]) =>
   Array<Api>(weight).fill(api as Api)
 );
 
@@ -50,9 +53,46 @@ const APIS = Object.entries(API_WEIGHTS).flatMap(([api, weight]) =>
 const COUNTS = [1, 1, 1, 1, 2, 3, 6];
 
 function target(random: Random, around: Surroundings): Target {
-  const api = random.pick(APIS);
-  const from = random.chance(0.3) ? pickReplica(random, around) : undefined;
+  const { victim } = around;
+  const api = victim && random.chance(0.6) ? victim.api : random.pick(APIS);
+  const from = random.chance(victim ? 0.9 : 0.3) ? asker(random, around) : undefined;
   return { api, ...from && { from }, count: random.pick(COUNTS) };
+}
+
+/** Begins with a request, and lasts so long; or until a peer sends one, at most. */
+type Phase = Target & { readonly forMs: number; readonly until?: Api };
+
+function phase(random: Random, around: Surroundings): Phase {
+  return { ...target(random, around), count: 1, forMs: outage(random) };
+}
+
+/** What a replica asks that goes on where another one was. */
+const OF_SUCCESSORS: readonly Api[] = [
+  "JoinGroup",
+  "SyncGroup",
+  "FindCoordinator",
+  "OffsetFetch",
+  "OffsetFetch",
+  "InitProducerId",
+  "InitProducerId",
+  "ListOffsets",
+  "Produce",
+];
+
+function untilPeer(random: Random, around: Surroundings): Phase {
+  const drawn = phase(random, around);
+  if (random.chance(0.5)) return drawn;
+  return { ...drawn, forMs: OUTAGE_MS.max, until: random.pick(OF_SUCCESSORS) };
+}
+
+function ends({ forMs, until }: Phase): string {
+  const latest = formatDuration(forMs);
+  return until === undefined ? latest : `${latest}, or when another one sends ${until}`;
+}
+
+function sender({ from }: Target): string {
+  if (from === undefined) return "a replica";
+  return PROCESSORS.some((service) => service === from) ? `a replica of ${from}` : from;
 }
 
 function hit(stage: Stage, { api, from, count }: Target, effect: Effect): void {
@@ -69,7 +109,9 @@ export interface RequestKinds {
   "answer lost": Target;
   "request or answer late": Target & { readonly byMs: number };
   "connection closed": Target;
-  "killed in a request": Target & { readonly forMs: number };
+  "killed in a request": Phase;
+  "frozen in a request": Phase;
+  "broker crashes in a request": Phase;
   "error code": Target & { readonly code: number; readonly carriedOut: boolean };
   "link cut": { readonly process: string; readonly node: number; readonly forMs: number };
 }
@@ -104,17 +146,32 @@ export const REQUEST_KINDS: { readonly [K in keyof RequestKinds]: Kind<RequestKi
   },
   "killed in a request": {
     weight: 4,
-    draw: (random, around) => ({
-      ...target(random, around),
-      count: 1,
-      forMs: outage(random),
-    }),
-    begin: (fault, stage) => hit(stage, fault, { killedForMs: fault.forMs }),
+    draw: untilPeer,
+    begin: (fault, stage) =>
+      hit(stage, fault, { killedForMs: fault.forMs, ...fault.until && { until: fault.until } }),
     describe: (fault) =>
-      `${
-        fault.from ?? "a replica"
-      } is killed when it has sent its next ${fault.api}, and started ` +
-      `again after ${formatDuration(fault.forMs)}`,
+      `${sender(fault)} is killed when it sends its next ${fault.api}, and started again after ` +
+      ends(fault),
+  },
+  "frozen in a request": {
+    weight: 4,
+    draw: untilPeer,
+    begin: (fault, stage) =>
+      hit(stage, fault, { frozenForMs: fault.forMs, ...fault.until && { until: fault.until } }),
+    describe: (fault) =>
+      `${sender(fault)} is frozen when it sends its next ${fault.api}, for ${ends(fault)}`,
+  },
+  "broker crashes in a request": {
+    weight: 5,
+    draw: (random, around) => {
+      const drawn = phase(random, around);
+      // Mostly it is started again at once, before the controller has noticed.
+      return random.chance(0.6) ? { ...drawn, forMs: logUniform(random, 50, 1_000) } : drawn;
+    },
+    begin: (fault, stage) => hit(stage, fault, { brokerCrashedForMs: fault.forMs }),
+    describe: (fault) =>
+      `the broker that gets ${next(fault)} crashes in it, and is started again after ` +
+      formatDuration(fault.forMs),
   },
   "error code": {
     weight: 5,

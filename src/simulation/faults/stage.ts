@@ -13,7 +13,11 @@ export type Effect =
   /** It arrives that much later, or its answer does. */
   | { readonly lateMs: number }
   /** The process that sends it is killed when it has, and started again. */
-  | { readonly killedForMs: number }
+  | { readonly killedForMs: number; readonly until?: Api }
+  /** The process that sends it is frozen just before it does, or just after; at most until a peer sends `until`. */
+  | { readonly frozenForMs: number; readonly until?: Api }
+  /** The broker that has begun to carry it out crashes, and is started again. */
+  | { readonly brokerCrashedForMs: number }
   /** Answered instead of being carried out; or although it was. */
   | { readonly code: number; readonly carriedOut: boolean };
 
@@ -29,8 +33,14 @@ export interface Stage {
   /** Lets something happen `afterMs` from now. */
   at(afterMs: number, callback: () => void): void;
   readonly network: {
-    /** @param from a process such as `payment-2`; undefined: any */
+    /** @param from a process such as `payment-2`, or a service: any of its replicas; undefined: any */
     hit(api: Api, from: string | undefined, effect: Effect): void;
+    /** Everything between these takes that much longer, each way. */
+    slow(
+      where: { readonly from?: string; readonly node?: number },
+      byMs: number,
+      forMs: number,
+    ): void;
     cut(process: string, node: number, forMs: number): void;
   };
   /** Replicas by name, such as `payment-2`; what does not fit their state does nothing. */
@@ -50,6 +60,9 @@ export interface Stage {
     restart(node: number): void;
     freeze(node: number): void;
     thaw(node: number): void;
+    /** From the controller and the other brokers, not from clients. */
+    cutOff(node: number): void;
+    reconnect(node: number): void;
     moveLeader(topic: string, partition: number): void;
     moveCoordinator(kind: "group" | "transaction", key: string): void;
     staleMetadata(node: number, forMs: number): void;

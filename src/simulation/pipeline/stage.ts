@@ -1,4 +1,5 @@
 /** What faults act on, in a pipeline; and until when those that began last. */
+import type { Api } from "../cluster/requests.ts";
 import type { Network } from "../client/network.ts";
 import type { SimulatedKafka } from "../cluster/cluster.ts";
 import type { SimulatedDatabases } from "../databases/databases.ts";
@@ -24,6 +25,10 @@ interface Parts {
 
 /** Longer than a call to the gateway may take. */
 const SILENT_STEP_MS = 200;
+/** After a peer's request, on average: before it arrives, or while it is worked on. */
+const SOON_MS = [0.2, 2, 200];
+/** About as long as it takes until others have what a broker has written. */
+const REPLICATED_MS = 5;
 
 export class PipelineStage implements Stage {
   lastsUntilMs = 0;
@@ -80,34 +85,69 @@ export class PipelineStage implements Stage {
     this.lastsUntilMs = Math.max(this.lastsUntilMs, this.parts.time.now + forMs);
   }
 
-  #networkOf({ network, replicas, source }: Parts): Stage["network"] {
-    const processOf = (name: string) => name === "source" ? source : replicas.processOf(name);
+  #networkOf({ network }: Parts): Stage["network"] {
     return {
       hit: (api, from, effect) => {
         if (typeof effect === "object" && "lateMs" in effect) this.#lasts(effect.lateMs);
-        const met = this.#met(effect);
-        if (from === undefined) return network.hit({ api, effect: met });
-        const process = processOf(from);
-        if (process) network.hit({ api, process, effect: met });
+        network.hit({ api, ...from !== undefined && { from }, effect: this.#met(effect) });
+      },
+      slow: (where, byMs, forMs) => {
+        this.#lasts(forMs);
+        network.slow(where, byMs, forMs);
       },
       cut: (name, node, forMs) => {
         this.#lasts(forMs);
-        const process = processOf(name);
-        if (process) network.cut(process, node, forMs);
+        network.cut({ name }, node, forMs);
       },
     };
   }
 
   #met(effect: StageEffect): Effect {
-    if (typeof effect !== "object" || !("killedForMs" in effect)) return effect;
-    const { time, replicas, source } = this.parts;
-    const { killedForMs } = effect;
+    if (typeof effect !== "object") return effect;
+    const { cluster, replicas } = this;
+    if ("killedForMs" in effect) {
+      return this.#toSender(effect.killedForMs, effect.until, replicas.kill, replicas.start);
+    }
+    if ("frozenForMs" in effect) {
+      return this.#toSender(effect.frozenForMs, effect.until, replicas.freeze, replicas.thaw);
+    }
+    if (!("brokerCrashedForMs" in effect)) return effect;
+    const { brokerCrashedForMs: forMs } = effect;
     return {
-      killed: (process) => {
-        if (process === source) return;
-        this.#lasts(killedForMs);
-        replicas.kill(process.name);
-        time.at(killedForMs, () => replicas.start(process.name));
+      receiver: (node) => {
+        this.#lasts(forMs);
+        // What it has written by then may be nowhere else, or somewhere, or everywhere.
+        const { random, time } = this.parts;
+        time.at(random.chance(0.5) ? 0 : random.exponential(REPLICATED_MS), () => {
+          cluster.crash(node);
+          time.at(forMs, () => cluster.restart(node));
+        });
+      },
+    };
+  }
+
+  #toSender(
+    forMs: number,
+    until: Api | undefined,
+    begin: (name: string) => void,
+    end: (name: string) => void,
+  ): Effect {
+    const { network, random, source, time } = this.parts;
+    return {
+      sender: ({ name }) => {
+        if (name === source.name) return;
+        this.#lasts(forMs);
+        begin(name);
+        const over = () => end(name);
+        time.at(forMs, over);
+        if (until === undefined) return;
+        const peers = name.slice(0, name.lastIndexOf("-"));
+        const soonMs = random.pick(SOON_MS);
+        network.hit({
+          api: until,
+          from: peers,
+          effect: { sender: () => void time.at(random.exponential(soonMs), over) },
+        });
       },
     };
   }
@@ -115,9 +155,12 @@ export class PipelineStage implements Stage {
   #clusterOf({ kafka, leftBehind }: Parts): Stage["cluster"] {
     return {
       crash: (node) => kafka.crashBroker(node),
-      restart: (node) => kafka.restartBroker(node),
+      // Where the controller has not noticed yet, it goes on with what it took itself for.
+      restart: (node) => kafka.restartBroker(node, true),
       freeze: (node) => kafka.freezeBroker(node),
       thaw: (node) => kafka.thawBroker(node),
+      cutOff: (node) => kafka.cutOffBroker(node),
+      reconnect: (node) => kafka.reconnectBroker(node),
       moveLeader: (topic, partition) => void kafka.moveLeader(topic, partition),
       moveCoordinator: (kind, key) => void kafka.moveCoordinator(kind, key),
       staleMetadata: (node, forMs) => {

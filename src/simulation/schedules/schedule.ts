@@ -14,7 +14,7 @@ export interface SeedOptions extends ShapeOptions {
 }
 
 /** How many faults a schedule has on average, about. */
-const INTENSITY = 12;
+const INTENSITY = 16;
 
 export function drawSeed(seed: number, options: ShapeOptions): { shape: Shape; faults: Fault[] } {
   const random = new Random(seed);
