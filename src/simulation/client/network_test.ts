@@ -17,10 +17,11 @@ function setUp(answer: (generation: number) => Promise<unknown> = success, seed 
   const handled: number[] = [];
   const brokers: Brokers = {
     nodes: () => [1],
-    handle: (_node, request) => {
+    isUp: () => true,
+    ask: (_node, request, answered, failed) => {
       const { generation } = request as unknown as { generation: number };
       handled.push(generation);
-      return answer(generation) as Promise<never>;
+      (answer(generation) as Promise<never>).then(answered, failed);
     },
   };
   const network = new Network(time, new Random(seed), brokers);
@@ -149,7 +150,10 @@ Deno.test("Connection: dropped by the production code, it throws away a late ans
   };
   await time.install(async () => {
     const unanswered = assertRejects(
-      () => process.run(() => answerOf(broker, {} as WireRequest<never>, 50)),
+      () =>
+        process.run(() =>
+          answerOf(broker, { request: { apiName: "Heartbeat" } } as WireRequest<never>, 50)
+        ),
       Error,
       "none within 50 ms",
     );
