@@ -155,7 +155,7 @@ Deno.test("Connection: dropped by the production code, it throws away a late ans
           answerOf(broker, { request: { apiName: "Heartbeat" } } as WireRequest<never>, 50)
         ),
       Error,
-      "none within 50 ms",
+      "no answer to Heartbeat within 50 ms",
     );
     send(3);
     await run(100);
