@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Queued } from "./event_queue.ts";
 import type { Random } from "./random.ts";
+import { getAsyncContext, setAsyncContext } from "./runtime.ts";
 
 /** The process of the running code. */
 export const running = new AsyncLocalStorage<SimulatedProcess | undefined>();
@@ -29,6 +30,7 @@ export class SimulatedProcess {
   /** By how much its Date is ahead. */
   aheadMs = 0;
   readonly #time: Scheduler;
+  readonly #context: unknown;
   #alive = true;
   #frozen = false;
   /** Fell due while it was frozen. */
@@ -37,6 +39,7 @@ export class SimulatedProcess {
   /** Made by `VirtualTime.process`. */
   constructor(readonly name: string, time: Scheduler, readonly random: Random) {
     this.#time = time;
+    this.#context = running.run(this, getAsyncContext);
   }
 
   get alive(): boolean {
@@ -49,7 +52,13 @@ export class SimulatedProcess {
 
   /** Runs `work`, and all that follows from it, as this process. */
   run<T>(work: () => T): T {
-    return running.run(this, work);
+    const before = getAsyncContext();
+    setAsyncContext(this.#context);
+    try {
+      return work();
+    } finally {
+      setAsyncContext(before);
+    }
   }
 
   /**

@@ -7,14 +7,15 @@ import { EventQueue } from "./event_queue.ts";
 import { replaceGlobals } from "./globals.ts";
 import { running, SimulatedEvent, SimulatedProcess } from "./process.ts";
 import type { Random } from "./random.ts";
+import { runNextTicks, setAsyncContext } from "./runtime.ts";
 
 export { SimulatedProcess };
 
 /** Calls an event off; without effect once it happened. */
 export type Cancel = () => void;
 
-/** Events between two turns of the runtime's own loop. */
-const EVENTS_PER_TURN = 64;
+/** Events in one turn of the runtime's own loop. */
+const EVENTS_PER_TURN = 512;
 
 const UNCAUGHT = ["error", "unhandledrejection"] as const;
 
@@ -37,8 +38,7 @@ export class VirtualTime {
   readonly #names = new Map<string, number>();
   #now = 0;
   #wait: Wait | undefined;
-  /** Immediates that wait to run one event each. */
-  #turns = 0;
+  #isTurning = false;
   #failure: { readonly error: unknown } | undefined;
 
   /** @param random for Math.random, randomUUID, getRandomValues */
@@ -114,7 +114,8 @@ export class VirtualTime {
     if (this.#wait) throw new Error("runUntil: it runs already");
     return new Promise((resolve, reject) => {
       this.#wait = { condition, deadlineMs: this.#now + limitMs, resolve, reject };
-      if (this.#turns === 0) running.run(undefined, () => this.#prepareTurns());
+      if (!this.#isTurning) setImmediate(this.#turn);
+      this.#isTurning = true;
     });
   }
 
@@ -151,30 +152,28 @@ export class VirtualTime {
     return () => this.cancel(event);
   }
 
-  /** After each immediate all microtasks run, and many immediates at once cost a fifth of one at a time. */
-  #prepareTurns(): void {
-    while (this.#turns < EVENTS_PER_TURN) {
-      this.#turns++;
-      setImmediate(this.#turn);
-    }
-  }
-
   readonly #turn = () => {
-    this.#turns--;
+    setAsyncContext(undefined);
+    for (let i = 0; i < EVENTS_PER_TURN && this.#goesOn(); i++) runNextTicks();
+    this.#isTurning = this.#wait !== undefined;
+    if (this.#isTurning) setImmediate(this.#turn);
+  };
+
+  /** Runs the next event. @returns whether somebody waits for more */
+  #goesOn(): boolean {
     if (this.#failure && this.#wait) this.#fail(this.#failure.error);
     const wait = this.#wait;
-    if (!wait) return;
+    if (!wait) return false;
     try {
       const held = wait.condition();
-      if (held || !this.#runNext(wait.deadlineMs)) {
-        this.#wait = undefined;
-        return wait.resolve(held);
-      }
+      if (!held && this.#runNext(wait.deadlineMs)) return true;
+      this.#wait = undefined;
+      wait.resolve(held);
     } catch (error) {
       this.#fail(error);
     }
-    if (this.#turns === 0) this.#prepareTurns();
-  };
+    return false;
+  }
 
   /** @returns whether there was one */
   #runNext(deadlineMs: number): boolean {
@@ -188,7 +187,7 @@ export class VirtualTime {
       const { process, callback } = event;
       if (process && !process.takes(event)) continue;
       this.#now = event.atMs;
-      if (process) running.run(process, callback);
+      if (process) process.run(callback);
       else callback();
       return true;
     }

@@ -23,8 +23,6 @@ import { describeAnswer, describeRequest } from "./trace.ts";
 
 /** As createClient sets kafkajs's. */
 const CONNECT_LIMIT_MS = 3_000;
-/** For so long a broker that has answered is taken to be there. */
-const SURE_MS = 500;
 
 export class Connection {
   // What the production code uses of kafkajs's connections to drop one.
@@ -70,10 +68,8 @@ export class Connection {
    */
   async open(): Promise<void> {
     if (this.isConnected()) return;
-    // One that this process has just heard of is there: that saves a quarter of a schedule's requests.
-    const isThere = this.network.time.now - this.#route.heardAtMs < SURE_MS && this.#cutMs === 0;
-    if (isThere) this.#connect();
-    // kafkajs asks a broker for its versions.
+    if (this.network.kafka.isUp(this.node) && this.#cutMs === 0) this.#connect();
+    // kafkajs asks a broker for its versions: one that is there only answers, and takes a round trip.
     else await this.send({ api: "Metadata", topics: [] });
   }
 
@@ -174,15 +170,17 @@ export class Connection {
   }
 
   #carryOutNext(stream: Stream): void {
-    const exchange = stream.arrived.shift();
-    if (!exchange || stream.isDeaf) return;
+    const exchange = stream.arrived.shift()!;
+    if (stream.isDeaf) return;
     const { effect, request } = exchange;
     const { network, node } = this;
     stream.isBusy = true;
     if (isCode(effect) && !effect.carriedOut) {
       return this.#answered(stream, exchange, refused(request, effect.code));
     }
-    network.kafka.handle(node, request).then(
+    network.kafka.ask(
+      node,
+      request,
       (answer) => this.#answered(stream, exchange, answer),
       (error) => this.#refused(stream, error),
     );
@@ -190,7 +188,6 @@ export class Connection {
   }
 
   #answered(stream: Stream, exchange: Exchange, answer: unknown): void {
-    stream.isBusy = false;
     const { network, process } = this;
     const { effect, request } = exchange;
     if (effect === "answer lost") stream.isDeaf = true;
@@ -207,7 +204,9 @@ export class Connection {
         () => this.#deliver(stream, exchange, sent),
       );
     }
-    if (stream.arrived.length > 0) this.#carryOutNext(stream);
+    if (stream.arrived.length === 0) stream.isBusy = false;
+    // The broker may be in the midst of other work.
+    else network.time.at(0, () => this.#carryOutNext(stream));
   }
 
   #deliver(stream: Stream, exchange: Exchange, answer: unknown): void {
@@ -216,7 +215,6 @@ export class Connection {
     if (at < 0 || stream.isDeaf) return;
     this.#pending.splice(at, 1);
     stream.hasAnswered = true;
-    this.#route.heardAtMs = this.network.time.now;
     const { network, process, node } = this;
     network.noteCodes(exchange.request.api, answer);
     network.trace?.(`${process.name} ← ${node}  ${describeAnswer(exchange.request, answer)}`);

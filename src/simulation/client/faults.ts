@@ -7,7 +7,14 @@ import type { VirtualTime } from "../time.ts";
 /** As much of the cluster as is reached by a network. */
 export interface Brokers {
   nodes(): readonly number[];
-  handle<R extends Request>(node: number, request: R): Promise<AnswerOf<R>>;
+  isUp(node: number): boolean;
+  /** Calls at most one of the two, perhaps at once. */
+  ask<R extends Request>(
+    node: number,
+    request: R,
+    answered: (answer: AnswerOf<R>) => void,
+    failed: (error: Error) => void,
+  ): void;
 }
 
 export type Effect =
@@ -52,8 +59,6 @@ export function isNamed({ name }: SimulatedProcess, from: string): boolean {
 export interface Route {
   /** Until when nothing passes. */
   cutUntilMs: number;
-  /** When the last answer came. */
-  heardAtMs: number;
 }
 
 /** What connections are made of. */

@@ -83,7 +83,7 @@ export class Network implements Wires {
     let routes = this.#routes.get(name);
     if (!routes) this.#routes.set(name, routes = new Map());
     let route = routes.get(node);
-    if (!route) routes.set(node, route = { cutUntilMs: 0, heardAtMs: -Infinity });
+    if (!route) routes.set(node, route = { cutUntilMs: 0 });
     return route;
   }
 

@@ -17,10 +17,11 @@ function setUp(answer: (generation: number) => Promise<unknown> = success, seed 
   const handled: number[] = [];
   const brokers: Brokers = {
     nodes: () => [1],
-    handle: (_node, request) => {
+    isUp: () => true,
+    ask: (_node, request, answered, failed) => {
       const { generation } = request as unknown as { generation: number };
       handled.push(generation);
-      return answer(generation) as Promise<never>;
+      (answer(generation) as Promise<never>).then(answered, failed);
     },
   };
   const network = new Network(time, new Random(seed), brokers);

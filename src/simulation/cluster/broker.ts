@@ -103,29 +103,26 @@ export class Broker {
     };
   }
 
-  /** A request to it: answered at once, later, or never. */
-  ask<T>(carryOut: (answer: (value: T) => void) => void): Promise<T> {
+  /**
+   * A request to it: answered at once, later, or never.
+   *
+   * @param failed told that it is dead (Unreachable), or has died before it answered (Disconnected)
+   */
+  ask<T>(
+    carryOut: (answer: (value: T) => void) => void,
+    answered: (value: T) => void,
+    failed: Asker["reject"],
+  ): void {
     if (this.state === "dead") {
-      return Promise.reject(new Unreachable(`broker ${this.id} refuses the connection`));
+      return failed(new Unreachable(`broker ${this.id} refuses the connection`));
     }
-    let answered = false;
-    let value: T | undefined;
-    let resolve: ((value: T) => void) | undefined;
-    let asker: Asker | undefined;
-    const answer = (answer: T) => {
-      if (answered) return;
-      answered = true;
-      value = answer;
-      if (asker) this.#askers.delete(asker);
-      resolve?.(answer);
+    const asker = { reject: failed };
+    const answer = (value: T) => {
+      if (this.#askers.delete(asker)) answered(value);
     };
-    if (this.state === "up") carryOut(answer);
-    else this.#held.push(() => carryOut(answer));
-    if (answered) return Promise.resolve(value!);
-    return new Promise<T>((fulfil, reject) => {
-      resolve = fulfil;
-      this.#askers.add(asker = { reject });
-    });
+    this.#askers.add(asker);
+    if (this.state === "frozen") this.#held.push(() => carryOut(answer));
+    else carryOut(answer);
   }
 
   /** Whether it and another broker reach each other. */
@@ -133,26 +130,16 @@ export class Broker {
     return this === other || !this.isCutOff && !other.isCutOff;
   }
 
-  /** A request of another broker. @param done undefined: the connection closed before the answer */
-  receive<T>(carryOut: (answer: (value: T) => void) => void, done: (value?: T) => void): void {
-    const asker = { reject: () => done(undefined) };
-    const answer = (value: T) => {
-      if (this.#askers.delete(asker)) done(value);
-    };
-    this.#askers.add(asker);
-    if (this.state === "frozen") this.#held.push(() => carryOut(answer));
-    else carryOut(answer);
-  }
-
   crash(): void {
     this.state = "dead";
     this.isCutOff = false;
     this.#life++;
     this.#held = [];
-    for (const { reject } of this.#askers) {
+    const askers = [...this.#askers];
+    this.#askers.clear();
+    for (const { reject } of askers) {
       reject(new Disconnected(`broker ${this.id} closed the connection`));
     }
-    this.#askers.clear();
     for (const led of this.leads.values()) led.die();
     this.leads.clear();
   }

@@ -98,24 +98,32 @@ export class SimulatedKafka {
     }
   }
 
-  /** All brokers, dead ones, too. */
   nodes(): number[] {
     return [...this.#brokers.keys()];
   }
 
-  /**
-   * An answer, or a promise that never settles.
-   *
-   * @throws {Unreachable} the broker is dead
-   * @throws {Disconnected} it died before it answered
-   */
+  isUp(node: number): boolean {
+    return this.#broker(node).state === "up";
+  }
+
+  /** An answer, or a promise that never settles. @throws Unreachable, Disconnected: as `Broker.ask` */
   handle<R extends Request>(node: number, request: R): Promise<AnswerOf<R>> {
+    return new Promise((resolve, reject) => this.ask(node, request, resolve, reject));
+  }
+
+  ask<R extends Request>(
+    node: number,
+    request: R,
+    answered: (answer: AnswerOf<R>) => void,
+    failed: (error: Error) => void,
+  ): void {
     const broker = this.#broker(node);
-    const answer = broker.ask<AnswerOf<R>>((answer) =>
-      carryOut(broker, request, this.#services, answer as (answer: unknown) => void)
+    broker.ask<AnswerOf<R>>(
+      (answer) => carryOut(broker, request, this.#services, answer as (answer: unknown) => void),
+      answered,
+      failed,
     );
     if (this.#toKill.size > 0 && request.api === "EndTxn" && request.commit) this.#kill(request);
-    return answer;
   }
 
   #kill({ transactionalId }: { readonly transactionalId: string }): void {

@@ -59,9 +59,10 @@ export class InterBroker {
       if (target.state === "frozen") {
         this.#giveUpLater(from.broker, () => answer(NOT_LEADER_OR_FOLLOWER));
       }
-      target.receive<number>(
+      target.ask<number>(
         (done) => this.#writeMarker(target, place, marker, done),
-        (code = NOT_LEADER_OR_FOLLOWER) => answer(code),
+        answer,
+        () => answer(NOT_LEADER_OR_FOLLOWER),
       );
     };
     from.broker.after(from.random.between(0.3, 6), send);

@@ -144,7 +144,7 @@ function openDatabase(database: OwnedDatabase, process: SimulatedProcess): Datab
 function openSession(database: OwnedDatabase, process: SimulatedProcess) {
   let held: Held | undefined;
   const step = <T>(work: (rows: RowTransaction) => T): Promise<T> =>
-    database.step(process, () => work(database.use(held!)));
+    database.statement(process, () => work(database.use(held!)));
   return {
     async begin(): Promise<void> {
       held = await database.first(process, () => database.lock(process));

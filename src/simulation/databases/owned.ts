@@ -20,6 +20,8 @@ type Process = Pick<SimulatedProcess, "alive" | "frozen">;
 /** As those of SQLite's: how long a transaction waits for the lock, and at most between two attempts. */
 const LOCK_WAIT_MS = 2_000;
 const LOCK_RETRY_MS = 3;
+/** Of the steps within transactions. */
+const TIMED_SHARE = 0.3;
 /** As PostgreSQL's idle_in_transaction_session_timeout. */
 const IDLE_LIMIT_MS = 10_000;
 
@@ -75,6 +77,16 @@ export class OwnedDatabase {
         }
       });
     });
+  }
+
+  /**
+   * A step within a transaction. As nobody else meets what it does, most take no time: only so many that
+   * all that may happen between two steps does.
+   */
+  statement<T>(process: SimulatedProcess, work: () => T): Promise<T> {
+    const takesTime = this.slowMs > 0 || this.refusals > 0 || this.random.chance(TIMED_SHARE);
+    if (takesTime) return this.step(process, work);
+    return new Promise((resolve) => resolve(work()));
   }
 
   /** A transaction's first step, or a read. */
