@@ -45,6 +45,12 @@ export class SimulatedKafka {
   /** Transactional ids whose coordinator dies at the next commit. */
   readonly #toKill = new Set<string>();
   #producerIds = 0n;
+  readonly #decisions = new Map<string, boolean>();
+  /**
+   * Transactions of which one coordinator commits a part and another aborts the rest: Kafka's own residue,
+   * where a coordinator and its producer are killed at once (docs/transaction-errors.md).
+   */
+  readonly splitTransactions = new Set<string>();
   #members = 0;
 
   constructor(
@@ -60,6 +66,11 @@ export class SimulatedKafka {
       clock: time,
       random,
       nextProducerId: () => this.#producerIds++,
+      decided: (transaction: string, commit: boolean) => {
+        const other = this.#decisions.get(transaction);
+        if (other !== undefined && other !== commit) this.splitTransactions.add(transaction);
+        this.#decisions.set(transaction, commit);
+      },
       sendMarker: interBroker.sendMarker.bind(interBroker),
     };
     const ofGroups = {

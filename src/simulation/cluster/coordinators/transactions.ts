@@ -49,6 +49,8 @@ export interface TransactionServices {
   readonly clock: Clock;
   readonly random: Chance;
   nextProducerId(): bigint;
+  /** A decision is being carried out. */
+  decided(transaction: string, commit: boolean): void;
   /** Writes a marker to the partition's leader, however long it takes; `false`: given up for good. */
   sendMarker(
     from: TransactionCoordinator,
@@ -198,6 +200,7 @@ export class TransactionCoordinator extends Coordinator<TransactionEntry> {
   #complete(transaction: Transaction): void {
     const { producerId, epoch: producerEpoch, state, partitions } = transaction.entry;
     const commit = state === "PrepareCommit";
+    this.services.decided(nameOf(transaction.entry), commit);
     const marker = { producerId, producerEpoch, coordinatorEpoch: this.epoch, commit };
     transaction.isPending = true;
     let left = partitions.length;
@@ -281,6 +284,11 @@ export class TransactionCoordinator extends Coordinator<TransactionEntry> {
   states(): Record<string, State> {
     return Object.fromEntries([...this.#transactions].map(([id, { entry }]) => [id, entry.state]));
   }
+}
+
+/** The same from its beginning to its end: an abort by a fence has a higher epoch. */
+function nameOf({ id, producerId, startedAt }: TransactionEntry): string {
+  return `${id} ${producerId} ${startedAt}`;
 }
 
 function isPrepared({ state }: TransactionEntry): boolean {
