@@ -139,7 +139,7 @@ class Pipeline {
     const evidence = this.#evidence();
     if (!isDone) this.#violations.push(this.#unsettled(evidence));
     // Kafka broke its own promise: ours rest on it.
-    const isSplit = this.#kafka.splitTransactions.size > 0;
+    const isSplit = this.#kafka.decisions.split.size > 0;
     if (isSplit) this.#network.met.set("half of a transaction", 1);
     const outcome = {
       violations: [...this.#violations, ...isSplit ? [] : violationsOf(evidence, isDone)],

@@ -1,7 +1,4 @@
-/**
- * A model of a Kafka cluster in memory, in virtual time: what brokers answer, and the faults that real
- * ones have. The network between it and its clients is not part of it.
- */
+/** A model of a Kafka cluster in memory, in virtual time: what brokers answer, and how they fail. */
 import { Broker, type Home } from "./broker.ts";
 import { NONE } from "./codes.ts";
 import { carryOut, COORDINATOR_PARTITIONS, partitionOf, type Services } from "./carry_out.ts";
@@ -13,6 +10,7 @@ import { Replicas } from "./leadership.ts";
 import { keyOf } from "./coordinators/offsets.ts";
 import type { AnswerOf, Chance, Clock, Request, StoredBatch } from "./requests.ts";
 import { TopicLeader } from "./log/topic_leader.ts";
+import { Decisions } from "./coordinators/decisions.ts";
 import { TransactionCoordinator } from "./coordinators/transactions.ts";
 
 export interface ClusterOptions {
@@ -45,12 +43,7 @@ export class SimulatedKafka {
   /** Transactional ids whose coordinator dies at the next commit. */
   readonly #toKill = new Set<string>();
   #producerIds = 0n;
-  readonly #decisions = new Map<string, boolean>();
-  /**
-   * Transactions of which one coordinator commits a part and another aborts the rest: Kafka's own residue,
-   * where a coordinator and its producer are killed at once (docs/transaction-errors.md).
-   */
-  readonly splitTransactions = new Set<string>();
+  readonly decisions = new Decisions();
   #members = 0;
 
   constructor(
@@ -66,11 +59,7 @@ export class SimulatedKafka {
       clock: time,
       random,
       nextProducerId: () => this.#producerIds++,
-      decided: (transaction: string, commit: boolean) => {
-        const other = this.#decisions.get(transaction);
-        if (other !== undefined && other !== commit) this.splitTransactions.add(transaction);
-        this.#decisions.set(transaction, commit);
-      },
+      decisions: this.decisions,
       sendMarker: interBroker.sendMarker.bind(interBroker),
     };
     const ofGroups = {

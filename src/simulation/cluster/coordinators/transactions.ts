@@ -4,6 +4,7 @@
  * INVALID_PRODUCER_EPOCH.
  */
 import type { Broker, Home, Led } from "../broker.ts";
+import type { Decisions } from "./decisions.ts";
 import {
   CONCURRENT_TRANSACTIONS,
   INVALID_PRODUCER_EPOCH,
@@ -49,8 +50,7 @@ export interface TransactionServices {
   readonly clock: Clock;
   readonly random: Chance;
   nextProducerId(): bigint;
-  /** A decision is being carried out. */
-  decided(transaction: string, commit: boolean): void;
+  readonly decisions: Decisions;
   /** Writes a marker to the partition's leader, however long it takes; `false`: given up for good. */
   sendMarker(
     from: TransactionCoordinator,
@@ -200,7 +200,7 @@ export class TransactionCoordinator extends Coordinator<TransactionEntry> {
   #complete(transaction: Transaction): void {
     const { producerId, epoch: producerEpoch, state, partitions } = transaction.entry;
     const commit = state === "PrepareCommit";
-    this.services.decided(nameOf(transaction.entry), commit);
+    this.services.decisions.note(transaction.entry, commit);
     const marker = { producerId, producerEpoch, coordinatorEpoch: this.epoch, commit };
     transaction.isPending = true;
     let left = partitions.length;
@@ -284,11 +284,6 @@ export class TransactionCoordinator extends Coordinator<TransactionEntry> {
   states(): Record<string, State> {
     return Object.fromEntries([...this.#transactions].map(([id, { entry }]) => [id, entry.state]));
   }
-}
-
-/** The same from its beginning to its end: an abort by a fence has a higher epoch. */
-function nameOf({ id, producerId, startedAt }: TransactionEntry): string {
-  return `${id} ${producerId} ${startedAt}`;
 }
 
 function isPrepared({ state }: TransactionEntry): boolean {
