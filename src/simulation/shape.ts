@@ -31,6 +31,12 @@ const HORIZONS_MS = [5_000, 12_000, 25_000, 40_000];
 /** A few schedules are long, in small steps: what is wrong once in many transactions shows in them. */
 const LONG = { share: 0.04, least: 5, most: 15 };
 
+/**
+ * Which part of the schedules runs at least once: none, until a member that is replaced can no longer commit
+ * its offset after the next owner has the tables (docs/simulation.md, "What it does not model").
+ */
+const AT_LEAST_ONCE = 0;
+
 export function drawShape(random: Random, { orders, brokers }: ShapeOptions): Shape {
   // Always drawn, so that the rest stays the same where it is given.
   const drawn = random.chance(0.7) ? 3 : 1;
@@ -42,7 +48,7 @@ export function drawShape(random: Random, { orders, brokers }: ShapeOptions): Sh
     replicas: random.pick([1, 2, 2, 3]),
     orders: isLong ? Math.ceil(orders * random.between(LONG.least, LONG.most)) : orders,
     maxBatch: isLong ? 1 : random.pick([1, 3, 10, 1_000]),
-    guarantee: random.chance(0.1) ? "at_least_once" : "exactly_once",
+    guarantee: random.chance(AT_LEAST_ONCE) ? "at_least_once" : "exactly_once",
     placedForMs: random.pick([0, 1_000, 0.5 * horizonMs, 0.9 * horizonMs]),
     horizonMs,
   };
