@@ -12,14 +12,15 @@ import { watchConsumer } from "./fetch_watch.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 import { createAssigner } from "./assigner.ts";
 import { watchForeignMembers } from "./foreign_members.ts";
-import type {
-  BatchInHand,
-  Crash,
-  FetchedBatch,
-  Member,
-  MemberEvents,
-  MemberOptions,
-  PositionEvents,
+import {
+  type BatchInHand,
+  type Crash,
+  type FetchedBatch,
+  type Member,
+  type MemberEvents,
+  type MemberOptions,
+  type PositionEvents,
+  topicNamed,
 } from "./membership.ts";
 
 /** Answers to a heartbeat after which kafkajs joins the group anew. */
@@ -69,9 +70,7 @@ export class GroupMember implements Member {
   }
 
   topicOf(name: string): Topic {
-    const topic = this.options.topics.get(name);
-    if (topic === undefined) throw new TypeError(`read from a topic not subscribed to: ${name}`);
-    return topic;
+    return topicNamed(this.options, name);
   }
 
   crash(crash: Crash): void {

@@ -83,6 +83,16 @@ export interface MemberEvents {
   readonly onStop: () => Promise<void>;
 }
 
+/**
+ * @param name on the cluster
+ * @throws {TypeError} the member does not read it
+ */
+export function topicNamed({ topics }: Pick<MemberOptions, "topics">, name: string): Topic {
+  const topic = topics.get(name);
+  if (topic === undefined) throw new TypeError(`read from a topic not subscribed to: ${name}`);
+  return topic;
+}
+
 export interface Member {
   readonly group: string;
   /** Why it is no working member, of what it knows itself; undefined while it knows nothing. */

@@ -59,9 +59,11 @@ function wordsOf(error: unknown): { name: string; type: string } {
 const isAbout = (types: ReadonlySet<string>, error: unknown) => types.has(wordsOf(error).type);
 const isNewPartition = (error: unknown) =>
   wordsOf(error).name === "KafkaJSStaleTopicMetadataAssignment";
-const isUnanswered = (error: unknown) => NO_ANSWER.has(wordsOf(error).name);
-const willPass = (error: unknown) =>
-  isAbout(MOVED_LEADER, error) || isAbout(MOVED_COORDINATOR, error) || isUnanswered(error);
+export const isUnanswered = (error: unknown) => NO_ANSWER.has(wordsOf(error).name);
+export const isAboutCoordinator = (error: unknown) => isAbout(MOVED_COORDINATOR, error);
+/** Whether a fetch that failed so only has to be sent again, perhaps to another broker. */
+export const willPass = (error: unknown) =>
+  isAbout(MOVED_LEADER, error) || isAboutCoordinator(error) || isUnanswered(error);
 
 /**
  * kafkajs#1011, #1439: a moved leader makes kafkajs join its group again, which stops all members. A
@@ -90,7 +92,7 @@ export function patchFetchRecovery(): void {
     }
     if (isForgotten(this)) throw reason;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    if (isAbout(MOVED_COORDINATOR, reason)) await findCoordinator(this);
+    if (isAboutCoordinator(reason)) await findCoordinator(this);
     else await this.cluster.refreshMetadata().catch(() => {});
   };
 }
@@ -110,7 +112,7 @@ export function patchLostCoordinator(): void {
     try {
       await heartbeat.call(this, options);
     } catch (error) {
-      const isAway = isAbout(MOVED_COORDINATOR, error) || isUnanswered(error);
+      const isAway = isAboutCoordinator(error) || isUnanswered(error);
       if (!isAway || isForgotten(this)) throw error;
       await findCoordinator(this);
     }

@@ -2,8 +2,7 @@
 import type { FetchedBatch } from "../../kafka/group/membership.ts";
 import type { DecodedRecord } from "../../kafka/protocol/decode.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
-import { refusal, typeOf, withoutAborted } from "../../kafka/testing/kafkajs_parts.ts";
-import { isAboutCoordinator, isUnanswered } from "./membership.ts";
+import { refusal, withoutAborted } from "../../kafka/testing/kafkajs_parts.ts";
 import type { Position } from "./positions.ts";
 
 const OFFSET_OUT_OF_RANGE = 1;
@@ -14,16 +13,6 @@ export interface Asked {
   readonly partition: number;
   readonly offset: number;
 }
-
-const MOVED_LEADER = new Set([
-  "NOT_LEADER_FOR_PARTITION",
-  "LEADER_NOT_AVAILABLE",
-  "FENCED_LEADER_EPOCH",
-  "UNKNOWN_LEADER_EPOCH",
-  "REPLICA_NOT_AVAILABLE",
-  "OFFSET_NOT_AVAILABLE",
-  "KAFKA_STORAGE_ERROR",
-]);
 
 export class OffsetOutOfRange extends Error {
   override readonly name = "KafkaJSOffsetOutOfRange";
@@ -39,11 +28,6 @@ export function requireAll(answer: readonly FetchedPartition[], asked: readonly 
     const place = asked.find((each) => each.topic === topic && each.partition === partition)!;
     throw code === OFFSET_OUT_OF_RANGE ? new OffsetOutOfRange(place) : refusal(code);
   }
-}
-
-/** Whether a fetch that failed so only has to be sent again, perhaps to another broker. */
-export function willPass(error: unknown): boolean {
-  return MOVED_LEADER.has(typeOf(error)) || isAboutCoordinator(error) || isUnanswered(error);
 }
 
 /** Records, and no errors. */

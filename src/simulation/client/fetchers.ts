@@ -8,19 +8,14 @@ import { pause } from "../../runtime/shutdown.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
 import type { SimulatedCluster } from "./cluster.ts";
 import {
+  isAboutCoordinator,
   KafkaJSNoBrokerAvailableError,
   refusal,
   typeOf,
-} from "../../kafka/testing/kafkajs_parts.ts";
-import {
-  type Asked,
-  hasLittle,
-  OffsetOutOfRange,
-  requireAll,
-  SimulatedBatch,
   willPass,
-} from "./fetched.ts";
-import { isAboutCoordinator, type Membership } from "./membership.ts";
+} from "../../kafka/testing/kafkajs_parts.ts";
+import { type Asked, hasLittle, OffsetOutOfRange, requireAll, SimulatedBatch } from "./fetched.ts";
+import type { Membership } from "./membership.ts";
 import type { Position, Positions } from "./positions.ts";
 
 /** Longer than kafkajs's 50 ms, so that an idle member costs nothing: the broker wakes it up. */

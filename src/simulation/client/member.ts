@@ -4,13 +4,14 @@
  */
 import { isBug } from "../../kafka/client/errors.ts";
 import type { Assignment } from "../../kafka/group/assigner.ts";
-import type {
-  BatchInHand,
-  Crash,
-  Member,
-  MemberEvents,
-  MemberOptions,
-  PositionEvents,
+import {
+  type BatchInHand,
+  type Crash,
+  type Member,
+  type MemberEvents,
+  type MemberOptions,
+  type PositionEvents,
+  topicNamed,
 } from "../../kafka/group/membership.ts";
 import type { TopicPartition } from "../../kafka/protocol/requests.ts";
 import { settlesWithin } from "../../runtime/shutdown.ts";
@@ -71,9 +72,7 @@ export class SimulatedMember implements Member {
   }
 
   topicOf(name: string): Topic {
-    const topic = this.options.topics.get(name);
-    if (topic === undefined) throw new TypeError(`read from a topic not subscribed to: ${name}`);
-    return topic;
+    return topicNamed(this.options, name);
   }
 
   crash(crash: Crash): void {

@@ -5,19 +5,14 @@ import { pause } from "../../runtime/shutdown.ts";
 import type { AnswerOf, RequestOf } from "../cluster/requests.ts";
 import type { SimulatedBroker } from "./broker.ts";
 import type { SimulatedCluster } from "./cluster.ts";
-import { isRetriable, nameOf, refusal, typeOf } from "../../kafka/testing/kafkajs_parts.ts";
+import {
+  isAboutCoordinator,
+  isRetriable,
+  isUnanswered,
+  refusal,
+  typeOf,
+} from "../../kafka/testing/kafkajs_parts.ts";
 
-const MOVED_COORDINATOR = new Set([
-  "NOT_COORDINATOR_FOR_GROUP",
-  "GROUP_COORDINATOR_NOT_AVAILABLE",
-  "GROUP_LOAD_IN_PROGRESS",
-]);
-const NO_ANSWER = new Set([
-  "KafkaJSConnectionError",
-  "KafkaJSConnectionClosedError",
-  "KafkaJSRequestTimeoutError",
-  "KafkaJSBrokerNotFound",
-]);
 const REBALANCING = new Set([
   "REBALANCE_IN_PROGRESS",
   "NOT_COORDINATOR_FOR_GROUP",
@@ -25,8 +20,6 @@ const REBALANCING = new Set([
 ]);
 const RETRY = { firstMs: 20, mostMs: 1_000, factor: 1.6, retries: 8 };
 
-export const isAboutCoordinator = (error: unknown) => MOVED_COORDINATOR.has(typeOf(error));
-export const isUnanswered = (error: unknown) => NO_ANSWER.has(nameOf(error));
 export const isRebalancing = (error: unknown) => REBALANCING.has(typeOf(error));
 export const isForgotten = (error: unknown) => typeOf(error) === "UNKNOWN_MEMBER_ID";
 

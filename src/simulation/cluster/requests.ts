@@ -9,6 +9,7 @@ import type {
   ProducerIdentity,
   TopicPartition,
 } from "../../kafka/protocol/requests.ts";
+import type { TopicIds } from "../../kafka/log_watch/log_states.ts";
 import type { DecodedRecord } from "../../kafka/protocol/decode.ts";
 
 export type { CodeAnswer, PartitionBatch, PartitionCode, ProducerIdentity, TopicPartition };
@@ -187,17 +188,7 @@ export interface MetadataAnswer {
   readonly clusterId: string;
   /** Those that the controller takes for alive. */
   readonly brokers: readonly number[];
-  readonly topics: readonly {
-    readonly code: number;
-    readonly name: string;
-    readonly id: string;
-    readonly partitions: readonly {
-      readonly partition: number;
-      /** A node's id; -1: none. */
-      readonly leader: number;
-      readonly leaderEpoch: number;
-    }[];
-  }[];
+  readonly topics: readonly (TopicIds & { readonly code: number })[];
 }
 
 export interface FetchedPartition extends PartitionCode {

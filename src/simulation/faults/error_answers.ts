@@ -97,17 +97,6 @@ const CODES: Readonly<Record<string, number>> = {
   ...OTHERS,
 };
 
-/** Kafka's name of an error code; the code itself where we know none. */
-export function errorName(code: number): string {
-  return BY_CODE.get(code) ?? String(code);
-}
-
-const BY_CODE = new Map<number, string>([
-  [0, "NONE"],
-  [1, "OFFSET_OUT_OF_RANGE"],
-  ...Object.entries(CODES).map(([name, code]) => [code, name] as const),
-]);
-
 export const ERROR_ANSWERS: ReadonlyMap<Api, readonly ErrorAnswer[]> = new Map(
   Object.entries(NAMES).map(([api, names]) => [
     api as Api,

@@ -3,7 +3,8 @@ import { formatDuration } from "../../runtime/format.ts";
 import { PROCESSORS } from "../../topology.ts";
 import type { Random } from "../random.ts";
 import type { Api } from "../cluster/requests.ts";
-import { ERROR_ANSWERS, errorName } from "./error_answers.ts";
+import { nameOfCode } from "../client/answers.ts";
+import { ERROR_ANSWERS } from "./error_answers.ts";
 import {
   asker,
   type Kind,
@@ -186,7 +187,7 @@ export const REQUEST_KINDS: { readonly [K in keyof RequestKinds]: Kind<RequestKi
     },
     begin: (fault, stage) => hit(stage, fault, { code: fault.code, carriedOut: fault.carriedOut }),
     describe: (fault) =>
-      `${next(fault)} is answered with ${errorName(fault.code)}` +
+      `${next(fault)} is answered with ${nameOfCode(fault.code)}` +
       (fault.carriedOut ? ", although it is carried out" : ""),
   },
   "link cut": {
