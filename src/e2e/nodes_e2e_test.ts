@@ -21,7 +21,7 @@ import { PROCESSORS, TOPIC_NAMES } from "../topology.ts";
 import { type FailedCheck, scenario, type ScenarioOptions } from "./support/scenario.ts";
 
 const ORDERS = Number(Deno.env.get("ORDERS") ?? 9_000);
-/** How long a node is cut off, and two of them are gone: longer than a transaction may stay open. */
+/** How long a node is cut off, and two of them are gone: longer than a broker's session, and a member's. */
 const FAULT_MS = 12_000;
 const SEEDS = (Deno.env.get("SEEDS") ?? "1").split(",").map(Number);
 

@@ -31,7 +31,7 @@ import {
   topicsReadBy,
   writerOf,
 } from "../topology.ts";
-import { processorSettings, transactionFitsSession } from "./settings.ts";
+import { processorSettings } from "./settings.ts";
 
 /** The handlers that the topology asks of a service: one a topic that it reads, and no other. */
 export type HandlersOf<P extends Processor> =
@@ -176,7 +176,7 @@ export function runService(service: DefinedService): Promise<number> {
   return runProgram({
     name,
     settings,
-    checks: [...accessChecks, transactionFitsSession, ...checks],
+    checks: [...accessChecks, ...checks],
     async run({ config, log, signal }) {
       await using opened = new AsyncDisposableStack();
       // Before all else: a start may wait long, for a database or a migration.

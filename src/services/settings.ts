@@ -2,7 +2,7 @@ import { storeSettings } from "../database/settings.ts";
 import { compressionSettings, kafkaSettings } from "../kafka/access.ts";
 import { GUARANTEES } from "../kafka/processor/options.ts";
 import { logSettings } from "../runtime/log.ts";
-import { choice, type Config, flag, integer, string } from "../runtime/setting.ts";
+import { choice, flag, integer, string } from "../runtime/setting.ts";
 
 /** What every long-running process has. */
 export const serviceSettings = {
@@ -62,10 +62,10 @@ export const processorSettings = {
   }),
   transactionTimeoutMs: integer({
     env: "TRANSACTION_TIMEOUT_MS",
-    fallback: "10000",
-    min: 1_000,
-    max: 300_000,
-    help: "how long a transaction may stay open; at most SESSION_TIMEOUT_MS",
+    fallback: "60000",
+    min: 6_000,
+    max: 900_000,
+    help: "how long a transaction may stay open: longer than any absence of Kafka's coordinators",
   }),
   maxBatch: integer({
     env: "MAX_BATCH",
@@ -75,15 +75,3 @@ export const processorSettings = {
     help: "the most messages in one transaction",
   }),
 };
-
-/**
- * A transaction that outlives its owner's membership would keep the partition's next owner from
- * reading on until it times out.
- */
-export function transactionFitsSession(
-  config: Pick<Config<typeof processorSettings>, "transactionTimeoutMs" | "sessionTimeoutMs">,
-): string | undefined {
-  const { transactionTimeoutMs, sessionTimeoutMs } = config;
-  return transactionTimeoutMs <= sessionTimeoutMs ? undefined : `TRANSACTION_TIMEOUT_MS: ` +
-    `${transactionTimeoutMs} is more than SESSION_TIMEOUT_MS, ${sessionTimeoutMs}: lower the one or raise the other`;
-}

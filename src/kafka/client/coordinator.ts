@@ -26,7 +26,7 @@ import {
 export type CoordinatorType = keyof typeof COORDINATOR_TYPES | "any";
 
 /** A broker that does not answer may be frozen, or cut off, and another may have taken its place. */
-const MAX_ATTEMPT_MS = 15_000;
+const MAX_ATTEMPT_MS = 5_000;
 /**
  * A transaction that follows closely on another waits for the markers of that one. A shorter pause makes
  * transactions smaller: at full load, 20 ms costs a tenth more CPU an order than 35 ms, and at 1,000
@@ -52,6 +52,8 @@ export interface AskOptions {
   readonly repeatable: boolean;
   /** Told of each request that is repeated and may have been carried out, or may still be. */
   readonly onUnanswered?: (error: ProducerError) => void;
+  /** Told once, when the request is not carried out after so long. */
+  readonly late?: { readonly afterMs: number; readonly tell: (error: ProducerError) => void };
   /**
    * A coordinator that was frozen and replaced does not know it, and answers as before. So it is looked up
    * first, and after its answer another broker is asked whether it still is; that may take CONFIRM_LIMIT_MS
@@ -98,10 +100,12 @@ export function createCoordinators(cluster: Cluster): Coordinators {
   }
 
   return {
-    async ask(type, key, request, { limitMs, repeatable, onUnanswered, fresh, signal }) {
+    async ask(type, key, request, { limitMs, repeatable, onUnanswered, late, fresh, signal }) {
       const { apiName } = request.request;
       const what = type === "any" ? apiName : `${apiName} of ${key}`;
-      const deadline = performance.now() + limitMs;
+      const startedAt = performance.now();
+      const deadline = startedAt + limitMs;
+      let told = late === undefined;
       const attemptMs = repeatable ? Math.min(MAX_ATTEMPT_MS, limitMs / 2) : limitMs;
       for (let waitMs = RETRY_MS.first;; waitMs = Math.min(RETRY_MS.most, waitMs * 1.5)) {
         let last: ProducerError;
@@ -138,10 +142,14 @@ export function createCoordinators(cluster: Cluster): Coordinators {
             onUnanswered?.(last);
           }
         }
-        const isLate = performance.now() + waitMs >= deadline;
-        if (!isLate) await pause(waitMs, signal);
+        if (!told && performance.now() - startedAt >= late!.afterMs) {
+          told = true;
+          late!.tell(outOfTime("not done yet", late!.afterMs, last));
+        }
+        const isOver = performance.now() + waitMs >= deadline;
+        if (!isOver) await pause(waitMs, signal);
         // Most aborts come during the pause.
-        if (isLate || signal?.aborted) throw outOfTime("not done", limitMs, last);
+        if (isOver || signal?.aborted) throw outOfTime("not done", limitMs, last);
       }
     },
   };

@@ -100,6 +100,7 @@ interface Failures {
 
 export class PartitionFailures {
   readonly #byPartition = new Map<string, Failures>();
+  readonly #lateCommits = new Map<string, string>();
 
   /**
    * @param partition such as `orders.raw/3`
@@ -130,6 +131,17 @@ export class PartitionFailures {
     if (this.#byPartition.get(partition)?.inAssignment) this.#byPartition.delete(partition);
   }
 
+  /**
+   * A commit is late; or is not, or no longer.
+   *
+   * @returns whether that is news
+   */
+  late(partition: string, why: ProducerError | undefined): boolean {
+    if (why === undefined) return this.#lateCommits.delete(partition);
+    this.#lateCommits.set(partition, `${partition} waits: ${explain(why)}`);
+    return true;
+  }
+
   /** It works, or is another member's. */
   clear(partition: string): void {
     this.#byPartition.delete(partition);
@@ -138,6 +150,7 @@ export class PartitionFailures {
   /** Why some partition is failing; undefined when none is, or has only just begun to. */
   get why(): string | undefined {
     for (const { why } of this.#byPartition.values()) if (why !== undefined) return why;
-    return undefined;
+    const [late] = this.#lateCommits.values();
+    return late;
   }
 }

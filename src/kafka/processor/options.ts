@@ -22,7 +22,7 @@ export interface ProcessorOptions {
   readonly guarantee: Guarantee;
   /** How long the group waits for a member that says nothing. */
   readonly sessionTimeoutMs: number;
-  /** How long the cluster lets a transaction stay open; at most the session timeout. */
+  /** How long the cluster lets a transaction stay open: longer than it may be without a coordinator. */
   readonly transactionTimeoutMs: number;
   /** Most messages in one transaction. */
   readonly maxBatch: number;

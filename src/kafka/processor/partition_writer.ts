@@ -12,9 +12,13 @@
  */
 import type { TopicMessages } from "kafkajs";
 import type { ClusterSource } from "../client/cluster.ts";
+import type { ProducerError } from "../client/error_codes.ts";
 import type { Member } from "../group/membership.ts";
 import { inParts } from "../producer/partitioning.ts";
 import { Producer } from "../producer/producer.ts";
+
+/** For a leader or a coordinator to move; then the partition is assigned again. */
+const DELIVERY_TIMEOUT_MS = 10_000;
 
 export interface PartitionWriter {
   /** The next offset to process, or undefined when the group has committed none yet. */
@@ -37,16 +41,18 @@ export async function openTransactionalWriter(
   options: {
     transactionalId: string;
     transactionTimeoutMs: number;
+    onLateCommit?: (why: ProducerError | undefined) => void;
     committedOffset: () => Promise<number | undefined>;
   },
 ): Promise<PartitionWriter> {
-  const { transactionalId, transactionTimeoutMs, committedOffset } = options;
+  const { transactionalId, transactionTimeoutMs, onLateCommit, committedOffset } = options;
   const { topic, partition, group } = input;
   // First: it fences the previous owner and ends what it left open.
   const producer = await Producer.open(kafka, {
     transactionalId,
     transactionTimeoutMs,
-    deliveryTimeoutMs: transactionTimeoutMs,
+    deliveryTimeoutMs: Math.min(DELIVERY_TIMEOUT_MS, transactionTimeoutMs),
+    onLateCommit,
   });
   return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
     for (const part of inParts(outputs)) await producer.send(part);
@@ -55,9 +61,6 @@ export async function openTransactionalWriter(
   });
 }
 
-/** Without transactions there is none that would time out: a moment of patience with a moved leader. */
-const AT_LEAST_ONCE_DELIVERY_TIMEOUT_MS = 10_000;
-
 export async function openAtLeastOnceWriter(
   kafka: ClusterSource,
   { topic, partition }: InputPartition,
@@ -65,7 +68,7 @@ export async function openAtLeastOnceWriter(
 ): Promise<PartitionWriter> {
   const { member, committedOffset } = options;
   const producer = await Producer.open(kafka, {
-    deliveryTimeoutMs: AT_LEAST_ONCE_DELIVERY_TIMEOUT_MS,
+    deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
   });
   return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
     for (const part of inParts(outputs)) await producer.send(part);

@@ -272,6 +272,9 @@ export class Partitions {
     return openTransactionalWriter(this.client, input, {
       transactionalId,
       transactionTimeoutMs,
+      onLateCommit: (why) => {
+        if (this.#failures.late(inputOf(topic, partition), why)) this.onState();
+      },
       committedOffset,
     });
   }

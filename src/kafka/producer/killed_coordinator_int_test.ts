@@ -1,7 +1,8 @@
 /**
  * A coordinator that is killed between the decision to commit and its replication, on three nodes. It
  * loads its own log when it starts again, before it is told that another has taken its place, and writes
- * markers for a decision that the other one does not know of.
+ * markers for a decision that the other one does not know of. Without another node there is no election
+ * either, however long it takes.
  */
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
@@ -16,47 +17,92 @@ import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { coordinatorOf, freshTopics, readAll } from "../testing/topics.ts";
 import { Producer } from "./producer.ts";
 
-const LIMIT_MS = 90_000;
+const TRANSACTION_TIMEOUT_MS = 60_000;
+/** As the services have it. */
+const DELIVERY_TIMEOUT_MS = 10_000;
+/** Longer than the delivery timeout, and than a member's session. */
+const AWAY_MS = 12_000;
 /** As in server_settings.ts. */
 const TRANSACTION_LOG_PARTITIONS = 8;
 /** A replica that waits for records is answered within replica.fetch.wait.max.ms, 500. */
 const FETCHES_ANSWERED_MS = 1_000;
 
-Deno.test("Producer.commit: decided by a coordinator that is killed before its replicas know: all of it", async () => {
-  // Long enough for the node to be back while the others still take it for alive.
-  const overrides = { "broker.session.timeout.ms": "12000" };
-  await using nodes = await startTestCluster({ overrides });
-  const { kafka, names } = await freshTopics(nodes.bootstrap, 3);
-  const transactionalId = names.prefix;
-  const coordinator = await coordinatorOf(kafka, "transaction", transactionalId);
-  const killed = nodes.nodes.find(({ nodeId }) => nodeId === coordinator)!;
-  const others = nodes.nodes.filter((node) => node !== killed);
-  const topic = names.topic("orders.validated");
-  const partition = await partitionNotLedBy(killed, topic);
-  const group = await groupCoordinatedBy(killed, kafka, names.prefix);
+interface Case {
+  readonly name: string;
+  /** Of the brokers. */
+  readonly sessionMs: number;
+  /** Which of the others is killed with it. */
+  readonly alsoKilled: (others: readonly Broker[]) => Broker[];
+  /** Which node coordinates the group. */
+  readonly groupAt: (killed: Broker, others: readonly Broker[]) => Broker;
+  readonly awayMs: number;
+}
 
-  const limits = { transactionTimeoutMs: LIMIT_MS, deliveryTimeoutMs: LIMIT_MS };
-  const producer = await Producer.open(kafka, { transactionalId, ...limits });
-  try {
-    await producer.send([{ topic, messages: [{ partition, value: "v" }] }]);
-    const input = { topic: names.topic("orders.raw"), partition: 0 };
-    await producer.sendOffsets(group, [{ ...input, offset: 7 }]);
-    const before = await decisions(killed.directory);
-    for (const { pid } of others) Deno.kill(pid, "SIGSTOP");
-    await pause(FETCHES_ANSWERED_MS);
-    const committed = producer.commit();
-    await until("the commit is decided", async () => await decisions(killed.directory) > before);
-    await killed.kill();
-    for (const { pid } of others) Deno.kill(pid, "SIGCONT");
-    await killed.start();
-    await committed;
-    assertEquals((await readAll(kafka, topic)).length, 1);
-    const offsets = await withAdmin(kafka, (admin) => committedOffsets(admin, group, input.topic));
-    assertEquals([...offsets], [[input.partition, 7]]);
-  } finally {
-    await producer.close();
-  }
-});
+const CASES: readonly Case[] = [
+  {
+    name: "it is back while the others still take it for alive",
+    sessionMs: 12_000,
+    alsoKilled: () => [],
+    groupAt: (killed) => killed,
+    awayMs: 0,
+  },
+  {
+    name: "another node is killed with it, and both come back after the delivery timeout",
+    sessionMs: 9_000,
+    alsoKilled: (others) => others.slice(1),
+    groupAt: (_, others) => others[0]!,
+    awayMs: AWAY_MS,
+  },
+];
+
+for (const { name, sessionMs, alsoKilled, groupAt, awayMs } of CASES) {
+  Deno.test(`Producer.commit: decided by a coordinator that is killed before its replicas know; ${name}: all of it`, async () => {
+    const overrides = { "broker.session.timeout.ms": String(sessionMs) };
+    await using nodes = await startTestCluster({ overrides });
+    const { kafka, names } = await freshTopics(nodes.bootstrap, 3);
+    const transactionalId = names.prefix;
+    const coordinator = await coordinatorOf(kafka, "transaction", transactionalId);
+    const killed = nodes.nodes.find(({ nodeId }) => nodeId === coordinator)!;
+    const others = nodes.nodes.filter((node) => node !== killed);
+    const away = [killed, ...alsoKilled(others)];
+    const topic = names.topic("orders.validated");
+    const partition = await partitionNotLedBy(killed, topic);
+    const group = await groupCoordinatedBy(groupAt(killed, others), kafka, names.prefix);
+
+    const late: string[] = [];
+    const producer = await Producer.open(kafka, {
+      transactionalId,
+      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+      deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
+      onLateCommit: (why) => late.push(why ? why.type : "no longer"),
+    });
+    try {
+      await producer.send([{ topic, messages: [{ partition, value: "v" }] }]);
+      const input = { topic: names.topic("orders.raw"), partition: 0 };
+      await producer.sendOffsets(group, [{ ...input, offset: 7 }]);
+      const before = await decisions(killed.directory);
+      for (const { pid } of others) Deno.kill(pid, "SIGSTOP");
+      await pause(FETCHES_ANSWERED_MS);
+      const committed = producer.commit();
+      await until("the commit is decided", async () => await decisions(killed.directory) > before);
+      for (const node of away) await node.kill();
+      for (const node of others) if (!away.includes(node)) Deno.kill(node.pid, "SIGCONT");
+      await pause(awayMs);
+      await Promise.all(away.map((node) => node.start()));
+      await committed;
+      assertEquals((await readAll(kafka, topic)).length, 1);
+      const offsets = await withAdmin(
+        kafka,
+        (admin) => committedOffsets(admin, group, input.topic),
+      );
+      assertEquals([...offsets], [[input.partition, 7]]);
+      assertEquals(late.at(-1), "no longer");
+      if (awayMs > DELIVERY_TIMEOUT_MS) assertEquals(late, ["DELIVERY_TIMEOUT", "no longer"]);
+    } finally {
+      await producer.close();
+    }
+  });
+}
 
 async function groupCoordinatedBy(
   { nodeId }: Broker,

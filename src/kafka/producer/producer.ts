@@ -50,12 +50,14 @@ import {
 export interface ProducerOptions {
   /** Absent: idempotent, without transactions. */
   readonly transactionalId?: string;
-  /** How long the cluster lets a transaction stay open, milliseconds. */
+  /** How long the cluster lets a transaction stay open, and a commit is asked for, milliseconds. */
   readonly transactionTimeoutMs?: number;
-  /** How long a request may take with all its repetitions, milliseconds. */
+  /** How long a request may take with all its repetitions, milliseconds; a commit may take longer. */
   readonly deliveryTimeoutMs: number;
   /** Called with the reason, once for each `send` that takes some seconds. */
   readonly onDelay?: ((error: ProducerError) => void) | undefined;
+  /** Called with the reason when a commit takes longer than the delivery timeout, with undefined when it ends. */
+  readonly onLateCommit?: ((why: ProducerError | undefined) => void) | undefined;
 }
 
 /** The next offset to process of each input partition. */
@@ -170,9 +172,10 @@ export class Producer {
   }
 
   /**
-   * Commits the transaction, if one is open. It asks until there is an answer: a coordinator that is
-   * killed may have decided the commit, where the next one knows nothing of it, and after its restart it
-   * still writes its markers (docs/transaction-errors.md). A late request would end the transaction after
+   * Commits the transaction, if one is open. It asks until there is an answer, as long as the cluster lets
+   * the transaction stay open: a coordinator that is killed may have decided the commit, where the next one
+   * knows nothing of it, and after its restart it still writes its markers (docs/transaction-errors.md). A
+   * late request would end the transaction after
    * this one, so that the producer is spent then, although this resolves.
    *
    * @throws {ProducerError} this producer is spent. After `DELIVERY_TIMEOUT` the transaction may have been
@@ -184,12 +187,18 @@ export class Producer {
       // Before the request: after a commit was sent, an abort never follows.
       this.#open = false;
       const id = this.#transactionalId;
-      await this.coordinators.ask("transaction", id, endTxnRequest(id, this.identity, true), {
-        limitMs: this.options.deliveryTimeoutMs,
-        repeatable: true,
-        onUnanswered: (error) => this.#failure = error,
-        signal: this.#closing.signal,
-      });
+      const { transactionTimeoutMs = 0, deliveryTimeoutMs, onLateCommit } = this.options;
+      try {
+        await this.coordinators.ask("transaction", id, endTxnRequest(id, this.identity, true), {
+          limitMs: Math.max(transactionTimeoutMs, deliveryTimeoutMs),
+          repeatable: true,
+          late: { afterMs: deliveryTimeoutMs, tell: (error) => onLateCommit?.(error) },
+          onUnanswered: (error) => this.#failure = error,
+          signal: this.#closing.signal,
+        });
+      } finally {
+        onLateCommit?.(undefined);
+      }
       this.#inTransaction.clear();
     });
   }

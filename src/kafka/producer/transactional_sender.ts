@@ -40,7 +40,9 @@ export class Fenced extends Error {
 
 const FENCED: readonly ProducerErrorType[] = ["INVALID_PRODUCER_EPOCH", "PRODUCER_FENCED"];
 
-const TRANSACTION_TIMEOUT_MS = 30_000;
+/** Longer than the transaction coordinator may be away. */
+const TRANSACTION_TIMEOUT_MS = 60_000;
+const DELIVERY_TIMEOUT_MS = 30_000;
 
 /** Takes the transactional.id; resolves when the transaction of its last owner has ended. */
 export async function openTransactionalSender(
@@ -50,7 +52,7 @@ export async function openTransactionalSender(
   const producer = await Producer.open(kafka, {
     transactionalId,
     transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-    deliveryTimeoutMs: TRANSACTION_TIMEOUT_MS,
+    deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
   });
   return {
     async send(messages) {
