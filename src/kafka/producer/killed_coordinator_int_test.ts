@@ -84,6 +84,7 @@ for (const { name, sessionMs, alsoKilled, groupAt, awayMs } of CASES) {
       for (const { pid } of others) Deno.kill(pid, "SIGSTOP");
       await pause(FETCHES_ANSWERED_MS);
       const committed = producer.commit();
+      committed.catch(() => {});
       await until("the commit is decided", async () => await decisions(killed.directory) > before);
       for (const node of away) await node.kill();
       for (const node of others) if (!away.includes(node)) Deno.kill(node.pid, "SIGCONT");
