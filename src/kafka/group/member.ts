@@ -7,8 +7,8 @@ import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import type { Topic } from "../../topology.ts";
 import { METADATA_MAX_AGE_MS } from "../client/cluster.ts";
 import { isBug, isKafkaError, isRefusedLogin, whyUnreachable } from "../client/errors.ts";
-import { commitOffset } from "./commit_offset.ts";
 import { watchConsumer } from "./fetch_watch.ts";
+import { onJoined } from "../patches/consumer.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 import { createAssigner } from "./assigner.ts";
 import { watchForeignMembers } from "./foreign_members.ts";
@@ -115,9 +115,9 @@ export class GroupMember implements Member {
     consumer.on(consumer.events.CRASH, ({ payload: { error } }) => {
       this.crash({ error, fatal: false });
     });
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
-      this.#assigner.owns(memberAssignment);
-      onAssigned(memberAssignment);
+    onJoined(consumer, ({ assignment, generation }) => {
+      this.#assigner.owns(assignment);
+      onAssigned(assignment, generation);
     });
     // A login that was refused may be accepted before the coordinator has been silent for long.
     consumer.on(consumer.events.HEARTBEAT, () => {
@@ -200,10 +200,6 @@ export class GroupMember implements Member {
 
   stop(): Promise<void> {
     return this.consumer.stop();
-  }
-
-  commitOffset(next: TopicPartition & { readonly offset: number }): Promise<void> {
-    return commitOffset(this.consumer, { ...next, offset: String(next.offset) });
   }
 }
 

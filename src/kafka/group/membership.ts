@@ -3,7 +3,7 @@ import type { KafkaMessage } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
 import type { Topic } from "../../topology.ts";
 import type { KafkaAccess } from "../access.ts";
-import type { TopicPartition } from "../protocol/requests.ts";
+import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
 import type { Assignment } from "./assigner.ts";
 
 export interface MemberOptions {
@@ -74,8 +74,8 @@ export interface PositionEvents {
 }
 
 export interface MemberEvents {
-  /** It joined the group, and was given these partitions. */
-  readonly onAssigned: (assignment: Assignment) => void;
+  /** It joined the group, and was given these partitions, in this generation. */
+  readonly onAssigned: (assignment: Assignment, generation: MemberGeneration) => void;
   readonly onBatch: (inHand: BatchInHand) => Promise<void>;
   /** `notReady` may have changed. */
   readonly onState: () => void;
@@ -122,6 +122,4 @@ export interface Member {
   resume(place: TopicPartition): void;
   /** Ends the fetching, and leaves the group; resolves when no batch is in hand. */
   stop(): Promise<void>;
-  /** @throws it was not committed: also when the member has stopped */
-  commitOffset(next: TopicPartition & { readonly offset: number }): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { createCoordinators } from "../client/coordinator.ts";
 import { ProducerError } from "../client/error_codes.ts";
 import {
   initProducerIdRequest,
+  type MemberGeneration,
   offsetCommitRequest,
   offsetFetchRequest,
   type TopicPartition,
@@ -53,6 +54,16 @@ export interface GroupOffsets {
   fence(transactionalId: string): Promise<void>;
   /** @returns false, and nothing is committed, while the group has members */
   commit(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<boolean>;
+  /**
+   * As a member of the group; refused once the group has been assigned anew.
+   *
+   * @throws {ProducerError} it is refused; or NO_ANSWER: it may be committed at any time, as long as the
+   *   group has this generation
+   */
+  commitAs(
+    member: MemberGeneration,
+    next: TopicPartition & { readonly offset: number },
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -60,6 +71,8 @@ export interface GroupOffsets {
 const NONE = -1;
 /** A coordinator that has moved is sure when the replicas of its log have caught up. */
 const ANSWER_LIMIT_MS = 30_000;
+/** A member that waits longer holds its partition up: another attempt finds out where the group is. */
+const COMMIT_LIMIT_MS = 10_000;
 /** The next producer with the id says anew how long its transactions may stay open. */
 const TRANSACTION_TIMEOUT_MS = 10_000;
 const CLOSE_LIMIT_MS = 3_000;
@@ -99,6 +112,12 @@ export function openGroupOffsets(kafka: ClusterSource, group: string): GroupOffs
         if (isTaken) return false;
         throw error;
       }
+    },
+    async commitAs(member, next) {
+      const request = offsetCommitRequest(group, [next], member);
+      // Not repeated: the first one may be carried out after the second, or after a later commit.
+      const once = { limitMs: COMMIT_LIMIT_MS, repeatable: false };
+      await coordinators.ask("group", group, request, once);
     },
     async close() {
       await settlesWithin(cluster.disconnect(), CLOSE_LIMIT_MS);

@@ -1,11 +1,13 @@
 /** Members of consumer groups, when leaders and coordinators move. */
 import type { Consumer } from "kafkajs";
-import type { TopicPartition } from "../protocol/requests.ts";
+import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
 import { require } from "./replace_module.ts";
 
 interface ConsumerGroup {
   groupId: string;
   sessionTimeout: number;
+  generationId: number;
+  memberId: string;
   /** When the coordinator last answered, epoch milliseconds. */
   lastRequest: number;
   coordinator: unknown;
@@ -15,6 +17,8 @@ interface ConsumerGroup {
     findGroupCoordinator(request: { groupId: string }): Promise<unknown>;
   };
   instrumentationEmitter: { emit(event: string, payload: object): void };
+  assigned(): { topic: string; partitions: number[] }[];
+  joinAndSync(): Promise<void>;
   fetch(nodeId: number): Promise<unknown[]>;
   recoverFromFetch(error: unknown): Promise<void>;
   heartbeat(options: { interval: number }): Promise<void>;
@@ -147,6 +151,13 @@ export interface OffsetOutOfRange extends TopicPartition {
 // Instrumentation events that we add to those of kafkajs, which refuses a listener for others.
 const OUT_OF_RANGE = "consumer.offset_out_of_range";
 const FETCH_ANSWERED = "consumer.fetch_answered";
+const JOINED = "consumer.joined";
+
+interface Joined {
+  /** Partitions by topic. */
+  readonly assignment: Record<string, number[]>;
+  readonly generation: MemberGeneration;
+}
 
 function addEvent(name: string): void {
   const { events } = require("kafkajs/src/consumer/instrumentationEvents.js");
@@ -164,6 +175,25 @@ export function patchFetchEvents(): void {
     const batches = await fetch.call(this, nodeId);
     if (batches.length > 0) this.instrumentationEmitter.emit(FETCH_ANSWERED, { nodeId });
     return batches;
+  };
+}
+
+/** kafkajs's own event of a join does not say which generation of the group it was. */
+export function patchJoinEvents(): void {
+  addEvent(JOINED);
+  const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as {
+    prototype: ConsumerGroup;
+  };
+  const { joinAndSync } = prototype;
+  prototype.joinAndSync = async function () {
+    await joinAndSync.call(this);
+    const joined: Joined = {
+      assignment: Object.fromEntries(
+        this.assigned().map(({ topic, partitions }) => [topic, partitions]),
+      ),
+      generation: { generation: this.generationId, memberId: this.memberId },
+    };
+    this.instrumentationEmitter.emit(JOINED, joined);
   };
 }
 
@@ -196,6 +226,11 @@ export function onOffsetOutOfRange(
 /** Calls `listener` with the broker of each fetch that was answered, before its batches are handed over. */
 export function onFetchAnswered(consumer: Consumer, listener: (nodeId: number) => void): void {
   listen<{ nodeId: number }>(consumer, FETCH_ANSWERED, ({ nodeId }) => listener(nodeId));
+}
+
+/** Calls `listener` each time the consumer has joined its group, before it fetches. */
+export function onJoined(consumer: Consumer, listener: (joined: Joined) => void): void {
+  listen(consumer, JOINED, listener);
 }
 
 function listen<T>(consumer: Consumer, event: string, listener: (payload: T) => void): void {

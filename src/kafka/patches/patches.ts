@@ -14,6 +14,7 @@ import {
 import {
   patchFetchEvents,
   patchFetchRecovery,
+  patchJoinEvents,
   patchLostCoordinator,
   patchOffsetReset,
 } from "./consumer.ts";
@@ -54,6 +55,7 @@ patchLookups();
 patchSharedMetadata();
 patchFetchRecovery();
 patchFetchEvents();
+patchJoinEvents();
 patchLostCoordinator();
 patchOffsetReset();
 watchSilence();

@@ -95,15 +95,16 @@ export async function assignPartition(
 ): Promise<AssignedPartition> {
   const writer = await open();
   try {
-    const committed = writer.start ?? NOTHING_COMMITTED;
-    let found = await compare(input, committed, options);
+    const read = writer.start ?? NOTHING_COMMITTED;
+    let found = await compare(input, read, options);
     if (found.start.kind === "pause" || found.start.recreated) {
       // A broker that was away may have answered: its next answer counts.
       await pause(options.confirmMs ?? CONFIRM_MS);
-      found = await compare(input, committed, options);
+      found = await compare(input, read, options);
     }
     const { start } = found;
     if (start.kind === "pause") throw new PausedPartition(start.why);
+    const committed = await writer.claim(writer.start) ?? NOTHING_COMMITTED;
     const onAssigned = () => report(input, start, options);
     return options.tables
       ? await withTables(writer, { ...found, input, start, committed, onAssigned }, options.tables)

@@ -28,6 +28,8 @@ class Cluster {
   clusterId = "cluster";
   /** How many calls of the database and the writer still succeed. */
   left = Infinity;
+  /** Whether another member has been assigned it since: at least once, who was before claims nothing. */
+  isReplaced = false;
   /** What happens to the partition while it is being assigned. */
   meanwhile = () => Promise.resolve();
   readonly said: string[] = [];
@@ -77,6 +79,11 @@ class Cluster {
     const me = this.#open = Symbol();
     return {
       start: this.committed < 0 ? undefined : this.committed,
+      // deno-lint-ignore require-await -- as a cluster does, it rejects
+      claim: async (start) => {
+        if (this.isReplaced) throw new Error("replaced");
+        return start;
+      },
       // deno-lint-ignore require-await -- as a cluster does, it rejects
       commit: async (_, nextOffset) => {
         if (this.#open !== me) throw new Error("fenced");
@@ -166,6 +173,16 @@ eachStore(
     await assertRejects(() => cluster.assign(), NotAssigned, "another member");
   },
 );
+
+eachStore("assignPartition: a member that was replaced takes nothing back", async (place) => {
+  const { cluster, database } = await clusterAt(place);
+  const owner = await cluster.assign();
+  await owner.commit(output, 40, 7);
+  const before = await findPosition(database, INPUT);
+  cluster.isReplaced = true;
+  await assertRejects(() => cluster.assign(), Error, "replaced");
+  assertEquals(await findPosition(database, INPUT), before);
+});
 
 eachStore("assignPartition: it is paused until a reset has written a position", async (place) => {
   const { cluster, database } = await clusterAt(place);

@@ -6,14 +6,14 @@
  * committed without the group's generation (no KIP-447), which makes this the only fence there is.
  * Hence the order: fence first, and only then read the committed offset (docs/exactly-once.md).
  *
- * at_least_once: outputs first, then the offset. A crash between the two repeats the outputs.
+ * at_least_once: outputs first, then the offset. A crash between the two repeats the outputs. The group's
+ * generation is the fence: offsets are committed as a member of the one in which the partition was assigned.
  *
  * A writer is used by one batch at a time. After any error it is spent: close it and open another.
  */
 import type { TopicMessages } from "kafkajs";
 import type { ClusterSource } from "../client/cluster.ts";
-import type { ProducerError } from "../client/error_codes.ts";
-import type { Member } from "../group/membership.ts";
+import { ProducerError } from "../client/error_codes.ts";
 import { inParts } from "../producer/partitioning.ts";
 import { Producer } from "../producer/producer.ts";
 
@@ -23,6 +23,14 @@ const DELIVERY_TIMEOUT_MS = 10_000;
 export interface PartitionWriter {
   /** The next offset to process, or undefined when the group has committed none yet. */
   readonly start: number | undefined;
+  /**
+   * To be called between the look at the tables and the moment they are taken: that no owner before this
+   * one can commit any more.
+   *
+   * @param start where the group is, as the tables agree
+   * @returns where the group is now
+   */
+  claim(start: number | undefined): Promise<number | undefined>;
   /** Publishes `outputs` and that everything below `nextOffset` is done. */
   commit(outputs: TopicMessages[], nextOffset: number): Promise<void>;
   close(): Promise<void>;
@@ -54,35 +62,58 @@ export async function openTransactionalWriter(
     deliveryTimeoutMs: Math.min(DELIVERY_TIMEOUT_MS, transactionTimeoutMs),
     onLateCommit,
   });
-  return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
-    for (const part of inParts(outputs)) await producer.send(part);
-    await producer.sendOffsets(group, [{ topic, partition, offset: nextOffset }]);
-    await producer.commit();
+  return await writerOf(producer, committedOffset, {
+    claim: (start) => Promise.resolve(start),
+    async commit(outputs, nextOffset) {
+      for (const part of inParts(outputs)) await producer.send(part);
+      await producer.sendOffsets(group, [{ topic, partition, offset: nextOffset }]);
+      await producer.commit();
+    },
   });
 }
 
 export async function openAtLeastOnceWriter(
   kafka: ClusterSource,
-  { topic, partition }: InputPartition,
-  options: { member: Member; committedOffset: () => Promise<number | undefined> },
+  options: {
+    committedOffset: () => Promise<number | undefined>;
+    /** As a member of the generation in which the partition was assigned: refused in any other. */
+    commitOffset: (offset: number) => Promise<void>;
+    /** Told of an offset that may be committed later, over those after it: its generation has to end. */
+    onUnanswered: (error: ProducerError) => void;
+  },
 ): Promise<PartitionWriter> {
-  const { member, committedOffset } = options;
+  const { committedOffset, onUnanswered } = options;
+  const commitOffset = async (offset: number) => {
+    try {
+      await options.commitOffset(offset);
+    } catch (error) {
+      if (error instanceof ProducerError && error.type === "NO_ANSWER") onUnanswered(error);
+      throw error;
+    }
+  };
   const producer = await Producer.open(kafka, {
     deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
   });
-  return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
-    for (const part of inParts(outputs)) await producer.send(part);
-    await member.commitOffset({ topic, partition, offset: nextOffset });
+  return await writerOf(producer, committedOffset, {
+    // A write: unlike a read, or a heartbeat, no coordinator that was replaced can answer it with success.
+    async claim(start = 0) {
+      await commitOffset(start);
+      return start;
+    },
+    async commit(outputs, nextOffset) {
+      for (const part of inParts(outputs)) await producer.send(part);
+      await commitOffset(nextOffset);
+    },
   });
 }
 
 async function writerOf(
   producer: Producer,
   committedOffset: () => Promise<number | undefined>,
-  commit: PartitionWriter["commit"],
+  methods: Pick<PartitionWriter, "claim" | "commit">,
 ): Promise<PartitionWriter> {
   try {
-    return { start: await committedOffset(), commit, close: () => producer.close() };
+    return { start: await committedOffset(), ...methods, close: () => producer.close() };
   } catch (error) {
     await producer.close();
     throw error;

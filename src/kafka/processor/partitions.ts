@@ -11,7 +11,7 @@ import type { BatchInHand, Member } from "../group/membership.ts";
 import { TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import { type GroupOffsets, openGroupOffsets } from "../offsets/committed_offsets.ts";
-import type { TopicPartition } from "../protocol/requests.ts";
+import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
 import { UnreadableBatch } from "../protocol/unreadable.ts";
 import {
   type AssignedPartition,
@@ -46,6 +46,8 @@ export class Partitions {
   readonly #timers: readonly ReturnType<typeof setInterval>[];
   /** Aborts when the group rebalances or the member stops: batches stop between two transactions. */
   #revocation = new AbortController();
+  /** As which the present partitions were assigned. */
+  #generation: MemberGeneration | undefined;
   #stopping = false;
 
   /**
@@ -86,10 +88,11 @@ export class Partitions {
     return this.#failures.why;
   }
 
-  onAssigned(assignment: Assignment): void {
+  onAssigned(assignment: Assignment, generation: MemberGeneration): void {
     // Nothing is assigned any more on behalf of the assignment before.
     this.#revocation.abort();
     this.#revocation = new AbortController();
+    this.#generation = generation;
     this.#watch.invalidate();
     if (this.#stopping) this.#revocation.abort();
     const mine = Object.entries(assignment).flatMap(([topic, partitions]) =>
@@ -97,11 +100,14 @@ export class Partitions {
     );
     const kept = new Set(mine.map(({ topic, partition }) => inputOf(topic, partition)));
     for (const [name, { task }] of this.#partitions) {
-      // A partition that stays keeps its writer: had another member been assigned it, we would be fenced.
-      if (kept.has(name)) continue;
-      this.#partitions.delete(name);
-      this.#failures.clear(name);
-      this.#watch.remove(name);
+      if (!kept.has(name)) {
+        this.#partitions.delete(name);
+        this.#failures.clear(name);
+        this.#watch.remove(name);
+      } else if (this.options.guarantee === "exactly_once") {
+        // It keeps its writer: had another member been assigned the partition, that would be fenced.
+        continue;
+      }
       void task.exclusive(() => task.close());
     }
     const list = Object.entries(assignment)
@@ -159,7 +165,7 @@ export class Partitions {
     for (const timer of this.#timers) clearInterval(timer);
     this.#stopping = true;
     this.#revocation.abort();
-    // First: a consumer that is told to stop commits no more offsets, and does not say so.
+    // First: who has left the group commits no more offsets.
     await this.#flush({ force: true });
     await this.member.stop();
     const all = [...this.#partitions.values()];
@@ -265,8 +271,15 @@ export class Partitions {
     const input = { topic, partition, group: this.#group };
     const committedOffset = () => this.#offsets.committed({ topic, partition });
     if (guarantee === "at_least_once") {
-      const { member } = this;
-      return openAtLeastOnceWriter(this.client, input, { member, committedOffset });
+      const generation = this.#generation!;
+      return openAtLeastOnceWriter(this.client, {
+        committedOffset,
+        commitOffset: (offset) => this.#offsets.commitAs(generation, { topic, partition, offset }),
+        onUnanswered: (error) => {
+          this.#revocation.abort();
+          this.member.crash({ error, fatal: false });
+        },
+      });
     }
     const transactionalId = names.transactionalId(service, this.member.topicOf(topic), partition);
     return openTransactionalWriter(this.client, input, {

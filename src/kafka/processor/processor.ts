@@ -129,7 +129,7 @@ function runMember(
   const partitions = new Partitions(client, member, options, 2 * FETCH_WAIT_MS, onState);
   member.onRebalancing(() => metrics.rebalances.inc());
   return member.run(signal, {
-    onAssigned: (assignment) => partitions.onAssigned(assignment),
+    onAssigned: (assignment, generation) => partitions.onAssigned(assignment, generation),
     onBatch: (payload) => partitions.onBatch(payload),
     onState,
     onStop: () => partitions.stop(),

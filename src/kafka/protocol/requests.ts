@@ -207,15 +207,22 @@ export function findCoordinatorRequest(
 /** Kafka's numbers. */
 export const COORDINATOR_TYPES = { group: 0, transaction: 1 } as const;
 
-const NO_MEMBER = { generation: -1, memberId: "" };
+/** A member of a consumer group, as of one assignment: the coordinator refuses it after the next. */
+export interface MemberGeneration {
+  readonly generation: number;
+  readonly memberId: string;
+}
 
-/** A group's offsets, set from outside the group: refused while it has members. */
+const NO_MEMBER: MemberGeneration = { generation: -1, memberId: "" };
+
+/** @param member absent: set from outside the group, which is refused while it has members */
 export function offsetCommitRequest(
   group: string,
   offsets: readonly (TopicPartition & { readonly offset: number })[],
+  { generation, memberId }: MemberGeneration = NO_MEMBER,
 ): WireRequest<CodeAnswer> {
-  return wire("OffsetCommit", 8, 5, { group, ...NO_MEMBER, offsets }, (encoder) => {
-    encoder.writeString(group).writeInt32(NO_MEMBER.generation).writeString(NO_MEMBER.memberId);
+  return wire("OffsetCommit", 8, 5, { group, generation, memberId, offsets }, (encoder) => {
+    encoder.writeString(group).writeInt32(generation).writeString(memberId);
     writeTopics(encoder, offsets, ({ partition, offset }) => {
       encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
     });

@@ -8,6 +8,7 @@ import {
   addPartitionsToTxnRequest,
   endTxnRequest,
   initProducerIdRequest,
+  offsetCommitRequest,
   offsetFetchRequest,
   produceRequest,
   txnOffsetCommitRequest,
@@ -84,6 +85,27 @@ const same: {
     options: {
       ...kafkajsIdentity,
       groupId: GROUP,
+      topics: [{
+        topic: "orders.raw",
+        partitions: [
+          { partition: 0, offset: "5000000000", metadata: null },
+          { partition: 5, offset: "5000000001", metadata: null },
+        ],
+      }],
+    },
+  },
+  {
+    ours: offsetCommitRequest(
+      GROUP,
+      TWO.map((input, index) => ({ ...input, offset: 5_000_000_000 + index })),
+      { generation: 12, memberId: "member-3" },
+    ),
+    folder: "offsetCommit",
+    version: 5,
+    options: {
+      groupId: GROUP,
+      groupGenerationId: 12,
+      memberId: "member-3",
       topics: [{
         topic: "orders.raw",
         partitions: [

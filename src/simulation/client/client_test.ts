@@ -159,6 +159,38 @@ for (const [name, effect] of Object.entries(effects)) {
   });
 }
 
+/** Longer than its sender waits. */
+const LATE: Effect = { lateMs: 12_000 };
+
+Deno.test("createSimulatedClient: at least once, an OffsetCommit without an answer ends the membership", async () => {
+  for (const effect of ["request lost", "answer lost", "connection closed", LATE] as const) {
+    // A claim is the first; then it is a batch's.
+    for (const before of [0, 2, 4, 6]) {
+      const what = `${JSON.stringify(effect)} after ${before} orders`;
+      const schedule = new Schedule(before, { brokers: 3 });
+      await schedule.run(async () => {
+        const { process, processor } = schedule.validator({
+          guarantee: "at_least_once",
+          maxBatch: 1,
+        });
+        await schedule.place(before);
+        if (before > 0) assert(await schedule.settle());
+        schedule.network.hit({ api: "OffsetCommit", from: process.name, effect });
+        await schedule.place(12 - before);
+        assert(await schedule.settle(), what);
+        await schedule.time.runUntil(() => false, 20_000);
+        assertEquals(processor.notReady(), undefined);
+      });
+      assertEquals([...new Set(schedule.outputs)], schedule.inputs, what);
+      assertEquals(schedule.committed, [6, 6], what);
+      const joins = schedule.lines.filter((line) =>
+        line.includes("→") && line.includes("JoinGroup")
+      );
+      assert(joins.length > 1, what);
+    }
+  }
+});
+
 Deno.test("createSimulatedClient: any refusal of any API costs time, and no order", async () => {
   for (const [seed, api] of apis.entries()) {
     for (const code of REFUSALS[api]) await meets(api, { code }, seed);

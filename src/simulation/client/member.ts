@@ -30,10 +30,6 @@ const LOST_MEMBERSHIP = new Set([
 /** Heartbeats that may be missing before it is reported. */
 const MAX_MISSING = 2.5;
 
-class NotCommitted extends Error {
-  override readonly name = "KafkaJSNotCommitted";
-}
-
 export class SimulatedMember implements Member {
   readonly #positions = new Positions();
   readonly #membership: Membership;
@@ -130,7 +126,8 @@ export class SimulatedMember implements Member {
   async #join(): Promise<void> {
     const assignment: Assignment = await this.#membership.join();
     this.#positions.assign(assignment);
-    this.#events!.onAssigned(assignment);
+    const { generation, memberId } = this.#membership;
+    this.#events!.onAssigned(assignment, { generation, memberId });
   }
 
   async keepAlive(
@@ -186,12 +183,5 @@ export class SimulatedMember implements Member {
     this.#fetchers.wakeAll();
     await this.#consuming;
     await this.#membership.leave().catch(() => {});
-  }
-
-  async commitOffset(next: TopicPartition & { readonly offset: number }): Promise<void> {
-    if (!this.#isRunning) {
-      throw new NotCommitted("the consumer has stopped: no offset was committed");
-    }
-    await this.#membership.commit(next);
   }
 }

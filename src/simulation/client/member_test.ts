@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type {
   BatchInHand,
   Member,
@@ -15,7 +15,6 @@ import { Network } from "./network.ts";
 
 const TOPIC = "orders.raw";
 const first = { topic: TOPIC, partition: 0 };
-const second = { topic: TOPIC, partition: 1 };
 
 /** One member of a group, which reads a topic of two partitions. */
 class Test {
@@ -243,20 +242,4 @@ test("crashes when no broker answers for longer than the session", async (test) 
   assert(await test.time.runUntil(() => test.ended !== "it runs", 600_000));
   const { error, fatal } = test.ended as { error: Error; fatal: boolean };
   assertEquals([error.name, fatal], ["KafkaJSRequestTimeoutError", false]);
-});
-
-test("commits an offset as a member, and none when it has stopped", async (test) => {
-  test.start();
-  await test.run(1_000);
-  let isDone = false;
-  const commit = (offset: number) =>
-    test.process.run(() => test.member.commitOffset({ ...second, offset }));
-  void commit(7).then(() => isDone = true);
-  assert(await test.time.runUntil(() => isDone, 1_000));
-  assertEquals(test.kafka.committedOffset("group", TOPIC, 1), 7);
-  test.process.run(() => test.controller.abort());
-  await test.run(50);
-  assertEquals(test.ended, undefined);
-  const error = await assertRejects(() => commit(8));
-  assertEquals((error as Error).name, "KafkaJSNotCommitted");
 });

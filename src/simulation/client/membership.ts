@@ -43,11 +43,11 @@ interface MembershipOptions {
 
 export class Membership {
   memberId = "";
+  generation = -1;
   /** Of each topic how many partitions it had when the group was assigned. */
   readonly #counts = new Map<string, number>();
   /** When the coordinator answered last, by performance.now; undefined while it joins. */
   heardAtMs: number | undefined;
-  #generation = -1;
   #coordinator: SimulatedBroker | undefined;
   #owned: Assignment = {};
   /** As kafkajs counts it: by Date. */
@@ -89,7 +89,7 @@ export class Membership {
     });
     if (joined.code !== 0) throw refusal(joined.code);
     this.memberId = joined.memberId;
-    this.#generation = joined.generation;
+    this.generation = joined.generation;
     const isLeader = joined.leaderId === joined.memberId;
     if (isLeader) await this.cluster.refreshMetadata();
     this.#count();
@@ -175,7 +175,7 @@ export class Membership {
       const { code } = await this.#coordinator!.ask({
         api: "Heartbeat",
         group,
-        generation: this.#generation,
+        generation: this.generation,
         memberId: this.memberId,
       });
       if (code !== 0) throw refusal(code);
@@ -199,26 +199,6 @@ export class Membership {
     });
     for (const code of codes) if (code !== 0) throw refusal(code);
     return offset < 0 ? undefined : offset;
-  }
-
-  /** @throws it was not committed */
-  async commit({ topic, partition, offset }: TopicPartition & { offset: number }): Promise<void> {
-    const retry = createRetries();
-    for (;;) {
-      try {
-        const { codes } = await this.#coordinator!.ask({
-          api: "OffsetCommit",
-          group: this.options.group,
-          generation: this.#generation,
-          memberId: this.memberId,
-          offsets: [{ topic, partition, offset }],
-        });
-        for (const code of codes) if (code !== 0) throw refusal(code);
-        return;
-      } catch (error) {
-        await retry(error);
-      }
-    }
   }
 
   async leave(): Promise<void> {

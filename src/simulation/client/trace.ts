@@ -38,7 +38,8 @@ function detailsOf(request: Request): string {
     case "OffsetFetch":
       return `${request.group} ${request.topic}/${request.partition}`;
     case "OffsetCommit":
-      return `${request.group} ${places(request.offsets)}`;
+      return `${request.group} ${request.memberId} generation ${request.generation} ` +
+        places(request.offsets);
     case "JoinGroup":
       return `${request.group} ${request.memberId}`;
     case "SyncGroup":

@@ -1,5 +1,5 @@
 /** A member of a group that does what it is told: each call is one request on a connection of its own. */
-import type { TopicPartition } from "../../kafka/protocol/requests.ts";
+import { offsetCommitRequest, type TopicPartition } from "../../kafka/protocol/requests.ts";
 import { type Client, firstOf, nameOf } from "./client.ts";
 import type { Platform } from "./platform.ts";
 import {
@@ -7,7 +7,6 @@ import {
   type JoinAnswer,
   joinGroupRequest,
   leaveGroupRequest,
-  memberCommitRequest,
   syncGroupRequest,
 } from "./requests.ts";
 
@@ -89,8 +88,8 @@ export class TestMember {
     offset: number,
     { generation = this.generation, memberId = this.memberId } = {},
   ): Promise<string> {
-    const offsets = [{ ...place, offset }] as const;
-    const request = memberCommitRequest({ group: this.group, generation, memberId, offsets });
+    const member = { generation, memberId };
+    const request = offsetCommitRequest(this.group, [{ ...place, offset }], member);
     return firstOf((await this.client.toCoordinator("group", this.group, request)).codes);
   }
 

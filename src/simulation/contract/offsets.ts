@@ -1,5 +1,6 @@
 /** What a group has committed. */
 import {
+  type MemberGeneration,
   offsetCommitRequest,
   offsetFetchRequest,
   type TopicPartition,
@@ -35,13 +36,14 @@ export async function stableOffset(platform: Platform, group: string, place: Top
   return offset;
 }
 
-/** From outside the group. */
-export async function commitOutside(
+/** @param member absent: from outside the group */
+export async function commitOffset(
   { client }: Platform,
   group: string,
   place: TopicPartition,
   offset: number,
+  member?: MemberGeneration,
 ): Promise<string> {
-  const request = offsetCommitRequest(group, [{ ...place, offset }]);
+  const request = offsetCommitRequest(group, [{ ...place, offset }], member);
   return firstOf((await client.toCoordinator("group", group, request)).codes);
 }

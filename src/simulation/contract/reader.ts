@@ -1,6 +1,7 @@
 /** A member of a group as the loop uses one: it reads a topic, and keeps what it is handed and told. */
 import type { BatchInHand, Crash, Member, MemberOptions } from "../../kafka/group/membership.ts";
 import { configureLogging } from "../../runtime/log.ts";
+import type { MemberGeneration } from "../../kafka/protocol/requests.ts";
 import type { Topic } from "../../topology.ts";
 import { until } from "../../runtime/until.ts";
 import type { Platform } from "./platform.ts";
@@ -27,6 +28,7 @@ export class TestReader {
   readonly told: string[] = [];
   /** What it was assigned last. */
   assigned: readonly number[] | undefined;
+  generation: MemberGeneration | undefined;
   /** What becomes of a batch in hand (default: all of it is resolved). */
   onBatch: (inHand: BatchInHand) => Promise<void> = (inHand) => {
     resolveAll(inHand);
@@ -63,7 +65,10 @@ export class TestReader {
     });
     member.onRebalancing(() => told.push("rebalancing"));
     this.#ended = member.run(this.#ending.signal, {
-      onAssigned: (assignment) => this.assigned = assignment[topic] ?? [],
+      onAssigned: (assignment, generation) => {
+        this.generation = generation;
+        this.assigned = assignment[topic] ?? [];
+      },
       onBatch: (inHand) => {
         const { partition, messages } = inHand.batch;
         const read = messages.map(({ offset, value }) => `${offset} ${value}`);

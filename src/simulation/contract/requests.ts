@@ -96,31 +96,6 @@ export function leaveGroupRequest(
   }, readCode);
 }
 
-/** A member's commit of one partition's offset. */
-export function memberCommitRequest(fields: {
-  readonly group: string;
-  readonly generation: number;
-  readonly memberId: string;
-  readonly offsets: readonly [TopicPartition & { readonly offset: number }];
-}): WireRequest<CodeAnswer> {
-  return wire("OffsetCommit", 8, 5, fields, (encoder) => {
-    const [{ topic, partition, offset }] = fields.offsets;
-    encoder.writeString(fields.group).writeInt32(fields.generation).writeString(fields.memberId);
-    encoder.writeInt32(1).writeString(topic).writeInt32(1);
-    encoder.writeInt32(partition).writeInt64(offset).writeString(null);
-  }, (decoder) => {
-    const clientSideThrottleTime = decoder.readInt32();
-    const codes = decoder.readArray(() => {
-      decoder.readString(); // topic
-      return decoder.readArray(() => {
-        decoder.readInt32(); // partition
-        return decoder.readInt16();
-      });
-    }).flat();
-    return { answer: { codes }, clientSideThrottleTime };
-  });
-}
-
 /** A group's committed offset, without `require_stable`. */
 export function unstableOffsetFetchRequest(
   group: string,

@@ -7,7 +7,7 @@ import { until } from "../../runtime/until.ts";
 import { Random } from "../random.ts";
 import { nameOf, patiently } from "./client.ts";
 import { committed, ends } from "./log.ts";
-import { commitOutside, offsetsOf } from "./offsets.ts";
+import { commitOffset, offsetsOf } from "./offsets.ts";
 import type { Platform } from "./platform.ts";
 import { TestProducer } from "./producer.ts";
 
@@ -75,7 +75,7 @@ class Script {
     if (draw < 0.9) return await this.#open(random.int(IDS));
     if (draw < 0.92) return await this.#deleteRecords(place);
     if (draw < 0.94) {
-      const code = await commitOutside(this.platform, this.#group, place, random.int(100));
+      const code = await commitOffset(this.platform, this.#group, place, random.int(100));
       return this.#say(`offset of ${place.partition} from outside`, code);
     }
     if (draw < 0.96 && this.platform.nodes > 1) return await this.#move(place);

@@ -5,9 +5,8 @@ import { produceRequest } from "../../../kafka/protocol/requests.ts";
 import { nameOf, patiently } from "../client.ts";
 import type { Case } from "../contract.ts";
 import { committed, written } from "../log.ts";
-import { commitOutside, offsetsOf, stableOffset } from "../offsets.ts";
+import { commitOffset, offsetsOf, stableOffset } from "../offsets.ts";
 import { initProducerId, TestProducer } from "../producer.ts";
-import { memberCommitRequest } from "../requests.ts";
 
 const oneOf = (answer: string, ...expected: string[]) =>
   assert(expected.includes(answer), `${answer} is none of ${expected}`);
@@ -156,8 +155,8 @@ export const LATE: readonly Case[] = [
       const [place, group] = [{ topic: await platform.createTopic(1), partition: 0 }, freshName()];
       const unknown = { topic: freshName(), partition: 0 };
       const owner = await TestProducer.open(client, freshName());
-      assertEquals(await commitOutside(platform, group, place, 3), "NONE");
-      assertEquals(await commitOutside(platform, group, unknown, 3), "UNKNOWN_TOPIC_OR_PARTITION");
+      assertEquals(await commitOffset(platform, group, place, 3), "NONE");
+      assertEquals(await commitOffset(platform, group, unknown, 3), "UNKNOWN_TOPIC_OR_PARTITION");
       assertEquals(await owner.addOffsets(group), "NONE");
       assertEquals(await owner.commitOffset(group, unknown, 3), "UNKNOWN_TOPIC_OR_PARTITION");
       assertEquals(await owner.finish("commit"), "NONE");
@@ -171,17 +170,12 @@ export const LATE: readonly Case[] = [
   {
     name: "OffsetCommit: of members of a group that has none",
     async run(platform) {
-      const { client, freshName } = platform;
       const place = { topic: await platform.createTopic(1), partition: 0 };
-      const group = freshName();
-      const commit = async (generation: number, memberId: string) => {
-        const offsets = [{ ...place, offset: 1 }] as const;
-        const request = memberCommitRequest({ group, generation, memberId, offsets });
-        return nameOf((await client.toCoordinator("group", group, request)).codes[0]);
-      };
-      assertEquals(await commit(1, "stranger"), "ILLEGAL_GENERATION");
-      assertEquals(await commitOutside(platform, group, place, 1), "NONE");
-      assertEquals(await commit(1, "stranger"), "UNKNOWN_MEMBER_ID");
+      const group = platform.freshName();
+      const stranger = { generation: 1, memberId: "stranger" };
+      assertEquals(await commitOffset(platform, group, place, 1, stranger), "ILLEGAL_GENERATION");
+      assertEquals(await commitOffset(platform, group, place, 1), "NONE");
+      assertEquals(await commitOffset(platform, group, place, 1, stranger), "UNKNOWN_MEMBER_ID");
     },
   },
 ];

@@ -1,9 +1,9 @@
 /** A group's member, as the loop uses it: what it is handed, from where on, and what it hears of others. */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { BatchInHand } from "../../../kafka/group/membership.ts";
 import { until } from "../../../runtime/until.ts";
 import type { Case } from "../contract.ts";
-import { commitOutside, offsetsOf, stableOffset } from "../offsets.ts";
+import { commitOffset, offsetsOf, stableOffset } from "../offsets.ts";
 import type { Platform } from "../platform.ts";
 import { TestProducer } from "../producer.ts";
 import { resolveAll, TestReader } from "../reader.ts";
@@ -54,7 +54,7 @@ export const MEMBERS: readonly Case[] = [
     async run(platform) {
       const { topic, place } = await topicWith(platform, "a", "b", "c");
       const group = platform.freshName();
-      assertEquals(await commitOutside(platform, group, place, 2), "NONE");
+      assertEquals(await commitOffset(platform, group, place, 2), "NONE");
       const reader = TestReader.start(platform, group, topic);
       await reader.untilHanded(1);
       assertEquals(reader.handed, ["0: 2 c"]);
@@ -62,18 +62,28 @@ export const MEMBERS: readonly Case[] = [
     },
   },
   {
-    name: "member: commits an offset; one that has stopped does not",
+    name: "member: is told its generation, as which it may commit; no old one may",
     async run(platform) {
       const { topic, place } = await topicWith(platform, "a");
       const group = platform.freshName();
       const reader = TestReader.start(platform, group, topic);
       await reader.untilHanded(1);
-      await reader.member.commitOffset({ ...place, offset: 1 });
-      assertEquals(await offsetsOf(platform, group, place), { unstable: 1, stable: 1 });
+      const commit = (offset: number, member = reader.generation) =>
+        commitOffset(platform, group, place, offset, member);
+      const first = reader.generation!;
+      assertEquals(await commit(1), "NONE");
+      const other = TestReader.start(platform, group, topic);
+      const isAssigned = () => other.assigned !== undefined;
+      await until("both are assigned", isAssigned, 20_000, 20);
+      await until("of one generation", () => reader.generation !== first, 20_000, 20);
+      assertEquals(reader.generation, { ...first, generation: other.generation!.generation });
+      assertEquals(await commit(2, first), "ILLEGAL_GENERATION");
+      assertEquals(await commit(3), "NONE");
+      assertEquals(await commit(4, other.generation), "NONE");
       await reader.stop();
-      await assertRejects(() => reader.member.commitOffset({ ...place, offset: 9 }));
-      assertEquals(await offsetsOf(platform, group, place), { unstable: 1, stable: 1 });
-      assertEquals(await commitOutside(platform, group, place, 0), "NONE");
+      assertEquals(await commit(5), "UNKNOWN_MEMBER_ID");
+      assertEquals(await offsetsOf(platform, group, place), { unstable: 4, stable: 4 });
+      await other.stop();
     },
   },
   {
@@ -142,7 +152,7 @@ export const MEMBERS: readonly Case[] = [
     async run(platform) {
       const { topic, place } = await topicWith(platform, "a", "b", "c");
       const group = platform.freshName();
-      assertEquals(await commitOutside(platform, group, place, 1), "NONE");
+      assertEquals(await commitOffset(platform, group, place, 1), "NONE");
       await platform.deleteRecords(place, 2);
       const reader = TestReader.start(platform, group, topic);
       await reader.untilTold("0: no 1");

@@ -8,7 +8,7 @@ import type { Case } from "../contract.ts";
 import type { Platform } from "../platform.ts";
 import { committed, stable, written } from "../log.ts";
 import { loneMember } from "../member.ts";
-import { commitOutside, offsetsOf, stableOffset } from "../offsets.ts";
+import { commitOffset, offsetsOf, stableOffset } from "../offsets.ts";
 import { TestProducer } from "../producer.ts";
 import { heartbeatRequest } from "../requests.ts";
 
@@ -164,7 +164,7 @@ export const MOVES: readonly Case[] = [
       assertEquals(await offsetsOf(platform, group, place), pending);
       assertEquals(await member.heartbeat(), "NONE");
       assertEquals(await member.commit(other, 4), "NONE");
-      assertEquals(await commitOutside(platform, group, other, 1), "UNKNOWN_MEMBER_ID");
+      assertEquals(await commitOffset(platform, group, other, 1), "UNKNOWN_MEMBER_ID");
       assertEquals(await owner.commitOffset(group, place, 6), "NONE");
       assertEquals(await owner.end("commit"), "NONE");
       assertEquals(await stableOffset(platform, group, place), 6);

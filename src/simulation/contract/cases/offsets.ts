@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { Case } from "../contract.ts";
 import { loneMember } from "../member.ts";
-import { commitOutside, offsetsOf, stableOffset } from "../offsets.ts";
+import { commitOffset, offsetsOf, stableOffset } from "../offsets.ts";
 import { TestProducer } from "../producer.ts";
 
 const UNSTABLE = "UNSTABLE_OFFSET_COMMIT";
@@ -15,7 +15,7 @@ export const OFFSETS: readonly Case[] = [
       const group = platform.freshName();
       assertEquals(await offsetsOf(platform, group, place), { unstable: -1, stable: -1 });
       for (const offset of [7, 3]) {
-        assertEquals(await commitOutside(platform, group, place, offset), "NONE");
+        assertEquals(await commitOffset(platform, group, place, offset), "NONE");
         assertEquals(await offsetsOf(platform, group, place), { unstable: offset, stable: offset });
       }
       const other = { ...place, partition: 1 };
@@ -27,11 +27,11 @@ export const OFFSETS: readonly Case[] = [
     async run(platform) {
       const place = { topic: await platform.createTopic(1), partition: 0 };
       const member = await loneMember(platform, platform.freshName());
-      assertEquals(await commitOutside(platform, member.group, place, 1), "UNKNOWN_MEMBER_ID");
+      assertEquals(await commitOffset(platform, member.group, place, 1), "UNKNOWN_MEMBER_ID");
       assertEquals(await member.commit(place, 2), "NONE");
       assertEquals(await member.leave(), "NONE");
       assertEquals(await offsetsOf(platform, member.group, place), { unstable: 2, stable: 2 });
-      assertEquals(await commitOutside(platform, member.group, place, 1), "NONE");
+      assertEquals(await commitOffset(platform, member.group, place, 1), "NONE");
       assertEquals(await offsetsOf(platform, member.group, place), { unstable: 1, stable: 1 });
     },
   },
@@ -41,7 +41,7 @@ export const OFFSETS: readonly Case[] = [
       const { client, freshName } = platform;
       const place = { topic: await platform.createTopic(2), partition: 0 };
       const group = freshName();
-      assertEquals(await commitOutside(platform, group, place, 3), "NONE");
+      assertEquals(await commitOffset(platform, group, place, 3), "NONE");
       const owner = await TestProducer.open(client, freshName());
       assertEquals(await owner.addOffsets(group), "NONE");
       assertEquals(await offsetsOf(platform, group, place), { unstable: 3, stable: 3 });
@@ -115,7 +115,7 @@ export const OFFSETS: readonly Case[] = [
       const owner = await TestProducer.open(client, freshName());
       assertEquals(await owner.addOffsets(group), "NONE");
       assertEquals(await owner.commitOffset(group, place, 5), "NONE");
-      assertEquals(await commitOutside(platform, group, place, 2), "NONE");
+      assertEquals(await commitOffset(platform, group, place, 2), "NONE");
       assertEquals(await offsetsOf(platform, group, place), { unstable: 2, stable: UNSTABLE });
       assertEquals(await owner.end("commit"), "NONE");
       assertEquals(await stableOffset(platform, group, place), 2);
