@@ -31,11 +31,8 @@ const HORIZONS_MS = [5_000, 12_000, 25_000, 40_000];
 /** A few schedules are long, in small steps: what is wrong once in many transactions shows in them. */
 const LONG = { share: 0.04, least: 5, most: 15 };
 
-/**
- * Which part of the schedules runs at least once: none, until a member that is replaced can no longer commit
- * its offset after the next owner has the tables (docs/simulation.md, "What it does not model").
- */
-const AT_LEAST_ONCE = 0;
+/** Which part of the schedules runs at least once. */
+const AT_LEAST_ONCE = 0.1;
 
 export function drawShape(random: Random, { orders, brokers }: ShapeOptions): Shape {
   // Always drawn, so that the rest stays the same where it is given.

@@ -40,4 +40,17 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       { kind: "answer lost", atMs: 860, api: "OffsetForLeaderEpoch", count: 1 },
     ],
   },
+  {
+    seed: 7001151,
+    found: "at least once, a member that had been replaced took the tables back from its successor",
+    options: { orders: 20 },
+    faults: [
+      { kind: "broker frozen", atMs: 5728, node: 2, forMs: 12423 },
+      { kind: "replica killed", atMs: 6867, replica: "fulfillment-2", forMs: 1140 },
+      { kind: "replica killed", atMs: 8006, replica: "validator-3", forMs: 895 },
+      { kind: "replica killed", atMs: 9145, replica: "payment-3", forMs: 96 },
+      { kind: "replica killed", atMs: 11423, replica: "validator-3", forMs: 1140 },
+      { kind: "replica killed", atMs: 12563, replica: "validator-2", forMs: 345 },
+    ],
+  },
 ];
