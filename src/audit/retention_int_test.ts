@@ -205,7 +205,7 @@ Deno.test("audit: over a real log that is not whole", async (t) => {
       const { code } = await process.status;
       assertEquals(code, 1);
       // Nobody reads what was written by hand.
-      assertMatch(await new Response(process.stderr).text(), /^audit: not at rest after 1 s: /);
+      assertMatch(await new Response(process.stderr).text(), /^audit: not at rest after 1 s: /m);
       assertEquals([...Deno.readDirSync(directory)].filter(({ name }) => /audit/.test(name)), []);
       await Deno.remove(directory, { recursive: true });
     },

@@ -86,10 +86,14 @@ export interface CommandOptions {
   readonly directory?: string;
 }
 
+/** What a command says only where it takes some seconds, as on a busy machine. */
+const PROGRESS = /^audit: [\d,]+ records and rows read, now .*\n/gm;
+
 /**
  * Runs a command as a person does, with the permissions that it needs and no others.
  *
  * @param main below `src`, such as `audit/main.ts`
+ * @returns what it said, without progress
  */
 export async function runCommand(
   main: string,
@@ -98,7 +102,8 @@ export async function runCommand(
 ): Promise<Output> {
   const { code, stdout, stderr } = await commandOf(main, args, options).output();
   const text = new TextDecoder();
-  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+  const said = text.decode(stderr).replaceAll(PROGRESS, "");
+  return { code, stdout: text.decode(stdout), stderr: said };
 }
 
 /** The same, to be started. */

@@ -64,6 +64,11 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What became of one request: `isAnswered` is false where it may be carried out all the same. */
+type Attempt<Answer> =
+  | { readonly answer: Answer }
+  | { readonly failure: ProducerError; readonly isAnswered: boolean };
+
 export interface Coordinators {
   /**
    * Asks the coordinator of `key` until it has carried out the request.
@@ -79,80 +84,97 @@ export interface Coordinators {
 }
 
 export function createCoordinators(cluster: Cluster): Coordinators {
-  const known = new Map<string, Broker>();
+  return new KnownCoordinators(cluster);
+}
 
-  async function coordinatorOf(type: CoordinatorType, key: string): Promise<Broker> {
+class KnownCoordinators implements Coordinators {
+  readonly #known = new Map<string, Broker>();
+
+  constructor(private readonly cluster: Cluster) {}
+
+  async ask<Answer extends CodeAnswer>(
+    type: CoordinatorType,
+    key: string,
+    request: WireRequest<Answer>,
+    { limitMs, repeatable, onUnanswered, late, fresh, signal }: AskOptions,
+  ): Promise<Answer> {
+    const { apiName } = request.request;
+    const what = type === "any" ? apiName : `${apiName} of ${key}`;
+    const startedAt = performance.now();
+    let told = late === undefined;
+    const attemptMs = repeatable ? Math.min(MAX_ATTEMPT_MS, limitMs / 2) : limitMs;
+    for (let waitMs = RETRY_MS.first;; waitMs = Math.min(RETRY_MS.most, waitMs * 1.5)) {
+      const leftMs = Math.max(1, startedAt + limitMs - performance.now());
+      const once = { what, limitMs: Math.min(attemptMs, leftMs), fresh };
+      const result = await this.#attempt(type, key, request, once);
+      if ("answer" in result) return result.answer;
+      const { failure, isAnswered } = result;
+      if (isAnswered && failure.remedy !== "repeat") throw failure;
+      if (!isAnswered) {
+        this.#known.delete(`${type} ${key}`);
+        if (!repeatable) throw failure;
+        onUnanswered?.(failure);
+      }
+      const forMs = performance.now() - startedAt;
+      if (!told && forMs >= late!.afterMs) {
+        told = true;
+        late!.tell(outOfTime("not done yet", late!.afterMs, failure));
+      }
+      const isOver = forMs + waitMs >= limitMs;
+      if (!isOver) await pause(waitMs, signal);
+      // Most aborts come during the pause.
+      if (isOver || signal?.aborted) throw outOfTime("not done", limitMs, failure);
+    }
+  }
+
+  async #coordinatorOf(type: CoordinatorType, key: string): Promise<Broker> {
     const name = `${type} ${key}`;
-    const broker = known.get(name);
+    const broker = this.#known.get(name);
     if (broker?.isConnected()) return broker;
-    if (!cluster.isConnected()) {
-      await cluster.connect();
-      await cluster.refreshMetadata();
+    if (!this.cluster.isConnected()) {
+      await this.cluster.connect();
+      await this.cluster.refreshMetadata();
     }
     const found = type === "any"
-      ? await cluster.findBroker({ nodeId: anyOf(cluster.getNodeIds()) })
-      : await cluster.findGroupCoordinator({
+      ? await this.cluster.findBroker({ nodeId: anyOf(this.cluster.getNodeIds()) })
+      : await this.cluster.findGroupCoordinator({
         groupId: key,
         coordinatorType: COORDINATOR_TYPES[type],
       });
-    known.set(name, found);
+    this.#known.set(name, found);
     return found;
   }
 
-  return {
-    async ask(type, key, request, { limitMs, repeatable, onUnanswered, late, fresh, signal }) {
-      const { apiName } = request.request;
-      const what = type === "any" ? apiName : `${apiName} of ${key}`;
-      const startedAt = performance.now();
-      const deadline = startedAt + limitMs;
-      let told = late === undefined;
-      const attemptMs = repeatable ? Math.min(MAX_ATTEMPT_MS, limitMs / 2) : limitMs;
-      for (let waitMs = RETRY_MS.first;; waitMs = Math.min(RETRY_MS.most, waitMs * 1.5)) {
-        let last: ProducerError;
-        if (fresh) known.delete(`${type} ${key}`);
-        const broker = await coordinatorOf(type, key).catch((error) => noCoordinator(what, error));
-        if (broker instanceof ProducerError) {
-          last = broker;
-          if (last.remedy === "end") throw last;
-        } else {
-          let isAnswered = true;
-          try {
-            const leftMs = Math.max(1, deadline - performance.now());
-            const answer = await answerOf(broker, request, Math.min(attemptMs, leftMs));
-            let code = worstOf(answer.codes);
-            if (
-              fresh && remedyOf(code) === "success" && await isReplaced(cluster, broker, type, key)
-            ) {
-              code = ERRORS.NOT_COORDINATOR.code;
-            }
-            if (remedyOf(code) === "success") return answer;
-            last = errorOf(code, what + partitionOf(answer, code));
-            // It says no more than no answer does.
-            isAnswered = code !== ERRORS.UNKNOWN_SERVER_ERROR.code;
-            if (isAnswered && remedyOf(code) !== "repeat") throw last;
-            if (MOVED.includes(code)) known.delete(`${type} ${key}`);
-          } catch (error) {
-            if (error instanceof ProducerError) throw error;
-            last = noAnswer(what, error);
-            isAnswered = false;
-          }
-          if (!isAnswered) {
-            known.delete(`${type} ${key}`);
-            if (!repeatable) throw last;
-            onUnanswered?.(last);
-          }
-        }
-        if (!told && performance.now() - startedAt >= late!.afterMs) {
-          told = true;
-          late!.tell(outOfTime("not done yet", late!.afterMs, last));
-        }
-        const isOver = performance.now() + waitMs >= deadline;
-        if (!isOver) await pause(waitMs, signal);
-        // Most aborts come during the pause.
-        if (isOver || signal?.aborted) throw outOfTime("not done", limitMs, last);
+  /** Asks the present coordinator once. */
+  async #attempt<Answer extends CodeAnswer>(
+    type: CoordinatorType,
+    key: string,
+    request: WireRequest<Answer>,
+    { what, limitMs, fresh }: { what: string; limitMs: number; fresh: boolean | undefined },
+  ): Promise<Attempt<Answer>> {
+    const name = `${type} ${key}`;
+    if (fresh) this.#known.delete(name);
+    const broker = await this.#coordinatorOf(type, key).catch((error) =>
+      noCoordinator(what, error)
+    );
+    if (broker instanceof ProducerError) return { failure: broker, isAnswered: true };
+    try {
+      const answer = await answerOf(broker, request, limitMs);
+      let code = worstOf(answer.codes);
+      if (
+        fresh && remedyOf(code) === "success" && await isReplaced(this.cluster, broker, type, key)
+      ) {
+        code = ERRORS.NOT_COORDINATOR.code;
       }
-    },
-  };
+      if (remedyOf(code) === "success") return { answer };
+      if (MOVED.includes(code)) this.#known.delete(name);
+      const failure = errorOf(code, what + partitionOf(answer, code));
+      // It says no more than no answer does.
+      return { failure, isAnswered: code !== ERRORS.UNKNOWN_SERVER_ERROR.code };
+    } catch (error) {
+      return { failure: noAnswer(what, error), isAnswered: false };
+    }
+  }
 }
 
 /** Whether another broker knows another coordinator; false where no other answers. */

@@ -172,10 +172,9 @@ export class Producer {
   }
 
   /**
-   * Commits the transaction, if one is open. It asks until there is an answer, as long as the cluster lets
-   * the transaction stay open: a coordinator that is killed may have decided the commit, where the next one
-   * knows nothing of it, and after its restart it still writes its markers (docs/transaction-errors.md). A
-   * late request would end the transaction after
+   * Commits the transaction, if one is open. It asks until there is an answer, as long as the transaction
+   * may stay open: a coordinator that is killed may have decided what the next one knows nothing of, and
+   * still write its markers (docs/transaction-errors.md). A late request would end the transaction after
    * this one, so that the producer is spent then, although this resolves.
    *
    * @throws {ProducerError} this producer is spent. After `DELIVERY_TIMEOUT` the transaction may have been
@@ -270,10 +269,11 @@ export class Producer {
   /** A partition has to be added to the transaction before the first write to it. */
   async #addPartitions(groups: readonly TopicPartition[]): Promise<void> {
     const id = this.options.transactionalId;
+    const keyOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`;
     const added = groups.filter((group) => !this.#inTransaction.has(keyOf(group)));
     if (id === undefined || added.length === 0) return;
     this.#open = true;
-    for (const partition of added) this.#inTransaction.add(keyOf(partition));
+    for (const group of added) this.#inTransaction.add(keyOf(group));
     await this.#ask("transaction", id, addPartitionsToTxnRequest(id, this.identity, added));
   }
 
@@ -297,8 +297,4 @@ export class Producer {
     });
     return { topic, partition, bytes };
   }
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`;
 }

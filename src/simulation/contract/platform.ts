@@ -5,6 +5,9 @@ import type { TopicPartition } from "../../kafka/protocol/requests.ts";
 import type { FetchAnswer, FetchOptions } from "./requests.ts";
 import type { Client } from "./client.ts";
 
+/** A time-out that a case waits for; longer than a busy machine keeps the requests before it waiting. */
+export const SHORT_MS = 2_500;
+
 export interface Platform {
   /** How many brokers it has; their ids begin with 1. */
   readonly nodes: number;

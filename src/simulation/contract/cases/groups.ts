@@ -5,6 +5,7 @@ import type { Case } from "../contract.ts";
 import { committed, stable } from "../log.ts";
 import { loneMember, TestMember } from "../member.ts";
 import { offsetsOf, stableOffset } from "../offsets.ts";
+import { SHORT_MS } from "../platform.ts";
 import { TestProducer } from "../producer.ts";
 
 const WAIT = { limitMs: 10_000, everyMs: 20 };
@@ -115,7 +116,9 @@ export const GROUPS: readonly Case[] = [
     name: "group: a member that says nothing for its session is given up, and joins as another",
     async run(platform) {
       const place = { topic: await platform.createTopic(1), partition: 0 };
-      const silent = await loneMember(platform, platform.freshName(), { sessionTimeoutMs: 600 });
+      const silent = await loneMember(platform, platform.freshName(), {
+        sessionTimeoutMs: SHORT_MS,
+      });
       const other = await TestMember.connect(platform, silent.group);
       // Waits for the first, until that is given up.
       assertEquals(await other.join(), "NONE");
@@ -136,8 +139,10 @@ export const GROUPS: readonly Case[] = [
   {
     name: "group: the last member is given up: the group is empty, and its generations go on",
     async run(platform) {
-      const silent = await loneMember(platform, platform.freshName(), { sessionTimeoutMs: 600 });
-      const deadline = performance.now() + 700;
+      const silent = await loneMember(platform, platform.freshName(), {
+        sessionTimeoutMs: SHORT_MS,
+      });
+      const deadline = performance.now() + 1.2 * SHORT_MS;
       await until("its session is over", () => performance.now() > deadline);
       assertEquals(await silent.heartbeat(), "UNKNOWN_MEMBER_ID");
       const next = await loneMember(platform, silent.group);
@@ -148,8 +153,12 @@ export const GROUPS: readonly Case[] = [
   {
     name: "group: a member that hears of a rebalance, and does not join, is left out",
     async run(platform) {
-      const late = await loneMember(platform, platform.freshName(), { rebalanceTimeoutMs: 600 });
-      const other = await TestMember.connect(platform, late.group, { rebalanceTimeoutMs: 600 });
+      const late = await loneMember(platform, platform.freshName(), {
+        rebalanceTimeoutMs: SHORT_MS,
+      });
+      const other = await TestMember.connect(platform, late.group, {
+        rebalanceTimeoutMs: SHORT_MS,
+      });
       const joined = other.join();
       let answer = "";
       await until(

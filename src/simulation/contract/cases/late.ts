@@ -6,6 +6,7 @@ import { nameOf, patiently } from "../client.ts";
 import type { Case } from "../contract.ts";
 import { committed, written } from "../log.ts";
 import { commitOffset, offsetsOf, stableOffset } from "../offsets.ts";
+import { SHORT_MS } from "../platform.ts";
 import { initProducerId, TestProducer } from "../producer.ts";
 
 const oneOf = (answer: string, ...expected: string[]) =>
@@ -91,10 +92,10 @@ export const LATE: readonly Case[] = [
       const { client, freshName } = platform;
       const place = { topic: await platform.createTopic(1), partition: 0 };
       const group = freshName();
-      const owner = await TestProducer.open(client, freshName(), 300);
+      const owner = await TestProducer.open(client, freshName(), SHORT_MS);
       assertEquals(await owner.write(place, "a"), "NONE");
       assertEquals(await owner.finish("commit"), "NONE");
-      const deadline = performance.now() + 800;
+      const deadline = performance.now() + 1.3 * SHORT_MS;
       await until("it would be over", () => performance.now() > deadline);
       assertEquals(await patiently(() => owner.addOffsets(group)), "NONE");
       let answer = "NONE";

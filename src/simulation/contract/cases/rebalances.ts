@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { until } from "../../../runtime/until.ts";
 import type { Case } from "../contract.ts";
 import { loneMember, TestMember } from "../member.ts";
-import type { Platform } from "../platform.ts";
+import { type Platform, SHORT_MS } from "../platform.ts";
 
 const WAIT = { limitMs: 10_000, everyMs: 20 };
 
@@ -75,14 +75,16 @@ export const REBALANCES: readonly Case[] = [
     name: "group: who waits for others is not given up",
     async run(platform) {
       const first = await loneMember(platform, platform.freshName());
-      const second = await TestMember.connect(platform, first.group, { sessionTimeoutMs: 600 });
+      const second = await TestMember.connect(platform, first.group, {
+        sessionTimeoutMs: SHORT_MS,
+      });
       const joined = second.join();
-      const deadline = performance.now() + 1_000;
+      const deadline = performance.now() + 1.3 * SHORT_MS;
       await until("its session would be over", () => performance.now() > deadline);
       assertEquals([await first.join(), await joined], ["NONE", "NONE"]);
       assertEquals(first.members.length, 2);
       const assigned = second.sync();
-      const again = performance.now() + 800;
+      const again = performance.now() + 1.3 * SHORT_MS;
       await until("its session would be over", () => performance.now() > again);
       assertEquals(await first.sync(), first.own);
       assertEquals(await assigned, second.own);
@@ -91,7 +93,7 @@ export const REBALANCES: readonly Case[] = [
   {
     name: "group: a leader that does not assign is left out after the rebalance time-out",
     async run(platform) {
-      const waits = { rebalanceTimeoutMs: 800 };
+      const waits = { rebalanceTimeoutMs: SHORT_MS };
       const [leader, follower] = await pair(platform, waits);
       const joined = leader.join();
       await untilAnswers(follower, "REBALANCE_IN_PROGRESS");
@@ -106,8 +108,10 @@ export const REBALANCES: readonly Case[] = [
     name: "group: a commit of offsets keeps a member alive",
     async run(platform) {
       const place = { topic: await platform.createTopic(1), partition: 0 };
-      const member = await loneMember(platform, platform.freshName(), { sessionTimeoutMs: 600 });
-      const deadline = performance.now() + 1_300;
+      const member = await loneMember(platform, platform.freshName(), {
+        sessionTimeoutMs: SHORT_MS,
+      });
+      const deadline = performance.now() + 2 * SHORT_MS;
       await until(
         "its session would be over",
         async () => {

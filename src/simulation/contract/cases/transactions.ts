@@ -5,6 +5,7 @@ import { addPartitionsToTxnRequest } from "../../../kafka/protocol/requests.ts";
 import { firstOf, nameOf, patiently } from "../client.ts";
 import type { Case } from "../contract.ts";
 import { committed, stable, written } from "../log.ts";
+import { SHORT_MS } from "../platform.ts";
 import { initProducerId, TestProducer } from "../producer.ts";
 
 export const TRANSACTIONS: readonly Case[] = [
@@ -213,7 +214,7 @@ export const TRANSACTIONS: readonly Case[] = [
     async run(platform) {
       const { client, freshName } = platform;
       const place = { topic: await platform.createTopic(1), partition: 0 };
-      const owner = await TestProducer.open(client, freshName(), 300);
+      const owner = await TestProducer.open(client, freshName(), SHORT_MS);
       assertEquals(await owner.write(place, "a"), "NONE");
       await until("the marker", async () => (await written(platform, place)).length > 1);
       assertEquals(await written(platform, place), ["0 a", "1 ABORT"]);
