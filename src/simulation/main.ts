@@ -4,7 +4,7 @@ import { runProgram } from "../program.ts";
 import { ConfigError } from "../runtime/config.ts";
 import { choice, type Config, flag, integer, number, type Setting } from "../runtime/setting.ts";
 import { runCampaign, Runner, type WorkerPort } from "./schedules/campaign.ts";
-import { DEFAULT_ORDERS, type RunOptions } from "./schedules/explain.ts";
+import type { RunOptions } from "./schedules/explain.ts";
 import {
   type Costs,
   coverageLines,
@@ -51,13 +51,14 @@ const settings = {
     fallback: "false",
     help: "begins no schedule after one that broke a promise",
   }),
-  orders: integer({
+  orders: optional(integer({
     option: "orders",
-    fallback: String(DEFAULT_ORDERS),
+    fallback: "",
+    fallbackHelp: "20, and some hundred in a few schedules",
     min: 1,
     max: 100_000,
     help: "orders in each schedule",
-  }),
+  })),
   brokers: optional(choice({
     option: "brokers",
     fallback: "",
@@ -142,7 +143,7 @@ async function run(config: Settings, signal: AbortSignal): Promise<boolean> {
       signal,
       onProgress: (tally) => status.show(progressLine(tally, costs().wallMs)),
     });
-    const summary = summaryLines(tally, first, costs());
+    const summary = summaryLines(tally, { first, options }, costs());
     status.clear();
     if (!config.trace) await explain(tally, runners[0]!, options, signal, status);
     if (config.coverage) console.log(coverageLines(tally).join("\n"));

@@ -20,14 +20,14 @@ export interface Shape {
 
 /** What of a shape is not left to the seed. */
 export interface ShapeOptions {
-  /** Of most schedules; a few have several times as many. */
-  readonly orders: number;
+  readonly orders?: number | undefined;
   readonly brokers?: 1 | 3 | undefined;
 }
 
 /** The longest is longer than sessions and transactions last, one after the other. */
 const HORIZONS_MS = [5_000, 12_000, 25_000, 40_000];
 
+const ORDERS = 20;
 /** A few schedules are long, in small steps: what is wrong once in many transactions shows in them. */
 const LONG = { share: 0.04, least: 5, most: 15 };
 
@@ -35,15 +35,18 @@ const LONG = { share: 0.04, least: 5, most: 15 };
 const AT_LEAST_ONCE = 0.1;
 
 export function drawShape(random: Random, { orders, brokers }: ShapeOptions): Shape {
-  // Always drawn, so that the rest stays the same where it is given.
-  const drawn = random.chance(0.7) ? 3 : 1;
+  // Always drawn, so that the rest stays the same where they are given.
+  const drawnBrokers = random.chance(0.7) ? 3 : 1;
   const horizonMs = random.pick(HORIZONS_MS);
   const isLong = random.chance(LONG.share);
+  const partitions = random.pick([1, 2, 2, 3]);
+  const replicas = random.pick([1, 2, 2, 3]);
+  const drawnOrders = isLong ? Math.ceil(ORDERS * random.between(LONG.least, LONG.most)) : ORDERS;
   return {
-    brokers: brokers ?? drawn,
-    partitions: random.pick([1, 2, 2, 3]),
-    replicas: random.pick([1, 2, 2, 3]),
-    orders: isLong ? Math.ceil(orders * random.between(LONG.least, LONG.most)) : orders,
+    brokers: brokers ?? drawnBrokers,
+    partitions,
+    replicas,
+    orders: orders ?? drawnOrders,
     maxBatch: isLong ? 1 : random.pick([1, 3, 10, 1_000]),
     guarantee: random.chance(AT_LEAST_ONCE) ? "at_least_once" : "exactly_once",
     placedForMs: random.pick([0, 1_000, 0.5 * horizonMs, 0.9 * horizonMs]),

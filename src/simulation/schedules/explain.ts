@@ -7,8 +7,6 @@ import { describeShape, faultLines, relevantLines, traceLines, violationLines } 
 
 export type RunOptions = Pick<SeedOptions, "orders" | "brokers">;
 
-export const DEFAULT_ORDERS = 20;
-
 /** The whole schedule, with all that happened. */
 export async function tellSeed(
   seed: number,
@@ -78,7 +76,7 @@ export async function explainFailure(
 /** The command that runs a seed again. */
 export function commandFor(seed: number, { orders, brokers }: RunOptions): string {
   const options = [
-    ...orders === DEFAULT_ORDERS ? [] : [`--orders ${orders}`],
+    ...orders === undefined ? [] : [`--orders ${orders}`],
     ...brokers === undefined ? [] : [`--brokers ${brokers}`],
   ];
   return [`deno task sim --seed ${seed}`, ...options].join(" ");

@@ -1,10 +1,10 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { commandFor, DEFAULT_ORDERS, explainFailure, tellSeed } from "./explain.ts";
+import { commandFor, explainFailure, tellSeed } from "./explain.ts";
 import type { RunPipeline } from "../result.ts";
 import { drawSeed } from "./schedule.ts";
 import { standIn } from "./testing/stand_in.ts";
 
-const options = { orders: DEFAULT_ORDERS };
+const options = {};
 const limits = { mostRuns: 200, limitMs: 60_000 };
 const explain = (seed: number) => explainFailure(seed, options, limits, () => {}, standIn);
 
@@ -59,7 +59,7 @@ Deno.test("tellSeed: the same seed is told the same way", async () => {
 });
 
 Deno.test("commandFor: names what is not as usual", () => {
-  assertEquals(commandFor(4, { orders: DEFAULT_ORDERS }), "deno task sim --seed 4");
+  assertEquals(commandFor(4, {}), "deno task sim --seed 4");
   assertEquals(
     commandFor(4, { orders: 7, brokers: 3 }),
     "deno task sim --seed 4 --orders 7 --brokers 3",

@@ -2,6 +2,7 @@
 import { alignColumns, formatCount, formatDuration, plural } from "../../runtime/format.ts";
 import { PROCESSORS } from "../../topology.ts";
 import { ERROR_ANSWERS } from "../faults/error_answers.ts";
+import { commandFor, type RunOptions } from "./explain.ts";
 import type { Failure, Tally } from "./tally.ts";
 
 export interface Costs {
@@ -15,14 +16,18 @@ export function progressLine(tally: Tally, wallMs: number): string {
     `${formatDuration(wallMs)}, ${tally.failures.length} failed`;
 }
 
-export function summaryLines(tally: Tally, first: number, { wallMs, cpuMs }: Costs): string[] {
+export function summaryLines(
+  tally: Tally,
+  { first, options }: { readonly first: number; readonly options: RunOptions },
+  { wallMs, cpuMs }: Costs,
+): string[] {
   const { schedules, orders, failures } = tally;
   const each = schedules > 0 ? `, ${(cpuMs / schedules).toFixed(1)} ms a schedule` : "";
   return [
     `${plural(schedules, "schedule")}, ${plural(orders, "order")} in ${formatDuration(wallMs)} ` +
     `(${formatDuration(cpuMs)} of CPU${each})`,
     `seeds ${first} to ${first + Math.max(0, schedules - 1)}; again: ` +
-    `deno task sim --seed ${first} --schedules ${schedules}`,
+    `${commandFor(first, options)} --schedules ${schedules}`,
     ...failures.length === 0
       ? ["every promise was kept"]
       : [`${plural(failures.length, "schedule")} broke a promise:`, ...failureLines(failures)],

@@ -7,14 +7,15 @@ const failure = (seed: number, promise: string, what = ""): Failure => ({
   seed,
   violations: [{ promise, what, orders: [] }, { promise: "G6", what: "", orders: [] }],
 });
+const options = { orders: 20 };
 const costs = { wallMs: 61_000, cpuMs: 120_000 };
 
 Deno.test("summaryLines: how many, at what cost, which seeds, what failed", () => {
   const tally = { ...emptyTally(), schedules: 6_000, orders: 120_000 };
   assertEquals(progressLine(tally, 2_000), "6,000 schedules, 120,000 orders, 2.0 s, 0 failed");
-  assertEquals(summaryLines(tally, 7, costs), [
+  assertEquals(summaryLines(tally, { first: 7, options }, costs), [
     "6,000 schedules, 120,000 orders in 61 s (2 min 0 s of CPU, 20.0 ms a schedule)",
-    "seeds 7 to 6006; again: deno task sim --seed 7 --schedules 6000",
+    "seeds 7 to 6006; again: deno task sim --seed 7 --orders 20 --schedules 6000",
     "every promise was kept",
   ]);
   tally.failures = [
@@ -22,13 +23,13 @@ Deno.test("summaryLines: how many, at what cost, which seeds, what failed", () =
     failure(10, "G2", "order-7 has none"),
     failure(12, "G1", "order-22 has none"),
   ];
-  assertEquals(summaryLines(tally, 7, costs).slice(2), [
+  assertEquals(summaryLines(tally, { first: 7, options }, costs).slice(2), [
     "3 schedules broke a promise:",
     "  G1  order-… has none: 9, 12",
     "  G2  order-… has none: 10",
   ]);
   tally.failures = Array.from({ length: 30 }, (_, i) => failure(i, "G1"));
-  assert(summaryLines(tally, 7, costs).at(-1)!.endsWith(" 7, and 22 more"));
+  assert(summaryLines(tally, { first: 7, options }, costs).at(-1)!.endsWith(" 7, and 22 more"));
 });
 
 Deno.test("worthExplaining: one of each kind, then the first ones", () => {

@@ -1,11 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { runPipeline } from "../pipeline.ts";
-import { DEFAULT_ORDERS } from "./explain.ts";
 import { runSeed } from "./schedule.ts";
 import { KEPT_SEEDS } from "./seeds.ts";
 import { describeShape, faultLines, violationLines } from "./trace.ts";
 
-const options = { orders: DEFAULT_ORDERS };
+const options = {};
 
 for (const { seed, found, options, faults } of KEPT_SEEDS) {
   Deno.test(`seed ${seed}: ${found}`, async () => {
