@@ -121,8 +121,23 @@ export class SimulatedGateway implements PaymentGateway {
       };
       if (signal?.aborted) return giveUp();
       signal?.addEventListener("abort", giveUp, { once: true });
+      // Of a signal that many calls share, each that is answered lets go.
+      const letGo = () => signal?.removeEventListener("abort", giveUp);
       const callId = `${this.#instance}/${++this.#calls}`;
-      this.#queue.add({ kind, request, callId, attempt, resolve, reject } as DueCall, latencyMs);
+      this.#queue.add({
+        kind,
+        request,
+        callId,
+        attempt,
+        resolve: (answer: A) => {
+          letGo();
+          resolve(answer);
+        },
+        reject: (error: Error) => {
+          letGo();
+          reject(error);
+        },
+      } as DueCall, latencyMs);
     });
   }
 
