@@ -120,6 +120,7 @@ function delayOf(ms: unknown): number {
 const abortWith = AbortController.prototype.abort;
 /** Made once: one for each of some hundred signals took a tenth of a schedule. */
 const ABORTED = new DOMException("The signal has been aborted", "AbortError");
+const TIMED_OUT = new DOMException("Signal timed out.", "TimeoutError");
 
 function abort(this: AbortController, reason: unknown = ABORTED): void {
   abortWith.call(this, reason);
@@ -127,8 +128,7 @@ function abort(this: AbortController, reason: unknown = ABORTED): void {
 
 function timeout(ms: number): AbortSignal {
   const controller = new AbortController();
-  const abort = () => controller.abort(new DOMException("Signal timed out.", "TimeoutError"));
-  setTimeout(abort, ms);
+  setTimeout(() => controller.abort(TIMED_OUT), ms);
   return controller.signal;
 }
 

@@ -227,7 +227,8 @@ export class Connection {
     // A client that was connected has noticed that the broker is gone; or it notices by this request.
     const isNew = !stream.hasAnswered || this.network.random.chance(0.5);
     if (error instanceof Unreachable && isNew) {
-      return this.#failLater(stream, unreachable(this, "connect ECONNREFUSED"));
+      this.#route.refusal ??= unreachable(this, "connect ECONNREFUSED");
+      return this.#failLater(stream, this.#route.refusal);
     }
     if (!(error instanceof Unreachable || error instanceof Disconnected)) throw error;
     this.#failLater(stream, closed(this, "the broker closed it"));

@@ -59,6 +59,8 @@ export function isNamed({ name }: SimulatedProcess, from: string): boolean {
 export interface Route {
   /** Until when nothing passes. */
   cutUntilMs: number;
+  /** What a client is told where the broker is dead: made once, as it takes as long as a request. */
+  refusal?: Error;
 }
 
 /** What connections are made of. */

@@ -78,8 +78,12 @@ export class Broker {
   /** What fell due, and what was asked, while it is frozen. */
   #held: (() => void)[] = [];
   readonly #askers = new Set<Asker>();
+  /** Made once: an error takes as long as a request. */
+  readonly #refusal: Error;
 
-  constructor(readonly id: number, private readonly clock: Clock) {}
+  constructor(readonly id: number, private readonly clock: Clock) {
+    this.#refusal = new Unreachable(`broker ${id} refuses the connection`);
+  }
 
   /** Work of its own, unless it has died since; when it is frozen, later. */
   after(afterMs: number, work: () => void): () => void {
@@ -113,9 +117,7 @@ export class Broker {
     answered: (value: T) => void,
     failed: Asker["reject"],
   ): void {
-    if (this.state === "dead") {
-      return failed(new Unreachable(`broker ${this.id} refuses the connection`));
-    }
+    if (this.state === "dead") return failed(this.#refusal);
     const asker = { reject: failed };
     const answer = (value: T) => {
       if (this.#askers.delete(asker)) answered(value);

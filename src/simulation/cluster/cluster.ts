@@ -22,6 +22,10 @@ export interface ClusterOptions {
   readonly initialRebalanceDelayMs?: number;
 }
 
+type LogEnds = Pick<TopicLeader["log"], "start" | "end" | "lastStableOffset" | "committedEnd">;
+
+const NO_LOG: LogEnds = { start: 0, end: 0, lastStableOffset: 0, committedEnd: 0 };
+
 export interface CommittedRecord {
   readonly partition: number;
   readonly offset: number;
@@ -274,12 +278,8 @@ export class SimulatedKafka {
   }
 
   /** As the newest leader has it. */
-  logOf(
-    topic: string,
-    partition: number,
-  ): { start: number; end: number; lastStableOffset: number } {
-    const log = this.#logOf(topic, partition);
-    return log ?? { start: 0, end: 0, lastStableOffset: 0 };
+  logOf(topic: string, partition: number): LogEnds {
+    return this.#logOf(topic, partition) ?? NO_LOG;
   }
 
   /** All that the newest leader has, markers and what was aborted, too. */

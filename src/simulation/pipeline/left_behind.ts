@@ -39,15 +39,14 @@ export class LeftBehind {
   ends(): PartitionEnd[] {
     return TOPIC_NAMES.flatMap((topic) => {
       const readers = PROCESSORS.filter((service) => topicsReadBy(service).includes(topic));
-      const messagesEnds: number[] = Array(this.partitions).fill(0);
-      // Deleted ones are before those that are left.
-      for (const records of [this.#deleted.get(topic) ?? [], this.kafka.recordsOf(topic)]) {
-        for (const { partition, offset } of records) messagesEnds[partition] = offset + 1;
+      const deletedEnds: number[] = Array(this.partitions).fill(0);
+      for (const { partition, offset } of this.#deleted.get(topic) ?? []) {
+        deletedEnds[partition] = offset + 1;
       }
-      return messagesEnds.map((messagesEnd, partition) => ({
+      return deletedEnds.map((deletedEnd, partition) => ({
         topic,
         partition,
-        messagesEnd,
+        messagesEnd: this.kafka.logOf(topic, partition).committedEnd || deletedEnd,
         end: this.kafka.logOf(topic, partition).end,
         committed: new Map(
           readers.flatMap((service) => {

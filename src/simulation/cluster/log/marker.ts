@@ -16,21 +16,31 @@ export interface TransactionMarker {
 const ABORT_KEY = Buffer.from([0, 0, 0, 0]);
 const COMMIT_KEY = Buffer.from([0, 0, 0, 1]);
 
+/** By the coordinator's epoch. */
+const VALUES: Buffer[] = [];
+
+function valueOf(coordinatorEpoch: number): Buffer {
+  let value = VALUES[coordinatorEpoch];
+  if (!value) {
+    value = VALUES[coordinatorEpoch] = Buffer.alloc(6);
+    value.writeInt32BE(coordinatorEpoch, 2);
+  }
+  return value;
+}
+
 export function markerRecord(
   marker: TransactionMarker,
   offset: number,
   leaderEpoch: number,
   now: number,
 ): DecodedRecord {
-  const value = Buffer.alloc(6);
-  value.writeInt32BE(marker.coordinatorEpoch, 2);
   return {
     magicByte: MAGIC,
     attributes: 0,
     timestamp: String(Math.floor(now)),
     offset: String(offset),
     key: marker.commit ? COMMIT_KEY : ABORT_KEY,
-    value,
+    value: valueOf(marker.coordinatorEpoch),
     headers: new HeaderMap(),
     isControlRecord: true,
     batchContext: {

@@ -1,4 +1,5 @@
 /** The transactions of a partition's log: which are open, and which were aborted (Kafka's transaction index). */
+import type { StoredBatch } from "../requests.ts";
 
 export interface AbortedTransaction {
   readonly producerId: string;
@@ -62,7 +63,17 @@ export class Transactions {
     return this.#aborted.filter(({ first, last }) => last >= from && first < to);
   }
 
-  wasAborted(producerId: bigint, offset: number): boolean {
+  /** Whether a batch is no marker, and committed among what lies before the offset `stable`. */
+  isCommitted(
+    { firstOffset, lastOffset, control, transactional, producerId }: StoredBatch,
+    stable: number,
+  ): boolean {
+    if (lastOffset >= stable || control !== null) return false;
+    return !transactional || !this.#wasAborted(producerId, firstOffset);
+  }
+
+  #wasAborted(producerId: bigint, offset: number): boolean {
+    if (this.#aborted.length === 0) return false;
     const id = String(producerId);
     return this.#aborted.some(({ producerId, first, last }) =>
       producerId === id && first <= offset && offset < last

@@ -285,13 +285,15 @@ export class PartitionLog {
   }
 
   /** Committed and stable records, in the order of their offsets, without markers. */
-  *committed(): Generator<StoredBatch> {
+  committed(): StoredBatch[] {
     const stable = this.#stable(this.acknowledged);
-    for (const batch of this.batches) {
-      if (batch.lastOffset >= stable || batch.control !== null) continue;
-      const { transactional, producerId, firstOffset } = batch;
-      if (transactional && this.#transactions.wasAborted(producerId, firstOffset)) continue;
-      yield batch;
-    }
+    return this.batches.filter((batch) => this.#transactions.isCommitted(batch, stable));
+  }
+
+  /** The offset after the last committed and stable record; 0: there is none. */
+  get committedEnd(): number {
+    const stable = this.#stable(this.acknowledged);
+    const last = this.batches.findLast((batch) => this.#transactions.isCommitted(batch, stable));
+    return last ? last.lastOffset + 1 : 0;
   }
 }

@@ -188,7 +188,7 @@ for (const [name, { steps, stable, read, left = "" }] of Object.entries(STABLE))
       assertEquals(log.lastStableOffset, stable);
       const { aborted } = log.fetch(log.start, 10_000, "topic", 0);
       assertEquals(aborted.map(({ producerId }) => producerId), [...left]);
-      const committed = [...log.committed()].flatMap(({ records }) => records);
+      const committed = log.committed().flatMap(({ records }) => records);
       assertEquals(committed.map(({ offset }) => offset), read);
     }
   });
