@@ -167,5 +167,7 @@ function uuid(time: Time): string {
   const bytes = fill(new Uint8Array(16), time);
   bytes[6] = bytes[6]! & 0x0f | 0x40;
   bytes[8] = bytes[8]! & 0x3f | 0x80;
-  return bytes.toHex().replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  const hex = bytes.toHex();
+  const parts = [[0, 8], [8, 12], [12, 16], [16, 20], [20, 32]] as const;
+  return parts.map(([from, to]) => hex.slice(from, to)).join("-");
 }

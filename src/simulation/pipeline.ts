@@ -2,7 +2,7 @@
  * A whole pipeline in virtual time: the four services' replicas and an order source on a simulated Kafka and
  * simulated databases, with the faults of a schedule; and what it promises, checked at its end.
  */
-import { PROCESSORS, topicsReadBy } from "../topology.ts";
+import { PROCESSORS } from "../topology.ts";
 import { createSimulatedClient } from "./client/client.ts";
 import { Network } from "./client/network.ts";
 import { SimulatedKafka } from "./cluster/cluster.ts";
@@ -13,9 +13,8 @@ import { type OrderSource, startOrderSource } from "./pipeline/order_source.ts";
 import { Replicas } from "./pipeline/replicas.ts";
 import { fillShop, RUN_ID } from "./pipeline/shop.ts";
 import { auditedViolations } from "./promises/audit.ts";
-import type { Evidence } from "./promises/evidence.ts";
+import { type Evidence, READERS } from "./promises/evidence.ts";
 import { violationsOf } from "./promises/promises.ts";
-import { hasReadAll } from "./promises/offsets.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { Random } from "./random.ts";
 import type { PipelineOutcome, PipelineRun, Violation } from "./result.ts";
@@ -156,13 +155,12 @@ class Pipeline {
     if (now < this.#nextLookMs) return false;
     this.#nextLookMs = now + LOOK_EVERY_MS;
     if (!this.#source?.isDone || now < this.#stage.lastsUntilMs) return false;
-    return this.#leftBehind.isStable && hasReadAll({ ends: this.#leftBehind.ends() });
+    return this.#leftBehind.isSettled;
   }
 
   #unsettled(evidence: Evidence): Violation {
     const lagging = evidence.ends.flatMap(({ topic, partition, messagesEnd, committed }) =>
-      PROCESSORS.filter((service) => topicsReadBy(service).includes(topic))
-        .filter((service) => (committed.get(service) ?? 0) < messagesEnd)
+      READERS[topic].filter((service) => (committed.get(service) ?? 0) < messagesEnd)
         .map((service) => {
           const at = committed.get(service) ?? 0;
           return `${service} is at ${at} of ${messagesEnd} in ${topic} ${partition}`;

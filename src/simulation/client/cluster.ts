@@ -23,6 +23,26 @@ interface Partition {
   readonly leader: number;
 }
 
+interface Topic {
+  readonly partitions: Partition[];
+  /** One of them is without a leader. */
+  readonly isLeaderless: boolean;
+}
+
+/** What brokers answer of a topic is the same object until it changes. */
+const TOPICS = new WeakMap<object, Topic>();
+
+function topicOf(answer: MetadataAnswer["topics"][number]): Topic {
+  let topic = TOPICS.get(answer);
+  if (!topic) {
+    const partitions = answer.partitions
+      .map(({ partition, leader }) => ({ partitionId: partition, leader }));
+    topic = { partitions, isLeaderless: partitions.some(({ leader }) => leader < 0) };
+    TOPICS.set(answer, topic);
+  }
+  return topic;
+}
+
 export class SimulatedCluster implements Cluster {
   readonly #brokers = new Map<string, SimulatedBroker>();
   readonly #targets = new Set<string>();
@@ -108,10 +128,10 @@ export class SimulatedCluster implements Cluster {
   #learn({ brokers, topics }: MetadataAnswer, answered: SimulatedBroker): void {
     let isLeaderless = false;
     this.#topics = new Map();
-    for (const { name, partitions } of topics) {
-      for (const { leader } of partitions) isLeaderless ||= leader < 0;
-      const list = partitions.map(({ partition, leader }) => ({ partitionId: partition, leader }));
-      this.#topics.set(name, list);
+    for (const answer of topics) {
+      const topic = topicOf(answer);
+      isLeaderless ||= topic.isLeaderless;
+      this.#topics.set(answer.name, topic.partitions);
     }
     this.#expiresAtMs = Date.now() + (isLeaderless ? LEADERLESS_METADATA_AGE_MS : this.maxAgeMs);
     for (const node of brokers) {

@@ -23,7 +23,7 @@ export type Begin = (
   previous: Led | undefined,
 ) => Led;
 
-const ID_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const ID_LETTERS = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"];
 
 export class Controller {
   /** Registered, and not given up. */
@@ -57,7 +57,7 @@ export class Controller {
   }
 
   createTopic(name: string, count: number): void {
-    const id = Array.from({ length: 22 }, () => this.random.pick([...ID_LETTERS])).join("");
+    const id = Array.from({ length: 22 }, () => this.random.pick(ID_LETTERS)).join("");
     this.#topics.set(name, { name, id, partitions: [] });
     this.addPartitions(name, count);
   }

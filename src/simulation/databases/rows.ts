@@ -122,7 +122,8 @@ export class RowTransaction {
 /** @throws {Error} a number that is no safe integer, as from every backend */
 function check<T extends Table>(table: T, rows: readonly Row<T>[]): void {
   const columns = Object.keys(table.columns);
-  for (const row of rows) pushValues([], table, columns, row);
+  const values: (string | number | null)[] = [];
+  for (const row of rows) pushValues(values, table, columns, row);
 }
 
 /** Where JavaScript's order is that of UTF-8's bytes. */

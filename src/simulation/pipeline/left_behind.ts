@@ -6,10 +6,9 @@ import {
   PROCESSORS,
   type Topic,
   TOPIC_NAMES,
-  topicsReadBy,
 } from "../../topology.ts";
 import type { CommittedRecord, SimulatedKafka } from "../cluster/cluster.ts";
-import type { PartitionEnd } from "../promises/evidence.ts";
+import { type PartitionEnd, READERS } from "../promises/evidence.ts";
 
 export class LeftBehind {
   /** By topic, then by partition: how many it has. */
@@ -38,7 +37,6 @@ export class LeftBehind {
   /** Where logs end, and groups are. */
   ends(): PartitionEnd[] {
     return TOPIC_NAMES.flatMap((topic) => {
-      const readers = PROCESSORS.filter((service) => topicsReadBy(service).includes(topic));
       const deletedEnds: number[] = Array(this.partitions).fill(0);
       for (const { partition, offset } of this.#deleted.get(topic) ?? []) {
         deletedEnds[partition] = offset + 1;
@@ -49,7 +47,7 @@ export class LeftBehind {
         messagesEnd: this.kafka.logOf(topic, partition).committedEnd || deletedEnd,
         end: this.kafka.logOf(topic, partition).end,
         committed: new Map(
-          readers.flatMap((service) => {
+          READERS[topic].flatMap((service) => {
             const offset = this.kafka.committedOffset(service, topic, partition);
             return offset === undefined || offset < 0 ? [] : [[service, offset] as const];
           }),
@@ -58,22 +56,24 @@ export class LeftBehind {
     });
   }
 
-  /** Whether no order waits to be read, and no transaction is open or being ended: soon told. */
-  get isStable(): boolean {
-    for (let partition = 0; partition < this.partitions; partition++) {
-      const read = this.kafka.committedOffset("validator", "orders.raw", partition) ?? 0;
-      if (read < this.kafka.logOf("orders.raw", partition).end) return false;
-    }
-    const isStable = (topic: string, partition: number) => {
-      const { end, lastStableOffset } = this.kafka.logOf(topic, partition);
-      return lastStableOffset === end;
-    };
+  /** Whether each group has read all messages of its topics, and no transaction is open or being ended. */
+  get isSettled(): boolean {
+    // In the order of the flow: mostly the first partition tells.
     for (const topic of TOPIC_NAMES) {
       for (let partition = 0; partition < this.partitions; partition++) {
-        if (!isStable(topic, partition)) return false;
+        const { committedEnd, end, lastStableOffset } = this.kafka.logOf(topic, partition);
+        if (lastStableOffset !== end) return false;
+        if (committedEnd === 0) continue;
+        for (const service of READERS[topic]) {
+          const read = this.kafka.committedOffset(service, topic, partition) ?? 0;
+          if (read < committedEnd) return false;
+        }
       }
     }
-    return PROCESSORS.every((service) => isStable(deadLetterTopicOf(service), 0));
+    return PROCESSORS.every((service) => {
+      const { end, lastStableOffset } = this.kafka.logOf(deadLetterTopicOf(service), 0);
+      return lastStableOffset === end;
+    });
   }
 
   /** All order topics get so many partitions, unless they have as many. */
@@ -87,8 +87,7 @@ export class LeftBehind {
   deleteReadRecords(): void {
     for (const topic of TOPIC_NAMES) this.#deleted.set(topic, this.records(topic));
     for (const { topic, partition, committed } of this.ends()) {
-      const readers = PROCESSORS.filter((service) => topicsReadBy(service).includes(topic));
-      const read = Math.min(...readers.map((service) => committed.get(service) ?? 0));
+      const read = Math.min(...READERS[topic].map((service) => committed.get(service) ?? 0));
       if (read > 0) this.kafka.deleteRecords(topic, partition, read);
     }
   }

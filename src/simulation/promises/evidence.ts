@@ -3,8 +3,22 @@ import { decode, type Fault } from "../../events/codec.ts";
 import type { OrderEvent, OrderPlaced } from "../../events/schemas.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import type { Row, Table } from "../../database/database.ts";
-import { type Processor, type Topic, TOPIC_NAMES } from "../../topology.ts";
+import {
+  type Processor,
+  PROCESSORS,
+  type Topic,
+  TOPIC_NAMES,
+  topicsReadBy,
+} from "../../topology.ts";
 import type { Violation } from "../result.ts";
+
+/** Of each topic the services that read it. */
+export const READERS = Object.fromEntries(
+  TOPIC_NAMES.map((topic) => [
+    topic,
+    PROCESSORS.filter((service) => topicsReadBy(service).includes(topic)),
+  ]),
+) as unknown as Readonly<Record<Topic, readonly Processor[]>>;
 
 /** Notes what breaks a promise, in one line. */
 export type Broken = (promise: string, what: string, ...orders: string[]) => void;

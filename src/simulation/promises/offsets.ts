@@ -1,23 +1,13 @@
 /** Once all is settled: groups have read everything, and their tables are where they are. */
 import { inputOf, positions } from "../../database/positions.ts";
-import { PROCESSORS, topicsReadBy } from "../../topology.ts";
-import type { Broken, Evidence } from "./evidence.ts";
-
-/** Whether each group has read all messages of its topics. */
-export function hasReadAll({ ends }: Pick<Evidence, "ends">): boolean {
-  return ends.every(({ topic, messagesEnd, committed }) =>
-    messagesEnd === 0 ||
-    PROCESSORS.every((service) =>
-      !topicsReadBy(service).includes(topic) || (committed.get(service) ?? 0) >= messagesEnd
-    )
-  );
-}
+import { PROCESSORS } from "../../topology.ts";
+import { type Broken, type Evidence, READERS } from "./evidence.ts";
 
 export function checkOffsets(evidence: Evidence, broken: Broken): void {
   for (const service of PROCESSORS) {
     const rows = new Map(evidence.rows(service, positions).map((row) => [row.input, row]));
     for (const { topic, partition, messagesEnd, end, committed } of evidence.ends) {
-      if (!topicsReadBy(service).includes(topic)) continue;
+      if (!READERS[topic].includes(service)) continue;
       const offset = committed.get(service);
       const who = `${service} at ${topic} ${partition}`;
       if ((offset ?? 0) < messagesEnd || (offset ?? 0) > end) {
