@@ -84,22 +84,28 @@ export class SimulatedCluster implements Cluster {
 
   async #refresh(): Promise<void> {
     const request = { api: "Metadata", topics: [...this.#targets] } as const;
-    let last: unknown;
-    for (const broker of this.#seeds()) {
-      let answer: MetadataAnswer;
-      try {
-        answer = await broker.ask(request);
-      } catch (error) {
-        // As kafkajs: the next one is tried where this one cannot be reached, not where it falls silent.
-        if (nameOf(error) !== "KafkaJSConnectionError") throw error;
-        last = error;
-        continue;
+    let waitMs = RETRY.firstMs;
+    for (let attempt = 0;; attempt++) {
+      let last: unknown;
+      for (const broker of this.#seeds()) {
+        let answer: MetadataAnswer;
+        try {
+          answer = await broker.ask(request);
+        } catch (error) {
+          // As kafkajs: the next one is tried where this one cannot be reached, not where it falls silent.
+          if (nameOf(error) !== "KafkaJSConnectionError") throw error;
+          last = error;
+          continue;
+        }
+        const failed = answer.topics.find(({ code }) => code !== 0);
+        if (failed) throw refusal(failed.code);
+        return this.#learn(answer, broker);
       }
-      const failed = answer.topics.find(({ code }) => code !== 0);
-      if (failed) throw refusal(failed.code);
-      return this.#learn(answer, broker);
+      // As kafkajs: where none can be reached it tries again for a while, before its caller does.
+      if (attempt === RETRY.retries) throw last;
+      await pause(waitMs);
+      waitMs = Math.min(RETRY.mostMs, waitMs * RETRY.factor);
     }
-    throw last;
   }
 
   /** Those that are connected come first, then any other that is known, then those of the settings. */
