@@ -107,25 +107,34 @@ export async function adoptsInputs(database: Database): Promise<boolean> {
 }
 
 /**
- * Writes a partition's position with a new owner: from now on no other can move it.
+ * Writes a partition's position with a new owner: from now on no other can move it. Whoever was replaced,
+ * and does not know it yet, must not undo what the present owner has saved and is about to commit: so the
+ * position has to be as it was found.
  *
- * @param before the owner that `findPosition` returned, undefined when it found none
- * @returns false, and nothing is written, when another owner has taken it since
+ * @param before what `findPosition` returned
+ * @returns false, and nothing is written, when it was taken or moved since
  * @throws {RetryableError} the database does not answer; it may be written
  */
 export function takePosition(
   database: Database,
   position: TablePosition,
-  before: string | undefined,
+  before: TablePosition | undefined,
 ): Promise<boolean> {
   return database.transaction(async (tx) => {
     if (before === undefined) return (await tx.insert(positions, [toRow(position)])).size === 0;
     const [row] = await tx.select(positions, [position.input], { lock: true });
+    const found = row && toPosition(row);
     // The first try may have been committed, and only its answer lost.
-    if (row?.owner !== before && row?.owner !== position.owner) return false;
+    if (found?.owner !== position.owner && (!found || hasMoved(before, found))) return false;
     await tx.upsert(positions, [toRow(position)]);
     return true;
   });
+}
+
+/** `workFrom` does not count: an owner that closes raises it, and a lower one does no harm. */
+function hasMoved(before: TablePosition, now: TablePosition): boolean {
+  return now.owner !== before.owner || now.workTo !== before.workTo ||
+    now.clusterId !== before.clusterId || now.topicId !== before.topicId;
 }
 
 /**

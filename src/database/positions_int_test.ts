@@ -41,16 +41,34 @@ eachStore("takePosition: refused when another owner has taken it since", async (
   const database = await place.open("validator", [positions]);
   assertEquals(await takePosition(database, at(0, 0, "a"), undefined), true);
   assertEquals(await takePosition(database, at(0, 0, "late"), undefined), false);
-  assertEquals(await takePosition(database, at(5, 8, "b"), "a"), true);
-  assertEquals(await takePosition(database, at(0, 0, "late"), "a"), false);
+  assertEquals(await takePosition(database, at(5, 8, "b"), at(0, 0, "a")), true);
+  assertEquals(await takePosition(database, at(0, 0, "late"), at(0, 0, "a")), false);
   assertEquals(await findPosition(database, input), at(5, 8, "b"));
+});
+
+eachStore("takePosition: refused when its owner has moved it since", async (place) => {
+  const database = await place.open("validator", [positions]);
+  await takePosition(database, at(2, 2, "a"), undefined);
+  assertEquals(await savePosition(database, at(2, 4, "a")), true);
+  assertEquals(await takePosition(database, at(2, 2, "late"), at(2, 2, "a")), false);
+  assertEquals(await findPosition(database, input), at(2, 4, "a"));
+  // It closes, and what it did is known to be committed.
+  assertEquals(await savePosition(database, at(4, 4, "a")), true);
+  assertEquals(await takePosition(database, at(2, 4, "b"), at(2, 4, "a")), true);
+});
+
+eachStore("takePosition: refused when its topic is another one since", async (place) => {
+  const database = await place.open("validator", [positions]);
+  await takePosition(database, at(0, 0, "a"), undefined);
+  assertEquals(await savePosition(database, { ...at(0, 0, "a"), topicId: "created anew" }), true);
+  assertEquals(await takePosition(database, at(0, 0, "late"), at(0, 0, "a")), false);
 });
 
 eachStore("takePosition: the same again, as when its answer was lost", async (place) => {
   const database = await place.open("validator", [positions]);
   await takePosition(database, at(0, 0, "a"), undefined);
-  assertEquals(await takePosition(database, at(5, 8, "b"), "a"), true);
-  assertEquals(await takePosition(database, at(5, 8, "b"), "a"), true);
+  assertEquals(await takePosition(database, at(5, 8, "b"), at(0, 0, "a")), true);
+  assertEquals(await takePosition(database, at(5, 8, "b"), at(0, 0, "a")), true);
 });
 
 eachStore("savePosition: its owner moves it, a zombie does not", async (place) => {
@@ -58,15 +76,15 @@ eachStore("savePosition: its owner moves it, a zombie does not", async (place) =
   assertEquals(await savePosition(database, at(0, 5, "a")), false);
   await takePosition(database, at(0, 0, "a"), undefined);
   assertEquals(await savePosition(database, at(0, 5, "a")), true);
-  await takePosition(database, at(5, 5, "b"), "a");
+  await takePosition(database, at(5, 5, "b"), at(0, 5, "a"));
   assertEquals(await savePosition(database, at(0, 7, "a")), false);
   assertEquals(await findPosition(database, input), at(5, 5, "b"));
 });
 
 eachStore("takePosition: of several at once one alone gets it", async (place) => {
   const databases = await Promise.all([0, 1].map(() => place.open("validator", [positions])));
-  for (const before of [undefined, "first"]) {
-    const owner = (n: number) => before === undefined ? "first" : `owner ${n}`;
+  for (const owner of [() => "first", (n: number) => `owner ${n}`]) {
+    const before = await findPosition(databases[0]!, input);
     const taken = await Promise.all(
       databases.map((database, n) => takePosition(database, at(n, n, owner(n)), before)),
     );
@@ -100,7 +118,7 @@ eachStore(
     const reset = positionAt(input, 3);
     const { clusterId, topicId, workFrom, workTo, leaderEpoch } = reset;
     assertEquals([clusterId, topicId, workFrom, workTo, leaderEpoch], [null, null, 3, 3, null]);
-    assertEquals(await takePosition(database, reset, "a"), true);
+    assertEquals(await takePosition(database, reset, at(5, 8, "a")), true);
     assertEquals(await savePosition(database, at(8, 9, "a")), false);
   },
 );

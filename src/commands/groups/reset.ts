@@ -256,7 +256,7 @@ async function apply(log: OpenLog, { steps }: Plan, parts: Parts): Promise<void>
 async function setTables(database: Database, { name, partition, to }: Step): Promise<void> {
   const input = inputOf(name, partition);
   const before = await findPosition(database, input);
-  if (!await takePosition(database, positionAt(input, to), before?.owner)) {
+  if (!await takePosition(database, positionAt(input, to), before)) {
     throw new Error(`another process took ${input} meanwhile`);
   }
 }

@@ -206,7 +206,7 @@ async function withTables(
     }
   }
   if (start.adopts) await adoptInputs(database);
-  if (!await takePosition(database, now, position?.owner)) throw fenced(now.input);
+  if (!await takePosition(database, now, position)) throw fenced(now.input);
   onAssigned();
   const save = async (next: TablePosition) => {
     if (!await savePosition(database, next)) throw fenced(next.input);

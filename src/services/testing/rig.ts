@@ -263,7 +263,7 @@ export class Rig {
     for (const topic of topicsReadBy(this.kind.service).map((t) => this.cluster.names.topic(t))) {
       for (const [partition, offset] of await committedOffsets(this.admin, this.group, topic)) {
         const input = inputOf(topic, partition);
-        const before = known.get(input)?.owner;
+        const before = known.get(input);
         await takePosition(this.#database!, positionAt(input, offset), before);
       }
     }

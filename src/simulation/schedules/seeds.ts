@@ -53,4 +53,33 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       { kind: "replica killed", atMs: 12563, replica: "validator-2", forMs: 345 },
     ],
   },
+  {
+    seed: 1795807354728,
+    found: "a member that was fenced after its own fence put the tables back from under the owner",
+    options: { orders: 20 },
+    faults: [
+      { kind: "partitions added", atMs: 4804, partitions: 4 },
+      { kind: "replica slow", atMs: 14381, from: "inventory", byMs: 1466, forMs: 903 },
+      { kind: "broker frozen", atMs: 15479, node: 1, forMs: 18280 },
+      {
+        kind: "frozen in a request",
+        atMs: 22975,
+        api: "TxnOffsetCommit",
+        from: "validator-2",
+        count: 1,
+        forMs: 57,
+      },
+      {
+        kind: "frozen in a request",
+        atMs: 24398,
+        api: "EndTxn",
+        from: "validator-2",
+        count: 1,
+        forMs: 15602,
+        until: "InitProducerId",
+      },
+      { kind: "replica slow", atMs: 26232, from: "payment-1", byMs: 528, forMs: 9783 },
+      { kind: "request lost", atMs: 27115, api: "OffsetFetch", from: "payment", count: 3 },
+    ],
+  },
 ];
