@@ -70,7 +70,7 @@ export function decideStart(facts: StartFacts): Resume | Pause {
   if (!tables) return inLog(facts, committed);
   const { position } = tables;
   // One that nothing was ever read of says nothing of the cluster or the topic.
-  if (!position || position.workTo <= 0) return withoutPosition(facts, tables);
+  if (!position || position.workTo === NOTHING_COMMITTED) return withoutPosition(facts, tables);
   if (idsDiffer(position.clusterId, facts.clusterId)) {
     return pause(
       facts,

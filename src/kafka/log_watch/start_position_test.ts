@@ -158,11 +158,6 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
     facts: of({ committed: -1, clusterId: "other", tables: at(position(-1, -1)) }),
     then: goOn(0),
   },
-  {
-    what: "an input that nothing was read of yet, and the committed 0 has expired",
-    facts: of({ committed: -1, tables: at(position(0, 0)) }),
-    then: goOn(0),
-  },
 
   {
     what: "the topic was created anew",

@@ -95,16 +95,15 @@ export async function assignPartition(
 ): Promise<AssignedPartition> {
   const writer = await open();
   try {
-    const read = writer.start ?? NOTHING_COMMITTED;
-    let found = await compare(input, read, options);
+    const committed = writer.start ?? NOTHING_COMMITTED;
+    let found = await compare(input, committed, options);
     if (found.start.kind === "pause" || found.start.recreated) {
       // A broker that was away may have answered: its next answer counts.
       await pause(options.confirmMs ?? CONFIRM_MS);
-      found = await compare(input, read, options);
+      found = await compare(input, committed, options);
     }
     const { start } = found;
     if (start.kind === "pause") throw new PausedPartition(start.why);
-    const committed = await writer.claim(writer.start) ?? NOTHING_COMMITTED;
     const onAssigned = () => report(input, start, options);
     return options.tables
       ? await withTables(writer, { ...found, input, start, committed, onAssigned }, options.tables)
@@ -222,7 +221,9 @@ async function withTables(
     leaderEpoch: now.leaderEpoch,
     topicId: state.topicId,
     async commit(outputs, nextOffset, leaderEpoch) {
-      await save({ ...now, workFrom: done, workTo: nextOffset, leaderEpoch });
+      // An owner before may have saved more, and still commit it.
+      const more = nextOffset >= now.workTo ? { workTo: nextOffset, leaderEpoch } : {};
+      await save({ ...now, workFrom: done, ...more });
       await writer.commit(outputs, nextOffset);
       done = nextOffset;
     },

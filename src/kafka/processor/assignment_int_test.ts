@@ -4,7 +4,13 @@ import { Registry } from "prom-client";
 import type { Logger } from "../../runtime/log.ts";
 import { type Database, table } from "../../database/database.ts";
 import { RetryableError } from "../../runtime/errors.ts";
-import { findPosition, positionAt, positions, takePosition } from "../../database/positions.ts";
+import {
+  findPosition,
+  positionAt,
+  positions,
+  savePosition,
+  takePosition,
+} from "../../database/positions.ts";
 import { eachStore, type Place } from "../../database/testing/stores.ts";
 import { createProcessorMetrics } from "../metrics.ts";
 import type { PartitionWriter } from "./partition_writer.ts";
@@ -28,8 +34,6 @@ class Cluster {
   clusterId = "cluster";
   /** How many calls of the database and the writer still succeed. */
   left = Infinity;
-  /** Whether another member has been assigned it since: at least once, who was before claims nothing. */
-  isReplaced = false;
   /** What happens to the partition while it is being assigned. */
   meanwhile = () => Promise.resolve();
   readonly said: string[] = [];
@@ -79,11 +83,6 @@ class Cluster {
     const me = this.#open = Symbol();
     return {
       start: this.committed < 0 ? undefined : this.committed,
-      // deno-lint-ignore require-await -- as a cluster does, it rejects
-      claim: async (start) => {
-        if (this.isReplaced) throw new Error("replaced");
-        return start;
-      },
       // deno-lint-ignore require-await -- as a cluster does, it rejects
       commit: async (_, nextOffset) => {
         if (this.#open !== me) throw new Error("fenced");
@@ -174,15 +173,38 @@ eachStore(
   },
 );
 
-eachStore("assignPartition: a member that was replaced takes nothing back", async (place) => {
-  const { cluster, database } = await clusterAt(place);
-  const owner = await cluster.assign();
-  await owner.commit(output, 40, 7);
-  const before = await findPosition(database, INPUT);
-  cluster.isReplaced = true;
-  await assertRejects(() => cluster.assign(), Error, "replaced");
-  assertEquals(await findPosition(database, INPUT), before);
-});
+eachStore(
+  "assignPartition: refused where the owner saved more meanwhile, and is about to commit it",
+  async (place) => {
+    const { cluster, database } = await clusterAt(place);
+    await (await cluster.assign()).commit(output, 40, 7);
+    cluster.meanwhile = async () => {
+      const stored = (await findPosition(database, INPUT))!;
+      await savePosition(database, { ...stored, workFrom: 40, workTo: 60 });
+    };
+    await assertRejects(() => cluster.assign(), NotAssigned, "another member");
+    assertEquals(await rangeOf(database), [40, 60, 7]);
+  },
+);
+
+eachStore(
+  "assignPartition: what an owner saved stays, whatever a smaller batch says; it may still commit it",
+  async (place) => {
+    const { cluster, database } = await clusterAt(place);
+    const owner = await cluster.assign();
+    cluster.left = 2;
+    await assertRejects(() => owner.commit(output, 40, 7), RetryableError, "the cluster");
+    cluster.left = Infinity;
+    // It was replaced before, and does not know it: its offset is an old one, and it cannot commit.
+    const replaced = await cluster.assign();
+    cluster.left = 2;
+    await assertRejects(() => replaced.commit(output, 10, 7), RetryableError, "the cluster");
+    cluster.left = Infinity;
+    assertEquals(await rangeOf(database), [-1, 40, 7]);
+    cluster.committed = 40;
+    assertEquals((await cluster.assign()).start, 40);
+  },
+);
 
 eachStore("assignPartition: it is paused until a reset has written a position", async (place) => {
   const { cluster, database } = await clusterAt(place);

@@ -23,14 +23,6 @@ const DELIVERY_TIMEOUT_MS = 10_000;
 export interface PartitionWriter {
   /** The next offset to process, or undefined when the group has committed none yet. */
   readonly start: number | undefined;
-  /**
-   * To be called between the look at the tables and the moment they are taken: that no owner before this
-   * one can commit any more.
-   *
-   * @param start where the group is, as the tables agree
-   * @returns where the group is now
-   */
-  claim(start: number | undefined): Promise<number | undefined>;
   /** Publishes `outputs` and that everything below `nextOffset` is done. */
   commit(outputs: TopicMessages[], nextOffset: number): Promise<void>;
   close(): Promise<void>;
@@ -62,13 +54,10 @@ export async function openTransactionalWriter(
     deliveryTimeoutMs: Math.min(DELIVERY_TIMEOUT_MS, transactionTimeoutMs),
     onLateCommit,
   });
-  return await writerOf(producer, committedOffset, {
-    claim: (start) => Promise.resolve(start),
-    async commit(outputs, nextOffset) {
-      for (const part of inParts(outputs)) await producer.send(part);
-      await producer.sendOffsets(group, [{ topic, partition, offset: nextOffset }]);
-      await producer.commit();
-    },
+  return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
+    for (const part of inParts(outputs)) await producer.send(part);
+    await producer.sendOffsets(group, [{ topic, partition, offset: nextOffset }]);
+    await producer.commit();
   });
 }
 
@@ -82,38 +71,28 @@ export async function openAtLeastOnceWriter(
     onUnanswered: (error: ProducerError) => void;
   },
 ): Promise<PartitionWriter> {
-  const { committedOffset, onUnanswered } = options;
-  const commitOffset = async (offset: number) => {
+  const { committedOffset, commitOffset, onUnanswered } = options;
+  const producer = await Producer.open(kafka, {
+    deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
+  });
+  return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
+    for (const part of inParts(outputs)) await producer.send(part);
     try {
-      await options.commitOffset(offset);
+      await commitOffset(nextOffset);
     } catch (error) {
       if (error instanceof ProducerError && error.type === "NO_ANSWER") onUnanswered(error);
       throw error;
     }
-  };
-  const producer = await Producer.open(kafka, {
-    deliveryTimeoutMs: DELIVERY_TIMEOUT_MS,
-  });
-  return await writerOf(producer, committedOffset, {
-    // A write: unlike a read, or a heartbeat, no coordinator that was replaced can answer it with success.
-    async claim(start = 0) {
-      await commitOffset(start);
-      return start;
-    },
-    async commit(outputs, nextOffset) {
-      for (const part of inParts(outputs)) await producer.send(part);
-      await commitOffset(nextOffset);
-    },
   });
 }
 
 async function writerOf(
   producer: Producer,
   committedOffset: () => Promise<number | undefined>,
-  methods: Pick<PartitionWriter, "claim" | "commit">,
+  commit: PartitionWriter["commit"],
 ): Promise<PartitionWriter> {
   try {
-    return { start: await committedOffset(), ...methods, close: () => producer.close() };
+    return { start: await committedOffset(), commit, close: () => producer.close() };
   } catch (error) {
     await producer.close();
     throw error;
