@@ -103,9 +103,8 @@ class KnownCoordinators implements Coordinators {
     const startedAt = performance.now();
     let told = late === undefined;
     const attemptMs = repeatable ? Math.min(MAX_ATTEMPT_MS, limitMs / 2) : limitMs;
+    const once = { what, attemptMs, untilMs: startedAt + limitMs, fresh };
     for (let waitMs = RETRY_MS.first;; waitMs = Math.min(RETRY_MS.most, waitMs * 1.5)) {
-      const leftMs = Math.max(1, startedAt + limitMs - performance.now());
-      const once = { what, limitMs: Math.min(attemptMs, leftMs), fresh };
       const result = await this.#attempt(type, key, request, once);
       if ("answer" in result) return result.answer;
       const { failure, isAnswered } = result;
@@ -118,7 +117,7 @@ class KnownCoordinators implements Coordinators {
       const forMs = performance.now() - startedAt;
       if (!told && forMs >= late!.afterMs) {
         told = true;
-        late!.tell(outOfTime("not done yet", late!.afterMs, failure));
+        late!.tell(outOfTime("not done", late!.afterMs, failure));
       }
       const isOver = forMs + waitMs >= limitMs;
       if (!isOver) await pause(waitMs, signal);
@@ -150,7 +149,12 @@ class KnownCoordinators implements Coordinators {
     type: CoordinatorType,
     key: string,
     request: WireRequest<Answer>,
-    { what, limitMs, fresh }: { what: string; limitMs: number; fresh: boolean | undefined },
+    { what, attemptMs, untilMs, fresh }: {
+      what: string;
+      attemptMs: number;
+      untilMs: number;
+      fresh: boolean | undefined;
+    },
   ): Promise<Attempt<Answer>> {
     const name = `${type} ${key}`;
     if (fresh) this.#known.delete(name);
@@ -159,7 +163,9 @@ class KnownCoordinators implements Coordinators {
     );
     if (broker instanceof ProducerError) return { failure: broker, isAnswered: true };
     try {
-      const answer = await answerOf(broker, request, limitMs);
+      // A look-up may have taken much of the time.
+      const leftMs = Math.max(1, untilMs - performance.now());
+      const answer = await answerOf(broker, request, Math.min(attemptMs, leftMs));
       let code = worstOf(answer.codes);
       if (
         fresh && remedyOf(code) === "success" && await isReplaced(this.cluster, broker, type, key)

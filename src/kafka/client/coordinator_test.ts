@@ -130,6 +130,33 @@ Deno.test("ask: an error after the time limit has the last failure as its cause"
   assertEquals((error.cause as ProducerError).type, "CONCURRENT_TRANSACTIONS");
 });
 
+Deno.test("ask: what takes longer than it should is told once, with why, and still asked for", async () => {
+  const told: ProducerError[] = [];
+  const late = { afterMs: 60, tell: (error: ProducerError) => told.push(error) };
+  const wait = { codes: [codeOf("CONCURRENT_TRANSACTIONS")] };
+  const cluster: FakeCluster = new FakeCluster((_, count) =>
+    told.length === 0 || count < 5 ? wait : { codes: [0] }
+  );
+  await ask(cluster, { late });
+  assertEquals(told.map(({ type, cause }) => [type, (cause as ProducerError).type]), [
+    ["DELIVERY_TIMEOUT", "CONCURRENT_TRANSACTIONS"],
+  ]);
+  const quick: ProducerError[] = [];
+  await ask(new FakeCluster(), { late: { afterMs: 0, tell: (error) => quick.push(error) } });
+  assertEquals(quick, []);
+});
+
+Deno.test("ask: a look-up is part of the time that an answer may take", async () => {
+  const cluster = new FakeCluster(never);
+  const { findGroupCoordinator } = cluster;
+  cluster.findGroupCoordinator = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return await findGroupCoordinator.call(cluster);
+  };
+  const error = await assertRejects(() => ask(cluster, { limitMs: 200 }), ProducerError);
+  assertEquals(error.message, "EndTxn of an-id: no answer to EndTxn within 1 ms");
+});
+
 Deno.test("ask: no coordinator at first: looked up again", async () => {
   const cluster = new FakeCluster(undefined, (count) => count < 3 && closed());
   await ask(cluster);
