@@ -33,6 +33,8 @@ interface OwnPartition extends TopicPartition {
   /** Such as `orders.raw/3`. */
   readonly name: string;
   readonly task: PartitionTask;
+  /** As which it was assigned to us: of no later one, in which it may be another member's. */
+  generation: MemberGeneration;
 }
 
 export class Partitions {
@@ -46,8 +48,6 @@ export class Partitions {
   readonly #timers: readonly ReturnType<typeof setInterval>[];
   /** Aborts when the group rebalances or the member stops: batches stop between two transactions. */
   #revocation = new AbortController();
-  /** As which the present partitions were assigned. */
-  #generation: MemberGeneration | undefined;
   #stopping = false;
 
   /**
@@ -92,7 +92,6 @@ export class Partitions {
     // Nothing is assigned any more on behalf of the assignment before.
     this.#revocation.abort();
     this.#revocation = new AbortController();
-    this.#generation = generation;
     this.#watch.invalidate();
     if (this.#stopping) this.#revocation.abort();
     const mine = Object.entries(assignment).flatMap(([topic, partitions]) =>
@@ -118,13 +117,16 @@ export class Partitions {
     );
     // At once, not when the first message comes: where the group is ahead, none may ever come.
     const revoked = this.#revocation.signal;
-    void Promise.all(mine.map((place) => this.#assign(this.#partitionOf(place), revoked)))
+    void Promise.all(mine.map((place) => this.#assign(this.#own(place, generation), revoked)))
       .then(() => revoked.aborted || this.onState());
   }
 
   async onBatch(inHand: BatchInHand): Promise<void> {
     const revoked = this.#revocation.signal;
-    const partition = this.#partitionOf(inHand.batch);
+    const { topic, partition: number } = inHand.batch;
+    const partition = this.#partitions.get(inputOf(topic, number));
+    // Fetched before it was assigned to another member.
+    if (!partition) return;
     const work = async () => {
       try {
         await this.#watch.check();
@@ -244,34 +246,34 @@ export class Partitions {
     await Promise.all(all.map((input) => input.task.exclusive(() => flush(input))));
   }
 
-  #partitionOf({ topic, partition }: TopicPartition): OwnPartition {
+  /** A partition that is assigned to us, in this generation. */
+  #own({ topic, partition }: TopicPartition, generation: MemberGeneration): OwnPartition {
     const name = inputOf(topic, partition);
-    let input = this.#partitions.get(name);
-    if (input === undefined) {
-      const task = new PartitionTask(() => this.#open(topic, partition));
-      input = { name, topic, partition, task };
-      this.#partitions.set(name, input);
-    }
-    return input;
+    const known = this.#partitions.get(name);
+    const task = known?.task ?? new PartitionTask(() => this.#open(own));
+    const own: OwnPartition = known ?? { name, topic, partition, task, generation };
+    own.generation = generation;
+    this.#partitions.set(name, own);
+    return own;
   }
 
-  async #open(topicName: string, partition: number): Promise<AssignedPartition> {
+  async #open(own: OwnPartition): Promise<AssignedPartition> {
+    const { name, topic: topicName, partition } = own;
     const input = { topic: this.member.topicOf(topicName), topicName, partition };
-    const assigned = await assignPartition(input, () => this.#openWriter(topicName, partition), {
+    const assigned = await assignPartition(input, () => this.#openWriter(own), {
       ...this.options,
       group: this.#group,
       logs: this.#logs,
     });
-    this.#watch.add(inputOf(topicName, partition), topicName, assigned.topicId);
+    this.#watch.add(name, topicName, assigned.topicId);
     return assigned;
   }
 
-  #openWriter(topic: string, partition: number) {
+  #openWriter({ name, topic, partition, generation }: OwnPartition) {
     const { guarantee, names, service, transactionTimeoutMs } = this.options;
     const input = { topic, partition, group: this.#group };
     const committedOffset = () => this.#offsets.committed({ topic, partition });
     if (guarantee === "at_least_once") {
-      const generation = this.#generation!;
       return openAtLeastOnceWriter(this.client, {
         committedOffset,
         commitOffset: (offset) => this.#offsets.commitAs(generation, { topic, partition, offset }),
@@ -286,7 +288,7 @@ export class Partitions {
       transactionalId,
       transactionTimeoutMs,
       onLateCommit: (why) => {
-        if (this.#failures.late(inputOf(topic, partition), why)) this.onState();
+        if (this.#failures.late(name, why)) this.onState();
       },
       committedOffset,
     });
