@@ -105,7 +105,7 @@ export function createProcessor(
 }
 
 /** One member of the service's group, until `signal` aborts (undefined) or it crashes. */
-function runMember(
+async function runMember(
   client: ProcessorClient,
   options: ProcessorOptions,
   signal: AbortSignal,
@@ -124,14 +124,20 @@ function runMember(
     },
     concurrency: MAX_PARTITIONS_AT_WORK,
   });
+  // What it still has in hand when it has ended is no state of the next one.
+  let hasEnded = false;
   // A partition that commits nothing needs no coordinator; the service does.
-  const onState = () => setState(member.notReady ?? partitions.notReady);
+  const onState = () => hasEnded || setState(member.notReady ?? partitions.notReady);
   const partitions = new Partitions(client, member, options, 2 * FETCH_WAIT_MS, onState);
   member.onRebalancing(() => metrics.rebalances.inc());
-  return member.run(signal, {
-    onAssigned: (assignment, generation) => partitions.onAssigned(assignment, generation),
-    onBatch: (payload) => partitions.onBatch(payload),
-    onState,
-    onStop: () => partitions.stop(),
-  });
+  try {
+    return await member.run(signal, {
+      onAssigned: (assignment, generation) => partitions.onAssigned(assignment, generation),
+      onBatch: (payload) => partitions.onBatch(payload),
+      onState,
+      onStop: () => partitions.stop(),
+    });
+  } finally {
+    hasEnded = true;
+  }
 }
