@@ -138,7 +138,7 @@ export class PartitionFailures {
    */
   late(partition: string, why: ProducerError | undefined): boolean {
     if (why === undefined) return this.#lateCommits.delete(partition);
-    this.#lateCommits.set(partition, `${partition} waits: ${explain(why)}`);
+    this.#lateCommits.set(partition, `${partition} waits for its commit: ${explain(why)}`);
     return true;
   }
 

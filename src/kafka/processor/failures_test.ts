@@ -159,6 +159,22 @@ Deno.test("PartitionFailures: what was repeated until its time was over is told 
   assertEquals(failures.why, "raw/1 is failing: not done within 10000 ms");
 });
 
+Deno.test("PartitionFailures: a late commit is told as long as it is, behind what is failing", () => {
+  const failures = new PartitionFailures();
+  const error = new ProducerError("DELIVERY_TIMEOUT", "fence", "not done within 10000 ms");
+  assertEquals([failures.late("raw/1", undefined), failures.why], [false, undefined]);
+  assertEquals(failures.late("raw/1", error), true);
+  const late = "raw/1 waits for its commit: not done within 10000 ms";
+  // Its other batches, and those of other partitions, are not what it waits for.
+  failures.clear("raw/1");
+  assertEquals(failures.why, late);
+  for (let i = 0; i < 5; i++) failures.add("raw/2", denied);
+  assertEquals(failures.why, "raw/2 is failing: Not authorized to access topics");
+  failures.clear("raw/2");
+  assertEquals(failures.why, late);
+  assertEquals([failures.late("raw/1", undefined), failures.why], [true, undefined]);
+});
+
 Deno.test("PartitionFailures: a partition that works does not hide one that does not", () => {
   const failures = new PartitionFailures();
   for (let i = 0; i < 5; i++) failures.add("raw/1", denied);
