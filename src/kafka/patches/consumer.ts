@@ -178,23 +178,33 @@ export function patchFetchEvents(): void {
   };
 }
 
-/** kafkajs's own event of a join does not say which generation of the group it was. */
-export function patchJoinEvents(): void {
+/**
+ * kafkajs's own event of a join does not say which generation of the group it was. And the fetchers of two
+ * brokers may join at once: the one's assignment would go with the other's generation.
+ */
+export function patchJoins(): void {
   addEvent(JOINED);
   const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as {
     prototype: ConsumerGroup;
   };
   const { joinAndSync } = prototype;
-  prototype.joinAndSync = async function () {
-    await joinAndSync.call(this);
-    const joined: Joined = {
-      assignment: Object.fromEntries(
-        this.assigned().map(({ topic, partitions }) => [topic, partitions]),
-      ),
-      generation: { generation: this.generationId, memberId: this.memberId },
-    };
-    this.instrumentationEmitter.emit(JOINED, joined);
+  const joining = new WeakMap<ConsumerGroup, Promise<void>>();
+  prototype.joinAndSync = function () {
+    let join = joining.get(this);
+    if (join === undefined) {
+      join = joinAndSync.call(this)
+        .then(() => this.instrumentationEmitter.emit(JOINED, joinedBy(this)))
+        .finally(() => joining.delete(this));
+      joining.set(this, join);
+    }
+    return join;
   };
+}
+
+function joinedBy(group: ConsumerGroup): Joined {
+  const { generationId: generation, memberId } = group;
+  const assignment = group.assigned().map(({ topic, partitions }) => [topic, partitions]);
+  return { assignment: Object.fromEntries(assignment), generation: { generation, memberId } };
 }
 
 /**

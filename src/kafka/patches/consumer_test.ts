@@ -240,3 +240,48 @@ Deno.test("patchLostCoordinator: a rebalance, or a lost membership, is thrown", 
     assertEquals(counts.lookups, 0);
   }
 });
+
+Deno.test("patchJoins: two fetchers join together, and are told which generation it was", async () => {
+  const { MemberAssignment } = require("kafkajs/src/consumer/assignerProtocol.js");
+  const joined: unknown[] = [];
+  let generation = 3;
+  let second: Promise<void> | undefined;
+  const coordinator = {
+    joinGroup: () =>
+      Promise.resolve({ generationId: ++generation, memberId: "me", leaderId: "other" }),
+    syncGroup({ generationId }: { generationId: number }) {
+      second ??= group.joinAndSync();
+      const assignment = { "orders.raw": [generationId] };
+      return Promise.resolve({
+        memberAssignment: MemberAssignment.encode({ version: 0, assignment }),
+      });
+    },
+  };
+  const group: Group = new NewConsumerGroup({
+    groupId: "a-group",
+    cluster: {
+      committedOffsets: () => ({}),
+      findGroupCoordinator: () => Promise.resolve(coordinator),
+      refreshMetadata: () => Promise.resolve(),
+      findTopicPartitionMetadata: () => [4, 5].map((partitionId) => ({ partitionId })),
+    },
+    instrumentationEmitter: {
+      emit: (event: string, payload: unknown) => {
+        if (event === "consumer.joined") joined.push(payload);
+      },
+    },
+    logger: quiet,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    topics: ["orders.raw"],
+    assigners: [],
+  });
+  const asOf = (generation: number) => ({
+    assignment: { "orders.raw": [generation] },
+    generation: { generation, memberId: "me" },
+  });
+  await group.joinAndSync();
+  await second;
+  assertEquals(joined, [asOf(4)]);
+  await group.joinAndSync();
+  assertEquals(joined, [asOf(4), asOf(5)]);
+});

@@ -14,7 +14,7 @@ import {
 import {
   patchFetchEvents,
   patchFetchRecovery,
-  patchJoinEvents,
+  patchJoins,
   patchLostCoordinator,
   patchOffsetReset,
 } from "./consumer.ts";
@@ -55,7 +55,7 @@ patchLookups();
 patchSharedMetadata();
 patchFetchRecovery();
 patchFetchEvents();
-patchJoinEvents();
+patchJoins();
 patchLostCoordinator();
 patchOffsetReset();
 watchSilence();
