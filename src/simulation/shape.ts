@@ -24,7 +24,7 @@ export interface ShapeOptions {
   readonly brokers?: 1 | 3 | undefined;
 }
 
-/** The longest is longer than sessions and transactions last, one after the other. */
+/** The longest is longer than several sessions last, one after the other; transactions may last longer. */
 const HORIZONS_MS = [5_000, 12_000, 25_000, 40_000];
 
 const ORDERS = 20;
