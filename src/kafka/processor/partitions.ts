@@ -180,12 +180,15 @@ export class Partitions {
   async #assign(input: OwnPartition, revoked: AbortSignal): Promise<void> {
     if (revoked.aborted) return;
     const { name, task } = input;
+    const before = task.committed;
     try {
       const position = await task.exclusive(async () =>
         revoked.aborted ? undefined : await task.position()
       );
       if (position === undefined || revoked.aborted) return;
-      this.#failures.assigned(name);
+      // What had no answer was done: nothing may ever come behind it that would tell.
+      if (task.committed! > (before ?? Infinity)) this.#failures.clear(name);
+      else this.#failures.assigned(name);
       this.member.seek(input, position);
       this.member.resume(input);
     } catch (error) {

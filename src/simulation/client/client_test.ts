@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { ERRORS } from "../../kafka/client/error_codes.ts";
 import type { Api } from "../cluster/requests.ts";
 import { REFUSALS, UNSURE } from "./answers.ts";
 import type { Effect } from "./network.ts";
@@ -158,6 +159,26 @@ for (const [name, effect] of Object.entries(effects)) {
     for (const [seed, api] of apis.entries()) await meets(api, effect, seed);
   });
 }
+
+Deno.test("createSimulatedClient: a commit that was done, and not said to be, leaves no partition failing", async () => {
+  const schedule = new Schedule(1);
+  const { code } = ERRORS.COORDINATOR_NOT_AVAILABLE;
+  await schedule.run(async () => {
+    const { processor } = schedule.validator();
+    await schedule.place(2);
+    assert(await schedule.settle());
+    for (let i = 0; i < 1_000; i++) {
+      schedule.network.hit({ api: "EndTxn", effect: { code, carriedOut: true } });
+    }
+    await schedule.place(2);
+    const isFailing = () => /is failing: .*EndTxn/.test(processor.notReady() ?? "");
+    assert(await schedule.time.runUntil(isFailing, 20_000));
+    schedule.network.heal();
+    // Nothing comes behind it that would be worked on.
+    assert(await schedule.time.runUntil(() => processor.notReady() === undefined, 20_000));
+  });
+  assertEquals(schedule.outputs, schedule.inputs);
+});
 
 /** Longer than its sender waits. */
 const LATE: Effect = { lateMs: 12_000 };
