@@ -27,6 +27,8 @@ export type CoordinatorType = keyof typeof COORDINATOR_TYPES | "any";
 
 /** A broker that does not answer may be frozen, or cut off, and another may have taken its place. */
 const MAX_ATTEMPT_MS = 5_000;
+/** What is sent with less time left would be given up as unanswered, though nothing is wrong. */
+const MIN_ATTEMPT_MS = 1_000;
 /**
  * A transaction that follows closely on another waits for the markers of that one. A shorter pause makes
  * transactions smaller: at full load, 20 ms costs a tenth more CPU an order than 35 ms, and at 1,000
@@ -164,7 +166,7 @@ class KnownCoordinators implements Coordinators {
     if (broker instanceof ProducerError) return { failure: broker, isAnswered: true };
     try {
       // A look-up may have taken much of the time.
-      const leftMs = Math.max(1, untilMs - performance.now());
+      const leftMs = Math.max(MIN_ATTEMPT_MS, untilMs - performance.now());
       const answer = await answerOf(broker, request, Math.min(attemptMs, leftMs));
       let code = worstOf(answer.codes);
       if (
