@@ -90,6 +90,7 @@ class Pipeline {
       settings: {
         guarantee: shape.guarantee,
         maxBatch: shape.maxBatch,
+        transactionTimeoutMs: shape.transactionTimeoutMs,
         gateway: { ...GATEWAY, seed: seed >>> 0 },
       },
       trace: traceNow,

@@ -11,6 +11,7 @@ const SHAPE: Shape = {
   orders: 20,
   maxBatch: 10,
   guarantee: "exactly_once",
+  transactionTimeoutMs: 60_000,
   placedForMs: 1_000,
   horizonMs: 10_000,
 };

@@ -12,6 +12,8 @@ export interface Shape {
   /** Most messages in one transaction. */
   readonly maxBatch: number;
   readonly guarantee: Guarantee;
+  /** How long a transaction may stay open. */
+  readonly transactionTimeoutMs: number;
   /** Orders are placed until then, evenly; 0: all at once. */
   readonly placedForMs: number;
   /** All faults have ended by then. */
@@ -28,6 +30,9 @@ export interface ShapeOptions {
 const HORIZONS_MS = [5_000, 12_000, 25_000, 40_000];
 
 const ORDERS = 20;
+/** Mostly as by default; else so short that Kafka ends some. */
+const TRANSACTION_TIMEOUTS_MS = [6_000, 60_000, 60_000];
+
 /** A few schedules are long, in small steps: what is wrong once in many transactions shows in them. */
 const LONG = { share: 0.04, least: 5, most: 15 };
 
@@ -51,5 +56,6 @@ export function drawShape(random: Random, { orders, brokers }: ShapeOptions): Sh
     guarantee: random.chance(AT_LEAST_ONCE) ? "at_least_once" : "exactly_once",
     placedForMs: random.pick([0, 1_000, 0.5 * horizonMs, 0.9 * horizonMs]),
     horizonMs,
+    transactionTimeoutMs: random.pick(TRANSACTION_TIMEOUTS_MS),
   };
 }

@@ -19,6 +19,14 @@ export interface Subscriber {
 /** Partitions by topic. */
 export type Assignment = Record<string, number[]>;
 
+/** Such as `assigned 3 partitions: orders.raw 0,4; orders.validated 2`. */
+export function describeAssignment(assignment: Assignment): string {
+  const count = Object.values(assignment).flat().length;
+  const list = Object.entries(assignment)
+    .map(([topic, partitions]) => `${topic} ${partitions.toSorted((a, b) => a - b).join(",")}`);
+  return `assigned ${count} partitions${count ? `: ${list.join("; ")}` : ""}`;
+}
+
 /**
  * The same for the same members, in whatever order; and no other when each has what it was given.
  *

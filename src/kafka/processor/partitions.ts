@@ -6,7 +6,7 @@ import { pause } from "../../runtime/shutdown.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { inputOf } from "../../database/positions.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
-import type { Assignment } from "../group/assigner.ts";
+import { type Assignment, describeAssignment } from "../group/assigner.ts";
 import type { BatchInHand, Member } from "../group/membership.ts";
 import { TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
@@ -109,12 +109,8 @@ export class Partitions {
       }
       void task.exclusive(() => task.close());
     }
-    const list = Object.entries(assignment)
-      .map(([topic, partitions]) => `${topic} ${partitions.toSorted((a, b) => a - b).join(",")}`);
     this.options.metrics.partitions.set(mine.length);
-    this.options.log.info(
-      `assigned ${mine.length} partitions${mine.length ? `: ${list.join("; ")}` : ""}`,
-    );
+    this.options.log.info(describeAssignment(assignment));
     // At once, not when the first message comes: where the group is ahead, none may ever come.
     const revoked = this.#revocation.signal;
     void Promise.all(mine.map((place) => this.#assign(this.#own(place, generation), revoked)))
@@ -139,7 +135,7 @@ export class Partitions {
     if (!revoked.aborted) return;
     // Joins the group anew only when no partition is at work: one is revoked when its batch is finished,
     // not in the middle.
-    await Promise.all([...this.#partitions.values()].map(({ task }) => task.idle()));
+    await this.idle();
     if (revoked.reason instanceof Error && isKafkaError(revoked.reason)) throw revoked.reason;
   }
 
@@ -160,6 +156,11 @@ export class Partitions {
         this.onState();
       },
     });
+  }
+
+  /** Resolves when no partition is at work. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#partitions.values()].map(({ task }) => task.idle()));
   }
 
   /** Stops between two transactions, commits what is done, and leaves the group. */

@@ -6,6 +6,7 @@
  * Any error in a transaction: the partition is closed and assigned again, which fences, reads the
  * committed offset and starts from there. Whatever the error was, that is always right.
  */
+import { aborted, settlesWithin } from "../../runtime/shutdown.ts";
 import { deadLetterTopicOf, topicsReadBy, topicsWrittenBy } from "../../topology.ts";
 import { explain, isCoordinatorMoving } from "../client/errors.ts";
 import { keepMember } from "../group/member.ts";
@@ -131,12 +132,16 @@ async function runMember(
   const partitions = new Partitions(client, member, options, 2 * FETCH_WAIT_MS, onState);
   member.onRebalancing(() => metrics.rebalances.inc());
   try {
-    return await member.run(signal, {
+    const crash = await member.run(signal, {
       onAssigned: (assignment, generation) => partitions.onAssigned(assignment, generation),
       onBatch: (payload) => partitions.onBatch(payload),
       onState,
       onStop: () => partitions.stop(),
     });
+    // The next member's fence would abort what a commit that is still asked for may have decided.
+    const idle = Promise.race([partitions.idle(), aborted(signal)]);
+    await settlesWithin(idle, options.transactionTimeoutMs);
+    return crash;
   } finally {
     hasEnded = true;
   }

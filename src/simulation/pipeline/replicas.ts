@@ -37,7 +37,8 @@ function defaultsOf({ settings: all }: DefinedService) {
 }
 
 /** Settings that a schedule has of its own. */
-export type ReplicaSettings = Pick<ServiceContext["config"], "guarantee" | "maxBatch"> & {
+type OwnSetting = "guarantee" | "maxBatch" | "transactionTimeoutMs";
+export type ReplicaSettings = Pick<ServiceContext["config"], OwnSetting> & {
   /** Of the payment gateway. */
   readonly gateway: Readonly<Record<string, number>>;
 };

@@ -10,6 +10,7 @@ const SHAPE: Shape = {
   orders: 10,
   maxBatch: 1,
   guarantee: "exactly_once",
+  transactionTimeoutMs: 60_000,
   placedForMs: 2_000,
   horizonMs: 20_000,
 };

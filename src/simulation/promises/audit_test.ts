@@ -13,6 +13,7 @@ const RUN = {
     orders: 30,
     maxBatch: 10,
     guarantee: "exactly_once",
+    transactionTimeoutMs: 60_000,
     placedForMs: 500,
     horizonMs: 10_000,
   },

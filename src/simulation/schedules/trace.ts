@@ -13,6 +13,7 @@ const MOST_VIOLATIONS = 12;
 /** `3 brokers, 2 partitions, 2 replicas of each service, 20 orders within 15 s, …` */
 export function describeShape(shape: Shape): string {
   const { brokers, partitions, replicas, orders, maxBatch, placedForMs, guarantee } = shape;
+  const { transactionTimeoutMs } = shape;
   return [
     plural(brokers, "broker"),
     plural(partitions, "partition"),
@@ -20,7 +21,9 @@ export function describeShape(shape: Shape): string {
     `${plural(orders, "order")} ${
       placedForMs === 0 ? "at once" : `within ${formatDuration(placedForMs)}`
     }`,
-    `at most ${plural(maxBatch, "message")} in a transaction`,
+    `at most ${plural(maxBatch, "message")} in a transaction, which may last ${
+      formatDuration(transactionTimeoutMs)
+    }`,
     guarantee.replaceAll("_", " "),
   ].join(", ");
 }

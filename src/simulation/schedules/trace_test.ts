@@ -15,6 +15,7 @@ const result: Result = {
     orders: 20,
     maxBatch: 3,
     guarantee: "exactly_once",
+    transactionTimeoutMs: 60_000,
     placedForMs: 15_000,
     horizonMs: 30_000,
   },
@@ -40,7 +41,7 @@ Deno.test("describeShape: one line", () => {
   assertEquals(
     describeShape(result.shape),
     "3 brokers, 2 partitions, 1 replica of each service, 20 orders within 15 s, at most 3 messages " +
-      "in a transaction, exactly once",
+      "in a transaction, which may last 60 s, exactly once",
   );
 });
 
