@@ -9,6 +9,7 @@ import {
   BrokenCircuitError,
   bulkhead,
   circuitBreaker,
+  CircuitState,
   ExponentialBackoff,
   handleType,
   retry,
@@ -49,7 +50,7 @@ export function createGatewayClient(
   limits: GatewayLimits,
   onChange: (failure: string | undefined) => void = () => {},
 ): PaymentGateway {
-  const { policy, lastFailure } = createPolicy(limits, onChange);
+  const { execute, lastFailure } = createPolicy(limits, onChange);
   const deadline = sharedDeadlines(limits.timeoutMs);
 
   async function patiently<A>(
@@ -58,7 +59,7 @@ export function createGatewayClient(
   ): Promise<A> {
     const limit = () => signal ? AbortSignal.any([signal, deadline()]) : deadline();
     try {
-      return await policy.execute(() => watched(() => call(limit())), signal);
+      return await execute(() => watched(() => call(limit())), signal);
     } catch (error) {
       if (error instanceof GatewayTimeout || error instanceof GatewayUnavailable) {
         throw new RetryableError(describe(error), { cause: error });
@@ -81,28 +82,56 @@ export function createGatewayClient(
 /** How calls are bounded and repeated, and when the provider is spared. */
 function createPolicy(limits: GatewayLimits, onChange: (failure: string | undefined) => void) {
   const transient = handleType(GatewayTimeout).orType(GatewayUnavailable);
-  const breaker = circuitBreaker(transient, {
-    halfOpenAfter: limits.breakerOpenMs,
-    breaker: new SamplingBreaker(BREAKER),
-  });
-  const lastFailure = () => describe((breaker.lastFailure as { error?: unknown })?.error);
   let available = true;
+  let failure: unknown;
+  /** By a clock that only goes forward. */
+  let brokenAt = 0;
+  const lastFailure = () => describe(failure);
   const changed = (now: boolean) => {
     if (now !== available) onChange(now ? undefined : lastFailure());
     available = now;
   };
-  breaker.onBreak(() => changed(false));
-  breaker.onReset(() => changed(true));
-  const policy = wrap(
+  const createBreaker = (initialState?: unknown) => {
+    const breaker = circuitBreaker(transient, {
+      halfOpenAfter: limits.breakerOpenMs,
+      breaker: new SamplingBreaker(BREAKER),
+      initialState,
+    });
+    breaker.onBreak((reason) => {
+      failure = (reason as { error?: unknown }).error;
+      brokenAt = performance.now();
+      changed(false);
+    });
+    breaker.onReset(() => changed(true));
+    return breaker;
+  };
+  let breaker = createBreaker();
+  /** It asks the clock that people set how long it is open: set back by an hour, it would be for an hour. */
+  const present = () => {
+    const isOver = performance.now() - brokenAt >= limits.breakerOpenMs;
+    if (breaker.state === CircuitState.Open && isOver) {
+      const { ownState, breakerState } = breaker.toJSON() as BreakerState;
+      breaker = createBreaker({ ownState: { ...ownState, openedAt: 0 }, breakerState });
+    }
+    return breaker;
+  };
+  const around = wrap(
     // The queue is bounded by the batches that the processor hands out at once.
     bulkhead(limits.maxInFlight, Infinity),
     retry(transient, {
       maxAttempts: limits.attempts - 1,
       backoff: new ExponentialBackoff(BACKOFF),
     }),
-    breaker,
   );
-  return { policy, lastFailure };
+  const execute = <A>(call: () => Promise<A>, signal: AbortSignal | undefined): Promise<A> =>
+    around.execute(() => present().execute(call), signal);
+  return { execute, lastFailure };
+}
+
+/** What `toJSON` of cockatiel's breaker returns, as far as it matters here. */
+interface BreakerState {
+  readonly ownState: { readonly openedAt?: number };
+  readonly breakerState: unknown;
 }
 
 const PEER = {

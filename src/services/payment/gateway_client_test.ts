@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { pause } from "../../runtime/shutdown.ts";
+import { until } from "../../runtime/until.ts";
 import { waits } from "../../runtime/waits.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { createGatewayClient, type GatewayLimits } from "./gateway_client.ts";
@@ -152,6 +153,31 @@ Deno.test("createGatewayClient: spares a gateway that fails, and finds out when 
   }
   assertEquals(changes, ["the payment gateway: 503", undefined]);
   assertEquals(await client.charge(request("k")), charged);
+});
+
+Deno.test("createGatewayClient: a clock that is set back does not keep a gateway spared", async () => {
+  let isUp = false;
+  let calls = 0;
+  const client = createGatewayClient(
+    gatewayThat(() => {
+      calls++;
+      return isUp ? Promise.resolve(charged) : Promise.reject(new GatewayUnavailable("503"));
+    }),
+    limits,
+  );
+  const charge = () => client.charge(request("k")).then(() => true, () => false);
+  const { now } = Date;
+  try {
+    await until("it is spared", async () => {
+      const before = calls;
+      return !await charge() && calls === before;
+    });
+    Date.now = () => now() - 3_600_000;
+    isUp = true;
+    await until("it is found out that it is back", charge);
+  } finally {
+    Date.now = now;
+  }
 });
 
 Deno.test("createGatewayClient: refunds are as patient as charges", async () => {

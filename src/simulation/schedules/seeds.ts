@@ -82,4 +82,14 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       { kind: "request lost", atMs: 27115, api: "OffsetFetch", from: "payment", count: 3 },
     ],
   },
+  {
+    seed: 1795809377771,
+    found: "a clock that was set back kept the breaker of the payment gateway open",
+    options: { orders: 20 },
+    faults: [
+      { kind: "gateway silent", atMs: 1857, forMs: 100 },
+      { kind: "gateway silent", atMs: 15230, forMs: 2100 },
+      { kind: "clock jumps", atMs: 18357, replica: "payment-2", byMs: -332000 },
+    ],
+  },
 ];
