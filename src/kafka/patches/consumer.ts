@@ -164,6 +164,26 @@ function addEvent(name: string): void {
   events[name] = name;
 }
 
+interface Runner {
+  readonly running: boolean;
+  readonly fetchManager: { stop(): Promise<void> };
+  fetch(nodeId: number): Promise<unknown[]>;
+}
+
+/**
+ * kafkajs makes its fetchers anew for another set of brokers, also while the consumer stops. Nobody stops
+ * these: they are told that there is nothing, without a pause, forever, and the process does nothing else.
+ */
+export function patchStoppedFetchers(): void {
+  const { prototype } = require("kafkajs/src/consumer/runner.js") as { prototype: Runner };
+  const { fetch } = prototype;
+  prototype.fetch = function (nodeId) {
+    if (this.running) return fetch.call(this, nodeId);
+    void this.fetchManager.stop();
+    return Promise.resolve([]);
+  };
+}
+
 /** kafkajs's own event of a fetch does not say whether it failed: its number of batches is always 0. */
 export function patchFetchEvents(): void {
   addEvent(FETCH_ANSWERED);

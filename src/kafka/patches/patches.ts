@@ -17,6 +17,7 @@ import {
   patchJoins,
   patchLostCoordinator,
   patchOffsetReset,
+  patchStoppedFetchers,
 } from "./consumer.ts";
 import {
   patchCodecs,
@@ -58,4 +59,5 @@ patchFetchEvents();
 patchJoins();
 patchLostCoordinator();
 patchOffsetReset();
+patchStoppedFetchers();
 watchSilence();
