@@ -5,6 +5,7 @@ import {
   addPartitionsToTxnRequest,
   endTxnRequest,
   initProducerIdRequest,
+  NO_MEMBER,
   produceRequest,
   type ProducerIdentity,
   type TopicPartition,
@@ -99,8 +100,15 @@ export class TestProducer {
     return firstOf((await this.client.toCoordinator("transaction", this.#id, request)).codes);
   }
 
-  async commitOffset(group: string, place: TopicPartition, offset: number): Promise<string> {
-    const request = txnOffsetCommitRequest(this.#id, this.identity, group, [{ ...place, offset }]);
+  /** @param member (default: none) */
+  async commitOffset(
+    group: string,
+    place: TopicPartition,
+    offset: number,
+    member = NO_MEMBER,
+  ): Promise<string> {
+    const offsets = [{ ...place, offset }];
+    const request = txnOffsetCommitRequest(this.#id, this.identity, group, offsets, member);
     return firstOf((await this.client.toCoordinator("group", group, request)).codes);
   }
 

@@ -93,20 +93,23 @@ export class GroupCoordinator extends Coordinator<Entry> {
    * coordinator that does not know that it was replaced has none.
    */
   fetch(
-    { group, topic, partition, requireStable }: RequestOf<"OffsetFetch">,
+    { group, partitions, requireStable }: RequestOf<"OffsetFetch">,
     answer: (answer: AnswerOf<RequestOf<"OffsetFetch">>) => void,
   ): void {
-    const key = keyOf(group, topic, partition);
     const read = () => {
-      if (requireStable && this.offsets.isPending(key)) {
-        return answer({ codes: [NONE, UNSTABLE_OFFSET_COMMIT], offset: -1 });
-      }
-      answer({ codes: [NONE, NONE], offset: this.offsets.offset(key) ?? -1 });
+      const found = partitions.map((place) => {
+        const key = keyOf(group, place.topic, place.partition);
+        if (requireStable && this.offsets.isPending(key)) {
+          return { ...place, offset: -1, code: UNSTABLE_OFFSET_COMMIT };
+        }
+        return { ...place, offset: this.offsets.offset(key) ?? -1, code: NONE };
+      });
+      answer({ codes: [NONE], partitions: found });
     };
-    if (!requireStable || !this.hasUnreplicated) read();
-    else {this.waitForWrites((code) =>
-        code === NONE ? read() : answer({ codes: [code, 0], offset: -1 })
-      );}
+    if (!requireStable || !this.hasUnreplicated) return read();
+    this.waitForWrites((code) =>
+      code === NONE ? read() : answer({ codes: [code], partitions: [] })
+    );
   }
 
   /** Offsets of a topic that is gone are deleted. */
