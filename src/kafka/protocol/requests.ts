@@ -2,7 +2,7 @@
  * The requests of a transaction, as bytes, and their answers as error codes. kafkajs throws the first
  * error of an answer, and so loses which partitions failed and which did not.
  *
- * Versions that every broker since Kafka 2.1 has: https://kafka.apache.org/protocol
+ * Versions that every broker since Kafka 2.5 has: https://kafka.apache.org/protocol
  */
 import { readCompactTopics, readTopics, writeCompactTopics, writeTopics } from "./topic_arrays.ts";
 import {
