@@ -71,7 +71,12 @@ function refusedAny(request: Request, code: number): unknown {
     case "EndTxn":
       return { codes: [code] };
     case "OffsetFetch":
-      return { codes: [code], partitions: [] };
+      if (code !== ERRORS.UNSTABLE_OFFSET_COMMIT.code) return { codes: [code], partitions: [] };
+      // The only one that is a partition's.
+      return {
+        codes: [0],
+        partitions: ofPartitions(request.partitions, code).map((each) => ({ ...each, offset: -1 })),
+      };
     case "JoinGroup":
       return { code, generation: -1, leaderId: "", memberId: request.memberId, members: [] };
     case "SyncGroup":

@@ -5,6 +5,7 @@ import {
   addPartitionsToTxnRequest,
   endTxnRequest,
   initProducerIdRequest,
+  type MemberGeneration,
   NO_MEMBER,
   produceRequest,
   type ProducerIdentity,
@@ -101,13 +102,22 @@ export class TestProducer {
   }
 
   /** @param member (default: none) */
-  async commitOffset(
+  commitOffset(
     group: string,
     place: TopicPartition,
     offset: number,
-    member = NO_MEMBER,
+    member: MemberGeneration = NO_MEMBER,
   ): Promise<string> {
-    const offsets = [{ ...place, offset }];
+    return this.commitOffsets(group, [{ ...place, offset }], member);
+  }
+
+  /** @param member (default: none) */
+  async commitOffsets(
+    group: string,
+    offsets: readonly (TopicPartition & { readonly offset: number })[],
+    { generation, memberId }: MemberGeneration = NO_MEMBER,
+  ): Promise<string> {
+    const member = { generation, memberId };
     const request = txnOffsetCommitRequest(this.#id, this.identity, group, offsets, member);
     return firstOf((await this.client.toCoordinator("group", group, request)).codes);
   }

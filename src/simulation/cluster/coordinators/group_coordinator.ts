@@ -52,7 +52,7 @@ export class GroupCoordinator extends Coordinator<Entry> {
   }
 
   commit(request: RequestOf<"OffsetCommit">, done: (code: number) => void): void {
-    const code = this.group(request.group).refusalOfCommit(request);
+    const code = this.group(request.group).refusalOfCommit(request, false);
     if (code !== NONE) return done(code);
     this.#commit(request.group, request.offsets, -1, -1, done);
   }
@@ -60,7 +60,8 @@ export class GroupCoordinator extends Coordinator<Entry> {
   /** Pending until the transaction's marker. The transaction was verified, or is open here. */
   commitInTransaction(request: RequestOf<"TxnOffsetCommit">, done: (code: number) => void): void {
     const producerId = Number(request.producerId);
-    const code = this.offsets.accepts(producerId, request.producerEpoch);
+    const code = this.group(request.group).refusalOfCommit(request, true) ||
+      this.offsets.accepts(producerId, request.producerEpoch);
     if (code !== NONE) return done(code);
     this.#commit(request.group, request.offsets, producerId, request.producerEpoch, done);
   }
