@@ -14,20 +14,15 @@ import { whyUnreachable } from "./errors.ts";
 
 const RETRY_MS = 1_000;
 
-/** What the loop asks that is newer than what kafkajs asks; the brokers have had it since Kafka 2.5. */
-export const KAFKA_2_5 = {
-  name: "Kafka 2.5",
-  requests: [
-    { apiName: "TxnOffsetCommit", apiKey: 28, version: 3 },
-    { apiName: "OffsetFetch", apiKey: 9, version: 7 },
-  ],
-} as const satisfies KafkaVersion;
+/** What the loop asks beyond what kafkajs asks; brokers know it since Kafka 2.5. */
+const OFFSET_FETCH = { apiName: "OffsetFetch", apiKey: 9, version: 7 } as const;
+const TXN_OFFSET_COMMIT = { apiName: "TxnOffsetCommit", apiKey: 28, version: 3 } as const;
 
-interface KafkaVersion {
-  readonly name: string;
-  /** That it has, and the one before it has not. */
-  readonly requests: readonly ApiVersion[];
-}
+/** By the guarantee. */
+export const NEEDED = {
+  exactly_once: [TXN_OFFSET_COMMIT, OFFSET_FETCH],
+  at_least_once: [OFFSET_FETCH],
+} as const satisfies Record<string, readonly ApiVersion[]>;
 
 /** As much of kafkajs's cluster as lists topics. */
 interface ListingCluster extends Cluster {
@@ -38,8 +33,8 @@ interface ReadyOptions {
   access: KafkaAccess;
   /** Names on the cluster. */
   topics: readonly string[];
-  /** The oldest Kafka that will do (default: what kafkajs knows). */
-  oldest?: KafkaVersion;
+  /** What the brokers have to know beyond what kafkajs asks (default: nothing). */
+  needed?: readonly ApiVersion[];
   signal: AbortSignal;
   onWait: (reason: string) => void;
 }
@@ -63,7 +58,7 @@ export async function clusterReady(kafka: Kafka, options: ReadyOptions): Promise
       const metadata = await cluster.metadata();
       if (!metadata) throw new Error("no broker answers");
       const existing = new Set(metadata.topicMetadata.map(({ topic }) => topic));
-      return { existing, lacking: await lackingOf(cluster, options.oldest) };
+      return { existing, lacking: await lackingOf(cluster, options.needed ?? []) };
     })();
     try {
       // A silent broker takes minutes to fail: a process that stops does not wait for it.
@@ -86,20 +81,20 @@ export async function clusterReady(kafka: Kafka, options: ReadyOptions): Promise
 /** A request that the brokers do not know, though they should. */
 async function lackingOf(
   cluster: Cluster,
-  oldest: KafkaVersion | undefined,
+  needed: readonly ApiVersion[],
 ): Promise<ApiVersion | undefined> {
-  if (!oldest) return undefined;
-  const find = (broker: Broker) => oldest.requests.find((request) => !knows(broker, request));
+  if (needed.length === 0) return undefined;
+  const find = (broker: Broker) => needed.find((request) => !knows(broker, request));
   return await askAnyBroker(cluster, (broker) => Promise.resolve(find(broker)));
 }
 
 function tooOld(
   lacking: ApiVersion | undefined,
-  { access, oldest }: ReadyOptions,
+  { access }: ReadyOptions,
 ): string | undefined {
   if (!lacking) return undefined;
-  return `waiting for Kafka at ${access.brokers.join(", ")}: its brokers are older than ` +
-    `${oldest?.name}, the oldest that will do (no ${lacking.apiName} in version ${lacking.version})`;
+  return `waiting for Kafka at ${access.brokers.join(", ")}: its brokers are too old, ` +
+    `this needs Kafka 2.5 or newer (no ${lacking.apiName} in version ${lacking.version})`;
 }
 
 function missing(

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import { createClient } from "./client.ts";
-import { clusterReady, KAFKA_2_5 } from "./cluster_ready.ts";
+import { clusterReady, NEEDED } from "./cluster_ready.ts";
 import { until } from "../../runtime/until.ts";
 import { apiVersionsAnswer, metadataAnswer } from "../testing/answers.ts";
 import type { ApiName } from "../testing/kafka_frames.ts";
@@ -30,13 +30,28 @@ Deno.test({
   },
 });
 
-const TOO_OLD: readonly [what: string, newest: { readonly [A in ApiName]?: number }][] = [
-  ["TxnOffsetCommit in version 3", { TxnOffsetCommit: 2 }],
-  ["OffsetFetch in version 7", { OffsetFetch: 6 }],
+interface TooOld {
+  readonly guarantee: keyof typeof NEEDED;
+  readonly newest: { readonly [A in ApiName]?: number };
+  readonly lacking: string;
+}
+
+const TOO_OLD: readonly TooOld[] = [
+  {
+    guarantee: "exactly_once",
+    newest: { TxnOffsetCommit: 2 },
+    lacking: "TxnOffsetCommit in version 3",
+  },
+  { guarantee: "exactly_once", newest: { OffsetFetch: 6 }, lacking: "OffsetFetch in version 7" },
+  {
+    guarantee: "at_least_once",
+    newest: { TxnOffsetCommit: 2, OffsetFetch: 6 },
+    lacking: "OffsetFetch in version 7",
+  },
 ];
 
-for (const [what, newest] of TOO_OLD) {
-  Deno.test(`clusterReady: waits for brokers that know ${what}, and says so once`, async () => {
+for (const { guarantee, newest, lacking } of TOO_OLD) {
+  Deno.test(`clusterReady: ${guarantee} waits for ${lacking}, and says so once`, async () => {
     let isUpgraded = false;
     await using broker: ScriptedBroker = new ScriptedBroker((request) => {
       const versions = isUpgraded ? {} : newest;
@@ -51,15 +66,15 @@ for (const [what, newest] of TOO_OLD) {
     const ready = clusterReady(createClient(access, "test"), {
       access,
       topics: ["orders.raw"],
-      oldest: KAFKA_2_5,
+      needed: NEEDED[guarantee],
       signal: new AbortController().signal,
       onWait: (reason) => told.push(reason),
     });
     const asked = () => broker.requests.filter(({ apiName }) => apiName === "ApiVersions").length;
     await until("it has asked twice", () => asked() > 2);
     assertEquals(told, [
-      `waiting for Kafka at ${broker.bootstrap}: its brokers are older than Kafka 2.5, ` +
-      `the oldest that will do (no ${what})`,
+      `waiting for Kafka at ${broker.bootstrap}: its brokers are too old, ` +
+      `this needs Kafka 2.5 or newer (no ${lacking})`,
     ]);
     isUpgraded = true;
     await ready;
