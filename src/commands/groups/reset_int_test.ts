@@ -5,6 +5,7 @@ import { openDatabase } from "../../database/open.ts";
 import { inputOf, positionAt, positions, takePosition } from "../../database/positions.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { Producer } from "../../kafka/producer/producer.ts";
+import { NO_MEMBER } from "../../kafka/protocol/requests.ts";
 import { until } from "../../runtime/until.ts";
 import { publishAll, readAll, refuse, startValidator } from "../../kafka/testing/topics.ts";
 import { PROCESSORS } from "../../topology.ts";
@@ -273,7 +274,11 @@ Deno.test("groups reset: what a dead member left open commits nothing afterwards
     deliveryTimeoutMs: 10_000,
   });
   try {
-    await dead.sendOffsets(names.group("validator"), [{ topic, partition: 0, offset: 5 }]);
+    await dead.sendOffsets(
+      names.group("validator"),
+      [{ topic, partition: 0, offset: 5 }],
+      NO_MEMBER,
+    );
     const { isDone } = await resetHere(pipeline, { service: "validator", to: "earliest" });
     assertEquals(isDone, true);
     await assertRejects(() => dead.commit());

@@ -37,11 +37,26 @@ export type OffsetChoice = { fromBeginning: boolean } | { fromTimestamp: number 
 
 export interface Broker {
   readonly nodeId: number;
+  /** By the number of the API; kafkajs has those of the broker that it asked first. */
+  readonly versions?: Readonly<Record<number, { readonly maxVersion: number } | undefined>>;
   isConnected(): boolean;
   readonly connectionPool: {
     readonly pool: readonly unknown[];
     send<Answer>(request: WireRequest<Answer>): Promise<Answer>;
   };
+}
+
+/** A version of a request. */
+export interface ApiVersion {
+  readonly apiName: string;
+  /** https://kafka.apache.org/protocol#protocol_api_keys */
+  readonly apiKey: number;
+  readonly version: number;
+}
+
+/** Whether a broker answers such a request. */
+export function knows({ versions }: Broker, { apiKey, version }: Omit<ApiVersion, "apiName">) {
+  return (versions?.[apiKey]?.maxVersion ?? 0) >= version;
 }
 
 /** A client of Kafka: kafkajs's, or one whose brokers are in memory. */

@@ -10,9 +10,10 @@
  * - `repeat`: the same request again in a moment, after a look-up of its leader or coordinator;
  * - `fence`: the transaction is over. Another producer takes the transactional id, which fences this one
  *   and ends what it left open, and goes on from the committed offset;
+ * - `lost`: the same, but the partitions are not ours any more: the group assigns them anew;
  * - `end`: the same, but repeating does not help: a person has to change something.
  */
-type Remedy = "success" | "repeat" | "fence" | "end";
+type Remedy = "success" | "repeat" | "fence" | "lost" | "end";
 
 interface Entry {
   readonly code: number;
@@ -49,9 +50,9 @@ export const ERRORS = {
   DUPLICATE_SEQUENCE_NUMBER: entry(46, "success", "the batch is there already"),
 
   UNKNOWN_SERVER_ERROR: entry(-1, "fence", "the broker failed, and does not say why"),
-  ILLEGAL_GENERATION: entry(22, "fence", "the group has been assigned anew"),
-  UNKNOWN_MEMBER_ID: entry(25, "fence", "the group has given this member up"),
-  REBALANCE_IN_PROGRESS: entry(27, "fence", "the group is being assigned anew"),
+  ILLEGAL_GENERATION: entry(22, "lost", "the group has been assigned anew"),
+  UNKNOWN_MEMBER_ID: entry(25, "lost", "the group has given this member up"),
+  REBALANCE_IN_PROGRESS: entry(27, "lost", "the group is being assigned anew"),
   OUT_OF_ORDER_SEQUENCE_NUMBER: entry(
     45,
     "fence",
@@ -75,7 +76,7 @@ export const ERRORS = {
     "another partition of the same request failed",
   ),
   UNKNOWN_PRODUCER_ID: entry(59, "fence", "the broker has forgotten this producer"),
-  FENCED_INSTANCE_ID: entry(82, "fence", "another member has the same instance id"),
+  FENCED_INSTANCE_ID: entry(82, "lost", "another member has the same instance id"),
   PRODUCER_FENCED: entry(90, "fence", "another producer took the transactional id"),
   TRANSACTION_ABORTABLE: entry(120, "fence", "the transaction can only be aborted"),
 

@@ -4,10 +4,10 @@ import type { TablePosition } from "../../database/positions.ts";
 import { LeaderUnknown, logEndOf } from "../offsets/log_ends.ts";
 import {
   askAnyBroker,
-  type Broker,
   type Cluster,
   type ClusterSource,
   createCluster,
+  knows,
 } from "../client/cluster.ts";
 import { answerOf } from "../client/coordinator.ts";
 import { errorOf } from "../client/error_codes.ts";
@@ -37,10 +37,6 @@ export class TopicUnknown extends Error {
     super(`the topic ${topic} is not there`);
   }
 }
-
-type VersionedBroker = Broker & {
-  readonly versions?: Record<number, { readonly maxVersion: number } | undefined>;
-};
 
 /** Connects when it is first asked. */
 export function createLogStates(kafka: ClusterSource): LogStates {
@@ -117,13 +113,6 @@ async function endOfEpoch(
     throw errorOf(code, `OffsetForLeaderEpoch of ${input.topic}/${input.partition}`);
   }
   return end < 0 ? undefined : end;
-}
-
-function knows(
-  { versions }: VersionedBroker,
-  { apiKey, version }: { apiKey: number; version: number },
-): boolean {
-  return (versions?.[apiKey]?.maxVersion ?? 0) >= version;
 }
 
 // What a broker is asked beside what kafkajs asks: topic ids and leader epochs.

@@ -3,12 +3,12 @@ import type { Admin } from "kafkajs";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import { type ClusterSource, createCluster } from "../client/cluster.ts";
 import { createCoordinators } from "../client/coordinator.ts";
+import { OffsetFetcher } from "./offset_fetcher.ts";
 import { ProducerError } from "../client/error_codes.ts";
 import {
   initProducerIdRequest,
   type MemberGeneration,
   offsetCommitRequest,
-  offsetFetchRequest,
   type TopicPartition,
 } from "../protocol/requests.ts";
 
@@ -42,7 +42,7 @@ export async function committedOffsetsByTopic(
 export interface GroupOffsets {
   /**
    * The next offset to process, when no transaction can change it any more, even while the group's
-   * coordinator moves; undefined where the group has committed none.
+   * coordinator moves; undefined where the group has committed none. Calls of one moment are one request.
    *
    * @throws {ProducerError} the coordinator refuses, or has no sure answer for too long
    */
@@ -67,8 +67,6 @@ export interface GroupOffsets {
   close(): Promise<void>;
 }
 
-/** Kafka's word for: the group has committed none. */
-const NONE = -1;
 /** A coordinator that has moved is sure when the replicas of its log have caught up. */
 const ANSWER_LIMIT_MS = 30_000;
 /** A member that waits longer holds its partition up: another attempt finds out where the group is. */
@@ -81,24 +79,10 @@ const CLOSE_LIMIT_MS = 3_000;
 export function openGroupOffsets(kafka: ClusterSource, group: string): GroupOffsets {
   const cluster = createCluster(kafka);
   const coordinators = createCoordinators(cluster);
+  const fetcher = new OffsetFetcher(coordinators, group);
   const options = { limitMs: ANSWER_LIMIT_MS, repeatable: true };
   return {
-    async committed(partition) {
-      const request = offsetFetchRequest(group, partition);
-      // The coordinator is looked up each time: the last one may not know yet that it has moved.
-      const { offset } = await coordinators.ask("group", group, request, {
-        ...options,
-        fresh: true,
-      });
-      if (offset >= 0) return offset;
-      if (offset === NONE) return undefined;
-      throw new ProducerError(
-        "UNKNOWN_SERVER_ERROR",
-        "end",
-        `the group ${group} has committed ${offset} for ${partition.topic}/${partition.partition}, ` +
-          "which is no offset: commit one with Kafka's kafka-consumer-groups --reset-offsets",
-      );
-    },
+    committed: (partition) => fetcher.committed(partition),
     async fence(id) {
       const request = initProducerIdRequest(id, TRANSACTION_TIMEOUT_MS);
       await coordinators.ask("transaction", id, request, options);

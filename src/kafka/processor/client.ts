@@ -5,7 +5,7 @@
 import type { Compression } from "../access.ts";
 import { compressionOf, createClient } from "../client/client.ts";
 import { type Cluster, createCluster } from "../client/cluster.ts";
-import { clusterReady } from "../client/cluster_ready.ts";
+import { clusterReady, NEEDED } from "../client/cluster_ready.ts";
 import { GroupMember } from "../group/member.ts";
 import type { Member, MemberOptions } from "../group/membership.ts";
 import { type LogReader, withLogReader } from "../readers/log_reader.ts";
@@ -34,7 +34,7 @@ export function createProcessorClient(options: ProcessorOptions): ProcessorClien
     compression: compressionOf(kafka),
     createCluster: () => createCluster(kafka),
     createMember: (member) => new GroupMember(kafka, member),
-    ready: (what) => clusterReady(kafka, { access, ...what }),
+    ready: (what) => clusterReady(kafka, { access, needed: NEEDED[options.guarantee], ...what }),
     withLogReader: (work) => withLogReader(kafka, work),
   };
 }

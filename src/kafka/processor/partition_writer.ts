@@ -16,6 +16,7 @@ import type { ClusterSource } from "../client/cluster.ts";
 import { ProducerError } from "../client/error_codes.ts";
 import { inParts } from "../producer/partitioning.ts";
 import { Producer } from "../producer/producer.ts";
+import { NO_MEMBER } from "../protocol/requests.ts";
 
 /** For a leader or a coordinator to move; then the partition is assigned again. */
 const DELIVERY_TIMEOUT_MS = 10_000;
@@ -56,7 +57,7 @@ export async function openTransactionalWriter(
   });
   return await writerOf(producer, committedOffset, async (outputs, nextOffset) => {
     for (const part of inParts(outputs)) await producer.send(part);
-    await producer.sendOffsets(group, [{ topic, partition, offset: nextOffset }]);
+    await producer.sendOffsets(group, [{ topic, partition, offset: nextOffset }], NO_MEMBER);
     await producer.commit();
   });
 }

@@ -15,6 +15,7 @@ import { startTestCluster } from "../../local/testing/test_broker.ts";
 import { withAdmin } from "../client/client.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { coordinatorOf, freshTopics, readAll } from "../testing/topics.ts";
+import { NO_MEMBER } from "../protocol/requests.ts";
 import { Producer } from "./producer.ts";
 
 const TRANSACTION_TIMEOUT_MS = 60_000;
@@ -79,7 +80,7 @@ for (const { name, sessionMs, alsoKilled, groupAt, awayMs } of CASES) {
     try {
       await producer.send([{ topic, messages: [{ partition, value: "v" }] }]);
       const input = { topic: names.topic("orders.raw"), partition: 0 };
-      await producer.sendOffsets(group, [{ ...input, offset: 7 }]);
+      await producer.sendOffsets(group, [{ ...input, offset: 7 }], NO_MEMBER);
       const before = await decisions(killed.directory);
       for (const { pid } of others) Deno.kill(pid, "SIGSTOP");
       await pause(FETCHES_ANSWERED_MS);

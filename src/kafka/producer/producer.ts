@@ -11,9 +11,8 @@
  * Two requests are repeated when no answer comes: a Produce, whose sequence numbers identify the batch,
  * and a commit, after which the producer is spent, so that there is no next transaction. Any other
  * request to a coordinator is not: carried out late, it would belong to the next transaction, which has
- * the same epoch. A new InitProducerId raises the epoch and fences it.
- *
- * docs/transaction-errors.md has a row for each error.
+ * the same epoch. A new InitProducerId raises the epoch and fences it. docs/transaction-errors.md has a row
+ * for each error.
  */
 import type { TopicMessages } from "kafkajs";
 import type { Compression } from "../access.ts";
@@ -41,6 +40,7 @@ import {
   addPartitionsToTxnRequest,
   endTxnRequest,
   initProducerIdRequest,
+  type MemberGeneration,
   type PartitionBatch,
   type ProducerIdentity,
   type TopicPartition,
@@ -66,7 +66,7 @@ export type GroupOffsets = readonly (TopicPartition & { readonly offset: number 
 /** Before anything was sent: a failure loses nothing. */
 const OPEN_LIMIT_MS = 15_000;
 /** Short: without an abort the time-out ends the transaction, or the next owner does. */
-const ABORT_LIMIT_MS = 1_000;
+const ABORT = { limitMs: 1_000, repeatable: false };
 const CLOSE_LIMIT_MS = 3_000;
 
 export class Producer {
@@ -158,16 +158,17 @@ export class Producer {
   }
 
   /**
-   * Adds a group's offsets to the transaction; begins one, if none is open.
+   * Adds a group's offsets to the transaction, as `member` of it; begins one, if none is open.
    *
    * @throws {ProducerError} this producer is spent
    */
-  sendOffsets(group: string, offsets: GroupOffsets): Promise<void> {
+  sendOffsets(group: string, offsets: GroupOffsets, member: MemberGeneration): Promise<void> {
     return this.#exclusive(async () => {
       const id = this.#transactionalId;
       this.#open = true;
       await this.#ask("transaction", id, addOffsetsToTxnRequest(id, this.identity, group));
-      await this.#ask("group", group, txnOffsetCommitRequest(id, this.identity, group, offsets));
+      const commit = txnOffsetCommitRequest(id, this.identity, group, offsets, member);
+      await this.#ask("group", group, commit);
     });
   }
 
@@ -223,8 +224,7 @@ export class Producer {
     if (this.#open && !this.#unanswered && !this.#busy) {
       const id = this.#transactionalId;
       const abort = endTxnRequest(id, this.identity, false);
-      const options = { limitMs: ABORT_LIMIT_MS, repeatable: false };
-      await this.coordinators.ask("transaction", id, abort, options).catch(() => {});
+      await this.coordinators.ask("transaction", id, abort, ABORT).catch(() => {});
     }
     this.#failure ??= new TypeError("the producer is closed");
     await settlesWithin(this.cluster.disconnect(), CLOSE_LIMIT_MS);

@@ -13,6 +13,7 @@ import {
   success,
 } from "./testing/fake_cluster.ts";
 
+const MEMBER = { generation: 4, memberId: "member-1" };
 const INPUT = [{ topic: "orders.raw", partition: 0, offset: 7 }];
 /** For what would wait for its delivery timeout. */
 const LIMIT_MS = 20_000;
@@ -45,7 +46,7 @@ Deno.test("Producer: a transaction: each partition is added once, before anythin
     await producer.send(to(0));
     await producer.send(to(0));
     await producer.send(to(0, 1));
-    await producer.sendOffsets("a-group", INPUT);
+    await producer.sendOffsets("a-group", INPUT, MEMBER);
     await producer.commit();
   }
   const round = [
@@ -82,7 +83,7 @@ for (const { apiName, answer } of failures) {
     const producer = await open(cluster);
     const calls = [
       () => producer.send(to(0)),
-      () => producer.sendOffsets("a-group", INPUT),
+      () => producer.sendOffsets("a-group", INPUT, MEMBER),
       () => producer.commit(),
     ];
     const failure = await assertRejects(async () => {
@@ -157,7 +158,7 @@ const closings: { what: string; script?: Script; aborts: boolean; work: Work }[]
     aborts: true,
     work: async (producer) => {
       await producer.send(to(0));
-      await producer.sendOffsets("a-group", INPUT);
+      await producer.sendOffsets("a-group", INPUT, MEMBER);
     },
   },
   { what: "none", aborts: false, work: () => Promise.resolve() },
@@ -181,7 +182,7 @@ const closings: { what: string; script?: Script; aborts: boolean; work: Work }[]
     aborts: false,
     work: async (producer) => {
       await producer.send(to(0));
-      await producer.sendOffsets("a-group", INPUT);
+      await producer.sendOffsets("a-group", INPUT, MEMBER);
     },
   },
   {
@@ -215,7 +216,7 @@ Deno.test("Producer.close: every further call is rejected", async () => {
 for (
   const [apiName, answer, work] of [
     ["Produce", () => produced(codeOf("NOT_ENOUGH_REPLICAS")), (p) => p.send(to(0))],
-    ["AddOffsetsToTxn", () => ({ codes: [51] }), (p) => p.sendOffsets("a-group", INPUT)],
+    ["AddOffsetsToTxn", () => ({ codes: [51] }), (p) => p.sendOffsets("a-group", INPUT, MEMBER)],
   ] satisfies [string, () => unknown, Work][]
 ) {
   Deno.test(`Producer.close: ${apiName}, at work, gives up, and nothing connects again`, async () => {
@@ -246,7 +247,7 @@ Deno.test("Producer: without transactional id: idempotent, and nothing about tra
   await producer.commit();
   assertEquals(cluster.sent, ["InitProducerId", "Produce"]);
   assertEquals(cluster.lookups, 0);
-  await assertRejects(() => producer.sendOffsets("a-group", INPUT), TypeError);
+  await assertRejects(() => producer.sendOffsets("a-group", INPUT, MEMBER), TypeError);
 });
 
 Deno.test("Producer: a message must say its partition", async () => {

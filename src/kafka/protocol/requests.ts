@@ -2,8 +2,9 @@
  * The requests of a transaction, as bytes, and their answers as error codes. kafkajs throws the first
  * error of an answer, and so loses which partitions failed and which did not.
  *
- * Versions that every broker since Kafka 2.1 has: https://kafka.apache.org/protocol
+ * Versions that every broker since Kafka 2.5 has: https://kafka.apache.org/protocol
  */
+import { readCompactTopics, readTopics, writeCompactTopics, writeTopics } from "./topic_arrays.ts";
 import {
   type Decoded,
   type Decoder,
@@ -104,7 +105,7 @@ export function addPartitionsToTxnRequest(
       writeIdentity(encoder.writeString(transactionalId), identity);
       writeTopics(encoder, partitions, ({ partition }) => encoder.writeInt32(partition));
     },
-    (decoder) => readPartitionCodes(decoder, partitions.length),
+    (decoder) => readPartitionCodes(decoder, partitions),
   );
 }
 
@@ -118,25 +119,37 @@ export function addOffsetsToTxnRequest(
   }, readCode);
 }
 
+/**
+ * As a member of the group, which the coordinator refuses once the group has been assigned anew (KIP-447);
+ * or as none, `NO_MEMBER`: any producer may.
+ */
 export function txnOffsetCommitRequest(
   transactionalId: string,
   identity: ProducerIdentity,
   group: string,
   offsets: readonly (TopicPartition & { readonly offset: number })[],
+  { generation, memberId }: MemberGeneration,
 ): WireRequest<CodeAnswer> {
-  return wire(
-    "TxnOffsetCommit",
-    28,
-    1,
-    { transactionalId, ...identity, group, offsets },
-    (encoder) => {
-      writeIdentity(encoder.writeString(transactionalId).writeString(group), identity);
-      writeTopics(encoder, offsets, ({ partition, offset }) => {
-        encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
-      });
-    },
-    (decoder) => readPartitionCodes(decoder, offsets.length),
-  );
+  const fields = { transactionalId, ...identity, group, generation, memberId, offsets };
+  return wire("TxnOffsetCommit", 28, 3, fields, (encoder) => {
+    encoder.writeUVarInt(NO_TAGS).writeUVarIntString(transactionalId).writeUVarIntString(group);
+    writeIdentity(encoder, identity).writeInt32(generation).writeUVarIntString(memberId);
+    encoder.writeUVarIntString(null); // no group.instance.id
+    writeCompactTopics(encoder, offsets, ({ partition, offset }) => {
+      encoder.writeInt32(partition).writeInt64(offset).writeInt32(-1); // no leader epoch
+      encoder.writeUVarIntString(null).writeUVarInt(NO_TAGS); // no metadata
+    });
+    encoder.writeUVarInt(NO_TAGS);
+  }, (decoder) => {
+    decoder.readTaggedFields();
+    const clientSideThrottleTime = decoder.readInt32();
+    const partitions = readCompactTopics(decoder, () => {
+      const partition = { partition: decoder.readInt32(), code: decoder.readInt16() };
+      decoder.readTaggedFields();
+      return partition;
+    });
+    return { answer: codesOf(partitions, offsets), clientSideThrottleTime };
+  });
 }
 
 export function endTxnRequest(
@@ -149,43 +162,45 @@ export function endTxnRequest(
   }, readCode);
 }
 
+/** A partition's code, and its committed offset: -1 when there is none. */
+export interface FetchedOffset extends PartitionCode {
+  readonly offset: number;
+}
+
+export interface FetchedOffsets extends CodeAnswer {
+  readonly partitions: readonly FetchedOffset[];
+}
+
 /**
- * A group's committed offset of one partition; -1 when there is none.
+ * A group's committed offsets. The codes of the answer are the group's; each partition has its own.
  *
- * With `require_stable` (KIP-447) the answer waits for a transaction that is still being ended, and a
- * coordinator that has just moved answers when it is sure, not with an older offset.
+ * With `require_stable` (KIP-447) a partition whose transaction is still being ended has no offset yet, and
+ * a coordinator that has just moved answers when it is sure, not with an older offset.
  */
 export function offsetFetchRequest(
   group: string,
-  { topic, partition }: TopicPartition,
-): WireRequest<CodeAnswer & { readonly offset: number }> {
-  return wire("OffsetFetch", 9, 7, { group, topic, partition, requireStable: true }, (encoder) => {
+  partitions: readonly TopicPartition[],
+): WireRequest<FetchedOffsets> {
+  const fields = { group, partitions, requireStable: true };
+  return wire("OffsetFetch", 9, 7, fields, (encoder) => {
     encoder.writeUVarInt(NO_TAGS).writeUVarIntString(group);
-    encoder.writeUVarInt(1 + 1).writeUVarIntString(topic);
-    encoder.writeUVarInt(1 + 1).writeInt32(partition).writeUVarInt(NO_TAGS);
+    writeCompactTopics(encoder, partitions, ({ partition }) => encoder.writeInt32(partition));
     encoder.writeBoolean(true).writeUVarInt(NO_TAGS);
   }, (decoder) => {
     decoder.readTaggedFields();
     const clientSideThrottleTime = decoder.readInt32();
-    const topics = decoder.readUVarIntArray(() => {
-      decoder.readUVarIntString(); // topic
-      const partitions = decoder.readUVarIntArray(() => {
-        decoder.readInt32(); // partition
-        const offset = Number(decoder.readInt64());
-        decoder.readInt32(); // leader epoch
-        decoder.readUVarIntString(); // metadata
-        const code = decoder.readInt16();
-        decoder.readTaggedFields();
-        return { offset, code };
-      });
+    const found = readCompactTopics(decoder, () => {
+      const partition = decoder.readInt32();
+      const offset = Number(decoder.readInt64());
+      decoder.readInt32(); // leader epoch
+      decoder.readUVarIntString(); // metadata
+      const code = decoder.readInt16();
       decoder.readTaggedFields();
-      return partitions ?? [];
+      return { partition, offset, code };
     });
     const codeOfGroup = decoder.readInt16();
-    const [found] = topics?.flat() ?? [];
-    if (codeOfGroup === 0 && !found) throw new Error("the answer lacks the partition");
-    const codes = [codeOfGroup, found?.code ?? 0];
-    return { answer: { codes, offset: found?.offset ?? -1 }, clientSideThrottleTime };
+    if (codeOfGroup === 0) requireAll(found, partitions);
+    return { answer: { codes: [codeOfGroup], partitions: found }, clientSideThrottleTime };
   });
 }
 
@@ -213,7 +228,8 @@ export interface MemberGeneration {
   readonly memberId: string;
 }
 
-const NO_MEMBER: MemberGeneration = { generation: -1, memberId: "" };
+/** Of whatever commits from outside the group. */
+export const NO_MEMBER: MemberGeneration = { generation: -1, memberId: "" };
 
 /** @param member absent: set from outside the group, which is refused while it has members */
 export function offsetCommitRequest(
@@ -226,32 +242,11 @@ export function offsetCommitRequest(
     writeTopics(encoder, offsets, ({ partition, offset }) => {
       encoder.writeInt32(partition).writeInt64(offset).writeString(null); // no metadata
     });
-  }, (decoder) => readPartitionCodes(decoder, offsets.length));
+  }, (decoder) => readPartitionCodes(decoder, offsets));
 }
 
 function writeIdentity(encoder: Encoder, { producerId, producerEpoch }: ProducerIdentity): Encoder {
   return encoder.writeInt64(producerId).writeInt16(producerEpoch);
-}
-
-/** Topics, each with its partitions. */
-function writeTopics<P extends TopicPartition>(
-  encoder: Encoder,
-  partitions: readonly P[],
-  write: (partition: P) => void,
-): void {
-  const topics = Map.groupBy(partitions, ({ topic }) => topic);
-  encoder.writeInt32(topics.size);
-  for (const [topic, ofTopic] of topics) {
-    encoder.writeString(topic).writeInt32(ofTopic.length);
-    for (const partition of ofTopic) write(partition);
-  }
-}
-
-function readTopics<T>(decoder: Decoder, read: () => T): (T & { topic: string })[] {
-  return decoder.readArray(() => {
-    const topic = decoder.readString();
-    return decoder.readArray(() => ({ ...read(), topic }));
-  }).flat();
 }
 
 function readCode(decoder: Decoder): Decoded<CodeAnswer> {
@@ -259,14 +254,27 @@ function readCode(decoder: Decoder): Decoded<CodeAnswer> {
   return { answer: { codes: [decoder.readInt16()] }, clientSideThrottleTime };
 }
 
-/** @throws when not all of the `expected` partitions were answered */
-function readPartitionCodes(decoder: Decoder, expected: number): Decoded<CodeAnswer> {
+function readPartitionCodes(
+  decoder: Decoder,
+  asked: readonly TopicPartition[],
+): Decoded<CodeAnswer> {
   const clientSideThrottleTime = decoder.readInt32();
   const partitions = readTopics(decoder, () => {
     const partition = decoder.readInt32();
     return { partition, code: decoder.readInt16() };
   });
-  if (partitions.length < expected) throw new Error("the answer lacks a partition");
-  const codes = partitions.map(({ code }) => code);
-  return { answer: { codes, partitions }, clientSideThrottleTime };
+  return { answer: codesOf(partitions, asked), clientSideThrottleTime };
+}
+
+function codesOf(
+  partitions: readonly PartitionCode[],
+  asked: readonly TopicPartition[],
+): CodeAnswer {
+  requireAll(partitions, asked);
+  return { codes: partitions.map(({ code }) => code), partitions };
+}
+
+/** @throws when not all of the partitions that were asked about are answered */
+function requireAll(answered: readonly TopicPartition[], asked: readonly TopicPartition[]): void {
+  if (answered.length < asked.length) throw new Error("the answer lacks a partition");
 }

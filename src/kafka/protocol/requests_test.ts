@@ -74,27 +74,6 @@ const same: {
     options: { ...kafkajsIdentity, groupId: GROUP },
   },
   {
-    ours: txnOffsetCommitRequest(
-      ID,
-      identity,
-      GROUP,
-      TWO.map((input, index) => ({ ...input, offset: 5_000_000_000 + index })),
-    ),
-    folder: "txnOffsetCommit",
-    version: 1,
-    options: {
-      ...kafkajsIdentity,
-      groupId: GROUP,
-      topics: [{
-        topic: "orders.raw",
-        partitions: [
-          { partition: 0, offset: "5000000000", metadata: null },
-          { partition: 5, offset: "5000000001", metadata: null },
-        ],
-      }],
-    },
-  },
-  {
     ours: offsetCommitRequest(
       GROUP,
       TWO.map((input, index) => ({ ...input, offset: 5_000_000_000 + index })),
@@ -201,20 +180,51 @@ Deno.test("InitProducerId: the code, the id and the epoch; kafkajs learns how lo
   });
 });
 
-const offsets = TWO.map((input) => ({ ...input, offset: 1 }));
-for (
-  const request of [
-    addPartitionsToTxnRequest(ID, identity, TWO),
-    txnOffsetCommitRequest(ID, identity, GROUP, offsets),
-  ]
-) {
-  const { apiName } = request.request;
-  const answer = (codes: readonly number[]) =>
-    answerTo(request, (encoder) => {
+const offsets = TWO.map((input, index) => ({ ...input, offset: 5_000_000_000 + index }));
+const MEMBER = { generation: 12, memberId: "member-3" };
+
+Deno.test("TxnOffsetCommit: version 3, with the member and its generation", async () => {
+  const { request } = txnOffsetCommitRequest(ID, identity, GROUP, offsets, MEMBER);
+  assertEquals([request.apiKey, request.apiVersion], [28, 3]);
+  const expected = encoded((encoder) => {
+    encoder.writeUVarInt(0).writeUVarIntString(ID).writeUVarIntString(GROUP);
+    encoder.writeInt64(identity.producerId).writeInt16(7).writeInt32(12);
+    encoder.writeUVarIntString("member-3").writeUVarInt(0);
+    encoder.writeUVarInt(2).writeUVarIntString("orders.raw").writeUVarInt(3);
+    for (const { partition, offset } of offsets) {
+      encoder.writeInt32(partition).writeInt64(offset).writeInt32(-1);
+      encoder.writeUVarInt(0).writeUVarInt(0);
+    }
+    encoder.writeUVarInt(0).writeUVarInt(0);
+  });
+  assertEquals(await bytesOf(request), [...expected]);
+});
+
+const partitionCodes = [
+  {
+    request: addPartitionsToTxnRequest(ID, identity, TWO),
+    write(encoder: Encoder, codes: readonly number[]) {
       encoder.writeInt32(THROTTLE_MS).writeInt32(1).writeString("orders.raw");
       encoder.writeInt32(codes.length);
       for (const [index, code] of codes.entries()) encoder.writeInt32(index).writeInt16(code);
-    });
+    },
+  },
+  {
+    request: txnOffsetCommitRequest(ID, identity, GROUP, offsets, MEMBER),
+    write(encoder: Encoder, codes: readonly number[]) {
+      encoder.writeUVarInt(0).writeInt32(THROTTLE_MS);
+      encoder.writeUVarInt(2).writeUVarIntString("orders.raw").writeUVarInt(codes.length + 1);
+      for (const [index, code] of codes.entries()) {
+        encoder.writeInt32(index).writeInt16(code).writeUVarInt(0);
+      }
+      encoder.writeUVarInt(0).writeUVarInt(0);
+    },
+  },
+];
+for (const { request, write } of partitionCodes) {
+  const { apiName } = request.request;
+  const answer = (codes: readonly number[]) =>
+    answerTo(request, (encoder) => write(encoder, codes));
 
   Deno.test(`${apiName}: a code for each partition`, async () => {
     const { codes, partitions } = await answer([3, 55]);
@@ -239,37 +249,47 @@ for (
   });
 }
 
-/** An answer to OffsetFetch, version 7; undefined: without the partition. */
+/** An answer to OffsetFetch, version 7, about some of `TWO`. */
 function offsetFetchAnswer(
-  partition: { offset: number; code: number } | undefined,
+  partitions: readonly { partition: number; offset: number; code: number }[],
   codeOfGroup = 0,
 ) {
-  return answerTo(offsetFetchRequest(GROUP, TWO[1]!), (encoder) => {
+  return answerTo(offsetFetchRequest(GROUP, TWO), (encoder) => {
     encoder.writeUVarInt(0).writeInt32(THROTTLE_MS);
-    if (partition) {
-      encoder.writeUVarInt(2).writeUVarIntString("orders.raw").writeUVarInt(2);
-      encoder.writeInt32(5).writeInt64(partition.offset).writeInt32(-1).writeUVarIntString("");
-      encoder.writeInt16(partition.code).writeUVarInt(0).writeUVarInt(0);
-    } else encoder.writeUVarInt(1);
-    encoder.writeInt16(codeOfGroup).writeUVarInt(0);
+    encoder.writeUVarInt(2).writeUVarIntString("orders.raw").writeUVarInt(partitions.length + 1);
+    for (const { partition, offset, code } of partitions) {
+      encoder.writeInt32(partition).writeInt64(offset).writeInt32(-1).writeUVarIntString("");
+      encoder.writeInt16(code).writeUVarInt(0);
+    }
+    encoder.writeUVarInt(0).writeInt16(codeOfGroup).writeUVarInt(0);
   });
 }
 
-Deno.test("OffsetFetch: asks for one partition, and for what is sure (require_stable)", async () => {
+Deno.test("OffsetFetch: asks for what is sure (require_stable), of several topics", async () => {
   const expected = encoded((encoder) => {
     encoder.writeUVarInt(0).writeUVarIntString(GROUP);
-    encoder.writeUVarInt(2).writeUVarIntString("orders.raw").writeUVarInt(2).writeInt32(5);
-    encoder.writeUVarInt(0).writeBoolean(true).writeUVarInt(0);
+    encoder.writeUVarInt(3);
+    encoder.writeUVarIntString("orders.raw").writeUVarInt(3).writeInt32(0).writeInt32(5);
+    encoder.writeUVarInt(0);
+    encoder.writeUVarIntString("größe").writeUVarInt(2).writeInt32(1).writeUVarInt(0);
+    encoder.writeBoolean(true).writeUVarInt(0);
   });
-  assertEquals(await bytesOf(offsetFetchRequest(GROUP, TWO[1]!).request), [...expected]);
+  assertEquals(await bytesOf(offsetFetchRequest(GROUP, THREE).request), [...expected]);
 });
 
-Deno.test("OffsetFetch: the offset, and the codes of the group and of the partition", async () => {
-  assertEquals(await offsetFetchAnswer({ offset: 42, code: 0 }), { codes: [0, 0], offset: 42 });
-  assertEquals((await offsetFetchAnswer({ offset: -1, code: 88 })).codes, [0, 88]);
-  assertEquals((await offsetFetchAnswer(undefined, 16)).codes, [16, 0]);
+Deno.test("OffsetFetch: offset and code of each partition, and the code of the group", async () => {
+  const partitions = [
+    { partition: 5, offset: 42, code: 0 },
+    { partition: 0, offset: -1, code: 88 },
+  ];
+  assertEquals(await offsetFetchAnswer(partitions), {
+    codes: [0],
+    partitions: partitions.map((each) => ({ ...each, topic: "orders.raw" })),
+  });
+  assertEquals((await offsetFetchAnswer([], 16)).codes, [16]);
 });
 
-Deno.test("OffsetFetch: an answer that lacks the partition is none", async () => {
-  await assertRejects(() => offsetFetchAnswer(undefined), Error, "lacks the partition");
+Deno.test("OffsetFetch: an answer that lacks a partition is none", async () => {
+  const one = [{ partition: 5, offset: 42, code: 0 }];
+  await assertRejects(() => offsetFetchAnswer(one), Error, "lacks a partition");
 });

@@ -16,16 +16,21 @@ function array<T>(encoder: Encoder, items: readonly T[], write: (item: T) => unk
   for (const item of items) write(item);
 }
 
-/** ApiVersions, version 2: a broker that knows every version of `apis`, by default of all named. */
+/**
+ * ApiVersions, version 2: a broker that knows every version of `apis`, by default of all named.
+ *
+ * @param newest versions up to which it knows some
+ */
 export function apiVersionsAnswer(
   apis: readonly ApiName[] = Object.keys(API_KEYS) as ApiName[],
+  newest: { readonly [A in ApiName]?: number } = {},
 ): Uint8Array {
   return encoded((encoder) => {
     encoder.writeInt16(0);
     array(
       encoder,
       apis,
-      (api) => encoder.writeInt16(API_KEYS[api]).writeInt16(0).writeInt16(20),
+      (api) => encoder.writeInt16(API_KEYS[api]).writeInt16(0).writeInt16(newest[api] ?? 20),
     );
     encoder.writeInt32(0);
   });

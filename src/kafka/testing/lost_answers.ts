@@ -1,11 +1,14 @@
 /** What the tests of lost and late answers share: a fault for each case, and a count of the results. */
 import { assert } from "@std/assert";
+import { Buffer } from "node:buffer";
 import type { Kafka } from "kafkajs";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import type { Names } from "../../topology.ts";
 import { openLogReader } from "../readers/log_reader.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
 import { until } from "../../runtime/until.ts";
+import { readCompactTopics } from "../protocol/topic_arrays.ts";
+import { NewDecoder } from "../protocol/wire.ts";
 import { readAll } from "./topics.ts";
 import { type Fault, type FaultRule, FAULTS } from "./fault_rule.ts";
 import type { ApiName, Request } from "./kafka_frames.ts";
@@ -96,9 +99,12 @@ export async function hasCommitted(kafka: Kafka, names: Names): Promise<boolean>
   }
 }
 
-/** Where the error codes stand: one after the throttle time, or one a partition after or before it. */
+/**
+ * Where the error codes stand: one after the throttle time, or one a partition after or before it;
+ * `compact`: after it in the encoding of flexible versions.
+ */
 interface Shape {
-  readonly codes: "one" | "behind" | "before";
+  readonly codes: "one" | "behind" | "before" | "compact";
   /** The versions with this shape; later ones encode differently. */
   readonly versions: readonly [first: number, last: number];
 }
@@ -109,7 +115,7 @@ const SHAPES: { readonly [A in ApiName]?: Shape } = {
   AddPartitionsToTxn: { codes: "behind", versions: [0, 2] },
   AddOffsetsToTxn: { codes: "one", versions: [0, 2] },
   EndTxn: { codes: "one", versions: [0, 2] },
-  TxnOffsetCommit: { codes: "behind", versions: [0, 2] },
+  TxnOffsetCommit: { codes: "compact", versions: [3, 4] },
 };
 
 /** Length and correlation id. */
@@ -128,6 +134,7 @@ export function succeeded(answer: Uint8Array, { apiKey, apiName, apiVersion }: R
   if (!shape || apiVersion < shape.versions[0] || apiVersion > shape.versions[1]) {
     throw new TypeError(`the answer to API ${apiKey}, version ${apiVersion}, is not known here`);
   }
+  if (shape.codes === "compact") return codesOfCompact(answer).every((code) => code === 0);
   const view = new DataView(answer.buffer, answer.byteOffset, answer.byteLength);
   if (shape.codes === "one") return view.getInt16(HEADER_BYTES + THROTTLE_BYTES) === 0;
   const before = shape.codes === "before";
@@ -141,4 +148,17 @@ export function succeeded(answer: Uint8Array, { apiKey, apiName, apiVersion }: R
     }
   }
   return true;
+}
+
+function codesOfCompact(answer: Uint8Array): number[] {
+  const decoder = new NewDecoder(Buffer.from(answer.subarray(HEADER_BYTES)));
+  decoder.readTaggedFields();
+  decoder.readInt32(); // throttle time
+  const partitions = readCompactTopics(decoder, () => {
+    decoder.readInt32(); // partition
+    const code = decoder.readInt16();
+    decoder.readTaggedFields();
+    return { code };
+  });
+  return partitions.map(({ code }) => code);
 }

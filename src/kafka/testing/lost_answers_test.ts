@@ -31,12 +31,20 @@ const before = (codes: readonly number[]) => [
   ...THROTTLE,
 ];
 
+/** As `behind`, with compact lengths (one more), and an empty tag buffer behind each structure. */
+const compact = ([a, b, c]: readonly number[]) => [
+  ...[...HEADER, 0, ...THROTTLE, 3],
+  ...[2, 97, 2, ...int32(0), ...int16(a!), 0, 0],
+  ...[3, 98, 98, 3, ...int32(0), ...int16(b!), 0, ...int32(1), ...int16(c!), 0, 0],
+  0,
+];
+
 const ANSWERS = [
   ["InitProducerId", 1, one],
   ["AddPartitionsToTxn", 1, behind],
   ["Produce", 7, before],
   ["AddOffsetsToTxn", 1, one],
-  ["TxnOffsetCommit", 1, behind],
+  ["TxnOffsetCommit", 3, compact],
   ["EndTxn", 1, one],
 ] as const;
 

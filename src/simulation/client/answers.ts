@@ -10,20 +10,21 @@ export function nameOfCode(code: number): string {
   return NAMES.get(code) ?? refusal(code).type ?? String(code);
 }
 
-/** Calls `tell` with each error code of an answer. */
+interface Coded {
+  readonly code: number;
+}
+
+/** Calls `tell` once with each error code of an answer. */
 export function eachCode(answer: unknown, tell: (code: number) => void): void {
-  if (Array.isArray(answer)) {
-    for (const { code } of answer as PartitionCode[]) if (code !== 0) tell(code);
-    return;
-  }
-  const { code, codes, topics } = answer as {
+  const { code = 0, codes = [], partitions = [], topics = [] } = answer as {
     code?: number;
     codes?: readonly number[];
-    topics?: readonly { readonly code: number }[];
+    partitions?: readonly Coded[];
+    topics?: readonly Coded[];
   };
-  if (code) tell(code);
-  if (codes) { for (const each of codes) if (each !== 0) tell(each); }
-  if (topics) { for (const topic of topics) if (topic.code !== 0) tell(topic.code); }
+  const parts: readonly Coded[] = Array.isArray(answer) ? answer : [...partitions, ...topics];
+  const all = new Set([code, ...codes, ...parts.map((part) => part.code)]);
+  for (const each of all) if (each !== 0) tell(each);
 }
 
 function ofPartitions(partitions: readonly TopicPartition[], code: number): PartitionCode[] {
@@ -70,7 +71,12 @@ function refusedAny(request: Request, code: number): unknown {
     case "EndTxn":
       return { codes: [code] };
     case "OffsetFetch":
-      return { codes: [code, 0], offset: -1 };
+      if (code !== ERRORS.UNSTABLE_OFFSET_COMMIT.code) return { codes: [code], partitions: [] };
+      // The only one that is a partition's.
+      return {
+        codes: [0],
+        partitions: ofPartitions(request.partitions, code).map((each) => ({ ...each, offset: -1 })),
+      };
     case "JoinGroup":
       return { code, generation: -1, leaderId: "", memberId: request.memberId, members: [] };
     case "SyncGroup":

@@ -190,15 +190,14 @@ export class Membership {
 
   /** The committed offset, without waiting for transactions; undefined where there is none. */
   async committed({ topic, partition }: TopicPartition): Promise<number | undefined> {
-    const { codes, offset } = await this.#coordinator!.ask({
+    const { codes: [code = 0], partitions: [found] } = await this.#coordinator!.ask({
       api: "OffsetFetch",
       group: this.options.group,
-      topic,
-      partition,
+      partitions: [{ topic, partition }],
       requireStable: false,
     });
-    for (const code of codes) if (code !== 0) throw refusal(code);
-    return offset < 0 ? undefined : offset;
+    if (code !== 0) throw refusal(code);
+    return found === undefined || found.offset < 0 ? undefined : found.offset;
   }
 
   async leave(): Promise<void> {

@@ -1,5 +1,5 @@
 /** Requests and answers for a trace that a person reads. */
-import type { Request, TopicPartition } from "../cluster/requests.ts";
+import type { AnswerOf, MemberGeneration, Request, TopicPartition } from "../cluster/requests.ts";
 import { eachCode, nameOfCode } from "./answers.ts";
 
 function places(partitions: readonly (TopicPartition & { readonly offset?: number })[]): string {
@@ -32,22 +32,27 @@ function detailsOf(request: Request): string {
     case "AddOffsetsToTxn":
       return `${producerOf(request)} ${request.group}`;
     case "TxnOffsetCommit":
-      return `${producerOf(request)} ${request.group} ${places(request.offsets)}`;
+      return `${producerOf(request)} ${request.group} ${memberOf(request)} ${
+        places(request.offsets)
+      }`;
     case "EndTxn":
       return `${producerOf(request)} ${request.commit ? "commit" : "abort"}`;
     case "OffsetFetch":
-      return `${request.group} ${request.topic}/${request.partition}`;
+      return `${request.group} ${places(request.partitions)}`;
     case "OffsetCommit":
-      return `${request.group} ${request.memberId} generation ${request.generation} ` +
-        places(request.offsets);
+      return `${request.group} ${memberOf(request)} ${places(request.offsets)}`;
     case "JoinGroup":
       return `${request.group} ${request.memberId}`;
     case "SyncGroup":
     case "Heartbeat":
-      return `${request.group} ${request.memberId} generation ${request.generation}`;
+      return `${request.group} ${memberOf(request)}`;
     case "LeaveGroup":
       return `${request.group} ${request.memberId}`;
   }
+}
+
+function memberOf({ memberId, generation }: MemberGeneration): string {
+  return generation < 0 && memberId === "" ? "no member" : `${memberId} generation ${generation}`;
 }
 
 function producerOf(
@@ -67,8 +72,11 @@ export function describeAnswer(request: Request, answer: unknown): string {
   return `${request.api}: ${resultOf(request, answer)}`;
 }
 
-function resultOf({ api }: Request, answer: unknown): string {
-  if (api === "Fetch") {
+function resultOf(request: Request, answer: unknown): string {
+  if (request.api === "OffsetFetch") {
+    return places((answer as AnswerOf<typeof request>).partitions);
+  }
+  if (request.api === "Fetch") {
     const fetched = answer as {
       topic: string;
       partition: number;
@@ -80,11 +88,10 @@ function resultOf({ api }: Request, answer: unknown): string {
       `${topic}/${partition} ${batches[0]!.firstOffset}–${batches.at(-1)!.lastOffset}`
     ).join(" ");
   }
-  const { offset, node, producerId, producerEpoch, generation, memberId } = answer as Record<
+  const { node, producerId, producerEpoch, generation, memberId } = answer as Record<
     string,
     unknown
   >;
-  if (offset !== undefined) return `offset ${offset}`;
   if (node !== undefined) return `broker ${node}`;
   if (producerId !== undefined) return `producer ${producerId}, epoch ${producerEpoch}`;
   if (generation !== undefined) return `generation ${generation}, ${memberId}`;

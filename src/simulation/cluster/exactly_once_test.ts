@@ -3,6 +3,7 @@
  * other, over a network that loses and delays requests, is there exactly once.
  */
 import { assertEquals } from "@std/assert";
+import { NO_MEMBER } from "../../kafka/protocol/requests.ts";
 import { Random } from "../random.ts";
 import { VirtualTime } from "../time.ts";
 import { SimulatedKafka } from "./cluster.ts";
@@ -154,14 +155,17 @@ class Copier {
     const read = {
       api: "OffsetFetch",
       group: "copiers",
-      topic,
-      partition,
+      partitions: [{ topic, partition }],
       requireStable: true,
     } as const;
-    let position = Math.max(
-      0,
-      (await repeated(this, groupCoordinator, read, first, true)).offset,
+    const { partitions: [found] } = await repeated(
+      this,
+      groupCoordinator,
+      read,
+      ({ codes: [ofGroup = 0], partitions: [found] }) => ofGroup || found!.code,
+      true,
     );
+    let position = Math.max(0, found!.offset);
     // A coordinator that does not know that it was replaced answers with an old offset.
     const newest = schedule.kafka.committedOffset("copiers", topic, partition) ?? 0;
     if (position < newest) {
@@ -206,7 +210,7 @@ class Copier {
         false,
       );
       const offsets = [{ topic, partition, offset: position + values.length }];
-      const commit = { api: "TxnOffsetCommit", ...who, group, offsets } as const;
+      const commit = { api: "TxnOffsetCommit", ...who, ...NO_MEMBER, group, offsets } as const;
       await repeated(this, groupCoordinator, commit, first, false);
       const { lostAnswers } = this;
       await repeated(this, coordinator, { api: "EndTxn", ...who, commit: true }, first, true);

@@ -4,6 +4,8 @@
  */
 import type {
   CodeAnswer,
+  FetchedOffsets,
+  MemberGeneration,
   PartitionBatch,
   PartitionCode,
   ProducerIdentity,
@@ -12,7 +14,15 @@ import type {
 import type { TopicIds } from "../../kafka/log_watch/log_states.ts";
 import type { DecodedRecord } from "../../kafka/protocol/decode.ts";
 
-export type { CodeAnswer, PartitionBatch, PartitionCode, ProducerIdentity, TopicPartition };
+export type {
+  CodeAnswer,
+  FetchedOffsets,
+  MemberGeneration,
+  PartitionBatch,
+  PartitionCode,
+  ProducerIdentity,
+  TopicPartition,
+};
 
 /** As much of a clock as the cluster needs. */
 export interface Clock {
@@ -119,14 +129,21 @@ export interface Exchanges {
   };
   AddOffsetsToTxn: { ask: Transactional & { readonly group: string }; answer: CodeAnswer };
   TxnOffsetCommit: {
-    ask: Transactional & { readonly group: string; readonly offsets: readonly OffsetToCommit[] };
+    /** Generation -1 and member "": any producer's. */
+    ask: Transactional & MemberGeneration & {
+      readonly group: string;
+      readonly offsets: readonly OffsetToCommit[];
+    };
     answer: CodeAnswer;
   };
   EndTxn: { ask: Transactional & { readonly commit: boolean }; answer: CodeAnswer };
   OffsetFetch: {
-    ask: TopicPartition & { readonly group: string; readonly requireStable: boolean };
-    /** Codes of the group and of the partition; the offset is -1 where there is none. */
-    answer: CodeAnswer & { readonly offset: number };
+    ask: {
+      readonly group: string;
+      readonly partitions: readonly TopicPartition[];
+      readonly requireStable: boolean;
+    };
+    answer: FetchedOffsets;
   };
   OffsetCommit: {
     ask: {

@@ -1,6 +1,7 @@
 /** All that the contract says. */
 import { EPOCHS } from "./cases/epochs.ts";
 import { FETCHES } from "./cases/fetches.ts";
+import { GENERATIONS } from "./cases/generations.ts";
 import { GROUPS } from "./cases/groups.ts";
 import { LATE } from "./cases/late.ts";
 import { LOGS } from "./cases/logs.ts";
@@ -21,6 +22,7 @@ export const CASES: readonly Case[] = [
   ...EPOCHS,
   ...OFFSETS,
   ...GROUPS,
+  ...GENERATIONS,
   ...REBALANCES,
   ...MEMBERS,
   ...MOVES,

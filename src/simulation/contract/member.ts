@@ -1,5 +1,6 @@
 /** A member of a group that does what it is told: each call is one request on a connection of its own. */
 import { offsetCommitRequest, type TopicPartition } from "../../kafka/protocol/requests.ts";
+import { until } from "../../runtime/until.ts";
 import { type Client, firstOf, nameOf } from "./client.ts";
 import type { Platform } from "./platform.ts";
 import {
@@ -97,6 +98,16 @@ export class TestMember {
     const request = leaveGroupRequest(this.group, this.memberId);
     return nameOf((await this.client.toCoordinator("group", this.group, request)).code);
   }
+}
+
+/** Until the group rebalances, as a member hears it. */
+export function rebalancing(member: TestMember): Promise<void> {
+  return until(
+    "the group rebalances",
+    async () => await member.heartbeat() === "REBALANCE_IN_PROGRESS",
+    10_000,
+    20,
+  );
 }
 
 /** Joins, and is assigned: a group of its own. */

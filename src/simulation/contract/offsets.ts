@@ -6,18 +6,33 @@ import {
   type TopicPartition,
 } from "../../kafka/protocol/requests.ts";
 import { until } from "../../runtime/until.ts";
-import { firstOf } from "./client.ts";
+import { type Client, firstOf, nameOf } from "./client.ts";
 import type { Platform } from "./platform.ts";
 import { unstableOffsetFetchRequest } from "./requests.ts";
 
 /** -1: none. What `require_stable` answers is the offset, or the code's name. */
 export async function offsetsOf({ client }: Platform, group: string, place: TopicPartition) {
   const any = unstableOffsetFetchRequest(group, place);
-  const { offset: unstable } = await client.toCoordinator("group", group, any);
-  const request = offsetFetchRequest(group, place);
-  const answer = await client.toCoordinator("group", group, request);
-  const code = firstOf(answer.codes);
-  return { unstable, stable: code === "NONE" ? answer.offset : code };
+  const { partitions: [found] } = await client.toCoordinator("group", group, any);
+  const [stable] = await stableOffsetsOf(client, group, [place]);
+  return { unstable: found?.offset ?? -1, stable };
+}
+
+/** In one request, with `require_stable`: the offset of each, or the code's name. */
+export async function stableOffsetsOf(
+  client: Client,
+  group: string,
+  places: readonly TopicPartition[],
+): Promise<(number | string)[]> {
+  const request = offsetFetchRequest(group, places);
+  const { codes, partitions } = await client.toCoordinator("group", group, request);
+  const ofGroup = firstOf(codes);
+  return places.map(({ topic, partition }) => {
+    if (ofGroup !== "NONE") return ofGroup;
+    const found = partitions.find((each) => each.topic === topic && each.partition === partition);
+    const code = nameOf(found?.code);
+    return found && code === "NONE" ? found.offset : code;
+  });
 }
 
 /** When no transaction is about to change it any more. */

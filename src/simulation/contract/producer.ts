@@ -5,6 +5,8 @@ import {
   addPartitionsToTxnRequest,
   endTxnRequest,
   initProducerIdRequest,
+  type MemberGeneration,
+  NO_MEMBER,
   produceRequest,
   type ProducerIdentity,
   type TopicPartition,
@@ -99,8 +101,24 @@ export class TestProducer {
     return firstOf((await this.client.toCoordinator("transaction", this.#id, request)).codes);
   }
 
-  async commitOffset(group: string, place: TopicPartition, offset: number): Promise<string> {
-    const request = txnOffsetCommitRequest(this.#id, this.identity, group, [{ ...place, offset }]);
+  /** @param member (default: none) */
+  commitOffset(
+    group: string,
+    place: TopicPartition,
+    offset: number,
+    member: MemberGeneration = NO_MEMBER,
+  ): Promise<string> {
+    return this.commitOffsets(group, [{ ...place, offset }], member);
+  }
+
+  /** @param member (default: none) */
+  async commitOffsets(
+    group: string,
+    offsets: readonly (TopicPartition & { readonly offset: number })[],
+    { generation, memberId }: MemberGeneration = NO_MEMBER,
+  ): Promise<string> {
+    const member = { generation, memberId };
+    const request = txnOffsetCommitRequest(this.#id, this.identity, group, offsets, member);
     return firstOf((await this.client.toCoordinator("group", group, request)).codes);
   }
 

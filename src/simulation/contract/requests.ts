@@ -1,7 +1,8 @@
 /** Requests that the loop leaves to kafkajs, or does not send: a group's member's, fetches, elections. */
 import { bufferOf } from "../../runtime/buffer.ts";
 import { decodeBatches, type DecodedRecord } from "../../kafka/protocol/decode.ts";
-import type { CodeAnswer, TopicPartition } from "../../kafka/protocol/requests.ts";
+import type { FetchedOffsets, TopicPartition } from "../../kafka/protocol/requests.ts";
+import { readTopics } from "../../kafka/protocol/topic_arrays.ts";
 import { type Decoder, type Encoder, wire, type WireRequest } from "../../kafka/protocol/wire.ts";
 
 type BytesEncoder = Encoder & { writeBytes(bytes: Uint8Array): Encoder };
@@ -100,23 +101,19 @@ export function leaveGroupRequest(
 export function unstableOffsetFetchRequest(
   group: string,
   { topic, partition }: TopicPartition,
-): WireRequest<CodeAnswer & { readonly offset: number }> {
-  const fields = { group, topic, partition, requireStable: false };
+): WireRequest<FetchedOffsets> {
+  const fields = { group, partitions: [{ topic, partition }], requireStable: false };
   return wire("OffsetFetch", 9, 3, fields, (encoder) => {
     encoder.writeString(group).writeInt32(1).writeString(topic).writeInt32(1).writeInt32(partition);
   }, (decoder) => {
     const clientSideThrottleTime = decoder.readInt32();
-    const [found] = decoder.readArray(() => {
-      decoder.readString(); // topic
-      return decoder.readArray(() => {
-        decoder.readInt32(); // partition
-        const offset = Number(decoder.readInt64());
-        decoder.readString(); // metadata
-        return { offset, code: decoder.readInt16() };
-      });
-    }).flat();
-    const codes = [decoder.readInt16(), found?.code ?? 0];
-    return { answer: { codes, offset: found?.offset ?? -1 }, clientSideThrottleTime };
+    const partitions = readTopics(decoder, () => {
+      const partition = decoder.readInt32();
+      const offset = Number(decoder.readInt64());
+      decoder.readString(); // metadata
+      return { partition, offset, code: decoder.readInt16() };
+    });
+    return { answer: { codes: [decoder.readInt16()], partitions }, clientSideThrottleTime };
   });
 }
 

@@ -2,11 +2,12 @@
  * Requests that nobody thought of: the same ones for a real Kafka and for the one in memory, which have to
  * answer the same. Each waits until what the last one began is done, so that no answer depends on time.
  */
-import type { TopicPartition } from "../../kafka/protocol/requests.ts";
+import type { MemberGeneration, TopicPartition } from "../../kafka/protocol/requests.ts";
 import { until } from "../../runtime/until.ts";
 import { Random } from "../random.ts";
 import { nameOf, patiently } from "./client.ts";
 import { committed, ends } from "./log.ts";
+import { TestMember } from "./member.ts";
 import { commitOffset, offsetsOf } from "./offsets.ts";
 import type { Platform } from "./platform.ts";
 import { TestProducer } from "./producer.ts";
@@ -14,6 +15,8 @@ import { TestProducer } from "./producer.ts";
 const STEPS = 80;
 const IDS = 2;
 const PARTITIONS = 2;
+/** Above what a script takes: the member says nothing meanwhile. */
+const SESSION_MS = 300_000;
 
 /** A producer, and the sequence numbers that it has used. */
 interface Owner {
@@ -35,18 +38,27 @@ class Script {
   readonly #owners: Owner[] = [];
   readonly #ids: string[];
   readonly #group: string;
+  readonly #member: TestMember;
+  #isMember = false;
 
   private constructor(
     private readonly platform: Platform,
     private readonly random: Random,
     private readonly topic: string,
+    member: TestMember,
   ) {
     this.#ids = Array.from({ length: IDS }, () => platform.freshName());
-    this.#group = platform.freshName();
+    this.#group = member.group;
+    this.#member = member;
   }
 
   static async begin(platform: Platform, random: Random): Promise<Script> {
-    const script = new Script(platform, random, await platform.createTopic(PARTITIONS));
+    const topic = await platform.createTopic(PARTITIONS);
+    const member = await TestMember.connect(platform, platform.freshName(), {
+      sessionTimeoutMs: SESSION_MS,
+    });
+    const script = new Script(platform, random, topic, member);
+    await script.#joinOrLeave();
     for (let id = 0; id < IDS; id++) await script.#open(id);
     const plain = await TestProducer.open(platform.client, null);
     script.#owners.push({ label: "plain", producer: plain, next: new Map() });
@@ -65,9 +77,11 @@ class Script {
     }
     if (draw < 0.7) {
       const offset = random.int(100);
-      const what = `commit offset ${offset} of ${place.partition}`;
-      return await this.#ask(owner, what, (p) => p.commitOffset(this.#group, place, offset));
+      const [who, as] = this.#as();
+      const what = `commit offset ${offset} of ${place.partition} as ${who}`;
+      return await this.#ask(owner, what, (p) => p.commitOffset(this.#group, place, offset, as));
     }
+    if (draw < 0.73) return await this.#joinOrLeave();
     if (draw < 0.85) {
       const how = random.pick(["commit", "abort"] as const);
       return await this.#ask(owner, how, (p) => p.finish(how));
@@ -96,6 +110,32 @@ class Script {
   #owner(): Owner {
     const newest = this.#owners.slice(-IDS - 1);
     return this.random.pick(this.random.chance(0.8) ? newest : this.#owners);
+  }
+
+  /** Of the group: its member, as it is or was, or none. */
+  #as(): [who: string, as: MemberGeneration | undefined] {
+    const { memberId, generation } = this.#member;
+    if (memberId === "" || this.random.chance(0.3)) return ["no member", undefined];
+    const some = generation + this.random.pick([0, 0, 0, -1, 1]);
+    const [who, id] = this.random.chance(0.1)
+      ? ["a stranger", "stranger"]
+      : ["the member", memberId];
+    return [`${who} of generation ${some}`, { memberId: id, generation: some }];
+  }
+
+  /** One that has left stays in hand until the next joins. */
+  async #joinOrLeave(): Promise<void> {
+    if (this.#isMember && this.random.chance(0.5)) {
+      this.#say("the member leaves", await this.#member.leave());
+      this.#isMember = false;
+      return;
+    }
+    if (!this.#isMember) this.#member.memberId = "";
+    this.#isMember = true;
+    const codes = [await this.#member.join(), await this.#member.sync()];
+    const { own, generation } = this.#member;
+    this.#say("the member joins", codes.map((code) => code === own ? "assigned" : code));
+    this.#say("generation", generation);
   }
 
   async #open(id: number): Promise<void> {

@@ -72,6 +72,8 @@ const NAMES: Readonly<Record<Api, readonly Name[]>> = {
   TxnOffsetCommit: [
     ...LOADING,
     "UNKNOWN_TOPIC_OR_PARTITION",
+    "ILLEGAL_GENERATION",
+    "UNKNOWN_MEMBER_ID",
     "INVALID_PRODUCER_EPOCH",
     "INVALID_TXN_STATE",
     "TRANSACTION_ABORTABLE",

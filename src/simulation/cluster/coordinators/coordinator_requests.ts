@@ -193,7 +193,7 @@ export function offsetFetch(
   answer: Answer<"OffsetFetch">,
 ): void {
   const coordinator = groups(broker, place);
-  if (typeof coordinator === "number") return answer({ codes: [coordinator, NONE], offset: -1 });
+  if (typeof coordinator === "number") return answer({ codes: [coordinator], partitions: [] });
   coordinator.fetch(request, answer);
 }
 

@@ -52,7 +52,7 @@ export class GroupCoordinator extends Coordinator<Entry> {
   }
 
   commit(request: RequestOf<"OffsetCommit">, done: (code: number) => void): void {
-    const code = this.group(request.group).refusalOfCommit(request);
+    const code = this.group(request.group).refusalOfCommit(request, false);
     if (code !== NONE) return done(code);
     this.#commit(request.group, request.offsets, -1, -1, done);
   }
@@ -60,7 +60,8 @@ export class GroupCoordinator extends Coordinator<Entry> {
   /** Pending until the transaction's marker. The transaction was verified, or is open here. */
   commitInTransaction(request: RequestOf<"TxnOffsetCommit">, done: (code: number) => void): void {
     const producerId = Number(request.producerId);
-    const code = this.offsets.accepts(producerId, request.producerEpoch);
+    const code = this.group(request.group).refusalOfCommit(request, true) ||
+      this.offsets.accepts(producerId, request.producerEpoch);
     if (code !== NONE) return done(code);
     this.#commit(request.group, request.offsets, producerId, request.producerEpoch, done);
   }
@@ -93,20 +94,23 @@ export class GroupCoordinator extends Coordinator<Entry> {
    * coordinator that does not know that it was replaced has none.
    */
   fetch(
-    { group, topic, partition, requireStable }: RequestOf<"OffsetFetch">,
+    { group, partitions, requireStable }: RequestOf<"OffsetFetch">,
     answer: (answer: AnswerOf<RequestOf<"OffsetFetch">>) => void,
   ): void {
-    const key = keyOf(group, topic, partition);
     const read = () => {
-      if (requireStable && this.offsets.isPending(key)) {
-        return answer({ codes: [NONE, UNSTABLE_OFFSET_COMMIT], offset: -1 });
-      }
-      answer({ codes: [NONE, NONE], offset: this.offsets.offset(key) ?? -1 });
+      const found = partitions.map((place) => {
+        const key = keyOf(group, place.topic, place.partition);
+        if (requireStable && this.offsets.isPending(key)) {
+          return { ...place, offset: -1, code: UNSTABLE_OFFSET_COMMIT };
+        }
+        return { ...place, offset: this.offsets.offset(key) ?? -1, code: NONE };
+      });
+      answer({ codes: [NONE], partitions: found });
     };
-    if (!requireStable || !this.hasUnreplicated) read();
-    else {this.waitForWrites((code) =>
-        code === NONE ? read() : answer({ codes: [code, 0], offset: -1 })
-      );}
+    if (!requireStable || !this.hasUnreplicated) return read();
+    this.waitForWrites((code) =>
+      code === NONE ? read() : answer({ codes: [code], partitions: [] })
+    );
   }
 
   /** Offsets of a topic that is gone are deleted. */

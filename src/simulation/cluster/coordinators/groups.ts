@@ -10,7 +10,7 @@ import {
   REBALANCE_IN_PROGRESS,
   UNKNOWN_MEMBER_ID,
 } from "../codes.ts";
-import type { MemberMetadata, RequestOf } from "../requests.ts";
+import type { MemberGeneration, MemberMetadata, RequestOf } from "../requests.ts";
 import {
   type GroupServices,
   isSameMetadata,
@@ -79,7 +79,7 @@ export class Group {
     if (member.id === this.#leaderId) this.#assign(request.assignments);
   }
 
-  heartbeat(request: { generation: number; memberId: string }): number {
+  heartbeat(request: MemberGeneration): number {
     const code = this.#refusal(request);
     if (code !== NONE) return code;
     this.#sessions.touch(this.#members.get(request.memberId)!);
@@ -93,15 +93,18 @@ export class Group {
     return NONE;
   }
 
-  /** Whether a member may commit offsets; generation -1 and member "" are from outside the group. */
-  refusalOfCommit(request: { generation: number; memberId: string }): number {
+  /**
+   * Whether a member may commit offsets; generation -1 and member "" are from outside the group. In a
+   * transaction that is allowed at any time, and so is any state of the group.
+   */
+  refusalOfCommit(request: MemberGeneration, inTransaction: boolean): number {
     const { generation, memberId } = request;
     const isThere = this.hasOffsets || this.#generation > 0 || !this.isEmpty;
     if (generation >= 0 && !isThere) return ILLEGAL_GENERATION;
     if (generation < 0 && this.isEmpty) return NONE;
-    if (generation < 0 && memberId === "") return UNKNOWN_MEMBER_ID;
+    if (generation < 0 && memberId === "") return inTransaction ? NONE : UNKNOWN_MEMBER_ID;
     const code = this.#refusal(request);
-    if (code !== NONE) return code;
+    if (code !== NONE || inTransaction) return code;
     if (this.#state === "CompletingRebalance") return REBALANCE_IN_PROGRESS;
     this.#sessions.touch(this.#members.get(memberId)!);
     return NONE;
@@ -139,7 +142,7 @@ export class Group {
     this.#members.clear();
   }
 
-  #refusal({ generation, memberId }: { generation: number; memberId: string }): number {
+  #refusal({ generation, memberId }: MemberGeneration): number {
     if (!this.#members.has(memberId)) return UNKNOWN_MEMBER_ID;
     return generation === this.#generation ? NONE : ILLEGAL_GENERATION;
   }
@@ -288,13 +291,7 @@ export class Group {
       const assignment = assignments?.get(id);
       return { id, metadata, sessionTimeoutMs, rebalanceTimeoutMs, assignment };
     });
-    const { name: group } = this;
-    return {
-      kind: "members",
-      group,
-      generation: this.#generation,
-      leaderId: this.#leaderId,
-      members,
-    };
+    const [generation, leaderId] = [this.#generation, this.#leaderId];
+    return { kind: "members", group: this.name, generation, leaderId, members };
   }
 }

@@ -1,5 +1,6 @@
 /** A simulated cluster and a client without a network, for tests of the model. */
 import { encodeRecordBatch } from "../../../kafka/protocol/encode.ts";
+import { NO_MEMBER } from "../../../kafka/protocol/requests.ts";
 import { Random } from "../../random.ts";
 import { type ClusterOptions, SimulatedKafka } from "../cluster.ts";
 import type { AnswerOf, Clock, ProducerIdentity, Request, RequestOf } from "../requests.ts";
@@ -204,7 +205,8 @@ export class TestProducer {
   async commitOffset(group: string, topic: string, offset: number): Promise<number> {
     const node = await this.cluster.coordinator("group", group);
     const offsets = [{ topic, partition: 0, offset }];
-    const request = { api: "TxnOffsetCommit", ...this.#who, group, offsets } as const;
+    const who = { ...this.#who, ...NO_MEMBER };
+    const request = { api: "TxnOffsetCommit", ...who, group, offsets } as const;
     return (await this.cluster.ask(node, request)).codes[0]!;
   }
 

@@ -3,22 +3,12 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { until } from "../../../runtime/until.ts";
 import type { Case } from "../contract.ts";
 import { committed, stable } from "../log.ts";
-import { loneMember, TestMember } from "../member.ts";
+import { loneMember, rebalancing, TestMember } from "../member.ts";
 import { offsetsOf, stableOffset } from "../offsets.ts";
 import { SHORT_MS } from "../platform.ts";
 import { TestProducer } from "../producer.ts";
 
 const WAIT = { limitMs: 10_000, everyMs: 20 };
-
-/** Until the group rebalances, as a member hears it. */
-function rebalancing(member: TestMember): Promise<void> {
-  return until(
-    "the group rebalances",
-    async () => await member.heartbeat() === "REBALANCE_IN_PROGRESS",
-    WAIT.limitMs,
-    WAIT.everyMs,
-  );
-}
 
 export const GROUPS: readonly Case[] = [
   {

@@ -155,7 +155,7 @@ export const MOVES: readonly Case[] = [
       assertEquals(await owner.commitOffset(group, place, 5), "NONE");
       const old = await platform.moveCoordinator("group", group);
       await eventually("NOT_COORDINATOR", async () => {
-        const { codes } = await client.toNode(old, offsetFetchRequest(group, place));
+        const { codes } = await client.toNode(old, offsetFetchRequest(group, [place]));
         return firstOf(codes);
       });
       const heartbeat = heartbeatRequest(group, member.generation, member.memberId);
