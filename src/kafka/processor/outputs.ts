@@ -1,9 +1,8 @@
 /** What a batch publishes, as messages: the events of its handler, and its dead letters. */
 import type { TopicMessages } from "kafkajs";
-import { encode } from "../../events/codec.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { deadLetterTopicOf, topicOf } from "../../topology.ts";
-import { bytes, toDeadLetterMessage } from "../dead_letters.ts";
+import { toDeadLetterMessage } from "../dead_letters.ts";
 import { byTopic } from "../producer/partitioning.ts";
 import type { DeadLetter } from "../records.ts";
 import type { EventRecord } from "./handler.ts";
@@ -32,7 +31,8 @@ export function outputsOf(
       return {
         topic: names.topic(topicOf(event.type)),
         key: event.orderId,
-        value: bytes(encode(event)),
+        // Its bytes are made where they are needed: in the batch.
+        value: JSON.stringify(event),
         partition,
         headers: traceparent ? { traceparent } : {},
       };
@@ -64,7 +64,8 @@ export function reportOutputs(
   { events, deadLetters, topicName }: Results,
   { metrics, log }: Pick<ProcessorOptions, "metrics" | "log">,
 ): void {
-  for (const { type } of events) metrics.events.inc({ event: type });
+  const byType = Map.groupBy(events, ({ type }) => type);
+  for (const [event, { length }] of byType) metrics.events.inc({ event }, length);
   for (const { partition, raw, fault } of deadLetters) {
     metrics.deadLetters.inc({ reason: fault.reason });
     log.warn(

@@ -17,8 +17,6 @@ const RECORDS_AT = 61;
 function batchOf(offset: number, count: number, compression: Compression = "none"): Buffer {
   const bytes = encodeRecordBatch({
     records: Array.from({ length: count }, (_, offsetDelta) => ({
-      offsetDelta,
-      timestampDelta: 0,
       key: `k${offset + offsetDelta}`,
       value: `a value that is like its neighbours' ${offsetDelta}`,
     })),
@@ -69,7 +67,7 @@ Deno.test("decodeBatches: headers of one name, of inherited names, and very many
   const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`h${i}`, "x"]));
   const headers = { twice: ["1", "2"], toString: "text", ...many };
   const [record] = decodeBatches(encodeRecordBatch({
-    records: [{ offsetDelta: 0, timestampDelta: 0, value: "v", headers }],
+    records: [{ value: "v", headers }],
     firstTimestamp: 0,
     maxTimestamp: 0,
     producerId: 0n,
