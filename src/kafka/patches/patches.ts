@@ -20,11 +20,11 @@ import {
   patchStoppedFetchers,
 } from "./consumer.ts";
 import {
+  patchBatches,
   patchCodecs,
   patchFetchAnswers,
   patchFetchErrors,
   patchFetchVersion,
-  patchReadCommitted,
   patchRecordBatches,
 } from "./fetch.ts";
 import {
@@ -37,7 +37,7 @@ import {
 } from "./metadata.ts";
 import { watchSilence } from "./silence.ts";
 
-patchReadCommitted();
+patchBatches();
 patchAddresses();
 patchHandshake();
 patchSessionLifetime();
