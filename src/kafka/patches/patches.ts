@@ -8,6 +8,7 @@ import {
   patchConnections,
   patchHandshake,
   patchIdleRequestQueue,
+  patchRequests,
   patchSessionLifetime,
   patchThrottling,
 } from "./connection.ts";
@@ -50,6 +51,7 @@ patchFetchVersion();
 patchFetchAnswers();
 patchConnections();
 patchIdleRequestQueue();
+patchRequests();
 patchThrottling();
 patchSeedBroker();
 patchLookups();
