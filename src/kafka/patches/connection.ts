@@ -1,4 +1,5 @@
 /** Connections, their queues of requests, and their logins. */
+import type { RequestBody } from "../protocol/wire.ts";
 import { replaceModule, require } from "./replace_module.ts";
 
 interface Encoder {
@@ -14,7 +15,9 @@ interface Request {
   readonly request: {
     readonly apiKey: number;
     readonly apiVersion: number;
-    readonly encode: () => Promise<Encoder>;
+    readonly encode: () => Promise<
+      { readonly parts?: RequestBody["parts"]; readonly buffer: Uint8Array }
+    >;
   };
 }
 
@@ -24,11 +27,13 @@ export function patchRequests(): void {
   replaceModule(
     "kafkajs/src/protocol/request.js",
     async ({ correlationId, clientId, request: { apiKey, apiVersion, encode } }: Request) => {
-      const { buffer: body } = await encode();
+      const body = await encode();
+      const parts = body.parts ?? [body.buffer];
+      const length = parts.reduce((sum, { length }) => sum + length, 0);
       const { buffer: header } = new NewEncoder().writeInt16(apiKey).writeInt16(apiVersion)
         .writeInt32(correlationId).writeString(clientId);
-      const { buffer: size } = new NewEncoder().writeInt32(header.length + body.length);
-      return { buffer: Buffer.concat([size, header, body]) };
+      const { buffer: size } = new NewEncoder().writeInt32(header.length + length);
+      return { buffer: Buffer.concat([size, header, ...parts]) };
     },
   );
 }

@@ -38,6 +38,8 @@ import {
 } from "./metadata.ts";
 import { watchSilence } from "./silence.ts";
 
+// First: who has loaded a module before it is replaced keeps the old one.
+patchRequests();
 patchBatches();
 patchAddresses();
 patchHandshake();
@@ -51,7 +53,6 @@ patchFetchVersion();
 patchFetchAnswers();
 patchConnections();
 patchIdleRequestQueue();
-patchRequests();
 patchThrottling();
 patchSeedBroker();
 patchLookups();
