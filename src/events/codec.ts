@@ -31,6 +31,10 @@ function validatorOf(type: keyof typeof SCHEMAS): Validator {
   return validator;
 }
 
+function faulty(reason: DeadLetterReason, detail: string): Decoded {
+  return { ok: false, fault: { reason, detail } };
+}
+
 /** One line of what a message holds, short enough for a header and safe for a terminal. */
 function excerpt(value: unknown, maxLength = 60): string {
   const json = JSON.stringify(value) ?? String(value);
@@ -46,10 +50,6 @@ function excerpt(value: unknown, maxLength = 60): string {
  * @param value the message's value, as received
  */
 export function decode(topic: Topic, key: Uint8Array | null, value: Uint8Array | null): Decoded {
-  const faulty = (reason: DeadLetterReason, detail: string): Decoded => ({
-    ok: false,
-    fault: { reason, detail },
-  });
   if (value === null || value.length === 0) {
     return faulty("empty_value", "the message has no value");
   }

@@ -1,8 +1,8 @@
 /** What a member of a consumer group is, in Kafka's words, whatever client it uses. */
-import type { KafkaMessage } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
 import type { Topic } from "../../topology.ts";
 import type { KafkaAccess } from "../access.ts";
+import type { DecodedRecord } from "../protocol/record.ts";
 import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
 import type { Assignment } from "./assigner.ts";
 
@@ -41,9 +41,9 @@ export interface FetchedBatch extends TopicPartition {
   /** The offset that was asked for. */
   readonly fetchedOffset: string;
   /** In the order of their offsets, without control records and those of aborted transactions. */
-  readonly messages: readonly KafkaMessage[];
+  readonly messages: readonly DecodedRecord[];
   /** Control records included. */
-  readonly rawMessages: readonly unknown[];
+  readonly rawMessages: readonly DecodedRecord[];
   /** Of all that was fetched, control records included. */
   lastOffset(): string;
 }
@@ -52,7 +52,7 @@ export interface FetchedBatch extends TopicPartition {
 export interface BatchInHand {
   readonly batch: FetchedBatch;
   /** What is fetched next is behind this offset. */
-  resolveOffset(offset: string): void;
+  resolveOffset(offset: number | string): void;
   /** @throws the group rebalances, or gave this member up */
   heartbeat(): Promise<void>;
   isRunning(): boolean;

@@ -204,7 +204,7 @@ class Reader implements GroupConsumer {
     const { topic: name, partition } = batch;
     const topic = member.topicOf(name);
     const next = this.#positions.next(name, partition);
-    const fetched = batch.messages.filter(({ offset }) => Number(offset) >= next);
+    const fetched = batch.messages.filter(({ offset }) => offset >= next);
     const stop = fetched.findIndex((message) => unreadableOf(message));
     const messages = stop < 0 ? fetched : fetched.slice(0, stop);
     this.options.onEvents(this.#decoder.decode({ topic, partition }, messages));
@@ -214,7 +214,7 @@ class Reader implements GroupConsumer {
       const unreadable = unreadableOf(fetched[stop]!)!;
       const found = await endOf(this.#kafka, batch, unreadable);
       if (typeof found === "string") {
-        if (messages.length > 0) this.#advance(payload, Number(messages.at(-1)!.offset) + 1);
+        if (messages.length > 0) this.#advance(payload, messages.at(-1)!.offset + 1);
         this.#paused.pause(member, batch, found);
         return this.#state.report();
       }

@@ -1,5 +1,42 @@
 /** Connections, their queues of requests, and their logins. */
+import type { RequestBody } from "../protocol/wire.ts";
 import { replaceModule, require } from "./replace_module.ts";
+
+interface Encoder {
+  readonly buffer: Buffer;
+  writeInt16(value: number): Encoder;
+  writeInt32(value: number): Encoder;
+  writeString(value: string): Encoder;
+}
+
+interface Request {
+  readonly correlationId: number;
+  readonly clientId: string;
+  readonly request: {
+    readonly apiKey: number;
+    readonly apiVersion: number;
+    readonly encode: () => Promise<
+      { readonly parts?: RequestBody["parts"]; readonly buffer: Uint8Array }
+    >;
+  };
+}
+
+/** kafkajs copies a request twice more, into buffers that grow; a Produce has hundreds of kilobytes. */
+export function patchRequests(): void {
+  const NewEncoder: new () => Encoder = require("kafkajs/src/protocol/encoder.js");
+  replaceModule(
+    "kafkajs/src/protocol/request.js",
+    async ({ correlationId, clientId, request: { apiKey, apiVersion, encode } }: Request) => {
+      const body = await encode();
+      const parts = body.parts ?? [body.buffer];
+      const length = parts.reduce((sum, { length }) => sum + length, 0);
+      const { buffer: header } = new NewEncoder().writeInt16(apiKey).writeInt16(apiVersion)
+        .writeInt32(correlationId).writeString(clientId);
+      const { buffer: size } = new NewEncoder().writeInt32(header.length + length);
+      return { buffer: Buffer.concat([size, header, ...parts]) };
+    },
+  );
+}
 
 interface RequestQueuePrototype {
   pending: unknown[];

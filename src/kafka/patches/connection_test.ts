@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import { until } from "../../runtime/until.ts";
 import { LOOPBACK } from "../../local/kafka/ports.ts";
+import { produceRequest } from "../protocol/requests.ts";
 import { ScriptedBroker, type ScriptedRequest } from "../testing/scripted_broker.ts";
 import { require } from "./replace_module.ts";
 
@@ -183,6 +184,23 @@ Deno.test("patchConnections: a dead socket has no listeners piled up on it", asy
   const before = count();
   for (let times = 0; times < 20; times++) await connection.disconnect();
   assertEquals(count(), before);
+});
+
+Deno.test("patchRequests: a request in parts arrives as a whole", async () => {
+  await using broker = new ScriptedBroker(echo);
+  const connection = new NewConnection(optionsFor(broker));
+  await connection.connect();
+  const batches = ["one", "another"].map((value, partition) => ({
+    topic: "a-topic",
+    partition,
+    bytes: text(value.repeat(40_000)),
+  }));
+  const produce = produceRequest("an-id", 1_000, batches);
+  await connection.send({ ...request(), request: produce.request });
+  const sent = await produce.request.encode();
+  assertEquals(broker.requests[0]!.apiKey, 0);
+  assertEquals(Buffer.from(broker.requests[0]!.body).equals(sent.buffer), true);
+  await connection.disconnect();
 });
 
 Deno.test("patchThrottling: one that was throttled once still sends when the clock is set back", async () => {

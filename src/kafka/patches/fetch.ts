@@ -3,7 +3,9 @@ import { crc32 } from "node:zlib";
 import { COMPRESSIONS } from "../access.ts";
 import { compress, decompress, idOf } from "../protocol/compression.ts";
 import { AT, MAGIC, PREFIX_BYTES } from "../protocol/layout.ts";
-import { decodeBatches, unsent } from "../protocol/decode.ts";
+import { decodeBatches, UNKNOWN_BATCH, unsent } from "../protocol/decode.ts";
+import { ReadCommittedBatch } from "../protocol/read_committed.ts";
+import type { DecodedRecord } from "../protocol/record.ts";
 import { replaceModule, require } from "./replace_module.ts";
 
 /**
@@ -28,20 +30,40 @@ interface Decoder {
  */
 export function patchRecordBatches(): void {
   const NewDecoder: new (bytes: Buffer) => Decoder = require("kafkajs/src/protocol/decoder.js");
-  const decodeMessageSet: (decoder: Decoder, size: number) => Promise<unknown[]> = require(
+  const decodeMessageSet: (decoder: Decoder, size: number) => Promise<OldMessage[]> = require(
     "kafkajs/src/protocol/messageSet/decoder.js",
   );
   replaceModule(
     "kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js",
-    // deno-lint-ignore require-await
-    async (decoder: Decoder) => {
+    async (decoder: Decoder): Promise<DecodedRecord[]> => {
       const size = decoder.readInt32();
       if (size <= 0 || !decoder.canReadBytes(size)) return [];
       const bytes = decoder.readBytes(size);
-      if (isOldMessage(bytes)) return decodeMessageSet(new NewDecoder(bytes), size);
-      return decodeBatches(bytes);
+      if (!isOldMessage(bytes)) return decodeBatches(bytes);
+      return (await decodeMessageSet(new NewDecoder(bytes), size)).map(recordOf);
     },
   );
+}
+
+/** As kafkajs decodes it. */
+interface OldMessage {
+  readonly offset: string;
+  /** Epoch milliseconds; absent in the oldest format. */
+  readonly timestamp?: string;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+}
+
+function recordOf({ offset, timestamp = "-1", key, value }: OldMessage): DecodedRecord {
+  return {
+    offset: Number(offset),
+    timestamp: Number(timestamp),
+    key,
+    value,
+    headers: {},
+    isControlRecord: false,
+    batchContext: UNKNOWN_BATCH,
+  };
 }
 
 /**
@@ -135,66 +157,10 @@ export function patchFetchAnswers(): void {
   };
 }
 
-// The filter of a read_committed fetch. The broker answers with aborted records in it, and a list of
-// their transactions: producer and first offset of each. Where one ends, its abort marker says. The
-// list is in the order of the markers: https://kafka.apache.org/protocol#The_Messages_Fetch
-
 /**
- * kafkajs expects the list of aborted transactions in the order of their first offsets, and looks at
- * one of them a record at most. When two overlap in a partition, as after a killed member, records of
- * one pass as committed.
+ * kafkajs takes records of a transaction for committed when two overlap in a partition, and makes a big
+ * integer of each offset.
  */
-export function patchReadCommitted(): void {
-  replaceModule(
-    "kafkajs/src/consumer/filterAbortedMessages.js",
-    ({ messages, abortedTransactions }: {
-      messages: Fetched[];
-      abortedTransactions: AbortedTransaction[] | null;
-    }) => withoutAborted(messages, abortedTransactions),
-  );
-}
-
-/** A record, as far as it matters here. */
-export interface Fetched {
-  readonly offset: string;
-  readonly key?: Uint8Array | null;
-  readonly isControlRecord?: boolean;
-  readonly batchContext: { readonly producerId: string; readonly inTransaction: boolean };
-}
-
-export interface AbortedTransaction {
-  readonly producerId: string;
-  readonly firstOffset: string;
-}
-
-/**
- * The records, in the order of their offsets, without those of aborted transactions. Control records
- * stay.
- *
- * @param aborted in any order; null where there are none
- */
-export function withoutAborted<T extends Fetched>(
-  records: readonly T[],
-  aborted: readonly AbortedTransaction[] | null,
-): T[] {
-  if (!aborted?.length) return [...records];
-  const toCome = aborted
-    .map(({ producerId, firstOffset }) => ({ producerId, from: Number(firstOffset) }))
-    .sort((a, b) => b.from - a.from);
-  // A producer has one transaction at a time.
-  const aborting = new Set<string>();
-  return records.filter((record) => {
-    const offset = Number(record.offset);
-    while (toCome.length > 0 && toCome.at(-1)!.from <= offset) {
-      aborting.add(toCome.pop()!.producerId);
-    }
-    const { producerId, inTransaction } = record.batchContext;
-    if (isAbortMarker(record)) aborting.delete(producerId);
-    return record.isControlRecord || !inTransaction || !aborting.has(producerId);
-  });
-}
-
-/** A control record's key: its version, then its type, two bytes each; type 0 is an abort. */
-function isAbortMarker({ isControlRecord, key }: Fetched): boolean {
-  return isControlRecord === true && key?.[2] === 0 && key[3] === 0;
+export function patchBatches(): void {
+  replaceModule("kafkajs/src/consumer/batch.js", ReadCommittedBatch);
 }

@@ -1,9 +1,14 @@
 import "./patches.ts";
 import { assertEquals } from "@std/assert";
-import type { DecodedRecord } from "../protocol/decode.ts";
 import { require } from "./replace_module.ts";
 import fc from "fast-check";
-import { type AbortedTransaction, type Fetched, withoutAborted } from "./fetch.ts";
+import {
+  type AbortedTransaction,
+  type Fetched,
+  ReadCommittedBatch,
+  withoutAborted,
+} from "../protocol/read_committed.ts";
+import type { DecodedRecord } from "../protocol/record.ts";
 
 const Encoder = require("kafkajs/src/protocol/encoder.js");
 const Decoder = require("kafkajs/src/protocol/decoder.js");
@@ -61,7 +66,7 @@ function play(steps: readonly Step[]) {
   const visible = new Set<Fetched>();
   const append = (producer: number, inTransaction: boolean, marker?: Uint8Array) => {
     const record: Fetched = {
-      offset: String(log.length),
+      offset: log.length,
       // A key of data may look like a marker's.
       key: marker ?? ABORT,
       isControlRecord: marker !== undefined,
@@ -78,8 +83,8 @@ function play(steps: readonly Step[]) {
     visible.add(marker);
     if (committed) { for (const record of records) visible.add(record); }
     else {
-      const [{ offset: firstOffset }] = records as [Fetched];
-      aborted.push({ producerId: String(producer), firstOffset, marker: Number(marker.offset) });
+      const firstOffset = String(records[0]!.offset);
+      aborted.push({ producerId: String(producer), firstOffset, marker: marker.offset });
     }
   };
   for (const { producer, does } of steps) {
@@ -130,4 +135,39 @@ Deno.test("withoutAborted: two at once, the one that began later listed first", 
 Deno.test("withoutAborted: nothing aborted, nothing left out", () => {
   const { log } = play([{ producer: 1, does: "write" }, { producer: 1, does: "commit" }]);
   for (const none of [null, []]) assertEquals(withoutAborted(log, none), log);
+});
+
+/** kafkajs's own Batch, which ReadCommittedBatch stands for. */
+function loadOriginal() {
+  const path = require.resolve("kafkajs/src/consumer/batch.js");
+  const replaced = require.cache[path];
+  delete require.cache[path];
+  const original = require(path);
+  require.cache[path] = replaced;
+  return original;
+}
+
+Deno.test("ReadCommittedBatch: from any offset on, it tells kafkajs what its own Batch does", () => {
+  const Original = loadOriginal();
+  const said = (batch: ReadCommittedBatch) => ({
+    isEmpty: batch.isEmpty(),
+    isFiltered: batch.isEmptyDueToFiltering(),
+    offsets: [batch.firstOffset(), batch.lastOffset()],
+    lag: [batch.offsetLag(), batch.offsetLagLow()],
+    messages: batch.messages.map(({ offset }) => Number(offset)),
+    rawMessages: batch.rawMessages.length,
+  });
+  const kinds = fc.array(fc.boolean(), { maxLength: 5 });
+  fc.assert(fc.property(kinds, fc.nat(7), fc.nat(3), (kinds, from, behind) => {
+    const records = kinds.map((isControlRecord, i) => ({ offset: 2 + i, isControlRecord }));
+    const answer = (messages: object[]) => ({
+      partition: 0,
+      highWatermark: String(2 + kinds.length + behind),
+      messages: messages as DecodedRecord[],
+      abortedTransactions: [],
+    });
+    const ours = new ReadCommittedBatch("t", String(from), answer(records));
+    const texts = records.map((record) => ({ ...record, offset: String(record.offset) }));
+    assertEquals(said(ours), said(new Original("t", String(from), answer(texts))));
+  }));
 });

@@ -8,6 +8,7 @@ import {
   patchConnections,
   patchHandshake,
   patchIdleRequestQueue,
+  patchRequests,
   patchSessionLifetime,
   patchThrottling,
 } from "./connection.ts";
@@ -20,11 +21,11 @@ import {
   patchStoppedFetchers,
 } from "./consumer.ts";
 import {
+  patchBatches,
   patchCodecs,
   patchFetchAnswers,
   patchFetchErrors,
   patchFetchVersion,
-  patchReadCommitted,
   patchRecordBatches,
 } from "./fetch.ts";
 import {
@@ -37,7 +38,9 @@ import {
 } from "./metadata.ts";
 import { watchSilence } from "./silence.ts";
 
-patchReadCommitted();
+// First: who has loaded a module before it is replaced keeps the old one.
+patchRequests();
+patchBatches();
 patchAddresses();
 patchHandshake();
 patchSessionLifetime();

@@ -5,15 +5,14 @@
  * That one step is `PartitionTask.advance`: the tables' position (assignment.ts), then the outputs and
  * the offset in one Kafka transaction (partition_writer.ts).
  */
-import type { KafkaMessage, TopicMessages } from "kafkajs";
+import type { TopicMessages } from "kafkajs";
 import { decode } from "../../events/codec.ts";
 import type { Topic } from "../../topology.ts";
 import { isReplayForAnother } from "../dead_letters.ts";
 import type { BatchInHand } from "../group/membership.ts";
 import { epochOf } from "../log_watch/topic_watch.ts";
-import { headersAsText } from "../protocol/header_map.ts";
 import { describeUnreadable, type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
-import type { DeadLetter } from "../records.ts";
+import type { ConsumerRecord, DeadLetter } from "../records.ts";
 import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
 import type { ProcessorOptions } from "./options.ts";
 import type { PartitionTask } from "./partition_task.ts";
@@ -72,11 +71,11 @@ export async function processBatch(
 async function unprocessed(
   { batch, resolveOffset }: BatchInHand,
   { task, seek }: BatchContext,
-): Promise<KafkaMessage[]> {
+): Promise<readonly ConsumerRecord[]> {
   const { fetchedOffset, rawMessages } = batch;
   const from = Number(fetchedOffset);
   let position = await task.position();
-  const remaining = () => batch.messages.filter(({ offset }) => Number(offset) >= position);
+  const remaining = () => batch.messages.filter(({ offset }) => offset >= position);
   const epoch = epochOf(remaining()[0]);
   if (epoch !== null && task.leaderEpoch !== null && epoch !== task.leaderEpoch) {
     // Another leader wrote it, whose log may lack what was read last: an assignment compares them.
@@ -105,7 +104,7 @@ interface Chunk {
   /** The topic's name on the cluster. */
   readonly topicName: string;
   readonly partition: number;
-  readonly messages: readonly KafkaMessage[];
+  readonly messages: readonly ConsumerRecord[];
 }
 
 interface Transformed {
@@ -130,9 +129,7 @@ export async function transform(
   const { handlers, service } = options;
   const received: EventRecord[] = [];
   const undecodable: DeadLetter[] = [];
-  for (const { offset, key, value, headers } of messages) {
-    const text = headersAsText(headers);
-    const raw = { offset: Number(offset), key, value, headers: text };
+  for (const raw of messages) {
     if (isReplayForAnother(service, topic, topicName, raw.headers)) continue;
     const decoded = decode(topic, raw.key, raw.value);
     if (decoded.ok) received.push({ event: decoded.event, topic, partition, raw });

@@ -24,9 +24,7 @@ function publishedOf(handler: Handler, headers: Record<string, string>[]) {
       topicName: "p.orders.raw",
       partition: 0,
       messages: headers.map((header, sequence) => ({
-        offset: String(sequence),
-        timestamp: "0",
-        attributes: 0,
+        offset: sequence,
         key: Buffer.from(placed(sequence).orderId),
         value: Buffer.from(encode(placed(sequence))),
         headers: header,

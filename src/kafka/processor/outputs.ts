@@ -1,10 +1,8 @@
 /** What a batch publishes, as messages: the events of its handler, and its dead letters. */
-import type { TopicMessages } from "kafkajs";
-import { encode } from "../../events/codec.ts";
+import type { Message, TopicMessages } from "kafkajs";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { deadLetterTopicOf, topicOf } from "../../topology.ts";
-import { bytes, toDeadLetterMessage } from "../dead_letters.ts";
-import { byTopic } from "../producer/partitioning.ts";
+import { toDeadLetterMessage } from "../dead_letters.ts";
 import type { DeadLetter } from "../records.ts";
 import type { EventRecord } from "./handler.ts";
 import type { ProcessorOptions } from "./options.ts";
@@ -21,29 +19,33 @@ interface Results {
 
 /** An order's messages keep its key, its partition number and its trace. */
 export function outputsOf(
-  { received, events, deadLetters, topicName, partition }: Results,
+  results: Results,
   { names, service }: Pick<ProcessorOptions, "names" | "service">,
 ): TopicMessages[] {
+  const { received, events, deadLetters, topicName, partition } = results;
   const traces = tracesOf(received);
-  const time = new Date().toISOString();
-  return byTopic([
-    ...events.map((event) => {
-      const traceparent = traces.get(event.orderId);
-      return {
-        topic: names.topic(topicOf(event.type)),
-        key: event.orderId,
-        value: bytes(encode(event)),
-        partition,
-        headers: traceparent ? { traceparent } : {},
-      };
-    }),
-    ...deadLetters.map((deadLetter) => {
-      const { attempts = 1 } = deadLetter;
-      const from = { topic: topicName, group: names.group(service), attempts, time };
-      const topic = names.topic(deadLetterTopicOf(service));
-      return { ...toDeadLetterMessage(deadLetter, from), topic, partition: 0 };
-    }),
-  ]);
+  const messageOf = (event: OrderEvent): Message => {
+    const traceparent = traces.get(event.orderId);
+    return {
+      key: event.orderId,
+      // Its bytes are made where they are needed: in the batch.
+      value: JSON.stringify(event),
+      partition,
+      headers: traceparent ? { traceparent } : {},
+    };
+  };
+  const byTopic = Map.groupBy(events, ({ type }) => topicOf(type));
+  const outputs = [...byTopic].map(([topic, events]) => ({
+    topic: names.topic(topic),
+    messages: events.map(messageOf),
+  }));
+  if (deadLetters.length === 0) return outputs;
+  const from = { topic: topicName, group: names.group(service), time: new Date().toISOString() };
+  const messages = deadLetters.map((deadLetter) => {
+    const { attempts = 1 } = deadLetter;
+    return { ...toDeadLetterMessage(deadLetter, { ...from, attempts }), partition: 0 };
+  });
+  return [...outputs, { topic: names.topic(deadLetterTopicOf(service)), messages }];
 }
 
 /** A traceparent has 55 characters; a much longer one is invalid, and may not fit the output topic. */
@@ -64,7 +66,8 @@ export function reportOutputs(
   { events, deadLetters, topicName }: Results,
   { metrics, log }: Pick<ProcessorOptions, "metrics" | "log">,
 ): void {
-  for (const { type } of events) metrics.events.inc({ event: type });
+  const byType = Map.groupBy(events, ({ type }) => type);
+  for (const [event, { length }] of byType) metrics.events.inc({ event }, length);
   for (const { partition, raw, fault } of deadLetters) {
     metrics.deadLetters.inc({ reason: fault.reason });
     log.warn(

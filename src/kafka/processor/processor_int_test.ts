@@ -271,11 +271,7 @@ Deno.test("processor: gets past a control record with a batch behind it that fil
 
 function sizeOfBatch(messages: { key: Uint8Array; value: Buffer }[]): number {
   return encodeRecordBatch({
-    records: messages.map((message, offsetDelta) => ({
-      ...message,
-      offsetDelta,
-      timestampDelta: 0,
-    })),
+    records: messages,
     firstTimestamp: 0,
     maxTimestamp: 0,
     producerId: 0,

@@ -48,19 +48,18 @@ export function* inParts(
 
 function sizeOf({ key, value, headers }: Message): number {
   let size = RECORD_OVERHEAD_BYTES + lengthOf(key) + lengthOf(value);
-  for (const [name, header] of Object.entries(headers ?? {})) {
-    // UTF-8 takes at most three bytes for each unit of a string.
-    size += 3 * name.length +
-      (Array.isArray(header)
-        ? header.reduce((sum, one) => sum + lengthOf(one), 0)
-        : lengthOf(header));
+  for (const name in headers) {
+    const header = headers[name];
+    size += lengthOf(name);
+    if (Array.isArray(header)) { for (const one of header) size += lengthOf(one); }
+    else size += lengthOf(header);
   }
   return size;
 }
 
 function lengthOf(value: Uint8Array | string | null | undefined): number {
   if (value === null || value === undefined) return 0;
-  return typeof value === "string" ? 3 * value.length : value.length;
+  return typeof value === "string" ? Buffer.byteLength(value) : value.length;
 }
 
 export interface PartitionMessages extends TopicPartition {

@@ -281,13 +281,7 @@ export class Producer {
     const now = Date.now();
     const bytes = encodeRecordBatch({
       ...this.identity,
-      records: messages.map(({ key, value, headers }, offsetDelta) => ({
-        key,
-        value,
-        headers,
-        offsetDelta,
-        timestampDelta: 0,
-      })),
+      records: messages,
       firstTimestamp: now,
       maxTimestamp: now,
       // Used once, even if the batch fails: a gap is noticed, a number used twice is not.

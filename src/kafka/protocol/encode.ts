@@ -10,17 +10,17 @@ import { compress, crc32c, idOf } from "./compression.ts";
 
 type Bytes = Uint8Array | string | null | undefined;
 
-/** A record, and its place in its batch. */
 export interface PlainRecord {
-  readonly offsetDelta: number;
-  /** Milliseconds after the batch's first timestamp. */
-  readonly timestampDelta: number;
   readonly key?: Bytes;
+  /** Text stays text up to here: its UTF-8 is written into the batch, and nowhere else. */
   readonly value?: Bytes;
   readonly headers?: Readonly<Record<string, Bytes | Bytes[]>> | undefined;
+  /** Milliseconds after the batch's first timestamp (default: 0). */
+  readonly timestampDelta?: number;
 }
 
 interface BatchOptions {
+  /** In the order of their offsets. */
   readonly records: readonly PlainRecord[];
   /** Epoch milliseconds. */
   readonly firstTimestamp: number | string;
@@ -39,15 +39,15 @@ export function encodeRecordBatch(options: BatchOptions): Buffer {
   const sizes = new Array<number>(records.length);
   let size: number = AT.records;
   for (let i = 0; i < records.length; i++) {
-    const body = sizeOfBody(records[i]!);
+    const body = sizeOfBody(records[i]!, i);
     sizes[i] = body;
     size += sizeOfVarint(body) + body;
   }
-  const buffer = Buffer.allocUnsafe(size);
+  const buffer = Buffer.allocUnsafeSlow(size);
   let at: number = AT.records;
   for (let i = 0; i < records.length; i++) {
     at = writeVarint(buffer, at, sizes[i]!);
-    at = writeBody(buffer, at, records[i]!);
+    at = writeBody(buffer, at, records[i]!, i);
   }
   if (at !== size) throw new TypeError(`a batch of ${size} bytes took ${at}`);
   return finish(buffer, options);
@@ -84,40 +84,49 @@ function writeHeader(buffer: Buffer, options: BatchOptions, compression: Compres
   buffer.writeInt32BE(records.length, AT.count);
 }
 
-function sizeOfBody({ offsetDelta, timestampDelta, key, value, headers }: PlainRecord): number {
+function sizeOfBody(record: PlainRecord, offsetDelta: number): number {
+  const { key, value, headers, timestampDelta = 0 } = record;
   let size = 1 + sizeOfVarint(timestampDelta) + sizeOfVarint(offsetDelta) + sizeOfBytes(key) +
     sizeOfBytes(value);
   let count = 0;
   for (const name in headers) {
-    for (const header of listOf(headers[name])) {
-      size += sizeOfBytes(name) + sizeOfBytes(header);
+    const header = headers[name];
+    if (Array.isArray(header)) {
+      count += header.length;
+      for (const one of header) size += sizeOfBytes(name) + sizeOfBytes(one);
+    } else {
       count++;
+      size += sizeOfBytes(name) + sizeOfBytes(header);
     }
   }
   return size + sizeOfVarint(count);
 }
 
-function writeBody(buffer: Buffer, start: number, record: PlainRecord): number {
-  const { offsetDelta, timestampDelta, key, value, headers } = record;
+function writeBody(
+  buffer: Buffer,
+  start: number,
+  record: PlainRecord,
+  offsetDelta: number,
+): number {
+  const { key, value, headers, timestampDelta = 0 } = record;
   buffer[start] = 0; // attributes: none are defined
   let at = writeVarint(buffer, start + 1, timestampDelta);
   at = writeVarint(buffer, at, offsetDelta);
   at = writeBytes(buffer, at, key);
   at = writeBytes(buffer, at, value);
   let count = 0;
-  for (const name in headers) count += listOf(headers[name]).length;
+  for (const name in headers) {
+    const header = headers[name];
+    count += Array.isArray(header) ? header.length : 1;
+  }
   at = writeVarint(buffer, at, count);
   for (const name in headers) {
-    for (const header of listOf(headers[name])) {
-      at = writeBytes(buffer, at, name);
-      at = writeBytes(buffer, at, header);
-    }
+    const header = headers[name];
+    if (Array.isArray(header)) {
+      for (const one of header) at = writeBytes(buffer, writeBytes(buffer, at, name), one);
+    } else at = writeBytes(buffer, writeBytes(buffer, at, name), header);
   }
   return at;
-}
-
-function listOf(value: Bytes | Bytes[]): Bytes[] {
-  return Array.isArray(value) ? value : [value];
 }
 
 function lengthOf(value: Uint8Array | string): number {
@@ -132,10 +141,20 @@ function sizeOfBytes(value: Bytes): number {
 
 function writeBytes(buffer: Buffer, at: number, value: Bytes): number {
   if (value === null || value === undefined) return writeVarint(buffer, at, -1);
-  const start = writeVarint(buffer, at, lengthOf(value));
-  if (typeof value === "string") return start + buffer.write(value, start);
-  buffer.set(value, start);
-  return start + value.length;
+  const length = lengthOf(value);
+  const start = writeVarint(buffer, at, length);
+  if (typeof value !== "string") buffer.set(value, start);
+  else if (length === value.length && length <= MAX_LOOP) writeAscii(buffer, start, value);
+  else utf8.encodeInto(value, buffer.subarray(start));
+  return start + length;
+}
+
+const utf8 = new TextEncoder();
+/** Up to this length a loop is faster than a call out of JavaScript. */
+const MAX_LOOP = 64;
+
+function writeAscii(buffer: Buffer, start: number, text: string): void {
+  for (let i = 0; i < text.length; i++) buffer[start + i] = text.charCodeAt(i);
 }
 
 /** Zigzag: a small magnitude, of either sign, takes few bytes. Exact for safe integers. */

@@ -44,8 +44,6 @@ export interface CodeAnswer {
 }
 
 const ACKS_ALL = -1;
-/** At least what a Produce request needs beside its batches: names and lengths. */
-const PRODUCE_OVERHEAD_BYTES = 512;
 
 /**
  * @param transactionalId null outside transactions
@@ -56,12 +54,11 @@ export function produceRequest(
   timeoutMs: number,
   batches: readonly PartitionBatch[],
 ): WireRequest<PartitionCode[]> {
-  const size = batches.reduce((sum, { bytes }) => sum + bytes.length, PRODUCE_OVERHEAD_BYTES);
-  return wire("Produce", 0, 7, { transactionalId, batches }, (encoder) => {
+  return wire("Produce", 0, 7, { transactionalId, batches }, (encoder, insert) => {
     encoder.writeString(transactionalId).writeInt16(ACKS_ALL).writeInt32(timeoutMs);
     writeTopics(encoder, batches, (partition) => {
       encoder.writeInt32(partition.partition).writeInt32(partition.bytes.length);
-      encoder.writeBufferInternal(partition.bytes);
+      insert(partition.bytes);
     });
   }, (decoder) => {
     const answer = readTopics(decoder, () => {
@@ -73,7 +70,7 @@ export function produceRequest(
       return { partition, code };
     });
     return { answer, clientSideThrottleTime: decoder.readInt32() };
-  }, size);
+  });
 }
 
 /** @param transactionalId null: idempotent, without transactions */

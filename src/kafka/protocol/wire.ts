@@ -10,18 +10,19 @@ const require = createRequire(import.meta.url);
 /** The part of kafkajs's Encoder that we use; it grows as it is written to. */
 export interface Encoder {
   readonly buffer: Uint8Array;
+  /** Bytes so far. */
+  size(): number;
   writeInt8(value: number): Encoder;
   writeInt16(value: number): Encoder;
   writeInt32(value: number): Encoder;
   writeInt64(value: bigint | number | string): Encoder;
   writeBoolean(value: boolean): Encoder;
   writeString(value: string | null): Encoder;
-  writeBufferInternal(value: Uint8Array): void;
   /** The compact forms of newer versions: lengths as varints, tagged fields at the end of all. */
   writeUVarInt(value: number): Encoder;
   writeUVarIntString(value: string | null): Encoder;
 }
-export const NewEncoder: new (sizeBytes?: number) => Encoder = require(
+export const NewEncoder: new () => Encoder = require(
   "kafkajs/src/protocol/encoder.js",
 );
 
@@ -47,7 +48,7 @@ export interface WireRequest<Answer> {
     readonly apiVersion: number;
     /** What it asks, by Kafka's names: for whatever answers it in memory. */
     readonly fields: object;
-    encode(): Promise<unknown>;
+    encode(): Promise<RequestBody>;
   };
   readonly response: {
     decode(payload: Uint8Array): Promise<unknown>;
@@ -64,15 +65,23 @@ export interface Decoded<Answer> {
   readonly clientSideThrottleTime: number;
 }
 
-/** @param apiKey https://kafka.apache.org/protocol#protocol_api_keys */
+/** What a request says, in parts: large bytes are copied once, into the whole of it. */
+export interface RequestBody {
+  readonly parts: readonly Uint8Array[];
+  readonly buffer: Uint8Array;
+}
+
+/**
+ * @param apiKey https://kafka.apache.org/protocol#protocol_api_keys
+ * @param write `insert` puts bytes behind what was written so far
+ */
 export function wire<Answer>(
   apiName: string,
   apiKey: number,
   apiVersion: number,
   fields: object,
-  write: (encoder: Encoder) => void,
+  write: (encoder: Encoder, insert: (bytes: Uint8Array) => void) => void,
   read: (decoder: Decoder) => Decoded<Answer>,
-  sizeBytes?: number,
 ): WireRequest<Answer> {
   return {
     request: {
@@ -80,15 +89,33 @@ export function wire<Answer>(
       apiKey,
       apiVersion,
       fields,
-      encode() {
-        const encoder = new NewEncoder(sizeBytes);
-        write(encoder);
-        return Promise.resolve(encoder);
-      },
+      encode: () => Promise.resolve(bodyOf(write)),
     },
     response: {
       decode: (payload) => Promise.resolve(read(new NewDecoder(payload))),
       parse: (decoded) => Promise.resolve((decoded as Decoded<Answer>).answer),
+    },
+  };
+}
+
+function bodyOf(
+  write: (encoder: Encoder, insert: (bytes: Uint8Array) => void) => void,
+): RequestBody {
+  const encoder = new NewEncoder();
+  const inserted: { readonly at: number; readonly bytes: Uint8Array }[] = [];
+  write(encoder, (bytes) => inserted.push({ at: encoder.size(), bytes }));
+  const { buffer: written } = encoder;
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  for (const { at, bytes } of inserted) {
+    parts.push(written.subarray(from, at), bytes);
+    from = at;
+  }
+  parts.push(written.subarray(from));
+  return {
+    parts,
+    get buffer() {
+      return Buffer.concat(parts);
     },
   };
 }

@@ -1,14 +1,13 @@
 /**
  * One fetch of a topic from the leaders of its partitions, and the committed records in its answers.
  *
- * kafkajs has no such reader (its consumer always needs a group), but the parts it is made of do: the
- * cluster finds leaders and fetches, its Batch drops aborted and control records.
+ * kafkajs has no such reader (its consumer always needs a group), but its cluster finds leaders and
+ * fetches.
  */
 import "../patches/patches.ts";
-import KafkaBatch from "kafkajs/src/consumer/batch.js";
 import type { Broker, Cluster } from "../client/cluster.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
-import { headersAsText, type RawHeaders } from "../protocol/header_map.ts";
+import { type FetchedPartition, ReadCommittedBatch } from "../protocol/read_committed.ts";
 import { type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
 import type { LogRecord } from "../records.ts";
 
@@ -30,24 +29,9 @@ interface FetchBroker extends Broker {
   }): Promise<{ responses: { topicName: string; partitions: PartitionData[] }[] }>;
 }
 
-export interface PartitionData {
-  partition: number;
-  highWatermark: string;
+export interface PartitionData extends FetchedPartition {
   /** The broker shows nothing from here on: a transaction is open there, or the log ends. */
-  lastStableOffset: string;
-  messages: unknown[];
-}
-
-interface KafkaBatch {
-  messages: {
-    offset: string;
-    timestamp: string;
-    key: Uint8Array | null;
-    value: Uint8Array | null;
-    headers: RawHeaders;
-  }[];
-  rawMessages: unknown[];
-  lastOffset(): string;
+  readonly lastStableOffset: string;
 }
 
 /** What a fetch brought of one partition. */
@@ -109,21 +93,21 @@ export async function fetchOnce(
 /** @param from the offset that was asked for */
 export function recordsIn(topic: string, from: number, data: PartitionData): Fetched {
   const { partition } = data;
-  const batch: KafkaBatch = new KafkaBatch(topic, String(from), data);
+  const batch = new ReadCommittedBatch(topic, String(from), data);
   const stop = batch.messages.findIndex((message) => unreadableOf(message));
   const messages = stop < 0 ? batch.messages : batch.messages.slice(0, stop);
   const last = stop < 0 && batch.rawMessages.length > 0
     ? batch.lastOffset()
     : messages.at(-1)?.offset;
   return {
-    records: messages.map((message) => ({
+    records: messages.map(({ offset, timestamp, key, value, headers }) => ({
       topic,
       partition,
-      offset: Number(message.offset),
-      timestamp: Number(message.timestamp),
-      key: message.key,
-      value: message.value,
-      headers: headersAsText(message.headers),
+      offset,
+      timestamp,
+      key,
+      value,
+      headers,
     })),
     next: last === undefined ? from : Number(last) + 1,
     unreadable: stop < 0 ? undefined : unreadableOf(batch.messages[stop]!),

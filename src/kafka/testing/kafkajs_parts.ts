@@ -1,8 +1,7 @@
-/** What a client in memory has of kafkajs: errors, and what our code makes of them; a filter. */
+/** What a client in memory has of kafkajs: errors, and what our code makes of them. */
 import { require } from "../patches/replace_module.ts";
 
 export { isAboutCoordinator, isUnanswered, willPass } from "../patches/consumer.ts";
-export { withoutAborted } from "../patches/fetch.ts";
 
 interface KafkajsError extends Error {
   readonly type?: string;

@@ -1,8 +1,7 @@
 /** What a member asks a leader for, and what becomes of answers. */
-import type { FetchedBatch } from "../../kafka/group/membership.ts";
-import type { DecodedRecord } from "../../kafka/protocol/decode.ts";
+import { ReadCommittedBatch } from "../../kafka/protocol/read_committed.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
-import { refusal, withoutAborted } from "../../kafka/testing/kafkajs_parts.ts";
+import { refusal } from "../../kafka/testing/kafkajs_parts.ts";
 import type { Position } from "./positions.ts";
 
 const OFFSET_OUT_OF_RANGE = 1;
@@ -40,34 +39,19 @@ export function hasLittle(answer: readonly FetchedPartition[], minBytes: number)
   return bytes > 0 && bytes < minBytes;
 }
 
-/** What a fetch brought of one partition, as kafkajs's Batch has it. */
-export class SimulatedBatch implements FetchedBatch {
-  readonly topic: string;
-  readonly partition: number;
-  readonly fetchedOffset: string;
-  readonly messages: FetchedBatch["messages"];
-  readonly rawMessages: readonly DecodedRecord[];
-  /** Of those at the fetched offset and behind it; undefined where there are none. */
-  readonly firstOffset: string | undefined;
-  readonly #lastOffset: string;
-
-  /** @param fetched with at least one batch */
-  constructor({ topic, partition, batches, aborted }: FetchedPartition, fetchedOffset: number) {
-    this.topic = topic;
-    this.partition = partition;
-    this.fetchedOffset = String(fetchedOffset);
-    const records = batches.length === 1
-      ? batches[0]!.records
-      : batches.flatMap((batch) => batch.records);
-    this.rawMessages = records;
-    const behind = records.filter(({ offset }) => Number(offset) >= fetchedOffset);
-    this.firstOffset = behind[0]?.offset;
-    this.#lastOffset = behind.at(-1)?.offset ?? this.fetchedOffset;
-    this.messages = withoutAborted(behind, aborted.length > 0 ? aborted : null)
-      .filter(({ isControlRecord }) => !isControlRecord) as unknown as FetchedBatch["messages"];
-  }
-
-  lastOffset(): string {
-    return this.#lastOffset;
-  }
+/** @param answer with at least one batch */
+export function batchOf(
+  { topic, partition, batches, aborted }: FetchedPartition,
+  fetchedOffset: number,
+): ReadCommittedBatch {
+  const messages = batches.length === 1
+    ? batches[0]!.records
+    : batches.flatMap((batch) => batch.records);
+  return new ReadCommittedBatch(topic, String(fetchedOffset), {
+    partition,
+    // Nobody asks how much is left.
+    highWatermark: "0",
+    messages,
+    abortedTransactions: aborted,
+  });
 }

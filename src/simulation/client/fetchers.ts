@@ -4,6 +4,7 @@
  */
 import type { BatchInHand, MemberOptions, PositionEvents } from "../../kafka/group/membership.ts";
 import { type FetchWatch, watchFetches } from "../../kafka/group/fetch_watch.ts";
+import type { ReadCommittedBatch } from "../../kafka/protocol/read_committed.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import type { FetchedPartition } from "../cluster/requests.ts";
 import type { SimulatedCluster } from "./cluster.ts";
@@ -14,7 +15,7 @@ import {
   typeOf,
   willPass,
 } from "../../kafka/testing/kafkajs_parts.ts";
-import { type Asked, hasLittle, OffsetOutOfRange, requireAll, SimulatedBatch } from "./fetched.ts";
+import { type Asked, batchOf, hasLittle, OffsetOutOfRange, requireAll } from "./fetched.ts";
 import type { Membership } from "./membership.ts";
 import type { Position, Positions } from "./positions.ts";
 
@@ -90,7 +91,7 @@ export class Fetchers {
         current.some((each) => !nodes.includes(each));
       if (hasChanged && current.length > 0) return this.#halt();
       this.#watched?.started(node);
-      let batches: SimulatedBatch[];
+      let batches: ReadCommittedBatch[];
       try {
         batches = await this.#fetch(node);
       } catch (error) {
@@ -104,7 +105,7 @@ export class Fetchers {
     }
   }
 
-  async #fetch(node: number): Promise<SimulatedBatch[]> {
+  async #fetch(node: number): Promise<ReadCommittedBatch[]> {
     if (this.cluster.isStale) {
       await this.cluster.refreshMetadata();
       if (this.membership.hasNewPartitions) throw refusal(REBALANCE_IN_PROGRESS);
@@ -118,12 +119,12 @@ export class Fetchers {
     if (!answer) return [];
     requireAll(answer, asked);
     let isAnswered = false;
-    const batches: SimulatedBatch[] = [];
+    const batches: ReadCommittedBatch[] = [];
     for (let i = 0; i < answer.length; i++) {
       const { position, offset } = asked[i]!;
       if (position.seek !== undefined || position.isPaused) continue;
       isAnswered = true;
-      if (answer[i]!.batches.length > 0) batches.push(new SimulatedBatch(answer[i]!, offset));
+      if (answer[i]!.batches.length > 0) batches.push(batchOf(answer[i]!, offset));
     }
     if (isAnswered) this.#watched?.answered(node);
     return batches;
@@ -216,7 +217,7 @@ export class Fetchers {
   }
 
   /** Each partition's on its own. @throws the first failure, when all have ended */
-  async #handAllOver(batches: readonly SimulatedBatch[]): Promise<void> {
+  async #handAllOver(batches: readonly ReadCommittedBatch[]): Promise<void> {
     let failure: { readonly error: unknown } | undefined;
     await Promise.all(batches.map((batch) =>
       this.#handOver(batch).catch((error) => {
@@ -226,17 +227,17 @@ export class Fetchers {
     if (failure) throw failure.error;
   }
 
-  async #handOver(batch: SimulatedBatch): Promise<void> {
+  async #handOver(batch: ReadCommittedBatch): Promise<void> {
     if (!this.member.isRunning()) return;
     const position = this.positions.of(batch);
-    const resolveOffset = (offset: string) => {
-      const isLast = batch.messages.at(-1)?.offset === offset;
+    const resolveOffset = (offset: number | string) => {
+      const isLast = batch.messages.at(-1)?.offset === Number(offset);
       position.next = Number(isLast ? batch.lastOffset() : offset) + 1;
     };
     if (batch.messages.length === 0) {
       const last = Number(batch.lastOffset());
       position.next = last + 1;
-      this.#events?.onNothing?.(batch, Number(batch.firstOffset ?? last), last + 1);
+      this.#events?.onNothing?.(batch, Number(batch.firstOffset() ?? last), last + 1);
     } else {
       position.isInHand = true;
       try {

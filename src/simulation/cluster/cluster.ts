@@ -31,7 +31,7 @@ export interface CommittedRecord {
   readonly offset: number;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
-  readonly headers: Readonly<Record<string, Uint8Array | (Uint8Array | null)[] | null>>;
+  readonly headers: Readonly<Record<string, string>>;
   /** Epoch milliseconds. */
   readonly timestamp: number;
   /** -1: none. */
@@ -260,11 +260,11 @@ export class SimulatedKafka {
         for (const { offset, key, value, headers, timestamp } of records) {
           found.push({
             partition,
-            offset: Number(offset),
+            offset,
             key,
             value,
             headers,
-            timestamp: Number(timestamp),
+            timestamp,
             producerId: Number(producerId),
           });
         }

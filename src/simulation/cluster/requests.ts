@@ -12,7 +12,7 @@ import type {
   TopicPartition,
 } from "../../kafka/protocol/requests.ts";
 import type { TopicIds } from "../../kafka/log_watch/log_states.ts";
-import type { DecodedRecord } from "../../kafka/protocol/decode.ts";
+import type { DecodedRecord } from "../../kafka/protocol/record.ts";
 
 export type {
   CodeAnswer,

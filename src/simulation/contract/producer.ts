@@ -72,7 +72,7 @@ export class TestProducer {
     if (options.sequence === undefined) this.#sequences.set(key, sequence + values.length);
     return encodeRecordBatch({
       ...this.identity,
-      records: values.map((value, offsetDelta) => ({ value, offsetDelta, timestampDelta: 0 })),
+      records: values.map((value) => ({ value })),
       firstTimestamp: Date.now(),
       maxTimestamp: Date.now(),
       firstSequence: sequence,

@@ -1,6 +1,7 @@
 /** Requests that the loop leaves to kafkajs, or does not send: a group's member's, fetches, elections. */
 import { bufferOf } from "../../runtime/buffer.ts";
-import { decodeBatches, type DecodedRecord } from "../../kafka/protocol/decode.ts";
+import { decodeBatches } from "../../kafka/protocol/decode.ts";
+import type { DecodedRecord } from "../../kafka/protocol/record.ts";
 import type { FetchedOffsets, TopicPartition } from "../../kafka/protocol/requests.ts";
 import { readTopics } from "../../kafka/protocol/topic_arrays.ts";
 import { type Decoder, type Encoder, wire, type WireRequest } from "../../kafka/protocol/wire.ts";

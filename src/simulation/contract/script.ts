@@ -234,10 +234,11 @@ class Script {
         offsets: await offsetsOf(this.platform, this.#group, place),
       });
       const all = await this.platform.fetch(place, first, { isolation: "uncommitted" });
-      const at = all.records.map(({ offset, isControlRecord, key }) =>
-        isControlRecord ? `${offset}${key?.[3] === 1 ? "c" : "a"}` : offset
-      );
-      this.#say("written", at.filter((each) => parseInt(each) >= first).join(" "));
+      const at = all.records.filter(({ offset }) => offset >= first)
+        .map(({ offset, isControlRecord, key }) =>
+          isControlRecord ? `${offset}${key?.[3] === 1 ? "c" : "a"}` : offset
+        );
+      this.#say("written", at.join(" "));
     }
   }
 }

@@ -7,7 +7,7 @@ import {
   type Topic,
   TOPIC_NAMES,
 } from "../../topology.ts";
-import type { CommittedRecord, SimulatedKafka } from "../cluster/cluster.ts";
+import type { SimulatedKafka } from "../cluster/cluster.ts";
 import { type PartitionEnd, READERS } from "../promises/evidence.ts";
 
 export class LeftBehind {
@@ -21,7 +21,7 @@ export class LeftBehind {
 
   /** All committed records, those that were deleted, too; each partition in order. */
   records(topic: Topic | DeadLetterTopic): LogRecord[] {
-    const left = this.kafka.recordsOf(topic).map((record) => toLogRecord(topic, record));
+    const left = this.kafka.recordsOf(topic).map((record) => ({ ...record, topic }));
     const deleted = this.#deleted.get(topic as Topic) ?? [];
     if (deleted.length === 0) return left;
     const first = new Map<number, number>();
@@ -98,15 +98,4 @@ export function topicsOf(partitions: number): Record<string, number> {
     ...TOPIC_NAMES.map((topic) => [topic, partitions]),
     ...PROCESSORS.map((service) => [deadLetterTopicOf(service), 1]),
   ]);
-}
-
-function toLogRecord(topic: string, record: CommittedRecord): LogRecord {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(record.headers)) {
-    const [first] = Array.isArray(value) ? value : [value];
-    headers[name] = first
-      ? Buffer.from(first.buffer, first.byteOffset, first.length).toString()
-      : "";
-  }
-  return { ...record, topic, headers };
 }

@@ -1,8 +1,6 @@
 /** A control record at the end of a transaction: https://kafka.apache.org/documentation/#controlbatch */
 import { Buffer } from "node:buffer";
-import type { DecodedRecord } from "../../../kafka/protocol/decode.ts";
-import { HeaderMap } from "../../../kafka/protocol/header_map.ts";
-import { MAGIC } from "../../../kafka/protocol/layout.ts";
+import type { DecodedRecord } from "../../../kafka/protocol/record.ts";
 
 export interface TransactionMarker {
   readonly producerId: bigint;
@@ -35,13 +33,11 @@ export function markerRecord(
   now: number,
 ): DecodedRecord {
   return {
-    magicByte: MAGIC,
-    attributes: 0,
-    timestamp: String(Math.floor(now)),
-    offset: String(offset),
+    timestamp: Math.floor(now),
+    offset,
     key: marker.commit ? COMMIT_KEY : ABORT_KEY,
     value: valueOf(marker.coordinatorEpoch),
-    headers: new HeaderMap(),
+    headers: {},
     isControlRecord: true,
     batchContext: {
       producerId: String(marker.producerId),

@@ -138,11 +138,11 @@ for (const [name, { steps, codes, end }] of Object.entries(APPENDS)) {
 
 const open = (id: number, seq = 0): Step => ({ id, seq, transactional: t });
 /** What is left out: aborted transactions by their producers. */
-const STABLE: Record<string, { steps: Step[]; stable: number; read: string[]; left?: string }> = {
+const STABLE: Record<string, { steps: Step[]; stable: number; read: number[]; left?: string }> = {
   "an open transaction holds readers up": {
     steps: [{ id: 1 }, open(2), { id: 3 }, { replicated: 3 }],
     stable: 1,
-    read: ["0"],
+    read: [0],
   },
   "of two, the first one": {
     steps: [open(1), open(2), { marker: "commit", id: 2 }, { replicated: 3 }],
@@ -160,7 +160,7 @@ const STABLE: Record<string, { steps: Step[]; stable: number; read: string[]; le
       id: 1,
     }, { replicated: 6 }],
     stable: 6,
-    read: ["1", "3"],
+    read: [1, 3],
     left: "1",
   },
   "two aborted ones that overlap": {
@@ -170,7 +170,7 @@ const STABLE: Record<string, { steps: Step[]; stable: number; read: string[]; le
       replicated: 6,
     }],
     stable: 6,
-    read: ["5"],
+    read: [5],
     left: "21",
   },
   "an open transaction whose beginning was deleted": {

@@ -124,13 +124,7 @@ export function batchOf(
   }: TestBatch,
 ): Uint8Array {
   return encodeRecordBatch({
-    records: values.map((value, offsetDelta) => ({
-      offsetDelta,
-      timestampDelta: 0,
-      key: "key",
-      value,
-      headers: { type: "test" },
-    })),
+    records: values.map((value) => ({ key: "key", value, headers: { type: "test" } })),
     firstTimestamp: 0,
     maxTimestamp: 0,
     producerId,

@@ -52,7 +52,7 @@ export const LOGS: readonly Case[] = [
         [producerId, "0"],
         [producerId, "4"],
       ]);
-      assertEquals(records.map(({ offset }) => offset), ["0", "1", "2", "3", "4", "5"]);
+      assertEquals(records.map(({ offset }) => offset), [0, 1, 2, 3, 4, 5]);
       assertEquals(await committed(platform, place), ["2 b"]);
       // From its middle on, too.
       assertEquals(

@@ -1,0 +1,164 @@
+/** The records of a fetch, as views of their batches' bytes: what nobody asks for is never made. */
+import type { ConsumerRecord } from "../records.ts";
+import type { Unreadable } from "./unreadable.ts";
+
+/** A record of a fetch; one with `unreadable` stands for a whole batch. */
+export interface DecodedRecord extends ConsumerRecord {
+  /** Epoch milliseconds. */
+  readonly timestamp: number;
+  readonly isControlRecord: boolean;
+  readonly batchContext: BatchContext;
+  readonly unreadable?: Unreadable;
+}
+
+/** What the records of a batch have in common. */
+export interface BatchContext {
+  readonly producerId: string;
+  readonly inTransaction: boolean;
+  /** Of the leader that wrote it; absent where the batch cannot be trusted. */
+  readonly partitionLeaderEpoch?: number;
+}
+
+/** A batch that can be trusted, decompressed. */
+export interface DecodedBatch extends BatchContext {
+  /** Its records. */
+  readonly bytes: Buffer;
+  readonly firstOffset: number;
+  readonly lastOffsetDelta: number;
+  readonly firstTimestamp: number;
+  /** The same for all records; undefined where their producer set their timestamps. */
+  readonly appendTime: number | undefined;
+  readonly isControl: boolean;
+}
+
+/**
+ * A record's headers by name. It inherits nothing, since "constructor" may be a header's name, and is
+ * several times faster than `Object.create(null)`, which V8 keeps as a hash table.
+ */
+export class HeaderMap {
+  [name: string]: string;
+
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+    Reflect.deleteProperty(this.prototype, "constructor");
+  }
+}
+
+/** A record that was found to be whole; what is asked for of it is read then. */
+export class RecordView implements DecodedRecord {
+  #headers: HeaderMap | undefined;
+
+  /** @param keyAt where its length is; so with the value and the headers */
+  constructor(
+    readonly batchContext: DecodedBatch,
+    readonly offset: number,
+    private readonly timestampDelta: number,
+    private readonly keyAt: number,
+    private readonly valueAt: number,
+    private readonly headersAt: number,
+  ) {}
+
+  get timestamp(): number {
+    const { appendTime, firstTimestamp } = this.batchContext;
+    return appendTime ?? firstTimestamp + this.timestampDelta;
+  }
+
+  get isControlRecord(): boolean {
+    return this.batchContext.isControl;
+  }
+
+  get key(): Buffer | null {
+    return this.#reader(this.keyAt).bytes();
+  }
+
+  get value(): Buffer | null {
+    return this.#reader(this.valueAt).bytes();
+  }
+
+  get headers(): HeaderMap {
+    return this.#headers ??= this.#reader(this.headersAt).headers();
+  }
+
+  #reader(at: number): RecordReader {
+    return new RecordReader(this.batchContext.bytes, at);
+  }
+}
+
+/** @throws {Error} from each method: what it reads is cut off */
+export class RecordReader {
+  constructor(private readonly source: Buffer, private at = 0) {}
+
+  get left(): number {
+    return this.source.length - this.at;
+  }
+
+  record(batch: DecodedBatch): RecordView {
+    const length = this.#varint();
+    const end = this.at + length;
+    if (length < 0 || end > this.source.length) throw new Error("a record is cut off");
+    this.at++; // attributes: none are defined
+    const timestampDelta = this.#varint();
+    const offsetDelta = this.#varint();
+    if (offsetDelta < 0 || offsetDelta > batch.lastOffsetDelta) {
+      throw new Error(`a record has the offset ${offsetDelta} of ${batch.lastOffsetDelta}`);
+    }
+    const keyAt = this.at;
+    this.#skip();
+    const valueAt = this.at;
+    this.#skip();
+    const headersAt = this.at;
+    for (let left = this.#varint(); left > 0; left--) {
+      this.#skip();
+      this.#skip();
+    }
+    if (this.at !== end) throw new Error("a record does not have the length that it says");
+    const offset = batch.firstOffset + offsetDelta;
+    return new RecordView(batch, offset, timestampDelta, keyAt, valueAt, headersAt);
+  }
+
+  bytes(): Buffer | null {
+    const start = this.#skip();
+    return start < 0 ? null : this.source.subarray(start, this.at);
+  }
+
+  /** Several of one name are joined by commas; what is not UTF-8 is replaced. */
+  headers(): HeaderMap {
+    const headers = new HeaderMap();
+    for (let left = this.#varint(); left > 0; left--) {
+      const name = this.#text();
+      const value = this.#text();
+      const before = headers[name];
+      headers[name] = before === undefined ? value : `${before},${value}`;
+    }
+    return headers;
+  }
+
+  /** Of no bytes, as of none at all, it is empty. */
+  #text(): string {
+    const start = this.#skip();
+    return start < 0 ? "" : this.source.toString("utf8", start, this.at);
+  }
+
+  /** @returns where the bytes begin that it steps over; -1: they are null */
+  #skip(): number {
+    const length = this.#varint();
+    if (length < 0) return -1;
+    const start = this.at;
+    this.at += length;
+    if (this.at > this.source.length) throw new Error("a record is cut off");
+    return start;
+  }
+
+  /** Zigzag; exact for safe integers. */
+  #varint(): number {
+    let value = 0;
+    for (let factor = 1;; factor *= 0x80) {
+      const byte = this.source[this.at++];
+      if (byte === undefined) throw new Error("a record is cut off");
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) break;
+      if (factor > 2 ** 63) throw new Error("a number is too long");
+    }
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+}
