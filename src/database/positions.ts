@@ -138,18 +138,31 @@ function hasMoved(before: TablePosition, now: TablePosition): boolean {
 }
 
 /**
- * Moves a partition's position; to be called after the work, and before its offset is committed.
+ * Moves partitions' positions, all in one transaction; to be called after the work, and before the offsets
+ * are committed.
  *
- * @returns false, and nothing is written, when another owner has it now
- * @throws {RetryableError} the database does not answer; it may be written
+ * @param moved of an input that comes twice, the last one counts
+ * @returns the inputs that another owner has now, or nobody: of these nothing is written, of the others it is
+ * @throws {RetryableError} the database does not answer; they may be written
  */
-export function savePosition(database: Database, position: TablePosition): Promise<boolean> {
-  return database.transaction(async (tx) => {
-    const [row] = await tx.select(positions, [position.input], { lock: true });
-    if (row?.owner !== position.owner) return false;
-    await tx.upsert(positions, [toRow(position)]);
-    return true;
+export async function savePositions(
+  database: Database,
+  moved: readonly TablePosition[],
+): Promise<Set<string>> {
+  const inputs = moved.map(({ input }) => input);
+  if (inputs.length === 0) return new Set();
+  return await database.transaction(async (tx) => {
+    const rows = await tx.select(positions, inputs, { lock: true });
+    const owners = new Map(rows.map(({ input, owner }) => [input, owner]));
+    const isOwned = ({ input, owner }: TablePosition) => owners.get(input) === owner;
+    await tx.upsert(positions, moved.filter(isOwned).map(toRow));
+    return new Set(moved.filter((each) => !isOwned(each)).map(({ input }) => input));
   });
+}
+
+/** `savePositions` of one. @returns false, and nothing is written, when another owner has it now */
+export async function savePosition(database: Database, position: TablePosition): Promise<boolean> {
+  return (await savePositions(database, [position])).size === 0;
 }
 
 /** Whether any of `tables` has a row. */
