@@ -47,8 +47,8 @@ export interface Transaction {
    * With `lock`, no other transaction changes or locks these rows until this one ends; rows are
    * locked in key order, so that two transactions cannot wait for each other.
    *
-   * A missing row cannot be locked: two transactions that find none both go on. So either insert the rows
-   * first, empty, and then select them with `lock`; or first lock existing rows that both need, such as
+   * A missing row cannot be locked: two transactions that find none both go on. So either insert the rows,
+   * with `lock`; or first lock existing rows that both need, such as
    * the stock of the order's products. After a lock, a select sees what its previous holder committed.
    * (SQLite has one writer at a time and needs none of this; write for PostgreSQL.)
    */
@@ -61,10 +61,14 @@ export interface Transaction {
   /**
    * Inserts rows; a row whose key exists, also from the same batch, changes nothing.
    *
-   * @returns the keys that existed before: only these are left to look up. A new key that is twice in
-   * the batch is not among them
+   * @returns the rows that existed before, in no particular order, with `lock` as `select` has them: what
+   * `select` would find of these keys now, but for the rows that are new
    */
-  insert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<Set<string>>;
+  insert<T extends Table>(
+    table: T,
+    rows: readonly Row<T>[],
+    options?: { lock?: boolean },
+  ): Promise<Row<T>[]>;
 
   /** Inserts rows, and replaces those whose key exists; of equal keys in a batch the last one counts. */
   upsert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
@@ -127,8 +131,8 @@ export async function runTransaction<T>(
   const tx: Transaction = {
     select: (table, keys, options) =>
       step(() => keys.length > 0 ? session.select(table, keys, options) : Promise.resolve([])),
-    insert: (table, rows) =>
-      step(() => rows.length > 0 ? session.insert(table, rows) : Promise.resolve(new Set())),
+    insert: (table, rows, options) =>
+      step(() => rows.length > 0 ? session.insert(table, rows, options) : Promise.resolve([])),
     upsert: (table, rows) =>
       step(() => rows.length > 0 ? session.upsert(table, rows) : Promise.resolve()),
   };

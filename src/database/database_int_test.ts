@@ -26,13 +26,31 @@ function bytewise(a: string, b: string): number {
   return at < 0 ? left.length - right.length : left[at]! - (right[at] ?? -1);
 }
 
-eachDatabase("insert: returns exactly the keys that were there already", async ({ open }) => {
+eachDatabase("insert: returns exactly the rows that were there already", async ({ open }) => {
   const db = await open("notes", [notes]);
-  const insert = (...ids: string[]) =>
-    db.transaction((tx) => tx.insert(notes, ids.map((id) => note(id))));
-  assertEquals(await insert("a", "b", "a"), new Set());
-  assertEquals(await insert("b", "c", "a", "c"), new Set(["a", "b"]));
-  assertEquals(await insert(), new Set());
+  for (const lock of [false, true]) {
+    const insert = async (body: string, ...ids: string[]) => {
+      const rows = ids.map((id) => note(id + lock, body));
+      return byKey(await db.transaction((tx) => tx.insert(notes, rows, { lock })));
+    };
+    assertEquals(await insert("first", "a", "b", "a"), []);
+    assertEquals(
+      await insert("second", "b", "c", "a", "c", "a"),
+      ["a", "b"].map((id) => note(id + lock, "first")),
+    );
+    assertEquals(await insert("third", "c"), [note(`c${lock}`, "second")]);
+    assertEquals(await insert("third"), []);
+  }
+});
+
+eachDatabase("insert: of many rows, every other one is there already", async ({ open }) => {
+  const db = await open("notes", [notes]);
+  const rows = Array.from({ length: 1_001 }, (_, i) => note(`n-${i}`, "new"));
+  const old = rows.filter((_, i) => i % 2 === 0).map((row) => ({ ...row, body: "old" }));
+  await db.transaction((tx) => tx.insert(notes, old));
+  assertEquals(byKey(await db.transaction((tx) => tx.insert(notes, rows))), byKey(old));
+  assertEquals(await db.count(notes), rows.length);
+  assertEquals((await all(db, notes)).filter(({ body }) => body === "old"), byKey(old));
 });
 
 eachDatabase("insert: a row whose key is there changes nothing", async ({ open }) => {

@@ -121,7 +121,7 @@ export function takePosition(
   before: TablePosition | undefined,
 ): Promise<boolean> {
   return database.transaction(async (tx) => {
-    if (before === undefined) return (await tx.insert(positions, [toRow(position)])).size === 0;
+    if (before === undefined) return (await tx.insert(positions, [toRow(position)])).length === 0;
     const [row] = await tx.select(positions, [position.input], { lock: true });
     const found = row && toPosition(row);
     // The first try may have been committed, and only its answer lost.

@@ -46,7 +46,8 @@ class Outage {
     const stepByStep = (tx: Transaction): Transaction => ({
       select: (table, keys, options) =>
         step("select", table, () => tx.select(table, keys, options)),
-      insert: (table, rows) => step("insert", table, () => tx.insert(table, rows)),
+      insert: (table, rows, options) =>
+        step("insert", table, () => tx.insert(table, rows, options)),
       upsert: (table, rows) => step("upsert", table, () => tx.upsert(table, rows)),
     });
     const transaction: Database["transaction"] = async (work) => {

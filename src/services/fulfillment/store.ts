@@ -55,10 +55,9 @@ export async function joinHalves(
   return await database.transaction(async (tx) => {
     // Insert first: a row must be there to be locked, and the other half may be joined by another
     // member right now.
-    const known = await tx.insert(joins, [...first].map(([id, join]) => toRow(id, join)));
-    const rows = new Map(
-      (await tx.select(joins, [...known], { lock: true })).map((row) => [row.order_id, row]),
-    );
+    const added = [...first].map(([id, join]) => toRow(id, join));
+    const known = await tx.insert(joins, added, { lock: true });
+    const rows = new Map(known.map((row) => [row.order_id, row]));
     const changed = new Map<string, Row<typeof joins>>();
     const outcomes: (OrderConfirmed | OrderCancelled)[] = [];
     for (const { event, topic, offset } of relevant) {

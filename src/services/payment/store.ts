@@ -47,9 +47,7 @@ export async function recordPayments(
   return await database.transaction(async (tx) => {
     const recorded = new Map(batch.map((payment) => [payment.orderId, payment]));
     const known = await tx.insert(payments, batch.map(toRow));
-    for (const [id, payment] of byOrder(await tx.select(payments, [...known]))) {
-      recorded.set(id, payment);
-    }
+    for (const [id, payment] of byOrder(known)) recorded.set(id, payment);
     return recorded;
   });
 }

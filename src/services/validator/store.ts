@@ -41,7 +41,7 @@ export function recordFirstSources(
         source_offset: source.offset,
       })),
     );
-    for (const row of await tx.select(processedOrders, [...known])) {
+    for (const row of known) {
       first.set(row.order_id, {
         orderId: row.order_id,
         partition: row.source_partition!,
