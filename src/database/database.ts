@@ -72,6 +72,18 @@ export interface Transaction {
 
   /** Inserts rows, and replaces those whose key exists; of equal keys in a batch the last one counts. */
   upsert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
+
+  /**
+   * Replaces rows that exist, each only while it has in the column `same` what its replacement has there
+   * (null is like nothing);   * of equal keys in a batch the last one counts. Rows are locked in key order.
+   *
+   * @returns the keys of those that were not replaced
+   */
+  update<T extends Table>(
+    table: T,
+    rows: readonly Row<T>[],
+    same: keyof T["columns"] & string,
+  ): Promise<Set<string>>;
 }
 
 export interface Database {
@@ -79,6 +91,8 @@ export interface Database {
    * Runs `work` in one transaction: all of it happens, or nothing. It is committed when `work` returns,
    * and rolled back when it throws; the error is passed on. SQLite runs several one after the other, so
    * none may wait for another.
+   *
+   * With `single`, `work` takes one step at most: PostgreSQL then does it in one round trip instead of three.
    *
    * `work` should await nothing but its `tx`: others wait for its locks. The caller may run it again
    * after a RetryableError, also when it was committed and only the answer got lost.
@@ -88,7 +102,10 @@ export interface Database {
    * @throws {TypeError} a bug: the statement is wrong
    * @throws {Error} a value of a row is refused
    */
-  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  transaction<T>(
+    work: (tx: Transaction) => Promise<T>,
+    options?: { single?: boolean },
+  ): Promise<T>;
 
   /** All rows in key order, in pages of at most `pageSize` (default: 10,000), in no transaction. */
   scan<T extends Table>(table: T, pageSize?: number): AsyncIterable<Row<T>[]>;
@@ -116,12 +133,15 @@ export interface Session extends Transaction {
 export async function runTransaction<T>(
   session: Session,
   work: (tx: Transaction) => Promise<T>,
+  { single = false } = {},
 ): Promise<T> {
   let over = false;
+  let steps = 0;
   let failure: { error: unknown } | undefined;
   const step = async <R>(run: () => Promise<R>): Promise<R> => {
     if (over) throw new TypeError("this transaction is over: await every step before returning");
     try {
+      if (++steps > 1 && single) throw new TypeError("this transaction has one step at most");
       return await run();
     } catch (error) {
       failure ??= { error };
@@ -135,6 +155,8 @@ export async function runTransaction<T>(
       step(() => rows.length > 0 ? session.insert(table, rows, options) : Promise.resolve([])),
     upsert: (table, rows) =>
       step(() => rows.length > 0 ? session.upsert(table, rows) : Promise.resolve()),
+    update: (table, rows, same) =>
+      step(() => rows.length > 0 ? session.update(table, rows, same) : Promise.resolve(new Set())),
   };
   await session.begin();
   try {

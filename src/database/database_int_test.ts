@@ -70,6 +70,58 @@ eachDatabase(
   },
 );
 
+eachDatabase(
+  "update: replaces rows that are as they should be, and names the others",
+  async ({ open }) => {
+    const db = await open("notes", [notes]);
+    const before = [
+      note("a", "mine", 1),
+      note("b", "yours", 1),
+      note("c", null, 1),
+      note("d", "mine"),
+    ];
+    await db.transaction((tx) => tx.insert(notes, before));
+    const change = (...rows: Note[]) => db.transaction((tx) => tx.update(notes, rows, "body"));
+    const others = await change(
+      note("d", "mine", null),
+      note("a", "mine", 2),
+      note("b", "mine", 2),
+      note("c", null, 2),
+      note("missing", "mine", 2),
+      note("a", "mine", 3),
+    );
+    assertEquals(others, new Set(["b", "c", "missing"]));
+    assertEquals(
+      await all(db, notes),
+      [note("a", "mine", 3), note("b", "yours", 1), note("c", null, 1), note("d", "mine", null)],
+    );
+    assertEquals(await change(), new Set());
+  },
+);
+
+eachDatabase("transaction: a single step is done, a second one is a bug", async ({ open }) => {
+  const db = await open("notes", [notes]);
+  const single = { single: true };
+  assertEquals(await db.transaction((tx) => tx.insert(notes, [note("a")]), single), []);
+  assertEquals(await db.transaction((tx) => tx.insert(notes, [note("a", "b")]), single), [
+    note("a"),
+  ]);
+  await db.transaction((tx) => tx.upsert(notes, [note("a", "c"), note("b")]), single);
+  assertEquals(
+    byKey(await db.transaction((tx) => tx.select(notes, ["b", "a"]), single)),
+    [note("a", "c"), note("b")],
+  );
+  const two = db.transaction(async (tx) => {
+    await tx.select(notes, ["a"]);
+    await tx.upsert(notes, [note("a", "d")]);
+  }, single);
+  await assertRejects(() => two, TypeError, "one step");
+  const refused = () =>
+    db.transaction((tx) => tx.upsert(notes, [note("a", "e"), note("c", "e", 0.5)]), single);
+  await assertRejects(refused, Error, "notes.size");
+  assertEquals(await all(db, notes), [note("a", "c"), note("b")]);
+});
+
 eachDatabase("select: returns what exists, once, with or without lock", async ({ open }) => {
   const db = await open("notes", [notes]);
   await db.transaction((tx) => tx.insert(notes, [note("b"), note("a"), note("c")]));

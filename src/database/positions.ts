@@ -70,12 +70,14 @@ export function positionAt(input: string, offset: number): TablePosition {
   };
 }
 
+const SINGLE = { single: true };
+
 /** @throws {RetryableError} the database does not answer */
 export async function findPosition(
   database: Database,
   input: string,
 ): Promise<TablePosition | undefined> {
-  const [row] = await database.transaction((tx) => tx.select(positions, [input]));
+  const [row] = await database.transaction((tx) => tx.select(positions, [input]), SINGLE);
   return row && toPosition(row);
 }
 
@@ -98,7 +100,7 @@ const EVERY_INPUT = "*";
 export async function adoptInputs(database: Database): Promise<void> {
   const ids = { clusterId: null, topicId: null, leaderEpoch: null };
   const row = toRow({ input: EVERY_INPUT, ...ids, workFrom: 0, workTo: 0, owner: "" });
-  await database.transaction((tx) => tx.insert(positions, [row]));
+  await database.transaction((tx) => tx.insert(positions, [row]), SINGLE);
 }
 
 /** Whether `adoptInputs` was called. */
@@ -149,15 +151,11 @@ export async function savePositions(
   database: Database,
   moved: readonly TablePosition[],
 ): Promise<Set<string>> {
-  const inputs = moved.map(({ input }) => input);
-  if (inputs.length === 0) return new Set();
-  return await database.transaction(async (tx) => {
-    const rows = await tx.select(positions, inputs, { lock: true });
-    const owners = new Map(rows.map(({ input, owner }) => [input, owner]));
-    const isOwned = ({ input, owner }: TablePosition) => owners.get(input) === owner;
-    await tx.upsert(positions, moved.filter(isOwned).map(toRow));
-    return new Set(moved.filter((each) => !isOwned(each)).map(({ input }) => input));
-  });
+  if (moved.length === 0) return new Set();
+  return await database.transaction(
+    (tx) => tx.update(positions, moved.map(toRow), "owner"),
+    SINGLE,
+  );
 }
 
 /** `savePositions` of one. @returns false, and nothing is written, when another owner has it now */

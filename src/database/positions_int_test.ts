@@ -110,6 +110,20 @@ eachDatabase("savePositions: each owner's own are moved, the others are told", a
   assertEquals(await savePositions(database, []), new Set());
 });
 
+eachDatabase("savePositions: waits for who takes a position, and leaves it then", async (place) => {
+  const databases = await Promise.all([0, 1].map(() => place.open("validator", [positions])));
+  const other = { ...at(0, 0, "a"), input: inputOf("orders.raw", 4) };
+  for (const each of [at(0, 0, "a"), other]) await takePosition(databases[0]!, each, undefined);
+  let saving = Promise.resolve(new Set<string>());
+  await databases[0]!.transaction(async (tx) => {
+    const [row] = await tx.select(positions, [input], { lock: true });
+    saving = savePositions(databases[1]!, [at(0, 7, "a"), { ...other, workTo: 7 }]);
+    await tx.upsert(positions, [{ ...row!, owner: "successor" }]);
+  });
+  assertEquals(await saving, new Set([input]));
+  assertEquals(await allPositions(databases[0]!), [at(0, 0, "successor"), { ...other, workTo: 7 }]);
+});
+
 eachDatabase(
   "savePositions: of two members at once, in any order, both are done",
   async (place) => {

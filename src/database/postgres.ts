@@ -41,8 +41,12 @@ export async function openPostgres(
     throw error;
   }
   return {
-    transaction: (work) =>
-      pool.use((connection) => runTransaction(session(connection, owner), work)),
+    transaction: (work, options) =>
+      pool.use((connection) => {
+        const whole = session(connection, owner);
+        // A statement by itself is a transaction.
+        return runTransaction(options?.single ? { ...whole, ...NO_BOUNDS } : whole, work, options);
+      }),
     async *scan(table, pageSize = 10_000) {
       const { from, key, columns } = parts(owner, table);
       let after: string | undefined;
@@ -65,6 +69,13 @@ export async function openPostgres(
   };
 }
 
+const done = () => Promise.resolve();
+const NO_BOUNDS: Pick<Session, "begin" | "commit" | "rollback"> = {
+  begin: done,
+  commit: done,
+  rollback: done,
+};
+
 function session(connection: Connection, owner: string): Session {
   const run = async (sql: string, parameters?: Parameter[]) => {
     await connection.query(sql, parameters);
@@ -75,13 +86,9 @@ function session(connection: Connection, owner: string): Session {
     onConflict: string,
   ): Promise<{ key: string }[]> => {
     const { from, key, columns } = parts(owner, table);
-    const names = Object.keys(table.columns);
-    const types = Object.values(table.columns).map((type) => type === "text" ? "text" : "bigint");
-    const arrays = types.map((type, i) => `$${i + 1}::${type}[]`);
-    const sql =
-      `insert into ${from} (${columns}) select * from unnest(${arrays}) as r (${columns})` +
+    const sql = `insert into ${from} (${columns}) select * from ${unnested(table, columns)}` +
       ` order by ${key} collate "C" ${onConflict}`;
-    return connection.query(sql, columnLiterals(table, names, rows));
+    return connection.query(sql, columnLiterals(table, rows));
   };
   function select<T extends Table>(
     table: T,
@@ -125,6 +132,21 @@ function session(connection: Connection, owner: string): Session {
         `on conflict (${key}) do update set ${set}`,
       );
     },
+    async update(table, rows, same) {
+      const { from, key, columns } = parts(owner, table);
+      const lastByKey = new Map(rows.map((row) => [keyOf(table, row), row]));
+      const matches = `t.${key} = r.${key} and t."${same}" = r."${same}"`;
+      const sql = `with r as (select * from ${unnested(table, columns)}),` +
+        ` locked as (select r.* from r join ${from} as t on ${matches} order by t.${key} for update of t)` +
+        ` update ${from} as t set ${columns.map((column) => `${column} = r.${column}`)}` +
+        ` from locked as r where ${matches} returning t.${key} as key`;
+      const updated = await connection.query<{ key: string }>(
+        sql,
+        columnLiterals(table, [...lastByKey.values()]),
+      );
+      for (const { key } of updated) lastByKey.delete(key);
+      return new Set(lastByKey.keys());
+    },
   };
 }
 
@@ -137,12 +159,17 @@ function parts(owner: string, { name, key, columns }: Table) {
   };
 }
 
+/** Rows of the parameters, an array for each column, see `columnLiterals`. */
+function unnested(table: Table, columns: readonly string[]): string {
+  const arrays = Object.values(table.columns).map((type, i) =>
+    `$${i + 1}::${type === "text" ? "text" : "bigint"}[]`
+  );
+  return `unnest(${arrays}) as r (${columns})`;
+}
+
 /** One array literal for each column. */
-function columnLiterals<T extends Table>(
-  table: T,
-  names: readonly string[],
-  rows: readonly Row<T>[],
-): string[] {
+function columnLiterals<T extends Table>(table: T, rows: readonly Row<T>[]): string[] {
+  const names = Object.keys(table.columns);
   const values: Parameter[] = [];
   for (const row of rows) pushValues(values, table, names, row);
   return names.map((_, i) => arrayLiteral(rows.map((_, r) => values[r * names.length + i]!)));

@@ -65,11 +65,11 @@ export async function openSqlite(
   }
 
   return {
-    async transaction(work) {
+    async transaction(work, options) {
       if (closed) throw new RetryableError(`${path} is closed`);
       return await exclusive(async () => {
         try {
-          return await runTransaction(await translated(path, () => writer.get()), work);
+          return await runTransaction(await translated(path, () => writer.get()), work, options);
         } catch (error) {
           writer.failed(error);
           throw error;
@@ -237,5 +237,18 @@ function openSession(path: string, connection: DatabaseSync): Session {
       const onConflict = `on conflict (${key}) do update set ${set}`;
       return translated(path, () => write(table, rows, onConflict));
     },
+    update: (table, rows, same) =>
+      translated(path, () => {
+        const { from, key, columns } = parts(table);
+        const set = columns.map((column) => `${column} = ?`);
+        const statement = prepared(`update ${from} set ${set} where ${key} = ? and "${same}" = ?`);
+        const others = new Set<string>();
+        for (const row of rows) {
+          const values: Value[] = [];
+          pushValues(values, table, [...Object.keys(table.columns), table.key, same], row);
+          if (statement.run(...values).changes === 0) others.add(keyOf(table, row));
+        }
+        return others;
+      }),
   };
 }

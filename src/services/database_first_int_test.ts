@@ -49,6 +49,7 @@ class Outage {
       insert: (table, rows, options) =>
         step("insert", table, () => tx.insert(table, rows, options)),
       upsert: (table, rows) => step("upsert", table, () => tx.upsert(table, rows)),
+      update: (table, rows, same) => step("update", table, () => tx.update(table, rows, same)),
     });
     const transaction: Database["transaction"] = async (work) => {
       this.#pass("begin");

@@ -99,6 +99,18 @@ export class RowTransaction {
     }
   }
 
+  update<T extends Table>(table: T, rows: readonly Row<T>[], same: string): Set<string> {
+    const others = new Set<string>();
+    for (const row of rows) {
+      const key = keyOf(table, row);
+      const [found]: Fields[] = this.select(table, [key]);
+      const wanted = (row as Fields)[same];
+      if (found && wanted !== null && found[same] === wanted) this.upsert(table, [row]);
+      else others.add(key);
+    }
+    return others;
+  }
+
   commit(): void {
     for (const { to, rows } of this.#written.values()) {
       for (const [key, row] of rows) to.set(key, row);
