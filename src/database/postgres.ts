@@ -133,21 +133,24 @@ function session(connection: Connection, owner: string): Session {
       );
     },
     async update(table, rows, same) {
-      const { from, key, columns } = parts(owner, table);
       const lastByKey = new Map(rows.map((row) => [keyOf(table, row), row]));
-      const matches = `t.${key} = r.${key} and t."${same}" = r."${same}"`;
-      const sql = `with r as (select * from ${unnested(table, columns)}),` +
-        ` locked as (select r.* from r join ${from} as t on ${matches} order by t.${key} for update of t)` +
-        ` update ${from} as t set ${columns.map((column) => `${column} = r.${column}`)}` +
-        ` from locked as r where ${matches} returning t.${key} as key`;
       const updated = await connection.query<{ key: string }>(
-        sql,
+        updateSql(owner, table, same),
         columnLiterals(table, [...lastByKey.values()]),
       );
       for (const { key } of updated) lastByKey.delete(key);
       return new Set(lastByKey.keys());
     },
   };
+}
+
+function updateSql(owner: string, table: Table, same: string): string {
+  const { from, key, columns } = parts(owner, table);
+  const matches = `t.${key} = r.${key} and t."${same}" = r."${same}"`;
+  return `with r as (select * from ${unnested(table, columns)}), locked as (` +
+    `select r.* from r join ${from} as t on ${matches} order by t.${key} for update of t)` +
+    ` update ${from} as t set ${columns.map((column) => `${column} = r.${column}`)}` +
+    ` from locked as r where ${matches} returning t.${key} as key`;
 }
 
 /** The identifiers of a table, quoted. */

@@ -180,6 +180,12 @@ function rowsOf(statement: StatementSync, ...parameters: (string | number)[]) {
   });
 }
 
+function updateSql(table: Table, same: string): string {
+  const { from, key, columns } = parts(table);
+  const set = columns.map((column) => `${column} = ?`);
+  return `update ${from} set ${set} where ${key} = ? and "${same}" = ?`;
+}
+
 function openSession(path: string, connection: DatabaseSync): Session {
   const begin = connection.prepare("begin immediate");
   const commit = connection.prepare("commit");
@@ -239,9 +245,7 @@ function openSession(path: string, connection: DatabaseSync): Session {
     },
     update: (table, rows, same) =>
       translated(path, () => {
-        const { from, key, columns } = parts(table);
-        const set = columns.map((column) => `${column} = ?`);
-        const statement = prepared(`update ${from} set ${set} where ${key} = ? and "${same}" = ?`);
+        const statement = prepared(updateSql(table, same));
         const others = new Set<string>();
         for (const row of rows) {
           const values: Value[] = [];
