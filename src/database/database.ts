@@ -47,8 +47,8 @@ export interface Transaction {
    * With `lock`, no other transaction changes or locks these rows until this one ends; rows are
    * locked in key order, so that two transactions cannot wait for each other.
    *
-   * A missing row cannot be locked: two transactions that find none both go on. So either insert the rows
-   * first, empty, and then select them with `lock`; or first lock existing rows that both need, such as
+   * A missing row cannot be locked: two transactions that find none both go on. So either insert the rows,
+   * with `lock`; or first lock existing rows that both need, such as
    * the stock of the order's products. After a lock, a select sees what its previous holder committed.
    * (SQLite has one writer at a time and needs none of this; write for PostgreSQL.)
    */
@@ -61,13 +61,29 @@ export interface Transaction {
   /**
    * Inserts rows; a row whose key exists, also from the same batch, changes nothing.
    *
-   * @returns the keys that existed before: only these are left to look up. A new key that is twice in
-   * the batch is not among them
+   * @returns the rows that existed before, in no particular order, with `lock` as `select` has them: what
+   * `select` would find of these keys now, but for the rows that are new
    */
-  insert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<Set<string>>;
+  insert<T extends Table>(
+    table: T,
+    rows: readonly Row<T>[],
+    options?: { lock?: boolean },
+  ): Promise<Row<T>[]>;
 
   /** Inserts rows, and replaces those whose key exists; of equal keys in a batch the last one counts. */
   upsert<T extends Table>(table: T, rows: readonly Row<T>[]): Promise<void>;
+
+  /**
+   * Replaces rows that exist, each only while it has in the column `same` what its replacement has there
+   * (null is like nothing);   * of equal keys in a batch the last one counts. Rows are locked in key order.
+   *
+   * @returns the keys of those that were not replaced
+   */
+  update<T extends Table>(
+    table: T,
+    rows: readonly Row<T>[],
+    same: keyof T["columns"] & string,
+  ): Promise<Set<string>>;
 }
 
 export interface Database {
@@ -75,6 +91,8 @@ export interface Database {
    * Runs `work` in one transaction: all of it happens, or nothing. It is committed when `work` returns,
    * and rolled back when it throws; the error is passed on. SQLite runs several one after the other, so
    * none may wait for another.
+   *
+   * With `single`, `work` takes one step at most: PostgreSQL then does it in one round trip instead of three.
    *
    * `work` should await nothing but its `tx`: others wait for its locks. The caller may run it again
    * after a RetryableError, also when it was committed and only the answer got lost.
@@ -84,7 +102,10 @@ export interface Database {
    * @throws {TypeError} a bug: the statement is wrong
    * @throws {Error} a value of a row is refused
    */
-  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  transaction<T>(
+    work: (tx: Transaction) => Promise<T>,
+    options?: { single?: boolean },
+  ): Promise<T>;
 
   /** All rows in key order, in pages of at most `pageSize` (default: 10,000), in no transaction. */
   scan<T extends Table>(table: T, pageSize?: number): AsyncIterable<Row<T>[]>;
@@ -112,12 +133,15 @@ export interface Session extends Transaction {
 export async function runTransaction<T>(
   session: Session,
   work: (tx: Transaction) => Promise<T>,
+  { single = false } = {},
 ): Promise<T> {
   let over = false;
+  let steps = 0;
   let failure: { error: unknown } | undefined;
   const step = async <R>(run: () => Promise<R>): Promise<R> => {
     if (over) throw new TypeError("this transaction is over: await every step before returning");
     try {
+      if (++steps > 1 && single) throw new TypeError("this transaction has one step at most");
       return await run();
     } catch (error) {
       failure ??= { error };
@@ -127,10 +151,12 @@ export async function runTransaction<T>(
   const tx: Transaction = {
     select: (table, keys, options) =>
       step(() => keys.length > 0 ? session.select(table, keys, options) : Promise.resolve([])),
-    insert: (table, rows) =>
-      step(() => rows.length > 0 ? session.insert(table, rows) : Promise.resolve(new Set())),
+    insert: (table, rows, options) =>
+      step(() => rows.length > 0 ? session.insert(table, rows, options) : Promise.resolve([])),
     upsert: (table, rows) =>
       step(() => rows.length > 0 ? session.upsert(table, rows) : Promise.resolve()),
+    update: (table, rows, same) =>
+      step(() => rows.length > 0 ? session.update(table, rows, same) : Promise.resolve(new Set())),
   };
   await session.begin();
   try {

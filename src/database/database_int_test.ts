@@ -26,13 +26,31 @@ function bytewise(a: string, b: string): number {
   return at < 0 ? left.length - right.length : left[at]! - (right[at] ?? -1);
 }
 
-eachDatabase("insert: returns exactly the keys that were there already", async ({ open }) => {
+eachDatabase("insert: returns exactly the rows that were there already", async ({ open }) => {
   const db = await open("notes", [notes]);
-  const insert = (...ids: string[]) =>
-    db.transaction((tx) => tx.insert(notes, ids.map((id) => note(id))));
-  assertEquals(await insert("a", "b", "a"), new Set());
-  assertEquals(await insert("b", "c", "a", "c"), new Set(["a", "b"]));
-  assertEquals(await insert(), new Set());
+  for (const lock of [false, true]) {
+    const insert = async (body: string, ...ids: string[]) => {
+      const rows = ids.map((id) => note(id + lock, body));
+      return byKey(await db.transaction((tx) => tx.insert(notes, rows, { lock })));
+    };
+    assertEquals(await insert("first", "a", "b", "a"), []);
+    assertEquals(
+      await insert("second", "b", "c", "a", "c", "a"),
+      ["a", "b"].map((id) => note(id + lock, "first")),
+    );
+    assertEquals(await insert("third", "c"), [note(`c${lock}`, "second")]);
+    assertEquals(await insert("third"), []);
+  }
+});
+
+eachDatabase("insert: of many rows, every other one is there already", async ({ open }) => {
+  const db = await open("notes", [notes]);
+  const rows = Array.from({ length: 1_001 }, (_, i) => note(`n-${i}`, "new"));
+  const old = rows.filter((_, i) => i % 2 === 0).map((row) => ({ ...row, body: "old" }));
+  await db.transaction((tx) => tx.insert(notes, old));
+  assertEquals(byKey(await db.transaction((tx) => tx.insert(notes, rows))), byKey(old));
+  assertEquals(await db.count(notes), rows.length);
+  assertEquals((await all(db, notes)).filter(({ body }) => body === "old"), byKey(old));
 });
 
 eachDatabase("insert: a row whose key is there changes nothing", async ({ open }) => {
@@ -51,6 +69,58 @@ eachDatabase(
     assertEquals(await all(db, notes), [note("a", null, 2), note("b"), note("c")]);
   },
 );
+
+eachDatabase(
+  "update: replaces rows that are as they should be, and names the others",
+  async ({ open }) => {
+    const db = await open("notes", [notes]);
+    const before = [
+      note("a", "mine", 1),
+      note("b", "yours", 1),
+      note("c", null, 1),
+      note("d", "mine"),
+    ];
+    await db.transaction((tx) => tx.insert(notes, before));
+    const change = (...rows: Note[]) => db.transaction((tx) => tx.update(notes, rows, "body"));
+    const others = await change(
+      note("d", "mine", null),
+      note("a", "mine", 2),
+      note("b", "mine", 2),
+      note("c", null, 2),
+      note("missing", "mine", 2),
+      note("a", "mine", 3),
+    );
+    assertEquals(others, new Set(["b", "c", "missing"]));
+    assertEquals(
+      await all(db, notes),
+      [note("a", "mine", 3), note("b", "yours", 1), note("c", null, 1), note("d", "mine", null)],
+    );
+    assertEquals(await change(), new Set());
+  },
+);
+
+eachDatabase("transaction: a single step is done, a second one is a bug", async ({ open }) => {
+  const db = await open("notes", [notes]);
+  const single = { single: true };
+  assertEquals(await db.transaction((tx) => tx.insert(notes, [note("a")]), single), []);
+  assertEquals(await db.transaction((tx) => tx.insert(notes, [note("a", "b")]), single), [
+    note("a"),
+  ]);
+  await db.transaction((tx) => tx.upsert(notes, [note("a", "c"), note("b")]), single);
+  assertEquals(
+    byKey(await db.transaction((tx) => tx.select(notes, ["b", "a"]), single)),
+    [note("a", "c"), note("b")],
+  );
+  const two = db.transaction(async (tx) => {
+    await tx.select(notes, ["a"]);
+    await tx.upsert(notes, [note("a", "d")]);
+  }, single);
+  await assertRejects(() => two, TypeError, "one step");
+  const refused = () =>
+    db.transaction((tx) => tx.upsert(notes, [note("a", "e"), note("c", "e", 0.5)]), single);
+  await assertRejects(refused, Error, "notes.size");
+  assertEquals(await all(db, notes), [note("a", "c"), note("b")]);
+});
 
 eachDatabase("select: returns what exists, once, with or without lock", async ({ open }) => {
   const db = await open("notes", [notes]);

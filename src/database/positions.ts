@@ -70,12 +70,14 @@ export function positionAt(input: string, offset: number): TablePosition {
   };
 }
 
+const SINGLE = { single: true };
+
 /** @throws {RetryableError} the database does not answer */
 export async function findPosition(
   database: Database,
   input: string,
 ): Promise<TablePosition | undefined> {
-  const [row] = await database.transaction((tx) => tx.select(positions, [input]));
+  const [row] = await database.transaction((tx) => tx.select(positions, [input]), SINGLE);
   return row && toPosition(row);
 }
 
@@ -98,7 +100,7 @@ const EVERY_INPUT = "*";
 export async function adoptInputs(database: Database): Promise<void> {
   const ids = { clusterId: null, topicId: null, leaderEpoch: null };
   const row = toRow({ input: EVERY_INPUT, ...ids, workFrom: 0, workTo: 0, owner: "" });
-  await database.transaction((tx) => tx.insert(positions, [row]));
+  await database.transaction((tx) => tx.insert(positions, [row]), SINGLE);
 }
 
 /** Whether `adoptInputs` was called. */
@@ -121,7 +123,7 @@ export function takePosition(
   before: TablePosition | undefined,
 ): Promise<boolean> {
   return database.transaction(async (tx) => {
-    if (before === undefined) return (await tx.insert(positions, [toRow(position)])).size === 0;
+    if (before === undefined) return (await tx.insert(positions, [toRow(position)])).length === 0;
     const [row] = await tx.select(positions, [position.input], { lock: true });
     const found = row && toPosition(row);
     // The first try may have been committed, and only its answer lost.
@@ -138,18 +140,27 @@ function hasMoved(before: TablePosition, now: TablePosition): boolean {
 }
 
 /**
- * Moves a partition's position; to be called after the work, and before its offset is committed.
+ * Moves partitions' positions, all in one transaction; to be called after the work, and before the offsets
+ * are committed.
  *
- * @returns false, and nothing is written, when another owner has it now
- * @throws {RetryableError} the database does not answer; it may be written
+ * @param moved of an input that comes twice, the last one counts
+ * @returns the inputs that another owner has now, or nobody: of these nothing is written, of the others it is
+ * @throws {RetryableError} the database does not answer; they may be written
  */
-export function savePosition(database: Database, position: TablePosition): Promise<boolean> {
-  return database.transaction(async (tx) => {
-    const [row] = await tx.select(positions, [position.input], { lock: true });
-    if (row?.owner !== position.owner) return false;
-    await tx.upsert(positions, [toRow(position)]);
-    return true;
-  });
+export async function savePositions(
+  database: Database,
+  moved: readonly TablePosition[],
+): Promise<Set<string>> {
+  if (moved.length === 0) return new Set();
+  return await database.transaction(
+    (tx) => tx.update(positions, moved.map(toRow), "owner"),
+    SINGLE,
+  );
+}
+
+/** `savePositions` of one. @returns false, and nothing is written, when another owner has it now */
+export async function savePosition(database: Database, position: TablePosition): Promise<boolean> {
+  return (await savePositions(database, [position])).size === 0;
 }
 
 /** Whether any of `tables` has a row. */

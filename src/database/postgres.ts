@@ -41,8 +41,12 @@ export async function openPostgres(
     throw error;
   }
   return {
-    transaction: (work) =>
-      pool.use((connection) => runTransaction(session(connection, owner), work)),
+    transaction: (work, options) =>
+      pool.use((connection) => {
+        const whole = session(connection, owner);
+        // A statement by itself is a transaction.
+        return runTransaction(options?.single ? { ...whole, ...NO_BOUNDS } : whole, work, options);
+      }),
     async *scan(table, pageSize = 10_000) {
       const { from, key, columns } = parts(owner, table);
       let after: string | undefined;
@@ -65,6 +69,13 @@ export async function openPostgres(
   };
 }
 
+const done = () => Promise.resolve();
+const NO_BOUNDS: Pick<Session, "begin" | "commit" | "rollback"> = {
+  begin: done,
+  commit: done,
+  rollback: done,
+};
+
 function session(connection: Connection, owner: string): Session {
   const run = async (sql: string, parameters?: Parameter[]) => {
     await connection.query(sql, parameters);
@@ -75,30 +86,31 @@ function session(connection: Connection, owner: string): Session {
     onConflict: string,
   ): Promise<{ key: string }[]> => {
     const { from, key, columns } = parts(owner, table);
-    const names = Object.keys(table.columns);
-    const types = Object.values(table.columns).map((type) => type === "text" ? "text" : "bigint");
-    const arrays = types.map((type, i) => `$${i + 1}::${type}[]`);
-    const sql =
-      `insert into ${from} (${columns}) select * from unnest(${arrays}) as r (${columns})` +
+    const sql = `insert into ${from} (${columns}) select * from ${unnested(table, columns)}` +
       ` order by ${key} collate "C" ${onConflict}`;
-    return connection.query(sql, columnLiterals(table, names, rows));
+    return connection.query(sql, columnLiterals(table, rows));
   };
+  function select<T extends Table>(
+    table: T,
+    keys: readonly string[],
+    { lock = false } = {},
+  ): Promise<Row<T>[]> {
+    const { from, key } = parts(owner, table);
+    // With a lock it is a join, not `any`: PostgreSQL checks the condition again for each row that
+    // another writer has changed meanwhile, with `any` against all keys (two writers on 500 rows: 51k
+    // instead of 18k orders/s).
+    const sql = lock
+      ? `select t.* from unnest($1::text[]) as wanted (key) join ${from} as t` +
+        ` on t.${key} = wanted.key order by t.${key} for update of t`
+      : `select * from ${from} where ${key} = any($1::text[])`;
+    return connection.query<Row<T>>(sql, [arrayLiteral([...new Set(keys)])]);
+  }
   return {
     begin: () => run("begin"),
     commit: () => run("commit"),
     rollback: () => run("rollback").catch(() => {}),
-    select<T extends Table>(table: T, keys: readonly string[], { lock = false } = {}) {
-      const { from, key } = parts(owner, table);
-      // With a lock it is a join, not `any`: PostgreSQL checks the condition again for each row that
-      // another writer has changed meanwhile, with `any` against all keys (two writers on 500 rows: 51k
-      // instead of 18k orders/s).
-      const sql = lock
-        ? `select t.* from unnest($1::text[]) as wanted (key) join ${from} as t` +
-          ` on t.${key} = wanted.key order by t.${key} for update of t`
-        : `select * from ${from} where ${key} = any($1::text[])`;
-      return connection.query<Row<T>>(sql, [arrayLiteral([...new Set(keys)])]);
-    },
-    async insert(table, rows) {
+    select,
+    async insert(table, rows, options) {
       const { key } = parts(owner, table);
       const firstByKey = new Map(rows.toReversed().map((row) => [keyOf(table, row), row]));
       const inserted = await write(
@@ -107,7 +119,7 @@ function session(connection: Connection, owner: string): Session {
         `on conflict (${key}) do nothing returning ${key} as key`,
       );
       for (const row of inserted) firstByKey.delete(row.key);
-      return new Set(firstByKey.keys());
+      return firstByKey.size > 0 ? select(table, [...firstByKey.keys()], options) : [];
     },
     async upsert(table, rows) {
       const { key, columns } = parts(owner, table);
@@ -120,7 +132,25 @@ function session(connection: Connection, owner: string): Session {
         `on conflict (${key}) do update set ${set}`,
       );
     },
+    async update(table, rows, same) {
+      const lastByKey = new Map(rows.map((row) => [keyOf(table, row), row]));
+      const updated = await connection.query<{ key: string }>(
+        updateSql(owner, table, same),
+        columnLiterals(table, [...lastByKey.values()]),
+      );
+      for (const { key } of updated) lastByKey.delete(key);
+      return new Set(lastByKey.keys());
+    },
   };
+}
+
+function updateSql(owner: string, table: Table, same: string): string {
+  const { from, key, columns } = parts(owner, table);
+  const matches = `t.${key} = r.${key} and t."${same}" = r."${same}"`;
+  return `with r as (select * from ${unnested(table, columns)}), locked as (` +
+    `select r.* from r join ${from} as t on ${matches} order by t.${key} for update of t)` +
+    ` update ${from} as t set ${columns.map((column) => `${column} = r.${column}`)}` +
+    ` from locked as r where ${matches} returning t.${key} as key`;
 }
 
 /** The identifiers of a table, quoted. */
@@ -132,12 +162,17 @@ function parts(owner: string, { name, key, columns }: Table) {
   };
 }
 
+/** Rows of the parameters, an array for each column, see `columnLiterals`. */
+function unnested(table: Table, columns: readonly string[]): string {
+  const arrays = Object.values(table.columns).map((type, i) =>
+    `$${i + 1}::${type === "text" ? "text" : "bigint"}[]`
+  );
+  return `unnest(${arrays}) as r (${columns})`;
+}
+
 /** One array literal for each column. */
-function columnLiterals<T extends Table>(
-  table: T,
-  names: readonly string[],
-  rows: readonly Row<T>[],
-): string[] {
+function columnLiterals<T extends Table>(table: T, rows: readonly Row<T>[]): string[] {
+  const names = Object.keys(table.columns);
   const values: Parameter[] = [];
   for (const row of rows) pushValues(values, table, names, row);
   return names.map((_, i) => arrayLiteral(rows.map((_, r) => values[r * names.length + i]!)));

@@ -46,8 +46,10 @@ class Outage {
     const stepByStep = (tx: Transaction): Transaction => ({
       select: (table, keys, options) =>
         step("select", table, () => tx.select(table, keys, options)),
-      insert: (table, rows) => step("insert", table, () => tx.insert(table, rows)),
+      insert: (table, rows, options) =>
+        step("insert", table, () => tx.insert(table, rows, options)),
       upsert: (table, rows) => step("upsert", table, () => tx.upsert(table, rows)),
+      update: (table, rows, same) => step("update", table, () => tx.update(table, rows, same)),
     });
     const transaction: Database["transaction"] = async (work) => {
       this.#pass("begin");

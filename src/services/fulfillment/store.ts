@@ -7,7 +7,7 @@
  * by the transaction that consumes that message.
  */
 import type { OrderCancelled, OrderConfirmed } from "../../events/schemas.ts";
-import { type Database, jsonIn, type Row, table } from "../../database/database.ts";
+import { type Database, jsonIn, type Row, table, unreadable } from "../../database/database.ts";
 import type { Topic } from "../../topology.ts";
 import { decide, evolve, type HalfEvent, type Join } from "./join.ts";
 
@@ -18,12 +18,15 @@ export const joins = table("joins", "order_id", {
   stock: "text",
   /** `Answer` of the payment with its amount, JSON. */
   payment: "text",
-  /** The outcome event, JSON; null until both halves are there. */
+  /** `Decided`, JSON; null until both halves are there. */
   outcome: "text",
   /** The message that completed the join. */
   decided_by_topic: "text",
   decided_by_offset: "integer",
 });
+
+/** Of an outcome, what the halves and the message do not say. (Earlier rows have the whole event.) */
+type Decided = Pick<OrderConfirmed | OrderCancelled, "type" | "occurredAt">;
 
 export interface Half {
   readonly event: HalfEvent;
@@ -55,10 +58,9 @@ export async function joinHalves(
   return await database.transaction(async (tx) => {
     // Insert first: a row must be there to be locked, and the other half may be joined by another
     // member right now.
-    const known = await tx.insert(joins, [...first].map(([id, join]) => toRow(id, join)));
-    const rows = new Map(
-      (await tx.select(joins, [...known], { lock: true })).map((row) => [row.order_id, row]),
-    );
+    const added = [...first].map(([id, join]) => toRow(id, join));
+    const known = await tx.insert(joins, added, { lock: true });
+    const rows = new Map(known.map((row) => [row.order_id, row]));
     const changed = new Map<string, Row<typeof joins>>();
     const outcomes: (OrderConfirmed | OrderCancelled)[] = [];
     for (const { event, topic, offset } of relevant) {
@@ -66,7 +68,7 @@ export async function joinHalves(
       if (row === undefined) continue;
       if (row.outcome !== null) {
         if (row.decided_by_topic === topic && row.decided_by_offset === offset) {
-          outcomes.push(jsonIn(joins, row, "outcome"));
+          outcomes.push(outcomeOf(row, event));
         }
         continue;
       }
@@ -74,7 +76,8 @@ export async function joinHalves(
       Object.assign(row, halvesOf(join));
       const outcome = decide(join, event, occurredAt);
       if (outcome) {
-        row.outcome = JSON.stringify(outcome);
+        const decided: Decided = { type: outcome.type, occurredAt };
+        row.outcome = JSON.stringify(decided);
         row.decided_by_topic = topic;
         row.decided_by_offset = offset;
         outcomes.push(outcome);
@@ -84,6 +87,14 @@ export async function joinHalves(
     await tx.upsert(joins, [...changed.values()]);
     return outcomes;
   });
+}
+
+/** The outcome that was decided when `event` completed the join, to the letter. */
+function outcomeOf(row: Row<typeof joins>, event: HalfEvent): OrderConfirmed | OrderCancelled {
+  const decided: Decided = jsonIn(joins, row, "outcome");
+  const outcome = decide(toJoin(row), event, decided.occurredAt);
+  if (outcome?.type !== decided.type) throw unreadable(joins, row, "outcome");
+  return outcome;
 }
 
 /** A join that lacks its other half. */

@@ -159,6 +159,21 @@ eachStore(
   },
 );
 
+eachStore("joinHalves: a row with the whole outcome, as it was stored first", async ({ open }) => {
+  const db = await open("fulfillment", [joins]);
+  await joinHalves(db, [outOfStock("o1", 1)], FIRST);
+  const [outcome] = await joinHalves(db, [paid("o1", 2)], FIRST);
+  const store = (outcome: unknown) =>
+    db.transaction(async (tx) => {
+      const [row] = await tx.select(joins, ["o1"]);
+      await tx.upsert(joins, [{ ...row!, outcome: JSON.stringify(outcome) }]);
+    });
+  await store(outcome);
+  assertEquals(await joinHalves(db, [paid("o1", 2)], LATER), [outcome]);
+  await store(confirmed("o1", FIRST));
+  await assertRejects(() => joinHalves(db, [paid("o1", 2)], LATER), RetryableError, "outcome");
+});
+
 /** The same tables, but every transaction fails in the end, after all of its steps. */
 const failing = (database: Database): Database => ({
   ...database,

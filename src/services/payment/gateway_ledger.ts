@@ -68,9 +68,10 @@ export async function bookCharges(
       booked_by: callId,
     });
   }
-  const known = await tx.insert(charges, [...fresh.values()]);
   const rows = fresh;
-  for (const row of await tx.select(charges, [...known])) rows.set(row.idempotency_key, row);
+  for (const row of await tx.insert(charges, [...fresh.values()])) {
+    rows.set(row.idempotency_key, row);
+  }
   return entries.map(({ request: { idempotencyKey, amountCents, currency } }) => {
     const row = rows.get(idempotencyKey)!;
     return row.amount_cents === amountCents && row.currency === currency

@@ -30,7 +30,9 @@ export async function findPayments(
   database: Database,
   orderIds: readonly string[],
 ): Promise<Map<string, Payment>> {
-  return byOrder(await database.transaction((tx) => tx.select(payments, orderIds)));
+  return byOrder(
+    await database.transaction((tx) => tx.select(payments, orderIds), { single: true }),
+  );
 }
 
 /**
@@ -44,14 +46,13 @@ export async function recordPayments(
   batch: readonly Payment[],
 ): Promise<Map<string, Payment>> {
   if (batch.length === 0) return new Map();
-  return await database.transaction(async (tx) => {
-    const recorded = new Map(batch.map((payment) => [payment.orderId, payment]));
-    const known = await tx.insert(payments, batch.map(toRow));
-    for (const [id, payment] of byOrder(await tx.select(payments, [...known]))) {
-      recorded.set(id, payment);
-    }
-    return recorded;
-  });
+  const recorded = new Map(batch.map((payment) => [payment.orderId, payment]));
+  const known = await database.transaction(
+    (tx) => tx.insert(payments, batch.map(toRow)),
+    { single: true },
+  );
+  for (const [id, payment] of byOrder(known)) recorded.set(id, payment);
+  return recorded;
 }
 
 /**

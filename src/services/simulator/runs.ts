@@ -95,7 +95,7 @@ export async function beginRun(
     epoch: 1,
   };
   return await database.transaction(async (tx) => {
-    const isNew = (await tx.insert(runs, [row])).size === 0;
+    const isNew = (await tx.insert(runs, [row])).length === 0;
     if (isNew) {
       await tx.insert(placements, [placement]);
       return createRecord(database, row, placement);

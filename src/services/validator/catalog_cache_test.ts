@@ -24,6 +24,7 @@ function setUp(limits: Partial<CacheLimits> = {}) {
         },
         insert: none,
         upsert: none,
+        update: none,
       }),
     scan: () => {
       throw new Error("the cache only looks up");

@@ -26,31 +26,30 @@ export interface Source {
  * @returns for each of the batch, undefined if it is the order's first message, or else the first one
  * @throws {RetryableError} the database does not answer
  */
-export function recordFirstSources(
+export async function recordFirstSources(
   database: Database,
   batch: readonly Source[],
 ): Promise<(Source | undefined)[]> {
   const first = new Map<string, Source>();
   for (const source of batch) if (!first.has(source.orderId)) first.set(source.orderId, source);
-  return database.transaction(async (tx) => {
-    const known = await tx.insert(
-      processedOrders,
-      [...first.values()].map((source) => ({
-        order_id: source.orderId,
-        source_partition: source.partition,
-        source_offset: source.offset,
-      })),
-    );
-    for (const row of await tx.select(processedOrders, [...known])) {
-      first.set(row.order_id, {
-        orderId: row.order_id,
-        partition: row.source_partition!,
-        offset: row.source_offset!,
-      });
-    }
-    return batch.map(({ orderId, partition, offset }) => {
-      const source = first.get(orderId)!;
-      return source.partition === partition && source.offset === offset ? undefined : source;
+  const rows = [...first.values()].map(({ orderId, partition, offset }) => ({
+    order_id: orderId,
+    source_partition: partition,
+    source_offset: offset,
+  }));
+  const known = await database.transaction(
+    (tx) => tx.insert(processedOrders, rows),
+    { single: true },
+  );
+  for (const row of known) {
+    first.set(row.order_id, {
+      orderId: row.order_id,
+      partition: row.source_partition!,
+      offset: row.source_offset!,
     });
+  }
+  return batch.map(({ orderId, partition, offset }) => {
+    const source = first.get(orderId)!;
+    return source.partition === partition && source.offset === offset ? undefined : source;
   });
 }

@@ -118,9 +118,9 @@ function openDatabase(database: OwnedDatabase, process: SimulatedProcess): Datab
   };
   return {
     // A process has one transaction at a time, as on SQLite's one connection.
-    async transaction(work) {
+    async transaction(work, options) {
       assertOpen();
-      const result = last.then(() => runTransaction(openSession(database, process), work));
+      const result = last.then(() => runTransaction(openSession(database, process), work, options));
       last = result.catch(() => {});
       return await result;
     },
@@ -155,6 +155,8 @@ function openSession(database: OwnedDatabase, process: SimulatedProcess) {
       step((rows) => rows.insert(table, added)),
     upsert: <T extends Table>(table: T, added: readonly Row<T>[]) =>
       step((rows) => rows.upsert(table, added)),
+    update: <T extends Table>(table: T, changed: readonly Row<T>[], same: string) =>
+      step((rows) => rows.update(table, changed, same)),
     commit(): Promise<void> {
       const fault = database.commitFaults.shift();
       const moreMs = typeof fault === "object" ? fault.slowMs : 0;

@@ -74,21 +74,17 @@ export class RowTransaction {
     return found;
   }
 
-  insert<T extends Table>(table: T, rows: readonly Row<T>[]): Set<string> {
+  insert<T extends Table>(table: T, rows: readonly Row<T>[]): Row<T>[] {
     check(table, rows);
-    const { empty, rows: committed } = this.of.named(table);
+    const existing = this.select(table, rows.map((row) => keyOf(table, row)));
+    const keys = new Set(existing.map((row) => keyOf(table, row)));
+    const { empty } = this.of.named(table);
     const written = this.#rowsOf(table);
-    const existing = new Set<string>();
-    const fresh = new Set<string>();
     for (const row of rows) {
       const key = keyOf(table, row);
-      if (fresh.has(key)) continue;
-      if (written.has(key) || committed.has(key)) {
-        existing.add(key);
-      } else {
-        fresh.add(key);
-        written.set(key, { ...empty, ...row });
-      }
+      if (keys.has(key)) continue;
+      keys.add(key);
+      written.set(key, { ...empty, ...row });
     }
     return existing;
   }
@@ -101,6 +97,18 @@ export class RowTransaction {
       const key = keyOf(table, row);
       written.set(key, { ...(written.get(key) ?? committed.get(key) ?? empty), ...row });
     }
+  }
+
+  update<T extends Table>(table: T, rows: readonly Row<T>[], same: string): Set<string> {
+    const others = new Set<string>();
+    for (const row of rows) {
+      const key = keyOf(table, row);
+      const [found]: Fields[] = this.select(table, [key]);
+      const wanted = (row as Fields)[same];
+      if (found && wanted !== null && found[same] === wanted) this.upsert(table, [row]);
+      else others.add(key);
+    }
+    return others;
   }
 
   commit(): void {

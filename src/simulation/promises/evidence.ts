@@ -58,8 +58,6 @@ export interface Evidence {
 /** An event, and where it is. */
 export type Located<E extends OrderEvent = OrderEvent> = E & {
   readonly at: { readonly topic: Topic; readonly partition: number; readonly offset: number };
-  /** As it was written. */
-  readonly text: string;
 };
 
 export interface OrderHistory {
@@ -118,7 +116,7 @@ export function historiesOf(evidence: Evidence, violations: Violation[]): Histor
       broken.push({ record, fault: decoded.fault });
       continue;
     }
-    const event = located(decoded.event as OrderPlaced, "orders.raw", record, "");
+    const event = located(decoded.event as OrderPlaced, "orders.raw", record);
     historyOf(event.orderId).placed.push(event);
   }
   for (const topic of TOPIC_NAMES) {
@@ -134,8 +132,8 @@ export function historiesOf(evidence: Evidence, violations: Violation[]): Histor
       const { events } = historyOf(event.orderId);
       const kind = kindOf(event);
       const all = events.get(kind);
-      if (!all) events.set(kind, [located(event, topic, record, text)]);
-      else if (!evidence.mayRepeat) all.push(located(event, topic, record, text));
+      if (!all) events.set(kind, [located(event, topic, record)]);
+      else if (!evidence.mayRepeat) all.push(located(event, topic, record));
     }
   }
   return { orders, broken, traces };
@@ -158,9 +156,8 @@ function located<E extends OrderEvent>(
   event: E,
   topic: Topic,
   { partition, offset }: LogRecord,
-  text: string,
 ): Located<E> {
-  return { ...event, at: { topic, partition, offset }, text };
+  return { ...event, at: { topic, partition, offset } };
 }
 
 function kindOf(event: OrderEvent): EventKind {
