@@ -58,7 +58,7 @@ export class GatewayTimeout extends Error {
   override readonly name = "GatewayTimeout";
 }
 
-/** Not reached, or 5xx: the request was not carried out. Ask again later. */
+/** Not reached, or 5xx: the request was hardly carried out. Ask again later, with the same key. */
 export class GatewayUnavailable extends Error {
   override readonly name = "GatewayUnavailable";
 }
