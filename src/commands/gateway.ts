@@ -12,7 +12,7 @@ import { logSettings } from "../runtime/log.ts";
 import { integer } from "../runtime/setting.ts";
 import { aborted, settlesWithin } from "../runtime/shutdown.ts";
 import { charges, refunds } from "../services/payment/gateway_ledger.ts";
-import { gatewayRoutes } from "../services/payment/gateway_routes.ts";
+import { gatewayRoutes } from "../services/payment/http/routes.ts";
 import { simulatedSettings } from "../services/payment/settings.ts";
 import { SimulatedGateway } from "../services/payment/simulated_gateway.ts";
 import { serviceSettings } from "../services/settings.ts";

@@ -14,7 +14,7 @@ import {
 } from "./gateway.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
 import { type GatewayBehaviour, SimulatedGateway } from "./simulated_gateway.ts";
-import { serveGateway } from "./testing/serve.ts";
+import { serveGateway } from "./http/testing/serve.ts";
 
 /** Makes a gateway with a ledger, ready to be called. */
 type Make = (database: Database, behaviour: GatewayBehaviour) => PaymentGateway & AsyncDisposable;

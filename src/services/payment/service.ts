@@ -2,7 +2,7 @@ import { defineService } from "../service.ts";
 import { createGatewayClient } from "./gateway_client.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
 import { createPaymentHandlers } from "./handle.ts";
-import { HttpGateway } from "./http_gateway.ts";
+import { HttpGateway } from "./http/gateway.ts";
 import { settings, timeoutFitsLatency } from "./settings.ts";
 import { SimulatedGateway } from "./simulated_gateway.ts";
 import { payments } from "./store.ts";

@@ -1,5 +1,5 @@
 /** A payment provider that is called over HTTP; docs/payment-gateway.md has the contract. */
-import { printable } from "../../runtime/printable.ts";
+import { printable } from "../../../runtime/printable.ts";
 import {
   type ChargeAnswer,
   type ChargeRequest,
@@ -9,8 +9,8 @@ import {
   type PaymentGateway,
   type RefundAnswer,
   type RefundRequest,
-} from "./gateway.ts";
-import { ANSWERS, KEY_HEADER, type Operation, PATHS, quoteKey } from "./http_contract.ts";
+} from "../gateway.ts";
+import { ANSWERS, KEY_HEADER, type Operation, PATHS, quoteKey } from "./contract.ts";
 
 /** The request was not carried out, and may be later: a time-out of the server's, too early, too many. */
 const LATER = new Set([408, 425, 429]);

@@ -1,7 +1,7 @@
 /** How the payment service and a provider talk over HTTP: docs/payment-gateway.md, as code. */
 import { Type } from "typebox";
 import { Compile } from "typebox/compile";
-import { PAYMENT_FAILURE_REASONS } from "../../events/reasons.ts";
+import { PAYMENT_FAILURE_REASONS } from "../../../events/reasons.ts";
 
 /** Below the provider's URL. */
 export const PATHS = { charge: "/charges", refund: "/refunds" } as const;

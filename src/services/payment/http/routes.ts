@@ -4,8 +4,8 @@ import {
   GatewayTimeout,
   GatewayUnavailable,
   type PaymentGateway,
-} from "./gateway.ts";
-import { KEY_HEADER, type Operation, PATHS, REQUESTS, unquoteKey } from "./http_contract.ts";
+} from "../gateway.ts";
+import { KEY_HEADER, type Operation, PATHS, REQUESTS, unquoteKey } from "./contract.ts";
 
 type Route = (request: Request) => Promise<Response>;
 

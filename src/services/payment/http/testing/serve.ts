@@ -1,7 +1,7 @@
 /** For tests: a payment gateway behind HTTP. */
-import { gatewayRoutes } from "../gateway_routes.ts";
-import type { PaymentGateway } from "../gateway.ts";
-import { HttpGateway } from "../http_gateway.ts";
+import { gatewayRoutes } from "../routes.ts";
+import type { PaymentGateway } from "../../gateway.ts";
+import { HttpGateway } from "../gateway.ts";
 
 /** Serves `gateway`, and calls it over HTTP. */
 export function serveGateway(gateway: PaymentGateway): PaymentGateway & AsyncDisposable {

@@ -4,9 +4,9 @@ import {
   GatewayTimeout,
   GatewayUnavailable,
   type PaymentGateway,
-} from "./gateway.ts";
-import { gatewayRoutes } from "./gateway_routes.ts";
-import { HttpGateway } from "./http_gateway.ts";
+} from "../gateway.ts";
+import { gatewayRoutes } from "./routes.ts";
+import { HttpGateway } from "./gateway.ts";
 import { serve } from "./testing/serve.ts";
 
 const request = { idempotencyKey: "r1-000001", amountCents: 500, currency: "EUR" };
