@@ -3,7 +3,7 @@ import { createGatewayClient } from "./gateway_client.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
 import { createPaymentHandlers } from "./handle.ts";
 import { HttpGateway } from "./http/gateway.ts";
-import { settings, timeoutFitsLatency } from "./settings.ts";
+import { defaultInFlight, settings, timeoutFitsLatency } from "./settings.ts";
 import { SimulatedGateway } from "./simulated_gateway.ts";
 import { payments } from "./store.ts";
 
@@ -21,13 +21,13 @@ export const service = defineService({
     },
   },
   handlers({ database, databases, config, now, log }) {
-    const { gatewayUrl, maxInFlight } = config;
+    const { gatewayUrl, maxInFlight = defaultInFlight(gatewayUrl) } = config;
     const provider = gatewayUrl === ""
       ? new SimulatedGateway(databases.gateway, config)
       : new HttpGateway(gatewayUrl, maxInFlight);
     const gateway = createGatewayClient(
       provider,
-      config,
+      { ...config, maxInFlight },
       (failure) =>
         failure === undefined
           ? log.info("the payment gateway answers again")

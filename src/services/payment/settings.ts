@@ -1,4 +1,4 @@
-import { type Config, integer, number, string } from "../../runtime/setting.ts";
+import { type Config, integer, number, optional, string } from "../../runtime/setting.ts";
 
 /** Where the provider is. */
 export const providerSettings = {
@@ -52,6 +52,14 @@ export const simulatedSettings = {
   }),
 };
 
+/**
+ * Calls over HTTP wait for each other in the process that makes them, some 0.1 ms each: of too many, the
+ * last are late before they are sent.
+ */
+export function defaultInFlight(gatewayUrl: string): number {
+  return gatewayUrl === "" ? 512 : 64;
+}
+
 /** How a provider is called, whichever it is. */
 export const patienceSettings = {
   timeoutMs: integer({
@@ -68,13 +76,14 @@ export const patienceSettings = {
     max: 20,
     help: "attempts for one payment, before the gateway counts as unavailable",
   }),
-  maxInFlight: integer({
+  maxInFlight: optional(integer({
     env: "GATEWAY_MAX_IN_FLIGHT",
-    fallback: "512",
+    fallback: "",
+    fallbackHelp: `${defaultInFlight("")}, or ${defaultInFlight("http")} with a GATEWAY_URL`,
     min: 1,
     max: 10_000,
     help: "calls to the gateway at once, of each payment process",
-  }),
+  })),
   breakerOpenMs: integer({
     env: "GATEWAY_BREAKER_OPEN_MS",
     fallback: "1000",

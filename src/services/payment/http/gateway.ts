@@ -21,6 +21,8 @@ const UNKNOWN = new Set([409, 504]);
 
 const MAX_DETAIL = 200;
 
+const text = new TextEncoder();
+
 export class HttpGateway implements PaymentGateway, Disposable {
   readonly #client: Deno.HttpClient;
   readonly #urls: Readonly<Record<Operation, string>>;
@@ -62,27 +64,28 @@ export class HttpGateway implements PaymentGateway, Disposable {
     const request: RequestInit & { client: Deno.HttpClient } = {
       method: "POST",
       headers: { "content-type": "application/json", [KEY_HEADER]: quoteKey(key) },
-      body: JSON.stringify(body),
+      // Bytes cost less than a text, here and at the server.
+      body: text.encode(JSON.stringify(body)),
       redirect: "manual",
       signal: signal ?? null,
       client: this.#client,
     };
     let status: number;
-    let text: string;
+    let said: string;
     try {
       const response = await fetch(this.#urls[operation], request);
       status = response.status;
       // Also of a failure: a body that is not read keeps its connection from the next call.
-      text = await response.text();
+      said = await response.text();
     } catch (error) {
       throw this.#unanswered(error as Error, signal);
     }
-    if (status < 200 || status > 299) throw this.#failureOf(status, text, key);
-    const answer = parse(text);
+    if (status < 200 || status > 299) throw this.#failureOf(status, said, key);
+    const answer = parse(said);
     if (ANSWERS[operation].Check(answer)) return answer as A;
     throw new GatewayUnavailable(
       `${this.#urls[operation]} answers ${status} with something else than a ${operation}` +
-        `${excerpt(text)}; is that the provider that GATEWAY_URL should name?`,
+        `${excerpt(said)}; is that the provider that GATEWAY_URL should name?`,
     );
   }
 
