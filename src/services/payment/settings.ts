@@ -1,16 +1,18 @@
-import { type Config, integer, number, optional, string } from "../../runtime/setting.ts";
+import { type Config, integer, number, optional, type Setting } from "../../runtime/setting.ts";
 
 /** Where the provider is. */
 export const providerSettings = {
-  gatewayUrl: string({
+  gatewayUrl: {
     env: "GATEWAY_URL",
     value: "URL",
     fallback: "",
     fallbackHelp: "a simulated one in each payment process",
-    pattern: /^(https?:\/\/[^\s/?#@]+(\/[^\s?#@]*)?)?$/,
-    expected: "http://… or https://… without a login, a query or a fragment, or nothing",
     help: "the payment provider, over HTTP; `deno task gateway` serves a simulated one",
-  }),
+    read(text) {
+      if (text === "" || /^https?:\/\/[^?#@]+$/.test(text) && URL.canParse(text)) return text;
+      throw new Error("http://… or https://… without a login, a query or a fragment, or nothing");
+    },
+  } satisfies Setting<string>,
 };
 
 /** How the simulated provider behaves. */
