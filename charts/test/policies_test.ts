@@ -59,3 +59,31 @@ Deno.test({
   const toDatabase = find(rendered, "NetworkPolicy", "orderflow-to-database").spec;
   assertEquals(from, [{ podSelector: toDatabase.podSelector }]);
 });
+
+Deno.test({
+  name: "NetworkPolicies: payment, and nobody else, reaches the provider that GATEWAY_URL names",
+  ignore: lacks(HELM),
+}, async () => {
+  const name = "orderflow-to-gateway";
+  const without = await render("default");
+  assert(!without.some(({ metadata }) => metadata.name === name));
+  const rendered = await render("default", [
+    ...["--set", "env.GATEWAY_URL=https://pay.example"],
+    ...["--set", "networkPolicy.gatewayTo[0].ipBlock.cidr=192.0.2.0/24"],
+  ]);
+  const { spec } = find(rendered, "NetworkPolicy", name);
+  assertEquals(spec.egress, [{
+    ports: [{ protocol: "TCP", port: 443 }],
+    to: [{ ipBlock: { cidr: "192.0.2.0/24" } }],
+  }]);
+  const pods = podsOf(rendered);
+  const components = pods.filter(({ metadata }) => selects(spec.podSelector, metadata.labels!))
+    .map(({ metadata }) => metadata.labels!["app.kubernetes.io/component"]);
+  assertEquals(components, ["payment"]);
+  // The audit has to know that the provider's ledger is elsewhere.
+  for (const task of ["payment", "audit"]) {
+    const { pod } = pods.find(({ pod }) => pod.containers[0].args?.[0] === task)!;
+    const url = pod.containers[0].env.find((one: { name: string }) => one.name === "GATEWAY_URL");
+    assertEquals(url?.value, "https://pay.example", task);
+  }
+});

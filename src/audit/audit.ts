@@ -17,7 +17,7 @@ import type { DeadLetterCounts } from "../kafka/dead_letters.ts";
 import { partitionForKey } from "../kafka/producer/partitioning.ts";
 import type { Waiting } from "../kafka/readers/backlog.ts";
 import { pause } from "../runtime/shutdown.ts";
-import type { ServiceTable, Tables } from "../services/tables.ts";
+import { charges, type ServiceTable, type Tables } from "../services/tables.ts";
 import { CHECKS } from "./checks.ts";
 import { count as countAll } from "./counted.ts";
 import { otherOrderTables, subjectsOf } from "./coverage.ts";
@@ -58,6 +58,11 @@ export interface AuditOptions extends TopicsSource, OffsetsSource {
    * it, from how many there are).
    */
   readonly partitionOf?: (orderId: string, partitions: number) => number;
+  /**
+   * The payment provider's address, where it is none of the simulated ones: its ledger is not in the
+   * tables then, and is not judged.
+   */
+  readonly foreignGateway?: string;
   /** How long an offset may be seen later than what it belongs to (default: a few seconds). */
   readonly patienceMs?: number;
   /** Told now and then: what it does, and how many records and rows were read so far. */
@@ -135,6 +140,7 @@ async function auditInto(
   { serviceTables, read }: { serviceTables: readonly ServiceTable[]; read: LogRead },
 ): Promise<AuditReport> {
   const { tables, signal, partitionOf = partitionForKey } = options;
+  const audited = auditedWith(options.foreignGateway);
   database.function(
     "partition_of",
     { deterministic: true },
@@ -150,7 +156,7 @@ async function auditInto(
   await loadOffsets(database, options, "before");
   await loadPositions(database, options, await sameTopics(options, read));
   const cut = options.cut ?? await endsNow(options);
-  for (const table of AUDITED_TABLES) {
+  for (const table of audited.tables) {
     await loadTable(database, tables, table, (rows) => progress(table.owned.table.name, rows));
   }
   for (const table of otherOrderTables(serviceTables)) {
@@ -186,7 +192,7 @@ async function auditInto(
   await loadOffsetsAfter(database, options);
   countAll(database);
   const checks: Judged[] = [];
-  for (const check of Object.values(CHECKS)) {
+  for (const check of audited.checks) {
     if (!await goesOn()) return nothing(STOPPED);
     progress(check.promise);
     checks.push(judge(database, check));
@@ -196,8 +202,22 @@ async function auditInto(
     checks,
     deadLetters: deadLettersIn(database),
     scope: scopeOf(database),
-    notCovered: exceptionsIn(database),
+    notCovered: [...exceptionsIn(database), ...audited.notCovered],
     notes: [...notesOfRuns(database), ...notesOfClocks(database)],
+  };
+}
+
+/** What is looked at, and what is not: of a provider elsewhere the ledger. */
+function auditedWith(foreignGateway: string | undefined) {
+  const checks = Object.values(CHECKS);
+  if (foreignGateway === undefined) return { tables: AUDITED_TABLES, checks, notCovered: [] };
+  return {
+    tables: AUDITED_TABLES.filter(({ owned }) => owned !== charges),
+    checks: checks.filter((check) => check !== CHECKS.gateway),
+    notCovered: [
+      `the ledger of the payment provider at ${foreignGateway} is its own: compare what it charged ` +
+      "with the table of payments, which is audited",
+    ],
   };
 }
 

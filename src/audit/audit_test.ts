@@ -43,6 +43,21 @@ Deno.test("audit: the cases above make every check fail", () => {
   assertEquals(Object.keys(CHECKS).filter((check) => !covered.has(check)), []);
 });
 
+Deno.test("audit: a provider's own ledger is not judged, and the report says so; all else is", async () => {
+  const foreignGateway = "https://pay.example";
+  const fixture = createFixture(SCENARIOS);
+  fixture.tables.charges = [];
+  assert(!passed(await auditFixture(fixture)), "the simulated provider's ledger is missing");
+  const report = await auditFixture(fixture, { foreignGateway });
+  assert(passed(report));
+  assertEquals(report.checks?.length, Object.keys(CHECKS).length - 1);
+  assertMatch(reportLines(report).join("\n"), /not covered: .* provider at https:\/\/pay\.example/);
+
+  fixture.tables.payments[0]!.amount_cents = 1;
+  const failed = await auditFixture(fixture, { foreignGateway });
+  assert(!checkOf(failed, "payments").passed, "what is recorded is still compared with the events");
+});
+
 Deno.test("audit: proves nothing where nothing was placed", async () => {
   const report = await auditFixture(createFixture([]));
   assert(!passed(report));

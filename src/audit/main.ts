@@ -13,6 +13,7 @@ import { committedOffsets } from "../kafka/offsets/committed_offsets.ts";
 import { type OpenLog, withLog } from "../kafka/readers/open_log.ts";
 import { type Topic, TOPIC_NAMES } from "../topology.ts";
 import { serviceTables } from "../services/definitions.ts";
+import { providerSettings } from "../services/payment/settings.ts";
 import { openTables, type Tables } from "../services/tables.ts";
 import { type AuditFile, type AuditReport, type NotAtRest, openAuditFile } from "./audit.ts";
 import { refuseCompacted } from "./compaction.ts";
@@ -64,7 +65,7 @@ async function followToTheEnd(
 async function auditLog(
   log: OpenLog,
   tables: Tables,
-  { waitS, file }: { waitS: number; file: AuditFile },
+  { waitS, file, gatewayUrl }: { waitS: number; file: AuditFile; gatewayUrl: string },
   signal: AbortSignal,
 ): Promise<AuditReport> {
   const unchecked = await withAdmin(log.kafka, (admin) => refuseCompacted(admin, log.names));
@@ -79,6 +80,7 @@ async function auditLog(
       committedOffsets: (group, topic) => committedOffsets(admin, group, topic),
       tables,
       ...cut && { cut },
+      ...gatewayUrl && { foreignGateway: gatewayUrl },
       signal,
       onProgress: tellProgress(),
     });
@@ -93,7 +95,11 @@ async function auditLog(
 const FOLLOW_WAIT_S = 30;
 
 interface Target {
-  readonly config: Config<typeof kafkaSettings> & { json: boolean; waitS: number; everyS: number };
+  readonly config: Config<typeof kafkaSettings & typeof providerSettings> & {
+    json: boolean;
+    waitS: number;
+    everyS: number;
+  };
   readonly tables: Tables;
   readonly database: string;
   readonly signal: AbortSignal;
@@ -132,7 +138,7 @@ async function auditOnAndOn(
         config,
         caller("audit"),
         signal,
-        (log) => auditLog(log, tables, { waitS, file }, signal),
+        (log) => auditLog(log, tables, { ...config, waitS, file }, signal),
       ),
     onReport: (report, before) =>
       console.log(
@@ -184,6 +190,7 @@ Deno.exit(
       ...jsonSettings,
       ...kafkaSettings,
       ...storeSettings,
+      ...providerSettings,
     },
     checks: [...accessChecks],
     examples: [

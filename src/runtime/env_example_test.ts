@@ -1,6 +1,7 @@
 import { parse } from "@std/dotenv";
 import { assert, assertEquals } from "@std/assert";
 import { settings as brokerSettings } from "../local/kafka/main.ts";
+import { settings as gatewaySettings } from "../commands/gateway.ts";
 import { settings as seedSettings } from "../commands/seed/main.ts";
 import type { Settings } from "./setting.ts";
 import { logSettings } from "./log.ts";
@@ -16,6 +17,7 @@ const COMMANDS: Record<string, Settings> = {
   broker: brokerSettings,
   topics: { ...kafkaSettings, ...logSettings, ...topicSettings },
   seed: seedSettings,
+  gateway: gatewaySettings,
 };
 
 /** What the clients of Kafka and PostgreSQL, the search for Java and Deno's TLS read by themselves. */

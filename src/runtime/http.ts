@@ -17,6 +17,7 @@ export interface HttpServer {
  * @param options.port 0 takes a free one
  * @param options.portPolicy when the port is taken: `exact` fails, `prefer` takes a free one and says
  * so (default: `exact`)
+ * @param options.portSetting where the port comes from, for the failure (default: HTTP_PORT)
  * @param options.notReady why the service is not ready, or undefined when it is; a peer that does not
  * answer makes it not ready, too
  * @param options.routes further paths
@@ -26,6 +27,7 @@ export function startHttp(options: {
   hostname: string;
   port: number;
   portPolicy?: "exact" | "prefer";
+  portSetting?: string;
   metrics: Registry;
   notReady: () => string | undefined;
   routes?: Record<string, (request: Request) => Response | Promise<Response>>;
@@ -64,8 +66,9 @@ export function startHttp(options: {
 function listen(
   at: { hostname: string; port: number },
   answer: Deno.ServeHandler,
-  { portPolicy = "exact", onNotice = () => {} }: {
+  { portPolicy = "exact", portSetting = "HTTP_PORT", onNotice = () => {} }: {
     portPolicy?: "exact" | "prefer";
+    portSetting?: string;
     onNotice?: (line: string) => void;
   },
 ): Deno.HttpServer<Deno.NetAddr> {
@@ -78,6 +81,6 @@ function listen(
     }
     const { message } = error as Error;
     const address = formatAddress({ host: at.hostname, port: at.port });
-    throw new Failure(`HTTP_HOST, HTTP_PORT: cannot listen at ${address}: ${message}`);
+    throw new Failure(`HTTP_HOST, ${portSetting}: cannot listen at ${address}: ${message}`);
   }
 }

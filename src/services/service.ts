@@ -50,10 +50,17 @@ interface TableSet {
   readonly migrations?: readonly Migration[];
 }
 
+/** A further database of a service. */
+interface FurtherDatabase<C> extends TableSet {
+  /** Whether a service with these settings opens it (default: always). */
+  readonly isNeeded?: (config: C) => boolean;
+}
+
 /** What handlers are made from. */
 export interface ServiceContext<S extends Settings = Settings, D extends string = string> {
   /** The service's own. */
   readonly database: Database;
+  /** Those that are needed. */
   readonly databases: { readonly [N in D]: Database };
   readonly config: Config<typeof processorSettings & S>;
   /** The clock, epoch milliseconds. */
@@ -66,7 +73,7 @@ interface Definition<P extends Processor, S extends Settings, D extends string> 
   readonly name: P;
   readonly orderTables: readonly Table[];
   /** Further databases that it opens, by their owner's name. */
-  readonly databases?: { readonly [N in D]: TableSet };
+  readonly databases?: { readonly [N in D]: FurtherDatabase<Config<S>> };
   /** Its own, beside those of every service. */
   readonly settings?: S;
   /** Relations between settings; each returns a fault, or undefined. */
@@ -88,7 +95,7 @@ export interface DefinedService {
   readonly orderTables: readonly Table[];
   readonly tables: readonly Table[];
   readonly migrations: readonly Migration[];
-  readonly databases: Readonly<Record<string, TableSet>>;
+  readonly databases: Readonly<Record<string, FurtherDatabase<Config<Settings>>>>;
   readonly settings: typeof processorSettings & Settings;
   readonly checks: readonly ((config: Config<Settings>) => string | undefined)[];
   readonly ready: (
@@ -118,7 +125,7 @@ export function defineService<
     orderTables,
     tables,
     migrations,
-    databases: service.databases ?? {},
+    databases: (service.databases ?? {}) as DefinedService["databases"],
     settings: { ...processorSettings, ...definition.settings },
     checks: checks as DefinedService["checks"],
     ready: (service.ready as DefinedService["ready"] | undefined) ?? (() => Promise.resolve()),
@@ -126,16 +133,23 @@ export function defineService<
   };
 }
 
-/** The databases that a service opens, its own first, with all their tables. */
+interface ServiceDatabase extends VersionedTables {
+  readonly orderTables: readonly Table[];
+  readonly isNeeded: (config: Config<Settings>) => boolean;
+}
+
+/** The databases of a service, its own first, with all their tables. */
 export function databasesOf(
   { name, orderTables, tables, migrations, databases }: DefinedService,
-): (VersionedTables & { readonly orderTables: readonly Table[] })[] {
-  return Object.entries<TableSet>({ [name]: { orderTables, tables, migrations }, ...databases })
-    .map(([owner, { orderTables = [], tables = [], migrations }]) => ({
+): ServiceDatabase[] {
+  const own = { orderTables, tables, migrations };
+  return Object.entries<DefinedService["databases"][string]>({ [name]: own, ...databases })
+    .map(([owner, { orderTables = [], tables = [], migrations, isNeeded = () => true }]) => ({
       owner,
       tables: [...orderTables, ...tables],
       migrations,
       orderTables,
+      isNeeded,
     }));
 }
 
@@ -193,7 +207,8 @@ export function runService(service: DefinedService): Promise<number> {
       };
       const place = placeOf(config);
       const databases: Record<string, Database> = {};
-      for (const { owner, tables, migrations } of databasesOf(service)) {
+      for (const { owner, tables, migrations, isNeeded } of databasesOf(service)) {
+        if (!isNeeded(config)) continue;
         const all = owner === name ? [...tables, positions] : tables;
         const open = () => openDatabase({ ...place, owner, tables: all, migrations, note });
         const database = await whenAvailable(open, signal, onWait);

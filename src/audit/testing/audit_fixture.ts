@@ -16,7 +16,8 @@ import {
   type TableName,
 } from "./fixture.ts";
 
-export interface FixtureOptions extends Pick<AuditOptions, "cut" | "signal" | "onProgress"> {
+export interface FixtureOptions
+  extends Pick<AuditOptions, "cut" | "signal" | "onProgress" | "foreignGateway"> {
   /** A topic that is not there. */
   readonly missing?: string;
   /** The first offset that is left, by `placeIn` (default: the fixture's). */

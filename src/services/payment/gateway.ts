@@ -13,11 +13,6 @@ export interface ChargeRequest {
   readonly amountCents: number;
   /** ISO 4217. */
   readonly currency: string;
-  /**
-   * Gives up waiting when it aborts: the call then rejects with GatewayTimeout at once. Without a
-   * signal, a call whose answer got lost never ends.
-   */
-  readonly signal?: AbortSignal;
 }
 
 export type ChargeAnswer =
@@ -42,17 +37,20 @@ export interface RefundAnswer {
 
 export interface PaymentGateway {
   /**
+   * @param signal gives up waiting when it aborts: the call then rejects with GatewayTimeout at once.
+   * Many calls may share one. Without it, a call whose answer got lost never ends
    * @throws {GatewayTimeout} the answer is unknown: it may have been charged
    * @throws {GatewayUnavailable} nothing was charged
    * @throws {GatewayRefusal} the request itself is wrong
    */
-  charge(request: ChargeRequest): Promise<ChargeAnswer>;
+  charge(request: ChargeRequest, signal?: AbortSignal): Promise<ChargeAnswer>;
   /**
    * Gives back all or a part of a charge.
    *
+   * @param signal as of `charge`
    * @throws as `charge`
    */
-  refund(request: RefundRequest): Promise<RefundAnswer>;
+  refund(request: RefundRequest, signal?: AbortSignal): Promise<RefundAnswer>;
 }
 
 /** No answer in time: whether the request was carried out is unknown. Ask again with the same key. */
@@ -60,7 +58,7 @@ export class GatewayTimeout extends Error {
   override readonly name = "GatewayTimeout";
 }
 
-/** Not reached, or 5xx: the request was not carried out. Ask again later. */
+/** Not reached, or 5xx: the request was hardly carried out. Ask again later, with the same key. */
 export class GatewayUnavailable extends Error {
   override readonly name = "GatewayUnavailable";
 }

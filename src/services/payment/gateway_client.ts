@@ -3,22 +3,22 @@
  * same idempotency key after growing pauses with jitter, a breaker that spares a provider that is
  * down, and a bound on how many calls are in flight.
  *
- * It costs about 20 µs of CPU a call, most of it the time limit's timer and AbortSignal.
+ * It works on whole batches: calls that begin together share a timer, an AbortSignal and a note in
+ * `waits`, and a call that is answered at once costs little more than the call itself.
  */
-import {
-  BrokenCircuitError,
-  bulkhead,
-  circuitBreaker,
-  CircuitState,
-  ExponentialBackoff,
-  handleType,
-  retry,
-  SamplingBreaker,
-  wrap,
-} from "cockatiel";
-import { waits } from "../../runtime/waits.ts";
+import { ExponentialBackoff, type IBackoff } from "cockatiel";
 import { RetryableError } from "../../runtime/errors.ts";
-import { GatewayTimeout, GatewayUnavailable, type PaymentGateway } from "./gateway.ts";
+import { CircuitBreaker } from "./circuit_breaker.ts";
+import {
+  type ChargeAnswer,
+  type ChargeRequest,
+  GatewayTimeout,
+  GatewayUnavailable,
+  type PaymentGateway,
+  type RefundAnswer,
+  type RefundRequest,
+} from "./gateway.ts";
+import { createRounds } from "./rounds.ts";
 
 export interface GatewayLimits {
   /** For one attempt. */
@@ -31,148 +31,153 @@ export interface GatewayLimits {
   readonly breakerOpenMs: number;
 }
 
-/**
- * The breaker opens when more than half of the calls of the last seconds failed: over a time, not over
- * a number of calls, because calls that time out together are many at once.
- */
-const BREAKER = { threshold: 0.5, duration: 5_000, minimumRps: 4 };
-const BACKOFF = { initialDelay: 50, maxDelay: 1_000 };
+/** Calls for whole batches. */
+export interface GatewayClient {
+  /**
+   * Makes all charges at once and waits for every one of them, so that what did succeed can be recorded
+   * before the batch fails.
+   *
+   * @param onAnswer told of each answer as it comes, with the request's index
+   * @returns one failure if there was any: RetryableError, if one of them was that the provider does not
+   * answer. What it refuses is a failure as it came
+   */
+  charge(
+    requests: readonly ChargeRequest[],
+    onAnswer: (answer: ChargeAnswer, index: number) => void,
+  ): Promise<unknown>;
+  /** Makes all refunds, as `charge`. */
+  refund(
+    requests: readonly RefundRequest[],
+    onAnswer: (answer: RefundAnswer, index: number) => void,
+  ): Promise<unknown>;
+}
 
-/**
- * A gateway that tries harder.
- *
- * @param onChange told why the provider is given up for a while, and undefined when it is back
- * @returns a gateway whose calls throw RetryableError when the provider does not answer; what it refuses
- * passes through
- */
+const BACKOFF = new ExponentialBackoff({ initialDelay: 50, maxDelay: 1_000 });
+
+interface Call<A = unknown> {
+  readonly ask: (signal: AbortSignal) => Promise<A>;
+  readonly onAnswer: (answer: A) => void;
+  /** Told once, of what no further attempt would change, or came in the last one. */
+  readonly onFailure: (error: unknown) => void;
+  failures: number;
+  backoff: IBackoff<unknown> | undefined;
+}
+
+/** @param onChange told why the provider is given up for a while, and undefined when it is back */
 export function createGatewayClient(
   gateway: PaymentGateway,
   limits: GatewayLimits,
   onChange: (failure: string | undefined) => void = () => {},
-): PaymentGateway {
-  const { execute, lastFailure } = createPolicy(limits, onChange);
-  const deadline = sharedDeadlines(limits.timeoutMs);
-
-  async function patiently<A>(
-    call: (signal: AbortSignal) => Promise<A>,
-    signal: AbortSignal | undefined,
-  ): Promise<A> {
-    const limit = () => signal ? AbortSignal.any([signal, deadline()]) : deadline();
-    try {
-      return await execute(() => watched(() => call(limit())), signal);
-    } catch (error) {
-      if (error instanceof GatewayTimeout || error instanceof GatewayUnavailable) {
-        throw new RetryableError(describe(error), { cause: error });
-      }
-      if (error instanceof BrokenCircuitError) {
-        throw new RetryableError(lastFailure(), { cause: error });
-      }
-      throw error;
-    }
-  }
-
+): GatewayClient {
+  const make = createCaller(limits, onChange);
   return {
-    charge: (request) =>
-      patiently((signal) => gateway.charge({ ...request, signal }), request.signal),
-    refund: (request) =>
-      patiently((signal) => gateway.refund({ ...request, signal }), request.signal),
+    charge: (requests, onAnswer) =>
+      all(requests, make, (request, signal) => gateway.charge(request, signal), onAnswer),
+    refund: (requests, onAnswer) =>
+      all(requests, make, (request, signal) => gateway.refund(request, signal), onAnswer),
   };
 }
 
-/** How calls are bounded and repeated, and when the provider is spared. */
-function createPolicy(limits: GatewayLimits, onChange: (failure: string | undefined) => void) {
-  const transient = handleType(GatewayTimeout).orType(GatewayUnavailable);
-  let available = true;
+/** Makes a call for each request; see GatewayClient. */
+function all<R, A>(
+  requests: readonly R[],
+  make: (call: Call<A>) => void,
+  ask: (request: R, signal: AbortSignal) => Promise<A>,
+  onAnswer: (answer: A, index: number) => void,
+): Promise<unknown> {
+  let left = requests.length;
   let failure: unknown;
-  /** By a clock that only goes forward. */
-  let brokenAt = 0;
-  const lastFailure = () => describe(failure);
-  const changed = (now: boolean) => {
-    if (now !== available) onChange(now ? undefined : lastFailure());
-    available = now;
-  };
-  const createBreaker = (initialState?: unknown) => {
-    const breaker = circuitBreaker(transient, {
-      halfOpenAfter: limits.breakerOpenMs,
-      breaker: new SamplingBreaker(BREAKER),
-      initialState,
-    });
-    breaker.onBreak((reason) => {
-      failure = (reason as { error?: unknown }).error;
-      brokenAt = performance.now();
-      changed(false);
-    });
-    breaker.onReset(() => changed(true));
-    return breaker;
-  };
-  let breaker = createBreaker();
-  /** It asks the clock that people set how long it is open: set back by an hour, it would be for an hour. */
-  const present = () => {
-    const isOver = performance.now() - brokenAt >= limits.breakerOpenMs;
-    if (breaker.state === CircuitState.Open && isOver) {
-      const { ownState, breakerState } = breaker.toJSON() as BreakerState;
-      breaker = createBreaker({ ownState: { ...ownState, openedAt: 0 }, breakerState });
+  if (left === 0) return Promise.resolve(failure);
+  return new Promise((resolve) => {
+    const onFailure = (error: unknown) => {
+      if (failure === undefined || error instanceof RetryableError) failure = error;
+      if (--left === 0) resolve(failure);
+    };
+    for (const [index, request] of requests.entries()) {
+      make({
+        ask: (signal) => ask(request, signal),
+        onAnswer(answer) {
+          try {
+            onAnswer(answer, index);
+          } catch (error) {
+            return onFailure(error);
+          }
+          if (--left === 0) resolve(failure);
+        },
+        onFailure,
+        failures: 0,
+        backoff: undefined,
+      });
     }
-    return breaker;
-  };
-  const around = wrap(
-    // The queue is bounded by the batches that the processor hands out at once.
-    bulkhead(limits.maxInFlight, Infinity),
-    retry(transient, {
-      maxAttempts: limits.attempts - 1,
-      backoff: new ExponentialBackoff(BACKOFF),
-    }),
+  });
+}
+
+/** @returns makes a call, with as many attempts as it may take */
+function createCaller(
+  { timeoutMs, attempts, maxInFlight, breakerOpenMs }: GatewayLimits,
+  onChange: (failure: string | undefined) => void,
+): <A>(call: Call<A>) => void {
+  const breaker = new CircuitBreaker(
+    breakerOpenMs,
+    (isClosed) => onChange(isClosed ? undefined : describe(breaker.failure)),
   );
-  const execute = <A>(call: () => Promise<A>, signal: AbortSignal | undefined): Promise<A> =>
-    around.execute(() => present().execute(call), signal);
-  return { execute, lastFailure };
-}
+  const rounds = createRounds(timeoutMs);
+  let inFlight = 0;
+  /** Bounded by the batches that the processor hands out at once. */
+  const waiting = new Set<Call>();
 
-/** What `toJSON` of cockatiel's breaker returns, as far as it matters here. */
-interface BreakerState {
-  readonly ownState: { readonly openedAt?: number };
-  readonly breakerState: unknown;
-}
-
-const PEER = {
-  id: "gateway",
-  name: "the payment gateway",
-  until: "until it answers: each order is asked for again with the same key",
-};
-
-/** One attempt, whose silence is noted; a refusal is an answer. */
-async function watched<A>(attempt: () => Promise<A>): Promise<A> {
-  const question = waits.ask(PEER, "an answer");
-  try {
-    const answer = await attempt();
-    question.answered();
-    return answer;
-  } catch (error) {
-    if (error instanceof GatewayTimeout) question.givenUp();
-    else question.answered();
-    throw error;
+  function begin(call: Call): void {
+    if (inFlight >= maxInFlight) waiting.add(call);
+    else if (breaker.mayCall()) attempt(call);
+    else if (breaker.trial) breaker.trial.then(() => begin(call));
+    else call.onFailure(new RetryableError(describe(breaker.failure)));
   }
+
+  function attempt(call: Call): void {
+    inFlight++;
+    const round = rounds.join();
+    const { epoch } = breaker;
+    call.ask(round.signal).then((answer) => {
+      round.leave(true);
+      breaker.succeeded(epoch);
+      call.onAnswer(answer);
+      letNextBegin();
+    }, (error) => {
+      round.leave(!(error instanceof GatewayTimeout));
+      if (error instanceof GatewayTimeout || error instanceof GatewayUnavailable) {
+        breaker.failed(epoch, error);
+        againLater(call, error);
+      } else {
+        // A refusal is an answer.
+        breaker.succeeded(epoch);
+        call.onFailure(error);
+      }
+      letNextBegin();
+    });
+  }
+
+  function againLater(call: Call, error: Error): void {
+    if (++call.failures >= attempts) {
+      return call.onFailure(new RetryableError(describe(error), { cause: error }));
+    }
+    call.backoff = (call.backoff ?? BACKOFF).next(undefined);
+    setTimeout(begin, call.backoff.duration, call);
+  }
+
+  function letNextBegin(): void {
+    inFlight--;
+    for (const call of waiting) {
+      if (inFlight >= maxInFlight) break;
+      waiting.delete(call);
+      begin(call);
+    }
+  }
+
+  return begin as <A>(call: Call<A>) => void;
 }
 
 function describe(failure: unknown): string {
   return failure instanceof Error
     ? `the payment gateway: ${failure.message}`
     : "the payment gateway does not answer";
-}
-
-/** Calls that begin within this time have one deadline, which may come so much earlier for the last. */
-const DEADLINE_GRAIN_MS = 10;
-
-/** Signals that abort `timeoutMs` after they were asked for, to the grain; the gateway honours them. */
-function sharedDeadlines(timeoutMs: number): () => AbortSignal {
-  let current: AbortSignal | undefined;
-  let freshUntil = 0;
-  return () => {
-    const now = performance.now();
-    if (current === undefined || now > freshUntil) {
-      current = AbortSignal.timeout(timeoutMs + DEADLINE_GRAIN_MS);
-      freshUntil = now + DEADLINE_GRAIN_MS;
-    }
-    return current;
-  };
 }

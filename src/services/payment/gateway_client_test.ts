@@ -6,12 +6,12 @@ import { RetryableError } from "../../runtime/errors.ts";
 import { createGatewayClient, type GatewayLimits } from "./gateway_client.ts";
 import {
   type ChargeAnswer,
-  type ChargeRequest,
   GatewayRefusal,
   GatewayTimeout,
   GatewayUnavailable,
   type PaymentGateway,
 } from "./gateway.ts";
+import { charge, refund } from "./testing/one_call.ts";
 
 const limits: GatewayLimits = {
   timeoutMs: 1_000,
@@ -27,7 +27,7 @@ const request = (idempotencyKey: string) => ({
 });
 
 /** A gateway that does what it is told. */
-function gatewayThat(charge: (request: ChargeRequest) => Promise<ChargeAnswer>): PaymentGateway {
+function gatewayThat(charge: PaymentGateway["charge"]): PaymentGateway {
   return { charge, refund: () => Promise.resolve({ refundId: "refund-1" }) };
 }
 
@@ -46,7 +46,7 @@ for (const [what, failure] of failures) {
       }),
       limits,
     );
-    assertEquals(await client.charge(request("k")), charged);
+    assertEquals(await charge(client, request("k")), charged);
     assertEquals(keys, ["k", "k", "k"]);
   });
 
@@ -59,7 +59,7 @@ for (const [what, failure] of failures) {
       }),
       limits,
     );
-    await assertRejects(() => client.charge(request("k")), RetryableError, failure().message);
+    await assertRejects(() => charge(client, request("k")), RetryableError, failure().message);
     assertEquals(calls, limits.attempts);
   });
 }
@@ -67,7 +67,7 @@ for (const [what, failure] of failures) {
 Deno.test("createGatewayClient: cuts off a call that takes too long, and asks again", async () => {
   let calls = 0;
   const client = createGatewayClient(
-    gatewayThat(({ signal }) => {
+    gatewayThat((_request, signal) => {
       if (++calls > 1) return Promise.resolve(charged);
       return new Promise((_, reject) => {
         signal!.addEventListener("abort", () => reject(new GatewayTimeout("cut off")));
@@ -75,7 +75,7 @@ Deno.test("createGatewayClient: cuts off a call that takes too long, and asks ag
     }),
     { ...limits, timeoutMs: 30 },
   );
-  assertEquals(await client.charge(request("k")), charged);
+  assertEquals(await charge(client, request("k")), charged);
   assertEquals(calls, 2);
 });
 
@@ -88,7 +88,7 @@ Deno.test("createGatewayClient: a refusal is passed on, and not asked for again"
     }),
     limits,
   );
-  await assertRejects(() => client.charge(request("k")), GatewayRefusal, "another amount");
+  await assertRejects(() => charge(client, request("k")), GatewayRefusal, "another amount");
   assertEquals(calls, 1);
 });
 
@@ -106,7 +106,7 @@ Deno.test("createGatewayClient: has no more calls in flight than it may, and mak
     }),
     limits,
   );
-  await Promise.all(Array.from({ length: 40 }, (_, i) => client.charge(request(`k-${i}`))));
+  await Promise.all(Array.from({ length: 40 }, (_, i) => charge(client, request(`k-${i}`))));
   assertEquals([most, calls], [limits.maxInFlight, 40]);
 });
 
@@ -125,7 +125,7 @@ Deno.test("createGatewayClient: spares a gateway that fails, and finds out when 
     (failure) => changes.push(failure),
   );
   const all = () =>
-    Promise.allSettled(Array.from({ length: 100 }, (_, i) => client.charge(request(`k-${i}`))));
+    Promise.allSettled(Array.from({ length: 100 }, (_, i) => charge(client, request(`k-${i}`))));
   const allSayWhy = async () => {
     for (const result of await all()) {
       const { reason } = result as PromiseRejectedResult;
@@ -148,11 +148,11 @@ Deno.test("createGatewayClient: spares a gateway that fails, and finds out when 
   const giveUpAt = performance.now() + 30_000;
   while (!changes.includes(undefined)) {
     assert(performance.now() < giveUpAt, "the breaker never closed");
-    await client.charge(request("again")).catch(() => {});
+    await charge(client, request("again")).catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   assertEquals(changes, ["the payment gateway: 503", undefined]);
-  assertEquals(await client.charge(request("k")), charged);
+  assertEquals(await charge(client, request("k")), charged);
 });
 
 Deno.test("createGatewayClient: a clock that is set back does not keep a gateway spared", async () => {
@@ -165,16 +165,16 @@ Deno.test("createGatewayClient: a clock that is set back does not keep a gateway
     }),
     limits,
   );
-  const charge = () => client.charge(request("k")).then(() => true, () => false);
+  const isCharged = () => charge(client, request("k")).then(() => true, () => false);
   const { now } = Date;
   try {
     await until("it is spared", async () => {
       const before = calls;
-      return !await charge() && calls === before;
+      return !await isCharged() && calls === before;
     });
     Date.now = () => now() - 3_600_000;
     isUp = true;
-    await until("it is found out that it is back", charge);
+    await until("it is found out that it is back", isCharged);
   } finally {
     Date.now = now;
   }
@@ -190,14 +190,14 @@ Deno.test("createGatewayClient: refunds are as patient as charges", async () => 
         : Promise.resolve({ refundId: "refund-1" });
     },
   }, limits);
-  const answer = await client.refund({ ...request("refund-k"), paymentId: "pay-1" });
+  const answer = await refund(client, { ...request("refund-k"), paymentId: "pay-1" });
   assertEquals([answer.refundId, calls], ["refund-1", 2]);
 });
 
 Deno.test("createGatewayClient: a provider that answers nothing is waited for, through all attempts", async () => {
   let answers = false;
   const client = createGatewayClient(
-    gatewayThat(({ signal }) =>
+    gatewayThat((_request, signal) =>
       answers ? Promise.resolve(charged) : new Promise((_, reject) => {
         const giveUp = () => reject(new GatewayTimeout("no answer"));
         signal!.addEventListener("abort", giveUp, { once: true });
@@ -209,12 +209,89 @@ Deno.test("createGatewayClient: a provider that answers nothing is waited for, t
   const deadline = performance.now() + 60_000;
   while (waitedFor().length === 0) {
     assert(performance.now() < deadline, "no silence is noted");
-    await client.charge(request("order-1")).catch(() => {});
+    await charge(client, request("order-1")).catch(() => {});
     // An open breaker lets nothing through.
     await pause(limits.breakerOpenMs);
   }
   assertEquals(waitedFor(), ["the payment gateway"]);
   answers = true;
-  await client.charge(request("order-1"));
+  await charge(client, request("order-1"));
   assertEquals(waitedFor(), []);
+});
+
+Deno.test("createGatewayClient: a batch has an answer for each request, also where one fails", async () => {
+  const asked = new Map<string, number>();
+  const client = createGatewayClient(
+    gatewayThat(({ idempotencyKey }) => {
+      const times = (asked.get(idempotencyKey) ?? 0) + 1;
+      asked.set(idempotencyKey, times);
+      if (idempotencyKey === "refused") return Promise.reject(new GatewayRefusal("no"));
+      if (idempotencyKey === "down") return Promise.reject(new GatewayUnavailable("503"));
+      return idempotencyKey === "late" && times === 1
+        ? Promise.reject(new GatewayTimeout("no answer"))
+        : Promise.resolve({ status: "charged", paymentId: `pay-${idempotencyKey}` });
+    }),
+    limits,
+  );
+  const keys = ["a", "refused", "late", "b", "down", "c"];
+  const answers: string[] = [];
+  const failure = await client.charge(keys.map(request), ({ paymentId }, index) => {
+    answers.push(`${index} ${paymentId}`);
+  });
+  assertEquals(answers.toSorted(), ["0 pay-a", "2 pay-late", "3 pay-b", "5 pay-c"]);
+  assert(failure instanceof RetryableError, "that one does not answer outranks a refusal");
+  assertEquals(keys.map((key) => asked.get(key)), [1, 1, 2, 1, limits.attempts, 1]);
+});
+
+Deno.test("createGatewayClient: an answer that its caller cannot take fails the batch, and no other call", async () => {
+  const client = createGatewayClient(gatewayThat(() => Promise.resolve(charged)), limits);
+  const wrong = new Error("cannot be taken");
+  const taken: number[] = [];
+  const failure = await client.charge(["a", "b", "c"].map(request), (_answer, index) => {
+    if (index === 1) throw wrong;
+    taken.push(index);
+  });
+  assertEquals([failure, taken], [wrong, [0, 2]]);
+  assertEquals(await client.charge([], () => {}), undefined);
+});
+
+Deno.test("createGatewayClient: calls that begin together share a signal, which aborts for those left", async () => {
+  const signals = new Set<AbortSignal>();
+  let calls = 0;
+  const client = createGatewayClient(
+    gatewayThat(({ idempotencyKey }, signal) => {
+      signals.add(signal!);
+      if (idempotencyKey !== "b" || ++calls > 1) return Promise.resolve(charged);
+      return new Promise((_, reject) => {
+        signal!.addEventListener("abort", () => reject(new GatewayTimeout("cut off")));
+      });
+    }),
+    { ...limits, timeoutMs: 30 },
+  );
+  let answers = 0;
+  const { now } = performance;
+  const presentMs = now.call(performance);
+  performance.now = () => presentMs;
+  const charging = client.charge(["a", "b", "c"].map(request), () => answers++);
+  performance.now = now;
+  assertEquals([await charging, answers, calls], [undefined, 3, 2]);
+  assertEquals([...signals].map(({ aborted }) => aborted), [true, false]);
+});
+
+Deno.test("createGatewayClient: a refusal of the call that tries closes the breaker: it is an answer", async () => {
+  let answers = () => Promise.reject<ChargeAnswer>(new GatewayUnavailable("503"));
+  const changes: (string | undefined)[] = [];
+  const client = createGatewayClient(
+    gatewayThat(() => answers()),
+    { ...limits, attempts: 1 },
+    (failure) => changes.push(failure),
+  );
+  await client.charge(Array.from({ length: 40 }, (_, i) => request(`k-${i}`)), () => {});
+  assertEquals(changes, ["the payment gateway: 503"]);
+  answers = () => Promise.reject(new GatewayRefusal("another amount"));
+  await until("it is asked again", async () => {
+    const failure = await client.charge([request("k")], () => {});
+    return failure instanceof GatewayRefusal;
+  });
+  assertEquals(changes, ["the payment gateway: 503", undefined]);
 });

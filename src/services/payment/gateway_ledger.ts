@@ -31,7 +31,8 @@ export const refunds = table("refunds", "idempotency_key", {
 export type Charge = Row<typeof charges>;
 type Refund = Row<typeof refunds>;
 
-interface ChargeEntry {
+/** A charge as it is booked. */
+export interface BookedCharge {
   /** Unique among all calls of all processes. */
   readonly callId: string;
   readonly request: ChargeRequest;
@@ -51,7 +52,7 @@ type Booked<T> = T | GatewayRefusal;
  */
 export async function bookCharges(
   tx: Transaction,
-  entries: readonly ChargeEntry[],
+  entries: readonly BookedCharge[],
 ): Promise<Booked<Charge>[]> {
   const fresh = new Map<string, Charge>();
   for (const { callId, request, declined } of entries) {

@@ -7,23 +7,25 @@
  */
 import type { OrderValidated } from "../../events/schemas.ts";
 import { type Database } from "../../database/database.ts";
-import { RetryableError } from "../../runtime/errors.ts";
 import type { HandlersOf } from "../service.ts";
-import { chargeEvent, type RefundedPayment, refundEvent, toPayment } from "./charge.ts";
-import type { PaymentGateway } from "./gateway.ts";
+import {
+  chargeEvent,
+  type Payment,
+  type RefundedPayment,
+  refundEvent,
+  toPayment,
+} from "./charge.ts";
+import type { GatewayClient } from "./gateway_client.ts";
 import { findPayments, recordPayments, recordRefunds } from "./store.ts";
 
-/**
- * @param options.gateway throws RetryableError when the provider does not answer
- * @param options.now the clock, epoch milliseconds
- */
+/** @param options.now the clock, epoch milliseconds */
 export function createPaymentHandlers(options: {
   database: Database;
-  gateway: PaymentGateway;
+  gateway: GatewayClient;
   now: () => number;
 }): HandlersOf<"payment"> {
   const { database, gateway, now } = options;
-  const time = () => new Date(now()).toISOString();
+  const time = isoClock(now);
   return {
     async "orders.validated"(batch) {
       const orders = new Map<string, OrderValidated>();
@@ -32,10 +34,12 @@ export function createPaymentHandlers(options: {
       }
       const payments = await findPayments(database, [...orders.keys()]);
       const charging = [...orders.values()].filter(({ orderId }) => !payments.has(orderId));
-      const { done, failure } = await doAll(charging, async (order) => {
-        const { orderId, totalCents: amountCents, currency } = order;
-        const answer = await gateway.charge({ idempotencyKey: orderId, amountCents, currency });
-        return toPayment(order, answer, time());
+      const requests = charging.map(({ orderId, totalCents, currency }) => {
+        return { idempotencyKey: orderId, amountCents: totalCents, currency };
+      });
+      const done: Payment[] = [];
+      const failure = await gateway.charge(requests, (answer, index) => {
+        done.push(toPayment(charging[index]!, answer, time()));
       });
       for (const [id, payment] of await recordPayments(database, done)) payments.set(id, payment);
       if (failure) throw failure;
@@ -49,11 +53,12 @@ export function createPaymentHandlers(options: {
       if (cancelled.size === 0) return { events: [] };
       const payments = await findPayments(database, [...cancelled]);
       const refunding = [...payments.values()].filter(({ state }) => state === "processed");
-      const { done, failure } = await doAll(refunding, async (payment) => {
-        const { orderId, paymentId, amountCents, currency } = payment;
-        const idempotencyKey = `refund-${orderId}`;
-        await gateway.refund({ idempotencyKey, paymentId, amountCents, currency });
-        return { ...payment, state: "refunded", refundedAt: time() } satisfies RefundedPayment;
+      const requests = refunding.map(({ orderId, paymentId, amountCents, currency }) => {
+        return { idempotencyKey: `refund-${orderId}`, paymentId, amountCents, currency };
+      });
+      const done: RefundedPayment[] = [];
+      const failure = await gateway.refund(requests, (_answer, index) => {
+        done.push({ ...refunding[index]!, state: "refunded", refundedAt: time() });
       });
       for (const [id, payment] of await recordRefunds(database, done)) payments.set(id, payment);
       if (failure) throw failure;
@@ -66,24 +71,12 @@ export function createPaymentHandlers(options: {
   };
 }
 
-/**
- * Does `work` for all items at once and waits for every one of them, so that what did succeed can be
- * recorded before the batch fails.
- *
- * @returns what succeeded, and one failure if there was any: RetryableError, if one of them was
- */
-async function doAll<T, R>(
-  items: readonly T[],
-  work: (item: T) => Promise<R>,
-): Promise<{ done: R[]; failure: unknown }> {
-  const done: R[] = [];
-  let failure: unknown;
-  await Promise.all(items.map(async (item) => {
-    try {
-      done.push(await work(item));
-    } catch (error) {
-      if (failure === undefined || error instanceof RetryableError) failure = error;
-    }
-  }));
-  return { done, failure };
+/** Makes a text of the time no more than once a millisecond: most answers come with others. */
+function isoClock(now: () => number): () => string {
+  let [epochMs, text] = [NaN, ""];
+  return () => {
+    const present = now();
+    if (present !== epochMs) [epochMs, text] = [present, new Date(present).toISOString()];
+    return text;
+  };
 }

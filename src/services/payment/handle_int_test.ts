@@ -7,6 +7,7 @@ import type { EventRecord } from "../../kafka/processor/handler.ts";
 import { topicOf } from "../../topology.ts";
 import { placed, validated as validatedOf } from "../testing/orders.ts";
 import { GatewayRefusal, type PaymentGateway } from "./gateway.ts";
+import { createGatewayClient } from "./gateway_client.ts";
 import { createPaymentHandlers } from "./handle.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
 import { SimulatedGateway } from "./simulated_gateway.ts";
@@ -55,11 +56,11 @@ async function setUp(
     errorShare: 0,
     latencyMs: 1,
   });
-  const gateway: PaymentGateway = {
+  const gateway = createGatewayClient({
     charge: (request) => simulated.charge(request),
     refund: (request) => simulated.refund(request),
     ...change(simulated),
-  };
+  }, { timeoutMs: 60_000, attempts: 1, maxInFlight: 512, breakerOpenMs: 100 });
   const handlers = createPaymentHandlers({ database, gateway, now: () => nowMs++ });
   return {
     charge: handlers["orders.validated"],

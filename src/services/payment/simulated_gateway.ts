@@ -4,8 +4,8 @@
  * any death of the payment service, and several processes may ask at once.
  *
  * All that it does depends only on the seed, the idempotency key, and (for failures) how often the
- * key was asked for, so that runs can be compared. All calls that fall due together are booked in one
- * transaction.
+ * key was asked for, so that runs can be compared. All calls that arrive together are booked in one
+ * transaction, and each is answered when it is due.
  */
 import { PAYMENT_FAILURE_REASONS, type PaymentFailureReason } from "../../events/reasons.ts";
 import type { Database } from "../../database/database.ts";
@@ -20,7 +20,8 @@ import {
   type RefundAnswer,
   type RefundRequest,
 } from "./gateway.ts";
-import { bookCharges, bookRefunds, type Charge } from "./gateway_ledger.ts";
+import { createDelayQueue } from "./delay_queue.ts";
+import { bookCharges, type BookedCharge, bookRefunds, type Charge } from "./gateway_ledger.ts";
 import { fnv1a, mix } from "../../runtime/hash.ts";
 
 export interface GatewayBehaviour {
@@ -37,6 +38,8 @@ export interface GatewayBehaviour {
 
 /** No call takes longer than this many times the mean. */
 const LONGEST_LATENCY = 10;
+/** How long a transaction waits for more calls. */
+const GATHER_MS = 5;
 /** Keys whose attempts are counted: those that failed and were not answered since. */
 const MAX_COUNTED_KEYS = 10_000;
 
@@ -49,19 +52,21 @@ const DETAILS: Record<PaymentFailureReason, string> = {
   expired_card: "the card has expired",
 };
 
-interface Call<R, A> {
+interface CallOf<R> {
   readonly request: R;
-  readonly callId: string;
+  readonly signal: AbortSignal | undefined;
   readonly attempt: number;
-  readonly resolve: (answer: A) => void;
+  readonly dueAtMs: number;
+  /** Takes the answer of its kind. */
+  readonly resolve: (answer: never) => void;
   readonly reject: (error: Error) => void;
+  /** How it is answered when it is due. */
+  outcome: ChargeAnswer | RefundAnswer | Error | undefined;
 }
 
-type DueCall =
-  | { readonly kind: "charge" } & Call<ChargeRequest, ChargeAnswer>
-  | { readonly kind: "refund" } & Call<RefundRequest, RefundAnswer>;
-type DueCharge = Extract<DueCall, { kind: "charge" }>;
-type DueRefund = Extract<DueCall, { kind: "refund" }>;
+type ChargeCall = { readonly kind: "charge" } & BookedCharge & CallOf<ChargeRequest>;
+type RefundCall = { readonly kind: "refund" } & CallOf<RefundRequest>;
+type Call = ChargeCall | RefundCall;
 
 /** Calls that failed since the last answer, by idempotency key; of this process. */
 class Failures {
@@ -86,9 +91,48 @@ class Failures {
   }
 }
 
+/** Calls that wait, by the signal that ends their wait, which many may share: one listener a signal. */
+class Waiting {
+  readonly #bySignal = new Map<AbortSignal, { calls: Set<Call>; giveUp: () => void }>();
+
+  /** @param giveUp is called for each that waits when its signal aborts */
+  constructor(private readonly giveUp: (call: Call) => void) {}
+
+  add(call: Call): void {
+    const { signal } = call;
+    if (!signal) return;
+    let waiting = this.#bySignal.get(signal);
+    if (!waiting) {
+      const calls = new Set<Call>();
+      const giveUp = () => {
+        this.#bySignal.delete(signal);
+        calls.forEach(this.giveUp);
+      };
+      signal.addEventListener("abort", giveUp, { once: true });
+      this.#bySignal.set(signal, waiting = { calls, giveUp });
+    }
+    waiting.calls.add(call);
+  }
+
+  /** It is answered. */
+  delete(call: Call): void {
+    const { signal } = call;
+    const waiting = signal && this.#bySignal.get(signal);
+    if (!waiting) return;
+    waiting.calls.delete(call);
+    if (waiting.calls.size > 0) return;
+    signal.removeEventListener("abort", waiting.giveUp);
+    this.#bySignal.delete(signal);
+  }
+}
+
 export class SimulatedGateway implements PaymentGateway {
   readonly #failures = new Failures();
-  readonly #queue = createDelayQueue<DueCall>((due) => this.#answer(due));
+  readonly #waiting = new Waiting((call) => call.reject(this.#timeout()));
+  /** Since the last transaction began. */
+  #arrived: Call[] = [];
+  #isBooking = false;
+  readonly #due = createDelayQueue<Call>((calls) => calls.forEach((call) => this.#answer(call)));
   readonly #instance = crypto.randomUUID();
   #calls = 0;
   /** Why the last transaction failed; a call that times out while it waits for the next one says so. */
@@ -100,118 +144,117 @@ export class SimulatedGateway implements PaymentGateway {
     private readonly behaviour: GatewayBehaviour,
   ) {}
 
-  charge(request: ChargeRequest): Promise<ChargeAnswer> {
-    return this.#enqueue("charge", request);
-  }
-
-  refund(request: RefundRequest): Promise<RefundAnswer> {
-    return this.#enqueue("refund", request);
-  }
-
-  #enqueue<A>(kind: DueCall["kind"], request: ChargeRequest): Promise<A> {
-    const { idempotencyKey, signal } = request;
-    const attempt = this.#failures.of(idempotencyKey) + 1;
-    const u = this.#chance(idempotencyKey, SALT.latency + attempt);
-    const latencyMs = this.behaviour.latencyMs * Math.min(LONGEST_LATENCY, -Math.log(1 - u));
+  charge(request: ChargeRequest, signal?: AbortSignal): Promise<ChargeAnswer> {
+    const callId = `${this.#instance}/${++this.#calls}`;
+    const declined = this.#declineOf(request.idempotencyKey);
     return new Promise((resolve, reject) => {
-      // What is on its way cannot be called back: it is booked all the same.
-      const giveUp = () => {
-        const why = this.#trouble ? `no answer: ${this.#trouble}` : "no answer in time";
-        reject(new GatewayTimeout(why));
-      };
-      if (signal?.aborted) return giveUp();
-      signal?.addEventListener("abort", giveUp, { once: true });
-      // Of a signal that many calls share, each that is answered lets go.
-      const letGo = () => signal?.removeEventListener("abort", giveUp);
-      const callId = `${this.#instance}/${++this.#calls}`;
-      this.#queue.add({
-        kind,
-        request,
-        callId,
-        attempt,
-        resolve: (answer: A) => {
-          letGo();
-          resolve(answer);
-        },
-        reject: (error: Error) => {
-          letGo();
-          reject(error);
-        },
-      } as DueCall, latencyMs);
+      const answering = { resolve, reject, outcome: undefined };
+      const call = this.#callOf(request, signal);
+      this.#receive({ kind: "charge", callId, declined, ...call, ...answering });
     });
   }
 
-  /** Answers all calls that are due; some never get an answer. */
-  async #answer(due: readonly DueCall[]): Promise<void> {
-    const charges: DueCharge[] = [];
-    const refunds: DueRefund[] = [];
-    for (const call of due) {
-      const { idempotencyKey } = call.request;
-      if (this.#chance(idempotencyKey, SALT.error + call.attempt) < this.behaviour.errorShare) {
-        this.#failures.add(idempotencyKey);
-        call.reject(new GatewayUnavailable("503"));
-      } else if (call.kind === "charge") {
-        charges.push(call);
-      } else {
-        refunds.push(call);
-      }
+  refund(request: RefundRequest, signal?: AbortSignal): Promise<RefundAnswer> {
+    return new Promise((resolve, reject) => {
+      const answering = { resolve, reject, outcome: undefined };
+      this.#receive({ kind: "refund", ...this.#callOf(request, signal), ...answering });
+    });
+  }
+
+  #callOf<R extends ChargeRequest>(request: R, signal: AbortSignal | undefined) {
+    const attempt = this.#failures.of(request.idempotencyKey) + 1;
+    const u = this.#chance(request.idempotencyKey, SALT.latency + attempt);
+    const latencyMs = this.behaviour.latencyMs * Math.min(LONGEST_LATENCY, -Math.log(1 - u));
+    return { request, signal, attempt, dueAtMs: performance.now() + latencyMs };
+  }
+
+  #receive(call: Call): void {
+    if (call.signal?.aborted) return call.reject(this.#timeout());
+    // What is on its way cannot be called back: it is booked also when its caller gives up.
+    this.#waiting.add(call);
+    const { idempotencyKey } = call.request;
+    if (this.#chance(idempotencyKey, SALT.error + call.attempt) < this.behaviour.errorShare) {
+      this.#failures.add(idempotencyKey);
+      return this.#answerWhenDue(call, new GatewayUnavailable("503"));
     }
-    await this.#book(charges, refunds);
+    this.#arrived.push(call);
+    if (this.#isBooking) return;
+    this.#isBooking = true;
+    setTimeout(() => this.#bookArrived(), GATHER_MS);
+  }
+
+  /** While a transaction is at work, the next one gathers, so that they grow with the load. */
+  async #bookArrived(): Promise<void> {
+    while (this.#arrived.length > 0) {
+      const calls = this.#arrived;
+      this.#arrived = [];
+      await this.#book(calls);
+    }
+    this.#isBooking = false;
   }
 
   /** Books calls together; if that fails for one of them, in halves: the others are not to blame. */
-  async #book(charges: readonly DueCharge[], refunds: readonly DueRefund[]): Promise<void> {
-    const calls = [...charges, ...refunds];
-    if (calls.length === 0) return;
+  async #book(calls: readonly Call[]): Promise<void> {
     try {
-      await this.#bookTogether(charges, refunds);
+      await this.#bookTogether(calls);
       this.#trouble = undefined;
     } catch (error) {
       if (error instanceof RetryableError) {
         this.#trouble = `its database: ${error.message}`;
         // A provider whose database is away answers with a 5xx.
         const down = new GatewayUnavailable(this.#trouble, { cause: error });
-        for (const call of calls) call.reject(down);
+        for (const call of calls) this.#answerWhenDue(call, down);
       } else if (calls.length === 1) {
-        calls[0]!.reject(error as Error);
+        this.#answerWhenDue(calls[0]!, error as Error);
       } else {
-        const [c, r] = [Math.ceil(charges.length / 2), Math.floor(refunds.length / 2)];
-        await this.#book(charges.slice(0, c), refunds.slice(0, r));
-        await this.#book(charges.slice(c), refunds.slice(r));
+        const half = Math.ceil(calls.length / 2);
+        await this.#book(calls.slice(0, half));
+        await this.#book(calls.slice(half));
       }
     }
   }
 
-  async #bookTogether(
-    charges: readonly DueCharge[],
-    refunds: readonly DueRefund[],
-  ): Promise<void> {
-    const entries = charges.map(({ callId, request }) => {
-      return { callId, request, declined: this.#declineOf(request.idempotencyKey) };
-    });
-    const requests = refunds.map(({ request }) => request);
+  async #bookTogether(calls: readonly Call[]): Promise<void> {
+    const charges = calls.filter((call) => call.kind === "charge");
+    const refunds = calls.filter((call) => call.kind === "refund");
     const booked = await this.database.transaction(async (tx) => ({
-      charges: await bookCharges(tx, entries),
-      refunds: await bookRefunds(tx, requests),
+      charges: await bookCharges(tx, charges),
+      refunds: await bookRefunds(tx, refunds.map(({ request }) => request)),
     }));
-    for (const [i, call] of charges.entries()) this.#answerCharge(call, booked.charges[i]!);
+    for (const [i, call] of charges.entries()) this.#chargeBooked(call, booked.charges[i]!);
     for (const [i, call] of refunds.entries()) {
       const row = booked.refunds[i]!;
       this.#failures.forget(call.request.idempotencyKey);
-      if (row instanceof GatewayRefusal) call.reject(row);
-      else call.resolve({ refundId: row.idempotency_key });
+      const isRefused = row instanceof GatewayRefusal;
+      this.#answerWhenDue(call, isRefused ? row : { refundId: row.idempotency_key });
     }
   }
 
-  #answerCharge(call: DueCharge, row: Charge | GatewayRefusal): void {
+  #chargeBooked(call: ChargeCall, row: Charge | GatewayRefusal): void {
     const { idempotencyKey } = call.request;
-    if (row instanceof GatewayRefusal) return call.reject(row);
+    if (row instanceof GatewayRefusal) return this.#answerWhenDue(call, row);
     const isFirst = row.booked_by === call.callId;
     if (isFirst && this.#chance(idempotencyKey, SALT.timeout) < this.behaviour.timeoutShare) {
       return this.#failures.add(idempotencyKey);
     }
     this.#failures.forget(idempotencyKey);
-    call.resolve(toAnswer(row));
+    this.#answerWhenDue(call, toAnswer(row));
+  }
+
+  #answerWhenDue(call: Call, outcome: Call["outcome"]): void {
+    call.outcome = outcome;
+    if (call.dueAtMs <= performance.now()) this.#answer(call);
+    else this.#due.add(call, call.dueAtMs);
+  }
+
+  #answer(call: Call): void {
+    this.#waiting.delete(call);
+    if (call.outcome instanceof Error) call.reject(call.outcome);
+    else call.resolve(call.outcome as never);
+  }
+
+  #timeout(): GatewayTimeout {
+    return new GatewayTimeout(this.#trouble ? `no answer: ${this.#trouble}` : "no answer in time");
   }
 
   /** Why the bank declines; undefined if it does not. */
@@ -241,47 +284,4 @@ function toAnswer(row: Charge): ChargeAnswer {
  */
 export function chance(seed: number, text: string, salt: number): number {
   return (mix(mix(fnv1a(text, seed)) + Math.imul(salt, 0x9e3779b9)) >>> 0) / 2 ** 32;
-}
-
-/** Resolution of the due times, milliseconds. */
-const TICK_MS = 5;
-
-/**
- * Many things that fall due at different times, with one timer: whatever is due is handed out
- * together. While a round is at work, the next one gathers, so that rounds grow with the load.
- */
-interface DelayQueue<T> {
-  /** Puts `item` down for `delayMs` from now. */
-  add(item: T, delayMs: number): void;
-}
-
-/** @param onDue gets what is due, never called again before it has resolved; must not reject */
-export function createDelayQueue<T>(onDue: (due: readonly T[]) => Promise<void>): DelayQueue<T> {
-  const slots = new Map<number, T[]>();
-  let awake = false;
-
-  async function run(): Promise<void> {
-    const now = performance.now();
-    const due: T[] = [];
-    for (const [slot, items] of slots) {
-      if (slot > now) continue;
-      slots.delete(slot);
-      for (const item of items) due.push(item);
-    }
-    if (due.length > 0) await onDue(due);
-    awake = slots.size > 0;
-    if (awake) setTimeout(run, TICK_MS);
-  }
-
-  return {
-    add(item, delayMs) {
-      const slot = Math.ceil((performance.now() + delayMs) / TICK_MS) * TICK_MS;
-      const items = slots.get(slot);
-      if (items) items.push(item);
-      else slots.set(slot, [item]);
-      if (awake) return;
-      awake = true;
-      setTimeout(run, TICK_MS);
-    },
-  };
 }

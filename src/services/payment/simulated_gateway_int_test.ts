@@ -5,6 +5,7 @@ import { RetryableError } from "../../runtime/errors.ts";
 import { eachStore, type Place } from "../../database/testing/stores.ts";
 import { createGatewayClient } from "./gateway_client.ts";
 import { GatewayRefusal, GatewayTimeout, GatewayUnavailable } from "./gateway.ts";
+import { charge as chargeOne } from "./testing/one_call.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
 import { type GatewayBehaviour, SimulatedGateway } from "./simulated_gateway.ts";
 
@@ -76,7 +77,7 @@ eachStore("charge: a timeout leaves it booked, and a second ask gets the answer"
   const database = await open(place);
   const gateway = new SimulatedGateway(database, { ...behaved, timeoutShare: 1 });
   const waiting = new AbortController();
-  const lost = gateway.charge({ ...request("k"), signal: waiting.signal });
+  const lost = gateway.charge(request("k"), waiting.signal);
   lost.catch(() => {});
   const giveUpAt = performance.now() + 5_000;
   while (await database.count(charges) === 0) {
@@ -88,7 +89,7 @@ eachStore("charge: a timeout leaves it booked, and a second ask gets the answer"
   const again = new AbortController();
   const limit = setTimeout(() => again.abort(), 5_000);
   try {
-    const answer = await gateway.charge({ ...request("k"), signal: again.signal });
+    const answer = await gateway.charge(request("k"), again.signal);
     assertEquals(answer.status, "charged");
   } finally {
     clearTimeout(limit);
@@ -135,7 +136,7 @@ eachStore(
       breakerOpenMs: 100,
     });
     const asked = keys(60).flatMap((key) => [key, key]);
-    const answers = await Promise.all(asked.map((key) => client.charge(request(key))));
+    const answers = await Promise.all(asked.map((key) => chargeOne(client, request(key))));
     assert(answers.every(({ status }) => status === "charged"));
     assertEquals((await book(database)).map((row) => row.idempotency_key), keys(60));
   },
@@ -203,7 +204,7 @@ Deno.test("charge: a database that does not answer is named, also to a call that
   stuck = true;
   const signal = AbortSignal.timeout(20);
   await assertRejects(
-    () => gateway.charge({ ...request("k"), signal }),
+    () => gateway.charge(request("k"), signal),
     GatewayTimeout,
     disk.message,
   );
@@ -244,7 +245,7 @@ Deno.test("charge: a caller that gives up before is told so at once", async () =
   const unused = {} as Database;
   const gateway = new SimulatedGateway(unused, behaved);
   await assertRejects(
-    () => gateway.charge({ ...request("k"), signal: AbortSignal.abort() }),
+    () => gateway.charge(request("k"), AbortSignal.abort()),
     GatewayTimeout,
   );
 });
