@@ -3,7 +3,6 @@
  * a share of messages that are no orders. Pure: a message follows from the run, the seed, its sequence
  * number and its time, whichever others are made, and in whatever batches.
  */
-import { encode } from "../../events/codec.ts";
 import { eventId, type OrderPlaced } from "../../events/schemas.ts";
 import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
 import { mix } from "../../runtime/hash.ts";
@@ -59,7 +58,7 @@ export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
     if (chance >= 1 - brokenShare) {
       return { ...CORRUPT[random.pick(BROKEN_REASONS)](order, random), headers };
     }
-    return { key: orderId, value: encode(order), headers };
+    return { key: orderId, value: JSON.stringify(order), headers };
   };
 }
 
