@@ -68,10 +68,13 @@ interface GroupConsumer {
   readonly undecodable: number;
 }
 
-/** Bounded, whatever the backlog. An order waits for no reader here: longer than a processor's wait. */
+/**
+ * Bounded, whatever the backlog: with four times as much, analytics takes 25 MiB more, and is no faster.
+ * An order waits for no reader here: longer than a processor's wait.
+ */
 const FETCH = {
-  maxBytes: 4 * 1024 * 1024,
-  maxBytesPerPartition: 512 * 1024,
+  maxBytes: 1024 * 1024,
+  maxBytesPerPartition: 256 * 1024,
   minBytes: 64 * 1024,
   maxWaitTimeInMs: 200,
 };
