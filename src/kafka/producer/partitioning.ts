@@ -5,7 +5,6 @@
  */
 import type { Message, TopicMessages } from "kafkajs";
 import type { TopicPartition } from "../protocol/requests.ts";
-import murmur2 from "kafkajs/src/producer/partitioners/default/murmur2.js";
 
 /** Messages in their order; the topics in that of their first messages. */
 export function byTopic(messages: readonly (Message & { topic: string })[]): TopicMessages[] {
@@ -89,4 +88,39 @@ export function byPartition(topics: readonly TopicMessages[]): PartitionMessages
  */
 export function partitionForKey(key: string, partitions: number): number {
   return (murmur2(key) & 0x7fff_ffff) % partitions;
+}
+
+/**
+ * The hash of Kafka's own clients, of the key's UTF-8: 32-bit integers. kafkajs computes it with 64-bit
+ * objects, ten times as slow.
+ */
+function murmur2(key: string): number {
+  const bytes = bytesOf(key);
+  const { length } = bytes;
+  let hash = 0x9747b28c ^ length;
+  let at = 0;
+  for (; at + 4 <= length; at += 4) {
+    let word = bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24;
+    word = Math.imul(word, MULTIPLIER);
+    word = Math.imul(word ^ word >>> 24, MULTIPLIER);
+    hash = Math.imul(hash, MULTIPLIER) ^ word;
+  }
+  if (at < length) {
+    for (let i = length - 1; i >= at; i--) hash ^= bytes[i]! << 8 * (i - at);
+    hash = Math.imul(hash, MULTIPLIER);
+  }
+  hash = Math.imul(hash ^ hash >>> 13, MULTIPLIER);
+  return hash ^ hash >>> 15;
+}
+
+const MULTIPLIER = 0x5bd1e995;
+const utf8 = new TextEncoder();
+
+function bytesOf(text: string): ArrayLike<number> {
+  const codes = new Array<number>(text.length);
+  for (let i = 0; i < text.length; i++) {
+    const code = codes[i] = text.charCodeAt(i);
+    if (code > 0x7f) return utf8.encode(text);
+  }
+  return codes;
 }

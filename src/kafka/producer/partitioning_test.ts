@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import murmur2 from "kafkajs/src/producer/partitioners/default/murmur2.js";
 import { inParts, partitionForKey } from "./partitioning.ts";
 
 Deno.test("inParts: every message once, in order within its topic, in parts that are small enough", () => {
@@ -37,10 +38,17 @@ const MURMUR2: readonly (readonly [key: string, hash: number])[] = [
   ["abc", 479470107],
 ];
 
-Deno.test("partitionOf: chooses as Kafka's own client does", () => {
+Deno.test("partitionForKey: chooses as Kafka's own client does", () => {
   for (const [key, hash] of MURMUR2) {
     for (const partitions of [1, 3, 12, 1_000]) {
       assertEquals(partitionForKey(key, partitions), (hash & 0x7fff_ffff) % partitions, key);
     }
   }
+});
+
+Deno.test("partitionForKey: chooses as kafkajs does, whatever the key", () => {
+  const key = fc.oneof(fc.string(), fc.string({ unit: "binary" }));
+  fc.assert(fc.property(key, fc.integer({ min: 1, max: 2 ** 31 - 1 }), (key, partitions) => {
+    assertEquals(partitionForKey(key, partitions), (murmur2(key) & 0x7fff_ffff) % partitions);
+  }));
 });

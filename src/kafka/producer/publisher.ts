@@ -10,7 +10,8 @@ import { Producer } from "./producer.ts";
 
 export interface KeyedRecord {
   readonly key: string | null;
-  readonly value: Uint8Array | null;
+  /** Text becomes bytes in the batch that is sent: UTF-8. */
+  readonly value: Uint8Array | string | null;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -28,6 +29,8 @@ export interface Publisher {
 
 /** As in Kafka's own client. Long, because a batch that is sent again may be written twice. */
 const DELIVERY_TIMEOUT_MS = 120_000;
+
+const NO_HEADERS = {};
 
 /** @param onDelay called with the reason, once for each batch that takes some seconds */
 export async function openPublisher(
@@ -51,10 +54,10 @@ export async function openPublisher(
   const send = async (batch: readonly KeyedRecord[]) => {
     // A topic may get more partitions.
     partitions = await producer.partitionsOf(topic).catch(() => partitions);
-    const messages = batch.map(({ key, value, headers }): Message => ({
+    const messages = batch.map(({ key, value, headers = NO_HEADERS }): Message => ({
       key,
-      value: bytes(value),
-      headers: { ...headers },
+      value: typeof value === "string" ? value : bytes(value),
+      headers,
       partition: key === null ? keyless++ % partitions : partitionForKey(key, partitions),
     }));
     await producer.send([{ topic, messages }]);

@@ -6,16 +6,23 @@ import type { KafkaAccess } from "../access.ts";
 import { createClient } from "../client/client.ts";
 import { LogFollower } from "./log_follower.ts";
 import type { LossMetrics } from "../metrics.ts";
-import { decode } from "../../events/codec.ts";
+import { decode, type Decoded } from "../../events/codec.ts";
 import { REPLAYED_FROM } from "../dead_letters.ts";
 
-interface EventFollowerOptions {
+/** As `decode` in src/events/codec.ts; of an event it may take less than all. */
+export type Decode<Event> = (...message: Parameters<typeof decode>) =>
+  | { readonly ok: true; readonly event: Event }
+  | Extract<Decoded, { ok: false }>;
+
+interface EventFollowerOptions<Event> {
   readonly access: KafkaAccess;
   readonly clientId: string;
   readonly topics: readonly Topic[];
   readonly names: Names;
   /** Told the events of one partition, in order; what it throws ends the reading. */
-  readonly onEvents: (events: readonly OrderEvent[]) => void;
+  readonly onEvents: (events: readonly Event[]) => void;
+  /** (default: all of an event) */
+  readonly decode?: Decode<Event> | undefined;
   readonly log: Logger;
   readonly losses?: LossMetrics | undefined;
   /** A topic was deleted and created anew; it is read from its beginning. */
@@ -24,14 +31,14 @@ interface EventFollowerOptions {
   readonly unreadableRetryMs?: number;
 }
 
-export class EventFollower extends LogFollower {
+export class EventFollower<Event = OrderEvent> extends LogFollower {
   /** By topic and partition: the next offset to read. */
   readonly positions: ReadonlyMap<Topic, ReadonlyMap<number, number>>;
-  readonly #decoder: EventDecoder;
+  readonly #decoder: EventDecoder<Event>;
 
-  constructor(options: EventFollowerOptions) {
+  constructor(options: EventFollowerOptions<Event>) {
     const { access, topics, names, log, losses } = options;
-    const decoder = createEventDecoder(log);
+    const decoder = createEventDecoder(log, options.decode);
     const byName = new Map(topics.map((topic) => [names.topic(topic), topic]));
     super({
       ...{ access, kafka: createClient(access, options.clientId), topics: [...byName.keys()] },
@@ -69,7 +76,7 @@ export class EventFollower extends LogFollower {
  * Messages to events, for readers that publish nothing: what cannot be decoded is counted and reported at
  * most once a minute, and stops no reader.
  */
-export interface EventDecoder {
+export interface EventDecoder<Event> {
   /** The events among `messages`, in order. */
   decode(
     from: { readonly topic: Topic; readonly partition: number },
@@ -79,7 +86,7 @@ export interface EventDecoder {
       readonly value: Uint8Array | null;
       readonly headers?: Readonly<Record<string, unknown>> | undefined;
     }[],
-  ): OrderEvent[];
+  ): Event[];
   /** How many messages were no events so far. */
   readonly undecodable: number;
 }
@@ -87,19 +94,20 @@ export interface EventDecoder {
 const REPORT_EVERY_MS = 60_000;
 
 /** @param nowMs a clock that never goes back, milliseconds */
-export function createEventDecoder(
+export function createEventDecoder<Event = OrderEvent>(
   log: Pick<Logger, "warn">,
+  decodeEvent = decode as unknown as Decode<Event>,
   nowMs: () => number = () => performance.now(),
-): EventDecoder {
+): EventDecoder<Event> {
   let undecodable = 0;
   let reportedAtMs = -Infinity;
   return {
     decode({ topic, partition }, messages) {
-      const events: OrderEvent[] = [];
+      const events: Event[] = [];
       for (const { offset, key, value, headers } of messages) {
         // Read before, when it came first: a replay is for the service that could not process it.
         if (headers && REPLAYED_FROM in headers) continue;
-        const decoded = decode(topic, key, value);
+        const decoded = decodeEvent(topic, key, value);
         if (decoded.ok) {
           events.push(decoded.event);
           continue;

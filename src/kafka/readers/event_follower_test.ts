@@ -15,7 +15,7 @@ function recordingDecoder() {
   const lines: string[] = [];
   const clock = { nowMs: 0 };
   const log = { warn: (line: string) => lines.push(line) } as unknown as Pick<Logger, "warn">;
-  return { decoder: createEventDecoder(log, () => clock.nowMs), lines, clock };
+  return { decoder: createEventDecoder(log, undefined, () => clock.nowMs), lines, clock };
 }
 
 Deno.test("EventDecoder.decode: the events in order, without what is none", () => {

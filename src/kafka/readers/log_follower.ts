@@ -34,8 +34,11 @@ interface LogFollowerOptions {
 const RETRY_MS = 500;
 /** A batch whose end is not known. */
 const UNREADABLE_RETRY_MS = 5_000;
-/** All topics are read at once, and what is fetched takes a multiple of it while it is decoded. */
-const FETCH_BYTES = 1024 * 1024;
+/**
+ * All topics are read at once, and what is fetched takes a multiple of it while it is decoded: with
+ * 1 MiB, analytics takes 25 MiB more, and is no faster.
+ */
+const FETCH_BYTES = 256 * 1024;
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 

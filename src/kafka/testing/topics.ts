@@ -45,8 +45,8 @@ export function placed(sequence: number): OrderPlaced {
   };
 }
 
-export function publication(order: OrderPlaced): KeyedRecord {
-  return { key: order.orderId, value: encode(order) };
+export function publication(order: OrderPlaced) {
+  return { key: order.orderId, value: encode(order) } satisfies KeyedRecord;
 }
 
 export async function publishAll(kafka: Kafka, topic: string, batch: readonly KeyedRecord[]) {

@@ -13,7 +13,7 @@
  * outside: when it is later than an event that followed from it, or no time at all, the event's own time
  * is taken instead, and counted in `clockSkewEvents`.
  */
-import type { OrderEvent } from "../../events/schemas.ts";
+import type { Fact } from "./facts/fact.ts";
 import { LatencyHistogram } from "./histogram.ts";
 import { TumblingWindows } from "./windows.ts";
 
@@ -104,7 +104,7 @@ interface Times {
 }
 
 /** Counts one event. */
-export function add(aggregate: Aggregate, event: OrderEvent): void {
+export function add(aggregate: Aggregate, event: Fact): void {
   // Not read by analytics: it learns of a placed order from what the validator decided.
   if (event.type === "OrderPlaced") return;
   const times = timesOf(aggregate, event);
@@ -143,9 +143,7 @@ export function add(aggregate: Aggregate, event: OrderEvent): void {
   }
 }
 
-function timesOf(aggregate: Aggregate, event: { occurredAt: string; placedAt: string }): Times {
-  const occurredAtMs = Date.parse(event.occurredAt);
-  const placedAtMs = Date.parse(event.placedAt);
+function timesOf(aggregate: Aggregate, { occurredAtMs, placedAtMs }: Fact): Times {
   const { perSecond, newestMs } = aggregate;
   if (occurredAtMs > newestMs) {
     aggregate.newestMs = occurredAtMs;

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { createClocks } from "./clocks.ts";
+import { factOf } from "./facts/fact.ts";
 import { eventsOf } from "./testing/orders.ts";
 
 const NOW_MS = Date.parse("2026-01-02T12:00:00.000Z");
@@ -61,7 +62,7 @@ const CASES: readonly [
 for (const [what, who, aheadMs, blamed] of CASES) {
   Deno.test(`clocks: ${what}: ${blamed.length === 0 ? "none is blamed" : "blamed, once"}`, () => {
     const { clocks, lines } = setUp();
-    for (const event of withClock(orders(10), who, aheadMs)) clocks.note([event], NOW_MS);
+    for (const event of withClock(orders(10), who, aheadMs)) clocks.note([factOf(event)], NOW_MS);
     const found = [...clocks.off(NOW_MS)];
     assertEquals(found.map(([writer]) => writer), blamed);
     for (const [, offMs] of found) assert(Math.abs(offMs - aheadMs) < 1_000, `${offMs} ms`);
@@ -71,8 +72,8 @@ for (const [what, who, aheadMs, blamed] of CASES) {
 
 Deno.test("clocks: says whose, by how much, and compared to what; and when it is over", () => {
   const { clocks, lines } = setUp();
-  clocks.note(withClock(orders(5), /Validated/, -HOUR_MS), NOW_MS);
-  clocks.note(withClock(orders(5), "simulator", HOUR_MS), NOW_MS);
+  clocks.note(withClock(orders(5), /Validated/, -HOUR_MS).map(factOf), NOW_MS);
+  clocks.note(withClock(orders(5), "simulator", HOUR_MS).map(factOf), NOW_MS);
   clocks.note([], NOW_MS + 60_001);
   assertEquals(lines.map((line) => line.replace(/:.*/, "")), [
     "the clock of the validator is 3600 s behind the simulator's",
@@ -85,7 +86,7 @@ Deno.test("clocks: says whose, by how much, and compared to what; and when it is
 
 Deno.test("clocks: one order of a strange time, and old events, blame none", () => {
   const { clocks, lines } = setUp();
-  clocks.note(withClock(orders(1).slice(0, 2), "simulator", HOUR_MS), NOW_MS);
-  clocks.note(withClock(orders(10), /Validated/, -HOUR_MS), NOW_MS + 2 * HOUR_MS);
+  clocks.note(withClock(orders(1).slice(0, 2), "simulator", HOUR_MS).map(factOf), NOW_MS);
+  clocks.note(withClock(orders(10), /Validated/, -HOUR_MS).map(factOf), NOW_MS + 2 * HOUR_MS);
   assertEquals(lines, []);
 });

@@ -3,7 +3,7 @@ import { Registry } from "prom-client";
 import { add, createAggregate } from "./aggregate.ts";
 import { type Figures, snapshot } from "./snapshot.ts";
 import { registerMetrics } from "./metrics.ts";
-import { eventsOf, sampleOrders } from "./testing/orders.ts";
+import { factsOf, sampleOrders } from "./testing/orders.ts";
 
 Deno.test("registerMetrics: each scrape has the totals of that moment", async () => {
   const aggregate = createAggregate();
@@ -33,7 +33,7 @@ Deno.test("registerMetrics: each scrape has the totals of that moment", async ()
     return lines.filter((line) => names.some((name) => line.startsWith(name)));
   };
   const orders = sampleOrders(7, Date.parse("2026-01-02T12:00:00.000Z"), 10);
-  for (const event of orders.slice(0, 1).flatMap(eventsOf)) add(aggregate, event);
+  for (const event of orders.slice(0, 1).flatMap(factsOf)) add(aggregate, event);
   assertEquals(await scrape("orderflow_analytics_orders", "orderflow_group_lag"), [
     'orderflow_analytics_orders_total{stage="placed"} 1',
     'orderflow_analytics_orders_total{stage="validated"} 1',
@@ -42,7 +42,7 @@ Deno.test("registerMetrics: each scrape has the totals of that moment", async ()
     'orderflow_analytics_orders_total{stage="rejected"} 0',
     'orderflow_group_lag_messages{service="validator",topic="orders.raw"} 5',
   ]);
-  for (const event of orders.slice(1).flatMap(eventsOf)) add(aggregate, event);
+  for (const event of orders.slice(1).flatMap(factsOf)) add(aggregate, event);
   lagMessages = 0;
   // Estimates, but for what is nearest to the longest.
   assertEquals((await scrape("orderflow_analytics_latency")).slice(1), [

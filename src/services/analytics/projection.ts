@@ -11,7 +11,7 @@ import { type Clocks, createClocks } from "./clocks.ts";
 import type { Reading } from "./snapshot.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { watchPartitions } from "../../kafka/partition_counts.ts";
-import type { OrderEvent } from "../../events/schemas.ts";
+import { decodeFact, type Fact } from "./facts/fact.ts";
 import type { Logger } from "../../runtime/log.ts";
 import type { KafkaAccess } from "../../kafka/access.ts";
 import { untilCaughtUp } from "../../kafka/readers/backlog.ts";
@@ -36,7 +36,7 @@ export interface Projection {
 }
 
 export function createProjection(
-  options: Omit<SourceOptions, "onEvents" | "onCaughtUp" | "onRecreated"> & {
+  options: Omit<SourceOptions, "onFacts" | "onCaughtUp" | "onRecreated"> & {
     readonly fromBeginning: boolean;
   },
 ): Projection {
@@ -45,9 +45,9 @@ export function createProjection(
     const aggregate = createAggregate();
     const source = createSource({
       ...options,
-      onEvents: (events) => {
-        clocks.note(events, Date.now());
-        for (const event of events) add(aggregate, event);
+      onFacts: (facts) => {
+        clocks.note(facts, Date.now());
+        for (const fact of facts) add(aggregate, fact);
       },
       // Partitions are read at their own pace: so far, late only means read later.
       onCaughtUp: () => aggregate.lateEvents = 0,
@@ -107,7 +107,7 @@ interface SourceOptions {
   readonly drainTimeoutMs: number;
   /** How often the topics' metadata is refreshed (default: METADATA_MAX_AGE_MS). */
   readonly metadataMaxAgeMs?: number;
-  readonly onEvents: (events: readonly OrderEvent[]) => void;
+  readonly onFacts: (facts: readonly Fact[]) => void;
   /** The log has been read up to its end: from now on events come as they happen. */
   readonly onCaughtUp: () => void;
   readonly log: Logger;
@@ -127,7 +127,12 @@ interface Source {
 
 function groupSource(options: SourceOptions): Source {
   const { access, clientId, names, once } = options;
-  const consumer = createGroupConsumer({ ...options, service: SERVICE });
+  const consumer = createGroupConsumer({
+    ...options,
+    service: SERVICE,
+    decode: decodeFact,
+    onEvents: options.onFacts,
+  });
   const group = names.group(SERVICE);
   return {
     async run(signal) {
@@ -159,7 +164,12 @@ function groupSource(options: SourceOptions): Source {
 
 function logSource(options: SourceOptions): Source {
   const { names, once, log } = options;
-  const events = new EventFollower({ ...options, topics: topicsReadBy(SERVICE) });
+  const events = new EventFollower({
+    ...options,
+    topics: topicsReadBy(SERVICE),
+    decode: decodeFact,
+    onEvents: options.onFacts,
+  });
   let caughtUp = false;
   return {
     positions: events.positions,

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Service } from "../../topology.ts";
 import { add, createAggregate } from "./aggregate.ts";
+import { factOf } from "./facts/fact.ts";
 import type { Projection } from "./projection.ts";
 import { EventRates, OffsetRates } from "./rates.ts";
 import { eventsOf, sampleOrders } from "./testing/orders.ts";
@@ -22,7 +23,7 @@ Deno.test("EventRates: events a second by writer; nothing while old events are r
   assertEquals(rates.written("orders.outcomes").map(({ perSecond }) => perSecond), [null, null]);
   // 28 orders: 19 confirmed, 6 cancelled and 3 rejected.
   const events = sampleOrders(28, 0, 10).flatMap(eventsOf);
-  for (const event of events) add(aggregate, event);
+  for (const event of events) add(aggregate, factOf(event));
   const count = (type: string) => events.filter((event) => event.type === type).length;
   rates.sample(2_000, projection);
   assertEquals(rates.written("orders.outcomes"), [

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { add, createAggregate } from "./aggregate.ts";
 import { type Snapshot, snapshot } from "./snapshot.ts";
-import { eventsOf, figuresOf, NOON_MS, order } from "./testing/orders.ts";
+import { eventsOf, factsOf, figuresOf, NOON_MS, order } from "./testing/orders.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -25,7 +25,7 @@ Deno.test("snapshot: windows reach up to now, so that rates go to 0 when nothing
   const aggregate = createAggregate();
   for (let i = 0; i < 100; i++) {
     const one = order({ sequence: i, placedAtMs: NOON_MS + i * 200, latencyMs: 0 });
-    for (const event of eventsOf(one)) add(aggregate, event);
+    for (const event of factsOf(one)) add(aggregate, event);
   }
   const settled = (nowMs: number) => {
     const { ratesPerSecond, perSecond, orders } = snapshot(aggregate, nowMs);
@@ -63,11 +63,11 @@ Deno.test("snapshot: latency in total, by outcome, and of the newest minute", ()
 
 Deno.test("snapshot: plain JSON that later events do not change", () => {
   const aggregate = createAggregate();
-  for (const event of eventsOf(order({}))) add(aggregate, event);
+  for (const event of factsOf(order({}))) add(aggregate, event);
   const before = snapshot(aggregate);
   const json = JSON.stringify(before);
   assertEquals(JSON.parse(json), before);
-  for (const event of eventsOf(order({ sequence: 2, totalCents: 5 }))) add(aggregate, event);
+  for (const event of factsOf(order({ sequence: 2, totalCents: 5 }))) add(aggregate, event);
   assertEquals(JSON.stringify(before), json);
 });
 
@@ -85,7 +85,7 @@ Deno.test("snapshot: its size is bounded, however long the run", () => {
   const addDay = (day: number) => {
     for (let minute = 0; minute < 24 * 60; minute++) {
       const placedAtMs = NOON_MS + (day * 24 * 60 + minute) * MINUTE_MS;
-      for (const event of eventsOf(order({ sequence: minute, placedAtMs }))) add(aggregate, event);
+      for (const event of factsOf(order({ sequence: minute, placedAtMs }))) add(aggregate, event);
     }
   };
   addDay(0);

@@ -3,7 +3,7 @@
  * a share of messages that are no orders. Pure: a message follows from the run, the seed, its sequence
  * number and its time, whichever others are made, and in whatever batches.
  */
-import { encode } from "../../events/codec.ts";
+import { Buffer } from "node:buffer";
 import { eventId, type OrderPlaced } from "../../events/schemas.ts";
 import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
 import { mix } from "../../runtime/hash.ts";
@@ -47,19 +47,24 @@ export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
     const chance = random.next();
     let draft = shop.draw(random);
     if (chance < refusedShare) draft = INVALIDATE[random.pick(rules)](draft, random, shop);
+    const { customerId, currency, items, totalCents } = draft;
+    // Spread, it would be made, and written as JSON, half as fast.
     const order: OrderPlaced = {
       type: "OrderPlaced",
       version: 1,
       eventId: eventId(orderId, "OrderPlaced"),
       orderId,
       occurredAt: toTime(placedAtMs),
-      ...draft,
+      customerId,
+      currency,
+      items,
+      totalCents,
     };
     const headers = { traceparent: traceparentOf(orderId) };
     if (chance >= 1 - brokenShare) {
       return { ...CORRUPT[random.pick(BROKEN_REASONS)](order, random), headers };
     }
-    return { key: orderId, value: encode(order), headers };
+    return { key: orderId, value: JSON.stringify(order), headers };
   };
 }
 
@@ -88,9 +93,13 @@ function createTimeFormat(): (ms: number) => string {
 
 // The W3C trace context of an order: derived from its id, so that the trace can be found by it.
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const DIGITS = Buffer.from("0123456789abcdef");
+/** Version 00, sampled; written as bytes, because a string of many parts is made of as many objects. */
+const form = Buffer.from(`00-${"0".repeat(32)}-${"0".repeat(16)}-01`);
+const TRACE_ID_AT = 3;
+const SPAN_ID_AT = 36;
 
-/** @returns the value of the header `traceparent`: version 00, sampled */
+/** @returns the value of the header `traceparent` */
 export function traceparentOf(orderId: string): string {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
@@ -99,12 +108,14 @@ export function traceparentOf(orderId: string): string {
     a = Math.imul(a ^ code, 0x01000193);
     b = Math.imul(b ^ code, 0x5bd1e995) ^ b >>> 15;
   }
-  const word = (salt: number) => hex(mix(mix(a ^ salt) ^ b));
+  for (let n = 0; n < 3; n++) writeHex(TRACE_ID_AT + 8 * n, mix(mix(a ^ n + 1) ^ b));
+  writeHex(SPAN_ID_AT, mix(mix(a ^ 5) ^ b));
   // The last bit is set: ids of zeros only are not valid.
-  const traceId = word(1) + word(2) + word(3) + hex(mix(a) | 1);
-  return `00-${traceId}-${word(5)}${hex(mix(b) | 1)}-01`;
+  writeHex(TRACE_ID_AT + 24, mix(a) | 1);
+  writeHex(SPAN_ID_AT + 8, mix(b) | 1);
+  return form.toString("latin1");
 }
 
-function hex(word: number): string {
-  return HEX[word >>> 24]! + HEX[word >>> 16 & 255]! + HEX[word >>> 8 & 255]! + HEX[word & 255]!;
+function writeHex(at: number, word: number): void {
+  for (let i = 0; i < 8; i++) form[at + i] = DIGITS[word >>> 28 - 4 * i & 15]!;
 }

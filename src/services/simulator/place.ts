@@ -6,6 +6,7 @@
  * until we are to stop. The cluster may then hold some of its orders twice; the validator sorts that
  * out. The next batch is made while one is on its way.
  */
+import { Buffer } from "node:buffer";
 import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { explain, isKafkaError } from "../../kafka/client/errors.ts";
@@ -83,7 +84,7 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
     for (; n < end && bytes < MAX_BATCH_BYTES; n++) {
       if (arrived.has(n)) continue;
       const order = makeOrder(n, startedAtMs + (pace.dueAtMs(n) ?? elapsedMs()));
-      bytes += (order.value?.length ?? 0) + (order.key?.length ?? 0) + RECORD_OVERHEAD_BYTES;
+      bytes += sizeOf(order);
       publications.push(order);
     }
     return { publications, end: n };
@@ -113,6 +114,11 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
   } finally {
     await outbox.close();
   }
+}
+
+function sizeOf({ key, value }: KeyedRecord): number {
+  const length = typeof value === "string" ? Buffer.byteLength(value) : value?.length ?? 0;
+  return length + (key?.length ?? 0) + RECORD_OVERHEAD_BYTES;
 }
 
 /** Sends batches, each until it is acknowledged, or until we are to stop. */

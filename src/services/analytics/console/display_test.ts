@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { add, createAggregate } from "../aggregate.ts";
 import { type Figures, type Reading, snapshot } from "../snapshot.ts";
-import { eventsOf, NOON_MS, type SampleOrder, sampleOrders } from "../testing/orders.ts";
+import { factsOf, NOON_MS, type SampleOrder, sampleOrders } from "../testing/orders.ts";
 import { block, line } from "./display.ts";
 
 const member: Reading = {
@@ -16,7 +16,7 @@ const member: Reading = {
 
 function figuresOf(orders: readonly SampleOrder[], rest: Partial<Figures> = {}): Figures {
   const aggregate = createAggregate();
-  for (const event of orders.flatMap(eventsOf)) add(aggregate, event);
+  for (const event of orders.flatMap(factsOf)) add(aggregate, event);
   return { snapshot: snapshot(aggregate), reading: member, lag: null, ...rest };
 }
 

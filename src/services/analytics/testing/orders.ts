@@ -6,6 +6,7 @@ import {
   type OrderValidated,
 } from "../../../events/schemas.ts";
 import { add, createAggregate } from "../aggregate.ts";
+import { type Fact, factOf } from "../facts/fact.ts";
 import { type Snapshot, snapshot } from "../snapshot.ts";
 
 export const NOON_MS = Date.parse("2026-01-02T12:00:00.000Z");
@@ -106,6 +107,11 @@ export function eventsOf(order: SampleOrder): OrderEvent[] {
   }
 }
 
+/** The same, as far as the figures need them. */
+export function factsOf(order: SampleOrder): Fact[] {
+  return eventsOf(order).map(factOf);
+}
+
 /** A run of orders, one every `everyMs` from `firstAtMs`; scenarios, latencies and amounts alternate. */
 export function sampleOrders(count: number, firstAtMs: number, everyMs: number): SampleOrder[] {
   return Array.from({ length: count }, (_, sequence) => ({
@@ -121,7 +127,7 @@ export function sampleOrders(count: number, firstAtMs: number, everyMs: number):
 /** The figures of these events alone. */
 export function figuresOf(events: readonly OrderEvent[]): Snapshot {
   const aggregate = createAggregate();
-  for (const event of events) add(aggregate, event);
+  for (const event of events) add(aggregate, factOf(event));
   return snapshot(aggregate);
 }
 
