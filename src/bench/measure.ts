@@ -1,131 +1,135 @@
-/** What the bench measures: logs on disk, CPU and memory of processes, and Kafka's own tools. */
-import type { Broker } from "../local/kafka/broker.ts";
-import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
-import type { Cluster } from "../local/kafka/cluster.ts";
+/** Measures how a warm pipeline settles orders, and what its processes take for it. */
+import type { LatencyHistogram } from "../services/analytics/histogram.ts";
+import { CONSUMERS, PROCESSORS } from "../topology.ts";
+import type { Figure } from "./figures.ts";
+import type { MeasuredPipeline } from "./pipeline.ts";
+import { logBytes, type Usage, usageOf } from "./usage.ts";
+import { warmUp, warmUpText } from "./warm_up.ts";
 
-/** Bytes of all segments of topics, not of Kafka's own (`__…`). */
-export async function logBytes({ directory }: Pick<Broker, "directory">): Promise<number> {
-  let bytes = 0;
-  const logs = `${directory}/${LOG_DIRECTORY}`;
-  for await (const partition of Deno.readDir(logs)) {
-    if (!partition.isDirectory || partition.name.startsWith("__")) continue;
-    for await (const { name } of Deno.readDir(`${logs}/${partition.name}`)) {
-      if (name.endsWith(".log")) {
-        bytes += (await Deno.stat(`${logs}/${partition.name}/${name}`)).size;
-      }
-    }
-  }
-  return bytes;
-}
-
-/** What a process has used so far, according to Linux; NaN on other systems. */
-export interface Usage {
-  /** Largest resident size, MiB. */
+export interface ProcessUse {
+  /** A service with all its members, `simulator` or `Kafka`. */
+  readonly process: string;
+  /** µs. */
+  readonly cpuPerOrder: number;
+  /** Of the largest member, since its start. */
   readonly peakMiB: number;
-  readonly cpuSeconds: number;
 }
 
-/** Clock ticks a second in /proc: 100 on every Linux that matters. */
-const TICKS_PER_SECOND = 100;
+export interface Placed {
+  readonly settledPerSecond: number;
+  /** Placed to outcome. */
+  readonly latency: LatencyHistogram;
+  /** What an order takes on the broker's disk, in all topics together. */
+  readonly logBytesPerOrder: number;
+  readonly processes: readonly ProcessUse[];
+}
 
-export async function usageOf(pid: number): Promise<Usage> {
-  // Deno opens files of /proc itself only with all permissions.
-  const cat = new Deno.Command("cat", {
-    args: [`/proc/${pid}/stat`, `/proc/${pid}/status`],
-    stderr: "null",
-  });
-  const text = await cat.output()
-    .then(({ stdout }) => new TextDecoder().decode(stdout))
-    .catch(() => "");
-  // After the name in brackets: state, then eleven fields, then ticks in user and in system mode.
-  const fields = text.slice(text.indexOf(") ") + 2).split(" ");
+/** Places orders, and measures from before the first until all of them are settled. */
+export async function measure(
+  pipeline: MeasuredPipeline,
+  { orders, rate }: { orders: number; rate: number },
+): Promise<Placed> {
+  const [broker] = pipeline.cluster.nodes;
+  const before = await usageByProcess(pipeline);
+  const bytesBefore = await logBytes(broker!);
+  const simulator = pipeline.startSimulator({ orders, rate });
+  const placing = new PlacingCost(simulator.process.pid);
+  await pipeline.settle(simulator, ({ placed }) => placing.sample(placed));
+  const after = await usageByProcess(pipeline);
+  const { settled, firstPlacedAtMs, lastOutcomeAtMs, latency } = pipeline.tally();
+  const use = [...after].map(([process, { cpuSeconds, peakMiB }]) => ({
+    process,
+    peakMiB,
+    cpuPerOrder: 1e6 * (cpuSeconds - before.get(process)!.cpuSeconds) / orders,
+  }));
   return {
-    peakMiB: Number(/^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] ?? NaN) / 1024,
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    settledPerSecond: 1_000 * settled / (lastOutcomeAtMs - firstPlacedAtMs),
+    latency,
+    logBytesPerOrder: (await logBytes(broker!) - bytesBefore) / orders,
+    processes: [await placing.result(), ...use],
   };
 }
 
-// Kafka's own tools are the yardstick: how fast the same broker is for its own clients.
-
-interface ToolFigure {
-  readonly tool: string;
-  /** Messages per second. */
-  readonly perSecond: number;
+/** Places slices of orders until they take the same CPU each, and says so; none for `orders` of 0. */
+export async function untilWarm(
+  pipeline: MeasuredPipeline,
+  slice: { orders: number; rate: number },
+  say: (line: string) => void,
+): Promise<void> {
+  if (slice.orders === 0) return;
+  const state = await warmUp(async () =>
+    cpuOf(await measure(pipeline, slice), ...CONSUMERS, "Kafka")
+  );
+  say(`  warm-up: ${warmUpText(state)}`);
 }
 
-const TOPIC = "bench.tools";
-const COPY_TOPIC = "bench.copy";
-const GROUP = "bench.copier";
-const MESSAGES = 500_000;
-/** About the size of an order. */
-const MESSAGE_BYTES = 350;
-/** Copied by one transactional producer, 1,000 messages a transaction. */
-const COPIED = 30_000;
+/** Starts one member of each service. */
+export async function startServices({ services }: MeasuredPipeline): Promise<void> {
+  for (const service of CONSUMERS) await services.scale(service, 1);
+}
 
-/** Produces, consumes and copies in transactions; takes some seconds each. */
-export async function kafkaTools(cluster: Cluster): Promise<ToolFigure[]> {
-  const { bootstrap } = cluster;
-  for (const [topic, partitions] of [[TOPIC, 12], [COPY_TOPIC, 1]] as const) {
-    await cluster.runTool("org.apache.kafka.tools.TopicCommand", [
-      ...["--bootstrap-server", bootstrap, "--create", "--topic", topic],
-      ...["--partitions", String(partitions), "--replication-factor", "1"],
-    ]);
-  }
-  const produce = (topic: string, count: number) =>
-    cluster.runTool("org.apache.kafka.tools.ProducerPerformance", [
-      ...["--topic", topic, "--num-records", String(count), "--record-size", String(MESSAGE_BYTES)],
-      ...["--throughput", "-1", "--producer-props", `bootstrap.servers=${bootstrap}`, "acks=all"],
-      ...["linger.ms=5", "batch.size=131072"],
-    ]);
-  const produced = await produce(TOPIC, MESSAGES);
+/** µs an order of these processes together. */
+export function cpuOf({ processes }: Placed, ...names: string[]): number {
+  return processes.filter(({ process }) => names.includes(process))
+    .reduce((sum, { cpuPerOrder }) => sum + cpuPerOrder, 0);
+}
 
-  const consumed = await cluster.runTool("org.apache.kafka.tools.ConsumerPerformance", [
-    ...["--bootstrap-server", bootstrap, "--topic", TOPIC, "--num-records", String(MESSAGES)],
-    "--hide-header",
-  ]);
-
-  await produce(COPY_TOPIC, COPIED);
-  const copyStart = performance.now();
-  const copied = await cluster.runTool("org.apache.kafka.tools.TransactionalMessageCopier", [
-    ...["--broker-list", bootstrap, "--input-topic", COPY_TOPIC, "--input-partition", "0"],
-    ...["--output-topic", TOPIC, "--consumer-group", GROUP, "--transactional-id", GROUP],
-    ...["--max-messages", String(COPIED), "--transaction-size", "1000"],
-  ]);
+/** CPU and memory, of all services together and of each process. */
+export function processFigures(placed: Placed): Figure[] {
   return [
-    { tool: "ProducerPerformance", perSecond: producerRate(produced) },
-    { tool: "ConsumerPerformance", perSecond: consumerRate(consumed) },
     {
-      tool: "TransactionalMessageCopier, 1 partition",
-      perSecond: copierRate(copied, performance.now() - copyStart),
+      label: `CPU an order: ${PROCESSORS.join(", ")} together`,
+      unit: "µs",
+      value: cpuOf(placed, ...PROCESSORS),
     },
+    ...placed.processes.flatMap(({ process, cpuPerOrder, peakMiB }): Figure[] => [
+      { label: `${process}: CPU an order`, unit: "µs", value: cpuPerOrder },
+      { label: `${process}: peak memory`, unit: "MiB", value: peakMiB },
+    ]),
   ];
 }
 
-/** `500000 records sent, 155763.2 records/sec (…)`: the last line is the sum. */
-function producerRate(printed: string): number {
-  const rates = [...printed.matchAll(/([\d.]+) records\/sec/g)];
-  return expectNumber(rates.at(-1)?.[1], printed);
+async function usageByProcess({ services, cluster }: MeasuredPipeline) {
+  const pids = [
+    ...CONSUMERS.map((service) => [service, services.members(service)] as const),
+    ["Kafka", cluster.nodes] as const,
+  ];
+  return new Map(
+    await Promise.all(pids.map(async ([process, members]) => {
+      const usages = await Promise.all(members.map(({ pid }) => usageOf(pid)));
+      const usage: Usage = {
+        cpuSeconds: usages.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+        peakMiB: Math.max(...usages.map(({ peakMiB }) => peakMiB)),
+      };
+      return [process as string, usage] as const;
+    })),
+  );
 }
 
-/** `start, end, MB, MB/s, messages, messages/s, …`, in its last line. */
-function consumerRate(printed: string): number {
-  const line = printed.trim().split("\n").at(-1) ?? "";
-  return expectNumber(line.split(",")[5]?.trim(), printed);
-}
+/** What the simulator takes for an order, from its first report to its last: without its start. */
+class PlacingCost {
+  readonly #samples: { placed: number; usage: Usage }[] = [];
+  #sampling = Promise.resolve();
 
-/**
- * The copier prints JSON with the messages consumed at each progress report. The time is that of the
- * whole process, its start included.
- */
-function copierRate(printed: string, elapsedMs: number): number {
-  const consumed = [...printed.matchAll(/"consumed":"?(\d+)/g)].map((match) => Number(match[1]));
-  return 1_000 * expectNumber(String(Math.max(...consumed)), printed) / elapsedMs;
-}
+  constructor(private readonly pid: number) {}
 
-function expectNumber(text: string | undefined, printed: string): number {
-  const value = Number(text);
-  if (text === undefined || !Number.isFinite(value)) {
-    throw new Error(`the tool printed no figure:\n${printed}`);
+  sample(placed: number): void {
+    if (placed === 0 || placed === this.#samples.at(-1)?.placed) return;
+    this.#sampling = this.#sampling.then(async () => {
+      const usage = await usageOf(this.pid);
+      if (Number.isFinite(usage.cpuSeconds)) this.#samples.push({ placed, usage });
+    });
   }
-  return value;
+
+  async result(): Promise<ProcessUse> {
+    await this.#sampling;
+    const [first, last] = [this.#samples.at(0), this.#samples.at(-1)];
+    const orders = first && last ? last.placed - first.placed : 0;
+    const seconds = first && last ? last.usage.cpuSeconds - first.usage.cpuSeconds : 0;
+    return {
+      process: "simulator",
+      cpuPerOrder: orders > 0 ? 1e6 * seconds / orders : NaN,
+      peakMiB: last?.usage.peakMiB ?? NaN,
+    };
+  }
 }
