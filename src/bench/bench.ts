@@ -9,7 +9,8 @@ import { openCheckout, revisionOf } from "./checkout.ts";
 import { compare, type Sample } from "./figures.ts";
 import { report, type Side, table } from "./report.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
-import { type BenchConfig, settings } from "./settings.ts";
+import type { Work } from "./work.ts";
+import { type BenchConfig, checks, settings } from "./settings.ts";
 
 async function bench(config: BenchConfig, signal: AbortSignal): Promise<number> {
   const say = (line: string) => console.error(line);
@@ -25,11 +26,14 @@ async function bench(config: BenchConfig, signal: AbortSignal): Promise<number> 
   const samples: Sample[][] = sides.map(() => []);
   try {
     for (let run = 1; run <= config.runs; run++) {
+      const work: (Work | undefined)[] = [];
       for (const scenario of config.only) {
         for (const [index, { name, checkout }] of checkouts.entries()) {
           say(`${scenario}, run ${run} of ${config.runs}${config.compare && `: ${name}`}`);
-          const figures = await SCENARIOS[scenario]({ checkout, config, signal, say });
-          samples[index]!.push({ scenario, figures });
+          const context = { checkout, config, signal, say, work: work[index] };
+          const measured = await SCENARIOS[scenario](context);
+          work[index] ??= measured.work;
+          samples[index]!.push({ scenario, figures: measured.figures });
         }
       }
     }
@@ -46,6 +50,7 @@ Deno.exit(
   await runProgram({
     name: "bench",
     settings,
+    checks,
     examples: [
       ["", "flat out, at a steady rate, the validator alone, beside Kafka's own tools"],
       ["--only steady --rate 500 --runs 5", "one scenario five times: median and spread"],

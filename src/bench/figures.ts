@@ -5,6 +5,7 @@ export type Unit =
   | "messages/s"
   | "requests/s"
   | "µs"
+  | "KiB"
   | "MiB"
   | "ms"
   | "bytes"

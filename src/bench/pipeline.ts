@@ -5,6 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { claimFolder } from "../local/kafka/folders.ts";
 import { type Cluster, startCluster } from "../local/kafka/cluster.ts";
+import { accessVariables } from "../kafka/access.ts";
 import { createClient, type KafkaClient } from "../kafka/client/client.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { followOutcomes } from "../local/outcomes.ts";
@@ -14,6 +15,7 @@ import { type Orders, type Simulator, startSimulator } from "../local/simulator.
 import type { Tally } from "../local/tally.ts";
 import { DEFAULT_PARTITIONS, Names } from "../topology.ts";
 import { runTask } from "./checkout.ts";
+import { TRACE_GARBAGE } from "./garbage.ts";
 
 export interface PipelineOptions {
   /** Whose topics, catalog, services and simulator. */
@@ -54,8 +56,10 @@ export async function withPipeline<T>(
     closing.push(() => cluster.stop());
     signal.throwIfAborted();
     const env = {
-      KAFKA_BROKERS: cluster.bootstrap,
+      ...accessVariables([cluster.bootstrap]),
+      TOPIC_PREFIX: "",
       DATA_DIR: directory,
+      DATABASE_URL: "",
       PARTITIONS: String(DEFAULT_PARTITIONS),
       SEED_STOCK: String(10 * options.orders),
       ...options.env,
@@ -65,7 +69,12 @@ export async function withPipeline<T>(
     const access = { brokers: cluster.nodes.map(({ bootstrap }) => bootstrap) };
     const kafka = createClient(access, `bench-${Deno.pid}`);
     const onNotice = () => {};
-    const services = new Pipeline({ directory, env, onNotice, project: checkout });
+    const services = new Pipeline({
+      directory,
+      env: { ...env, ...TRACE_GARBAGE },
+      onNotice,
+      project: checkout,
+    });
     closing.push(() => services.stop());
     const counter = followOutcomes({ access, kafka }, { names, onNotice, ...options });
     closing.push(() => counter.stop());

@@ -1,6 +1,15 @@
 import { type Config, integer, jsonSettings, type Setting, string } from "../runtime/setting.ts";
+import { storeSettings } from "../database/settings.ts";
 
-export const SCENARIO_NAMES = ["flat-out", "steady", "validator", "tools", "codecs"] as const;
+export const SCENARIO_NAMES = [
+  "flat-out",
+  "steady",
+  "validator",
+  "members",
+  "postgres",
+  "codecs",
+  "tools",
+] as const;
 export type ScenarioName = typeof SCENARIO_NAMES[number];
 
 const only: Setting<readonly ScenarioName[]> = {
@@ -53,6 +62,13 @@ export const settings = {
     max: 10_000_000,
     help: "orders that wait for the validator when it starts",
   }),
+  members: integer({
+    option: "members",
+    fallback: "2",
+    min: 2,
+    max: 12,
+    help: "how many members each service is scaled to",
+  }),
   runs: integer({
     option: "runs",
     fallback: "1",
@@ -68,6 +84,15 @@ export const settings = {
     help: "another checkout, whose pipeline is measured in turn with this one's",
   }),
   ...jsonSettings,
+  databaseUrl: storeSettings.databaseUrl,
+  databasePassword: storeSettings.databasePassword,
 };
+
+export const checks = [
+  ({ only, databaseUrl }: BenchConfig) =>
+    only.includes("postgres") && databaseUrl === ""
+      ? "--only postgres: needs a PostgreSQL in DATABASE_URL, by an account that may create databases"
+      : undefined,
+];
 
 export type BenchConfig = Config<typeof settings>;

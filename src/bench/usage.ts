@@ -1,37 +1,59 @@
-/** What processes and logs have used, as the system tells it. */
+/** What processes, the machine and the logs have used, as Linux tells it; NaN on other systems. */
 import type { Broker } from "../local/kafka/broker.ts";
 import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
 
-/** What a process has used so far, according to Linux; NaN on other systems. */
+/** What a process has used so far. */
 export interface Usage {
   /** Largest resident size, MiB. */
   readonly peakMiB: number;
   readonly cpuSeconds: number;
+  /** Since its start. */
+  readonly ageSeconds: number;
+}
+
+/** What all processes have used together. */
+export interface MachineUsage {
+  readonly busySeconds: number;
+  /** Of all cores, busy or idle. */
+  readonly seconds: number;
 }
 
 /** Clock ticks a second in /proc: 100 on every Linux that matters. */
 const TICKS_PER_SECOND = 100;
 
-export async function usageOf(pid: number): Promise<Usage> {
-  // Deno opens files of /proc itself only with all permissions.
-  const cat = new Deno.Command("cat", {
-    args: [`/proc/${pid}/stat`, `/proc/${pid}/status`],
-    stderr: "null",
-  });
-  const text = await cat.output()
-    .then(({ stdout }) => new TextDecoder().decode(stdout))
-    .catch(() => "");
-  return parseUsage(text);
+/** Deno opens files of /proc itself only with all permissions. */
+async function readAll(...files: string[]): Promise<string> {
+  const cat = new Deno.Command("cat", { args: files, stderr: "null" });
+  return await cat.output().then(({ stdout }) => new TextDecoder().decode(stdout)).catch(() => "");
 }
 
-/** @param text of /proc/PID/stat and /proc/PID/status */
+export async function usageOf(pid: number): Promise<Usage> {
+  return parseUsage(await readAll(`/proc/${pid}/stat`, `/proc/${pid}/status`, "/proc/uptime"));
+}
+
+/** @param text of /proc/PID/stat, /proc/PID/status and /proc/uptime */
 export function parseUsage(text: string): Usage {
   // After the name in brackets: state, then eleven fields, then ticks in user and in system mode.
-  const fields = text.slice(text.indexOf(") ") + 2).split(" ");
+  const fields = text.slice(text.indexOf(") ") + 2).split(" ").map(Number);
+  const uptime = Number(/^(\d+\.\d+) \d+\.\d+$/m.exec(text)?.[1] ?? NaN);
   return {
     peakMiB: Number(/^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] ?? NaN) / 1024,
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    cpuSeconds: (fields[11]! + fields[12]!) / TICKS_PER_SECOND,
+    ageSeconds: uptime - fields[19]! / TICKS_PER_SECOND,
   };
+}
+
+export async function machineUsage(): Promise<MachineUsage> {
+  return parseMachineUsage(await readAll("/proc/stat"));
+}
+
+/** @param text of /proc/stat */
+export function parseMachineUsage(text: string): MachineUsage {
+  // User, nice, system, idle, waiting for disks, interrupts, soft interrupts, stolen by a host.
+  const ticks = /^cpu +(.+)$/m.exec(text)?.[1]?.split(" ").slice(0, 8).map(Number) ?? [NaN];
+  const seconds = ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
+  const idle = ((ticks[3] ?? NaN) + (ticks[4] ?? NaN)) / TICKS_PER_SECOND;
+  return { seconds, busySeconds: seconds - idle };
 }
 
 /** Bytes of all segments of topics, not of Kafka's own (`__…`). */

@@ -7,7 +7,13 @@
 const AGREEING = 3;
 const TOLERANCE = 0.1;
 /** After so many slices it is measured as it is. */
-const MOST_SLICES = 8;
+export const MOST_SLICES = 8;
+
+export interface SliceOfOrders {
+  readonly orders: number;
+  /** Orders a second; 0 as fast as it can. */
+  readonly rate: number;
+}
 
 export interface WarmUp {
   /** CPU an order of each slice, µs. */

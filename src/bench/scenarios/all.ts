@@ -2,6 +2,8 @@
 import type { Scenario } from "./scenario.ts";
 import { codecs } from "./codecs.ts";
 import { flatOut } from "./flat_out.ts";
+import { members } from "./members.ts";
+import { postgres } from "./postgres.ts";
 import { steady } from "./steady.ts";
 import { tools } from "./tools.ts";
 import { validator } from "./validator.ts";
@@ -11,6 +13,8 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   "flat-out": flatOut,
   steady,
   validator,
-  tools,
+  members,
+  postgres,
   codecs,
+  tools,
 };

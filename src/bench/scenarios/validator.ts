@@ -1,10 +1,9 @@
 /** The validator alone, with all orders waiting for it when it starts. */
 import { pause } from "../../runtime/shutdown.ts";
 import { createGroupLagReader } from "../../kafka/offsets/group_lag.ts";
-import type { Figure } from "../figures.ts";
 import { type MeasuredPipeline, withPipeline } from "../pipeline.ts";
 import { usageOf } from "../usage.ts";
-import type { Context } from "./scenario.ts";
+import type { Context, Measured } from "./scenario.ts";
 
 /** How far the service is, and what it has used by then. */
 interface Position {
@@ -18,7 +17,7 @@ interface Position {
 const WARM_UP_SHARE = 1 / 5;
 const POLL_MS = 100;
 
-export function validator({ checkout, config, signal }: Context): Promise<Figure[]> {
+export function validator({ checkout, config, signal }: Context): Promise<Measured> {
   const orders = config.backlog;
   return withPipeline({ checkout, orders, signal }, async (pipeline) => {
     const simulator = pipeline.startSimulator({ orders, rate: 0 });
@@ -27,15 +26,21 @@ export function validator({ checkout, config, signal }: Context): Promise<Figure
     await pipeline.services.scale("validator", 1);
     const { warm, end } = await readAll(pipeline, simulator.acknowledged, signal);
     const read = end.read - warm.read;
-    return [
-      {
-        label: "read after the first fifth",
-        unit: "orders/s",
-        value: 1_000 * read / (end.atMs - warm.atMs),
-      },
-      { label: "CPU an order", unit: "µs", value: 1e6 * (end.cpuSeconds - warm.cpuSeconds) / read },
-      { label: "peak memory", unit: "MiB", value: end.peakMiB },
-    ];
+    return {
+      figures: [
+        {
+          label: "read after the first fifth",
+          unit: "orders/s",
+          value: 1_000 * read / (end.atMs - warm.atMs),
+        },
+        {
+          label: "CPU an order",
+          unit: "µs",
+          value: 1e6 * (end.cpuSeconds - warm.cpuSeconds) / read,
+        },
+        { label: "peak memory", unit: "MiB", value: end.peakMiB },
+      ],
+    };
   });
 }
 
