@@ -74,7 +74,9 @@ export function compare(sides: readonly (readonly Sample[])[]): Comparison[] {
       }
     }
   }
-  return [...rows.values()].filter(({ values }) => values.some((of) => of.length > 0))
+  // A later run may have a figure that the first did not.
+  return [...Map.groupBy(rows.values(), ({ scenario }) => scenario).values()].flat()
+    .filter(({ values }) => values.some((of) => of.length > 0))
     .map(({ values, ...row }) => ({
       ...row,
       sides: values.map((of) => of.length > 0 ? summarize(of) : undefined),

@@ -34,7 +34,8 @@ export async function usageOf(pid: number): Promise<Usage> {
 /** @param text of /proc/PID/stat, /proc/PID/status and /proc/uptime */
 export function parseUsage(text: string): Usage {
   // After the name in brackets: state, then eleven fields, then ticks in user and in system mode.
-  const fields = text.slice(text.indexOf(") ") + 2).split(" ").map(Number);
+  const [stat = ""] = text.split("\n", 1);
+  const fields = stat.slice(stat.lastIndexOf(") ") + 2).split(" ").map(Number);
   const uptime = Number(/^(\d+\.\d+) \d+\.\d+$/m.exec(text)?.[1] ?? NaN);
   return {
     peakMiB: Number(/^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] ?? NaN) / 1024,
