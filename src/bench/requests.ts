@@ -15,6 +15,9 @@ export interface Requests {
   readonly counts: ReadonlyMap<string, number>;
 }
 
+/** Each of them is counted as a Fetch, too. */
+const KINDS_OF_FETCH = ["FetchConsumer", "FetchFollower"];
+
 const BEANS = "kafka.network:type=RequestMetrics,name=RequestsPerSec,*";
 
 /** undefined where the JVM cannot be asked: it runs in a container, or there is no `jcmd`. */
@@ -42,6 +45,7 @@ export async function openRequestCounter(
 export function parseRequests(printed: string): Requests {
   const counts = new Map<string, number>();
   for (const [, kind, count] of printed.matchAll(/request=(\w+)[^\n]*:Count=(\d+)/g)) {
+    if (KINDS_OF_FETCH.includes(kind!)) continue;
     counts.set(kind!, (counts.get(kind!) ?? 0) + Number(count));
   }
   return { atMs: Number(/^time=(\d+)/m.exec(printed)?.[1] ?? NaN), counts };

@@ -7,6 +7,7 @@ const BEFORE = ["time=1000", line("Fetch", 11, 100), line("Fetch", 17, 50)].join
 const AFTER = [
   "time=11000",
   line("Fetch", 11, 300),
+  line("FetchConsumer", 11, 300),
   line("Fetch", 17, 60),
   line("EndTxn", 3, 400),
   line("Metadata", 6, 9),
