@@ -6,11 +6,18 @@ import { fileURLToPath } from "node:url";
 import { runProgram } from "../program.ts";
 import { PROJECT } from "../local/task.ts";
 import { openCheckout, revisionOf } from "./checkout.ts";
-import { compare, type Sample } from "./figures.ts";
+import { compare, type Figure, type Sample } from "./figures.ts";
 import { report, type Side, table } from "./report.ts";
 import { SCENARIOS } from "./scenarios/all.ts";
+import { noiseDuring } from "./usage.ts";
 import type { Work } from "./work.ts";
 import { type BenchConfig, checks, settings } from "./settings.ts";
+
+const noiseFigure = (share: number): Figure => ({
+  label: "noise: cores busy with other work",
+  unit: "%",
+  value: 100 * share,
+});
 
 async function bench(config: BenchConfig, signal: AbortSignal): Promise<number> {
   const say = (line: string) => console.error(line);
@@ -31,9 +38,10 @@ async function bench(config: BenchConfig, signal: AbortSignal): Promise<number> 
         for (const [index, { name, checkout }] of checkouts.entries()) {
           say(`${scenario}, run ${run} of ${config.runs}${config.compare && `: ${name}`}`);
           const context = { checkout, config, signal, say, work: work[index] };
-          const measured = await SCENARIOS[scenario](context);
-          work[index] ??= measured.work;
-          samples[index]!.push({ scenario, figures: measured.figures });
+          const { result, noise } = await noiseDuring(() => SCENARIOS[scenario](context));
+          work[index] ??= result.work;
+          const figures = [...result.figures, noiseFigure(noise)];
+          samples[index]!.push({ scenario, figures });
         }
       }
     }

@@ -14,7 +14,7 @@ import {
   useBetween,
 } from "./processes.ts";
 import { openRequestCounter, requestFigures } from "./requests.ts";
-import { logBytes, machineUsage, usageOf } from "./usage.ts";
+import { logBytes } from "./usage.ts";
 import { type SliceOfOrders, warmUp, warmUpText } from "./warm_up.ts";
 
 export interface Placed {
@@ -24,8 +24,6 @@ export interface Placed {
   /** What an order takes on the broker's disk, in all topics together. */
   readonly logBytesPerOrder: number;
   readonly use: readonly ProcessUse[];
-  /** What had nothing to do with it took so much of all cores: a measure of the noise. */
-  readonly othersShare: number;
   /** Of the services and Kafka, before the first order and after the last. */
   readonly window: readonly [Snapshot, Snapshot];
 }
@@ -36,25 +34,18 @@ export async function measure(
   { orders, rate }: SliceOfOrders,
 ): Promise<Placed> {
   const [broker] = pipeline.cluster.nodes;
-  const look = () => Promise.all([snapshot(pipeline), machineUsage(), usageOf(Deno.pid)]);
   const bytesBefore = await logBytes(broker!);
-  const [before, machineBefore, benchBefore] = await look();
+  const before = await snapshot(pipeline);
   const simulator = pipeline.startSimulator({ orders, rate });
   const simulatorUse = new SimulatorUse(simulator.process.pid);
   await pipeline.settle(simulator, ({ placed }) => simulatorUse.sample(placed));
-  const [after, machineAfter, benchAfter] = await look();
+  const after = await snapshot(pipeline);
   const { settled, firstPlacedAtMs, lastOutcomeAtMs, latency } = pipeline.tally();
-  const use = useBetween(before, after, orders);
-  const { use: simulators, wholeCpuSeconds } = await simulatorUse.result();
-  const own = use.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, wholeCpuSeconds) +
-    benchAfter.cpuSeconds - benchBefore.cpuSeconds;
-  const busy = machineAfter.busySeconds - machineBefore.busySeconds;
   return {
     settledPerSecond: 1_000 * settled / (lastOutcomeAtMs - firstPlacedAtMs),
     latency,
     logBytesPerOrder: (await logBytes(broker!) - bytesBefore) / orders,
-    use: [simulators, ...use],
-    othersShare: Math.max(0, busy - own) / (machineAfter.seconds - machineBefore.seconds),
+    use: [await simulatorUse.result(), ...useBetween(before, after, orders)],
     window: [before, after],
   };
 }
@@ -79,7 +70,6 @@ export async function measureAtLength(
     ...processFigures(use),
     ...requestsBefore && requestsAfter ? requestFigures(requestsBefore, requestsAfter) : [],
     { label: "log on disk an order", unit: "bytes", value: placed.logBytesPerOrder },
-    { label: "noise: cores busy with other work", unit: "%", value: 100 * placed.othersShare },
   ];
   return { ...placed, use, figures };
 }
@@ -104,18 +94,24 @@ async function withGarbage(
   };
 }
 
-/** Places slices of orders until they take the same CPU each, and says so; none of 0 orders. */
+/**
+ * Places slices of orders until they take the same CPU each, and says so; none of 0 orders.
+ *
+ * @returns how far the last slices were apart
+ */
 export async function untilWarm(
   pipeline: MeasuredPipeline,
   slice: SliceOfOrders,
   say: (line: string) => void,
-): Promise<void> {
-  if (slice.orders === 0) return;
+): Promise<Figure[]> {
+  if (slice.orders === 0) return [];
   const state = await warmUp(async () => {
     const { use } = await measure(pipeline, slice);
     return cpuPerOrder(use, ...CONSUMERS, "Kafka");
   });
   say(`  warm-up: ${warmUpText(state)}`);
+  const label = "warm-up: CPU an order of the last slices differs by";
+  return [{ label, unit: "%", value: 100 * state.difference }];
 }
 
 /** Starts one member of each service. */

@@ -103,18 +103,16 @@ export class SimulatorUse {
     });
   }
 
-  /** @returns also its CPU from its start to its last report */
-  async result(): Promise<{ use: ProcessUse; wholeCpuSeconds: number }> {
+  async result(): Promise<ProcessUse> {
     await this.#sampling;
     const first = this.#samples.at(0);
     const last = this.#samples.at(-1);
-    const use = {
+    return {
       process: "simulator",
       orders: first && last ? last.placed - first.placed : 0,
       cpuSeconds: first && last ? last.usage.cpuSeconds - first.usage.cpuSeconds : NaN,
       peakMiB: last?.usage.peakMiB ?? NaN,
     };
-    return { use, wholeCpuSeconds: last?.usage.cpuSeconds ?? 0 };
   }
 }
 

@@ -7,14 +7,16 @@ export interface Usage {
   /** Largest resident size, MiB. */
   readonly peakMiB: number;
   readonly cpuSeconds: number;
+  /** The same of it and of all its children that have ended. */
+  readonly familyCpuSeconds: number;
   /** Since its start. */
   readonly ageSeconds: number;
 }
 
-/** What all processes have used together. */
+/** What the machine's cores have done. */
 export interface MachineUsage {
   readonly busySeconds: number;
-  /** Of all cores, busy or idle. */
+  /** Of all cores together, busy or idle. */
   readonly seconds: number;
 }
 
@@ -33,13 +35,15 @@ export async function usageOf(pid: number): Promise<Usage> {
 
 /** @param text of /proc/PID/stat, /proc/PID/status and /proc/uptime */
 export function parseUsage(text: string): Usage {
-  // After the name in brackets: state, then eleven fields, then ticks in user and in system mode.
+  // After the name in brackets: state, then ten fields, then ticks in user and in system mode, of the
+  // process and then of its children.
   const [stat = ""] = text.split("\n", 1);
   const fields = stat.slice(stat.lastIndexOf(") ") + 2).split(" ").map(Number);
   const uptime = Number(/^(\d+\.\d+) \d+\.\d+$/m.exec(text)?.[1] ?? NaN);
   return {
     peakMiB: Number(/^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] ?? NaN) / 1024,
     cpuSeconds: (fields[11]! + fields[12]!) / TICKS_PER_SECOND,
+    familyCpuSeconds: (fields[11]! + fields[12]! + fields[13]! + fields[14]!) / TICKS_PER_SECOND,
     ageSeconds: uptime - fields[19]! / TICKS_PER_SECOND,
   };
 }
@@ -55,6 +59,23 @@ export function parseMachineUsage(text: string): MachineUsage {
   const seconds = ticks.reduce((sum, value) => sum + value, 0) / TICKS_PER_SECOND;
   const idle = ((ticks[3] ?? NaN) + (ticks[4] ?? NaN)) / TICKS_PER_SECOND;
   return { seconds, busySeconds: seconds - idle };
+}
+
+/**
+ * What processes that do not belong to this one took of all cores meanwhile: a share from 0 to 1. Those
+ * that belong to it must have ended.
+ */
+export async function noiseDuring<T>(
+  work: () => Promise<T>,
+): Promise<{ result: T; noise: number }> {
+  const look = async () => ({ machine: await machineUsage(), own: await usageOf(Deno.pid) });
+  const before = await look();
+  const result = await work();
+  const after = await look();
+  const busy = after.machine.busySeconds - before.machine.busySeconds;
+  const own = after.own.familyCpuSeconds - before.own.familyCpuSeconds;
+  const seconds = after.machine.seconds - before.machine.seconds;
+  return { result, noise: Math.max(0, busy - own) / seconds };
 }
 
 /** Bytes of all segments of topics, not of Kafka's own (`__…`). */

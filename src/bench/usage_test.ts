@@ -2,17 +2,17 @@ import { assertEquals } from "@std/assert";
 import { parseMachineUsage, parseUsage } from "./usage.ts";
 
 const STAT =
-  "4711 (deno) (x)) S 1 4711 4711 0 -1 4194304 1 0 0 0 1200 100 7 8 20 0 12 0 500000 99 1 2";
+  "4711 (deno) (x)) S 1 4711 4711 0 -1 4194304 1 0 0 0 1200 100 150 50 20 0 12 0 500000 99 1 2";
 const STATUS = "Name:\tdeno\nVmPeak:\t  999999 kB\nVmHWM:\t  102400 kB\nVmRSS:\t    9000 kB\n";
 
 Deno.test("parseUsage: CPU, peak and age of a process, whose name may hold anything", () => {
   const usage = parseUsage(`${STAT}\n${STATUS}5060.50 9000.00\n`);
-  assertEquals([usage.cpuSeconds, usage.peakMiB], [13, 100]);
+  assertEquals([usage.cpuSeconds, usage.familyCpuSeconds, usage.peakMiB], [13, 15, 100]);
   assertEquals(usage.ageSeconds, 60.5);
 });
 
 Deno.test("parseUsage: NaN where there is no such process, or no /proc", () => {
-  const nothing = { cpuSeconds: NaN, peakMiB: NaN, ageSeconds: NaN };
+  const nothing = { cpuSeconds: NaN, familyCpuSeconds: NaN, peakMiB: NaN, ageSeconds: NaN };
   assertEquals(parseUsage(""), nothing);
   assertEquals(parseUsage("5060.50 9000.00\n"), nothing);
 });

@@ -1,4 +1,5 @@
 /** All orders at once: what a settled order costs. */
+import type { Figure } from "../figures.ts";
 import { measure, measureAtLength, startServices, untilWarm } from "../measure.ts";
 import { type MeasuredPipeline, withPipeline } from "../pipeline.ts";
 import { MOST_SLICES } from "../warm_up.ts";
@@ -11,7 +12,8 @@ export async function flatOut(context: Context): Promise<Measured> {
   const exactly = await withWarmPipeline(
     context,
     { PROCESSING_GUARANTEE: "exactly_once" },
-    async (pipeline) => ({
+    async (pipeline, warm) => ({
+      warm,
       ...await measureAtLength(pipeline, slice),
       traffic: await countTraffic(pipeline),
     }),
@@ -36,6 +38,7 @@ export async function flatOut(context: Context): Promise<Measured> {
       { label: "messages written an order", unit: "", value: traffic.writesPerOrder },
       { label: "messages read an order", unit: "", value: traffic.readsPerOrder },
       ...exactly.figures,
+      ...exactly.warm,
     ],
   };
 }
@@ -44,12 +47,12 @@ export async function flatOut(context: Context): Promise<Measured> {
 export function withWarmPipeline<T>(
   { checkout, config, signal, say }: Context,
   env: Readonly<Record<string, string>>,
-  work: (pipeline: MeasuredPipeline) => Promise<T>,
+  work: (pipeline: MeasuredPipeline, warm: readonly Figure[]) => Promise<T>,
 ): Promise<T> {
   const orders = config.orders + MOST_SLICES * config.warmUp;
   return withPipeline({ checkout, orders, env, signal }, async (pipeline) => {
     await startServices(pipeline);
-    await untilWarm(pipeline, { orders: config.warmUp, rate: 0 }, say);
-    return await work(pipeline);
+    const warm = await untilWarm(pipeline, { orders: config.warmUp, rate: 0 }, say);
+    return await work(pipeline, warm);
   });
 }

@@ -12,13 +12,14 @@ export function postgres(context: Context): Promise<Measured> {
       DATABASE_URL: url,
       DATABASE_PASSWORD_FILE: config.databasePassword?.path ?? "",
     };
-    return withWarmPipeline(context, env, async (pipeline) => {
+    return withWarmPipeline(context, env, async (pipeline, warm) => {
       const slice = { orders: config.orders, rate: 0 };
       const { settledPerSecond, figures } = await measureAtLength(pipeline, slice);
       return {
         figures: [
           { label: "orders settled", unit: "orders/s", value: settledPerSecond },
           ...figures,
+          ...warm,
         ],
       };
     });

@@ -12,7 +12,7 @@ export function steady({ checkout, config, signal, say }: Context): Promise<Meas
   const stock = orders + MOST_SLICES * warmUp;
   return withPipeline({ checkout, orders: stock, signal }, async (pipeline) => {
     await startServices(pipeline);
-    await untilWarm(pipeline, { orders: warmUp, rate }, say);
+    const warm = await untilWarm(pipeline, { orders: warmUp, rate }, say);
     const { latency, use, figures } = await measureAtLength(pipeline, { orders, rate });
     return {
       figures: [
@@ -24,6 +24,7 @@ export function steady({ checkout, config, signal, say }: Context): Promise<Meas
           value: cpuPerOrder(use, ...PROCESSORS, "Kafka"),
         },
         ...figures,
+        ...warm,
       ],
     };
   });

@@ -1,5 +1,6 @@
 /** The validator alone, with all orders waiting for it when it starts. */
 import { pause } from "../../runtime/shutdown.ts";
+import { isKafkaError } from "../../kafka/client/errors.ts";
 import { createGroupLagReader } from "../../kafka/offsets/group_lag.ts";
 import { type MeasuredPipeline, withPipeline } from "../pipeline.ts";
 import { usageOf } from "../usage.ts";
@@ -51,17 +52,22 @@ async function readAll(
   signal: AbortSignal,
 ): Promise<{ warm: Position; end: Position }> {
   const lags = createGroupLagReader(kafka, names, "validator");
-  const look = async (): Promise<Position> => {
-    const [group] = await lags.read();
+  /** undefined while the group has no coordinator. */
+  const look = async (): Promise<Position | undefined> => {
+    const [group] = await lags.read().catch((error) => {
+      if (!isKafkaError(error)) throw error;
+      return [];
+    });
+    if (!group) return undefined;
     const usage = await usageOf(services.members("validator")[0]!.pid);
-    return { ...usage, read: orders - group!.lagMessages, atMs: performance.now() };
+    return { ...usage, read: orders - group.lagMessages, atMs: performance.now() };
   };
   try {
     let warm: Position | undefined;
     for (;;) {
       const now = await look();
-      if (warm === undefined && now.read >= WARM_UP_SHARE * orders) warm = now;
-      if (warm && now.read >= orders) return { warm, end: now };
+      if (now && now.read >= WARM_UP_SHARE * orders) warm ??= now;
+      if (warm && now && now.read >= orders) return { warm, end: now };
       services.throwIfFailed();
       await pause(POLL_MS, signal);
       signal.throwIfAborted();
