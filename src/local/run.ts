@@ -1,6 +1,6 @@
 /**
  * One run of the whole pipeline on this machine: a Kafka of its own (or a given one), topics, catalog,
- * services, orders, audit. What `deno task demo`, the end-to-end tests and the bench are made of.
+ * services, orders, audit. What `deno task demo` and the end-to-end tests are made of.
  */
 import type { TextFile } from "../runtime/setting.ts";
 import {
