@@ -3,6 +3,8 @@
  * tasks of a checkout. The broker, and all that measures, is this project's on every side.
  */
 import { fileURLToPath } from "node:url";
+import { Failure } from "../runtime/errors.ts";
+import { plural } from "../runtime/format.ts";
 import { claimFolder } from "../local/kafka/folders.ts";
 import { type Cluster, startCluster } from "../local/kafka/cluster.ts";
 import { accessVariables } from "../kafka/access.ts";
@@ -35,7 +37,11 @@ export interface MeasuredPipeline {
   readonly names: Names;
   readonly services: Pipeline;
   startSimulator(orders: Omit<Orders, "seed">): Simulator;
-  /** Waits until all that a simulator places has been settled; then the tally is of its orders. */
+  /**
+   * Waits until all that a simulator places has been settled; then the tally is of its orders.
+   *
+   * @throws {Failure} some of them got no outcome
+   */
   settle(simulator: Simulator, onProgress: (progress: Progress) => void): Promise<void>;
   tally(): Tally;
 }
@@ -80,7 +86,7 @@ export async function withPipeline<T>(
     closing.push(() => counter.stop());
     let seed = 0;
     const { tally } = counter;
-    const result = await work({
+    return await work({
       cluster,
       kafka,
       names,
@@ -95,9 +101,10 @@ export async function withPipeline<T>(
         const watch = { tally, signal, onProgress, onNotice };
         await settleOrders(simulator, { kafka, names, pipeline: services, ...watch });
         signal.throwIfAborted();
+        const open = simulator.acknowledged - tally().settled;
+        if (open > 0) throw new Failure(`${plural(open, "order")} got no outcome`);
       },
     });
-    return result;
   } finally {
     for (const close of closing.toReversed()) await close();
   }

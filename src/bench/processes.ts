@@ -1,5 +1,6 @@
 /** What each process of a pipeline takes for an order. */
 import { CONSUMERS, PROCESSORS } from "../topology.ts";
+import { Failure } from "../runtime/errors.ts";
 import type { Figure } from "./figures.ts";
 import type { Garbage } from "./garbage.ts";
 import type { MeasuredPipeline } from "./pipeline.ts";
@@ -42,8 +43,17 @@ export async function snapshot({ services, cluster }: MeasuredPipeline): Promise
   );
 }
 
-/** What the processes took between two snapshots, for so many orders. */
+/**
+ * What the processes took between two snapshots, for so many orders.
+ *
+ * @throws {Failure} a process of the first is not in the second: it ended, and another took its place
+ */
 export function useBetween(before: Snapshot, after: Snapshot, orders: number): ProcessUse[] {
+  for (const [process, members] of before) {
+    const still = after.get(process)!.map(({ pid }) => pid);
+    const gone = members.find(({ pid }) => !still.includes(pid));
+    if (gone) throw new Failure(`${gone.name} ended while it was measured`);
+  }
   return [...after].map(([process, members]) => ({
     process,
     orders,

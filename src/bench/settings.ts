@@ -84,7 +84,11 @@ export const settings = {
     help: "another checkout, whose pipeline is measured in turn with this one's",
   }),
   ...jsonSettings,
-  databaseUrl: storeSettings.databaseUrl,
+  databaseUrl: {
+    ...storeSettings.databaseUrl,
+    fallbackHelp: "none",
+    help: "a PostgreSQL for the scenario postgres, by an account that may create databases",
+  },
   databasePassword: storeSettings.databasePassword,
 };
 
