@@ -1,131 +1,120 @@
-/** What the bench measures: logs on disk, CPU and memory of processes, and Kafka's own tools. */
-import type { Broker } from "../local/kafka/broker.ts";
-import { LOG_DIRECTORY } from "../local/kafka/java_runtime.ts";
-import type { Cluster } from "../local/kafka/cluster.ts";
+/** Measures how a warm pipeline settles orders, and what its processes take for it. */
+import type { LatencyHistogram } from "../services/analytics/histogram.ts";
+import { CONSUMERS } from "../topology.ts";
+import type { Figure } from "./figures.ts";
+import { garbageIn } from "./garbage.ts";
+import type { MeasuredPipeline } from "./pipeline.ts";
+import {
+  cpuPerOrder,
+  processFigures,
+  type ProcessUse,
+  SimulatorUse,
+  type Snapshot,
+  snapshot,
+  useBetween,
+} from "./processes.ts";
+import { openRequestCounter, requestFigures } from "./requests.ts";
+import { logBytes } from "./usage.ts";
+import { type SliceOfOrders, warmUp, warmUpText } from "./warm_up.ts";
 
-/** Bytes of all segments of topics, not of Kafka's own (`__…`). */
-export async function logBytes({ directory }: Pick<Broker, "directory">): Promise<number> {
-  let bytes = 0;
-  const logs = `${directory}/${LOG_DIRECTORY}`;
-  for await (const partition of Deno.readDir(logs)) {
-    if (!partition.isDirectory || partition.name.startsWith("__")) continue;
-    for await (const { name } of Deno.readDir(`${logs}/${partition.name}`)) {
-      if (name.endsWith(".log")) {
-        bytes += (await Deno.stat(`${logs}/${partition.name}/${name}`)).size;
-      }
-    }
-  }
-  return bytes;
+export interface Placed {
+  readonly settledPerSecond: number;
+  /** Placed to outcome. */
+  readonly latency: LatencyHistogram;
+  /** What an order takes on the broker's disk, in all topics together. */
+  readonly logBytesPerOrder: number;
+  readonly use: readonly ProcessUse[];
+  /** Of the services and Kafka, before the first order and after the last. */
+  readonly window: readonly [Snapshot, Snapshot];
 }
 
-/** What a process has used so far, according to Linux; NaN on other systems. */
-export interface Usage {
-  /** Largest resident size, MiB. */
-  readonly peakMiB: number;
-  readonly cpuSeconds: number;
-}
-
-/** Clock ticks a second in /proc: 100 on every Linux that matters. */
-const TICKS_PER_SECOND = 100;
-
-export async function usageOf(pid: number): Promise<Usage> {
-  // Deno opens files of /proc itself only with all permissions.
-  const cat = new Deno.Command("cat", {
-    args: [`/proc/${pid}/stat`, `/proc/${pid}/status`],
-    stderr: "null",
-  });
-  const text = await cat.output()
-    .then(({ stdout }) => new TextDecoder().decode(stdout))
-    .catch(() => "");
-  // After the name in brackets: state, then eleven fields, then ticks in user and in system mode.
-  const fields = text.slice(text.indexOf(") ") + 2).split(" ");
+/** Places orders, and measures from before the first until all of them are settled. */
+export async function measure(
+  pipeline: MeasuredPipeline,
+  { orders, rate }: SliceOfOrders,
+): Promise<Placed> {
+  const [broker] = pipeline.cluster.nodes;
+  const bytesBefore = await logBytes(broker!);
+  const before = await snapshot(pipeline);
+  const simulator = pipeline.startSimulator({ orders, rate });
+  const simulatorUse = new SimulatorUse(simulator.process.pid);
+  await pipeline.settle(simulator, ({ placed }) => simulatorUse.sample(placed));
+  const after = await snapshot(pipeline);
+  const { settled, firstPlacedAtMs, lastOutcomeAtMs, latency } = pipeline.tally();
   return {
-    peakMiB: Number(/^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] ?? NaN) / 1024,
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    settledPerSecond: 1_000 * settled / (lastOutcomeAtMs - firstPlacedAtMs),
+    latency,
+    logBytesPerOrder: (await logBytes(broker!) - bytesBefore) / orders,
+    use: [await simulatorUse.result(), ...useBetween(before, after, orders)],
+    window: [before, after],
   };
 }
 
-// Kafka's own tools are the yardstick: how fast the same broker is for its own clients.
-
-interface ToolFigure {
-  readonly tool: string;
-  /** Messages per second. */
-  readonly perSecond: number;
-}
-
-const TOPIC = "bench.tools";
-const COPY_TOPIC = "bench.copy";
-const GROUP = "bench.copier";
-const MESSAGES = 500_000;
-/** About the size of an order. */
-const MESSAGE_BYTES = 350;
-/** Copied by one transactional producer, 1,000 messages a transaction. */
-const COPIED = 30_000;
-
-/** Produces, consumes and copies in transactions; takes some seconds each. */
-export async function kafkaTools(cluster: Cluster): Promise<ToolFigure[]> {
-  const { bootstrap } = cluster;
-  for (const [topic, partitions] of [[TOPIC, 12], [COPY_TOPIC, 1]] as const) {
-    await cluster.runTool("org.apache.kafka.tools.TopicCommand", [
-      ...["--bootstrap-server", bootstrap, "--create", "--topic", topic],
-      ...["--partitions", String(partitions), "--replication-factor", "1"],
-    ]);
-  }
-  const produce = (topic: string, count: number) =>
-    cluster.runTool("org.apache.kafka.tools.ProducerPerformance", [
-      ...["--topic", topic, "--num-records", String(count), "--record-size", String(MESSAGE_BYTES)],
-      ...["--throughput", "-1", "--producer-props", `bootstrap.servers=${bootstrap}`, "acks=all"],
-      ...["linger.ms=5", "batch.size=131072"],
-    ]);
-  const produced = await produce(TOPIC, MESSAGES);
-
-  const consumed = await cluster.runTool("org.apache.kafka.tools.ConsumerPerformance", [
-    ...["--bootstrap-server", bootstrap, "--topic", TOPIC, "--num-records", String(MESSAGES)],
-    "--hide-header",
-  ]);
-
-  await produce(COPY_TOPIC, COPIED);
-  const copyStart = performance.now();
-  const copied = await cluster.runTool("org.apache.kafka.tools.TransactionalMessageCopier", [
-    ...["--broker-list", bootstrap, "--input-topic", COPY_TOPIC, "--input-partition", "0"],
-    ...["--output-topic", TOPIC, "--consumer-group", GROUP, "--transactional-id", GROUP],
-    ...["--max-messages", String(COPIED), "--transaction-size", "1000"],
-  ]);
-  return [
-    { tool: "ProducerPerformance", perSecond: producerRate(produced) },
-    { tool: "ConsumerPerformance", perSecond: consumerRate(consumed) },
-    {
-      tool: "TransactionalMessageCopier, 1 partition",
-      perSecond: copierRate(copied, performance.now() - copyStart),
-    },
+/**
+ * The same, and the requests that the broker answered meanwhile and the services' garbage, which take
+ * the end of the services to be known.
+ *
+ * @returns the figures of all processes, too
+ */
+export async function measureAtLength(
+  pipeline: MeasuredPipeline,
+  slice: SliceOfOrders,
+): Promise<Placed & { figures: readonly Figure[] }> {
+  const requests = await openRequestCounter(pipeline.cluster);
+  const requestsBefore = await requests?.();
+  const placed = await measure(pipeline, slice);
+  const requestsAfter = await requests?.();
+  await pipeline.services.stop();
+  const use = await Promise.all(placed.use.map((each) => withGarbage(each, placed, pipeline)));
+  const figures: Figure[] = [
+    ...processFigures(use),
+    ...requestsBefore && requestsAfter ? requestFigures(requestsBefore, requestsAfter) : [],
+    { label: "log on disk an order", unit: "bytes", value: placed.logBytesPerOrder },
   ];
+  return { ...placed, use, figures };
 }
 
-/** `500000 records sent, 155763.2 records/sec (…)`: the last line is the sum. */
-function producerRate(printed: string): number {
-  const rates = [...printed.matchAll(/([\d.]+) records\/sec/g)];
-  return expectNumber(rates.at(-1)?.[1], printed);
-}
-
-/** `start, end, MB, MB/s, messages, messages/s, …`, in its last line. */
-function consumerRate(printed: string): number {
-  const line = printed.trim().split("\n").at(-1) ?? "";
-  return expectNumber(line.split(",")[5]?.trim(), printed);
+async function withGarbage(
+  use: ProcessUse,
+  { window: [before, after] }: Placed,
+  { services }: MeasuredPipeline,
+): Promise<ProcessUse> {
+  if (!(CONSUMERS as readonly string[]).includes(use.process)) return use;
+  const found = await Promise.all(after.get(use.process)!.map(async ({ pid, name, ageSeconds }) => {
+    const from = before.get(use.process)!.find((member) => member.pid === pid)?.ageSeconds ?? 0;
+    const log = await Deno.readTextFile(services.logFile(name));
+    return garbageIn(log, { from, to: ageSeconds });
+  }));
+  return {
+    ...use,
+    garbage: {
+      pauseSeconds: found.reduce((sum, { pauseSeconds }) => sum + pauseSeconds, 0),
+      allocatedMiB: found.reduce((sum, { allocatedMiB }) => sum + allocatedMiB, 0),
+    },
+  };
 }
 
 /**
- * The copier prints JSON with the messages consumed at each progress report. The time is that of the
- * whole process, its start included.
+ * Places slices of orders until they take the same CPU each, and says so; none of 0 orders.
+ *
+ * @returns how far the last slices were apart
  */
-function copierRate(printed: string, elapsedMs: number): number {
-  const consumed = [...printed.matchAll(/"consumed":"?(\d+)/g)].map((match) => Number(match[1]));
-  return 1_000 * expectNumber(String(Math.max(...consumed)), printed) / elapsedMs;
+export async function untilWarm(
+  pipeline: MeasuredPipeline,
+  slice: SliceOfOrders,
+  say: (line: string) => void,
+): Promise<Figure[]> {
+  if (slice.orders === 0) return [];
+  const state = await warmUp(async () => {
+    const { use } = await measure(pipeline, slice);
+    return cpuPerOrder(use, ...CONSUMERS, "Kafka");
+  });
+  say(`  warm-up: ${warmUpText(state)}`);
+  const label = "warm-up: CPU an order of the last slices differs by";
+  return [{ label, unit: "%", value: 100 * state.difference }];
 }
 
-function expectNumber(text: string | undefined, printed: string): number {
-  const value = Number(text);
-  if (text === undefined || !Number.isFinite(value)) {
-    throw new Error(`the tool printed no figure:\n${printed}`);
-  }
-  return value;
+/** Starts one member of each service. */
+export async function startServices({ services }: MeasuredPipeline): Promise<void> {
+  for (const service of CONSUMERS) await services.scale(service, 1);
 }

@@ -16,7 +16,7 @@ import { clusterReady } from "../kafka/client/cluster_ready.ts";
 import { settings as analyticsSettings } from "../services/analytics/settings.ts";
 import { checks, type DemoConfig, settings } from "./demo_settings.ts";
 import { freePort, isFree } from "./kafka/ports.ts";
-import type { Progress } from "./place_orders.ts";
+import type { Progress } from "./settle_orders.ts";
 import { openRun, type Run } from "./run.ts";
 import { disturbNodes, superviseNodes } from "./supervise.ts";
 import { figures } from "./tally.ts";

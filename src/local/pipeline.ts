@@ -7,7 +7,7 @@ import { Failure } from "../runtime/errors.ts";
 import type { Service } from "../topology.ts";
 import { lastLines } from "./kafka/shell.ts";
 import { MAX_SHORT_LIVES, supervise } from "./supervise.ts";
-import { startTask, type TaskProcess } from "./task.ts";
+import { PROJECT, startTask, type TaskProcess } from "./task.ts";
 
 interface PipelineOptions {
   /** Where each member's log goes: `<directory>/logs/<member>.log`. */
@@ -16,6 +16,8 @@ interface PipelineOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Gets one line whenever a member has started, died or been started again. */
   readonly onNotice: (line: string) => void;
+  /** Whose services these are (default: this project's). */
+  readonly project?: URL;
 }
 
 /** How long a member may take to drain before it is killed. */
@@ -73,8 +75,8 @@ export class Pipeline {
   }
 
   #spawn(service: Service, name: string): TaskProcess {
-    const { env } = this.options;
-    return startTask({ task: service, name, env, logFile: this.logFile(name) });
+    const { env, project = PROJECT } = this.options;
+    return startTask({ task: service, name, env, logFile: this.logFile(name), project });
   }
 
   logFile(name: string): string {

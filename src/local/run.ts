@@ -1,6 +1,6 @@
 /**
  * One run of the whole pipeline on this machine: a Kafka of its own (or a given one), topics, catalog,
- * services, orders, audit. What `deno task demo`, the end-to-end tests and the bench are made of.
+ * services, orders, audit. What `deno task demo` and the end-to-end tests are made of.
  */
 import type { TextFile } from "../runtime/setting.ts";
 import {
@@ -14,15 +14,16 @@ import { makeCatalog, seed } from "../commands/seed/seed.ts";
 import { inventoryDatabase } from "../services/inventory/store.ts";
 import { openCatalog } from "../database/catalog.ts";
 import { openDatabase } from "../database/open.ts";
-import { createClient, groupSize, type KafkaClient } from "../kafka/client/client.ts";
-import { LogFollower } from "../kafka/readers/log_follower.ts";
+import { createClient, groupSize } from "../kafka/client/client.ts";
 import { createTopics } from "../kafka/topics.ts";
-import { deadLetterTopicOf, Names, PROCESSORS, type Service } from "../topology.ts";
+import { Names, type Service } from "../topology.ts";
 import { type ClaimedFolder, claimFolder } from "./kafka/folders.ts";
 import { type Cluster, type ClusterOptions, nodeLines, startCluster } from "./kafka/cluster.ts";
-import { createTally, type Placing, type Tally } from "./tally.ts";
+import { followOutcomes } from "./outcomes.ts";
+import type { Placing, Tally } from "./tally.ts";
 import { Pipeline } from "./pipeline.ts";
-import { type Orders, placeOrders, type Progress } from "./place_orders.ts";
+import { type Progress, settleOrders } from "./settle_orders.ts";
+import { type Orders, startSimulator } from "./simulator.ts";
 import { argumentsOf, PROJECT } from "./task.ts";
 
 export interface RunOptions {
@@ -62,7 +63,7 @@ export interface Run {
   readonly directory: string;
   /** A file with this run's settings, for commands that you start by hand: `--env FILE`. */
   readonly envFile: string;
-  /** Places orders and waits for their outcomes: see `placeOrders`. */
+  /** Places orders and waits for their outcomes: see `settleOrders`. */
   place(
     orders: Orders,
     signal: AbortSignal,
@@ -149,7 +150,7 @@ async function prepareRun(
   const envFile = `${folder.directory}/.env`;
   Deno.writeTextFileSync(envFile, envLines(env));
   const pipeline = new Pipeline({ directory, env, onNotice });
-  const counter = followOutcomes({ access, kafka }, names, onNotice);
+  const counter = followOutcomes({ access, kafka }, { names, onNotice });
   return {
     pipeline,
     cluster,
@@ -165,8 +166,9 @@ async function prepareRun(
     place(orders, signal, onProgress) {
       counter.reset();
       const { tally } = counter;
+      const simulator = startSimulator(orders, { env, logFile: pipeline.logFile("simulator") });
       const watch = { tally, signal, onProgress, onNotice };
-      return placeOrders(orders, { kafka, names, env, pipeline, ...watch });
+      return settleOrders(simulator, { kafka, names, pipeline, ...watch });
     },
     ...auditCommands(env),
     groupSize: (service) => groupSize(kafka, names.group(service)),
@@ -198,38 +200,6 @@ async function loadCatalog(options: RunOptions, directory: string) {
   await seed({ catalog, inventory, data });
   await Promise.all([catalog.close(), inventory.close()]);
   return { customers: data.customers.length, products: data.products.length };
-}
-
-/** Counts outcomes and dead letters from the log, until it is stopped. */
-function followOutcomes(
-  cluster: { access: KafkaAccess; kafka: KafkaClient },
-  names: Names,
-  onNotice: (line: string) => void,
-) {
-  let counter = createTally();
-  const following = new AbortController();
-  const services = new Map(
-    PROCESSORS.map((service) => [names.topic(deadLetterTopicOf(service)), service]),
-  );
-  const counting = new LogFollower({
-    ...cluster,
-    topics: [names.topic("orders.outcomes"), ...services.keys()],
-    onRecords(records) {
-      const service = services.get(records[0]!.topic);
-      if (service === undefined) counter.addOutcomes(records);
-      else counter.addDeadLetters(service, records);
-    },
-    onLoss: onNotice,
-  }).follow(following.signal);
-  return {
-    tally: (): Tally => counter.tally,
-    /** Begins to count anew. */
-    reset: () => void (counter = createTally()),
-    async stop() {
-      following.abort();
-      await Promise.allSettled([counting]);
-    },
-  };
 }
 
 function auditCommands(env: Readonly<Record<string, string>>): Pick<Run, "audit" | "auditAsJson"> {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { DEAD_LETTER_HEADERS } from "../kafka/dead_letters.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { createStall, createTally, figures } from "./tally.ts";
-import { waitingFor } from "./place_orders.ts";
+import { waitingFor } from "./settle_orders.ts";
 
 // Samples, one a second, of how many orders are settled and acknowledged; then the present and the
 // longest stall, in seconds.

@@ -7,16 +7,17 @@ import { writableFolder } from "./kafka/folders.ts";
 import { settlesWithin } from "../runtime/shutdown.ts";
 import { lastLines } from "./kafka/shell.ts";
 
-/** The project's folder, where deno.json is. */
+/** This project's folder, where deno.json is. */
 export const PROJECT = new URL("../../", import.meta.url);
 
 /**
  * The arguments of `deno` for a task.
  *
+ * @param project the folder of the deno.json
  * @throws when deno.json has no such task, or one that is not a plain `deno run …`
  */
-export function argumentsOf(task: string): string[] {
-  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", PROJECT)));
+export function argumentsOf(task: string, project = PROJECT): string[] {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", project)));
   const command: unknown = tasks[task]?.command ?? tasks[task];
   if (typeof command !== "string" || !command.startsWith("deno run ")) {
     throw new TypeError(`deno.json has no task "${task}" of the form "deno run …"`);
@@ -41,6 +42,7 @@ export interface TaskProcess {
 /**
  * Starts a task.
  *
+ * @param options.project whose task it is (default: this project's)
  * @param options.logFile where stderr is appended
  * @param options.stdout "piped" to read it as `lines`; otherwise it goes to the log, too
  */
@@ -51,11 +53,12 @@ export function startTask(options: {
   env?: Readonly<Record<string, string>>;
   logFile: string;
   stdout?: "piped" | "log";
+  project?: URL;
 }): TaskProcess {
-  const { task, name, args = [], env = {}, logFile, stdout = "log" } = options;
+  const { task, name, args = [], env = {}, logFile, stdout = "log", project } = options;
   const child = new Deno.Command(Deno.execPath(), {
-    args: [...argumentsOf(task), ...args],
-    cwd: PROJECT,
+    args: [...argumentsOf(task, project), ...args],
+    cwd: project ?? PROJECT,
     env: { ...env, STOP_WITH_STDIN: "true", NO_COLOR: "1" },
     // Open for as long as this process lives: the end of the pipe stops the child.
     stdin: "piped",

@@ -1,4 +1,4 @@
-/** Places orders with the simulator, and waits until the pipeline has settled them. */
+/** Waits until the pipeline has settled the orders that a simulator places. */
 import { Failure } from "../runtime/errors.ts";
 import { plural } from "../runtime/format.ts";
 import { pause } from "../runtime/shutdown.ts";
@@ -9,14 +9,7 @@ import { createGroupLagReader, type GroupLag } from "../kafka/offsets/group_lag.
 import { type Names, PROCESSORS } from "../topology.ts";
 import { createStall, type Placing, type Tally } from "./tally.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { startTask } from "./task.ts";
-
-export interface Orders {
-  readonly orders: number;
-  /** Orders a second; 0 as fast as it can. */
-  readonly rate: number;
-  readonly seed: number;
-}
+import type { Simulator } from "./simulator.ts";
 
 /** Counts of orders. */
 export interface Progress {
@@ -38,12 +31,11 @@ const STALL_LIMIT_MS = 120_000;
  * @throws {Error} the simulator failed
  * @throws {Failure} a service keeps dying
  */
-export async function placeOrders(
-  { orders, rate, seed }: Orders,
-  { kafka, names, env, pipeline, tally, signal, onProgress, onNotice }: {
+export async function settleOrders(
+  simulator: Simulator,
+  { kafka, names, pipeline, tally, signal, onProgress, onNotice }: {
     kafka: KafkaClient;
     names: Names;
-    env: Readonly<Record<string, string>>;
     pipeline: Pipeline;
     tally: () => Tally;
     signal: AbortSignal;
@@ -51,13 +43,11 @@ export async function placeOrders(
     onNotice: (line: string) => void;
   },
 ): Promise<Placing> {
-  const logFile = pipeline.logFile("simulator");
-  const simulator = startSimulator({ orders, rate, seed }, env, logFile);
   const stall = createStall();
   const sample = () => {
     const { placed, acknowledged } = simulator;
     const { settled } = tally();
-    onProgress({ placed, settled, total: orders });
+    onProgress({ placed, settled, total: simulator.orders });
     stall.sample({ settled, acknowledged }, performance.now());
   };
   const openOrders = () => simulator.acknowledged - tally().settled;
@@ -71,7 +61,7 @@ export async function placeOrders(
   if (signal.aborted) await simulator.process.stop(5_000);
   const code = await simulator.ended;
   if (!signal.aborted && code !== 0) {
-    throw new Failure(`the simulator exited with ${code}: see ${logFile}`);
+    throw new Failure(`the simulator exited with ${code}: see ${pipeline.logFile("simulator")}`);
   }
   const waiting = createWaitReport({ kafka, names, openOrders, onNotice });
   try {
@@ -145,31 +135,4 @@ export function waitingFor(
   return openOrders > 0
     ? `Waiting: ${plural(openOrders, "order")} without outcome, although the services have read all`
     : undefined;
-}
-
-function startSimulator(
-  { orders, rate, seed }: Orders,
-  env: Readonly<Record<string, string>>,
-  logFile: string,
-) {
-  const process = startTask({
-    task: "simulator",
-    name: "simulator",
-    args: ["--orders", `${orders}`, "--rate", `${rate}`, "--seed", `${seed}`],
-    env: { ...env, PROGRESS: "json" },
-    logFile,
-    stdout: "piped",
-  });
-  const startedAt = performance.now();
-  /** What it has reported so far. */
-  const reported = { placed: 0, acknowledged: 0, seconds: 0 };
-  const reading = (async () => {
-    for await (const text of process.lines) {
-      const { placed, acknowledged } = JSON.parse(text);
-      const seconds = (performance.now() - startedAt) / 1_000;
-      Object.assign(reported, { placed, acknowledged, seconds });
-    }
-  })();
-  const ended = Promise.all([process.status, reading]).then(([{ code }]) => code);
-  return Object.assign(reported, { process, ended });
 }
