@@ -165,9 +165,14 @@ export class Names {
     return this.prefix + service;
   }
 
+  /** Of the one producer of a member: the next owner of its partitions reads it in their positions. */
+  memberTransactionalId(service: Service): string {
+    return `${this.prefix}${service}-${crypto.randomUUID()}`;
+  }
+
   /**
-   * One transactional.id per (group, input topic, input partition): whoever is assigned the
-   * partition next fences its predecessor by taking the same id.
+   * Before version 0.2 a producer had one input partition, and this transactional.id. Whoever is assigned a
+   * partition that such a member had takes it.
    */
   transactionalId(service: Service, topic: Topic, partition: number): string {
     return `${this.prefix}${service}-${topic}-${partition}`;

@@ -75,7 +75,7 @@ export interface Transaction {
 
   /**
    * Replaces rows that exist, each only while it has in the column `same` what its replacement has there
-   * (null is like nothing);   * of equal keys in a batch the last one counts. Rows are locked in key order.
+   * (null is like nothing); of equal keys in a batch the last one counts. Rows are locked in key order.
    *
    * @returns the keys of those that were not replaced
    */

@@ -6,6 +6,7 @@
  * committed; what lies in [workFrom, workTo) is done in the tables, while its outputs and offset are
  * being committed. A healthy service finds workFrom ≤ committed offset ≤ workTo.
  */
+import { batched } from "../runtime/batched.ts";
 import { type Database, type Row, type Table, table } from "./database.ts";
 
 /** Each service that has tables has this one, too. */
@@ -152,15 +153,26 @@ export async function savePositions(
   moved: readonly TablePosition[],
 ): Promise<Set<string>> {
   if (moved.length === 0) return new Set();
-  return await database.transaction(
-    (tx) => tx.update(positions, moved.map(toRow), "owner"),
-    SINGLE,
-  );
+  const rows = [...new Map(moved.map((each) => [each.input, toRow(each)])).values()];
+  return await database.transaction((tx) => tx.update(positions, rows, "owner"), SINGLE);
 }
 
-/** `savePositions` of one. @returns false, and nothing is written, when another owner has it now */
-export async function savePosition(database: Database, position: TablePosition): Promise<boolean> {
-  return (await savePositions(database, [position])).size === 0;
+const savers = new WeakMap<Database, (position: TablePosition) => Promise<boolean>>();
+
+/**
+ * As `savePositions`, of one; together with what else is asked for while that of others is saved.
+ *
+ * @returns false, and nothing is written, when another owner has it now
+ */
+export function savePosition(database: Database, position: TablePosition): Promise<boolean> {
+  const save = savers.get(database) ?? batched(async (moved: readonly TablePosition[]) => {
+    const lost = await savePositions(database, moved);
+    // This process may have been assigned an input twice: only the last one's was saved.
+    const saved = new Map(moved.map(({ input, owner }) => [input, owner]));
+    return moved.map(({ input, owner }) => !lost.has(input) && saved.get(input) === owner);
+  });
+  savers.set(database, save);
+  return save(position);
 }
 
 /** Whether any of `tables` has a row. */

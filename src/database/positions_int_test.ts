@@ -80,6 +80,8 @@ eachDatabase("savePosition: its owner moves it, a zombie does not", async (place
   await takePosition(database, at(5, 5, "b"), at(0, 5, "a"));
   assertEquals(await savePosition(database, at(0, 7, "a")), false);
   assertEquals(await findPosition(database, input), at(5, 5, "b"));
+  const both = [at(0, 8, "a"), at(0, 9, "b")].map((each) => savePosition(database, each));
+  assertEquals(await Promise.all(both), [false, true], "also where both are in one process");
 });
 
 eachDatabase("savePositions: each owner's own are moved, the others are told", async (place) => {

@@ -13,6 +13,10 @@ import { freePort } from "../local/kafka/ports.ts";
 import { readMetadata } from "../local/kafka/metadata.ts";
 import type { Run } from "../local/run.ts";
 import { pause } from "../runtime/shutdown.ts";
+import { openDatabase } from "../database/open.ts";
+import { findPosition, inputOf } from "../database/positions.ts";
+import { ownerOf } from "../kafka/processor/owner.ts";
+import { processedOrders } from "../services/validator/store.ts";
 import { createClient } from "../kafka/client/client.ts";
 import { KafkaProxy } from "../kafka/testing/kafka_proxy.ts";
 import { coordinatorOf as nodeOfCoordinator } from "../kafka/testing/topics.ts";
@@ -174,11 +178,23 @@ async function reassign(
   }
 }
 
-/** The node that coordinates the validator's group, or one of its transactional ids. */
+/** Of a validator: that which was assigned the first partition of its input last. */
+async function transactionalIdOf(run: Run): Promise<string> {
+  const database = await openDatabase({
+    directory: run.directory,
+    owner: "validator",
+    tables: [processedOrders],
+  });
+  const position = await findPosition(database, inputOf(run.names.topic("orders.raw"), 0));
+  await database.close();
+  const owner = ownerOf(position?.owner ?? "");
+  assert(owner);
+  return owner.transactionalId;
+}
+
+/** The node that coordinates the validator's group, or the transactions of one of its members. */
 async function coordinatorOf(run: Run, type: "group" | "transaction"): Promise<Broker> {
-  const key = type === "group"
-    ? run.names.group("validator")
-    : run.names.transactionalId("validator", "orders.raw", 0);
+  const key = type === "group" ? run.names.group("validator") : await transactionalIdOf(run);
   const kafka = createClient({ brokers: run.brokers }, "test");
   const coordinator = await nodeOfCoordinator(kafka, type, key);
   const node = run.cluster!.nodes.find(({ nodeId }) => nodeId === coordinator);

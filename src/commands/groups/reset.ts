@@ -21,6 +21,7 @@ import type { GroupState } from "../../kafka/offsets/group_lag.ts";
 import { nameOfForeign } from "../../kafka/group/foreign_members.ts";
 import { type GroupOffsets, openGroupOffsets } from "../../kafka/offsets/committed_offsets.ts";
 import { createLogStates, type LogStates } from "../../kafka/log_watch/log_states.ts";
+import { ownerOf } from "../../kafka/processor/owner.ts";
 import { type Processor, PROCESSORS, type Service } from "../../topology.ts";
 import type { OpenLog } from "../../kafka/readers/open_log.ts";
 import { readGroups } from "./list.ts";
@@ -61,7 +62,7 @@ export async function resetGroup(
     const state = await emptyGroup(log, service, signal);
     const chosen = chosenFrom(state, request, log);
     if (database) await refuseHalf(database, state, chosen, log);
-    await fence(log, group, service, chosen);
+    await fence(log, chosen, { service, group, database });
     const inputs = await inputsOf(log, chosen, { service, to, group, database, signal });
     const plan = makePlan(inputs, to);
     if (plan.faults.length > 0) {
@@ -152,14 +153,17 @@ async function refuseHalf(
 /** Fences whoever may still have the partitions. */
 async function fence(
   { names }: OpenLog,
-  group: GroupOffsets,
-  service: Service,
   places: readonly Place[],
+  { service, group, database }: Pick<Parts, "service" | "group" | "database">,
 ): Promise<void> {
   if (!isProcessor(service)) return;
-  for (const { topic, partition } of places) {
-    await group.fence(names.transactionalId(service, topic, partition));
-  }
+  const stored = database ? await allPositions(database) : [];
+  const owners = new Map(stored.map(({ input, owner }) => [input, ownerOf(owner)]));
+  const ids = places.map(({ topic, name, partition }) =>
+    owners.get(inputOf(name, partition))?.transactionalId ??
+      names.transactionalId(service, topic, partition)
+  );
+  for (const id of new Set(ids)) await group.fence(id);
 }
 
 interface Parts extends Pick<ResetOptions, "database" | "signal">, Pick<ResetRequest, "service"> {
@@ -230,7 +234,7 @@ function partitionsByTopic(places: readonly Place[]) {
 
 async function apply(log: OpenLog, { steps }: Plan, parts: Parts): Promise<void> {
   const { service, to, group, database } = parts;
-  await fence(log, group, service, steps);
+  await fence(log, steps, parts);
   for (const { name, partition, committed } of steps) {
     if (await group.committed({ topic: name, partition }) !== committed) {
       throw new Failure(

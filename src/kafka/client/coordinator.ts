@@ -16,11 +16,8 @@ import {
   remedyOf,
   Unanswered,
 } from "./error_codes.ts";
-import {
-  type CodeAnswer,
-  COORDINATOR_TYPES,
-  findCoordinatorRequest,
-} from "../protocol/requests.ts";
+import { COORDINATOR_TYPES, findCoordinatorRequest } from "../protocol/coordinator_requests.ts";
+import type { CodeAnswer } from "../protocol/requests.ts";
 
 /** `any`: every broker can answer. */
 export type CoordinatorType = keyof typeof COORDINATOR_TYPES | "any";

@@ -5,6 +5,7 @@ import { type ClusterSource, createCluster } from "../client/cluster.ts";
 import { createCoordinators } from "../client/coordinator.ts";
 import { OffsetFetcher } from "./offset_fetcher.ts";
 import { ProducerError } from "../client/error_codes.ts";
+import { describeGroupRequest } from "../protocol/coordinator_requests.ts";
 import {
   initProducerIdRequest,
   type MemberGeneration,
@@ -47,6 +48,8 @@ export interface GroupOffsets {
    * @throws {ProducerError} the coordinator refuses, or has no sure answer for too long
    */
   committed(partition: TopicPartition): Promise<number | undefined>;
+  /** The members of the group, by the names that its coordinator gave them. */
+  members(): Promise<ReadonlySet<string>>;
   /**
    * As the next owner of a partition does: a producer that had this id can commit nothing any more, and
    * what it left open is ended.
@@ -62,7 +65,7 @@ export interface GroupOffsets {
    */
   commitAs(
     member: MemberGeneration,
-    next: TopicPartition & { readonly offset: number },
+    offsets: readonly (TopicPartition & { readonly offset: number })[],
   ): Promise<void>;
   close(): Promise<void>;
 }
@@ -83,6 +86,14 @@ export function openGroupOffsets(kafka: ClusterSource, group: string): GroupOffs
   const options = { limitMs: ANSWER_LIMIT_MS, repeatable: true };
   return {
     committed: (partition) => fetcher.committed(partition),
+    async members() {
+      const request = describeGroupRequest(group);
+      const { members } = await coordinators.ask("group", group, request, {
+        ...options,
+        fresh: true,
+      });
+      return new Set(members);
+    },
     async fence(id) {
       const request = initProducerIdRequest(id, TRANSACTION_TIMEOUT_MS);
       await coordinators.ask("transaction", id, request, options);
@@ -97,8 +108,8 @@ export function openGroupOffsets(kafka: ClusterSource, group: string): GroupOffs
         throw error;
       }
     },
-    async commitAs(member, next) {
-      const request = offsetCommitRequest(group, [next], member);
+    async commitAs(member, offsets) {
+      const request = offsetCommitRequest(group, offsets, member);
       // Not repeated: the first one may be carried out after the second, or after a later commit.
       const once = { limitMs: COMMIT_LIMIT_MS, repeatable: false };
       await coordinators.ask("group", group, request, once);

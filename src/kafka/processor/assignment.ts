@@ -13,7 +13,6 @@ import {
   findPosition,
   holdsRows,
   inputOf,
-  newOwner,
   NOTHING_COMMITTED,
   savePosition,
   type TablePosition,
@@ -21,7 +20,8 @@ import {
 } from "../../database/positions.ts";
 import type { Topic } from "../../topology.ts";
 import type { ProcessorMetrics } from "../metrics.ts";
-import type { PartitionWriter } from "./partition_writer.ts";
+import { type Owner, ownerToken } from "./owner.ts";
+import { NotAssigned, type PartitionWriter } from "./partition_writer.ts";
 import { decideStart, type Pause, type Resume } from "../log_watch/start_position.ts";
 import type { LogState, LogStates } from "../log_watch/log_states.ts";
 import { CONFIRM_MS } from "../log_watch/topic_watch.ts";
@@ -45,6 +45,8 @@ interface AssignOptions {
   readonly service: string;
   readonly group: string;
   readonly tables?: ServiceTables | undefined;
+  /** Who it is assigned to. */
+  readonly owner: Owner;
   readonly logs: LogStates;
   readonly log: Logger;
   readonly metrics: ProcessorMetrics;
@@ -73,45 +75,43 @@ export interface AssignedPartition {
   close(): Promise<void>;
 }
 
-/** A partition could not be assigned, or is another member's by now: it is tried again. */
-export class NotAssigned extends Error {
-  override readonly name: string = "NotAssigned";
-}
-
 /** It is paused until a person has decided: the message says what happened, and the ways on. */
 export class PausedPartition extends NotAssigned {
   override readonly name = "PausedPartition";
 }
 
 /**
- * @param open fences, and then reads the committed offset
+ * @param open fences, and then reads the committed offset; told the token of the previous owner, if any
  * @throws {PausedPartition} the tables, the group and the log contradict each other
  * @throws {RetryableError} the database does not answer
  */
 export async function assignPartition(
   input: Input,
-  open: () => Promise<PartitionWriter>,
+  open: (previousOwner: string | undefined) => Promise<PartitionWriter>,
   options: AssignOptions,
 ): Promise<AssignedPartition> {
-  const writer = await open();
-  try {
-    const committed = writer.start ?? NOTHING_COMMITTED;
-    let found = await compare(input, committed, options);
-    if (found.start.kind === "pause" || found.start.recreated) {
-      // A broker that was away may have answered: its next answer counts.
-      await pause(options.confirmMs ?? CONFIRM_MS);
-      found = await compare(input, committed, options);
-    }
-    const { start } = found;
-    if (start.kind === "pause") throw new PausedPartition(start.why);
-    const onAssigned = () => report(input, start, options);
-    return options.tables
-      ? await withTables(writer, { ...found, input, start, committed, onAssigned }, options.tables)
-      : await withoutTables(writer, { ...found, start, committed, onAssigned });
-  } catch (error) {
-    await writer.close();
-    throw error;
+  const { tables } = options;
+  const name = inputOf(input.topicName, input.partition);
+  const before = tables && await findPosition(tables.database, name);
+  const writer = await open(before?.owner);
+  const committed = writer.start ?? NOTHING_COMMITTED;
+  let found = await compare(input, committed, options);
+  if (found.start.kind === "pause" || found.start.recreated) {
+    // A broker that was away may have answered: its next answer counts.
+    await pause(options.confirmMs ?? CONFIRM_MS);
+    found = await compare(input, committed, options);
   }
+  const { start } = found;
+  if (start.kind === "pause") throw new PausedPartition(start.why);
+  const onAssigned = () => report(input, start, options);
+  return tables
+    ? await withTables(
+      writer,
+      { ...found, input, start, committed, onAssigned },
+      tables,
+      options.owner,
+    )
+    : await withoutTables(writer, { ...found, start, committed, onAssigned });
 }
 
 interface Comparison {
@@ -167,7 +167,7 @@ async function withoutTables(
     leaderEpoch: null,
     topicId,
     commit: (outputs, nextOffset) => writer.commit(outputs, nextOffset),
-    close: () => writer.close(),
+    close: () => Promise.resolve(),
   };
 }
 
@@ -175,6 +175,7 @@ async function withTables(
   writer: PartitionWriter,
   { input, start, state, position, committed, onAssigned }: Begun & { input: Input },
   { database }: ServiceTables,
+  owner: Owner,
 ): Promise<AssignedPartition> {
   const { offset } = start;
   const ids = { clusterId: state.clusterId, topicId: state.topicId };
@@ -187,7 +188,7 @@ async function withTables(
     owner: "",
   };
   const jumps = isJump(start, committed);
-  let now: TablePosition = { ...before, owner: newOwner() };
+  let now: TablePosition = { ...before, owner: ownerToken(owner) };
   // The ids of a topic that was created anew come last: until then it is one that was created anew.
   if (!start.recreated) {
     now = {
@@ -232,7 +233,6 @@ async function withTables(
       if (done === now.workTo && now.workFrom < done) {
         await save({ ...now, workFrom: done }).catch(() => {});
       }
-      await writer.close();
     },
   };
 }

@@ -13,14 +13,9 @@ import {
 } from "../../database/positions.ts";
 import { eachStore, type Place } from "../../database/testing/stores.ts";
 import { createProcessorMetrics } from "../metrics.ts";
-import type { PartitionWriter } from "./partition_writer.ts";
+import { NotAssigned, type PartitionWriter } from "./partition_writer.ts";
 import type { LogStates } from "../log_watch/log_states.ts";
-import {
-  type AssignedPartition,
-  assignPartition,
-  NotAssigned,
-  PausedPartition,
-} from "./assignment.ts";
+import { type AssignedPartition, assignPartition, PausedPartition } from "./assignment.ts";
 
 const work = table("work", "id", { id: "text" });
 const INPUT = "t.orders.raw/3";
@@ -71,6 +66,7 @@ class Cluster {
         service: "validator",
         group: "validator",
         tables: { database, work: [work] },
+        owner: { transactionalId: "validator-1", memberId: "member" },
         logs: logs as LogStates,
         log: { info: note, warn: note } as unknown as Logger,
         metrics: this.metrics,
@@ -90,7 +86,6 @@ class Cluster {
         this.committed = nextOffset;
         this.#pass("the cluster");
       },
-      close: () => Promise.resolve(),
     };
   }
 

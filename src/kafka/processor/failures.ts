@@ -100,7 +100,7 @@ interface Failures {
 
 export class PartitionFailures {
   readonly #byPartition = new Map<string, Failures>();
-  readonly #lateCommits = new Map<string, string>();
+  #lateCommit: string | undefined;
 
   /**
    * @param partition such as `orders.raw/3`
@@ -132,14 +132,14 @@ export class PartitionFailures {
   }
 
   /**
-   * A commit is late; or is not, or no longer.
+   * The member's commit is late; or is not, or no longer.
    *
    * @returns whether that is news
    */
-  late(partition: string, why: ProducerError | undefined): boolean {
-    if (why === undefined) return this.#lateCommits.delete(partition);
-    this.#lateCommits.set(partition, `${partition} waits for its commit: ${explain(why)}`);
-    return true;
+  late(why: ProducerError | undefined): boolean {
+    const before = this.#lateCommit;
+    this.#lateCommit = why && `waiting for a commit: ${explain(why)}`;
+    return this.#lateCommit !== before;
   }
 
   /** It works, or is another member's. */
@@ -150,7 +150,6 @@ export class PartitionFailures {
   /** Why some partition is failing; undefined when none is, or has only just begun to. */
   get why(): string | undefined {
     for (const { why } of this.#byPartition.values()) if (why !== undefined) return why;
-    const [late] = this.#lateCommits.values();
-    return late;
+    return this.#lateCommit;
   }
 }

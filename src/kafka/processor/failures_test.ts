@@ -162,17 +162,16 @@ Deno.test("PartitionFailures: what was repeated until its time was over is told 
 Deno.test("PartitionFailures: a late commit is told as long as it is, behind what is failing", () => {
   const failures = new PartitionFailures();
   const error = new ProducerError("DELIVERY_TIMEOUT", "fence", "not done within 10000 ms");
-  assertEquals([failures.late("raw/1", undefined), failures.why], [false, undefined]);
-  assertEquals(failures.late("raw/1", error), true);
-  const late = "raw/1 waits for its commit: not done within 10000 ms";
-  // Its other batches, and those of other partitions, are not what it waits for.
+  assertEquals([failures.late(undefined), failures.why], [false, undefined]);
+  assertEquals(failures.late(error), true);
+  const late = "waiting for a commit: not done within 10000 ms";
   failures.clear("raw/1");
   assertEquals(failures.why, late);
   for (let i = 0; i < 5; i++) failures.add("raw/2", denied);
   assertEquals(failures.why, "raw/2 is failing: Not authorized to access topics");
   failures.clear("raw/2");
   assertEquals(failures.why, late);
-  assertEquals([failures.late("raw/1", undefined), failures.why], [true, undefined]);
+  assertEquals([failures.late(undefined), failures.why], [true, undefined]);
 });
 
 Deno.test("PartitionFailures: a partition that works does not hide one that does not", () => {

@@ -13,18 +13,14 @@ import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import { type GroupOffsets, openGroupOffsets } from "../offsets/committed_offsets.ts";
 import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
 import { UnreadableBatch } from "../protocol/unreadable.ts";
-import {
-  type AssignedPartition,
-  assignPartition,
-  NotAssigned,
-  PausedPartition,
-} from "./assignment.ts";
+import { type AssignedPartition, assignPartition, PausedPartition } from "./assignment.ts";
 import { PartitionFailures } from "./failures.ts";
 import type { ProcessorClient } from "./client.ts";
 import { processBatch } from "./loop.ts";
 import type { ProcessorOptions } from "./options.ts";
+import { type AssignedInput, follows, MemberWriter } from "./member_writer.ts";
 import { PartitionTask } from "./partition_task.ts";
-import { openAtLeastOnceWriter, openTransactionalWriter } from "./partition_writer.ts";
+import { NotAssigned } from "./partition_writer.ts";
 import { Skips } from "./skips.ts";
 
 const FLUSH_EVERY_MS = 500;
@@ -33,8 +29,13 @@ interface OwnPartition extends TopicPartition {
   /** Such as `orders.raw/3`. */
   readonly name: string;
   readonly task: PartitionTask;
-  /** As which it was assigned to us: of no later one, in which it may be another member's. */
-  generation: MemberGeneration;
+  /** Another one where somebody else may have had it in between: whatever is under way keeps the old. */
+  input: AssignedInput & { generation: MemberGeneration };
+}
+
+export interface PartitionsOptions extends ProcessorOptions {
+  /** The same for every member that this process becomes, one after the other. */
+  readonly transactionalId: string;
 }
 
 export class Partitions {
@@ -42,6 +43,7 @@ export class Partitions {
   readonly #failures = new PartitionFailures();
   readonly #group: string;
   readonly #offsets: GroupOffsets;
+  readonly #writer: MemberWriter;
   readonly #logs: LogStates;
   readonly #watch: TopicWatch;
   readonly #skips: Skips;
@@ -58,13 +60,14 @@ export class Partitions {
   constructor(
     private readonly client: ProcessorClient,
     private readonly member: Member,
-    private readonly options: ProcessorOptions,
+    private readonly options: PartitionsOptions,
     maxFetchGapMs: number,
     private readonly onState: () => void,
   ) {
     const { names, service, topicCheckMs = TOPIC_CHECK_MS } = options;
     this.#group = member.group;
     this.#offsets = openGroupOffsets(client, this.#group);
+    this.#writer = this.#createWriter();
     this.#logs = createLogStates(client);
     this.#watch = new TopicWatch(this.#logs, (inputs) => this.#reassign(inputs));
     this.#skips = new Skips((work) => client.withLogReader(work), service, names);
@@ -94,19 +97,22 @@ export class Partitions {
     this.#revocation = new AbortController();
     this.#watch.invalidate();
     if (this.#stopping) this.#revocation.abort();
+    this.#writer.onAssigned(generation);
     const mine = Object.entries(assignment).flatMap(([topic, partitions]) =>
       partitions.map((partition) => ({ topic, partition }))
     );
     const kept = new Set(mine.map(({ topic, partition }) => inputOf(topic, partition)));
-    for (const [name, { task }] of this.#partitions) {
+    for (const [name, own] of this.#partitions) {
+      const { task, input } = own;
       if (!kept.has(name)) {
         this.#partitions.delete(name);
         this.#failures.clear(name);
         this.#watch.remove(name);
-      } else if (this.options.guarantee === "exactly_once") {
-        // It keeps its writer: had another member been assigned the partition, that would be fenced.
+      } else if (follows(generation, input.generation)) {
+        // Nobody else had it in between.
+        input.generation = generation;
         continue;
-      }
+      } else own.input = { ...input, generation };
       void task.exclusive(() => task.close());
     }
     this.options.metrics.partitions.set(mine.length);
@@ -174,12 +180,11 @@ export class Partitions {
     const all = [...this.#partitions.values()];
     await Promise.all(all.map(({ task }) => task.exclusive(() => task.close())));
     this.#partitions.clear();
-    await Promise.allSettled([this.#offsets.close(), this.#logs.close()]);
+    await Promise.allSettled([this.#writer, this.#offsets, this.#logs].map((part) => part.close()));
   }
 
   /** Assigns a partition, if that has not happened yet, and lets the consumer read on from there. */
   async #assign(input: OwnPartition, revoked: AbortSignal): Promise<void> {
-    if (revoked.aborted) return;
     const { name, task } = input;
     const before = task.committed;
     try {
@@ -250,22 +255,23 @@ export class Partitions {
     await Promise.all(all.map((input) => input.task.exclusive(() => flush(input))));
   }
 
-  /** A partition that is assigned to us, in this generation. */
-  #own({ topic, partition }: TopicPartition, generation: MemberGeneration): OwnPartition {
-    const name = inputOf(topic, partition);
-    const known = this.#partitions.get(name);
-    const task = known?.task ?? new PartitionTask(() => this.#open(own));
-    const own: OwnPartition = known ?? { name, topic, partition, task, generation };
-    own.generation = generation;
+  /** A partition that is assigned to us; a new one in this generation. */
+  #own(place: TopicPartition, generation: MemberGeneration): OwnPartition {
+    const name = inputOf(place.topic, place.partition);
+    const task = new PartitionTask(() => this.#open(own));
+    const own: OwnPartition = this.#partitions.get(name) ??
+      { ...place, name, task, input: { ...place, generation } };
     this.#partitions.set(name, own);
     return own;
   }
 
-  async #open(own: OwnPartition): Promise<AssignedPartition> {
-    const { name, topic: topicName, partition } = own;
-    const input = { topic: this.member.topicOf(topicName), topicName, partition };
-    const assigned = await assignPartition(input, () => this.#openWriter(own), {
+  async #open(
+    { name, topic: topicName, partition, input }: OwnPartition,
+  ): Promise<AssignedPartition> {
+    const where = { topic: this.member.topicOf(topicName), topicName, partition };
+    const assigned = await assignPartition(where, (owner) => this.#writer.open(input, owner), {
       ...this.options,
+      owner: { ...this.options, memberId: input.generation.memberId },
       group: this.#group,
       logs: this.#logs,
     });
@@ -273,28 +279,20 @@ export class Partitions {
     return assigned;
   }
 
-  #openWriter({ name, topic, partition, generation }: OwnPartition) {
-    const { guarantee, names, service, transactionTimeoutMs } = this.options;
-    const input = { topic, partition, group: this.#group };
-    const committedOffset = () => this.#offsets.committed({ topic, partition });
-    if (guarantee === "at_least_once") {
-      return openAtLeastOnceWriter(this.client, {
-        committedOffset,
-        commitOffset: (offset) => this.#offsets.commitAs(generation, { topic, partition, offset }),
-        onUnanswered: (error) => {
-          this.#revocation.abort();
-          this.member.crash({ error, fatal: false });
-        },
-      });
-    }
-    const transactionalId = names.transactionalId(service, this.member.topicOf(topic), partition);
-    return openTransactionalWriter(this.client, input, {
-      transactionalId,
-      transactionTimeoutMs,
-      onLateCommit: (why) => {
-        if (this.#failures.late(name, why)) this.onState();
+  #createWriter(): MemberWriter {
+    const { guarantee, transactionalId, names, service } = this.options;
+    return new MemberWriter(this.client, {
+      ...this.options,
+      group: this.#group,
+      transactionalId: guarantee === "exactly_once" ? transactionalId : undefined,
+      formerIdOf: ({ topic, partition }) =>
+        names.transactionalId(service, this.member.topicOf(topic), partition),
+      offsets: this.#offsets,
+      onLateCommit: (why) => this.#failures.late(why) && this.onState(),
+      onUnanswered: (error) => {
+        this.#revocation.abort();
+        this.member.crash({ error, fatal: false });
       },
-      committedOffset,
     });
   }
 }

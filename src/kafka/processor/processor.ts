@@ -15,7 +15,7 @@ import { watchPartitions } from "../partition_counts.ts";
 import { MAX_PART_BYTES } from "../producer/partitioning.ts";
 import { createProcessorClient, type ProcessorClient } from "./client.ts";
 import type { ProcessorOptions } from "./options.ts";
-import { Partitions } from "./partitions.ts";
+import { Partitions, type PartitionsOptions } from "./partitions.ts";
 
 export interface Processor {
   /**
@@ -54,6 +54,7 @@ export function createProcessor(
 ): Processor {
   const { names, service, log, metrics, metadataMaxAgeMs } = options;
   const deadLetters = deadLetterTopicOf(service);
+  const transactionalId = names.memberTransactionalId(service);
   let state: string | undefined = "starting";
   const setState: SetState = (next) => {
     if (next === state) return;
@@ -81,7 +82,9 @@ export function createProcessor(
       onWait: setState,
     });
     await watch.check();
-    return signal.aborted ? undefined : await runMember(client, options, signal, setState);
+    return signal.aborted
+      ? undefined
+      : await runMember(client, { ...options, transactionalId }, signal, setState);
   }
 
   let restarts = 0;
@@ -108,7 +111,7 @@ export function createProcessor(
 /** One member of the service's group, until `signal` aborts (undefined) or it crashes. */
 async function runMember(
   client: ProcessorClient,
-  options: ProcessorOptions,
+  options: PartitionsOptions,
   signal: AbortSignal,
   setState: SetState,
 ): Promise<Crash | undefined> {

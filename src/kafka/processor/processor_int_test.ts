@@ -1,12 +1,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { RetryableError } from "../../runtime/errors.ts";
-import { bytes, DEAD_LETTER_HEADERS } from "../dead_letters.ts";
+import { DEAD_LETTER_HEADERS } from "../dead_letters.ts";
 import type { Handler } from "./handler.ts";
 import { FETCH_BYTES_PER_PARTITION } from "./processor.ts";
 import { GUARANTEES } from "./options.ts";
 import { committedOffsets } from "../offsets/committed_offsets.ts";
-import { openTransactionalWriter } from "./partition_writer.ts";
+import { openDatabase } from "../../database/open.ts";
+import { findPosition, inputOf, positions } from "../../database/positions.ts";
+import { openGroupOffsets } from "../offsets/committed_offsets.ts";
+import { ownerOf } from "./owner.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";
 import { until } from "../../runtime/until.ts";
 import {
@@ -201,13 +204,13 @@ Deno.test("processor: an offset without outputs is committed after all when its 
   const { kafka, names } = await freshTopics(broker.bootstrap, 1);
   const topic = names.topic("orders.raw");
   const group = names.group("validator");
+  const directory = await Deno.makeTempDir({ prefix: "orderflow-fenced-" });
+  const database = await openDatabase({ directory, owner: "validator", tables: [positions] });
   const fence = async () => {
-    const writer = await openTransactionalWriter(kafka, { topic, partition: 0, group }, {
-      transactionalId: names.transactionalId("validator", "orders.raw", 0),
-      transactionTimeoutMs: 6_000,
-      committedOffset: () => Promise.resolve(undefined),
-    });
-    await writer.close();
+    const { owner } = (await findPosition(database, inputOf(topic, 0)))!;
+    const offsets = openGroupOffsets(kafka, group);
+    await offsets.fence(ownerOf(owner)!.transactionalId);
+    await offsets.close();
   };
   let handled = 0;
   const silent: Handler<OrderPlaced> = async () => {
@@ -215,7 +218,8 @@ Deno.test("processor: an offset without outputs is committed after all when its 
     if (handled++ === 1) await fence();
     return { events: [] };
   };
-  const validator = startValidator(broker.bootstrap, names, silent);
+  const tables = { database, work: [] };
+  const validator = startValidator(broker.bootstrap, names, silent, { tables });
   const admin = kafka.admin();
   await admin.connect();
   for (const sequence of [0, 1]) {
@@ -228,6 +232,8 @@ Deno.test("processor: an offset without outputs is committed after all when its 
   );
   await admin.disconnect();
   await validator.stop();
+  await database.close();
+  await Deno.remove(directory, { recursive: true });
 });
 
 Deno.test("processor: gets past a control record with a batch behind it that fills a fetch", async () => {
@@ -250,7 +256,7 @@ Deno.test("processor: gets past a control record with a batch behind it that fil
       orders.map((order, i) => ({
         key: Buffer.from(order.orderId),
         value: Buffer.concat([
-          bytes(publication(order).value)!,
+          Buffer.from(publication(order).value!),
           Buffer.alloc(Math.floor(padding / PER_BATCH) + (i === 0 ? padding % PER_BATCH : 0), " "),
         ]),
       }));

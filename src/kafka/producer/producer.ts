@@ -9,10 +9,9 @@
  * open, and sees from the committed offset whether a commit without an answer was carried out.
  *
  * Two requests are repeated when no answer comes: a Produce, whose sequence numbers identify the batch,
- * and a commit, after which the producer is spent, so that there is no next transaction. Any other
- * request to a coordinator is not: carried out late, it would belong to the next transaction, which has
- * the same epoch. A new InitProducerId raises the epoch and fences it. docs/transaction-errors.md has a row
- * for each error.
+ * and a commit, after which the producer is spent, so that there is no next transaction. Any other request
+ * to a coordinator is not: carried out late, it would belong to the next transaction, which has the same
+ * epoch. A new InitProducerId fences it. docs/transaction-errors.md has a row for each error.
  */
 import type { TopicMessages } from "kafkajs";
 import type { Compression } from "../access.ts";
@@ -89,8 +88,8 @@ export class Producer {
     private readonly options: ProducerOptions,
     private readonly compression: Compression,
   ) {
-    const { transactionalId = null } = options;
-    this.#leaders = createLeaders(cluster, transactionalId, () => this.#unanswered = true);
+    const id = options.transactionalId ?? null;
+    this.#leaders = createLeaders(cluster, id, () => this.#unanswered = true);
   }
 
   /**
@@ -118,6 +117,9 @@ export class Producer {
       throw error;
     }
   }
+
+  /** Something has failed, or may be carried out late. */
+  readonly isSpent = () => this.#failure !== undefined;
 
   /**
    * Resolves when every record is acknowledged by its own partition. A transactional producer begins a
@@ -148,13 +150,9 @@ export class Producer {
 
   #deliver(groups: readonly PartitionMessages[]): Promise<void> {
     const { signal } = this.#closing;
-    return deliver(groups.map((group) => this.#encode(group)), this.#leaders, {
-      deliveryTimeoutMs: this.options.deliveryTimeoutMs,
-      now: () => performance.now(),
-      pause: (ms) => pause(ms, signal),
-      signal,
-      onDelay: this.options.onDelay,
-    });
+    const now = () => performance.now();
+    const limits = { ...this.options, now, pause: (ms: number) => pause(ms, signal), signal };
+    return deliver(groups.map((group) => this.#encode(group)), this.#leaders, limits);
   }
 
   /**
@@ -233,7 +231,7 @@ export class Producer {
   /** One thing at a time, and nothing more after a failure. */
   async #exclusive(work: () => Promise<void>): Promise<void> {
     if (this.#busy) throw new TypeError("a producer does one thing at a time");
-    if (this.#failure !== undefined) throw this.#failure;
+    if (this.isSpent()) throw this.#failure;
     this.#busy = true;
     try {
       await work();

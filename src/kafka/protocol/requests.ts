@@ -201,24 +201,6 @@ export function offsetFetchRequest(
   });
 }
 
-/** Which broker is the coordinator, as the one that is asked knows it. */
-export function findCoordinatorRequest(
-  key: string,
-  type: "group" | "transaction",
-): WireRequest<{ readonly code: number; readonly node: number }> {
-  return wire("FindCoordinator", 10, 1, { type, key }, (encoder) => {
-    encoder.writeString(key).writeInt8(COORDINATOR_TYPES[type]);
-  }, (decoder) => {
-    const clientSideThrottleTime = decoder.readInt32();
-    const code = decoder.readInt16();
-    decoder.readString(); // in words
-    return { answer: { code, node: decoder.readInt32() }, clientSideThrottleTime };
-  });
-}
-
-/** Kafka's numbers. */
-export const COORDINATOR_TYPES = { group: 0, transaction: 1 } as const;
-
 /** A member of a consumer group, as of one assignment: the coordinator refuses it after the next. */
 export interface MemberGeneration {
   readonly generation: number;

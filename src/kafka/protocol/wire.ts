@@ -32,6 +32,7 @@ export interface Decoder {
   readInt32(): number;
   readInt64(): bigint;
   readString(): string;
+  readBytes(): Uint8Array | null;
   readArray<T>(read: (decoder: Decoder) => T): T[];
   readUVarIntString(): string | null;
   readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;

@@ -77,6 +77,8 @@ function refusedAny(request: Request, code: number): unknown {
         codes: [0],
         partitions: ofPartitions(request.partitions, code).map((each) => ({ ...each, offset: -1 })),
       };
+    case "DescribeGroups":
+      return { codes: [code], members: [] };
     case "JoinGroup":
       return { code, generation: -1, leaderId: "", memberId: request.memberId, members: [] };
     case "SyncGroup":
@@ -115,6 +117,7 @@ export const REFUSALS: Readonly<Record<Api, readonly number[]>> = {
   EndTxn: [51, ...OF_LOADING],
   OffsetFetch: [88, ...OF_LOADING],
   OffsetCommit: OF_LOADING,
+  DescribeGroups: OF_LOADING,
   JoinGroup: OF_LOADING,
   SyncGroup: [27, ...OF_LOADING],
   Heartbeat: [27, ...OF_LOADING],

@@ -256,6 +256,7 @@ const requests: { readonly [A in Api]: Omit<Extract<Request, { api: A }>, "api">
   JoinGroup: { ...member, sessionTimeoutMs: 1, rebalanceTimeoutMs: 1, metadata: "" },
   SyncGroup: { ...member, assignments: [] },
   Heartbeat: member,
+  DescribeGroups: { group: "group" },
   LeaveGroup: member,
 };
 

@@ -46,6 +46,8 @@ function detailsOf(request: Request): string {
     case "SyncGroup":
     case "Heartbeat":
       return `${request.group} ${memberOf(request)}`;
+    case "DescribeGroups":
+      return request.group;
     case "LeaveGroup":
       return `${request.group} ${request.memberId}`;
   }

@@ -71,6 +71,8 @@ export function carryOut(
           return coordinators.txnOffsetCommit(broker, place, request, services.verify, answer);
         case "OffsetCommit":
           return coordinators.offsetCommit(broker, place, request, answer);
+        case "DescribeGroups":
+          return coordinators.describeGroups(broker, place, request, answer);
         case "OffsetFetch":
           return coordinators.offsetFetch(broker, place, request, answer);
         default:

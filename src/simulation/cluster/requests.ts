@@ -189,6 +189,10 @@ export interface Exchanges {
     ask: { readonly group: string; readonly generation: number; readonly memberId: string };
     answer: { readonly code: number };
   };
+  DescribeGroups: {
+    ask: { readonly group: string };
+    answer: CodeAnswer & { readonly members: readonly string[] };
+  };
   LeaveGroup: {
     ask: { readonly group: string; readonly memberId: string };
     answer: { readonly code: number };

@@ -91,6 +91,7 @@ const NAMES: Readonly<Record<Api, readonly Name[]>> = {
   JoinGroup: [...LOADING, "UNKNOWN_MEMBER_ID"],
   SyncGroup: [...COORDINATOR, "ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "REBALANCE_IN_PROGRESS"],
   Heartbeat: [...COORDINATOR, "ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "REBALANCE_IN_PROGRESS"],
+  DescribeGroups: LOADING,
   LeaveGroup: [...COORDINATOR, "UNKNOWN_MEMBER_ID"],
 };
 

@@ -44,6 +44,7 @@ const API_WEIGHTS: Readonly<Record<Api, number>> = {
   Metadata: 2,
   ListOffsets: 1,
   OffsetForLeaderEpoch: 1,
+  DescribeGroups: 1,
 };
 
 export const APIS: readonly Api[] = Object.entries(API_WEIGHTS).flatMap(([api, weight]) =>

@@ -197,6 +197,17 @@ export function offsetFetch(
   coordinator.fetch(request, answer);
 }
 
+export function describeGroups(
+  broker: Broker,
+  place: Place,
+  { group }: RequestOf<"DescribeGroups">,
+  answer: Answer<"DescribeGroups">,
+): void {
+  const coordinator = groups(broker, place);
+  if (typeof coordinator === "number") return answer({ codes: [coordinator], members: [] });
+  answer({ codes: [NONE], members: coordinator.group(group).memberIds() });
+}
+
 type OfMember = Extract<
   Request,
   { readonly api: "JoinGroup" | "SyncGroup" | "Heartbeat" | "LeaveGroup" }

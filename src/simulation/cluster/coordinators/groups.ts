@@ -42,6 +42,8 @@ export class Group {
     this.#sessions = new Sessions(this.#members, services, (member) => this.#remove(member));
   }
 
+  readonly memberIds = () => [...this.#members.keys()];
+
   get isEmpty(): boolean {
     return this.#state === "Empty";
   }

@@ -1,6 +1,8 @@
 /** Consumer groups: their generations, and what is refused to members of an older one. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { describeGroupRequest } from "../../../kafka/protocol/coordinator_requests.ts";
 import { until } from "../../../runtime/until.ts";
+import { firstOf } from "../client.ts";
 import type { Case } from "../contract.ts";
 import { committed, stable } from "../log.ts";
 import { loneMember, rebalancing, TestMember } from "../member.ts";
@@ -83,6 +85,28 @@ export const GROUPS: readonly Case[] = [
       member.memberId = memberId;
       assertEquals(await member.heartbeat(), "NONE");
       assertEquals(await offsetsOf(platform, member.group, place), { unstable: -1, stable: -1 });
+    },
+  },
+  {
+    name: "DescribeGroups: the members that a group has now, and none where there is no group",
+    async run(platform) {
+      const name = platform.freshName();
+      const members = async () => {
+        const request = describeGroupRequest(name);
+        const answer = await platform.client.toCoordinator("group", name, request);
+        return [firstOf(answer.codes), ...answer.members.toSorted()];
+      };
+      assertEquals(await members(), ["NONE"]);
+      const first = await loneMember(platform, name);
+      assertEquals(await members(), ["NONE", first.memberId]);
+      const second = await TestMember.connect(platform, name);
+      const joined = second.join();
+      await rebalancing(first);
+      await Promise.all([first.join(), joined]);
+      await Promise.all([first.sync(), second.sync()]);
+      assertEquals(await members(), ["NONE", ...[first.memberId, second.memberId].toSorted()]);
+      await first.leave();
+      assertEquals(await members(), ["NONE", second.memberId]);
     },
   },
   {
