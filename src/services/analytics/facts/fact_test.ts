@@ -5,6 +5,7 @@ import { type OrderEvent, SCHEMAS } from "../../../events/schemas.ts";
 import { type EventType, topicOf } from "../../../topology.ts";
 import { eventsOf, order, sampleOrders, SCENARIOS } from "../testing/orders.ts";
 import { decodeFact, factOf, scanFact } from "./fact.ts";
+import type { Schema } from "./json_scanner.ts";
 
 const utf8 = new TextEncoder();
 
@@ -28,19 +29,6 @@ function textsLike(pattern: string): fc.Arbitrary<string> {
 }
 
 const texts = new Map<string, string[]>();
-
-interface Schema {
-  readonly type?: string;
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly pattern?: string;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly items?: Schema;
-  readonly properties?: Readonly<Record<string, Schema>>;
-}
 
 /** Mostly values that a schema allows and JSON writes without escapes; fields in any order. */
 function valuesOf(schema: Schema): fc.Arbitrary<unknown> {

@@ -13,7 +13,7 @@ export type Scan = (bytes: Uint8Array, at: number) => number;
 export const REFUSED = -1;
 
 /** As far as it is read here. */
-interface Schema {
+export interface Schema {
   readonly type?: string;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
