@@ -52,11 +52,6 @@ export function idsDiffer(stored: string | null, now: string | null): boolean {
   return stored !== null && now !== null && stored !== now;
 }
 
-/** A new owner's token. */
-export function newOwner(): string {
-  return crypto.randomUUID();
-}
-
 /** What a reset writes: the tables are at `offset`, which the group has committed; with a new owner. */
 export function positionAt(input: string, offset: number): TablePosition {
   return {
@@ -67,7 +62,7 @@ export function positionAt(input: string, offset: number): TablePosition {
     workFrom: offset,
     workTo: offset,
     leaderEpoch: null,
-    owner: newOwner(),
+    owner: crypto.randomUUID(),
   };
 }
 
