@@ -46,8 +46,8 @@ export interface Placing {
   acknowledged: number;
 }
 
-/** Orders that are due within this time go together. */
-const LINGER_MS = 10;
+/** Orders that become due within this time go together, unless there are enough for a batch. */
+const LINGER_MS = 20;
 /** What is acknowledged is recorded with the next batch, unless that is due later than this. */
 const IDLE_MS = 100;
 /** Pause before a batch is sent, or a count recorded, again. */
@@ -103,12 +103,14 @@ export async function placeOrders(options: PlaceOptions, progress: Placing): Pro
         continue;
       }
       const batch = makeBatch(made, due);
+      const isAllDue = batch.end === due && due - made < maxBatch;
       made = batch.end;
       await untilStopped(onItsWay, signal, drainTimeoutMs);
       if (signal.aborted) break;
       onItsWay = outbox.send(batch);
       // The next `await` of it throws the error.
       onItsWay.catch(() => {});
+      if (isAllDue) await pause(LINGER_MS, signal);
     }
     await untilStopped(onItsWay, signal, drainTimeoutMs);
   } finally {
