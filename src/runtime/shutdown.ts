@@ -68,3 +68,23 @@ export function settlesWithin(work: Promise<unknown>, ms: number): Promise<boole
     work.then(settled, settled);
   });
 }
+
+/**
+ * Does all of `works` at once, and resolves when all have ended.
+ *
+ * @param onFailure told as soon as the first one has failed: the others may give up
+ * @throws what failed first
+ */
+export async function sideBySide(
+  works: readonly (() => Promise<unknown>)[],
+  onFailure: () => void,
+): Promise<void> {
+  const failures: unknown[] = [];
+  const atWork = works.map((work) =>
+    work().catch((error) => {
+      if (failures.push(error) === 1) onFailure();
+    })
+  );
+  await Promise.all(atWork);
+  if (failures.length > 0) throw failures[0];
+}

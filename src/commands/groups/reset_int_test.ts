@@ -274,7 +274,8 @@ Deno.test("groups reset: what a dead member left open commits nothing afterwards
     deliveryTimeoutMs: 10_000,
   });
   try {
-    await dead.sendOffsets(
+    await dead.sendWithOffsets(
+      [],
       names.group("validator"),
       [{ topic, partition: 0, offset: 5 }],
       NO_MEMBER,

@@ -20,6 +20,7 @@ import { inParts } from "../producer/partitioning.ts";
 import { Producer } from "../producer/producer.ts";
 import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
 import { ownerOf } from "./owner.ts";
+import type { Pacing } from "./pacing.ts";
 import { NotAssigned, type PartitionWriter } from "./partition_writer.ts";
 
 /** For a leader or a coordinator to move; then the partitions are assigned again. */
@@ -54,6 +55,7 @@ export interface MemberWriterOptions {
   /** The transactional id of an owner that its token does not name: before version 0.2. */
   readonly formerIdOf: (input: TopicPartition) => string;
   readonly offsets: GroupOffsets;
+  readonly pacing: Pacing;
   /** Told with the reason when a commit is late, and with undefined when it is over. */
   readonly onLateCommit?: (why: ProducerError | undefined) => unknown;
   /**
@@ -166,17 +168,20 @@ export class MemberWriter {
   #commit(step: Step): Promise<void> {
     const waiting = { ...step, ...Promise.withResolvers<void>() };
     this.#waiting.push(waiting);
+    this.options.pacing.waiting(this.#waiting.length);
     if (!this.#isWorking) void this.#work();
     return waiting.promise;
   }
 
   async #work(): Promise<void> {
     this.#isWorking = true;
-    // What comes in the same turn goes together.
-    await Promise.resolve();
+    const { pacing } = this.options;
     while (this.#waiting.length > 0) {
+      await pacing.gathered();
       const steps = this.#nextSteps();
+      pacing.waiting(this.#waiting.length);
       if (steps.length === 0) continue;
+      pacing.began();
       try {
         await this.#publish(steps);
         for (const { input, resolve } of steps) {
@@ -215,11 +220,12 @@ export class MemberWriter {
     const generation = this.#generation!;
     const producer = await this.#ready();
     try {
-      for (const part of inParts(steps.flatMap(({ outputs }) => outputs))) {
-        await producer.send(part);
+      const parts = inParts(steps.flatMap(({ outputs }) => outputs));
+      if (transactionalId === undefined) {
+        for (const part of parts) await producer.send(part);
+        return await this.#commitOffsets(next, generation);
       }
-      if (transactionalId === undefined) return await this.#commitOffsets(next, generation);
-      await producer.sendOffsets(group, next, generation);
+      await producer.sendWithOffsets(parts, group, next, generation);
       await producer.commit();
     } finally {
       if (producer.isSpent()) void this.#replace(producer);

@@ -15,6 +15,7 @@ import { freshTopics, readAll } from "../testing/topics.ts";
 import { type AssignedInput, MemberWriter } from "./member_writer.ts";
 import { GUARANTEES } from "./options.ts";
 import { ownerToken } from "./owner.ts";
+import { Pacing } from "./pacing.ts";
 import { NotAssigned } from "./partition_writer.ts";
 
 const broker = sharedByTests(startTestBroker);
@@ -70,6 +71,7 @@ async function setUp(partitions = 1) {
         transactionTimeoutMs: 60_000,
         formerIdOf: ({ partition }) => names.transactionalId("validator", "orders.raw", partition),
         offsets,
+        pacing: new Pacing("validator"),
         onUnanswered: (error) => assert(false, String(error)),
       });
       writer.onAssigned(generation);
@@ -154,7 +156,7 @@ Deno.test("MemberWriter: fences a dead owner, named by its token or not, and rea
       deliveryTimeoutMs: 10_000,
     });
     await dead.send(test.output(`dead-${partition}`, partition));
-    await dead.sendOffsets(group, [{ topic, partition, offset: 5 }], generation);
+    await dead.sendWithOffsets([], group, [{ topic, partition, offset: 5 }], generation);
     const token = partition === 0
       ? ownerToken({ transactionalId, memberId: "dead" })
       : crypto.randomUUID();

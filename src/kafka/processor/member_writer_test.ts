@@ -3,6 +3,7 @@ import type { GroupOffsets } from "../offsets/committed_offsets.ts";
 import { FakeCluster } from "../producer/testing/fake_cluster.ts";
 import { type AssignedInput, MemberWriter } from "./member_writer.ts";
 import { ownerToken } from "./owner.ts";
+import { Pacing } from "./pacing.ts";
 import { NotAssigned } from "./partition_writer.ts";
 
 /** At least once; each commit of offsets is noted, and nothing else is. */
@@ -25,6 +26,7 @@ function setUp() {
       transactionTimeoutMs: 60_000,
       formerIdOf: ({ partition }) => `former-${partition}`,
       offsets,
+      pacing: new Pacing("validator"),
     });
   const input = (generation: number, partition: number): AssignedInput => (
     { topic: "orders.raw", partition, generation: generationOf(generation) }

@@ -39,9 +39,12 @@ const FETCH_BYTES = 3 * 1024 * 1024;
  * waiting.
  */
 export const FETCH_BYTES_PER_PARTITION = MAX_PART_BYTES;
-/** A fetch waits this long for FETCH_MIN_BYTES, so that transactions are not made for single orders. */
-const FETCH_WAIT_MS = 50;
-const FETCH_MIN_BYTES = 64 * 1024;
+/**
+ * A fetch is answered with the first record, or after this time. It is the pause before it that lets
+ * records come together (pacing.ts).
+ */
+const FETCH_WAIT_MS = 100;
+const FETCH_MIN_BYTES = 1;
 /** Side by side: a partition waits for the cluster most of its time. */
 const MAX_PARTITIONS_AT_WORK = 64;
 

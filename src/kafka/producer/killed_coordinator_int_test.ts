@@ -80,7 +80,7 @@ for (const { name, sessionMs, alsoKilled, groupAt, awayMs } of CASES) {
     try {
       await producer.send([{ topic, messages: [{ partition, value: "v" }] }]);
       const input = { topic: names.topic("orders.raw"), partition: 0 };
-      await producer.sendOffsets(group, [{ ...input, offset: 7 }], NO_MEMBER);
+      await producer.sendWithOffsets([], group, [{ ...input, offset: 7 }], NO_MEMBER);
       const before = await decisions(killed.directory);
       for (const { pid } of others) Deno.kill(pid, "SIGSTOP");
       await pause(FETCHES_ANSWERED_MS);

@@ -15,7 +15,7 @@
  */
 import type { TopicMessages } from "kafkajs";
 import type { Compression } from "../access.ts";
-import { pause, settlesWithin } from "../../runtime/shutdown.ts";
+import { pause, settlesWithin, sideBySide } from "../../runtime/shutdown.ts";
 import { compressionOf } from "../client/client.ts";
 import { encodeRecordBatch } from "../protocol/encode.ts";
 import {
@@ -32,8 +32,9 @@ import {
 } from "./destinations.ts";
 import { byPartition, type PartitionMessages } from "./partitioning.ts";
 import { type Coordinators, createCoordinators } from "../client/coordinator.ts";
-import { createSequences, deliver } from "./delivery.ts";
 import type { ProducerError } from "../client/error_codes.ts";
+import { createSequences, deliver } from "./delivery.ts";
+import type { GroupOffsets, ProducerOptions } from "./options.ts";
 import {
   addOffsetsToTxnRequest,
   addPartitionsToTxnRequest,
@@ -45,22 +46,6 @@ import {
   type TopicPartition,
   txnOffsetCommitRequest,
 } from "../protocol/requests.ts";
-
-export interface ProducerOptions {
-  /** Absent: idempotent, without transactions. */
-  readonly transactionalId?: string;
-  /** How long the cluster lets a transaction stay open, and a commit is asked for, milliseconds. */
-  readonly transactionTimeoutMs?: number;
-  /** How long a request may take with all its repetitions, milliseconds; a commit may take longer. */
-  readonly deliveryTimeoutMs: number;
-  /** Called with the reason, once for each `send` that takes some seconds. */
-  readonly onDelay?: ((error: ProducerError) => void) | undefined;
-  /** Called with the reason when a commit takes longer than the delivery timeout, with undefined when it ends. */
-  readonly onLateCommit?: ((why: ProducerError | undefined) => void) | undefined;
-}
-
-/** The next offset to process of each input partition. */
-export type GroupOffsets = readonly (TopicPartition & { readonly offset: number })[];
 
 /** Before anything was sent: a failure loses nothing. */
 const OPEN_LIMIT_MS = 15_000;
@@ -76,7 +61,8 @@ export class Producer {
   #busy = false;
   /** Some request without an answer may still be carried out. */
   #unanswered = false;
-  readonly #closing = new AbortController();
+  /** Aborts when it is closed, or where something has failed: what is beside that gives up. */
+  readonly #ending = new AbortController();
   readonly #inTransaction = new Set<string>();
   readonly #sequences = createSequences();
   readonly #leaders: Leaders;
@@ -129,45 +115,67 @@ export class Producer {
    * @throws {ProducerError} this producer is spent; the records may have been written
    */
   send(topics: readonly TopicMessages[]): Promise<void> {
-    return this.#exclusive(async () => {
-      const groups = byPartition(topics);
-      if (groups.length === 0) return;
-      await this.cluster.refreshMetadataIfNecessary().catch(() => {});
-      const { signal } = this.#closing;
-      await requirePartitions(this.cluster, groups, { signal });
-      try {
-        await this.#addPartitions(groups);
-        await this.#deliver(groups);
-      } catch (error) {
-        // A topic that was deleted meanwhile gets a clear error.
-        if (isAboutPartition(error)) {
-          await requirePartitions(this.cluster, groups, { fresh: true, signal });
-        }
-        throw error;
+    return this.#exclusive(() => this.#send(topics));
+  }
+
+  async #send(topics: readonly TopicMessages[]): Promise<void> {
+    const groups = byPartition(topics);
+    if (groups.length === 0) return;
+    await this.cluster.refreshMetadataIfNecessary().catch(() => {});
+    const { signal } = this.#ending;
+    await requirePartitions(this.cluster, groups, { signal });
+    try {
+      await this.#addPartitions(groups);
+      await this.#deliver(groups);
+    } catch (error) {
+      // A topic that was deleted meanwhile gets a clear error.
+      if (isAboutPartition(error)) {
+        await requirePartitions(this.cluster, groups, { fresh: true, signal });
       }
-    });
+      throw error;
+    }
   }
 
   #deliver(groups: readonly PartitionMessages[]): Promise<void> {
-    const { signal } = this.#closing;
+    const { signal } = this.#ending;
     const now = () => performance.now();
     const limits = { ...this.options, now, pause: (ms: number) => pause(ms, signal), signal };
     return deliver(groups.map((group) => this.#encode(group)), this.#leaders, limits);
   }
 
   /**
-   * Adds a group's offsets to the transaction, as `member` of it; begins one, if none is open.
+   * Sends what `parts` are, one after another, as `send`; and beside them adds a group's offsets to the
+   * transaction, as `member` of it.
    *
-   * @throws {ProducerError} this producer is spent
+   * @throws {ProducerError} what failed first: this producer is spent
    */
-  sendOffsets(group: string, offsets: GroupOffsets, member: MemberGeneration): Promise<void> {
-    return this.#exclusive(async () => {
-      const id = this.#transactionalId;
-      this.#open = true;
-      await this.#ask("transaction", id, addOffsetsToTxnRequest(id, this.identity, group));
-      const commit = txnOffsetCommitRequest(id, this.identity, group, offsets, member);
-      await this.#ask("group", group, commit);
-    });
+  sendWithOffsets(
+    parts: Iterable<readonly TopicMessages[]>,
+    group: string,
+    offsets: GroupOffsets,
+    member: MemberGeneration,
+  ): Promise<void> {
+    const sendAll = async () => {
+      for (const part of parts) await this.#send(part);
+    };
+    return this.#exclusive(() =>
+      sideBySide(
+        [sendAll, () => this.#sendOffsets(group, offsets, member)],
+        () => this.#ending.abort(),
+      )
+    );
+  }
+
+  async #sendOffsets(
+    group: string,
+    offsets: GroupOffsets,
+    member: MemberGeneration,
+  ): Promise<void> {
+    const id = this.#transactionalId;
+    this.#open = true;
+    await this.#ask("transaction", id, addOffsetsToTxnRequest(id, this.identity, group));
+    const commit = txnOffsetCommitRequest(id, this.identity, group, offsets, member);
+    await this.#ask("group", group, commit);
   }
 
   /**
@@ -192,7 +200,7 @@ export class Producer {
           repeatable: true,
           late: { afterMs: deliveryTimeoutMs, tell: (error) => onLateCommit?.(error) },
           onUnanswered: (error) => this.#failure = error,
-          signal: this.#closing.signal,
+          signal: this.#ending.signal,
         });
       } finally {
         onLateCommit?.(undefined);
@@ -218,7 +226,7 @@ export class Producer {
    * it, or the next owner of the transactional id.
    */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#ending.abort();
     if (this.#open && !this.#unanswered && !this.#busy) {
       const id = this.#transactionalId;
       const abort = endTxnRequest(id, this.identity, false);
@@ -256,7 +264,7 @@ export class Producer {
   ): Promise<void> {
     const limitMs = this.options.deliveryTimeoutMs;
     try {
-      const { signal } = this.#closing;
+      const { signal } = this.#ending;
       await this.coordinators.ask(type, key, request, { limitMs, repeatable: false, signal });
     } catch (error) {
       if ((error as ProducerError).type === "NO_ANSWER") this.#unanswered = true;

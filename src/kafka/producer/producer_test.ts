@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import { ProducerError } from "../client/error_codes.ts";
-import { Producer, type ProducerOptions } from "./producer.ts";
+import type { ProducerOptions } from "./options.ts";
+import { Producer } from "./producer.ts";
 import {
   closed,
   codeOf,
@@ -46,7 +47,7 @@ Deno.test("Producer: a transaction: each partition is added once, before anythin
     await producer.send(to(0));
     await producer.send(to(0));
     await producer.send(to(0, 1));
-    await producer.sendOffsets("a-group", INPUT, MEMBER);
+    await producer.sendWithOffsets([], "a-group", INPUT, MEMBER);
     await producer.commit();
   }
   const round = [
@@ -83,7 +84,7 @@ for (const { apiName, answer } of failures) {
     const producer = await open(cluster);
     const calls = [
       () => producer.send(to(0)),
-      () => producer.sendOffsets("a-group", INPUT, MEMBER),
+      () => producer.sendWithOffsets([], "a-group", INPUT, MEMBER),
       () => producer.commit(),
     ];
     const failure = await assertRejects(async () => {
@@ -95,6 +96,54 @@ for (const { apiName, answer } of failures) {
     assertEquals(cluster.sent.length, asked);
   });
 }
+
+const later: { fails: string; waits: string; script: Script }[] = [
+  {
+    fails: "TxnOffsetCommit",
+    waits: "Produce",
+    script: (name) => {
+      if (name === "TxnOffsetCommit") return { codes: [FENCED] };
+      return name === "Produce" ? produced(codeOf("NOT_ENOUGH_REPLICAS")) : success(name);
+    },
+  },
+  {
+    fails: "Produce",
+    waits: "TxnOffsetCommit",
+    script: (name) => {
+      if (name === "Produce") return produced(FENCED);
+      const waits = { codes: [codeOf("COORDINATOR_LOAD_IN_PROGRESS")] };
+      return name === "TxnOffsetCommit" ? waits : success(name);
+    },
+  },
+];
+for (const { fails, waits, script } of later) {
+  Deno.test(`Producer.sendWithOffsets: where ${fails} is refused, ${waits} gives up, and that is told`, async () => {
+    const cluster = new FakeCluster(script);
+    const producer = await open(cluster);
+    const work = producer.sendWithOffsets([to(0)], "a-group", INPUT, MEMBER);
+    const rejected = assertRejects(() => work, ProducerError);
+    assert(await settlesWithin(rejected, LIMIT_MS), "it goes on");
+    assertEquals((await rejected).type, "INVALID_PRODUCER_EPOCH");
+    await producer.close();
+    assertEquals(await lastIsAbort(cluster), true);
+  });
+}
+
+Deno.test("Producer.sendWithOffsets: both are added to the transaction before either is answered", async () => {
+  const answers = Promise.withResolvers<void>();
+  const both = new Set<string>();
+  const cluster = new FakeCluster(async (name) => {
+    if (name === "AddPartitionsToTxn" || name === "AddOffsetsToTxn") {
+      if (both.add(name).size === 2) answers.resolve();
+      await answers.promise;
+    }
+    return success(name);
+  });
+  const producer = await open(cluster);
+  const sent = producer.sendWithOffsets([to(0), to(1)], "a-group", INPUT, MEMBER);
+  assert(await settlesWithin(sent, LIMIT_MS), "one waits for the other");
+  await sent;
+});
 
 /** What becomes of commits 1, 2 …; the last one of all further ones. */
 const commits: { what: string; answers: Script[]; asked: number; spent?: string }[] = [
@@ -158,7 +207,7 @@ const closings: { what: string; script?: Script; aborts: boolean; work: Work }[]
     aborts: true,
     work: async (producer) => {
       await producer.send(to(0));
-      await producer.sendOffsets("a-group", INPUT, MEMBER);
+      await producer.sendWithOffsets([], "a-group", INPUT, MEMBER);
     },
   },
   { what: "none", aborts: false, work: () => Promise.resolve() },
@@ -182,7 +231,7 @@ const closings: { what: string; script?: Script; aborts: boolean; work: Work }[]
     aborts: false,
     work: async (producer) => {
       await producer.send(to(0));
-      await producer.sendOffsets("a-group", INPUT, MEMBER);
+      await producer.sendWithOffsets([], "a-group", INPUT, MEMBER);
     },
   },
   {
@@ -216,7 +265,11 @@ Deno.test("Producer.close: every further call is rejected", async () => {
 for (
   const [apiName, answer, work] of [
     ["Produce", () => produced(codeOf("NOT_ENOUGH_REPLICAS")), (p) => p.send(to(0))],
-    ["AddOffsetsToTxn", () => ({ codes: [51] }), (p) => p.sendOffsets("a-group", INPUT, MEMBER)],
+    [
+      "AddOffsetsToTxn",
+      () => ({ codes: [51] }),
+      (p) => p.sendWithOffsets([], "a-group", INPUT, MEMBER),
+    ],
   ] satisfies [string, () => unknown, Work][]
 ) {
   Deno.test(`Producer.close: ${apiName}, at work, gives up, and nothing connects again`, async () => {
@@ -247,7 +300,7 @@ Deno.test("Producer: without transactional id: idempotent, and nothing about tra
   await producer.commit();
   assertEquals(cluster.sent, ["InitProducerId", "Produce"]);
   assertEquals(cluster.lookups, 0);
-  await assertRejects(() => producer.sendOffsets("a-group", INPUT, MEMBER), TypeError);
+  await assertRejects(() => producer.sendWithOffsets([], "a-group", INPUT, MEMBER), TypeError);
 });
 
 Deno.test("Producer: a message must say its partition", async () => {

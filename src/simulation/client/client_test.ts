@@ -63,7 +63,7 @@ for (const brokers of [1, 3]) {
       // In the middle of a transaction.
       const isOpen = () =>
         schedule.lines.at(-1)!.includes("validator 1 → ") &&
-        schedule.lines.at(-1)!.includes("AddOffsetsToTxn");
+        schedule.lines.at(-1)!.includes("TxnOffsetCommit");
       assert(await schedule.time.runUntil(isOpen, 60_000));
       validators[0]!.process.kill();
       await schedule.time.runUntil(isPlaced, 60_000);

@@ -1,0 +1,18 @@
+import type { ProducerError } from "../client/error_codes.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
+
+export interface ProducerOptions {
+  /** Absent: idempotent, without transactions. */
+  readonly transactionalId?: string;
+  /** How long the cluster lets a transaction stay open, and a commit is asked for, milliseconds. */
+  readonly transactionTimeoutMs?: number;
+  /** How long a request may take with all its repetitions, milliseconds; a commit may take longer. */
+  readonly deliveryTimeoutMs: number;
+  /** Called with the reason, once for each `send` that takes some seconds. */
+  readonly onDelay?: ((error: ProducerError) => void) | undefined;
+  /** Called with the reason when a commit takes longer than the delivery timeout, with undefined when it ends. */
+  readonly onLateCommit?: ((why: ProducerError | undefined) => void) | undefined;
+}
+
+/** The next offset to process of each input partition. */
+export type GroupOffsets = readonly (TopicPartition & { readonly offset: number })[];
