@@ -45,6 +45,12 @@ const TRANSACTION_TIMEOUTS_MS = [6_000, 60_000, 60_000];
 /** A few schedules are long, in small steps: what is wrong once in many transactions shows in them. */
 const LONG = { share: 0.04, least: 5, most: 15 };
 
+/**
+ * In some schedules nobody can wait for Kafka to end a transaction: where its owner is dead, the next owner
+ * has to.
+ */
+const ENDLESS = { share: 0.25, transactionTimeoutMs: 900_000 };
+
 /** In which part of the schedules the copier runs: they cost little. */
 const COPIER_SHARE = 0.4;
 /**
@@ -77,7 +83,10 @@ export function drawShape(random: Random, { orders, brokers, run }: ShapeOptions
     transactionTimeoutMs: random.pick(TRANSACTION_TIMEOUTS_MS),
   };
   const drawnRun: Run = random.chance(COPIER_SHARE) ? "copier" : "pipeline";
-  if ((run ?? drawnRun) === "pipeline") return shape;
+  if ((run ?? drawnRun) === "pipeline") {
+    const { share, transactionTimeoutMs } = ENDLESS;
+    return random.chance(share) ? { ...shape, transactionTimeoutMs } : shape;
+  }
   return {
     ...shape,
     services: [COPIER],

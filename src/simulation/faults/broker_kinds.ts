@@ -28,6 +28,7 @@ export interface BrokerKinds {
   "coordinator moves":
     | { readonly group: string }
     | { readonly replica: string };
+  "markers late": OfNode & { readonly byMs: number };
   "metadata stale": OfNode;
   "partitions added": { readonly partitions: number };
   "records deleted": Record<never, never>;
@@ -125,6 +126,21 @@ export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds
       "group" in fault
         ? `the coordinator of the group ${fault.group} moves`
         : `the coordinator of the transactional id of ${fault.replica} moves`,
+  },
+  "markers late": {
+    weight: 4,
+    draw: (random, around) => ({
+      node: pickNode(random, around),
+      byMs: slowness(random),
+      forMs: outage(random),
+    }),
+    begin({ node, byMs, forMs }, { at, cluster }) {
+      cluster.delayMarkers(node, byMs);
+      at(forMs, () => cluster.delayMarkers(node, 0));
+    },
+    describe: ({ node, byMs, forMs }) =>
+      `broker ${node} writes the markers of its transactions ${formatDuration(byMs)} later ` +
+      lasting(forMs),
   },
   "metadata stale": {
     weight: 4,

@@ -100,6 +100,7 @@ const ILL: readonly FaultKind[] = [
   "broker cut off",
   "broker frozen",
   "broker slow",
+  "markers late",
   "metadata stale",
   "zone cut off",
 ];

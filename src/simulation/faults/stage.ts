@@ -68,6 +68,8 @@ export interface Stage {
     /** @param of a group; or a replica, whose transactional id it is */
     moveCoordinator(kind: "group" | "transaction", of: string): void;
     staleMetadata(node: number, forMs: number): void;
+    /** Markers of transactions that it coordinates are written so much later. */
+    delayMarkers(node: number, byMs: number): void;
     /** All order topics get so many partitions; fewer than there are: nothing happens. */
     addPartitions(count: number): void;
     /** Deletes what every reader of a topic has processed. */

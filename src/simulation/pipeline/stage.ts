@@ -170,6 +170,7 @@ export class PipelineStage implements Stage {
         this.#lasts(forMs);
         kafka.delayMetadata(node, forMs);
       },
+      delayMarkers: (node, byMs) => kafka.delayMarkers(node, byMs),
       addPartitions: (count) => leftBehind.addPartitions(count),
       deleteReadRecords: () => leftBehind.deleteReadRecords(),
     };
