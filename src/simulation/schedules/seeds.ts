@@ -92,4 +92,32 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
       { kind: "clock jumps", atMs: 18357, replica: "payment-2", byMs: -332000 },
     ],
   },
+  {
+    seed: 1254,
+    found:
+      "without tables, a log that an old leader knew the end of was taken for one that was cut",
+    options: { orders: 20, run: "copier" },
+    faults: [
+      {
+        kind: "zone cut off",
+        atMs: 2543,
+        node: 3,
+        others: [1, 2],
+        replicas: ["copier-2"],
+        forMs: 33490,
+      },
+      {
+        kind: "rolling restart",
+        atMs: 23107,
+        replicas: ["copier-1", "copier-2", "copier-3"],
+        forMs: 80,
+      },
+      {
+        kind: "rolling restart",
+        atMs: 25999,
+        replicas: ["copier-1", "copier-2", "copier-3"],
+        forMs: 91,
+      },
+    ],
+  },
 ];
