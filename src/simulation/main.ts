@@ -13,6 +13,7 @@ import {
   worthExplaining,
 } from "./schedules/report.ts";
 import type { Report } from "./schedules/messages.ts";
+import { RUNS } from "./shape.ts";
 import { type StatusLine, statusLine } from "./schedules/status_line.ts";
 import type { Tally } from "./schedules/tally.ts";
 
@@ -65,6 +66,13 @@ const settings = {
     fallbackHelp: "the seed decides",
     words: ["1", "3"],
     help: "how many brokers the cluster has",
+  })),
+  run: optional(choice({
+    option: "run",
+    fallback: "",
+    fallbackHelp: "the seed decides",
+    words: RUNS,
+    help: "what runs: the four services, or the copier, which has no tables",
   })),
   jobs: optional(integer({
     option: "jobs",
@@ -122,8 +130,8 @@ function startWorker(): WorkerPort {
 
 /** @returns whether all promises were kept */
 async function run(config: Settings, signal: AbortSignal): Promise<boolean> {
-  const { orders, brokers, seed: first = Date.now() } = config;
-  const options: RunOptions = { orders, brokers: brokers && Number(brokers) as 1 | 3 };
+  const { orders, brokers, run, seed: first = Date.now() } = config;
+  const options: RunOptions = { orders, brokers: brokers && Number(brokers) as 1 | 3, run };
   const count = isOne(config) ? 1 : config.schedules ?? Infinity;
   const minutes = config.minutes ?? (count === Infinity ? DEFAULT_MINUTES : Infinity);
   const status = statusLine();

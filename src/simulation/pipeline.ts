@@ -2,7 +2,6 @@
  * A whole pipeline in virtual time: the four services' replicas and an order source on a simulated Kafka and
  * simulated databases, with the faults of a schedule; and what it promises, checked at its end.
  */
-import { PROCESSORS } from "../topology.ts";
 import { createSimulatedClient } from "./client/client.ts";
 import { Network } from "./client/network.ts";
 import { SimulatedKafka } from "./cluster/cluster.ts";
@@ -13,11 +12,13 @@ import { type OrderSource, startOrderSource } from "./pipeline/order_source.ts";
 import { Replicas } from "./pipeline/replicas.ts";
 import { fillShop, RUN_ID } from "./pipeline/shop.ts";
 import { auditedViolations } from "./promises/audit.ts";
-import { type Evidence, READERS } from "./promises/evidence.ts";
-import { violationsOf } from "./promises/promises.ts";
+import type { Evidence } from "./promises/evidence.ts";
+import { violationsOf, violationsOfCopier } from "./promises/promises.ts";
 import type { SimulatedProcess } from "./process.ts";
 import { Random } from "./random.ts";
 import type { PipelineOutcome, PipelineRun, Violation } from "./result.ts";
+import { COPIER, COPY_TOPICS } from "./services.ts";
+import type { Shape } from "./shape.ts";
 import { VirtualTime } from "./time.ts";
 
 /** After the last fault: longer than all limits of transactions, sessions and requests after each other. */
@@ -52,8 +53,12 @@ export async function runWithEvidence(
 export async function runAudited(run: PipelineRun): Promise<PipelineOutcome> {
   const { outcome, evidence } = await runWithEvidence(run);
   // The audit takes it for granted that each event is published once.
-  if (outcome.violations.length > 0 || evidence.mayRepeat) return outcome;
+  if (outcome.violations.length > 0 || evidence.mayRepeat || isOfCopier(run.shape)) return outcome;
   return { ...outcome, violations: await auditedViolations(evidence, RUN_ID) };
+}
+
+function isOfCopier({ services }: Shape): boolean {
+  return services.includes(COPIER);
 }
 
 class Pipeline {
@@ -80,7 +85,7 @@ class Pipeline {
     this.#kafka = new SimulatedKafka(time, random.fork("kafka"), { brokers, topics });
     this.#network = new Network(time, random.fork("network"), this.#kafka);
     this.#databases = new SimulatedDatabases(time, random.fork("databases"));
-    this.#leftBehind = new LeftBehind(this.#kafka, shape.partitions);
+    this.#leftBehind = new LeftBehind(this.#kafka, shape.partitions, shape.services);
     const traceNow = trace && ((line: string) => trace(time.now, line));
     this.#network.trace = traceNow;
     this.#replicas = new Replicas({
@@ -116,7 +121,7 @@ class Pipeline {
     const { orders, placedForMs } = shape;
     fillShop(this.#databases, orders);
     onStage(this.#stage);
-    for (const service of PROCESSORS) {
+    for (const service of shape.services) {
       for (let number = 1; number <= shape.replicas; number++) {
         const name = `${service}-${number}`;
         this.time.at(this.#random.between(0, START_WITHIN_MS), () => this.#replicas.start(name));
@@ -141,8 +146,9 @@ class Pipeline {
     // Kafka broke its own promise: ours rest on it.
     const isSplit = this.#kafka.decisions.split.size > 0;
     if (isSplit) this.#network.met.set("half of a transaction", 1);
+    const check = isOfCopier(shape) ? violationsOfCopier : violationsOf;
     const outcome = {
-      violations: [...this.#violations, ...isSplit ? [] : violationsOf(evidence, isDone)],
+      violations: [...this.#violations, ...isSplit ? [] : check(evidence, isDone)],
       met: this.#network.met,
       endedMs: this.time.now,
       orders: source.placed().filter(({ acknowledged }) => acknowledged).length,
@@ -161,7 +167,9 @@ class Pipeline {
 
   #unsettled(evidence: Evidence): Violation {
     const lagging = evidence.ends.flatMap(({ topic, partition, messagesEnd, committed }) =>
-      READERS[topic].filter((service) => (committed.get(service) ?? 0) < messagesEnd)
+      this.#leftBehind.readersOf(topic).filter((service) =>
+        (committed.get(service) ?? 0) < messagesEnd
+      )
         .map((service) => {
           const at = committed.get(service) ?? 0;
           return `${service} is at ${at} of ${messagesEnd} in ${topic} ${partition}`;
@@ -183,6 +191,7 @@ class Pipeline {
       placed: this.#source?.placed() ?? [],
       records: (topic) => this.#leftBehind.records(topic),
       deadLetters: (service) => this.#leftBehind.records(`dlq.${service}`),
+      copies: COPY_TOPICS.map((topic) => this.#leftBehind.records(topic)),
       rows: (owner, table) => this.#databases.rows(owner, table),
       ends,
     };

@@ -2,9 +2,11 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { PROCESSORS } from "../topology.ts";
 import type { Stage } from "./faults/stage.ts";
 import { runPipeline } from "./pipeline.ts";
+import { COPIER } from "./services.ts";
 import type { Shape } from "./shape.ts";
 
 const SHAPE: Shape = {
+  services: PROCESSORS,
   brokers: 3,
   partitions: 2,
   replicas: 2,
@@ -32,6 +34,8 @@ for (
     ["all orders at once", { placedForMs: 0 }],
     ["at least once", { guarantee: "at_least_once" }],
     ["many orders", { orders: 200 }],
+    ["the copier", { services: [COPIER] }],
+    ["the copier, at least once", { services: [COPIER], guarantee: "at_least_once" }],
   ] satisfies [string, Partial<Shape>][]
 ) {
   Deno.test(`runPipeline: without faults, all orders are settled and no promise is broken, ${what}`, async () => {

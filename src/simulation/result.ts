@@ -5,7 +5,7 @@ import type { Shape } from "./shape.ts";
 
 /** A promise that was broken. */
 export interface Violation {
-  /** `G1` to `G6`; `error` where the code failed in a way that none of it expects. */
+  /** `G1` to `G7`; `error` where the code failed in a way that none of it expects. */
   readonly promise: string;
   readonly what: string;
   /** Ids of the orders involved, as far as known. */

@@ -67,7 +67,7 @@ export interface Pause {
 
 export function decideStart(facts: StartFacts): Resume | Pause {
   const { tables, committed } = facts;
-  if (!tables) return inLog(facts, committed);
+  if (!tables) return withoutTables(facts);
   const { position } = tables;
   // One that nothing was ever read of says nothing of the cluster or the topic.
   if (!position || position.workTo === NOTHING_COMMITTED) return withoutPosition(facts, tables);
@@ -91,6 +91,23 @@ export function decideStart(facts: StartFacts): Resume | Pause {
     );
   }
   return inLog(facts, committed);
+}
+
+/**
+ * A log that ends before the group's offset was cut; or a broker answers that does not know that it leads no
+ * more, and what lies there has been published. With tables the leader's epoch tells the two apart.
+ */
+function withoutTables(facts: StartFacts): Resume | Pause {
+  const { group, committed, log: { end } } = facts;
+  const start = inLog(facts, committed);
+  if (start.lost?.why !== "truncated") return start;
+  return pause(
+    facts,
+    `the group ${group} has committed ${committed}, but the log ends at ${end} (a broker that is out of ` +
+      "date answered; or, if it stays so, an unclean leader election, or a disk that was lost)",
+    ["latest", "goes on at the log's end"],
+    EARLIEST,
+  );
 }
 
 function withoutPosition(
@@ -122,9 +139,14 @@ function withoutPosition(
 }
 
 /** As the tables and the group agree; the log may have changed under both. */
-function inLog(facts: StartFacts, committed: number): Resume {
-  const { log: { first, end, endOfEpoch } } = facts;
-  const input = inputOf(facts.topic, facts.partition);
+function inLog(
+  { topic, partition, log: { first, end, endOfEpoch } }: Pick<
+    StartFacts,
+    "topic" | "partition" | "log"
+  >,
+  committed: number,
+): Resume {
+  const input = inputOf(topic, partition);
   const offset = committed === NOTHING_COMMITTED ? 0 : committed;
   if (offset < first) {
     const records = first - offset;
@@ -222,14 +244,12 @@ function pause({ topic, partition, service }: StartFacts, what: string, ...ways:
   };
 }
 
-/** Where a reader that keeps no tables goes on; it was to read at `committed` next. */
+/** Where a reader that publishes nothing goes on; it was to read at `committed` next. */
 export function startAt(
   topic: string,
   partition: number,
   committed: number,
   state: Pick<StartFacts, "log" | "clusterId" | "topicId">,
 ): Resume {
-  const start = decideStart({ service: "", group: "", topic, partition, committed, ...state });
-  if (start.kind === "pause") throw new TypeError("only a reader with tables can be paused");
-  return start;
+  return inLog({ topic, partition, ...state }, committed);
 }

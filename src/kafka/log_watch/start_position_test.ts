@@ -54,6 +54,15 @@ const cases: { what: string; facts: StartFacts; then: object; says?: string[] }[
     facts: { ...of({ committed: 40 }), tables: undefined },
     then: goOn(40),
   },
+  {
+    what: "a service without tables, and the log ends before its group's offset",
+    facts: { ...of({ committed: 40, log: { first: 0, end: 39 } }), tables: undefined },
+    then: { kind: "pause" },
+    says: [
+      "the group validator has committed 40, but the log ends at 39",
+      "`deno task groups reset validator --to latest`",
+    ],
+  },
 
   { what: "a first start", facts: of({ committed: -1, tables: nothing }), then: goOn(0) },
   {

@@ -73,6 +73,8 @@ export class Broker {
   readonly leads = new Map<Home, Led>();
   /** It learns of changes from then on. */
   learnsFrom = 0;
+  /** By how much later it sends the markers of its transactions: it has many to send. */
+  markersLateMs = 0;
   /** Counts its lives: work of an earlier one is dropped. */
   #life = 0;
   /** What fell due, and what was asked, while it is frozen. */

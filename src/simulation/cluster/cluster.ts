@@ -8,7 +8,7 @@ import { Failures } from "./failures.ts";
 import { InterBroker } from "./inter_broker.ts";
 import { Replicas } from "./leadership.ts";
 import { keyOf } from "./coordinators/offsets.ts";
-import type { AnswerOf, Chance, Clock, Request, StoredBatch } from "./requests.ts";
+import type { AnswerOf, Chance, Clock, CommittedRecord, Request, StoredBatch } from "./requests.ts";
 import { TopicLeader } from "./log/topic_leader.ts";
 import { Decisions } from "./coordinators/decisions.ts";
 import { TransactionCoordinator } from "./coordinators/transactions.ts";
@@ -25,18 +25,6 @@ export interface ClusterOptions {
 type LogEnds = Pick<TopicLeader["log"], "start" | "end" | "lastStableOffset" | "committedEnd">;
 
 const NO_LOG: LogEnds = { start: 0, end: 0, lastStableOffset: 0, committedEnd: 0 };
-
-export interface CommittedRecord {
-  readonly partition: number;
-  readonly offset: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Epoch milliseconds. */
-  readonly timestamp: number;
-  /** -1: none. */
-  readonly producerId: number;
-}
 
 export class SimulatedKafka {
   readonly clusterId = "simulated-cluster";
@@ -186,6 +174,11 @@ export class SimulatedKafka {
   /** The broker does not learn of changes for a while. */
   delayMetadata(node: number, ms: number): void {
     this.#broker(node).learnsFrom = this.time.now + ms;
+  }
+
+  /** The markers of its transactions are written so much later (0: as usual). */
+  delayMarkers(node: number, byMs: number): void {
+    this.#broker(node).markersLateMs = byMs;
   }
 
   /** @returns whether there is another broker that can lead */

@@ -65,7 +65,7 @@ export class InterBroker {
         () => answer(NOT_LEADER_OR_FOLLOWER),
       );
     };
-    from.broker.after(from.random.between(0.3, 6), send);
+    from.broker.after(from.random.between(0.3, 6) + from.broker.markersLateMs, send);
   }
 
   #giveUpLater(broker: Broker, work: () => void): void {

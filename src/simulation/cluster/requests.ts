@@ -221,6 +221,19 @@ export interface FetchedPartition extends PartitionCode {
   readonly aborted: readonly { readonly producerId: string; readonly firstOffset: string }[];
 }
 
+/** As a reader of committed records gets it. */
+export interface CommittedRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Epoch milliseconds. */
+  readonly timestamp: number;
+  /** -1: none. */
+  readonly producerId: number;
+}
+
 /** As much of seeded random numbers as the cluster needs. */
 export interface Chance {
   /** From 0 to 1, 1 excluded. */

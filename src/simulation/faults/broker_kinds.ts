@@ -1,6 +1,5 @@
 /** Faults of brokers, and what moves among them. */
 import { formatDuration } from "../../runtime/format.ts";
-import { Names, topicsReadBy } from "../../topology.ts";
 import {
   type Kind,
   lasting,
@@ -10,9 +9,6 @@ import {
   pickReplica,
   slowness,
 } from "./fault.ts";
-
-/** Without a prefix, as in the simulation. */
-const NAMES = new Names("");
 
 interface OfNode {
   readonly node: number;
@@ -29,7 +25,10 @@ export interface BrokerKinds {
   };
   "broker slow": OfNode & { readonly byMs: number };
   "leader moves": { readonly topic: string; readonly partition: number };
-  "coordinator moves": { readonly of: "group" | "transaction"; readonly key: string };
+  "coordinator moves":
+    | { readonly group: string }
+    | { readonly replica: string };
+  "markers late": OfNode & { readonly byMs: number };
   "metadata stale": OfNode;
   "partitions added": { readonly partitions: number };
   "records deleted": Record<never, never>;
@@ -115,21 +114,33 @@ export const BROKER_KINDS: { readonly [K in keyof BrokerKinds]: Kind<BrokerKinds
     draw(random, around) {
       const { brokers, services } = around;
       if (brokers === 1) return undefined;
-      const service = random.pick(services);
-      return random.chance(0.5) ? { of: "group", key: service } : {
-        of: "transaction",
-        key: NAMES.transactionalId(
-          service,
-          random.pick(topicsReadBy(service)),
-          pickPartition(random, around),
-        ),
-      };
+      return random.chance(0.5)
+        ? { group: random.pick(services) }
+        : { replica: pickReplica(random, around) };
     },
-    begin: ({ of, key }, { cluster }) => cluster.moveCoordinator(of, key),
-    describe: ({ of, key }) =>
-      of === "group"
-        ? `the coordinator of the group ${key} moves`
-        : `the coordinator of the transactional id ${key} moves`,
+    begin: (fault, { cluster }) =>
+      "group" in fault
+        ? cluster.moveCoordinator("group", fault.group)
+        : cluster.moveCoordinator("transaction", fault.replica),
+    describe: (fault) =>
+      "group" in fault
+        ? `the coordinator of the group ${fault.group} moves`
+        : `the coordinator of the transactional id of ${fault.replica} moves`,
+  },
+  "markers late": {
+    weight: 4,
+    draw: (random, around) => ({
+      node: pickNode(random, around),
+      byMs: slowness(random),
+      forMs: outage(random),
+    }),
+    begin({ node, byMs, forMs }, { at, cluster }) {
+      cluster.delayMarkers(node, byMs);
+      at(forMs, () => cluster.delayMarkers(node, 0));
+    },
+    describe: ({ node, byMs, forMs }) =>
+      `broker ${node} writes the markers of its transactions ${formatDuration(byMs)} later ` +
+      lasting(forMs),
   },
   "metadata stale": {
     weight: 4,

@@ -1,8 +1,8 @@
 /** What a kind of fault is: how it is drawn, what it does, and how it reads. */
 import { formatDuration } from "../../runtime/format.ts";
-import type { Processor } from "../../topology.ts";
 import type { Api } from "../cluster/requests.ts";
 import type { Random } from "../random.ts";
+import type { SimulatedService } from "../services.ts";
 import type { Stage } from "./stage.ts";
 
 /** What there is to break. */
@@ -16,7 +16,7 @@ export interface Surroundings {
   readonly horizonMs: number;
   /** Names on the cluster. */
   readonly topics: readonly string[];
-  readonly services: readonly Processor[];
+  readonly services: readonly SimulatedService[];
   /** Processes that ask brokers but are no replicas, such as the order source. */
   readonly others: readonly string[];
   readonly victim?: Victim | undefined;

@@ -3,8 +3,8 @@
  * is an entry in one of the tables that this joins.
  */
 import { formatCount } from "../../runtime/format.ts";
-import { topicsReadBy } from "../../topology.ts";
 import type { Random } from "../random.ts";
+import { inputsOf } from "../services.ts";
 import { BROKER_KINDS, type BrokerKinds } from "./broker_kinds.ts";
 import {
   type Kind,
@@ -100,6 +100,7 @@ const ILL: readonly FaultKind[] = [
   "broker cut off",
   "broker frozen",
   "broker slow",
+  "markers late",
   "metadata stale",
   "zone cut off",
 ];
@@ -139,7 +140,7 @@ function shortened(fault: Fault, mostMs: number): Fault {
 /** A replica, and what it works with: its service's topics, one broker, one partition, one kind of request. */
 function nearVictim(random: Random, around: Surroundings): Surroundings {
   const service = random.pick(around.services);
-  const near = { ...around, services: [service], topics: topicsReadBy(service) };
+  const near = { ...around, services: [service], topics: inputsOf(service) };
   const victim = {
     replica: pickReplica(random, near),
     node: pickNode(random, near),

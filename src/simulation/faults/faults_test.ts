@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { PROCESSORS } from "../../topology.ts";
 import { Random } from "../random.ts";
+import { COPIER } from "../services.ts";
 import { begin, describe, drawSchedule, type Fault, FAULT_KINDS, weaker } from "./faults.ts";
 import type { Parameters, Surroundings } from "./fault.ts";
 import type { Stage } from "./stage.ts";
@@ -76,6 +77,14 @@ Deno.test("drawSchedule: one broker has no leader or coordinator to move", () =>
     kind === "leader moves" || kind === "coordinator moves" || kind === "metadata stale"
   );
   assertEquals(moves, []);
+});
+
+Deno.test("drawSchedule: the copier has no database and no gateway", () => {
+  const faults = schedules(500, { ...AROUND, services: [COPIER] }).flat();
+  assert(faults.length > 5_000);
+  const others = faults.filter(({ kind }) => /database|gateway/.test(kind));
+  assertEquals(others, []);
+  assert(faults.some((fault) => "replica" in fault && fault.replica === `${COPIER}-2`));
 });
 
 Deno.test("drawSchedule: faults are plain data", () => {

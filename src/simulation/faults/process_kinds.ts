@@ -2,6 +2,7 @@
 import { formatDuration } from "../../runtime/format.ts";
 import type { Processor } from "../../topology.ts";
 import type { Random } from "../random.ts";
+import { COPIER, type SimulatedService } from "../services.ts";
 import {
   asker,
   type Kind,
@@ -33,7 +34,7 @@ export interface ProcessKinds {
   "replica added": OfReplica;
   "rolling restart": { readonly replicas: readonly string[]; readonly forMs: number };
   "clock jumps": { readonly replica: string; readonly byMs: number };
-  "group rebalances": { readonly service: Processor };
+  "group rebalances": { readonly service: SimulatedService };
   "database refuses": OfDatabase;
   "database commit unanswered": OfDatabase;
   "database commit fails": OfDatabase;
@@ -44,8 +45,9 @@ export interface ProcessKinds {
 /** Outlasts the attempts of a handler, at most. */
 const COUNTS = [1, 1, 1, 2, 4, 8];
 
-function ofDatabase(random: Random, { services }: Surroundings): OfDatabase {
-  return { service: random.pick(services), count: random.pick(COUNTS) };
+function ofDatabase(random: Random, { services }: Surroundings): OfDatabase | undefined {
+  const service = random.pick(services);
+  return service === COPIER ? undefined : { service, count: random.pick(COUNTS) };
 }
 
 function hit({ databases }: Stage, { service, count }: OfDatabase, fault: DatabaseFault): void {
@@ -166,16 +168,17 @@ export const PROCESS_KINDS: { readonly [K in keyof ProcessKinds]: Kind<ProcessKi
   },
   "database slow": {
     weight: 1,
-    draw: (random, around) => ({
-      ...ofDatabase(random, around),
-      byMs: logUniform(random, 20, 20_000),
-    }),
+    draw(random, around) {
+      const of = ofDatabase(random, around);
+      return of && { ...of, byMs: logUniform(random, 20, 20_000) };
+    },
     begin: (fault, stage) => hit(stage, fault, { slowMs: fault.byMs }),
     describe: (fault) => `${next(fault)} takes ${formatDuration(fault.byMs)} longer`,
   },
   "gateway silent": {
     weight: 1,
-    draw: (random) => ({ forMs: outage(random) }),
+    draw: (random, { services }) =>
+      services.includes("payment") ? { forMs: outage(random) } : undefined,
     begin: ({ forMs }, stage) => stage.silenceGateway(forMs),
     describe: ({ forMs }) => `the payment gateway does not answer ${lasting(forMs)}`,
   },

@@ -1,7 +1,7 @@
 /** Faults of single requests, and of the connections that they take. */
 import { formatDuration } from "../../runtime/format.ts";
-import { PROCESSORS } from "../../topology.ts";
 import type { Random } from "../random.ts";
+import { SERVICES } from "../services.ts";
 import type { Api } from "../cluster/requests.ts";
 import { nameOfCode } from "../client/answers.ts";
 import { ERROR_ANSWERS } from "./error_answers.ts";
@@ -94,7 +94,7 @@ function ends({ forMs, until }: Phase): string {
 
 function sender({ from }: Target): string {
   if (from === undefined) return "a replica";
-  return PROCESSORS.some((service) => service === from) ? `a replica of ${from}` : from;
+  return SERVICES.some((service) => service === from) ? `a replica of ${from}` : from;
 }
 
 function hit(stage: Stage, { api, from, count }: Target, effect: Effect): void {

@@ -1,6 +1,7 @@
 /** What a schedule's faults act on: the simulated pipeline, as narrow as they need it. */
 import type { Api } from "../cluster/requests.ts";
 import type { Processor } from "../../topology.ts";
+import type { SimulatedService } from "../services.ts";
 
 /** What happens to the next request of an API. */
 export type Effect =
@@ -53,7 +54,7 @@ export interface Stage {
     thaw(name: string): void;
     jumpClock(name: string, byMs: number): void;
     /** The coordinator of its group asks all members to join anew. */
-    rebalance(service: Processor): void;
+    rebalance(service: SimulatedService): void;
   };
   readonly cluster: {
     crash(node: number): void;
@@ -64,8 +65,11 @@ export interface Stage {
     cutOff(node: number): void;
     reconnect(node: number): void;
     moveLeader(topic: string, partition: number): void;
-    moveCoordinator(kind: "group" | "transaction", key: string): void;
+    /** @param of a group; or a replica, whose transactional id it is */
+    moveCoordinator(kind: "group" | "transaction", of: string): void;
     staleMetadata(node: number, forMs: number): void;
+    /** Markers of transactions that it coordinates are written so much later. */
+    delayMarkers(node: number, byMs: number): void;
     /** All order topics get so many partitions; fewer than there are: nothing happens. */
     addPartitions(count: number): void;
     /** Deletes what every reader of a topic has processed. */

@@ -1,28 +1,34 @@
 /** What a simulated pipeline leaves behind, for the checks. */
 import type { LogRecord } from "../../kafka/records.ts";
-import {
-  type DeadLetterTopic,
-  deadLetterTopicOf,
-  PROCESSORS,
-  type Topic,
-  TOPIC_NAMES,
-} from "../../topology.ts";
+import { deadLetterTopicOf, PROCESSORS, type Topic, TOPIC_NAMES } from "../../topology.ts";
 import type { SimulatedKafka } from "../cluster/cluster.ts";
-import { type PartitionEnd, READERS } from "../promises/evidence.ts";
+import type { PartitionEnd } from "../promises/evidence.ts";
+import { COPY_TOPICS, inputsOf, type SimulatedService } from "../services.ts";
+import { COPIER_DEAD_LETTERS } from "./copier.ts";
+
+const DEAD_LETTERS = [COPIER_DEAD_LETTERS, ...PROCESSORS.map(deadLetterTopicOf)];
+const KEYED = [...TOPIC_NAMES, ...COPY_TOPICS];
 
 export class LeftBehind {
   /** By topic, then by partition: how many it has. */
-  readonly #deleted = new Map<Topic, LogRecord[]>();
+  readonly #deleted = new Map<string, LogRecord[]>();
 
+  /** @param services those that run */
   constructor(
     private readonly kafka: SimulatedKafka,
     private partitions: number,
+    private readonly services: readonly SimulatedService[],
   ) {}
 
+  /** The services that read a topic. */
+  readersOf(topic: Topic): SimulatedService[] {
+    return this.services.filter((service) => inputsOf(service).includes(topic));
+  }
+
   /** All committed records, those that were deleted, too; each partition in order. */
-  records(topic: Topic | DeadLetterTopic): LogRecord[] {
+  records(topic: string): LogRecord[] {
     const left = this.kafka.recordsOf(topic).map((record) => ({ ...record, topic }));
-    const deleted = this.#deleted.get(topic as Topic) ?? [];
+    const deleted = this.#deleted.get(topic) ?? [];
     if (deleted.length === 0) return left;
     const first = new Map<number, number>();
     for (const { partition, offset } of left) {
@@ -47,7 +53,7 @@ export class LeftBehind {
         messagesEnd: this.kafka.logOf(topic, partition).committedEnd || deletedEnd,
         end: this.kafka.logOf(topic, partition).end,
         committed: new Map(
-          READERS[topic].flatMap((service) => {
+          this.readersOf(topic).flatMap((service) => {
             const offset = this.kafka.committedOffset(service, topic, partition);
             return offset === undefined || offset < 0 ? [] : [[service, offset] as const];
           }),
@@ -60,34 +66,42 @@ export class LeftBehind {
   get isSettled(): boolean {
     // In the order of the flow: mostly the first partition tells.
     for (const topic of TOPIC_NAMES) {
+      const readers = this.readersOf(topic);
       for (let partition = 0; partition < this.partitions; partition++) {
         const { committedEnd, end, lastStableOffset } = this.kafka.logOf(topic, partition);
         if (lastStableOffset !== end) return false;
         if (committedEnd === 0) continue;
-        for (const service of READERS[topic]) {
+        for (const service of readers) {
           const read = this.kafka.committedOffset(service, topic, partition) ?? 0;
           if (read < committedEnd) return false;
         }
       }
     }
-    return PROCESSORS.every((service) => {
-      const { end, lastStableOffset } = this.kafka.logOf(deadLetterTopicOf(service), 0);
-      return lastStableOffset === end;
-    });
+    return !COPY_TOPICS.some((topic) => this.#isOpen(topic, this.partitions)) &&
+      !DEAD_LETTERS.some((topic) => this.#isOpen(topic, 1));
+  }
+
+  #isOpen(topic: string, partitions: number): boolean {
+    for (let partition = 0; partition < partitions; partition++) {
+      const { end, lastStableOffset } = this.kafka.logOf(topic, partition);
+      if (lastStableOffset !== end) return true;
+    }
+    return false;
   }
 
   /** All order topics get so many partitions, unless they have as many. */
   addPartitions(count: number): void {
     if (count <= this.partitions) return;
     this.partitions = count;
-    for (const topic of TOPIC_NAMES) this.kafka.addPartitions(topic, count);
+    for (const topic of KEYED) this.kafka.addPartitions(topic, count);
   }
 
   /** Deletes what every group has processed. */
   deleteReadRecords(): void {
     for (const topic of TOPIC_NAMES) this.#deleted.set(topic, this.records(topic));
-    for (const { topic, partition, committed } of this.ends()) {
-      const read = Math.min(...READERS[topic].map((service) => committed.get(service) ?? 0));
+    for (const { topic, partition, messagesEnd, committed } of this.ends()) {
+      const offsets = this.readersOf(topic).map((service) => committed.get(service) ?? 0);
+      const read = Math.min(messagesEnd, ...offsets);
       if (read > 0) this.kafka.deleteRecords(topic, partition, read);
     }
   }
@@ -95,7 +109,7 @@ export class LeftBehind {
 
 export function topicsOf(partitions: number): Record<string, number> {
   return Object.fromEntries([
-    ...TOPIC_NAMES.map((topic) => [topic, partitions]),
-    ...PROCESSORS.map((service) => [deadLetterTopicOf(service), 1]),
+    ...DEAD_LETTERS.map((topic) => [topic, 1]),
+    ...KEYED.map((topic) => [topic, partitions]),
   ]);
 }

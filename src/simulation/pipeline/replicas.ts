@@ -14,7 +14,9 @@ import { createSimulatedClient } from "../client/client.ts";
 import type { Network } from "../client/network.ts";
 import type { SimulatedDatabases } from "../databases/databases.ts";
 import type { SimulatedProcess } from "../process.ts";
+import { COPIED, COPIER, type SimulatedService } from "../services.ts";
 import type { VirtualTime } from "../time.ts";
+import { COPIER_OPTIONS, CopierNames } from "./copier.ts";
 
 /** What is read once for all schedules of a realm. */
 const SERVICES = new Map(
@@ -24,7 +26,6 @@ const SERVICES = new Map(
     config: defaultsOf(service),
   }]),
 );
-const NAMES = new Names();
 
 function defaultsOf({ settings: all }: DefinedService) {
   // Checks that it may be written to.
@@ -68,12 +69,19 @@ export class Replicas {
   readonly #running = new Map<string, Replica>();
   /** Those that are to run. */
   readonly #wanted = new Set<string>();
+  /** By name; the last one of those that do not run. */
+  readonly #transactionalIds = new Map<string, string>();
 
   constructor(private readonly around: Surroundings) {}
 
   /** By name, such as `payment-2`; none if it does not run. */
   processOf(name: string): SimulatedProcess | undefined {
     return this.#running.get(name)?.process;
+  }
+
+  /** That of its producer; none if it never had one. */
+  transactionalIdOf(name: string): string | undefined {
+    return this.#transactionalIds.get(name);
   }
 
   /** Why each is not ready that is to run. */
@@ -94,8 +102,9 @@ export class Replicas {
     const controller = new AbortController();
     const replica = { process, controller, notReady: () => "starting" };
     this.#running.set(name, replica);
-    const service = name.slice(0, name.lastIndexOf("-")) as Processor;
-    process.run(() => runReplica(service, replica, this.around)).then(
+    const service = name.slice(0, name.lastIndexOf("-")) as SimulatedService;
+    const onId = (id: string) => this.#transactionalIds.set(name, id);
+    process.run(() => runReplica(service, replica, this.around, onId)).then(
       () => this.#ended(name, replica),
       (error) => {
         onFailure(name, error);
@@ -146,35 +155,65 @@ export class Replicas {
 
 /** As runService does, without what a process has beside it: health, metrics, migrations. */
 async function runReplica(
-  name: Processor,
+  service: SimulatedService,
   replica: Replica,
-  { network, databases: all, settings, trace }: Surroundings,
+  around: Surroundings,
+  onId: (transactionalId: string) => void,
 ): Promise<void> {
   const { process, controller: { signal } } = replica;
+  const { network, settings, trace } = around;
+  const log = trace ? loggerOf(process, trace) : SILENT;
+  const own: OwnOptions = service === COPIER
+    ? { ...SERVICES.get(COPIED)!.config, ...settings, ...COPIER_OPTIONS }
+    : await prepare(service, process, around, log, signal);
+  if (signal.aborted) return;
+  const processor = createProcessor({
+    ...own,
+    access: { brokers: [] },
+    clientId: process.name,
+    names: noting(service === COPIER ? new CopierNames() : new Names(), onId),
+    log,
+    metrics: METRICS,
+  }, createSimulatedClient(process, network));
+  replica.notReady = () => processor.notReady();
+  await processor.run(signal);
+}
+
+type OwnOptions = Omit<ProcessorOptions, "access" | "clientId" | "names" | "log" | "metrics">;
+
+/** Opens the databases of a service, and waits until it can begin. */
+async function prepare(
+  name: Processor,
+  process: SimulatedProcess,
+  { databases: all, settings }: Surroundings,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<OwnOptions> {
   const { service, config: defaults, databases: declared } = SERVICES.get(name)!;
   const config = { ...defaults, ...settings, ...settings.gateway };
   const databases: Record<string, Database> = {};
   for (const { owner, tables } of declared) {
     databases[owner] = all.open(process, owner, owner === name ? [...tables, positions] : tables);
   }
-  const log = trace ? loggerOf(process, trace) : SILENT;
   const database = databases[name]!;
   const context = { database, databases, config, now: () => Date.now(), log };
   await service.ready(context, signal, (reason) => log.warn(reason));
-  if (signal.aborted) return;
-  const processor = createProcessor({
+  return {
     ...config,
-    access: { brokers: [] },
-    clientId: process.name,
     service: name,
-    names: NAMES,
     handlers: service.handlers(context) as ProcessorOptions["handlers"],
     tables: { database, work: service.orderTables },
-    log,
-    metrics: METRICS,
-  }, createSimulatedClient(process, network));
-  replica.notReady = () => processor.notReady();
-  await processor.run(signal);
+  };
+}
+
+/** The same names; told of the transactional id that is made. */
+function noting(names: Names, onId: (transactionalId: string) => void): Names {
+  const memberTransactionalId: Names["memberTransactionalId"] = (service) => {
+    const id = names.memberTransactionalId(service);
+    onId(id);
+    return id;
+  };
+  return Object.assign(Object.create(names), { memberTransactionalId });
 }
 
 /** What nobody reads costs nothing. */

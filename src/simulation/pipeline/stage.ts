@@ -152,7 +152,7 @@ export class PipelineStage implements Stage {
     };
   }
 
-  #clusterOf({ kafka, leftBehind }: Parts): Stage["cluster"] {
+  #clusterOf({ kafka, leftBehind, replicas }: Parts): Stage["cluster"] {
     return {
       crash: (node) => kafka.crashBroker(node),
       // Where the controller has not noticed yet, it goes on with what it took itself for.
@@ -162,11 +162,15 @@ export class PipelineStage implements Stage {
       cutOff: (node) => kafka.cutOffBroker(node),
       reconnect: (node) => kafka.reconnectBroker(node),
       moveLeader: (topic, partition) => void kafka.moveLeader(topic, partition),
-      moveCoordinator: (kind, key) => void kafka.moveCoordinator(kind, key),
+      moveCoordinator: (kind, of) => {
+        const key = kind === "group" ? of : replicas.transactionalIdOf(of);
+        if (key !== undefined) kafka.moveCoordinator(kind, key);
+      },
       staleMetadata: (node, forMs) => {
         this.#lasts(forMs);
         kafka.delayMetadata(node, forMs);
       },
+      delayMarkers: (node, byMs) => kafka.delayMarkers(node, byMs),
       addPartitions: (count) => leftBehind.addPartitions(count),
       deleteReadRecords: () => leftBehind.deleteReadRecords(),
     };

@@ -1,9 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { PROCESSORS } from "../../topology.ts";
 import type { Stage } from "../faults/stage.ts";
 import { runPipeline } from "../pipeline.ts";
 import type { Shape } from "../shape.ts";
 
 const SHAPE: Shape = {
+  services: PROCESSORS,
   brokers: 3,
   partitions: 1,
   replicas: 1,

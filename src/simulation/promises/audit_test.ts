@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { PROCESSORS } from "../../topology.ts";
 import { runWithEvidence } from "../pipeline.ts";
 import { RUN_ID } from "../pipeline/shop.ts";
 import { auditedViolations } from "./audit.ts";
@@ -7,6 +8,7 @@ import { violationsOf } from "./promises.ts";
 
 const RUN = {
   shape: {
+    services: PROCESSORS,
     brokers: 1,
     partitions: 2,
     replicas: 2,

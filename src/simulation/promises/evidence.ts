@@ -3,22 +3,9 @@ import { decode, type Fault } from "../../events/codec.ts";
 import type { OrderEvent, OrderPlaced } from "../../events/schemas.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import type { Row, Table } from "../../database/database.ts";
-import {
-  type Processor,
-  PROCESSORS,
-  type Topic,
-  TOPIC_NAMES,
-  topicsReadBy,
-} from "../../topology.ts";
+import { type Topic, TOPIC_NAMES } from "../../topology.ts";
 import type { Violation } from "../result.ts";
-
-/** Of each topic the services that read it. */
-export const READERS = Object.fromEntries(
-  TOPIC_NAMES.map((topic) => [
-    topic,
-    PROCESSORS.filter((service) => topicsReadBy(service).includes(topic)),
-  ]),
-) as unknown as Readonly<Record<Topic, readonly Processor[]>>;
+import type { SimulatedService } from "../services.ts";
 
 /** Notes what breaks a promise, in one line. */
 export type Broken = (promise: string, what: string, ...orders: string[]) => void;
@@ -40,7 +27,7 @@ export interface PartitionEnd {
   /** After its last record of any kind. */
   readonly end: number;
   /** By service that reads it; absent: nothing. */
-  readonly committed: ReadonlyMap<Processor, number>;
+  readonly committed: ReadonlyMap<SimulatedService, number>;
 }
 
 /** Once everything is quiet. Topics have the names of the topology. */
@@ -50,7 +37,9 @@ export interface Evidence {
   readonly placed: readonly PlacedMessage[];
   /** All that was ever committed, also what was deleted since; each partition in order. */
   records(topic: Topic): readonly LogRecord[];
-  deadLetters(service: Processor): readonly LogRecord[];
+  deadLetters(service: SimulatedService): readonly LogRecord[];
+  /** What the copier has written to each of its topics; each partition in order. */
+  readonly copies: readonly (readonly LogRecord[])[];
   rows<T extends Table>(owner: string, table: T): Row<T>[];
   readonly ends: readonly PartitionEnd[];
 }
@@ -139,7 +128,10 @@ export function historiesOf(evidence: Evidence, violations: Violation[]): Histor
   return { orders, broken, traces };
 }
 
-export function placeOf(topic: string, { partition, offset }: LogRecord | Located["at"]): string {
+export function placeOf(
+  topic: string,
+  { partition, offset }: Pick<LogRecord, "partition" | "offset">,
+): string {
   return `${topic} ${partition}@${offset}`;
 }
 

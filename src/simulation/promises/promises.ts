@@ -1,8 +1,9 @@
 /**
- * The promises of the pipeline, G1 to G6, checked at the end of a schedule: in plain code over what it left
+ * The promises of the pipeline, G1 to G7, checked at the end of a schedule: in plain code over what it left
  * behind, for speed, where the audit asks a database.
  */
 import type { Violation } from "../result.ts";
+import { checkCopies } from "./copies.ts";
 import { checkDeadLetters } from "./dead_letters.ts";
 import { type Broken, type Evidence, historiesOf } from "./evidence.ts";
 import { checkMoney } from "./money.ts";
@@ -31,4 +32,12 @@ export function violationsOf(evidence: Evidence, isSettled = true): Violation[] 
   checkSources(evidence, histories, broken);
   checkOffsets(evidence, broken);
   return violations.sort((a, b) => a.promise < b.promise ? -1 : a.promise > b.promise ? 1 : 0);
+}
+
+/** The same of a schedule in which the copier runs: G7. */
+export function violationsOfCopier(evidence: Evidence, isSettled = true): Violation[] {
+  const violations: Violation[] = [];
+  const broken: Broken = (promise, what) => void violations.push({ promise, what, orders: [] });
+  if (isSettled) checkCopies(evidence, broken);
+  return violations;
 }

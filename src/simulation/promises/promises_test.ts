@@ -14,7 +14,7 @@ import {
 import { createFixture, type Scenario } from "../../audit/testing/scenarios.ts";
 import type { Row, Table } from "../../database/database.ts";
 import type { LogRecord } from "../../kafka/records.ts";
-import { deadLetterTopicOf, PROCESSORS, TOPIC_NAMES, topicsReadBy } from "../../topology.ts";
+import { PROCESSORS, TOPIC_NAMES, topicsReadBy } from "../../topology.ts";
 import type { Evidence } from "./evidence.ts";
 import { violationsOf } from "./promises.ts";
 
@@ -64,7 +64,8 @@ function evidenceOf(fixture: Fixture): Evidence {
       acknowledged: true,
     })),
     records: recordsOf,
-    deadLetters: (service) => recordsOf(deadLetterTopicOf(service)),
+    deadLetters: (service) => recordsOf(`dlq.${service}`),
+    copies: [],
     rows<T extends Table>(owner: string, { name }: T) {
       if (name === "positions") return (fixture.positions.get(owner) ?? []) as Row<T>[];
       if (name === "seen_orders") return sourcesOf(fixture) as unknown as Row<T>[];

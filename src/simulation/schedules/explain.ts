@@ -5,7 +5,7 @@ import { runSeed, type SeedOptions } from "./schedule.ts";
 import { shrink } from "./shrink.ts";
 import { describeShape, faultLines, relevantLines, traceLines, violationLines } from "./trace.ts";
 
-export type RunOptions = Pick<SeedOptions, "orders" | "brokers">;
+export type RunOptions = Pick<SeedOptions, "orders" | "brokers" | "run">;
 
 /** The whole schedule, with all that happened. */
 export async function tellSeed(
@@ -74,10 +74,11 @@ export async function explainFailure(
 }
 
 /** The command that runs a seed again. */
-export function commandFor(seed: number, { orders, brokers }: RunOptions): string {
+export function commandFor(seed: number, { orders, brokers, run }: RunOptions): string {
   const options = [
     ...orders === undefined ? [] : [`--orders ${orders}`],
     ...brokers === undefined ? [] : [`--brokers ${brokers}`],
+    ...run === undefined ? [] : [`--run ${run}`],
   ];
   return [`deno task sim --seed ${seed}`, ...options].join(" ");
 }

@@ -61,7 +61,7 @@ Deno.test("tellSeed: the same seed is told the same way", async () => {
 Deno.test("commandFor: names what is not as usual", () => {
   assertEquals(commandFor(4, {}), "deno task sim --seed 4");
   assertEquals(
-    commandFor(4, { orders: 7, brokers: 3 }),
-    "deno task sim --seed 4 --orders 7 --brokers 3",
+    commandFor(4, { orders: 7, brokers: 3, run: "copier" }),
+    "deno task sim --seed 4 --orders 7 --brokers 3 --run copier",
   );
 });

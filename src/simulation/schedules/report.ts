@@ -1,7 +1,7 @@
 /** What the command prints of many schedules. */
 import { alignColumns, formatCount, formatDuration, plural } from "../../runtime/format.ts";
-import { PROCESSORS } from "../../topology.ts";
 import { ERROR_ANSWERS } from "../faults/error_answers.ts";
+import { SERVICES } from "../services.ts";
 import { commandFor, type RunOptions } from "./explain.ts";
 import type { Failure, Tally } from "./tally.ts";
 
@@ -55,7 +55,7 @@ function byKind(failures: readonly Failure[]): Map<string, Failure[]> {
 }
 
 const MOST_OF_KIND = 70;
-const REPLICA = new RegExp(`\\b(?:${PROCESSORS.join("|")})-\\d+`, "g");
+const REPLICA = new RegExp(`\\b(?:${SERVICES.join("|")})-\\d+`, "g");
 
 /** The first of each kind, then others, in the order of their seeds. */
 export function worthExplaining(failures: readonly Failure[], most: number): number[] {

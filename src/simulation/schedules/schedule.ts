@@ -1,10 +1,10 @@
 /** A seed becomes a schedule: how large the pipeline is, and which faults it meets when. */
-import { PROCESSORS, TOPIC_NAMES } from "../../topology.ts";
 import { begin, clause, drawSchedule, type Fault } from "../faults/faults.ts";
 import type { Surroundings } from "../faults/fault.ts";
 import type { Stage } from "../faults/stage.ts";
 import { Random } from "../random.ts";
 import type { PipelineOutcome, Result, RunPipeline, TraceLine } from "../result.ts";
+import { topicsOf } from "../services.ts";
 import { drawShape, type Shape, type ShapeOptions } from "../shape.ts";
 
 export interface SeedOptions extends ShapeOptions {
@@ -23,14 +23,14 @@ export function drawSeed(seed: number, options: ShapeOptions): { shape: Shape; f
   return { shape, faults };
 }
 
-function surroundings({ brokers, partitions, replicas, horizonMs }: Shape): Surroundings {
+function surroundings({ brokers, partitions, replicas, services, horizonMs }: Shape): Surroundings {
   return {
     brokers,
     partitions,
     replicas,
     horizonMs,
-    topics: TOPIC_NAMES,
-    services: PROCESSORS,
+    topics: topicsOf(services),
+    services,
     others: ["source"],
   };
 }

@@ -1,9 +1,10 @@
 /** A schedule for people: how it was set up, which faults it met, what happened, what was broken. */
 import { partitionForKey } from "../../kafka/producer/partitioning.ts";
 import { formatDuration, plural } from "../../runtime/format.ts";
-import { PROCESSORS, TOPIC_NAMES } from "../../topology.ts";
+import { TOPIC_NAMES } from "../../topology.ts";
 import { describe, type Fault } from "../faults/faults.ts";
 import type { Result, TraceLine } from "../result.ts";
+import { COPY_TOPICS, SERVICES } from "../services.ts";
 import type { Shape } from "../shape.ts";
 
 /** Of a trace that is cut: lines around each fault and each end of a process, and the last ones. */
@@ -13,11 +14,13 @@ const MOST_VIOLATIONS = 12;
 /** `3 brokers, 2 partitions, 2 replicas of each service, 20 orders within 15 s, …` */
 export function describeShape(shape: Shape): string {
   const { brokers, partitions, replicas, orders, maxBatch, placedForMs, guarantee } = shape;
-  const { transactionTimeoutMs } = shape;
+  const { services, transactionTimeoutMs } = shape;
   return [
     plural(brokers, "broker"),
     plural(partitions, "partition"),
-    `${plural(replicas, "replica")} of each service`,
+    `${plural(replicas, "replica")} of ${
+      services.length > 1 ? "each service" : `the ${services[0]}`
+    }`,
     `${plural(orders, "order")} ${
       placedForMs === 0 ? "at once" : `within ${formatDuration(placedForMs)}`
     }`,
@@ -104,8 +107,7 @@ const NOISE = ["Fetch", "Heartbeat", "ListOffsets", "Metadata"];
 
 /**
  * Whether a line is about a violation: it names an order of it, or the partition of one (all events of an order
- * are in one partition number, and a transactional id is that of an input partition), or a process or a
- * partition that the violation names. Of a violation that names none, every line but noise is. To be called
+ * are in one partition number), or a process or a partition that the violation names. Of a violation that names none, every line but noise is. To be called
  * with all lines in their order, as an answer does not name what was asked.
  */
 function relevance({ violations, shape }: Result): (line: TraceLine) => boolean {
@@ -133,7 +135,9 @@ function namesIn(violations: Result["violations"], { partitions }: Shape): RegEx
   const text = violations.map(({ what }) => what).join("\n");
   const orders = [...new Set(violations.flatMap((violation) => violation.orders))];
   const numbers = new Set(orders.map((order) => partitionForKey(order, partitions)));
-  const topics = TOPIC_NAMES.map((topic) => topic.replace(".", "\\.")).join("|");
+  const topics = [...TOPIC_NAMES, ...COPY_TOPICS].map((topic) => topic.replace(".", "\\.")).join(
+    "|",
+  );
   const place = (topic: string, number: number | string) => `(?:${topic})[/-]${number}(?!\\d)`;
   const names = [
     ...orders,
@@ -141,7 +145,7 @@ function namesIn(violations: Result["violations"], { partitions }: Shape): RegEx
     ...[...text.matchAll(new RegExp(`(${topics}) (\\d+)`, "g"))].map(([, topic, number]) =>
       place(topic!.replace(".", "\\."), number!)
     ),
-    ...[...text.matchAll(new RegExp(`(?:${PROCESSORS.join("|")})-\\d+(?![\\w.])`, "g"))].map((
+    ...[...text.matchAll(new RegExp(`(?:${SERVICES.join("|")})-\\d+(?![\\w.])`, "g"))].map((
       [name],
     ) => `^${name}(?!\\d)`),
   ];

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { partitionForKey } from "../../kafka/producer/partitioning.ts";
+import { PROCESSORS } from "../../topology.ts";
 import type { Result, TraceLine } from "../result.ts";
 import { describeShape, faultLines, relevantLines, traceLines, violationLines } from "./trace.ts";
 
@@ -9,6 +10,7 @@ const own = partitionForKey(ORDER, 2);
 const result: Result = {
   seed: 17,
   shape: {
+    services: PROCESSORS,
     brokers: 3,
     partitions: 2,
     replicas: 1,

@@ -138,6 +138,19 @@ Deno.test("TransactionCoordinator: a late EndTxn, and late offsets, of one epoch
   assertEquals(cluster.kafka.recordsOf("outputs").length, 2);
 });
 
+Deno.test("TransactionCoordinator: a commit is answered before its markers are written, however late they are", async () => {
+  const [cluster, producer] = await withTransaction(1);
+  cluster.kafka.delayMarkers(1, 5_000);
+  assertEquals(await producer.end(true), 0);
+  cluster.clock.run(4_900);
+  assertEquals(cluster.kafka.recordsOf("outputs").length, 0);
+  assertEquals(cluster.kafka.committedOffset(GROUP, "orders", 0), undefined);
+  assertEquals(await producer.add("outputs"), 51);
+  cluster.clock.run(200);
+  assertEquals(cluster.kafka.recordsOf("outputs").length, 1);
+  assertEquals(cluster.kafka.committedOffset(GROUP, "orders", 0), 7);
+});
+
 Deno.test("TransactionCoordinator: a transaction that takes too long is aborted, its producer is fenced", async () => {
   const cluster = testCluster();
   const producer = await new TestProducer(cluster, "a").init(5_000);
