@@ -183,11 +183,9 @@ function fill<T extends ArrayBufferView>(array: T, { random }: Time): T {
   return array;
 }
 
-function uuid(time: Time): string {
-  const bytes = fill(new Uint8Array(16), time);
-  bytes[6] = bytes[6]! & 0x0f | 0x40;
-  bytes[8] = bytes[8]! & 0x3f | 0x80;
-  const hex = bytes.toHex();
-  const parts = [[0, 8], [8, 12], [12, 16], [16, 20], [20, 32]] as const;
-  return parts.map(([from, to]) => hex.slice(from, to)).join("-");
+function uuid({ random }: Time): string {
+  const word = () => random.int(2 ** 32).toString(16).padStart(8, "0");
+  const [a, b, c, d] = [word(), word(), word(), word()];
+  const variant = "89ab"[random.int(4)];
+  return `${a}-${b.slice(4)}-4${b.slice(1, 4)}-${variant}${c.slice(1, 4)}-${c.slice(4)}${d}`;
 }
