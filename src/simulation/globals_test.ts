@@ -20,43 +20,88 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** What is replaced. */
-function globals(): unknown[] {
-  const { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate } =
-    globalThis;
-  return [setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate]
-    .concat([
-      Date,
-      Date.now,
-      performance.now,
-      process.hrtime,
-      Math.random,
-      crypto.randomUUID,
-      crypto.getRandomValues,
-      AbortSignal.timeout,
-    ] as never[]);
+/** Whose time the globals tell: `real` and `virtual`, each once where all agree. */
+function times(): string[] {
+  const tell = (epochMs: number) => Math.abs(epochMs - VIRTUAL_EPOCH_MS) < 1e6 ? "virtual" : "real";
+  const sinceMs = [performance.now(), Number(process.hrtime.bigint()) / 1e6];
+  const timer = setTimeout(() => {}, 1);
+  clearTimeout(timer);
+  return [
+    ...new Set([
+      tell(Date.now()),
+      tell(new Date().getTime()),
+      ...sinceMs.map((ms) => ms < 1 ? "virtual" : "real"),
+      "atMs" in Object(timer) ? "virtual" : "real",
+    ]),
+  ];
 }
 
-Deno.test("VirtualTime.install: restores the globals, also after an error, once all code has stopped", async () => {
-  const before = globals();
+const VIRTUAL_EPOCH_MS = Date.UTC(2030, 0, 1);
+
+Deno.test("VirtualTime.install: the globals are real again, also after an error, once all code has stopped", async () => {
   const time = new VirtualTime(new Random(1));
-  let after: unknown[] = [];
+  assertEquals(times(), ["real"]);
+  let after: string[] = [];
   await assertRejects(
     () =>
       time.install(() => {
-        assert(globals().every((one, i) => one !== before[i]));
+        assertEquals(times(), ["virtual"]);
         void (async () => {
           for (let i = 0; i < 100; i++) await undefined;
-          after = globals();
+          after = times();
         })();
         return Promise.reject(new Error("fault"));
       }),
     Error,
     "fault",
   );
-  assert(after.length > 0 && after.every((one, i) => one !== before[i]));
-  assertEquals(globals(), before);
+  assertEquals(after, ["virtual"]);
+  assertEquals(times(), ["real"]);
   await time.install(() => Promise.resolve());
+});
+
+Deno.test("VirtualTime.install: between two, all that is replaced works as ever", async () => {
+  await simulate(() => Promise.resolve());
+  const fired: string[] = [];
+  await new Promise<void>((resolve) => {
+    const cleared = setTimeout(() => fired.push("cleared"), 1);
+    clearTimeout(cleared);
+    const interval = setInterval(
+      (name: string) => {
+        fired.push(name);
+        clearInterval(interval);
+        setTimeout(resolve, 2, undefined);
+      },
+      1,
+      "interval",
+    );
+    setImmediate((name: string) => fired.push(name), "immediate");
+  });
+  assertEquals(fired, ["immediate", "interval"]);
+  const signal = AbortSignal.timeout(1);
+  await new Promise((resolve) => signal.addEventListener("abort", resolve));
+  assertEquals(signal.reason.name, "TimeoutError");
+  const controller = new AbortController();
+  controller.abort();
+  assertEquals(controller.signal.reason.name, "AbortError");
+  assert(controller.signal.reason !== await simulate(() => Promise.resolve(reasonOfAbort())));
+  assert(Math.random() !== Math.random() && crypto.randomUUID() !== crypto.randomUUID());
+  assert(crypto.getRandomValues(new Uint8Array(16)).some((byte) => byte !== 0));
+  const [seconds] = process.hrtime(process.hrtime());
+  assertEquals(seconds, 0);
+});
+
+function reasonOfAbort(): unknown {
+  const controller = new AbortController();
+  controller.abort();
+  return controller.signal.reason;
+}
+
+Deno.test("VirtualTime.install: one schedule after another finds the same globals", async () => {
+  const functions = () => [setTimeout, clearTimeout, Date, performance.now, Math.random];
+  const first = await simulate(() => Promise.resolve(functions()));
+  assertEquals(await simulate(() => Promise.resolve(functions())), first);
+  assertEquals(functions(), first);
 });
 
 Deno.test("VirtualTime.install: refuses a second one meanwhile", async () => {

@@ -4,7 +4,7 @@
  */
 import { setImmediate } from "node:timers";
 import { EventQueue } from "./event_queue.ts";
-import { replaceGlobals } from "./globals.ts";
+import { useTime } from "./globals.ts";
 import { running, SimulatedEvent, SimulatedProcess } from "./process.ts";
 import type { Random } from "./random.ts";
 import { runNextTicks, setAsyncContext } from "./runtime.ts";
@@ -18,9 +18,6 @@ export type Cancel = () => void;
 const EVENTS_PER_TURN = 512;
 
 const UNCAUGHT = ["error", "unhandledrejection"] as const;
-
-/** The one that is installed: a realm has one set of globals. */
-let installed: VirtualTime | undefined;
 
 /** What `runUntil` waits for. */
 interface Wait {
@@ -120,18 +117,16 @@ export class VirtualTime {
   }
 
   /**
-   * Replaces timers, clocks and random numbers of this realm while `work` runs.
+   * Timers, clocks and random numbers of this realm are virtual while `work` runs.
    *
    * @throws also what `runUntil` would have thrown next
    */
   async install<T>(work: () => Promise<T>): Promise<T> {
-    if (installed) throw new Error("install: another virtual time is installed");
-    installed = this;
+    const restore = useTime(this);
     const onUncaught = (event: ErrorEvent | PromiseRejectionEvent) => {
       event.preventDefault();
       this.#fail(event instanceof ErrorEvent ? event.error : event.reason);
     };
-    const restore = replaceGlobals(this);
     for (const type of UNCAUGHT) globalThis.addEventListener(type, onUncaught);
     try {
       const result = await work();
@@ -143,7 +138,6 @@ export class VirtualTime {
       await microtasks();
       for (const type of UNCAUGHT) globalThis.removeEventListener(type, onUncaught);
       restore();
-      installed = undefined;
     }
   }
 

@@ -204,16 +204,26 @@ async function isReplaced(
  *
  * @throws what kept the answer away: an error of Kafka (`isKafkaError`)
  */
-export async function answerOf<Answer>(
+export function answerOf<Answer>(
   broker: Broker,
   request: WireRequest<Answer>,
   limitMs: number,
 ): Promise<Answer> {
-  const asked = broker.connectionPool.send(request);
-  if (await settlesWithin(asked, limitMs)) return await asked;
-  const error = new Unanswered(request.request.apiName, limitMs);
-  dropConnections(broker, error);
-  throw error;
+  return new Promise((resolve, reject) => {
+    const asked = broker.connectionPool.send(request);
+    const timer = setTimeout(() => {
+      const error = new Unanswered(request.request.apiName, limitMs);
+      reject(error);
+      dropConnections(broker, error);
+    }, limitMs);
+    asked.then((answer) => {
+      clearTimeout(timer);
+      resolve(answer);
+    }, (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+  });
 }
 
 function anyOf(nodeIds: readonly string[]): string {

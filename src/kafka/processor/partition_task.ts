@@ -99,6 +99,11 @@ export class PartitionTask {
     if (options.force || this.#isDue()) await this.#commit([], this.#position);
   }
 
+  /** Whether a flush that is not forced would commit something. */
+  get isDue(): boolean {
+    return this.#uncommitted && this.#isDue();
+  }
+
   #isDue(): boolean {
     return performance.now() - this.#lastCommit >= OFFSET_ONLY_COMMIT_MS;
   }

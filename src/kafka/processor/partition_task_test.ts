@@ -85,7 +85,7 @@ Deno.test("PartitionTask: commits outputs at once, offsets without output when f
   await task.advance(output, 5);
   await task.advance([], 8);
   await task.flush({ force: false });
-  assertEquals(calls, ["open", "commit 1 5"]);
+  assertEquals([task.isDue, calls], [false, ["open", "commit 1 5"]]);
   await task.flush({ force: true });
   await task.flush({ force: true });
   assertEquals(calls, ["open", "commit 1 5", "commit 0 8"]);

@@ -257,7 +257,8 @@ export class Partitions {
       }
     };
     const all = [...this.#partitions.values()];
-    await Promise.all(all.map((input) => input.task.exclusive(() => flush(input))));
+    const some = options.force ? all : all.filter(({ task }) => task.isDue);
+    await Promise.all(some.map((input) => input.task.exclusive(() => flush(input))));
   }
 
   /** A partition that is assigned to us; a new one in this generation. */

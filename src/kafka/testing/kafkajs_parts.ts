@@ -23,9 +23,13 @@ const { createErrorFromCode }: { createErrorFromCode(code: number): KafkajsError
   "kafkajs/src/protocol/error.js",
 );
 
-/** A broker's answer that is a refusal. */
+const REFUSALS = new Map<number, KafkajsError>();
+
+/** A broker's answer that is a refusal; made once for each code, as an error takes as long as a request. */
 export function refusal(code: number): KafkajsError {
-  return createErrorFromCode(code);
+  let error = REFUSALS.get(code);
+  if (!error) REFUSALS.set(code, error = createErrorFromCode(code));
+  return error;
 }
 
 export function typeOf(error: unknown): string {

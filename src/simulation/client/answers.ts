@@ -22,9 +22,15 @@ export function eachCode(answer: unknown, tell: (code: number) => void): void {
     partitions?: readonly Coded[];
     topics?: readonly Coded[];
   };
-  const parts: readonly Coded[] = Array.isArray(answer) ? answer : [...partitions, ...topics];
-  const all = new Set([code, ...codes, ...parts.map((part) => part.code)]);
-  for (const each of all) if (each !== 0) tell(each);
+  // Most answers have none: then nothing is made for them.
+  const found: number[] = [];
+  if (code !== 0) found.push(code);
+  for (const each of codes) if (each !== 0) found.push(each);
+  for (const each of Array.isArray(answer) ? answer as Coded[] : partitions) {
+    if (each.code !== 0) found.push(each.code);
+  }
+  for (const each of topics) if (each.code !== 0) found.push(each.code);
+  if (found.length > 0) new Set(found).forEach((each) => tell(each));
 }
 
 function ofPartitions(partitions: readonly TopicPartition[], code: number): PartitionCode[] {

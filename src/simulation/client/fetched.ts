@@ -29,16 +29,6 @@ export function requireAll(answer: readonly FetchedPartition[], asked: readonly 
   }
 }
 
-/** Records, and no errors. */
-export function hasLittle(answer: readonly FetchedPartition[], minBytes: number): boolean {
-  let bytes = 0;
-  for (const { code, batches } of answer) {
-    if (code !== 0) return false;
-    for (const { sizeBytes } of batches) bytes += sizeBytes;
-  }
-  return bytes > 0 && bytes < minBytes;
-}
-
 /** @param answer with at least one batch */
 export function batchOf(
   { topic, partition, batches, aborted }: FetchedPartition,

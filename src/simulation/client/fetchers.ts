@@ -15,7 +15,7 @@ import {
   typeOf,
   willPass,
 } from "../../kafka/testing/kafkajs_parts.ts";
-import { type Asked, batchOf, hasLittle, OffsetOutOfRange, requireAll } from "./fetched.ts";
+import { type Asked, batchOf, OffsetOutOfRange, requireAll } from "./fetched.ts";
 import type { Membership } from "./membership.ts";
 import type { Position, Positions } from "./positions.ts";
 
@@ -113,9 +113,7 @@ export class Fetchers {
     const asked = await this.#toAsk(node);
     // One of them may have been revoked, or all of it been stopped.
     if (!this.#goesOn) return [];
-    const answer = asked.length === 0
-      ? await this.#idle(node)
-      : await this.#askForMore(node, asked);
+    const answer = asked.length === 0 ? await this.#idle(node) : await this.#ask(node, asked);
     if (!answer) return [];
     requireAll(answer, asked);
     let isAnswered = false;
@@ -169,31 +167,21 @@ export class Fetchers {
     });
   }
 
-  /** A broker waits for more than a little, up to a limit: transactions are not made for single orders. */
-  async #askForMore(
-    node: number,
-    asked: readonly Asked[],
-  ): Promise<readonly FetchedPartition[] | undefined> {
-    const answer = await this.#ask(node, asked, IDLE_WAIT_MS);
-    if (!answer || !hasLittle(answer, this.options.fetch.minBytes)) return answer;
-    // kafkajs would have begun to wait some time ago.
-    await pause(Math.random() * this.options.fetch.maxWaitTimeInMs);
-    return this.#goesOn ? await this.#ask(node, asked, 0) : undefined;
-  }
-
   /** @returns undefined when something else is to be asked: then the answer is thrown away */
   async #ask(
     node: number,
     asked: readonly Asked[],
-    maxWaitMs: number,
   ): Promise<readonly FetchedPartition[] | undefined> {
     const broker = await this.cluster.findBroker({ nodeId: String(node) });
     if (!this.#goesOn) return undefined;
+    const { maxBytesPerPartition, maxWaitTimeInMs } = this.options.fetch;
     const request = {
       api: "Fetch",
       partitions: asked,
-      maxWaitMs,
-      maxBytesPerPartition: this.options.fetch.maxBytesPerPartition,
+      maxWaitMs: IDLE_WAIT_MS,
+      // kafkajs would have begun to wait for more than a little some time ago.
+      gatherMs: Math.random() * maxWaitTimeInMs,
+      maxBytesPerPartition,
     } as const;
     return await new Promise((resolve, reject) => {
       this.#wakers.set(node, (position) => {

@@ -62,6 +62,8 @@ export interface Image {
 
 interface Asker {
   readonly reject: (error: Error) => void;
+  /** Where it is among those that wait; -1: it is answered. */
+  index: number;
 }
 
 export class Broker {
@@ -79,7 +81,7 @@ export class Broker {
   #life = 0;
   /** What fell due, and what was asked, while it is frozen. */
   #held: (() => void)[] = [];
-  readonly #askers = new Set<Asker>();
+  #askers: Asker[] = [];
   /** Made once: an error takes as long as a request. */
   readonly #refusal: Error;
 
@@ -120,13 +122,24 @@ export class Broker {
     failed: Asker["reject"],
   ): void {
     if (this.state === "dead") return failed(this.#refusal);
-    const asker = { reject: failed };
+    const asker = { reject: failed, index: this.#askers.length };
     const answer = (value: T) => {
-      if (this.#askers.delete(asker)) answered(value);
+      if (asker.index < 0) return;
+      this.#remove(asker);
+      answered(value);
     };
-    this.#askers.add(asker);
+    this.#askers.push(asker);
     if (this.state === "frozen") this.#held.push(() => carryOut(answer));
     else carryOut(answer);
+  }
+
+  #remove(asker: Asker): void {
+    const last = this.#askers.pop()!;
+    if (last !== asker) {
+      this.#askers[asker.index] = last;
+      last.index = asker.index;
+    }
+    asker.index = -1;
   }
 
   /** Whether it and another broker reach each other. */
@@ -139,10 +152,12 @@ export class Broker {
     this.isCutOff = false;
     this.#life++;
     this.#held = [];
-    const askers = [...this.#askers];
-    this.#askers.clear();
-    for (const { reject } of askers) {
-      reject(new Disconnected(`broker ${this.id} closed the connection`));
+    const askers = this.#askers;
+    this.#askers = [];
+    const error = new Disconnected(`broker ${this.id} closed the connection`);
+    for (const asker of askers) {
+      asker.index = -1;
+      asker.reject(error);
     }
     for (const led of this.leads.values()) led.die();
     this.leads.clear();

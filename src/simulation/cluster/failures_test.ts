@@ -221,6 +221,33 @@ Deno.test("SimulatedKafka: a fetch waits for something to read, and no longer th
   assertEquals(clock.pending, 0, "an idle cluster has no timers");
 });
 
+Deno.test("SimulatedKafka: a fetch that gathers waits for more once there is something, but for no failure", async () => {
+  const cluster = testCluster({ brokers: 3 });
+  const { kafka, clock } = cluster;
+  const leader = await cluster.leader("orders");
+  const gathering = (offset: number, gatherMs = 50) =>
+    peek(kafka.handle(leader, { ...fetchOf("orders", 0, offset, 10_000), gatherMs }));
+  const waiting = gathering(0);
+  clock.run(100);
+  void kafka.handle(leader, produce("one"));
+  clock.run(20);
+  const late = gathering(0);
+  void kafka.handle(leader, produce("two"));
+  clock.run(20);
+  await turn();
+  assertEquals([waiting.value, late.value], [undefined, undefined]);
+  clock.run(40);
+  await turn();
+  assertEquals([waiting, late].map(({ value }) => value?.[0]?.batches.length), [2, 2]);
+  void kafka.handle(leader, produce("three"));
+  clock.run(10);
+  const moved = gathering(2, 5_000);
+  kafka.moveLeader("orders", 0);
+  clock.run(100);
+  await turn();
+  assertEquals(moved.value?.[0]?.code, 6);
+});
+
 Deno.test("SimulatedKafka: a broker whose metadata is late names the old leader; followers and others refuse", async () => {
   const cluster = testCluster({ brokers: 3 });
   const { kafka, clock } = cluster;

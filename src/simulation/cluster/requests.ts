@@ -101,6 +101,8 @@ export interface Exchanges {
     ask: {
       readonly partitions: readonly OffsetToCommit[];
       readonly maxWaitMs: number;
+      /** How long it waits for more when there is something (default: 0). */
+      readonly gatherMs?: number;
       readonly maxBytesPerPartition: number;
     };
     answer: readonly FetchedPartition[];

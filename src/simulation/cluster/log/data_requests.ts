@@ -110,10 +110,14 @@ function producerToVerify({ bytes }: PartitionBatch, { log }: TopicLeader) {
   return { producerId, producerEpoch, firstSequence: header.readInt32BE(AT.firstSequence) };
 }
 
-/** Waits for something to read in any of the partitions, an error, or the end of its time. */
+/**
+ * Waits for something to read in any of the partitions, and then a while for more; for an error; or for the
+ * end of its time.
+ */
 export class Fetch implements Reader {
   readonly #leaders: (TopicLeader | number)[];
   #stopTimer: (() => void) | undefined;
+  #gathers = false;
   #isOver = false;
 
   constructor(
@@ -122,29 +126,40 @@ export class Fetch implements Reader {
     private readonly answer: (answer: readonly FetchedPartition[]) => void,
   ) {
     this.#leaders = request.partitions.map((partition) => leaderOn(broker, partition));
-    if (request.maxWaitMs <= 0 || this.#hasSomething()) {
+    if (request.maxWaitMs <= 0 || this.#look() === "failure") {
       this.#end();
       return;
     }
     for (const leader of this.#leaders) (leader as TopicLeader).readers.add(this);
     this.#stopTimer = broker.after(request.maxWaitMs, () => this.#end());
+    this.wake();
   }
 
   wake(): void {
-    if (!this.#isOver && this.#hasSomething()) this.#end();
+    if (this.#isOver) return;
+    const found = this.#look();
+    if (found === "nothing") return;
+    const { gatherMs = 0 } = this.request;
+    if (found === "failure" || gatherMs === 0) return this.#end();
+    if (this.#gathers) return;
+    this.#gathers = true;
+    this.#stopTimer!();
+    this.#stopTimer = this.broker.after(gatherMs, () => this.#end());
   }
 
-  #hasSomething(): boolean {
+  #look(): "nothing" | "records" | "failure" {
     const { partitions } = this.request;
-    if (partitions.length === 0) return true;
+    if (partitions.length === 0) return "failure";
+    let found: "nothing" | "records" = "nothing";
     for (let i = 0; i < partitions.length; i++) {
       const leader = this.#leaders[i]!;
-      if (typeof leader === "number" || !leader.isActive) return true;
+      if (typeof leader === "number" || !leader.isActive) return "failure";
       const { offset } = partitions[i]!;
       const { log } = leader;
-      if (offset < log.lastStableOffset || offset > log.end || offset < log.start) return true;
+      if (offset > log.end || offset < log.start) return "failure";
+      if (offset < log.lastStableOffset) found = "records";
     }
-    return false;
+    return found;
   }
 
   #end(): void {
