@@ -174,13 +174,13 @@ export class Fetchers {
   ): Promise<readonly FetchedPartition[] | undefined> {
     const broker = await this.cluster.findBroker({ nodeId: String(node) });
     if (!this.#goesOn) return undefined;
-    const { maxBytesPerPartition, maxWaitTimeInMs } = this.options.fetch;
+    const { maxBytesPerPartition, maxWaitTimeInMs, minBytes } = this.options.fetch;
     const request = {
       api: "Fetch",
       partitions: asked,
       maxWaitMs: IDLE_WAIT_MS,
       // kafkajs would have begun to wait for more than a little some time ago.
-      gatherMs: Math.random() * maxWaitTimeInMs,
+      gatherMs: minBytes > 1 ? Math.random() * maxWaitTimeInMs : 0,
       maxBytesPerPartition,
     } as const;
     return await new Promise((resolve, reject) => {
