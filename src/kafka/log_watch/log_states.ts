@@ -1,4 +1,5 @@
 /** What the cluster says of the logs that a service reads, when a partition is assigned to it. */
+import { batched } from "../../runtime/batched.ts";
 import { settlesWithin } from "../../runtime/shutdown.ts";
 import type { TablePosition } from "../../database/positions.ts";
 import { LeaderUnknown, logEndOf } from "../offsets/log_ends.ts";
@@ -55,14 +56,16 @@ export function createLogStates(kafka: ClusterSource): LogStates {
     await connecting;
   }
 
-  /** Asked of any broker; undefined where they are older than topic ids. */
-  async function ids(topics: readonly string[]): Promise<IdsAnswer | undefined> {
+  /** Asked of any broker, once for all partitions of an assignment; undefined before Kafka 2.8. */
+  const ids = batched(async (asked: readonly (readonly string[])[]) => {
     await connected();
-    return await askAnyBroker(cluster, async (broker) => {
+    const topics = [...new Set(asked.flat())];
+    const answer = await askAnyBroker(cluster, async (broker) => {
       if (!knows(broker, METADATA)) return undefined;
       return await answerOf(broker, idsRequest(topics), IDS_LIMIT_MS);
     });
-  }
+    return asked.map(() => answer);
+  });
 
   return {
     async of(input, position) {
@@ -85,7 +88,8 @@ export function createLogStates(kafka: ClusterSource): LogStates {
     },
     async topicIds(topics) {
       const answer = await ids(topics);
-      return answer && new Map(answer.topics.map(({ name, id }) => [name, id]));
+      const found = answer?.topics.filter(({ name }) => topics.includes(name));
+      return found && new Map(found.map(({ name, id }) => [name, id]));
     },
     async close() {
       await settlesWithin(cluster.disconnect(), CLOSE_LIMIT_MS);

@@ -13,6 +13,7 @@
  */
 import type { TopicMessages } from "kafkajs";
 import { pause } from "../../runtime/shutdown.ts";
+import type { Service } from "../../topology.ts";
 import type { ClusterSource } from "../client/cluster.ts";
 import { ProducerError } from "../client/error_codes.ts";
 import type { GroupOffsets } from "../offsets/committed_offsets.ts";
@@ -20,7 +21,7 @@ import { inParts } from "../producer/partitioning.ts";
 import { Producer } from "../producer/producer.ts";
 import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
 import { ownerOf } from "./owner.ts";
-import type { Pacing } from "./pacing.ts";
+import { Pacing } from "./pacing.ts";
 import { NotAssigned, type PartitionWriter } from "./partition_writer.ts";
 
 /** For a leader or a coordinator to move; then the partitions are assigned again. */
@@ -48,6 +49,7 @@ type GroupOffset = TopicPartition & { readonly offset: number };
 type WaitingStep = Step & PromiseWithResolvers<void>;
 
 export interface MemberWriterOptions {
+  readonly service: Service;
   readonly group: string;
   /** Absent: at least once. */
   readonly transactionalId?: string | undefined;
@@ -55,7 +57,6 @@ export interface MemberWriterOptions {
   /** The transactional id of an owner that its token does not name: before version 0.2. */
   readonly formerIdOf: (input: TopicPartition) => string;
   readonly offsets: GroupOffsets;
-  readonly pacing: Pacing;
   /** Told with the reason when a commit is late, and with undefined when it is over. */
   readonly onLateCommit?: (why: ProducerError | undefined) => unknown;
   /**
@@ -66,6 +67,7 @@ export interface MemberWriterOptions {
 }
 
 export class MemberWriter {
+  readonly pacing: Pacing;
   #producer: Promise<Producer> | undefined;
   #generation: MemberGeneration | undefined;
   #waiting: WaitingStep[] = [];
@@ -80,7 +82,9 @@ export class MemberWriter {
   constructor(
     private readonly kafka: ClusterSource,
     private readonly options: MemberWriterOptions,
-  ) {}
+  ) {
+    this.pacing = new Pacing(options.service);
+  }
 
   /** From now on this is the member; what was assigned to an earlier one only, it no longer writes. */
   onAssigned(generation: MemberGeneration): void {
@@ -168,14 +172,14 @@ export class MemberWriter {
   #commit(step: Step): Promise<void> {
     const waiting = { ...step, ...Promise.withResolvers<void>() };
     this.#waiting.push(waiting);
-    this.options.pacing.waiting(this.#waiting.length);
+    this.pacing.waiting(this.#waiting.length);
     if (!this.#isWorking) void this.#work();
     return waiting.promise;
   }
 
   async #work(): Promise<void> {
     this.#isWorking = true;
-    const { pacing } = this.options;
+    const { pacing } = this;
     while (this.#waiting.length > 0) {
       await pacing.gathered();
       const steps = this.#nextSteps();

@@ -15,7 +15,6 @@ import { freshTopics, readAll } from "../testing/topics.ts";
 import { type AssignedInput, MemberWriter } from "./member_writer.ts";
 import { GUARANTEES } from "./options.ts";
 import { ownerToken } from "./owner.ts";
-import { Pacing } from "./pacing.ts";
 import { NotAssigned } from "./partition_writer.ts";
 
 const broker = sharedByTests(startTestBroker);
@@ -66,12 +65,12 @@ async function setUp(partitions = 1) {
     /** @param transactionalId absent: at least once */
     writer(generation: MemberGeneration, transactionalId?: string) {
       const writer = new MemberWriter(kafka, {
+        service: "validator",
         group,
         transactionalId,
         transactionTimeoutMs: 60_000,
         formerIdOf: ({ partition }) => names.transactionalId("validator", "orders.raw", partition),
         offsets,
-        pacing: new Pacing("validator"),
         onUnanswered: (error) => assert(false, String(error)),
       });
       writer.onAssigned(generation);

@@ -3,7 +3,6 @@ import type { GroupOffsets } from "../offsets/committed_offsets.ts";
 import { FakeCluster } from "../producer/testing/fake_cluster.ts";
 import { type AssignedInput, MemberWriter } from "./member_writer.ts";
 import { ownerToken } from "./owner.ts";
-import { Pacing } from "./pacing.ts";
 import { NotAssigned } from "./partition_writer.ts";
 
 /** At least once; each commit of offsets is noted, and nothing else is. */
@@ -21,12 +20,12 @@ function setUp() {
   } as Partial<GroupOffsets> as GroupOffsets;
   const writer = (transactionalId?: string) =>
     new MemberWriter(new FakeCluster().kafka, {
+      service: "validator",
       group: "validator",
       transactionalId,
       transactionTimeoutMs: 60_000,
       formerIdOf: ({ partition }) => `former-${partition}`,
       offsets,
-      pacing: new Pacing("validator"),
     });
   const input = (generation: number, partition: number): AssignedInput => (
     { topic: "orders.raw", partition, generation: generationOf(generation) }

@@ -19,7 +19,6 @@ import type { ProcessorClient } from "./client.ts";
 import { processBatch } from "./loop.ts";
 import type { ProcessorOptions } from "./options.ts";
 import { type AssignedInput, follows, MemberWriter } from "./member_writer.ts";
-import { Pacing } from "./pacing.ts";
 import { PartitionTask } from "./partition_task.ts";
 import { NotAssigned } from "./partition_writer.ts";
 import { Skips } from "./skips.ts";
@@ -44,7 +43,6 @@ export class Partitions {
   readonly #failures = new PartitionFailures();
   readonly #group: string;
   readonly #offsets: GroupOffsets;
-  readonly #pacing: Pacing;
   readonly #writer: MemberWriter;
   readonly #logs: LogStates;
   readonly #watch: TopicWatch;
@@ -69,7 +67,6 @@ export class Partitions {
     const { names, service, topicCheckMs = TOPIC_CHECK_MS } = options;
     this.#group = member.group;
     this.#offsets = openGroupOffsets(client, this.#group);
-    this.#pacing = new Pacing(service);
     this.#writer = this.#createWriter();
     this.#logs = createLogStates(client);
     this.#watch = new TopicWatch(this.#logs, (inputs) => this.#reassign(inputs));
@@ -140,9 +137,9 @@ export class Partitions {
         this.#onFailure(error, partition, revoked, "batch");
       }
     };
-    const paced = () => this.#pacing.during(work);
-    await this.member.keepAlive(inHand, paced, (error) => this.#revocation.abort(error));
-    await this.#pacing.untilNext(revoked);
+    const onLost = (error: unknown) => this.#revocation.abort(error);
+    await this.member.keepAlive(inHand, () => this.#writer.pacing.during(work), onLost);
+    await this.#writer.pacing.untilNext(revoked);
     if (!revoked.aborted) return;
     // Joins the group anew only when no partition is at work: one is revoked when its batch is finished,
     // not in the middle.
@@ -256,9 +253,8 @@ export class Partitions {
         if (task.committed !== undefined) this.member.seek({ topic, partition }, task.committed);
       }
     };
-    const all = [...this.#partitions.values()];
-    const some = options.force ? all : all.filter(({ task }) => task.isDue);
-    await Promise.all(some.map((input) => input.task.exclusive(() => flush(input))));
+    const due = [...this.#partitions.values()].filter(({ task }) => options.force || task.isDue);
+    await Promise.all(due.map((input) => input.task.exclusive(() => flush(input))));
   }
 
   /** A partition that is assigned to us; a new one in this generation. */
@@ -294,7 +290,6 @@ export class Partitions {
       formerIdOf: ({ topic, partition }) =>
         names.transactionalId(service, this.member.topicOf(topic), partition),
       offsets: this.#offsets,
-      pacing: this.#pacing,
       onLateCommit: (why) => this.#failures.late(why) && this.onState(),
       onUnanswered: (error) => {
         this.#revocation.abort();
