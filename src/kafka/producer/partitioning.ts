@@ -1,11 +1,10 @@
 /**
- * The messages of a send, by topic, by partition and in parts. A producer sends what one call has for a partition
- * as one batch, and a broker always refuses a batch larger than max.message.bytes (1 MiB by default). So
- * calls are kept small.
+ * The messages of a send, by topic, by partition and in parts. A producer sends what one call has for a
+ * partition as one batch, and a broker always refuses a batch larger than max.message.bytes (1 MiB by
+ * default). So no call has much for one partition.
  */
 import type { Message, TopicMessages } from "kafkajs";
 import type { TopicPartition } from "../protocol/requests.ts";
-
 /** Messages in their order; the topics in that of their first messages. */
 export function byTopic(messages: readonly (Message & { topic: string })[]): TopicMessages[] {
   const topics = Map.groupBy(messages, ({ topic }) => topic);
@@ -18,28 +17,33 @@ export const MAX_PART_BYTES = 512 * 1024;
 const RECORD_OVERHEAD_BYTES = 64;
 
 /**
- * The messages in their order, in parts of at most `maxBytes`; a message larger than that is alone.
- * No messages, no parts.
+ * The messages in their order, in parts with at most `maxBytes` for each partition; a message larger than
+ * that is alone in its part of the partition. No messages, no parts.
  */
 export function* inParts(
   outputs: readonly TopicMessages[],
   maxBytes = MAX_PART_BYTES,
 ): Generator<TopicMessages[]> {
   let part: TopicMessages[] = [];
-  let bytes = 0;
+  /** By topic and partition. */
+  let sizes = new Map<string, number[]>();
   for (const { topic, messages } of outputs) {
     let current: TopicMessages | undefined;
+    let ofTopic = sizes.get(topic);
     for (const message of messages) {
+      const { partition = 0 } = message;
       const size = sizeOf(message);
-      if (bytes > 0 && bytes + size > maxBytes) {
+      const before = ofTopic?.[partition] ?? 0;
+      if (before > 0 && before + size > maxBytes) {
         yield part;
         part = [];
-        bytes = 0;
-        current = undefined;
+        sizes = new Map();
+        current = ofTopic = undefined;
       }
       if (!current) part.push(current = { topic, messages: [] });
       current.messages.push(message);
-      bytes += size;
+      if (!ofTopic) sizes.set(topic, ofTopic = []);
+      ofTopic[partition] = (ofTopic[partition] ?? 0) + size;
     }
   }
   if (part.length > 0) yield part;

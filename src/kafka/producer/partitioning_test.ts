@@ -3,27 +3,40 @@ import fc from "fast-check";
 import murmur2 from "kafkajs/src/producer/partitioners/default/murmur2.js";
 import { inParts, partitionForKey } from "./partitioning.ts";
 
-Deno.test("inParts: every message once, in order within its topic, in parts that are small enough", () => {
-  const sizes = fc.array(fc.nat(400), { maxLength: 30 });
+Deno.test("inParts: every message once, in order within its partition, in parts that are small enough", () => {
+  const message = fc.record({ size: fc.nat(400), partition: fc.nat(2) });
+  const outputs = fc.array(
+    fc.record({ topic: fc.constantFrom("a", "b"), messages: fc.array(message, { maxLength: 20 }) }),
+    { maxLength: 6 },
+  );
   fc.assert(
-    fc.property(fc.tuple(sizes, sizes), fc.integer({ min: 100, max: 900 }), (lists, max) => {
-      const outputs = lists.map((sizes, t) => ({
-        topic: `t${t}`,
-        messages: sizes.map((size, i) => ({ key: `${i}`, value: Buffer.alloc(size) })),
+    fc.property(outputs, fc.integer({ min: 100, max: 900 }), (lists, max) => {
+      const outputs = lists.map(({ topic, messages }, t) => ({
+        topic,
+        messages: messages.map(({ size, partition }, i) => (
+          { key: `${t} ${i}`, partition, value: Buffer.alloc(size) }
+        )),
       }));
       const parts = [...inParts(outputs, max)];
-      for (const { topic, messages } of outputs) {
-        assertEquals(
-          parts.flat().filter((part) => part.topic === topic).flatMap((part) => part.messages),
-          messages,
+      const byPlace = (lists: typeof outputs) =>
+        Map.groupBy(
+          lists.flatMap(({ topic, messages }) =>
+            messages.map(({ key, partition, value }) => ({ topic, key, partition, value }))
+          ),
+          ({ topic, partition }) => `${topic}/${partition}`,
         );
-      }
+      assertEquals(byPlace(parts.flat() as typeof outputs), byPlace(outputs));
       for (const part of parts) {
-        const messages = part.flatMap((output) => output.messages);
-        const bytes = messages.reduce((sum, { value }) => sum + (value as Buffer).length, 0);
-        assert(messages.length > 0);
-        assert(messages.length === 1 || bytes <= max);
+        assert(part.length > 0);
+        for (const messages of byPlace(part as typeof outputs).values()) {
+          const bytes = messages.reduce((sum, { value }) => sum + value.length, 0);
+          assert(messages.length === 1 || bytes <= max);
+        }
       }
+      const total = [...byPlace(outputs).values()].map((messages) =>
+        messages.reduce((sum, { value }) => sum + value.length + 80, 0)
+      );
+      if (total.every((bytes) => bytes <= max)) assert(parts.length <= 1, "needlessly many");
     }),
   );
 });
