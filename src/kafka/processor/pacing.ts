@@ -1,8 +1,8 @@
 /**
  * When a member's next transaction begins. A transaction costs the cluster the same whether it has one
  * order or a thousand, for each of its partitions. So what was fetched together is committed together; and
- * transactions that follow on each other keep a distance, in which more arrives. The first one after a
- * rest begins at once.
+ * the next fetch of that broker keeps a distance from the transaction, in which more arrives. The first one
+ * after a rest begins at once.
  */
 import { pause } from "../../runtime/shutdown.ts";
 import { type Service, TOPICS, topicsReadBy } from "../../topology.ts";

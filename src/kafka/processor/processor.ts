@@ -45,8 +45,8 @@ export const FETCH_BYTES_PER_PARTITION = MAX_PART_BYTES;
  */
 const FETCH_WAIT_MS = 100;
 const FETCH_MIN_BYTES = 1;
-/** Side by side: a partition waits for the cluster most of its time. */
-const MAX_PARTITIONS_AT_WORK = 64;
+/** All of a member, side by side: what bounds them is FETCH_BYTES. */
+const MAX_PARTITIONS_AT_WORK = 1_000;
 
 type SetState = (reason: string | undefined) => void;
 

@@ -138,6 +138,7 @@ export class Producer {
 
   #deliver(groups: readonly PartitionMessages[]): Promise<void> {
     const { signal } = this.#ending;
+    signal.throwIfAborted();
     const now = () => performance.now();
     const limits = { ...this.options, now, pause: (ms: number) => pause(ms, signal), signal };
     return deliver(groups.map((group) => this.#encode(group)), this.#leaders, limits);
@@ -158,12 +159,8 @@ export class Producer {
     const sendAll = async () => {
       for (const part of parts) await this.#send(part);
     };
-    return this.#exclusive(() =>
-      sideBySide(
-        [sendAll, () => this.#sendOffsets(group, offsets, member)],
-        () => this.#ending.abort(),
-      )
-    );
+    const sides = [sendAll, () => this.#sendOffsets(group, offsets, member)];
+    return this.#exclusive(() => sideBySide(sides, () => this.#ending.abort()));
   }
 
   async #sendOffsets(
@@ -226,13 +223,13 @@ export class Producer {
    * it, or the next owner of the transactional id.
    */
   async close(): Promise<void> {
-    this.#ending.abort();
+    this.#failure ??= new TypeError("the producer is closed");
+    this.#ending.abort(this.#failure);
     if (this.#open && !this.#unanswered && !this.#busy) {
       const id = this.#transactionalId;
       const abort = endTxnRequest(id, this.identity, false);
       await this.coordinators.ask("transaction", id, abort, ABORT).catch(() => {});
     }
-    this.#failure ??= new TypeError("the producer is closed");
     await settlesWithin(this.cluster.disconnect(), CLOSE_LIMIT_MS);
   }
 
@@ -263,8 +260,9 @@ export class Producer {
     request: Parameters<Coordinators["ask"]>[2],
   ): Promise<void> {
     const limitMs = this.options.deliveryTimeoutMs;
+    const { signal } = this.#ending;
+    signal.throwIfAborted();
     try {
-      const { signal } = this.#ending;
       await this.coordinators.ask(type, key, request, { limitMs, repeatable: false, signal });
     } catch (error) {
       if ((error as ProducerError).type === "NO_ANSWER") this.#unanswered = true;

@@ -129,6 +129,19 @@ for (const { fails, waits, script } of later) {
   });
 }
 
+Deno.test("Producer.sendWithOffsets: after a refusal nothing more is sent, however much there is", async () => {
+  const cluster = new FakeCluster(but("AddOffsetsToTxn", () => ({ codes: [FENCED] })));
+  const producer = await open(cluster);
+  const parts = [to(0), to(1), to(0)];
+  const failure = await assertRejects(
+    () => producer.sendWithOffsets(parts, "a-group", INPUT, MEMBER),
+    ProducerError,
+  );
+  assertEquals(failure.type, "INVALID_PRODUCER_EPOCH");
+  assert(cluster.sent.filter((name) => name === "Produce").length <= 1);
+  await producer.close();
+});
+
 Deno.test("Producer.sendWithOffsets: both are added to the transaction before either is answered", async () => {
   const answers = Promise.withResolvers<void>();
   const both = new Set<string>();
