@@ -28,6 +28,7 @@ import { NotAssigned, type PartitionWriter } from "./partition_writer.ts";
 const DELIVERY_TIMEOUT_MS = 10_000;
 /** Before another producer is opened where that has failed. */
 const REOPEN_MS = 500;
+const OUTDATED = "it was assigned in an earlier generation of the group";
 
 /** An input partition, and as which member it was assigned: the latest generation in which it is ours. */
 export interface AssignedInput extends TopicPartition {
@@ -101,8 +102,11 @@ export class MemberWriter {
   async open(input: AssignedInput, owner: string | undefined): Promise<PartitionWriter> {
     await this.#ready();
     if (this.options.transactionalId) await this.#fence(input, owner);
+    const start = await this.options.offsets.committed(input);
+    // Who takes it now would hide the owner since: the next one has to end what that left open.
+    if (input.generation !== this.#generation) throw new NotAssigned(OUTDATED);
     return {
-      start: await this.options.offsets.committed(input),
+      start,
       commit: (outputs, nextOffset) => this.#commit({ input, outputs, nextOffset }),
     };
   }
@@ -206,7 +210,7 @@ export class MemberWriter {
   #nextSteps(): WaitingStep[] {
     const mine = this.#waiting.filter(({ input, reject }) => {
       const isMine = input.generation === this.#generation;
-      if (!isMine) reject(new NotAssigned("it was assigned in an earlier generation of the group"));
+      if (!isMine) reject(new NotAssigned(OUTDATED));
       return isMine;
     });
     const [first] = mine;

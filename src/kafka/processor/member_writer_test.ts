@@ -63,6 +63,17 @@ Deno.test("MemberWriter: what comes in one turn is one commit", async () => {
   await member.close();
 });
 
+Deno.test("MemberWriter: what was assigned in an earlier generation is not opened any more", async () => {
+  const { writer, input } = setUp();
+  const member = writer();
+  member.onAssigned(generationOf(1));
+  const opening = member.open(input(1, 0), undefined);
+  member.onAssigned(generationOf(2));
+  await assertRejects(() => opening, NotAssigned);
+  await member.open(input(2, 0), undefined);
+  await member.close();
+});
+
 Deno.test("MemberWriter: a dead owner is fenced once, one from before the generations each time", async () => {
   const { fences, writer, input } = setUp();
   const member = writer("mine");
