@@ -3,7 +3,7 @@ import type { Logger } from "../../runtime/log.ts";
 import type { Topic } from "../../topology.ts";
 import type { KafkaAccess } from "../access.ts";
 import type { DecodedRecord } from "../protocol/record.ts";
-import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
+import type { MemberGeneration, PartitionOffset, TopicPartition } from "../protocol/requests.ts";
 import type { Assignment } from "./assigner.ts";
 
 export interface MemberOptions {
@@ -70,7 +70,7 @@ export interface PositionEvents {
    */
   readonly onDoubt: () => void;
   /** The partition's log does not have the offset. */
-  readonly onOutOfRange: (place: TopicPartition & { readonly offset: number }) => void;
+  readonly onOutOfRange: (place: PartitionOffset) => void;
 }
 
 export interface MemberEvents {

@@ -10,6 +10,7 @@ import {
   initProducerIdRequest,
   type MemberGeneration,
   offsetCommitRequest,
+  type PartitionOffset,
   type TopicPartition,
 } from "../protocol/requests.ts";
 
@@ -56,7 +57,7 @@ export interface GroupOffsets {
    */
   fence(transactionalId: string): Promise<void>;
   /** @returns false, and nothing is committed, while the group has members */
-  commit(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<boolean>;
+  commit(offsets: readonly PartitionOffset[]): Promise<boolean>;
   /**
    * As a member of the group; refused once the group has been assigned anew.
    *
@@ -65,7 +66,7 @@ export interface GroupOffsets {
    */
   commitAs(
     member: MemberGeneration,
-    offsets: readonly (TopicPartition & { readonly offset: number })[],
+    offsets: readonly PartitionOffset[],
   ): Promise<void>;
   close(): Promise<void>;
 }

@@ -19,7 +19,7 @@ import { ProducerError } from "../client/error_codes.ts";
 import type { GroupOffsets } from "../offsets/committed_offsets.ts";
 import { inParts } from "../producer/partitioning.ts";
 import { Producer } from "../producer/producer.ts";
-import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
+import type { MemberGeneration, PartitionOffset, TopicPartition } from "../protocol/requests.ts";
 import { ownerOf } from "./owner.ts";
 import { Pacing } from "./pacing.ts";
 import { NotAssigned, type PartitionWriter } from "./partition_writer.ts";
@@ -46,7 +46,6 @@ interface Step {
   readonly nextOffset: number;
 }
 
-type GroupOffset = TopicPartition & { readonly offset: number };
 type WaitingStep = Step & PromiseWithResolvers<void>;
 
 export interface MemberWriterOptions {
@@ -84,7 +83,7 @@ export class MemberWriter {
     private readonly kafka: ClusterSource,
     private readonly options: MemberWriterOptions,
   ) {
-    this.pacing = new Pacing(options.service);
+    this.pacing = new Pacing(options.service, () => this.#waiting.length);
   }
 
   /** From now on this is the member; what was assigned to an earlier one only, it no longer writes. */
@@ -176,7 +175,7 @@ export class MemberWriter {
   #commit(step: Step): Promise<void> {
     const waiting = { ...step, ...Promise.withResolvers<void>() };
     this.#waiting.push(waiting);
-    this.pacing.waiting(this.#waiting.length);
+    this.pacing.check();
     if (!this.#isWorking) void this.#work();
     return waiting.promise;
   }
@@ -187,7 +186,6 @@ export class MemberWriter {
     while (this.#waiting.length > 0) {
       await pacing.gathered();
       const steps = this.#nextSteps();
-      pacing.waiting(this.#waiting.length);
       if (steps.length === 0) continue;
       pacing.began();
       try {
@@ -240,7 +238,7 @@ export class MemberWriter {
     }
   }
 
-  async #commitOffsets(next: GroupOffset[], generation: MemberGeneration): Promise<void> {
+  async #commitOffsets(next: PartitionOffset[], generation: MemberGeneration): Promise<void> {
     const { offsets, onUnanswered } = this.options;
     try {
       await offsets.commitAs(generation, next);

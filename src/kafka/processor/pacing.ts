@@ -19,12 +19,12 @@ const GATHER_MS = 30;
 
 export class Pacing {
   #atWork = 0;
-  #waiting = 0;
   #nextAt = -Infinity;
   #onGathered: (() => void) | undefined;
   readonly #intervalMs: number;
 
-  constructor(service: Service) {
+  /** @param waiting how many batches wait for the next transaction */
+  constructor(service: Service, private readonly waiting: () => number) {
     const writers = topicsReadBy(service).flatMap((topic): readonly Service[] =>
       TOPICS[topic].writers
     );
@@ -39,14 +39,13 @@ export class Pacing {
       return await work();
     } finally {
       this.#atWork--;
-      this.#check();
+      this.check();
     }
   }
 
-  /** So many wait for the next transaction. */
-  waiting(count: number): void {
-    this.#waiting = count;
-    this.#check();
+  /** To be called when one more waits. */
+  check(): void {
+    if (this.#isComplete) this.#onGathered?.();
   }
 
   /** Resolves when every batch at work waits for the next transaction, or when that takes long. */
@@ -72,10 +71,6 @@ export class Pacing {
   }
 
   get #isComplete(): boolean {
-    return this.#waiting >= this.#atWork;
-  }
-
-  #check(): void {
-    if (this.#isComplete) this.#onGathered?.();
+    return this.waiting() >= this.#atWork;
   }
 }

@@ -86,7 +86,7 @@ export class PartitionTask {
     leaderEpoch: number | null = null,
   ): Promise<void> {
     this.#leaderEpoch = leaderEpoch;
-    if (outputs.length > 0 || this.#isDue()) return await this.#commit(outputs, nextOffset);
+    if (outputs.length > 0 || this.#isIntervalOver) return await this.#commit(outputs, nextOffset);
     this.#position = nextOffset;
     this.#uncommitted = true;
   }
@@ -95,16 +95,16 @@ export class PartitionTask {
    * Commits the offset of batches without output, when that is due. After an error the task is closed.
    */
   async flush(options: { force: boolean }): Promise<void> {
-    if (!this.#uncommitted || this.#position === undefined) return;
-    if (options.force || this.#isDue()) await this.#commit([], this.#position);
+    if (this.#position === undefined) return;
+    if (options.force ? this.#uncommitted : this.isDue) await this.#commit([], this.#position);
   }
 
   /** Whether a flush that is not forced would commit something. */
   get isDue(): boolean {
-    return this.#uncommitted && this.#isDue();
+    return this.#uncommitted && this.#isIntervalOver;
   }
 
-  #isDue(): boolean {
+  get #isIntervalOver(): boolean {
     return performance.now() - this.#lastCommit >= OFFSET_ONLY_COMMIT_MS;
   }
 

@@ -1,5 +1,4 @@
 import type { ProducerError } from "../client/error_codes.ts";
-import type { TopicPartition } from "../protocol/requests.ts";
 
 export interface ProducerOptions {
   /** Absent: idempotent, without transactions. */
@@ -13,6 +12,3 @@ export interface ProducerOptions {
   /** Called with the reason when a commit takes longer than the delivery timeout, with undefined when it ends. */
   readonly onLateCommit?: ((why: ProducerError | undefined) => void) | undefined;
 }
-
-/** The next offset to process of each input partition. */
-export type GroupOffsets = readonly (TopicPartition & { readonly offset: number })[];

@@ -5,6 +5,7 @@
  */
 import type { Message, TopicMessages } from "kafkajs";
 import type { TopicPartition } from "../protocol/requests.ts";
+
 /** Messages in their order; the topics in that of their first messages. */
 export function byTopic(messages: readonly (Message & { topic: string })[]): TopicMessages[] {
   const topics = Map.groupBy(messages, ({ topic }) => topic);

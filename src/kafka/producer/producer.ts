@@ -34,7 +34,7 @@ import { byPartition, type PartitionMessages } from "./partitioning.ts";
 import { type Coordinators, createCoordinators } from "../client/coordinator.ts";
 import type { ProducerError } from "../client/error_codes.ts";
 import { createSequences, deliver } from "./delivery.ts";
-import type { GroupOffsets, ProducerOptions } from "./options.ts";
+import type { ProducerOptions } from "./options.ts";
 import {
   addOffsetsToTxnRequest,
   addPartitionsToTxnRequest,
@@ -42,6 +42,7 @@ import {
   initProducerIdRequest,
   type MemberGeneration,
   type PartitionBatch,
+  type PartitionOffset,
   type ProducerIdentity,
   type TopicPartition,
   txnOffsetCommitRequest,
@@ -153,7 +154,7 @@ export class Producer {
   sendWithOffsets(
     parts: Iterable<readonly TopicMessages[]>,
     group: string,
-    offsets: GroupOffsets,
+    offsets: readonly PartitionOffset[],
     member: MemberGeneration,
   ): Promise<void> {
     const sendAll = async () => {
@@ -165,7 +166,7 @@ export class Producer {
 
   async #sendOffsets(
     group: string,
-    offsets: GroupOffsets,
+    offsets: readonly PartitionOffset[],
     member: MemberGeneration,
   ): Promise<void> {
     const id = this.#transactionalId;

@@ -26,6 +26,11 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
+/** A place in a log; of a group, the next offset to process. */
+export interface PartitionOffset extends TopicPartition {
+  readonly offset: number;
+}
+
 /** A record batch for one partition, encoded once: a repetition sends the same bytes. */
 export interface PartitionBatch extends TopicPartition {
   readonly bytes: Uint8Array;
@@ -124,7 +129,7 @@ export function txnOffsetCommitRequest(
   transactionalId: string,
   identity: ProducerIdentity,
   group: string,
-  offsets: readonly (TopicPartition & { readonly offset: number })[],
+  offsets: readonly PartitionOffset[],
   { generation, memberId }: MemberGeneration,
 ): WireRequest<CodeAnswer> {
   const fields = { transactionalId, ...identity, group, generation, memberId, offsets };
@@ -213,7 +218,7 @@ export const NO_MEMBER: MemberGeneration = { generation: -1, memberId: "" };
 /** @param member absent: set from outside the group, which is refused while it has members */
 export function offsetCommitRequest(
   group: string,
-  offsets: readonly (TopicPartition & { readonly offset: number })[],
+  offsets: readonly PartitionOffset[],
   { generation, memberId }: MemberGeneration = NO_MEMBER,
 ): WireRequest<CodeAnswer> {
   return wire("OffsetCommit", 8, 5, { group, generation, memberId, offsets }, (encoder) => {

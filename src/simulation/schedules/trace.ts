@@ -106,9 +106,10 @@ const EXCHANGE = /^(\S+) ([→←]) (\d+) {2}(\w+)/;
 const NOISE = ["Fetch", "Heartbeat", "ListOffsets", "Metadata"];
 
 /**
- * Whether a line is about a violation: it names an order of it, or the partition of one (all events of an order
- * are in one partition number), or a process or a partition that the violation names. Of a violation that names none, every line but noise is. To be called
- * with all lines in their order, as an answer does not name what was asked.
+ * Whether a line is about a violation: it names an order of it, or the partition of one (all events of an
+ * order are in one partition number), or a process or a partition that the violation names. Of a violation
+ * that names none, every line but noise is. To be called with all lines in their order, as an answer does
+ * not name what was asked.
  */
 function relevance({ violations, shape }: Result): (line: TraceLine) => boolean {
   const names = namesIn(violations, shape);
