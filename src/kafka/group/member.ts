@@ -8,7 +8,7 @@ import type { Topic } from "../../topology.ts";
 import { METADATA_MAX_AGE_MS } from "../client/cluster.ts";
 import { isBug, isKafkaError, isRefusedLogin, whyUnreachable } from "../client/errors.ts";
 import { watchConsumer } from "./fetch_watch.ts";
-import { onJoined } from "../patches/consumer.ts";
+import { onJoined, onJoining } from "../patches/consumer.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 import { createAssigner } from "./assigner.ts";
 import { watchForeignMembers } from "./foreign_members.ts";
@@ -108,13 +108,14 @@ export class GroupMember implements Member {
     }
   }
 
-  #watch({ onAssigned, onState }: MemberEvents): () => void {
+  #watch({ onAssigned, onRejoin, onState }: MemberEvents): () => void {
     const { consumer } = this;
     const { group, topics, log } = this.options;
     this.#onState = onState;
     consumer.on(consumer.events.CRASH, ({ payload: { error } }) => {
       this.crash({ error, fatal: false });
     });
+    if (onRejoin) onJoining(consumer, onRejoin);
     onJoined(consumer, ({ assignment, generation }) => {
       this.#assigner.owns(assignment);
       onAssigned(assignment, generation);

@@ -46,9 +46,11 @@ export interface FetchedBatch extends TopicPartition {
   readonly rawMessages: readonly DecodedRecord[];
   /** Of all that was fetched, control records included. */
   lastOffset(): string;
+  /** Whether there was more to fetch behind it. */
+  readonly hasMore: boolean;
 }
 
-/** A batch that a member has in hand: nothing more is fetched of its partition meanwhile. */
+/** A batch that a member is handed. */
 export interface BatchInHand {
   readonly batch: FetchedBatch;
   /** What is fetched next is behind this offset. */
@@ -76,7 +78,10 @@ export interface PositionEvents {
 export interface MemberEvents {
   /** It joined the group, and was given these partitions, in this generation. */
   readonly onAssigned: (assignment: Assignment, generation: MemberGeneration) => void;
+  /** Nothing more is fetched from that broker until it resolves. */
   readonly onBatch: (inHand: BatchInHand) => Promise<void>;
+  /** Before it joins the group anew: finishes what is in hand. */
+  readonly onRejoin?: () => Promise<void>;
   /** `notReady` may have changed. */
   readonly onState: () => void;
   /** Before it disconnects: finishes what is in hand. */

@@ -151,6 +151,7 @@ export interface OffsetOutOfRange extends TopicPartition {
 // Instrumentation events that we add to those of kafkajs, which refuses a listener for others.
 const OUT_OF_RANGE = "consumer.offset_out_of_range";
 const FETCH_ANSWERED = "consumer.fetch_answered";
+const JOINING = "consumer.joining";
 const JOINED = "consumer.joined";
 
 interface Joined {
@@ -199,10 +200,12 @@ export function patchFetchEvents(): void {
 }
 
 /**
- * kafkajs's own event of a join does not say which generation of the group it was. And the fetchers of two
- * brokers may join at once: the one's assignment would go with the other's generation.
+ * kafkajs joins anew whatever is in hand. Its own event of a join does not say which generation of the
+ * group it was. And the fetchers of two brokers may join at once: the one's assignment would go with the
+ * other's generation.
  */
 export function patchJoins(): void {
+  addEvent(JOINING);
   addEvent(JOINED);
   const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as {
     prototype: ConsumerGroup;
@@ -212,7 +215,10 @@ export function patchJoins(): void {
   prototype.joinAndSync = function () {
     let join = joining.get(this);
     if (join === undefined) {
-      join = joinAndSync.call(this)
+      const inHand: Promise<unknown>[] = [];
+      this.instrumentationEmitter.emit(JOINING, { inHand });
+      join = Promise.all(inHand)
+        .then(() => joinAndSync.call(this))
         .then(() => this.instrumentationEmitter.emit(JOINED, joinedBy(this)))
         .finally(() => joining.delete(this));
       joining.set(this, join);
@@ -256,6 +262,15 @@ export function onOffsetOutOfRange(
 /** Calls `listener` with the broker of each fetch that was answered, before its batches are handed over. */
 export function onFetchAnswered(consumer: Consumer, listener: (nodeId: number) => void): void {
   listen<{ nodeId: number }>(consumer, FETCH_ANSWERED, ({ nodeId }) => listener(nodeId));
+}
+
+/** Calls `listener` each time before the consumer joins its group, which waits until it has resolved. */
+export function onJoining(consumer: Consumer, listener: () => Promise<unknown>): void {
+  listen<{ inHand: Promise<unknown>[] }>(
+    consumer,
+    JOINING,
+    ({ inHand }) => inHand.push(listener()),
+  );
 }
 
 /** Calls `listener` each time the consumer has joined its group, before it fetches. */

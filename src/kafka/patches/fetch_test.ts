@@ -163,6 +163,7 @@ Deno.test("ReadCommittedBatch: from any offset on, it tells kafkajs what its own
     const answer = (messages: object[]) => ({
       partition: 0,
       highWatermark: String(2 + kinds.length + behind),
+      lastStableOffset: String(2 + kinds.length + behind),
       messages: messages as DecodedRecord[],
       abortedTransactions: [],
     });

@@ -38,7 +38,7 @@ export async function processBatch(
   inHand: BatchInHand,
   context: BatchContext,
 ): Promise<void> {
-  const { batch, isRunning, isStale, resolveOffset } = inHand;
+  const { batch, isRunning, isStale } = inHand;
   const { topic: topicName, partition } = batch;
   const { options, topic, task, revoked } = context;
   const { maxBatch, metrics } = options;
@@ -61,7 +61,6 @@ export async function processBatch(
     stopTimer();
     report();
     metrics.messages.inc({ topic }, messages.length);
-    resolveOffset(lastOffset);
     context.onProgress();
   }
   if (stop >= 0 && goesOn()) await skip(inHand, context, unreadableOf(fetched[stop]!)!);
@@ -69,7 +68,7 @@ export async function processBatch(
 
 /** What of a batch is to be processed: the partition's position decides, not the consumer's. */
 async function unprocessed(
-  { batch, resolveOffset }: BatchInHand,
+  { batch }: BatchInHand,
   { task, seek }: BatchContext,
 ): Promise<readonly ConsumerRecord[]> {
   const { fetchedOffset, rawMessages } = batch;
@@ -89,7 +88,6 @@ async function unprocessed(
   const messages = remaining();
   if (messages.length === 0) {
     task.stepOver(from, Number(batch.lastOffset()) + 1, epochOf(rawMessages.at(-1)));
-    resolveOffset(batch.lastOffset());
   }
   return messages;
 }
@@ -157,8 +155,8 @@ export async function transform(
  * @throws {UnreadableBatch} no skip was asked for
  */
 async function skip(
-  { batch, resolveOffset }: BatchInHand,
-  { options: { log, metrics }, task, skips, onProgress }: BatchContext,
+  { batch }: BatchInHand,
+  { options: { log, metrics }, task, skips, seek, onProgress }: BatchContext,
   unreadable: Unreadable,
 ): Promise<void> {
   const next = await skips.nextAfter(batch, unreadable);
@@ -166,6 +164,6 @@ async function skip(
   await task.flush({ force: true });
   log.warn(`${describeUnreadable(batch, unreadable)}: skipped, as \`deno task dlq skip\` was told`);
   metrics.deadLetters.inc({ reason: "unreadable" });
-  resolveOffset(String(next - 1));
+  seek(next);
   onProgress();
 }

@@ -1,10 +1,11 @@
 /**
- * When a member's next transaction begins. A transaction costs the cluster the same whether it has one
- * order or a thousand, for each of its partitions. So what was fetched together is committed together; and
- * the next fetch of that broker keeps a distance from the transaction, in which more arrives. The first one
- * after a rest begins at once.
+ * When a member fetches next, and when its next transaction begins. A transaction costs the cluster the
+ * same whether it has one order or a thousand, for each of its partitions. So what was fetched together is
+ * committed together. Where more is known to wait, the next fetch goes on meanwhile; otherwise it keeps a
+ * distance from the transaction, in which more arrives. The first one after a rest begins at once.
  */
 import { pause } from "../../runtime/shutdown.ts";
+import type { FetchedBatch } from "../group/membership.ts";
 import { type Service, TOPICS, topicsReadBy } from "../../topology.ts";
 
 /** From one transaction to the next, in milliseconds, where records come one by one. */
@@ -16,9 +17,26 @@ const INTERVAL_MS = 100;
 const INTERVAL_OF_TRANSACTIONS_MS = 20;
 /** What is slower, such as a batch whose payments are asked for again, goes into the next transaction. */
 const GATHER_MS = 30;
+/** Keys and values in hand while the next fetch goes on, at most: memory stays bounded. */
+const MAX_BYTES_AHEAD = 3 * 1024 * 1024;
+
+type Fetched = Pick<FetchedBatch, "messages" | "hasMore">;
+
+function bytesOf({ messages }: Fetched): number {
+  let bytes = 0;
+  for (const { key, value } of messages) bytes += (key?.length ?? 0) + (value?.length ?? 0);
+  return bytes;
+}
 
 export class Pacing {
+  #inHand = 0;
   #atWork = 0;
+  #bytesInHand = 0;
+  /** How many in hand have more behind them. */
+  #withMore = 0;
+  /** Whether one had since the last transaction began. */
+  #hadMore = false;
+  #changed = Promise.withResolvers<void>();
   #nextAt = -Infinity;
   #onGathered: (() => void) | undefined;
   readonly #intervalMs: number;
@@ -32,15 +50,45 @@ export class Pacing {
     this.#intervalMs = isOurs ? INTERVAL_OF_TRANSACTIONS_MS : INTERVAL_MS;
   }
 
-  /** A batch is at work: a transaction waits a little for what comes of it. */
-  async during<T>(work: () => Promise<T>): Promise<T> {
-    this.#atWork++;
-    try {
-      return await work();
-    } finally {
-      this.#atWork--;
-      this.check();
-    }
+  /**
+   * A batch is in hand until `work` has ended. A transaction waits a little for what comes of it.
+   *
+   * @param work calls `begin` when the batch before it has ended; does not reject
+   * @param signal ends the distance
+   * @returns resolves when it is time for the next fetch
+   */
+  async take(
+    batch: Fetched,
+    work: (begin: () => void) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { hasMore } = batch;
+    const bytes = bytesOf(batch);
+    let isAtWork = false;
+    let hasEnded = false;
+    const count = (by: 1 | -1) => {
+      this.#inHand += by;
+      this.#bytesInHand += by * bytes;
+      if (hasMore) this.#withMore += by;
+    };
+    count(1);
+    if (hasMore) this.#hadMore = true;
+    const begin = () => {
+      if (isAtWork) return;
+      isAtWork = true;
+      this.#atWork++;
+      this.#change();
+    };
+    void work(begin).then(() => {
+      hasEnded = true;
+      count(-1);
+      if (isAtWork) this.#atWork--;
+      this.#change();
+    });
+    while (!hasEnded && !this.#fetchesAhead) await this.#changed.promise;
+    if (!hasEnded) return;
+    const leftMs = this.#nextAt - performance.now();
+    if (leftMs > 0) await pause(leftMs, signal);
   }
 
   /** To be called when one more waits. */
@@ -61,13 +109,20 @@ export class Pacing {
   }
 
   began(): void {
-    this.#nextAt = performance.now() + this.#intervalMs;
+    this.#nextAt = this.#hadMore ? -Infinity : performance.now() + this.#intervalMs;
+    this.#hadMore = false;
   }
 
-  /** Resolves when it is time to fetch for the next transaction, or when `signal` aborts. */
-  async untilNext(signal: AbortSignal): Promise<void> {
-    const leftMs = this.#nextAt - performance.now();
-    if (leftMs > 0) await pause(leftMs, signal);
+  #change(): void {
+    this.check();
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  /** More is known to wait, and all that is in hand is at work. */
+  get #fetchesAhead(): boolean {
+    return this.#withMore > 0 && this.#atWork === this.#inHand &&
+      this.#bytesInHand <= MAX_BYTES_AHEAD;
   }
 
   get #isComplete(): boolean {

@@ -31,6 +31,8 @@ interface OwnPartition extends TopicPartition {
   readonly task: PartitionTask;
   /** Another one where somebody else may have had it in between: whatever is under way keeps the old. */
   input: AssignedInput & { generation: MemberGeneration };
+  /** How often it has failed. */
+  failures: number;
 }
 
 export interface PartitionsOptions extends ProcessorOptions {
@@ -72,8 +74,10 @@ export class Partitions {
     this.#watch = new TopicWatch(this.#logs, (inputs) => this.#reassign(inputs));
     this.#skips = new Skips((work) => client.withLogReader(work), service, names);
     member.watchPositions(maxFetchGapMs, {
-      onNothing: ({ topic, partition }, from, to) =>
-        this.#partitions.get(inputOf(topic, partition))?.task.stepOver(from, to),
+      onNothing: ({ topic, partition }, from, to) => {
+        const task = this.#partitions.get(inputOf(topic, partition))?.task;
+        void task?.exclusive(() => Promise.resolve(task.stepOver(from, to)));
+      },
       onDoubt: () => this.#watch.invalidate(),
       onOutOfRange: (place) => {
         this.member.pause(place);
@@ -123,28 +127,42 @@ export class Partitions {
       .then(() => revoked.aborted || this.onState());
   }
 
+  /** Resolves when it is time for the next fetch: the batch may be in hand longer. */
   async onBatch(inHand: BatchInHand): Promise<void> {
-    const revoked = this.#revocation.signal;
-    const { topic, partition: number } = inHand.batch;
-    const partition = this.#partitions.get(inputOf(topic, number));
+    const revocation = this.#revocation;
+    const revoked = revocation.signal;
+    const { batch } = inHand;
+    const own = this.#partitions.get(inputOf(batch.topic, batch.partition));
     // Fetched before it was assigned to another member.
-    if (!partition) return;
-    const work = async () => {
+    if (!own) return;
+    // The next fetch goes on behind it; who does not work on all of it seeks back.
+    inHand.resolveOffset(batch.lastOffset());
+    const { failures } = own;
+    const work = async (begin: () => void) => {
       try {
         await this.#watch.check();
-        await partition.task.exclusive(() => this.#process(partition, inHand, revoked));
+        await own.task.exclusive(async () => {
+          begin();
+          // The one before it failed: this one comes again.
+          if (own.failures === failures) await this.#process(own, inHand, revoked);
+        });
       } catch (error) {
-        this.#onFailure(error, partition, revoked, "batch");
+        this.#onFailure(error, own, revoked, "batch");
       }
     };
-    const onLost = (error: unknown) => this.#revocation.abort(error);
-    await this.member.keepAlive(inHand, () => this.#writer.pacing.during(work), onLost);
-    await this.#writer.pacing.untilNext(revoked);
-    if (!revoked.aborted) return;
-    // Joins the group anew only when no partition is at work: one is revoked when its batch is finished,
-    // not in the middle.
-    await this.idle();
+    const onLost = (error: unknown) => revocation.abort(error);
+    await this.#writer.pacing.take(
+      batch,
+      (begin) => this.member.keepAlive(inHand, () => work(begin), onLost),
+      revoked,
+    );
     if (revoked.reason instanceof Error && isKafkaError(revoked.reason)) throw revoked.reason;
+  }
+
+  /** The group waits for it: batches in hand end between two transactions, not in the middle. */
+  onRejoin(): Promise<void> {
+    this.#revocation.abort();
+    return this.idle();
   }
 
   #process(
@@ -232,6 +250,7 @@ export class Partitions {
     }
     const isPaused = error instanceof PausedPartition || error instanceof UnreadableBatch;
     if (!retryable && !isPaused) metrics.partitionRestarts.inc();
+    input.failures++;
     if (revoked.aborted) return;
     const pauseMs = this.#failures.add(input.name, error, during);
     if (this.#failures.why) this.onState();
@@ -262,7 +281,7 @@ export class Partitions {
     const name = inputOf(place.topic, place.partition);
     const task = new PartitionTask(() => this.#open(own));
     const own: OwnPartition = this.#partitions.get(name) ??
-      { ...place, name, task, input: { ...place, generation } };
+      { ...place, name, task, input: { ...place, generation }, failures: 0 };
     this.#partitions.set(name, own);
     return own;
   }

@@ -31,7 +31,10 @@ export interface Processor {
 /** A new cluster's coordinator takes a second or so to load: not worth a warning. */
 const QUIET_RESTARTS = 4;
 
-/** The most that one fetch brings, so that memory stays bounded whatever the backlog. */
+/**
+ * The most that one fetch brings, so that memory stays bounded whatever the backlog: as much again may be
+ * in hand meanwhile (pacing.ts).
+ */
 const FETCH_BYTES = 3 * 1024 * 1024;
 /**
  * As large as a batch of ours: a larger one waits until the shuffled fetch has it first. Smaller would
@@ -141,6 +144,7 @@ async function runMember(
     const crash = await member.run(signal, {
       onAssigned: (assignment, generation) => partitions.onAssigned(assignment, generation),
       onBatch: (payload) => partitions.onBatch(payload),
+      onRejoin: () => partitions.onRejoin(),
       onState,
       onStop: () => partitions.stop(),
     });

@@ -10,6 +10,8 @@ import type { DecodedRecord } from "./record.ts";
 export interface FetchedPartition {
   readonly partition: number;
   readonly highWatermark: string;
+  /** Transactions below it have ended: nothing behind it is fetched. */
+  readonly lastStableOffset: string;
   readonly messages: readonly DecodedRecord[];
   /** Null where there are none. */
   readonly abortedTransactions: readonly AbortedTransaction[] | null;
@@ -24,6 +26,7 @@ export interface AbortedTransaction {
 export class ReadCommittedBatch {
   readonly partition: number;
   readonly highWatermark: string;
+  readonly #stableEnd: number;
   /** Control records included. */
   readonly rawMessages: readonly DecodedRecord[];
   /** Without control records and those of aborted transactions. */
@@ -34,10 +37,11 @@ export class ReadCommittedBatch {
     readonly topic: string,
     /** The offset that was asked for. */
     readonly fetchedOffset: string,
-    { partition, highWatermark, messages, abortedTransactions }: FetchedPartition,
+    { partition, highWatermark, lastStableOffset, messages, abortedTransactions }: FetchedPartition,
   ) {
     this.partition = partition;
     this.highWatermark = highWatermark;
+    this.#stableEnd = Number(lastStableOffset);
     this.rawMessages = messages;
     this.#behind = from(Number(fetchedOffset), messages);
     this.messages = withoutAborted(this.#behind, abortedTransactions)
@@ -62,6 +66,11 @@ export class ReadCommittedBatch {
     const last = this.#behind.at(-1)?.offset;
     if (last !== undefined) return String(last);
     return this.rawMessages.length > 0 ? this.fetchedOffset : String(this.#logEnd - 1);
+  }
+
+  /** Whether there was more to fetch behind it. */
+  get hasMore(): boolean {
+    return this.#stableEnd > Number(this.lastOffset()) + 1;
   }
 
   /** How many offsets come behind the last one. */

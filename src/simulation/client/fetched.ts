@@ -31,7 +31,7 @@ export function requireAll(answer: readonly FetchedPartition[], asked: readonly 
 
 /** @param answer with at least one batch */
 export function batchOf(
-  { topic, partition, batches, aborted }: FetchedPartition,
+  { topic, partition, lastStableOffset, batches, aborted }: FetchedPartition,
   fetchedOffset: number,
 ): ReadCommittedBatch {
   const messages = batches.length === 1
@@ -41,6 +41,7 @@ export function batchOf(
     partition,
     // Nobody asks how much is left.
     highWatermark: "0",
+    lastStableOffset: String(lastStableOffset),
     messages,
     abortedTransactions: aborted,
   });

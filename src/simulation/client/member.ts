@@ -111,6 +111,7 @@ export class SimulatedMember implements Member {
             await retry(error);
             continue;
           }
+          await this.#events!.onRejoin?.();
           await this.#join();
           retry = createRetries();
         }
