@@ -77,7 +77,9 @@ async function unprocessed(
   const remaining = () => batch.messages.filter(({ offset }) => offset >= position);
   const epoch = epochOf(remaining()[0]);
   if (epoch !== null && task.leaderEpoch !== null && epoch !== task.leaderEpoch) {
-    // Another leader wrote it, whose log may lack what was read last: an assignment compares them.
+    // Another leader wrote it, whose log may lack what was read last: an assignment compares them. It
+    // begins at the committed offset: what asked for no output is not read again, and then closed again.
+    await task.flush({ force: true });
     await task.close();
     position = await task.position();
   }

@@ -21,6 +21,8 @@ import type { Position, Positions } from "./positions.ts";
 
 /** Longer than kafkajs's 50 ms, so that an idle member costs nothing: the broker wakes it up. */
 export const IDLE_WAIT_MS = 1_000;
+/** A few batches of the simulation: of half of the members, so that they find more behind what they have. */
+const SMALL_FETCH_BYTES = 1_000;
 const RETRY_MS = 100;
 const REBALANCE_IN_PROGRESS = 27;
 
@@ -34,6 +36,7 @@ export class Fetchers {
   readonly #wakers = new Map<number, (position?: Position) => void>();
   /** A fetcher has failed: the others end. */
   #isHalted = false;
+  readonly #mostBytes = Math.random() < 0.5 ? SMALL_FETCH_BYTES : Infinity;
   #events: PositionEvents | undefined;
   #watched: FetchWatch | undefined;
 
@@ -181,7 +184,7 @@ export class Fetchers {
       maxWaitMs: IDLE_WAIT_MS,
       // kafkajs would have begun to wait for more than a little some time ago.
       gatherMs: minBytes > 1 ? Math.random() * maxWaitTimeInMs : 0,
-      maxBytesPerPartition,
+      maxBytesPerPartition: Math.min(maxBytesPerPartition, this.#mostBytes),
     } as const;
     return await new Promise((resolve, reject) => {
       this.#wakers.set(node, (position) => {
