@@ -48,6 +48,8 @@ export interface FetchedBatch extends TopicPartition {
   lastOffset(): string;
   /** Whether there was more to fetch behind it. */
   readonly hasMore: boolean;
+  /** The size of its records, decompressed, as far as it is known. */
+  readonly bytes: number;
 }
 
 /** A batch that a member is handed. */

@@ -17,7 +17,7 @@ import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
 import type { ProcessorOptions } from "./options.ts";
 import type { PartitionTask } from "./partition_task.ts";
 import { handleWithRetries } from "./failures.ts";
-import { outputsOf, reportOutputs } from "./outputs.ts";
+import { outputsOf, reportOf } from "./outputs.ts";
 import type { Skips } from "./skips.ts";
 
 export interface BatchContext {
@@ -147,7 +147,7 @@ export async function transform(
   const results = { received, events, deadLetters, topicName, partition };
   return {
     outputs: outputsOf(results, options),
-    report: () => reportOutputs(results, options),
+    report: reportOf(results, options),
   };
 }
 

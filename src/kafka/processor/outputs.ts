@@ -61,18 +61,24 @@ function tracesOf(received: readonly EventRecord[]): Map<string, string> {
   return traces;
 }
 
-/** Counts and logs what was published. */
-export function reportOutputs(
+/**
+ * @returns counts and logs what was published. It waits for the transaction, and keeps no event: thousands
+ *   that live as long are what makes V8's garbage collection expensive.
+ */
+export function reportOf(
   { events, deadLetters, topicName }: Results,
   { metrics, log }: Pick<ProcessorOptions, "metrics" | "log">,
-): void {
-  const byType = Map.groupBy(events, ({ type }) => type);
-  for (const [event, { length }] of byType) metrics.events.inc({ event }, length);
-  for (const { partition, raw, fault } of deadLetters) {
-    metrics.deadLetters.inc({ reason: fault.reason });
-    log.warn(
-      `dead letter: ${topicName} partition ${partition} offset ${raw.offset}: ` +
-        `${fault.reason}: ${fault.detail}`,
-    );
-  }
+): () => void {
+  const counts = new Map<OrderEvent["type"], number>();
+  for (const { type } of events) counts.set(type, (counts.get(type) ?? 0) + 1);
+  return () => {
+    for (const [event, count] of counts) metrics.events.inc({ event }, count);
+    for (const { partition, raw, fault } of deadLetters) {
+      metrics.deadLetters.inc({ reason: fault.reason });
+      log.warn(
+        `dead letter: ${topicName} partition ${partition} offset ${raw.offset}: ` +
+          `${fault.reason}: ${fault.detail}`,
+      );
+    }
+  };
 }

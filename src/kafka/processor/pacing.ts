@@ -17,16 +17,8 @@ const INTERVAL_MS = 100;
 const INTERVAL_OF_TRANSACTIONS_MS = 20;
 /** What is slower, such as a batch whose payments are asked for again, goes into the next transaction. */
 const GATHER_MS = 30;
-/** Keys and values in hand while the next fetch goes on, at most: memory stays bounded. */
+/** Records in hand while the next fetch goes on, at most: memory stays bounded. */
 const MAX_BYTES_AHEAD = 3 * 1024 * 1024;
-
-type Fetched = Pick<FetchedBatch, "messages" | "hasMore">;
-
-function bytesOf({ messages }: Fetched): number {
-  let bytes = 0;
-  for (const { key, value } of messages) bytes += (key?.length ?? 0) + (value?.length ?? 0);
-  return bytes;
-}
 
 export class Pacing {
   #inHand = 0;
@@ -58,12 +50,10 @@ export class Pacing {
    * @returns resolves when it is time for the next fetch
    */
   async take(
-    batch: Fetched,
+    { bytes, hasMore }: Pick<FetchedBatch, "bytes" | "hasMore">,
     work: (begin: () => void) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { hasMore } = batch;
-    const bytes = bytesOf(batch);
     let isAtWork = false;
     let hasEnded = false;
     const count = (by: 1 | -1) => {

@@ -6,8 +6,8 @@ import { Pacing } from "./pacing.ts";
 /** For what would wait forever. */
 const LIMIT_MS = 20_000;
 const NEVER = new AbortController().signal;
-const LAST = { messages: [], hasMore: false };
-const MORE = { messages: [], hasMore: true };
+const LAST = { bytes: 1, hasMore: false };
+const MORE = { bytes: 1, hasMore: true };
 
 /** @param waiting for the next transaction; changed by `wait` */
 function pacingOf(service: Service, waiting = 0) {
@@ -122,13 +122,10 @@ Deno.test("Pacing: no fetch goes on while a batch waits for the one before it", 
 
 Deno.test("Pacing: no fetch goes on while much is in hand", async () => {
   const { pacing } = pacingOf("validator");
-  const messages = [{
-    key: null,
-    value: new Uint8Array(2 * 1024 * 1024),
-  }] as unknown as typeof MORE["messages"];
-  const first = takeOne(pacing, { messages, hasMore: true });
+  const large = { bytes: 2 * 1024 * 1024, hasMore: true };
+  const first = takeOne(pacing, large);
   assert(await isResolved(first.nextFetch));
-  const second = takeOne(pacing, { messages, hasMore: true });
+  const second = takeOne(pacing, large);
   assertEquals(await isResolved(second.nextFetch), false);
   first.end();
   assert(await isResolved(second.nextFetch));

@@ -17,11 +17,12 @@ export interface BatchContext {
   readonly inTransaction: boolean;
   /** Of the leader that wrote it; absent where the batch cannot be trusted. */
   readonly partitionLeaderEpoch?: number;
+  /** Its records, decompressed; absent where the batch cannot be trusted. */
+  readonly bytes?: Buffer;
 }
 
 /** A batch that can be trusted, decompressed. */
 export interface DecodedBatch extends BatchContext {
-  /** Its records. */
   readonly bytes: Buffer;
   readonly firstOffset: number;
   readonly lastOffsetDelta: number;
