@@ -21,7 +21,7 @@ import {
 import type { Topic } from "../../topology.ts";
 import type { ProcessorMetrics } from "../metrics.ts";
 import { type Owner, ownerToken } from "./owner.ts";
-import { NotAssigned, type PartitionWriter } from "./partition_writer.ts";
+import type { TopicMessages } from "kafkajs";
 import { decideStart, type Pause, type Resume } from "../log_watch/start_position.ts";
 import type { LogState, LogStates } from "../log_watch/log_states.ts";
 import { CONFIRM_MS } from "../log_watch/topic_watch.ts";
@@ -68,11 +68,24 @@ export interface AssignedPartition {
    * @param leaderEpoch of the last record below `nextOffset`; null where it is not known
    */
   commit(
-    outputs: Parameters<PartitionWriter["commit"]>[0],
+    outputs: TopicMessages[],
     nextOffset: number,
     leaderEpoch: number | null,
   ): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What an input partition's loop is given to write with. */
+export interface PartitionWriter {
+  /** The next offset to process, or undefined when the group has committed none yet. */
+  readonly start: number | undefined;
+  /** Publishes `outputs` and that everything below `nextOffset` is done. */
+  commit(outputs: TopicMessages[], nextOffset: number): Promise<void>;
+}
+
+/** A partition could not be assigned, or is another member's by now: it is tried again. */
+export class NotAssigned extends Error {
+  override readonly name: string = "NotAssigned";
 }
 
 /** It is paused until a person has decided: the message says what happened, and the ways on. */

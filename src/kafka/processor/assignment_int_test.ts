@@ -13,7 +13,7 @@ import {
 } from "../../database/positions.ts";
 import { eachStore, type Place } from "../../database/testing/stores.ts";
 import { createProcessorMetrics } from "../metrics.ts";
-import { NotAssigned, type PartitionWriter } from "./partition_writer.ts";
+import { NotAssigned, type PartitionWriter } from "./assignment.ts";
 import type { LogStates } from "../log_watch/log_states.ts";
 import { type AssignedPartition, assignPartition, PausedPartition } from "./assignment.ts";
 

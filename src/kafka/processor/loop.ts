@@ -3,7 +3,7 @@
  * published in one step with its offset; then it goes on. docs/exactly-once.md says why that is safe.
  *
  * That one step is `PartitionTask.advance`: the tables' position (assignment.ts), then the outputs and
- * the offset in one Kafka transaction (partition_writer.ts).
+ * the offset in one Kafka transaction (member_writer.ts).
  */
 import type { TopicMessages } from "kafkajs";
 import { decode } from "../../events/codec.ts";

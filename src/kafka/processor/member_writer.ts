@@ -22,7 +22,7 @@ import { Producer } from "../producer/producer.ts";
 import type { MemberGeneration, PartitionOffset, TopicPartition } from "../protocol/requests.ts";
 import { ownerOf } from "./owner.ts";
 import { Pacing } from "./pacing.ts";
-import { NotAssigned, type PartitionWriter } from "./partition_writer.ts";
+import { NotAssigned, type PartitionWriter } from "./assignment.ts";
 
 /** For a leader or a coordinator to move; then the partitions are assigned again. */
 const DELIVERY_TIMEOUT_MS = 10_000;

@@ -15,7 +15,7 @@ import { freshTopics, readAll } from "../testing/topics.ts";
 import { type AssignedInput, MemberWriter } from "./member_writer.ts";
 import { GUARANTEES } from "./options.ts";
 import { ownerToken } from "./owner.ts";
-import { NotAssigned } from "./partition_writer.ts";
+import { NotAssigned } from "./assignment.ts";
 
 const broker = sharedByTests(startTestBroker);
 

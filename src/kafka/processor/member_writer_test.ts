@@ -3,7 +3,7 @@ import type { GroupOffsets } from "../offsets/committed_offsets.ts";
 import { FakeCluster } from "../producer/testing/fake_cluster.ts";
 import { type AssignedInput, MemberWriter } from "./member_writer.ts";
 import { ownerToken } from "./owner.ts";
-import { NotAssigned } from "./partition_writer.ts";
+import { NotAssigned } from "./assignment.ts";
 
 /** At least once; each commit of offsets is noted, and nothing else is. */
 function setUp() {

@@ -11,29 +11,23 @@ import type { BatchInHand, Member } from "../group/membership.ts";
 import { TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 import { createLogStates, type LogStates } from "../log_watch/log_states.ts";
 import { type GroupOffsets, openGroupOffsets } from "../offsets/committed_offsets.ts";
-import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
+import type { MemberGeneration } from "../protocol/requests.ts";
 import { UnreadableBatch } from "../protocol/unreadable.ts";
-import { type AssignedPartition, assignPartition, PausedPartition } from "./assignment.ts";
+import {
+  type AssignedPartition,
+  assignPartition,
+  NotAssigned,
+  PausedPartition,
+} from "./assignment.ts";
 import { PartitionFailures } from "./failures.ts";
 import type { ProcessorClient } from "./client.ts";
 import { processBatch } from "./loop.ts";
 import type { ProcessorOptions } from "./options.ts";
-import { type AssignedInput, follows, MemberWriter } from "./member_writer.ts";
-import { PartitionTask } from "./partition_task.ts";
-import { NotAssigned } from "./partition_writer.ts";
+import { MemberWriter } from "./member_writer.ts";
+import { type OwnPartition, OwnPartitions } from "./own_partitions.ts";
 import { Skips } from "./skips.ts";
 
 const FLUSH_EVERY_MS = 500;
-
-interface OwnPartition extends TopicPartition {
-  /** Such as `orders.raw/3`. */
-  readonly name: string;
-  readonly task: PartitionTask;
-  /** Another one where somebody else may have had it in between: whatever is under way keeps the old. */
-  input: AssignedInput & { generation: MemberGeneration };
-  /** How often it has failed. */
-  failures: number;
-}
 
 export interface PartitionsOptions extends ProcessorOptions {
   /** The same for every member that this process becomes, one after the other. */
@@ -41,7 +35,7 @@ export interface PartitionsOptions extends ProcessorOptions {
 }
 
 export class Partitions {
-  readonly #partitions = new Map<string, OwnPartition>();
+  readonly #partitions = new OwnPartitions((own) => this.#open(own));
   readonly #failures = new PartitionFailures();
   readonly #group: string;
   readonly #offsets: GroupOffsets;
@@ -75,7 +69,7 @@ export class Partitions {
     this.#skips = new Skips((work) => client.withLogReader(work), service, names);
     member.watchPositions(maxFetchGapMs, {
       onNothing: ({ topic, partition }, from, to) => {
-        const task = this.#partitions.get(inputOf(topic, partition))?.task;
+        const task = this.#partitions.named(inputOf(topic, partition))?.task;
         void task?.exclusive(() => Promise.resolve(task.stepOver(from, to)));
       },
       onDoubt: () => this.#watch.invalidate(),
@@ -102,28 +96,19 @@ export class Partitions {
     this.#watch.invalidate();
     if (this.#stopping) this.#revocation.abort();
     this.#writer.onAssigned(generation);
-    const mine = Object.entries(assignment).flatMap(([topic, partitions]) =>
+    const places = Object.entries(assignment).flatMap(([topic, partitions]) =>
       partitions.map((partition) => ({ topic, partition }))
     );
-    const kept = new Set(mine.map(({ topic, partition }) => inputOf(topic, partition)));
-    for (const [name, own] of this.#partitions) {
-      const { task, input } = own;
-      if (!kept.has(name)) {
-        this.#partitions.delete(name);
-        this.#failures.clear(name);
-        this.#watch.remove(name);
-      } else if (follows(generation, input.generation)) {
-        // Nobody else had it in between.
-        input.generation = generation;
-        continue;
-      } else own.input = { ...input, generation };
-      void task.exclusive(() => task.close());
+    const { mine, lost } = this.#partitions.assign(places, generation);
+    for (const { name } of lost) {
+      this.#failures.clear(name);
+      this.#watch.remove(name);
     }
     this.options.metrics.partitions.set(mine.length);
     this.options.log.info(describeAssignment(assignment));
     // At once, not when the first message comes: where the group is ahead, none may ever come.
     const revoked = this.#revocation.signal;
-    void Promise.all(mine.map((place) => this.#assign(this.#own(place, generation), revoked)))
+    void Promise.all(mine.map((own) => this.#assign(own, revoked)))
       .then(() => revoked.aborted || this.onState());
   }
 
@@ -132,24 +117,21 @@ export class Partitions {
     const revocation = this.#revocation;
     const revoked = revocation.signal;
     const { batch } = inHand;
-    const own = this.#partitions.get(inputOf(batch.topic, batch.partition));
+    const own = this.#partitions.named(inputOf(batch.topic, batch.partition));
     // Fetched before it was assigned to another member.
     if (!own) return;
     // The next fetch goes on behind it; who does not work on all of it seeks back.
     inHand.resolveOffset(batch.lastOffset());
     const { failures } = own;
-    const work = async (begin: () => void) => {
-      try {
-        await this.#watch.check();
-        await own.task.exclusive(async () => {
+    const fail = (error: unknown) => this.#onFailure(error, own, revoked, "batch");
+    const work = (begin: () => void) =>
+      this.#watch.check().then(() =>
+        own.task.exclusive(async () => {
           begin();
           // The one before it failed: this one comes again.
-          if (own.failures === failures) await this.#process(own, inHand, revoked);
-        });
-      } catch (error) {
-        this.#onFailure(error, own, revoked, "batch");
-      }
-    };
+          if (own.failures === failures) await this.#process(own, inHand, revoked).catch(fail);
+        })
+      ).catch(fail);
     const onLost = (error: unknown) => revocation.abort(error);
     await this.#writer.pacing.take(
       batch,
@@ -185,8 +167,8 @@ export class Partitions {
   }
 
   /** Resolves when no partition is at work. */
-  async idle(): Promise<void> {
-    await Promise.all([...this.#partitions.values()].map(({ task }) => task.idle()));
+  idle(): Promise<void> {
+    return this.#partitions.idle();
   }
 
   /** Stops between two transactions, commits what is done, and leaves the group. */
@@ -197,9 +179,7 @@ export class Partitions {
     // First: who has left the group commits no more offsets.
     await this.#flush({ force: true });
     await this.member.stop();
-    const all = [...this.#partitions.values()];
-    await Promise.all(all.map(({ task }) => task.exclusive(() => task.close())));
-    this.#partitions.clear();
+    await this.#partitions.close();
     await Promise.allSettled([this.#writer, this.#offsets, this.#logs].map((part) => part.close()));
   }
 
@@ -225,7 +205,7 @@ export class Partitions {
   /** The logs of these inputs are not what they were when they were assigned. */
   async #reassign(names: readonly string[]): Promise<void> {
     const revoked = this.#revocation.signal;
-    const inputs = names.flatMap((name) => this.#partitions.get(name) ?? []);
+    const inputs = names.flatMap((name) => this.#partitions.named(name) ?? []);
     await Promise.all(inputs.map(({ task }) => task.exclusive(() => task.close())));
     for (const input of inputs) void this.#retry(input, revoked);
   }
@@ -272,18 +252,8 @@ export class Partitions {
         if (task.committed !== undefined) this.member.seek({ topic, partition }, task.committed);
       }
     };
-    const due = [...this.#partitions.values()].filter(({ task }) => options.force || task.isDue);
+    const due = this.#partitions.all.filter(({ task }) => options.force || task.isDue);
     await Promise.all(due.map((input) => input.task.exclusive(() => flush(input))));
-  }
-
-  /** A partition that is assigned to us; a new one in this generation. */
-  #own(place: TopicPartition, generation: MemberGeneration): OwnPartition {
-    const name = inputOf(place.topic, place.partition);
-    const task = new PartitionTask(() => this.#open(own));
-    const own: OwnPartition = this.#partitions.get(name) ??
-      { ...place, name, task, input: { ...place, generation }, failures: 0 };
-    this.#partitions.set(name, own);
-    return own;
   }
 
   async #open(
