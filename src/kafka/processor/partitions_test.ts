@@ -9,6 +9,9 @@ import { FakeCluster, success } from "../producer/testing/fake_cluster.ts";
 import type { ProcessorClient } from "./client.ts";
 import { Partitions, type PartitionsOptions } from "./partitions.ts";
 
+const DONE = 0;
+const MESSAGE_TOO_LARGE = 10;
+
 /** A member without tables, at least once; `worked` notes what it has in hand. */
 function setUp(cluster: FakeCluster, keepAlive: Member["keepAlive"], resumed: number[] = []) {
   const member = {
@@ -37,11 +40,9 @@ function setUp(cluster: FakeCluster, keepAlive: Member["keepAlive"], resumed: nu
 Deno.test("Partitions.onBatch: one of a partition that is not ours any more is not worked on", async () => {
   const worked: number[] = [];
   const partitions = setUp(
-    new FakeCluster(),
+    clusterOf(() => DONE),
     ({ batch }: BatchInHand) => Promise.resolve(void worked.push(batch.partition)),
   );
-  const batchOf = (partition: number) =>
-    ({ batch: { topic: "orders.raw", partition } }) as unknown as BatchInHand;
   try {
     for (const [generation, mine] of [[1, [0, 1]], [2, [0]]] as const) {
       partitions.onAssigned({ "orders.raw": [...mine] }, { generation, memberId: "me" });
@@ -53,10 +54,15 @@ Deno.test("Partitions.onBatch: one of a partition that is not ours any more is n
   }
 });
 
-Deno.test("Partitions.onAssigned: what was under way before another may have had it is not committed", async () => {
+/**
+ * Topics of which the group has committed nothing.
+ *
+ * @param produce Kafka's code for a Produce, by its number
+ */
+function clusterOf(produce: (count: number) => number | Promise<number>): FakeCluster {
   const deadLetters = new Names("").topic(deadLetterTopicOf("validator"));
-  const sent = Promise.withResolvers<void>();
-  const cluster = new class extends FakeCluster {
+  const ofBoth = (answer: object) => [0, 1].map((partition) => ({ partition, code: 0, ...answer }));
+  return new class extends FakeCluster {
     override fetchTopicsOffset: FakeCluster["fetchTopicsOffset"] = (asked) =>
       Promise.resolve(asked.map(({ topic, partitions, fromBeginning }) => ({
         topic,
@@ -67,39 +73,50 @@ Deno.test("Partitions.onAssigned: what was under way before another may have had
       })));
   }((api, count) => {
     if (api === "OffsetFetch") {
-      const partitions = [0, 1].map((partition) => ({
-        topic: "orders.raw",
-        partition,
-        offset: 0,
-        code: 0,
-      }));
-      return { codes: [0], partitions };
+      return { codes: [0], partitions: ofBoth({ topic: "orders.raw", offset: 0 }) };
     }
     if (api !== "Produce") return success(api);
-    const answer = [0, 1].map((partition) => ({ topic: deadLetters, partition, code: 0 }));
-    return count === 1 ? sent.promise.then(() => answer) : answer;
+    return Promise.resolve(produce(count)).then((code) => ofBoth({ topic: deadLetters, code }));
   });
+}
+
+/** A record that is no event: a dead letter. */
+function batchOf(partition: number, { offset = 0, hasMore = false } = {}) {
+  const record = { offset, key: null, value: new TextEncoder().encode("?"), headers: {} };
+  return {
+    batch: {
+      topic: "orders.raw",
+      partition,
+      fetchedOffset: String(offset),
+      messages: [record],
+      rawMessages: [record],
+      lastOffset: () => String(offset),
+      hasMore,
+      bytes: 1,
+    },
+    isRunning: () => true,
+    isStale: () => false,
+    resolveOffset() {},
+  } as unknown as BatchInHand;
+}
+
+/** The offsets that were committed, in turn, with the generation. */
+function commitsOf(cluster: FakeCluster) {
+  return cluster.requests.filter(({ apiName }) => apiName === "OffsetCommit")
+    .map(({ fields }) => fields as { generation: number; offsets: { offset: number }[] });
+}
+
+function producesOf(cluster: FakeCluster): number {
+  return cluster.sent.filter((apiName) => apiName === "Produce").length;
+}
+
+Deno.test("Partitions.onAssigned: what was under way before another may have had it is not committed", async () => {
+  const sent = Promise.withResolvers<number>();
+  const cluster = clusterOf((count) => count === 1 ? sent.promise : DONE);
   const resumed: number[] = [];
   const partitions = setUp(cluster, (_, work) => work(), resumed);
   const assign = (generation: number) =>
     partitions.onAssigned({ "orders.raw": [0, 1] }, { generation, memberId: "me" });
-  /** A record that is no event: a dead letter. */
-  const batchOf = (partition: number) => {
-    const record = { offset: "0", key: null, value: new TextEncoder().encode("?"), headers: {} };
-    return {
-      batch: {
-        topic: "orders.raw",
-        partition,
-        fetchedOffset: "0",
-        messages: [record],
-        rawMessages: [record],
-        lastOffset: () => "0",
-      },
-      isRunning: () => true,
-      isStale: () => false,
-      resolveOffset() {},
-    } as unknown as BatchInHand;
-  };
   try {
     assign(1);
     await until("both are read", () => resumed.length === 2);
@@ -108,13 +125,74 @@ Deno.test("Partitions.onAssigned: what was under way before another may have had
     const second = partitions.onBatch(batchOf(1));
     for (let turn = 0; turn < 100; turn++) await Promise.resolve();
     assign(3);
-    sent.resolve();
+    sent.resolve(DONE);
     await Promise.all([first, second]);
     await until("both are read anew", () => resumed.length === 4);
-    const commits = cluster.requests.filter(({ apiName }) => apiName === "OffsetCommit");
-    assertEquals(commits.map(({ fields }) => (fields as { generation: number }).generation), [1]);
-    assertEquals(cluster.sent.filter((apiName) => apiName === "Produce").length, 1);
+    assertEquals(commitsOf(cluster).map(({ generation }) => generation), [1]);
+    assertEquals(producesOf(cluster), 1);
   } finally {
     await partitions.stop();
   }
 });
+
+/** A member with partition 0, and what is at work there until `sent` resolves; more was to be fetched. */
+async function withOneAtWork(
+  test: (
+    its: {
+      partitions: Partitions;
+      cluster: FakeCluster;
+      resumed: number[];
+      sent: PromiseWithResolvers<number>;
+    },
+  ) => Promise<void>,
+) {
+  const sent = Promise.withResolvers<number>();
+  const cluster = clusterOf((count) => count === 1 ? sent.promise : DONE);
+  const resumed: number[] = [];
+  const partitions = setUp(cluster, (_, work) => work(), resumed);
+  try {
+    partitions.onAssigned({ "orders.raw": [0] }, { generation: 1, memberId: "me" });
+    await until("it is read", () => resumed.length === 1);
+    await partitions.onBatch(batchOf(0, { hasMore: true }));
+    await until("its output is on its way", () => producesOf(cluster) === 1);
+    await test({ partitions, cluster, resumed, sent });
+  } finally {
+    sent.resolve(DONE);
+    await partitions.stop();
+  }
+}
+
+Deno.test("Partitions.onBatch: what was fetched meanwhile is worked on after what is in hand", () =>
+  withOneAtWork(async ({ partitions, cluster, sent }) => {
+    const next = partitions.onBatch(batchOf(0, { offset: 1 }));
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    assertEquals(producesOf(cluster), 1);
+    sent.resolve(DONE);
+    await next;
+    await until("both are committed", () => commitsOf(cluster).length === 2);
+    const committed = commitsOf(cluster).flatMap(({ offsets }) => offsets);
+    assertEquals(committed.map(({ offset }) => offset), [1, 2]);
+  }));
+
+Deno.test("Partitions.onBatch: what was fetched behind a batch that failed is left to be fetched again", () =>
+  withOneAtWork(async ({ partitions, cluster, resumed, sent }) => {
+    const next = partitions.onBatch(batchOf(0, { offset: 1 }));
+    sent.resolve(MESSAGE_TOO_LARGE);
+    await next;
+    assertEquals(producesOf(cluster), 1);
+    assertEquals(commitsOf(cluster), []);
+    await until("it is read anew", () => resumed.length === 2);
+  }));
+
+Deno.test("Partitions.onRejoin: what is in hand ends first, and nothing else begins", () =>
+  withOneAtWork(async ({ partitions, cluster, sent }) => {
+    const next = partitions.onBatch(batchOf(0, { offset: 1 }));
+    let isJoining = false;
+    const rejoin = partitions.onRejoin().then(() => isJoining = true);
+    for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+    assertEquals(isJoining, false);
+    sent.resolve(DONE);
+    await Promise.all([rejoin, next]);
+    assertEquals(producesOf(cluster), 1);
+    assertEquals(commitsOf(cluster).length, 1);
+  }));
