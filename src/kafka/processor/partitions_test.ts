@@ -181,6 +181,7 @@ Deno.test("Partitions.onBatch: what was fetched behind a batch that failed is le
     await next;
     assertEquals(producesOf(cluster), 1);
     assertEquals(commitsOf(cluster), []);
+    await partitions.idle();
     // It is not assigned anew before its pause.
     assertEquals(cluster.sent.filter((apiName) => apiName === "OffsetFetch").length, 1);
     await until("it is read anew", () => resumed.length === 2);
