@@ -241,14 +241,19 @@ Deno.test("patchLostCoordinator: a rebalance, or a lost membership, is thrown", 
   }
 });
 
-Deno.test("patchJoins: two fetchers join together, and are told which generation it was", async () => {
+Deno.test("patchJoins: two fetchers join together, when what is in hand has ended, and are told which generation it was", async () => {
   const { MemberAssignment } = require("kafkajs/src/consumer/assignerProtocol.js");
   const joined: unknown[] = [];
   let generation = 3;
   let second: Promise<void> | undefined;
+  /** What each join waits for. */
+  let inHand = Promise.resolve();
+  let joins = 0;
   const coordinator = {
-    joinGroup: () =>
-      Promise.resolve({ generationId: ++generation, memberId: "me", leaderId: "other" }),
+    joinGroup() {
+      joins++;
+      return Promise.resolve({ generationId: ++generation, memberId: "me", leaderId: "other" });
+    },
     syncGroup({ generationId }: { generationId: number }) {
       second ??= group.joinAndSync();
       const assignment = { "orders.raw": [generationId] };
@@ -268,6 +273,7 @@ Deno.test("patchJoins: two fetchers join together, and are told which generation
     instrumentationEmitter: {
       emit: (event: string, payload: unknown) => {
         if (event === "consumer.joined") joined.push(payload);
+        if (event === "consumer.joining") (payload as { inHand: unknown[] }).inHand.push(inHand);
       },
     },
     logger: quiet,
@@ -284,4 +290,12 @@ Deno.test("patchJoins: two fetchers join together, and are told which generation
   assertEquals(joined, [asOf(4)]);
   await group.joinAndSync();
   assertEquals(joined, [asOf(4), asOf(5)]);
+  const batch = Promise.withResolvers<void>();
+  inHand = batch.promise;
+  const third = group.joinAndSync();
+  for (let turn = 0; turn < 100; turn++) await Promise.resolve();
+  assertEquals(joins, 2);
+  batch.resolve();
+  await third;
+  assertEquals(joins, 3);
 });
