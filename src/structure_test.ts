@@ -25,6 +25,8 @@ const ROOMS: readonly (readonly string[])[] = [
   ["kafka/protocol/"],
   // Only makes and reads messages.
   ["kafka/dead_letters.ts"],
+  // Only looks at messages.
+  ["kafka/tracing/"],
   // Change kafkajs before a client loads it.
   ["kafka/patches/"],
   ["kafka/client/"],

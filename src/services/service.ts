@@ -17,11 +17,14 @@ import { createProcessorMetrics } from "../kafka/metrics.ts";
 import type { EventOf, Handler } from "../kafka/processor/handler.ts";
 import { createProcessor } from "../kafka/processor/processor.ts";
 import type { ProcessorOptions } from "../kafka/processor/options.ts";
+import { openTracing } from "../kafka/tracing/open.ts";
+import type { Tracing } from "../kafka/tracing/tracing.ts";
 import { runProgram } from "../program.ts";
 import { type HttpServer, startHttp } from "../runtime/http.ts";
 import type { Logger } from "../runtime/log.ts";
 import type { Config, Settings } from "../runtime/setting.ts";
 import {
+  deadLetterTopicOf,
   type EventTypeOf,
   Names,
   type Processor,
@@ -66,6 +69,8 @@ export interface ServiceContext<S extends Settings = Settings, D extends string 
   /** The clock, epoch milliseconds. */
   readonly now: () => number;
   readonly log: Pick<Logger, "info" | "warn">;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
 }
 
 interface Definition<P extends Processor, S extends Settings, D extends string> extends TableSet {
@@ -206,6 +211,7 @@ export function runService(service: DefinedService): Promise<number> {
         log.info(line);
       };
       const place = placeOf(config);
+      const names = new Names(config.topicPrefix);
       const databases: Record<string, Database> = {};
       for (const { owner, tables, migrations, isNeeded } of databasesOf(service)) {
         if (!isNeeded(config)) continue;
@@ -216,7 +222,20 @@ export function runService(service: DefinedService): Promise<number> {
         opened.defer(() => database.close());
         databases[owner] = database;
       }
-      const context = { database: databases[name]!, databases, config, now: Date.now, log };
+      const own = databases[name]!;
+      const tracing = await openTracing(config, {
+        clientId: clientIdOf(name, config),
+        group: names.group(name),
+        deadLetters: names.topic(deadLetterTopicOf(name)),
+      });
+      const context = {
+        database: tracing?.database(own, name, place) ?? own,
+        databases,
+        config,
+        now: Date.now,
+        log,
+        tracing,
+      };
       await service.ready(context, signal, onWait);
       await serve(service, context, health, log, signal);
     },
@@ -249,19 +268,26 @@ async function serve(
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, database } = context;
+  const { config, database, tracing } = context;
+  const made = handlers(context);
   const processor = createProcessor({
     ...config,
     access: kafkaAccess(config),
-    clientId: config.memberName || `${name}-${Deno.pid}`,
+    clientId: clientIdOf(name, config),
     service: name,
     names: new Names(config.topicPrefix),
-    handlers: handlers(context) as ProcessorOptions["handlers"],
+    handlers: (tracing?.handlers(made) ?? made) as ProcessorOptions["handlers"],
     tables: { database, work: orderTables },
     log,
     metrics: createProcessorMetrics(health.registry),
+    tracing,
   });
   health.notReady = () => processor.notReady();
   await processor.run(signal);
   log.info("stopped");
+}
+
+/** The name of this process among the members of its group. */
+function clientIdOf(service: Processor, { memberName }: ServiceContext["config"]): string {
+  return memberName || `${service}-${Deno.pid}`;
 }

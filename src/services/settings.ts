@@ -1,5 +1,6 @@
 import { storeSettings } from "../database/settings.ts";
 import { compressionSettings, kafkaSettings } from "../kafka/access.ts";
+import { tracingSettings } from "../kafka/tracing/open.ts";
 import { GUARANTEES } from "../kafka/processor/options.ts";
 import { logSettings } from "../runtime/log.ts";
 import { choice, flag, integer, string } from "../runtime/setting.ts";
@@ -47,6 +48,7 @@ export const processorSettings = {
   ...serviceSettings,
   ...compressionSettings,
   ...storeSettings,
+  ...tracingSettings,
   guarantee: choice({
     env: "PROCESSING_GUARANTEE",
     fallback: "exactly_once",

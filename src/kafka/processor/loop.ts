@@ -56,10 +56,21 @@ export async function processBatch(
     const last = isLast ? batch.rawMessages.at(-1) : messages.at(-1);
     const stopTimer = metrics.batchSeconds.startTimer();
     const chunk = { topic, topicName, partition, messages };
-    const { outputs, report } = await transform(options, chunk, revoked);
-    await task.advance(outputs, nextOffset, epochOf(last));
-    stopTimer();
-    report();
+    const trace = options.tracing?.begin(
+      chunk,
+      ({ headers }) => isReplayForAnother(options.service, topic, topicName, headers),
+    );
+    try {
+      const { outputs, report } = await transform(options, chunk, revoked);
+      trace?.send(outputs);
+      await task.advance(outputs, nextOffset, epochOf(last));
+      trace?.end();
+      stopTimer();
+      report();
+    } catch (error) {
+      trace?.fail(error);
+      throw error;
+    }
     metrics.messages.inc({ topic }, messages.length);
     context.onProgress();
   }

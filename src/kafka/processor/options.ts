@@ -4,6 +4,7 @@ import type { Names, Processor as ProcessorName, Topic } from "../../topology.ts
 import type { KafkaAccess } from "../access.ts";
 import type { ProcessorMetrics } from "../metrics.ts";
 import type { ServiceTables } from "./assignment.ts";
+import type { Tracing } from "../tracing/tracing.ts";
 import type { EventOf, Handler } from "./handler.ts";
 
 export const GUARANTEES = ["exactly_once", "at_least_once"] as const;
@@ -36,4 +37,6 @@ export interface ProcessorOptions {
   readonly topicCheckMs?: number;
   readonly log: Logger;
   readonly metrics: ProcessorMetrics;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
 }

@@ -15,8 +15,16 @@ import {
   refundEvent,
   toPayment,
 } from "./charge.ts";
+import type { RefundRequest } from "./gateway.ts";
 import type { GatewayClient } from "./gateway_client.ts";
 import { findPayments, recordPayments, recordRefunds } from "./store.ts";
+
+/** Begins the key of a refund: an order's charge has another. */
+const REFUND = "refund-";
+
+export function orderOfRefund({ idempotencyKey }: RefundRequest): string {
+  return idempotencyKey.slice(REFUND.length);
+}
 
 /** @param options.now the clock, epoch milliseconds */
 export function createPaymentHandlers(options: {
@@ -54,7 +62,7 @@ export function createPaymentHandlers(options: {
       const payments = await findPayments(database, [...cancelled]);
       const refunding = [...payments.values()].filter(({ state }) => state === "processed");
       const requests = refunding.map(({ orderId, paymentId, amountCents, currency }) => {
-        return { idempotencyKey: `refund-${orderId}`, paymentId, amountCents, currency };
+        return { idempotencyKey: REFUND + orderId, paymentId, amountCents, currency };
       });
       const done: RefundedPayment[] = [];
       const failure = await gateway.refund(requests, (_answer, index) => {

@@ -3,6 +3,7 @@ import { createGatewayClient } from "./gateway_client.ts";
 import { charges, refunds } from "./gateway_ledger.ts";
 import { createPaymentHandlers } from "./handle.ts";
 import { HttpGateway } from "./http/gateway.ts";
+import { traced } from "./http/traced.ts";
 import { defaultInFlight, settings, timeoutFitsLatency } from "./settings.ts";
 import { SimulatedGateway } from "./simulated_gateway.ts";
 import { payments } from "./store.ts";
@@ -20,11 +21,11 @@ export const service = defineService({
       isNeeded: ({ gatewayUrl }) => gatewayUrl === "",
     },
   },
-  handlers({ database, databases, config, now, log }) {
+  handlers({ database, databases, config, now, log, tracing }) {
     const { gatewayUrl, maxInFlight = defaultInFlight(gatewayUrl) } = config;
     const provider = gatewayUrl === ""
       ? new SimulatedGateway(databases.gateway, config)
-      : new HttpGateway(gatewayUrl, maxInFlight);
+      : traced(new HttpGateway(gatewayUrl, maxInFlight), tracing);
     const gateway = createGatewayClient(
       provider,
       { ...config, maxInFlight },

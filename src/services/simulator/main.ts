@@ -10,6 +10,8 @@ import { openDatabase, whenAvailable } from "../../database/open.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import { clusterReady } from "../../kafka/client/cluster_ready.ts";
 import { watchPartitions } from "../../kafka/partition_counts.ts";
+import { openOrderTraces } from "../../kafka/tracing/open.ts";
+import type { OrderTraces } from "../../kafka/tracing/tracing.ts";
 import { openPublisher } from "../../kafka/producer/publisher.ts";
 import { Names } from "../../topology.ts";
 import { findArrived } from "./arrived.ts";
@@ -31,6 +33,8 @@ interface Context {
   /** The name on the cluster of orders.raw. */
   readonly topic: string;
   readonly runId: string;
+  /** Absent: nothing is traced. */
+  readonly traces: OrderTraces | undefined;
 }
 
 async function simulate({ config, log, signal }: Pick<Context, "config" | "log" | "signal">) {
@@ -38,8 +42,10 @@ async function simulate({ config, log, signal }: Pick<Context, "config" | "log" 
   const names = new Names(config.topicPrefix);
   const topic = names.topic("orders.raw");
   const access = kafkaAccess(config);
-  const kafka = createClient(access, `simulator-${Deno.pid}`);
-  const context: Context = { config, log, signal, kafka, topic, runId };
+  const clientId = `simulator-${Deno.pid}`;
+  const kafka = createClient(access, clientId);
+  const traces = await openOrderTraces(config, { clientId, topicName: topic });
+  const context: Context = { config, log, signal, kafka, topic, runId, traces };
   await clusterReady(kafka, {
     access,
     topics: [topic],
@@ -56,12 +62,12 @@ async function simulate({ config, log, signal }: Pick<Context, "config" | "log" 
 }
 
 async function simulateRun(context: Context): Promise<void> {
-  const { config, log, signal, runId } = context;
+  const { config, log, signal, runId, traces } = context;
   const catalog = await readCatalog(context);
   if (!catalog) return;
   let makeOrder: OrderMaker;
   try {
-    makeOrder = createOrderMaker({ ...config, runId, catalog });
+    makeOrder = createOrderMaker({ ...config, runId, catalog, trace: traces?.begin });
   } catch (error) {
     throw error instanceof RangeError ? new Failure(error.message) : error;
   }
@@ -121,7 +127,7 @@ async function findArrivedBefore(
 
 /** Places the orders of a run, from where it is, and says what came of it. */
 async function placeRun(
-  { config, log, signal, kafka, topic, runId }: Context,
+  { config, log, signal, kafka, topic, runId, traces }: Context,
   run: RunRecord,
   orders: { makeOrder: OrderMaker; arrived: ReadonlySet<number> },
 ): Promise<void> {
@@ -143,6 +149,7 @@ async function placeRun(
       pace,
       openPublisher: (onDelay) => openPublisher(kafka, topic, onDelay),
       record: (reach) => run.save(reach, Date.now()),
+      onAcknowledged: traces?.acknowledged,
       maxBatch: config.maxBatch,
       signal,
       drainTimeoutMs: config.drainTimeoutMs,
@@ -154,6 +161,7 @@ async function placeRun(
     }, placing);
   } finally {
     display.stop();
+    traces?.close();
   }
   const acknowledged = placing.acknowledged - first;
   const seconds = elapsedMs() / 1_000;

@@ -23,6 +23,8 @@ export interface OrderMakerOptions {
   readonly refusedShare: number;
   /** Share of the messages that are no orders. */
   readonly brokenShare: number;
+  /** The `traceparent` of an order that is traced; undefined for any other (default: none is). */
+  readonly trace?: ((orderId: string) => string | undefined) | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export type OrderMaker = (sequence: number, placedAtMs: number) => KeyedRecord;
 
 /** @throws {RangeError} the catalog has no customer who could buy a product */
 export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
-  const { runId, seed, refusedShare, brokenShare } = options;
+  const { runId, seed, refusedShare, brokenShare, trace } = options;
   const shop = createShop(options.catalog, options.zipfExponent);
   const rules = breakableRules(shop);
   const random = createRandom();
@@ -60,7 +62,7 @@ export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
       items,
       totalCents,
     };
-    const headers = { traceparent: traceparentOf(orderId) };
+    const headers = { traceparent: trace?.(orderId) ?? traceparentOf(orderId) };
     if (chance >= 1 - brokenShare) {
       return { ...CORRUPT[random.pick(BROKEN_REASONS)](order, random), headers };
     }
@@ -91,11 +93,12 @@ function createTimeFormat(): (ms: number) => string {
   };
 }
 
-// The W3C trace context of an order: derived from its id, so that the trace can be found by it.
+// The W3C trace context of an order that is not traced: derived from its id. Whoever reads it learns that
+// there is no span of it.
 
 const DIGITS = Buffer.from("0123456789abcdef");
-/** Version 00, sampled; written as bytes, because a string of many parts is made of as many objects. */
-const form = Buffer.from(`00-${"0".repeat(32)}-${"0".repeat(16)}-01`);
+/** Version 00, not sampled; written as bytes, because a string of many parts is made of as many objects. */
+const form = Buffer.from(`00-${"0".repeat(32)}-${"0".repeat(16)}-00`);
 const TRACE_ID_AT = 3;
 const SPAN_ID_AT = 36;
 

@@ -73,7 +73,7 @@ Deno.test("createOrderMaker: a good order is an OrderPlaced of its id and time",
     assertEquals(result.event.eventId, `${orderIdOf("r1", n)}/OrderPlaced`);
     assertEquals(result.event.occurredAt, "2026-01-02T03:04:05.678Z");
     assertEquals(publication.key, orderIdOf("r1", n));
-    assertMatch(publication.headers!.traceparent!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    assertMatch(publication.headers!.traceparent!, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   }));
 });
 
@@ -124,7 +124,7 @@ Deno.test("sequenceOf: the number in an id of the run, and none in any other", (
 Deno.test("traceparentOf: is a W3C trace context, the same for the same order", () => {
   fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9-]{1,64}$/), (orderId) => {
     const traceparent = traceparentOf(orderId);
-    assertMatch(traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    assertMatch(traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     assertNotEquals(traceparent.slice(3, 35), "0".repeat(32));
     assertNotEquals(traceparent.slice(36, 52), "0".repeat(16));
     assertEquals(traceparentOf(orderId), traceparent);

@@ -29,6 +29,8 @@ export interface PlaceOptions {
    * @throws {RetryableError} is tried again
    */
   readonly record: (reach: Reach) => Promise<void>;
+  /** Told of a batch that the cluster has. */
+  readonly onAcknowledged?: ((batch: readonly KeyedRecord[]) => void) | undefined;
   /** Most orders in a batch. */
   readonly maxBatch: number;
   readonly signal: AbortSignal;
@@ -140,6 +142,7 @@ class Outbox {
     if (this.#closed) return;
     this.progress.placed = end;
     if (publications.length > 0 && !await this.#publish(publications)) return;
+    this.options.onAcknowledged?.(publications);
     if (!this.#closed) this.progress.acknowledged = end;
   }
 

@@ -8,6 +8,7 @@ import {
   string,
 } from "../../runtime/setting.ts";
 import { compressionSettings, kafkaSettings } from "../../kafka/access.ts";
+import { tracingSettings } from "../../kafka/tracing/open.ts";
 import { serviceSettings } from "../settings.ts";
 import { logSettings } from "../../runtime/log.ts";
 import { storeSettings } from "../../database/settings.ts";
@@ -18,6 +19,7 @@ export const settings = {
   ...compressionSettings,
   ...storeSettings,
   ...logSettings,
+  ...tracingSettings,
   stopWithStdin: serviceSettings.stopWithStdin,
   drainTimeoutMs: serviceSettings.drainTimeoutMs,
   orders: integer({
