@@ -59,7 +59,7 @@ export function startTask(options: {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...argumentsOf(task, project), ...args],
     cwd: project ?? PROJECT,
-    env: { ...env, STOP_WITH_STDIN: "true", NO_COLOR: "1" },
+    env: { ...resource(task, name), ...env, STOP_WITH_STDIN: "true", NO_COLOR: "1" },
     // Open for as long as this process lives: the end of the pipe stops the child.
     stdin: "piped",
     stdout: "piped",
@@ -102,6 +102,16 @@ export function startTask(options: {
       if (!await settlesWithin(status, limitMs)) signal("SIGKILL");
       return await status;
     },
+  };
+}
+
+/** What its traces say of the process, beside what this process was told of all of them. */
+function resource(task: string, name: string): Record<string, string> {
+  const common = Deno.env.get("OTEL_RESOURCE_ATTRIBUTES");
+  const own = `service.instance.id=${name}`;
+  return {
+    OTEL_SERVICE_NAME: task,
+    OTEL_RESOURCE_ATTRIBUTES: common ? `${common},${own}` : own,
   };
 }
 

@@ -24,7 +24,9 @@ export function launchers(
     if (!command.startsWith("deno run ") || !SCRIPTS.test(words.at(-1)!)) continue;
     // `exec`: a signal reaches deno itself. Quotes: a path with a star in it is deno's, not the shell's.
     const run = ["deno", "run", ...OFFLINE, ...words.slice(2)].map((word) => `'${word}'`).join(" ");
-    made.set(name, `#!/bin/sh\nexec ${run} "$@"\n`);
+    // In traces it has its task's name, unless it was given another.
+    const service = `export OTEL_SERVICE_NAME="\${OTEL_SERVICE_NAME:-${name}}"`;
+    made.set(name, `#!/bin/sh\n${service}\nexec ${run} "$@"\n`);
   }
   return made;
 }

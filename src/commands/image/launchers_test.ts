@@ -21,7 +21,8 @@ Deno.test("launchers: the task's own permissions, offline, arguments passed on",
   }).get("dlq");
   assertEquals(
     script,
-    "#!/bin/sh\nexec 'deno' 'run' '--cached-only' '--frozen' '--no-prompt' " +
+    '#!/bin/sh\nexport OTEL_SERVICE_NAME="${OTEL_SERVICE_NAME:-dlq}"\n' +
+      "exec 'deno' 'run' '--cached-only' '--frozen' '--no-prompt' " +
       "'--allow-env=KAFKAJS_*' 'src/commands/dlq/main.ts' \"$@\"\n",
   );
 });
