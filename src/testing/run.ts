@@ -6,13 +6,14 @@
  */
 import { skippedLine, SKIPS_FILE } from "./skips.ts";
 
-const KUBERNETES = "**/*_k8s_test.ts";
+/** They need a Kubernetes, or a Jaeger, and have tasks of their own. */
+const APART = "**/*_k8s_test.ts,**/*_otel_test.ts";
 
 /** Whole pipelines, and what starts brokers for them, have the machine to themselves. */
 const SUITES: Record<string, readonly string[][]> = {
   all: [
-    ["--parallel", `--ignore=${KUBERNETES},src/e2e,src/local`, "src", "charts"],
-    [`--ignore=${KUBERNETES}`, "src/local", "src/e2e"],
+    ["--parallel", `--ignore=${APART},src/e2e,src/local`, "src", "charts"],
+    [`--ignore=${APART}`, "src/local", "src/e2e"],
   ],
   pure: [["--parallel", "--ignore=**/*_int_test.ts,src/e2e", "src", "charts"]],
 };

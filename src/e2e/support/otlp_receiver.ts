@@ -14,6 +14,8 @@ export interface SeenSpan {
   readonly failed: boolean;
   /** Ids of the spans that it is linked with. */
   readonly links: readonly string[];
+  /** What the backend has against it. */
+  readonly warnings?: readonly string[];
 }
 
 /** What shows spans that were exported. */

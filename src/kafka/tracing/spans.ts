@@ -122,12 +122,8 @@ class ServiceBatch implements BatchTrace {
       ...orderId !== undefined && { "kafka.message.key": orderId },
       ...failures !== undefined && { "orderflow.attempt": int(failures + 1) },
     });
-    const sender = { ...parent, isRemote: true };
-    const span = tracer.startSpan(
-      name,
-      { ...options, links: [{ context: sender }] },
-      trace.setSpanContext(ROOT_CONTEXT, sender),
-    );
+    const sender = trace.setSpanContext(ROOT_CONTEXT, { ...parent, isRemote: true });
+    const span = tracer.startSpan(name, options, sender);
     const processing = {
       offset: record.offset,
       orderId,
@@ -154,7 +150,7 @@ class ServiceBatch implements BatchTrace {
     this.#processed((span) => span.end());
   }
 
-  /** One span for all; the sampled records are linked with it. */
+  /** One span for all: the first record's child, and linked with the others. */
   #commit(): void {
     const { topicName, partition, messages } = this.batch;
     const [first, ...others] = this.#processing;
@@ -162,7 +158,7 @@ class ServiceBatch implements BatchTrace {
       "messaging.destination.partition.id": String(partition),
       "messaging.batch.message_count": int(messages.length),
     });
-    const links = this.#processing.map(({ span }) => ({ context: span.spanContext() }));
+    const links = others.map(({ span }) => ({ context: span.spanContext() }));
     const commit = tracer.startSpan(name, { ...options, links }, first!.context);
     for (const { span } of others) span.addLink({ context: commit.spanContext() });
     this.#committing.push(commit);
