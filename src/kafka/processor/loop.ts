@@ -64,13 +64,13 @@ export async function processBatch(
       const { outputs, report } = await transform(options, chunk, revoked);
       trace?.send(outputs);
       await task.advance(outputs, nextOffset, epochOf(last));
-      trace?.end();
       stopTimer();
       report();
     } catch (error) {
       trace?.fail(error);
       throw error;
     }
+    trace?.end();
     metrics.messages.inc({ topic }, messages.length);
     context.onProgress();
   }

@@ -96,6 +96,8 @@ interface Processing {
 
 class ServiceBatch implements BatchTrace {
   readonly #processing: readonly Processing[];
+  /** Those of them whose span has no end yet. */
+  readonly #open: Set<Processing>;
   /** Of its outputs, and of their commit. */
   readonly #committing: Span[] = [];
 
@@ -106,6 +108,7 @@ class ServiceBatch implements BatchTrace {
     sampled: readonly SampledRecord[],
   ) {
     this.#processing = sampled.map((each) => this.#process(each));
+    this.#open = new Set(this.#processing);
   }
 
   get #name(): string {
@@ -147,7 +150,7 @@ class ServiceBatch implements BatchTrace {
         }
       }
     }
-    this.#processed((span) => span.end());
+    for (const each of this.#open) this.#endOf(each).end();
   }
 
   /** One span for all: the first record's child, and linked with the others. */
@@ -179,9 +182,10 @@ class ServiceBatch implements BatchTrace {
     const offset = Number(headers[DEAD_LETTER_HEADERS.offset]);
     const dead = this.#processing.find((each) => each.offset === offset);
     if (!dead) return;
+    const span = this.#endOf(dead);
     const [reason, detail] = [DEAD_LETTER_HEADERS.reason, DEAD_LETTER_HEADERS.detail]
       .map((name) => String(headers[name]));
-    endWithError(dead.span, reason!, `dead letter: ${detail}`);
+    endWithError(span, reason!, `dead letter: ${detail}`);
   }
 
   end(): void {
@@ -192,16 +196,16 @@ class ServiceBatch implements BatchTrace {
   fail(error: unknown): void {
     this.live.failures.set(this.#name, (this.live.failures.get(this.#name) ?? 0) + 1);
     const { type, name, message } = error as { type?: string; name?: string; message?: string };
-    const fail = (span: Span) => endWithError(span, type ?? name ?? "_OTHER", message ?? "");
-    if (this.#committing.length === 0) this.#processed(fail);
-    this.#committing.forEach(fail);
+    const failed = [...this.#open].map((each) => this.#endOf(each)).concat(this.#committing);
+    for (const span of failed) endWithError(span, type ?? name ?? "_OTHER", message ?? "");
   }
 
-  #processed(end: (span: Span) => void): void {
-    for (const { span, orderId, context } of this.#processing) {
-      end(span);
-      if (this.live.byOrder.get(orderId!) === context) this.live.byOrder.delete(orderId!);
-    }
+  /** The record is not processed any more: its span, to be ended. */
+  #endOf(processing: Processing): Span {
+    const { span, orderId, context } = processing;
+    this.#open.delete(processing);
+    if (this.live.byOrder.get(orderId!) === context) this.live.byOrder.delete(orderId!);
+    return span;
   }
 }
 
