@@ -73,6 +73,8 @@ interface SampledRecord {
   readonly parent: TraceContext;
 }
 
+const text = new TextDecoder();
+
 function sampledOf(
   records: readonly ConsumerRecord[],
   isSkipped: (record: ConsumerRecord) => boolean,
@@ -117,7 +119,7 @@ class ServiceBatch implements BatchTrace {
 
   #process({ record, parent }: SampledRecord): Processing {
     const { topicName, partition } = this.batch;
-    const orderId = record.key === null ? undefined : new TextDecoder().decode(record.key);
+    const orderId = record.key === null ? undefined : text.decode(record.key);
     const failures = this.live.failures.get(this.#name);
     const { name, ...options } = messaging("process", topicName, this.client, {
       "messaging.destination.partition.id": String(partition),
