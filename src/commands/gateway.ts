@@ -3,7 +3,6 @@
  * services find it by GATEWAY_URL. Its ledger is in the same tables as that of a simulated provider in a
  * payment process, so that the audit can read it.
  */
-import { Registry } from "prom-client";
 import { runProgram } from "../program.ts";
 import { openDatabase, whenAvailable } from "../database/open.ts";
 import { placeOf, storeSettings } from "../database/settings.ts";
@@ -15,6 +14,7 @@ import { charges, refunds } from "../services/payment/gateway_ledger.ts";
 import { gatewayRoutes } from "../services/payment/http/routes.ts";
 import { simulatedSettings } from "../services/payment/settings.ts";
 import { SimulatedGateway } from "../services/payment/simulated_gateway.ts";
+import { createRegistry } from "../services/metrics.ts";
 import { serviceSettings } from "../services/settings.ts";
 
 const { httpHost, drainTimeoutMs, stopWithStdin } = serviceSettings;
@@ -54,7 +54,7 @@ if (import.meta.main) {
           hostname: config.httpHost,
           port: config.port,
           portSetting: "GATEWAY_PORT",
-          metrics: new Registry(),
+          metrics: createRegistry("gateway"),
           notReady: () => signal.aborted ? "stopping" : undefined,
           routes: gatewayRoutes(new SimulatedGateway(database, config)),
         });

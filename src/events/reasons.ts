@@ -49,3 +49,7 @@ export const DEAD_LETTER_REASONS = [
   "unreadable",
 ] as const;
 export type DeadLetterReason = typeof DEAD_LETTER_REASONS[number];
+
+/** Why records are not in the log any more that a reader would have read. */
+export const LOSS_REASONS = ["deleted", "truncated", "before_start"] as const;
+export type LossReason = typeof LOSS_REASONS[number];

@@ -1,5 +1,14 @@
 /** What a processor counts, as Prometheus metrics. */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { DEAD_LETTER_REASONS, LOSS_REASONS } from "../events/reasons.ts";
+import {
+  type Processor,
+  type Service,
+  TOPICS,
+  topicsReadBy,
+  topicsWrittenBy,
+  writerOf,
+} from "../topology.ts";
 
 export type ProcessorMetrics = ReturnType<typeof createProcessorMetrics>;
 export type LossMetrics = ReturnType<typeof createLossMetrics>;
@@ -23,6 +32,11 @@ export function createProcessorMetrics(registry: Registry) {
       name: "orderflow_dead_letters_total",
       help: "Messages that went to the dead letters, by reason",
       labelNames: ["reason"],
+      registers,
+    }),
+    retries: new Counter({
+      name: "orderflow_handler_retries_total",
+      help: "Batches that the handler was given once more, because a database or gateway was away",
       registers,
     }),
     batchSeconds: new Histogram({
@@ -56,6 +70,19 @@ export function createProcessorMetrics(registry: Registry) {
   };
 }
 
+/** The first of a kind is an increase, and not the first that is heard of it: that is no news to an alert. */
+export function startAtZero(metrics: ProcessorMetrics, service: Processor): ProcessorMetrics {
+  for (const topic of topicsReadBy(service)) metrics.messages.inc({ topic }, 0);
+  for (const topic of topicsWrittenBy(service)) {
+    for (const event of TOPICS[topic].events) {
+      if (writerOf(event) === service) metrics.events.inc({ event }, 0);
+    }
+  }
+  for (const reason of DEAD_LETTER_REASONS) metrics.deadLetters.inc({ reason }, 0);
+  lossesAtZero(metrics, service);
+  return metrics;
+}
+
 /** What a reader of the log counts that is not there any more. */
 export function createLossMetrics(registry: Registry) {
   const registers = [registry];
@@ -75,4 +102,13 @@ export function createLossMetrics(registry: Registry) {
       registers,
     }),
   };
+}
+
+/** As `startAtZero`. */
+export function lossesAtZero<M extends LossMetrics>(metrics: M, service: Service): M {
+  for (const topic of topicsReadBy(service)) {
+    metrics.recreations.inc({ topic }, 0);
+    for (const why of LOSS_REASONS) metrics.recordsLost.inc({ topic, why }, 0);
+  }
+  return metrics;
 }

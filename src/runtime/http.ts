@@ -2,7 +2,7 @@
  * What a service answers over HTTP: /livez, /readyz and /metrics, for Kubernetes, Prometheus and
  * people with curl; a service may add routes of its own.
  */
-import type { Registry } from "prom-client";
+import { Gauge, type Registry } from "prom-client";
 import { formatAddress } from "./setting.ts";
 import { clockCheck } from "./clock.ts";
 import { Failure } from "./errors.ts";
@@ -34,14 +34,16 @@ export function startHttp(options: {
   onNotice?: (line: string) => void;
 }): HttpServer {
   const { hostname, port, metrics, notReady, routes = {} } = options;
+  const whyNot = () =>
+    [notReady(), ...waits.silent().map(describeSilence)]
+      .filter((reason) => reason !== undefined).join("; ");
   const answer = async (request: Request): Promise<Response> => {
     const { pathname } = new URL(request.url);
     switch (pathname) {
       case "/livez":
         return new Response("alive\n");
       case "/readyz": {
-        const reasons = [notReady(), ...waits.silent().map(describeSilence)];
-        const reason = reasons.filter((reason) => reason !== undefined).join("; ");
+        const reason = whyNot();
         return reason === ""
           ? new Response("ready\n")
           : new Response(`not ready: ${reason}\n`, { status: 503 });
@@ -55,6 +57,7 @@ export function startHttp(options: {
   };
   const server = listen({ hostname, port }, answer, options);
   // Only now: a caller whose port is taken may try again with the same registry.
+  registerReady(metrics, () => whyNot() === "");
   registerWaits(metrics);
   clockCheck.register(metrics);
   return {
@@ -83,4 +86,15 @@ function listen(
     const address = formatAddress({ host: at.hostname, port: at.port });
     throw new Failure(`HTTP_HOST, ${portSetting}: cannot listen at ${address}: ${message}`);
   }
+}
+
+function registerReady(registry: Registry, isReady: () => boolean): void {
+  new Gauge({
+    name: "orderflow_ready",
+    help: "1 while /readyz answers 200, 0 while it answers 503",
+    registers: [registry],
+    collect() {
+      this.set(isReady() ? 1 : 0);
+    },
+  });
 }

@@ -54,7 +54,7 @@ for (const service of PROCESSORS) {
               handlers[topic]!,
               orders.map((order) => messageOf(order, topic, scenario)),
               never,
-              new ConstantBackoff(1),
+              { backoff: new ConstantBackoff(1) },
             );
           await alter(place, owner, `${name} rename to gone`);
           const broken = await handle().catch((error) => error);

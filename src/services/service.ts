@@ -5,7 +5,7 @@
  *
  * See docs/write-a-service.md.
  */
-import { Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import type { Database, Table } from "../database/database.ts";
 import type { Migration, VersionedTables } from "../database/migrations.ts";
 import { openDatabase, whenAvailable } from "../database/open.ts";
@@ -13,7 +13,7 @@ import { positions } from "../database/positions.ts";
 import { placeOf } from "../database/settings.ts";
 import type { OrderEvent } from "../events/schemas.ts";
 import { accessChecks, kafkaAccess } from "../kafka/access.ts";
-import { createProcessorMetrics } from "../kafka/metrics.ts";
+import { createProcessorMetrics, startAtZero } from "../kafka/metrics.ts";
 import type { EventOf, Handler } from "../kafka/processor/handler.ts";
 import { createProcessor } from "../kafka/processor/processor.ts";
 import type { ProcessorOptions } from "../kafka/processor/options.ts";
@@ -34,6 +34,7 @@ import {
   topicsReadBy,
   writerOf,
 } from "../topology.ts";
+import { createRegistry } from "./metrics.ts";
 import { processorSettings } from "./settings.ts";
 
 /** The handlers that the topology asks of a service: one a topic that it reads, and no other. */
@@ -199,7 +200,7 @@ export function runService(service: DefinedService): Promise<number> {
     async run({ config, log, signal }) {
       await using opened = new AsyncDisposableStack();
       // Before all else: a start may wait long, for a database or a migration.
-      const health = startHealth(config, signal);
+      const health = startHealth(name, config, signal);
       opened.defer(() => health.http.close());
       log.info(`${config.guarantee}; health and metrics at ${health.http.url}`);
       const onWait = (reason: string) => {
@@ -250,10 +251,11 @@ interface Health {
 }
 
 function startHealth(
+  service: Processor,
   { httpHost: hostname, httpPort: port }: ServiceContext["config"],
   signal: AbortSignal,
 ): Health {
-  const registry = new Registry();
+  const registry = createRegistry(service);
   const health = { registry, notReady: (): string | undefined => "starting" };
   const notReady = () => signal.aborted ? "stopping" : health.notReady();
   const http = startHttp({ hostname, port, metrics: registry, notReady });
@@ -279,7 +281,7 @@ async function serve(
     handlers: (tracing?.handlers(made) ?? made) as ProcessorOptions["handlers"],
     tables: { database, work: orderTables },
     log,
-    metrics: createProcessorMetrics(health.registry),
+    metrics: startAtZero(createProcessorMetrics(health.registry), name),
     tracing,
   });
   health.notReady = () => processor.notReady();

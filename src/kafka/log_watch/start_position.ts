@@ -11,6 +11,7 @@ import {
   NOTHING_COMMITTED,
   type TablePosition,
 } from "../../database/positions.ts";
+import type { LossReason } from "../../events/reasons.ts";
 
 export interface StartFacts {
   readonly service: string;
@@ -42,8 +43,6 @@ export interface StartFacts {
     readonly work: boolean;
   };
 }
-
-export type LossReason = "deleted" | "truncated" | "before_start";
 
 export interface Resume {
   readonly kind: "resume";

@@ -20,11 +20,17 @@ import { PausedPartition } from "./assignment.ts";
 /** Attempts for a batch whose handler says RetryableError, before its partition is paused. */
 const ATTEMPTS = 6;
 
+interface RetryOptions {
+  /** The pauses between attempts (default: 50 ms to 2 s). */
+  readonly backoff?: IBackoffFactory<unknown>;
+  /** Called before each further attempt. */
+  readonly onRetry?: () => void;
+}
+
 const BACKOFF = new ExponentialBackoff({ initialDelay: 50, maxDelay: 2_000 });
 
 /**
  * @param signal gives up between attempts when it aborts
- * @param backoff the pauses between attempts
  * @param before how often these messages were tried already, in a larger batch
  * @returns its dead letters say how often they were tried
  * @throws {RetryableError} after the last attempt; and whatever is a bug
@@ -33,11 +39,13 @@ export async function handleWithRetries(
   handler: Handler,
   batch: readonly EventRecord[],
   signal: AbortSignal,
-  backoff: IBackoffFactory<unknown> = BACKOFF,
+  options: RetryOptions = {},
   before = 0,
 ): Promise<HandlerResult> {
+  const { backoff = BACKOFF, onRetry } = options;
   let attempts = before;
   const policy = retry(handleType(RetryableError), { maxAttempts: ATTEMPTS - 1, backoff });
+  if (onRetry) policy.onRetry(onRetry);
   try {
     const { events, deadLetters } = await policy.execute(() => {
       attempts++;
@@ -50,7 +58,7 @@ export async function handleWithRetries(
     if (batch.length > 1) {
       const middle = batch.length >> 1;
       const handle = (half: readonly EventRecord[]) =>
-        handleWithRetries(handler, half, signal, backoff, attempts);
+        handleWithRetries(handler, half, signal, options, attempts);
       const first = await handle(batch.slice(0, middle));
       const second = await handle(batch.slice(middle));
       return {

@@ -35,8 +35,12 @@ Deno.test("handleWithRetries: RetryableError is tried again until it works", asy
     if (++calls < 4) throw new RetryableError("the database is away");
     return echo(batch);
   };
-  const { events } = await handleWithRetries(handler, batch, never, noPause);
-  assertEquals([calls, events.length], [4, 3]);
+  let retries = 0;
+  const { events } = await handleWithRetries(handler, batch, never, {
+    backoff: noPause,
+    onRetry: () => retries++,
+  });
+  assertEquals([calls, retries, events.length], [4, 3, 3]);
 });
 
 Deno.test("handleWithRetries: RetryableError is passed on after some attempts, and skips nothing", async () => {
@@ -46,7 +50,7 @@ Deno.test("handleWithRetries: RetryableError is passed on after some attempts, a
     throw new RetryableError("the database is away");
   };
   await assertRejects(
-    () => handleWithRetries(handler, batch, never, noPause),
+    () => handleWithRetries(handler, batch, never, { backoff: noPause }),
     RetryableError,
     "is away",
   );
@@ -62,7 +66,7 @@ Deno.test("handleWithRetries: gives up between attempts when the partition is re
     throw new RetryableError("the database is away");
   };
   await assertRejects(() =>
-    handleWithRetries(handler, batch, revocation.signal, new ConstantBackoff(60_000))
+    handleWithRetries(handler, batch, revocation.signal, { backoff: new ConstantBackoff(60_000) })
   );
   assertEquals(calls, 1);
 });
@@ -73,7 +77,10 @@ Deno.test("handleWithRetries: a bug is passed on at once", async () => {
     calls++;
     throw new TypeError("undefined is not a function");
   };
-  await assertRejects(() => handleWithRetries(handler, batch, never, noPause), TypeError);
+  await assertRejects(
+    () => handleWithRetries(handler, batch, never, { backoff: noPause }),
+    TypeError,
+  );
   assertEquals(calls, 1);
 });
 
@@ -85,7 +92,9 @@ Deno.test("handleWithRetries: exactly the messages that fail alone are dead lett
       if (batch.some(({ event }) => isPoison(event.orderId))) throw new Error("value out of range");
       return echo(batch);
     };
-    const { events, deadLetters = [] } = await handleWithRetries(handler, messages, never, noPause);
+    const { events, deadLetters = [] } = await handleWithRetries(handler, messages, never, {
+      backoff: noPause,
+    });
     const poison = messages.filter(({ event }) => isPoison(event.orderId));
     assertEquals(deadLetters.map(({ raw }) => raw.offset), poison.map(({ raw }) => raw.offset));
     assertEquals(deadLetters.every(({ fault }) => fault.reason === "processing_failed"), true);
@@ -114,7 +123,7 @@ Deno.test("handleWithRetries: a dead letter says how often its message was tried
     }));
     return Promise.resolve({ events: [], deadLetters });
   };
-  const { deadLetters = [] } = await handleWithRetries(handler, batch, never, noPause);
+  const { deadLetters = [] } = await handleWithRetries(handler, batch, never, { backoff: noPause });
   // All together twice, then "a" alone; "b" and "c" together, then each alone.
   assertEquals([...tries.values()], [3, 4, 4]);
   assertEquals(deadLetters.map(({ raw, attempts }) => [raw.offset, attempts]), [[0, 3], [2, 4]]);

@@ -137,7 +137,7 @@ export async function transform(
   { topic, topicName, partition, messages }: Chunk,
   signal: AbortSignal,
 ): Promise<Transformed> {
-  const { handlers, service } = options;
+  const { handlers, service, metrics } = options;
   const received: EventRecord[] = [];
   const undecodable: DeadLetter[] = [];
   for (const raw of messages) {
@@ -151,7 +151,7 @@ export async function transform(
   if (handler === undefined) throw new TypeError(`${service} has no handler for ${topic}`);
   const handled: HandlerResult = received.length === 0
     ? { events: [] }
-    : await handleWithRetries(handler, received, signal);
+    : await handleWithRetries(handler, received, signal, { onRetry: () => metrics.retries.inc() });
 
   const { events } = handled;
   const deadLetters = [...undecodable, ...handled.deadLetters ?? []];

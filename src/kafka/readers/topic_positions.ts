@@ -1,5 +1,6 @@
 /** How far one topic has been read, by a reader that is a member of no group; see log_follower.ts. */
-import { type LossReason, startAt } from "../log_watch/start_position.ts";
+import type { LossReason } from "../../events/reasons.ts";
+import { startAt } from "../log_watch/start_position.ts";
 import type { LogEnd } from "../offsets/log_ends.ts";
 
 /** What cannot be handed over. */

@@ -30,11 +30,17 @@ export class LatencyHistogram {
   // Doubles count exactly up to 2⁵³; 32 bits would end at four billion.
   readonly #counts = new Float64Array(LAST_BUCKET + 1);
   #count = 0;
+  #sumMs = 0;
   #maxMs = 0;
 
   /** How many latencies were added. */
   get count(): number {
     return this.#count;
+  }
+
+  /** All latencies together, in whole milliseconds each. */
+  get sumMs(): number {
+    return this.#sumMs;
   }
 
   /** The longest, exactly; 0 when empty. */
@@ -47,6 +53,7 @@ export class LatencyHistogram {
     const whole = ms > 0 ? Math.round(ms) : 0;
     this.#counts[Math.min(bucketOf(whole), LAST_BUCKET)]!++;
     this.#count++;
+    this.#sumMs += whole;
     if (whole > this.#maxMs) this.#maxMs = whole;
   }
 
@@ -54,13 +61,27 @@ export class LatencyHistogram {
   merge(other: LatencyHistogram): void {
     for (let i = 0; i <= LAST_BUCKET; i++) this.#counts[i]! += other.#counts[i]!;
     this.#count += other.#count;
+    this.#sumMs += other.#sumMs;
     this.#maxMs = Math.max(this.#maxMs, other.#maxMs);
   }
 
   clear(): void {
     this.#counts.fill(0);
     this.#count = 0;
+    this.#sumMs = 0;
     this.#maxMs = 0;
+  }
+
+  /** How many were at most as long as each of `limitsMs`; what is 2 % from a limit may count wrongly. */
+  atMost(limitsMs: readonly number[]): number[] {
+    const counts = limitsMs.map(() => 0);
+    for (let bucket = 0; bucket <= LAST_BUCKET; bucket++) {
+      const count = this.#counts[bucket]!;
+      if (count === 0) continue;
+      const ms = middleMs(bucket);
+      for (const [i, limitMs] of limitsMs.entries()) if (ms <= limitMs) counts[i]! += count;
+    }
+    return counts;
   }
 
   /**

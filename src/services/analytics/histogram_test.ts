@@ -53,9 +53,24 @@ Deno.test("LatencyHistogram: what is merged, in any grouping and order, is as if
       const merged = new LatencyHistogram();
       for (const group of groups) merged.merge(histogramOf(group));
       assertEquals(
-        [merged.count, merged.maxMs, ...QUANTILES.map((q) => merged.quantile(q))],
-        [all.count, all.maxMs, ...QUANTILES.map((q) => all.quantile(q))],
+        [merged.count, merged.sumMs, merged.maxMs, ...QUANTILES.map((q) => merged.quantile(q))],
+        [all.count, all.sumMs, all.maxMs, ...QUANTILES.map((q) => all.quantile(q))],
       );
+    }),
+  );
+});
+
+Deno.test("LatencyHistogram.atMost: nothing is missing that is 2 % shorter, nothing there that is 2 % longer", () => {
+  const limitsMs = [1, 50, 1_000, 300_000, 10 * DAY_MS];
+  fc.assert(
+    fc.property(fc.array(latency, { maxLength: 300 }), (latencies) => {
+      const histogram = histogramOf(latencies);
+      assertEquals(histogram.sumMs, latencies.reduce((sum, ms) => sum + ms, 0));
+      for (const [i, found] of histogram.atMost(limitsMs).entries()) {
+        const count = (limit: number) => latencies.filter((ms) => ms <= limit).length;
+        const [least, most] = [count(0.98 * limitsMs[i]!), count(1.02 * limitsMs[i]!)];
+        assert(least <= found && found <= most, `${limitsMs[i]}: ${found} of ${latencies}`);
+      }
     }),
   );
 });
@@ -72,5 +87,5 @@ Deno.test("LatencyHistogram: empty, negative, no number, and beyond its range", 
   assert(beyond.quantile(0.5) > 29 * DAY_MS);
 
   beyond.clear();
-  assertEquals([beyond.count, beyond.maxMs, beyond.quantile(0.5)], [0, 0, 0]);
+  assertEquals([beyond.count, beyond.sumMs, beyond.maxMs, beyond.quantile(0.5)], [0, 0, 0, 0]);
 });

@@ -6,17 +6,18 @@
  * everything in the log, in no group, and goes on live. `--once` prints the figures when everything
  * that is there now has been read, and ends; together they rebuild the figures from the log.
  */
-import { Registry } from "prom-client";
 import { startHttp } from "../../runtime/http.ts";
 import { runProgram } from "../../program.ts";
 import { accessChecks, kafkaAccess } from "../../kafka/access.ts";
 import { aborted, settlesWithin } from "../../runtime/shutdown.ts";
-import { createLossMetrics } from "../../kafka/metrics.ts";
+import { createLossMetrics, lossesAtZero } from "../../kafka/metrics.ts";
 import { Names } from "../../topology.ts";
+import { createRegistry } from "../metrics.ts";
 import { settings } from "./settings.ts";
 import { createProjection } from "./projection.ts";
 import { type Figures, snapshot } from "./snapshot.ts";
-import { registerMetrics } from "./metrics.ts";
+import { registerLatency, registerMetrics } from "./metrics.ts";
+import { registerGroups } from "./groups/metrics.ts";
 import { printAll, report } from "./console/report.ts";
 import { createDashboard } from "./web/dashboard.ts";
 
@@ -40,8 +41,8 @@ Deno.exit(
         names: new Names(config.topicPrefix),
         log,
       };
-      const registry = new Registry();
-      const losses = createLossMetrics(registry);
+      const registry = createRegistry("analytics");
+      const losses = lossesAtZero(createLossMetrics(registry), "analytics");
       const projection = createProjection({ ...cluster, ...config, losses });
       const dashboard = createDashboard(cluster, projection);
       const { watch } = dashboard;
@@ -67,6 +68,8 @@ Deno.exit(
       }
 
       registerMetrics(registry, figures, () => projection.clocks.off(Date.now()));
+      registerLatency(registry, () => projection.aggregate.latency);
+      registerGroups(registry, cluster.names, watch);
       const http = startHttp({
         hostname: config.httpHost,
         port: config.httpPort || config.dashboardPort,

@@ -179,7 +179,8 @@ Deno.test("analytics: live figures, figures rebuilt from the log, and expected f
     assertEquals(await (await get(live, "/readyz")).text(), "ready\n");
     assertStringIncludes(
       await (await get(live, "/metrics")).text(),
-      `orderflow_analytics_orders_total{stage="confirmed"} ${figures.orders.confirmed}`,
+      `\norderflow_analytics_orders_total{stage="confirmed",service="analytics"} ` +
+        `${figures.orders.confirmed}\n`,
     );
     await until("its lag is gone", async () => {
       const { lag }: Figures = await (await get(live, "/snapshot")).json();

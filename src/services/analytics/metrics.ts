@@ -1,5 +1,6 @@
 /** The main figures as Prometheus metrics, read at each scrape. */
-import { Counter, Gauge, type Registry } from "prom-client";
+import { Counter, Gauge, type Metric as PromMetric, type Registry } from "prom-client";
+import type { Aggregate } from "./aggregate.ts";
 import type { Figures } from "./snapshot.ts";
 
 type Values = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
@@ -15,22 +16,58 @@ export function registerMetrics(
   clocksOff: () => ReadonlyMap<string, number>,
 ): void {
   const metrics = [...orderMetrics(figures), ...groupMetrics(figures, clocksOff)];
-  for (const { counter, gauge, help, labelNames, values } of metrics) {
-    const Kind = counter === undefined ? Gauge : Counter;
-    new Kind({
-      name: (counter ?? gauge)!,
-      help,
-      labelNames,
-      registers: [registry],
-      collect() {
-        this.reset();
-        for (const [labels, value] of values()) this.inc(labels, value);
-      },
-    });
-  }
+  for (const metric of metrics) register(registry, metric);
 }
 
-interface Metric {
+/** Each scrape reads its values. */
+export function register(
+  registry: Registry,
+  { counter, gauge, help, labelNames, values }: Metric,
+): void {
+  const Kind = counter === undefined ? Gauge : Counter;
+  new Kind({
+    name: (counter ?? gauge)!,
+    help,
+    labelNames,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [labels, value] of values()) this.inc(labels, value);
+    },
+  });
+}
+
+/** Seconds. From what a quiet pipeline takes to what a backlog does. */
+const LATENCY_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800];
+
+/**
+ * From placed to outcome, as a histogram whose buckets are made of those that the figures keep: an order
+ * costs nothing more.
+ */
+export function registerLatency(registry: Registry, latency: () => Aggregate["latency"]): void {
+  const name = "orderflow_order_latency_seconds";
+  const help = "From placed to outcome, seconds, by outcome";
+  const get = () => {
+    const values = Object.entries(latency()).flatMap(([outcome, histogram]) => {
+      const counts = histogram.atMost(LATENCY_BUCKETS.map((seconds) => seconds * 1_000));
+      const buckets = LATENCY_BUCKETS.map((le, i) => [String(le), counts[i]!] as const);
+      return [
+        ...[...buckets, ["+Inf", histogram.count] as const].map(([le, value]) => ({
+          metricName: `${name}_bucket`,
+          labels: { outcome, le },
+          value,
+        })),
+        { metricName: `${name}_sum`, labels: { outcome }, value: histogram.sumMs / 1_000 },
+        { metricName: `${name}_count`, labels: { outcome }, value: histogram.count },
+      ];
+    });
+    return Promise.resolve({ name, help, type: "histogram", values, aggregator: "sum" });
+  };
+  // prom-client's own histogram counts each latency by itself; a registry asks no more than this of one.
+  registry.registerMetric({ name, help, get } as unknown as PromMetric);
+}
+
+export interface Metric {
   /** Its name as a counter, or as a gauge. */
   readonly counter?: string;
   readonly gauge?: string;
@@ -73,7 +110,9 @@ function orderMetrics(figures: () => Figures): Metric[] {
     },
     {
       gauge: "orderflow_analytics_latency_seconds",
-      help: "From placed to outcome, of the orders settled in the newest minute, seconds",
+      help:
+        "Deprecated: see orderflow_order_latency_seconds. From placed to outcome, of the orders " +
+        "settled in the newest minute, seconds",
       labelNames: ["quantile"],
       values() {
         const { p50Ms, p95Ms, p99Ms } = figures().snapshot.latency.lastMinute;
@@ -103,7 +142,9 @@ function groupMetrics(
   return [
     {
       gauge: "orderflow_group_lag_messages",
-      help: "Messages that a consumer group has still to read, by topic",
+      help:
+        "Deprecated: see kafka_consumergroup_lag_sum. Messages that a consumer group has still " +
+        "to read, by topic",
       labelNames: ["service", "topic"],
       values: () =>
         (figures().lag ?? []).flatMap(({ service, topics }) =>
@@ -112,7 +153,7 @@ function groupMetrics(
     },
     {
       gauge: "orderflow_group_members",
-      help: "Members of a consumer group",
+      help: "Deprecated: see kafka_consumergroup_members. Members of a consumer group",
       labelNames: ["service"],
       values: () => (figures().lag ?? []).map(({ service, members }) => [{ service }, members]),
     },

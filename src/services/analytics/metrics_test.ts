@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { Registry } from "prom-client";
 import { add, createAggregate } from "./aggregate.ts";
 import { type Figures, snapshot } from "./snapshot.ts";
-import { registerMetrics } from "./metrics.ts";
+import { registerLatency, registerMetrics } from "./metrics.ts";
 import { factsOf, sampleOrders } from "./testing/orders.ts";
 
 Deno.test("registerMetrics: each scrape has the totals of that moment", async () => {
@@ -70,5 +70,24 @@ Deno.test("registerMetrics: each scrape has the totals of that moment", async ()
   ]);
   assertEquals(await scrape("orderflow_clock"), [
     'orderflow_clock_off_seconds{service="payment"} -3600',
+  ]);
+});
+
+Deno.test("registerLatency: a histogram of each outcome, whose buckets add up", async () => {
+  const { latency } = createAggregate();
+  const registry = new Registry();
+  registerLatency(registry, () => latency);
+  const scrape = async () =>
+    (await registry.metrics()).split("\n").filter((line) => line.includes('{outcome="confirmed"'));
+  assertEquals((await scrape()).map((line) => line.split(" ")[1]), Array(15).fill("0"));
+  for (const ms of [20, 700, 800, 7_200_000]) latency.confirmed.add(ms);
+  latency.rejected.add(1);
+  const name = "orderflow_order_latency_seconds";
+  const counts = [1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 4];
+  const limits = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, "+Inf"];
+  assertEquals(await scrape(), [
+    ...limits.map((le, i) => `${name}_bucket{outcome="confirmed",le="${le}"} ${counts[i]}`),
+    `${name}_sum{outcome="confirmed"} 7201.52`,
+    `${name}_count{outcome="confirmed"} 4`,
   ]);
 });

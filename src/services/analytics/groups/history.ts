@@ -128,6 +128,7 @@ export class GroupHistory {
         partition,
         owner: owners.get(place) ?? null,
         lagMessages: lag.messages,
+        lagMs: lag.ms,
         stalledMs: stall.stalledMs,
         longestStallMs: stall.longestStallMs,
       });

@@ -76,4 +76,6 @@ export interface PartitionView extends StallTimes {
   /** Index in `members`; null when no member owns it. */
   readonly owner: number | null;
   readonly lagMessages: number;
+  /** How long the oldest of them has been waiting. */
+  readonly lagMs: number;
 }
