@@ -1,14 +1,19 @@
-/** The audit while orders flow through the whole pipeline. */
+/** The audit while orders flow through the whole pipeline, and what all services then serve at /metrics. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { argumentsOf, PROJECT } from "../local/task.ts";
 import { openDatabase } from "../database/open.ts";
 import { simulatorTables } from "../services/simulator/runs.ts";
+import { assertDocumented, assertServed, currentText, scrapeAll } from "./support/metrics.ts";
 import { scenario } from "./support/scenario.ts";
+import { PROMTOOL, promtool } from "../testing/monitoring.ts";
+import { lacks } from "../testing/skips.ts";
+import type { Run } from "../local/run.ts";
 
 const [ORDERS, RATE] = [6_000, 150];
 
-Deno.test("pipeline: the audit passes while orders flow, and finds what was lost before it began", () =>
+Deno.test("pipeline: the audit passes while orders flow, and finds what was lost before it began", (t) =>
   scenario(async (run, settled) => {
+    await run.pipeline.scale("analytics", 1);
     const audit = async () => {
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
         args: [...argumentsOf("audit"), "--env", run.envFile, "--wait", "30"],
@@ -42,4 +47,20 @@ Deno.test("pipeline: the audit passes while orders flow, and finds what was lost
       await ledger.transaction((tx) => tx.upsert(runs, [{ ...lost, acknowledged: 0 }]));
       await ledger.close();
     }
+    await metrics(t, run);
   }, { orders: ORDERS, rate: RATE }));
+
+async function metrics(t: Deno.TestContext, run: Run): Promise<void> {
+  const scrapes = await scrapeAll(run);
+  await t.step("docs/metrics.md names every metric, and no other", () => assertDocumented(scrapes));
+  await t.step("rules and dashboards ask for metrics that there are", () => assertServed(scrapes));
+  await t.step({
+    name: "Prometheus finds no fault with them",
+    ignore: lacks(PROMTOOL),
+    async fn() {
+      for (const families of scrapes.values()) {
+        await promtool(["check", "metrics"], currentText(families));
+      }
+    },
+  });
+}

@@ -142,8 +142,7 @@ function groupMetrics(
   return [
     {
       gauge: "orderflow_group_lag_messages",
-      help:
-        "Deprecated: see kafka_consumergroup_lag_sum. Messages that a consumer group has still " +
+      help: "Deprecated: see kafka_consumergroup_lag. Messages that a consumer group has still " +
         "to read, by topic",
       labelNames: ["service", "topic"],
       values: () =>

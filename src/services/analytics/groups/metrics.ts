@@ -18,13 +18,9 @@ type GaugeOf<T> = readonly [name: string, help: string, value: (of: T) => number
 export function registerGroups(registry: Registry, names: Names, watch: Watched): void {
   const metrics = [
     ...gauges(GROUPS, ["consumergroup"], () => groupRows(watch)),
-    ...gauges(TOPICS_OF_GROUPS, ["consumergroup", "topic"], () => topicRows(names, watch)),
     ...gauges(POSITIONS, ["consumergroup", "topic", "partition"], () => positionRows(names, watch)),
     ...gauges(WAITS, ["consumergroup", "topic", "partition"], () => waitRows(names, watch)),
-    ...gauges(TOPICS, ["topic"], () =>
-      [
-        ...Map.groupBy(logRows(names, watch), ([{ topic }]) => topic),
-      ].map(([topic, partitions]) => [{ topic }, partitions.length])),
+    ...gauges(TOPICS, ["topic"], () => topicRows(names, watch)),
     ...gauges(LOGS, ["topic", "partition"], () => logRows(names, watch)),
   ];
   for (const metric of metrics) register(registry, metric);
@@ -45,19 +41,6 @@ function gauges<T, L extends Readonly<Record<string, string>>>(
 
 const GROUPS: readonly GaugeOf<number>[] = [
   ["kafka_consumergroup_members", "Members of a consumer group", (members) => members],
-];
-
-const TOPICS_OF_GROUPS: readonly GaugeOf<readonly GroupPosition[]>[] = [
-  [
-    "kafka_consumergroup_lag_sum",
-    "Offsets that a consumer group is behind in a topic, control records among them",
-    lagMessagesOf,
-  ],
-  [
-    "kafka_consumergroup_current_offset_sum",
-    "The next offsets that a consumer group will read, added up over a topic's partitions",
-    (positions) => positions.reduce((sum, { committed }) => sum + committed, 0),
-  ],
 ];
 
 const POSITIONS: readonly GaugeOf<GroupPosition>[] = [
@@ -108,17 +91,6 @@ function groupRows({ latest }: Watched) {
   return (latest ?? []).map(({ group, members }) => [{ consumergroup: group }, members] as const);
 }
 
-function topicRows(names: Names, { latest }: Watched) {
-  return (latest ?? []).flatMap(({ group, topics, positions }) =>
-    topics.map(({ topic }) =>
-      [
-        { consumergroup: group, topic: names.topic(topic) },
-        positions.filter((position) => position.topic === topic),
-      ] as const
-    )
-  );
-}
-
 function positionRows(names: Names, { latest }: Watched) {
   return (latest ?? []).flatMap(({ group, positions }) =>
     positions.map((position) => {
@@ -134,6 +106,11 @@ function logRows(names: Names, watch: Watched) {
     [{ topic, partition }, position] as const
   );
   return [...new Map(rows.map((row) => [`${row[0].topic}/${row[0].partition}`, row])).values()];
+}
+
+function topicRows(names: Names, watch: Watched) {
+  const byTopic = Map.groupBy(logRows(names, watch), ([{ topic }]) => topic);
+  return [...byTopic].map(([topic, { length }]) => [{ topic }, length] as const);
 }
 
 function waitRows(names: Names, { groups }: Watched) {
