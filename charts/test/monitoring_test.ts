@@ -6,6 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { CONSUMERS } from "../../src/topology.ts";
 import { DASHBOARDS, PROMTOOL, promtool, RULES } from "../../src/testing/monitoring.ts";
 import { lacks } from "../../src/testing/skips.ts";
+import { find, HELM, render } from "./helm.ts";
 
 const TESTS = new URL("alerts.yaml", import.meta.url).pathname;
 
@@ -70,3 +71,19 @@ for (const { file, uid, queries, panels, variables } of DASHBOARDS) {
 function filledIn(query: string): string {
   return query.replaceAll("$__rate_interval", "1m").replaceAll(/"\$\w+"/g, '".*"');
 }
+
+Deno.test(
+  { name: "chart: rules and dashboards are those of the files", ignore: lacks(HELM) },
+  async () => {
+    const rendered = await render("keda");
+    const { metadata, spec } = find(rendered, "PrometheusRule", "orderflow");
+    assertEquals(metadata.labels?.release, "prometheus");
+    assertEquals(spec.groups.flatMap(({ rules }: { rules: unknown[] }) => rules), RULES);
+    for (const { file, text } of DASHBOARDS) {
+      const name = `orderflow-dashboard-${file.replace(".json", "")}`;
+      const { metadata: { labels, annotations }, data } = find(rendered, "ConfigMap", name);
+      assertEquals([labels?.grafana_dashboard, annotations], ["1", { grafana_folder: "orders" }]);
+      assertEquals(data, { [`orderflow-${file}`]: text });
+    }
+  },
+);

@@ -51,6 +51,9 @@ const DIFFERENCES: Record<Case, { more: string[]; less: string[] }> = {
     more: [
       "NetworkPolicy orderflow-metrics",
       "PodMonitor orderflow",
+      "PrometheusRule orderflow",
+      "ConfigMap orderflow-dashboard-groups",
+      "ConfigMap orderflow-dashboard-overview",
       ...PROCESSORS.map((service) => `ScaledObject orderflow-${service}`),
       "Secret orderflow-keda-username",
       "TriggerAuthentication orderflow-kafka",

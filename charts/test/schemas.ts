@@ -18,7 +18,9 @@ const CRDS_IN_MODULES = [
   },
   {
     module: "github.com/prometheus-operator/prometheus-operator@v0.85.0",
-    files: ["example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml"],
+    files: ["podmonitors", "prometheusrules"].map((kind) =>
+      `example/prometheus-operator-crd/monitoring.coreos.com_${kind}.yaml`
+    ),
   },
 ];
 

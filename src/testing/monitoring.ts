@@ -57,6 +57,7 @@ export const DASHBOARDS = [...Deno.readDirSync(new URL("dashboards/", FILES))].m
   const { uid, panels, templating: { list } }: DashboardFile = JSON.parse(text);
   return {
     file: name,
+    text,
     uid,
     panels,
     /** Of the panels, and those that fill its variables' lists. */
