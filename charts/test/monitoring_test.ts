@@ -3,7 +3,6 @@
  * such metrics at all is tested where all services run: src/e2e/audit_e2e_test.ts.
  */
 import { assert, assertEquals } from "@std/assert";
-import { CONSUMERS } from "../../src/topology.ts";
 import { DASHBOARDS, PROMTOOL, promtool, RULES } from "../../src/testing/monitoring.ts";
 import { lacks } from "../../src/testing/skips.ts";
 import { find, HELM, render } from "./helm.ts";
@@ -33,12 +32,6 @@ Deno.test("alerts: each is tested, says what happened, and leads to what is to b
   }
   const headings = [...docs.matchAll(/^### (Orderflow\w+)$/gm)].map(([, heading]) => heading!);
   assertEquals(headings.toSorted(), alerts.toSorted());
-});
-
-Deno.test("alerts: every service that consumes is missed", () => {
-  const { expr } = RULES.find(({ alert }) => alert === "OrderflowServiceMissing")!;
-  const missed = [...expr.matchAll(/service="(\w+)"/g)].map(([, service]) => service!);
-  assertEquals(missed.toSorted(), CONSUMERS.toSorted());
 });
 
 for (const { file, uid, queries, panels, variables } of DASHBOARDS) {
