@@ -17,6 +17,7 @@ import { settings } from "./settings.ts";
 import { createProjection } from "./projection.ts";
 import { type Figures, snapshot } from "./snapshot.ts";
 import { registerMetrics } from "./metrics.ts";
+import { registerCheckMetrics } from "./checks/metrics.ts";
 import { printAll, report } from "./console/report.ts";
 import { createDashboard } from "./web/dashboard.ts";
 
@@ -43,8 +44,8 @@ Deno.exit(
       const registry = new Registry();
       const losses = createLossMetrics(registry);
       const projection = createProjection({ ...cluster, ...config, losses });
-      const dashboard = createDashboard(cluster, projection);
-      const { watch } = dashboard;
+      const dashboard = createDashboard(cluster, projection, config);
+      const { watch, checks } = dashboard;
       let finished = false;
       const figures = (): Figures => {
         const reading = projection.reading();
@@ -67,6 +68,7 @@ Deno.exit(
       }
 
       registerMetrics(registry, figures, () => projection.clocks.off(Date.now()));
+      registerCheckMetrics(registry, checks);
       const http = startHttp({
         hostname: config.httpHost,
         port: config.httpPort || config.dashboardPort,
