@@ -19,7 +19,7 @@ import { type AuditFile, type AuditReport, type NotAtRest, openAuditFile } from 
 import { refuseCompacted } from "./compaction.ts";
 import { follow, followLines } from "./follow.ts";
 import { type Cut, endOffsets } from "./load/topics.ts";
-import { publish, publishedReport } from "./publish.ts";
+import { publish, publishedReport } from "./publish/publish.ts";
 import { notAtRestLines, passed, reportJson, reportLines } from "./report.ts";
 
 const PROGRESS_MS = 2_000;

@@ -15,8 +15,8 @@ const MAX_OFFENDERS = 20;
 
 const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const Time = Type.String({ format: "date-time", maxLength: 40 });
-/** Each character may be written as an escape, such as `\\u{200b}`. */
-const Text = Type.String({ maxLength: 8 * MAX_TEXT });
+/** Each character may be written as an escape, such as `\\u{200b}`; one says that there was more. */
+const Text = Type.String({ maxLength: 8 * (MAX_TEXT + 1) });
 const Texts = Type.Array(Text, { maxItems: MAX_LISTED });
 
 export const AuditReported = Type.Object({

@@ -17,7 +17,10 @@ export interface OverdueOrder {
 
 export interface OverdueOrders {
   readonly count: number;
-  /** When the oldest of them was placed, to a second, epoch milliseconds; null when there is none. */
+  /**
+   * When the oldest of them was placed, to a second, epoch milliseconds; null when there is none. Of those
+   * without an id it may have been earlier.
+   */
   readonly oldestMs: number | null;
   /** The oldest of those whose ids are known. */
   readonly first: readonly OverdueOrder[];

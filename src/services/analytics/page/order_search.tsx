@@ -28,20 +28,12 @@ export function OrderSearch() {
     setBusy(false);
   };
 
-  // Links of the page to an order: `#order=ID`.
-  useEffect(() => {
-    const follow = () => {
-      const linked = idIn(location.hash);
-      if (linked === undefined) return;
-      setId(linked);
-      input.current?.scrollIntoView({ block: "center" });
-      input.current?.focus({ preventScroll: true });
-      void search(linked);
-    };
-    follow();
-    addEventListener("hashchange", follow);
-    return () => removeEventListener("hashchange", follow);
-  }, []);
+  useLinked((linked) => {
+    setId(linked);
+    input.current?.scrollIntoView({ block: "center" });
+    input.current?.focus({ preventScroll: true });
+    void search(linked);
+  });
 
   return (
     <section id="order" aria-labelledby="order-title">
@@ -75,6 +67,19 @@ export function OrderSearch() {
       </div>
     </section>
   );
+}
+
+/** Follows the page's links to an order: `#order=ID`. */
+function useLinked(onOrder: (id: string) => void): void {
+  useEffect(() => {
+    const follow = () => {
+      const id = idIn(location.hash);
+      if (id !== undefined) onOrder(id);
+    };
+    follow();
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
 }
 
 async function findOrder(id: string): Promise<{ timeline?: Found; fault?: string }> {

@@ -60,17 +60,15 @@ function Report({ finishedAt }: { finishedAt: string }) {
   const failed = report.checks.filter(({ passed }) => !passed);
   return (
     <>
-      <Scope report={report} />
       {failed.map((check) => <Failed key={check.promise} check={check} />)}
+      <Scope report={report} />
       <Promises report={report} />
     </>
   );
 }
 
 /** What was judged, in a sentence; and by offsets. */
-function Scope({ report: { scope, startedAt, finishedAt, notes, notCovered } }: {
-  report: AuditReported;
-}) {
+function Scope({ report: { scope, startedAt, finishedAt, notes } }: { report: AuditReported }) {
   const tookMs = Date.parse(finishedAt) - Date.parse(startedAt);
   return (
     <>
@@ -78,7 +76,6 @@ function Scope({ report: { scope, startedAt, finishedAt, notes, notCovered } }: 
         {scope ? judged(scope) : "Nothing was judged."} It took {formatDuration(tookMs)}.
       </p>
       {notes.map((note) => <p key={note}>Note: {note}</p>)}
-      {notCovered.map((line) => <p key={line}>Not covered: {line}</p>)}
       {scope && scope.topics.length > 0 && <Offsets topics={scope.topics} />}
     </>
   );
@@ -156,7 +153,7 @@ function isOrder(who: string): boolean {
   return /^[A-Za-z0-9_.-]{1,64}-\d{6,}$/.test(who);
 }
 
-function Promises({ report: { checks } }: { report: AuditReported }) {
+function Promises({ report: { checks, notCovered } }: { report: AuditReported }) {
   const [open, setOpen] = useState(false);
   if (checks.length === 0) return null;
   const held = checks.filter(({ passed }) => passed).length;
@@ -181,6 +178,7 @@ function Promises({ report: { checks } }: { report: AuditReported }) {
               ))}
             </tbody>
           </table>
+          {notCovered.map((line) => <p key={line}>Not covered: {line}</p>)}
         </div>
       )}
     </details>

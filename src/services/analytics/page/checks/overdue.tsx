@@ -1,5 +1,5 @@
 /** Orders that are older than a set age and have no outcome. */
-import { formatCount, formatDuration } from "../../../../runtime/format.ts";
+import { formatCount } from "../../../../runtime/format.ts";
 import type { OverdueOrders } from "../../checks/open_orders.ts";
 import type { OverdueView } from "../../checks/overdue.ts";
 import { ago, dateAndTime, formatAge, OrderLink, Verdict } from "./parts.tsx";
@@ -12,7 +12,8 @@ export function OverdueCard({ overdue, atMs }: { overdue: OverdueView; atMs: num
   const count = known.reduce((sum, orders) => sum + orders.count, 0);
   const isWhole = known.length === 2;
   const oldestMs = Math.min(...known.map(({ oldestMs }) => oldestMs ?? Infinity));
-  const age = formatDuration(afterMs);
+  const isOlder = known.some(({ withoutId }) => withoutId > 0);
+  const age = `${afterMs / 1_000} s`;
   return (
     <article class="card check" id="overdue">
       <h3>Orders without an outcome</h3>
@@ -21,7 +22,9 @@ export function OverdueCard({ overdue, atMs }: { overdue: OverdueView; atMs: num
         word={isWhole || count > 0 ? `${isWhole ? "" : "≥ "}${formatCount(count)}` : "not known"}
       >
         {count > 0
-          ? `older than ${age}; the oldest for ${formatAge(atMs - oldestMs)}`
+          ? `older than ${age}; the oldest for ${isOlder ? "at least " : ""}${
+            formatAge(atMs - oldestMs)
+          }`
           : `older than ${age}`}
       </Verdict>
       <Part name="wait for the validator" orders={placed} why="Kafka does not answer" />

@@ -7,15 +7,15 @@ import {
   type AuditReported,
   MAX_LISTED,
   MAX_TEXT,
-} from "../events/audit_report.ts";
-import { explain } from "../kafka/client/errors.ts";
-import { Producer } from "../kafka/producer/producer.ts";
-import { type OpenLog } from "../kafka/readers/open_log.ts";
-import { printable } from "../runtime/printable.ts";
-import { AUDIT_REPORTS } from "../topology.ts";
-import type { AuditReport } from "./audit.ts";
-import { CHECKS } from "./checks.ts";
-import { notAtRestLines, passed, summaryLine } from "./report.ts";
+} from "../../events/audit_report.ts";
+import { explain } from "../../kafka/client/errors.ts";
+import { Producer } from "../../kafka/producer/producer.ts";
+import { type OpenLog } from "../../kafka/readers/open_log.ts";
+import { printable } from "../../runtime/printable.ts";
+import { AUDIT_REPORTS } from "../../topology.ts";
+import type { AuditReport } from "../audit.ts";
+import { CHECKS } from "../checks.ts";
+import { notAtRestLines, passed, summaryLine } from "../report.ts";
 
 /** An id may be as long as a search for it. */
 const MAX_WHO = 128;
