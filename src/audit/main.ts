@@ -19,7 +19,7 @@ import { type AuditFile, type AuditReport, type NotAtRest, openAuditFile } from 
 import { refuseCompacted } from "./compaction.ts";
 import { follow, followLines } from "./follow.ts";
 import { type Cut, endOffsets } from "./load/topics.ts";
-import { publish, publishedReport } from "./publish/publish.ts";
+import { publish, publishedReport, publishSettings } from "./publish/publish.ts";
 import { notAtRestLines, passed, reportJson, reportLines } from "./report.ts";
 
 const PROGRESS_MS = 2_000;
@@ -207,11 +207,7 @@ Deno.exit(
         max: 86_400,
         help: "seconds from one audit to the next, with --follow",
       }),
-      publish: flag({
-        env: "AUDIT_PUBLISH",
-        fallback: "true",
-        help: "publishes the report to the topic audit.reports, where the dashboard reads it",
-      }),
+      ...publishSettings,
       ...jsonSettings,
       ...kafkaSettings,
       ...storeSettings,

@@ -12,10 +12,19 @@ import { explain } from "../../kafka/client/errors.ts";
 import { Producer } from "../../kafka/producer/producer.ts";
 import { type OpenLog } from "../../kafka/readers/open_log.ts";
 import { printable } from "../../runtime/printable.ts";
+import { flag } from "../../runtime/setting.ts";
 import { AUDIT_REPORTS } from "../../topology.ts";
 import type { AuditReport } from "../audit.ts";
 import { CHECKS } from "../checks.ts";
 import { notAtRestLines, passed, summaryLine } from "../report.ts";
+
+export const publishSettings = {
+  publish: flag({
+    env: "AUDIT_PUBLISH",
+    fallback: "true",
+    help: "publishes the report to the topic audit.reports, where the dashboard reads it",
+  }),
+};
 
 /** An id may be as long as a search for it. */
 const MAX_WHO = 128;
