@@ -4,7 +4,7 @@
  */
 import { basename } from "node:path";
 import { topicConfigs } from "../src/kafka/topics.ts";
-import { Names, PROCESSORS, TOPIC_NAMES, TOPICS } from "../src/topology.ts";
+import { AUDIT_REPORTS, Names, PROCESSORS, TOPIC_NAMES, TOPICS } from "../src/topology.ts";
 
 export const TOPOLOGY_FILE = new URL("orderflow/topology.yaml", import.meta.url);
 
@@ -16,8 +16,11 @@ export function chartTopology(): string {
     return `  ${topic}:\n    writers: ${list(writers)}\n    readers: ${list(readers)}\n`;
   });
   const configs = topicConfigs(new Names(), { partitions: 1, replicationFactor: 1 });
-  const deadLetters = configs.find(({ topic }) => topic.startsWith("dlq."))!;
-  const entries = deadLetters.configEntries!.map(({ name, value }) => `    ${name}: ${value}\n`);
+  const shapeOf = (isIt: (topic: string) => boolean) => {
+    const { numPartitions, configEntries } = configs.find(({ topic }) => isIt(topic))!;
+    const entries = configEntries!.map(({ name, value }) => `    ${name}: ${value}\n`);
+    return `  partitions: ${numPartitions}\n  config:\n${entries.join("")}`;
+  };
   return `\
 # Made from src/topology.ts by \`deno task chart:topology\`: do not edit. Topics, users and what each
 # may do come from here.
@@ -30,9 +33,11 @@ processors: ${list(PROCESSORS)}
 
 # How each topic of dead letters is.
 deadLetters:
-  partitions: ${deadLetters.numPartitions}
-  config:
-${entries.join("")}`;
+${shapeOf((topic) => topic.startsWith("dlq."))}
+# Where each audit publishes its report.
+auditReports:
+  topic: ${AUDIT_REPORTS}
+${shapeOf((topic) => topic === AUDIT_REPORTS)}`;
 }
 
 /** @returns what was done, for people */

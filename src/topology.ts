@@ -149,6 +149,12 @@ export function deadLetterTopicOf(processor: Processor): DeadLetterTopic {
 }
 
 /**
+ * Where each audit publishes its report, for whoever shows it: one partition, in which the newest stays. No
+ * service reads it, and the audit itself does not.
+ */
+export const AUDIT_REPORTS = "audit.reports";
+
+/**
  * The names as Kafka knows them. A prefix (`TOPIC_PREFIX`) keeps several orderflows apart on one
  * cluster; every test file uses one of its own. Without one, the names are those of the table.
  */
@@ -156,7 +162,7 @@ export class Names {
   constructor(readonly prefix: string = "") {}
 
   /** A topic's name on the cluster. */
-  topic(topic: Topic | DeadLetterTopic): string {
+  topic(topic: Topic | DeadLetterTopic | typeof AUDIT_REPORTS): string {
     return this.prefix + topic;
   }
 

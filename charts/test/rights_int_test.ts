@@ -16,7 +16,14 @@ import { openLogReader } from "../../src/kafka/readers/log_reader.ts";
 import { openPublisher } from "../../src/kafka/producer/publisher.ts";
 import { until } from "../../src/runtime/until.ts";
 import { openTransactionalSender } from "../../src/kafka/producer/transactional_sender.ts";
-import { CONSUMERS, PROCESSORS, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../src/topology.ts";
+import {
+  AUDIT_REPORTS,
+  CONSUMERS,
+  PROCESSORS,
+  TOPIC_NAMES,
+  TOPICS,
+  topicsReadBy,
+} from "../../src/topology.ts";
 import { SERVICES } from "../../src/testing/services.ts";
 import { lacks } from "../../src/testing/skips.ts";
 import { HELM } from "./helm.ts";
@@ -46,8 +53,13 @@ async function pipelineWorks({ directory, tables, envOf }: Rights): Promise<void
     }, 90_000).catch((error) => {
       throw new Error(`${audit.output}\n${error.message}`);
     });
+    assert(!audit.output.includes("not published"), audit.output);
     // Analytics sees all groups, its own rights and those of others.
     const url = /http:\S+\/snapshot/.exec(await Deno.readTextFile(log("analytics")))![0];
+    await until("analytics has the audit's report", async () => {
+      const { report } = await (await fetch(url.replace("/snapshot", "/audit"))).json();
+      return report?.passed === true;
+    });
     const groups = async () => (await (await fetch(url)).json()).lag ?? [];
     await until("analytics sees the members of all groups", async () => {
       const lags: { service: string; members: number }[] = await groups();
@@ -130,8 +142,11 @@ async function dlqIsInNoGroup({ clientOf }: Rights): Promise<void> {
 async function writesOnlyItsTopics({ clientOf }: Rights): Promise<void> {
   for (const user of [...SERVICES, "audit"]) {
     const client = clientOf(user);
-    for (const topic of TOPIC_NAMES) {
-      if ((TOPICS[topic].writers as readonly string[]).includes(user)) continue;
+    const reports = user === "audit" ? [] : [AUDIT_REPORTS];
+    const others = TOPIC_NAMES.filter((topic) =>
+      !(TOPICS[topic].writers as readonly string[]).includes(user)
+    );
+    for (const topic of [...others, ...reports]) {
       const write = async () => {
         const publisher = await openPublisher(client, topic);
         await publisher.publish([{ key: "k", value: null }]).finally(() => publisher.close());

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { topicConfigs } from "../../src/kafka/topics.ts";
 import {
+  AUDIT_REPORTS,
   CONSUMERS,
   deadLetterTopicOf,
   Names,
@@ -67,15 +68,17 @@ function extraRights(user: string, names: Names): string[] {
       // Which orders of a run that was cut off have arrived.
       return topicsWrittenBy("simulator").map((topic) => read(`topic ${names.topic(topic)}`));
     case "analytics":
-      // How far every group is behind, dead letters, and an order's history.
+      // How far every group is behind, dead letters, an order's history, and the audit's report.
       return [
         ...allTopics(names)
           .filter((topic) => !topicsReadBy("analytics").some((own) => names.topic(own) === topic))
           .map((topic) => read(`topic ${topic}`)),
         ...PROCESSORS.map((service) => see(`group ${names.group(service)}`)),
+        read(`topic ${names.topic(AUDIT_REPORTS)}`),
       ];
     case "audit":
       return [
+        write(`topic ${names.topic(AUDIT_REPORTS)}`),
         ...allTopics(names).map((topic) =>
           rule(`topic ${topic}`, "Read", "Describe", "DescribeConfigs")
         ),
@@ -165,7 +168,10 @@ for (const { name, prefix, namespace, cluster, users } of cases) {
         return [metadata.name, { partitions: spec.partitions, replicas: spec.replicas, config }];
       });
       const expected = topicConfigs(names, { partitions, replicationFactor: 1 }).map((topic) => {
-        const entries = topic.configEntries?.map(({ name, value }) => [name, Number(value)]);
+        const entries = topic.configEntries?.map(({ name, value }) => [
+          name,
+          value === "compact" ? value : Number(value),
+        ]);
         return [topic.topic, {
           partitions: topic.numPartitions,
           replicas: topic.replicationFactor,

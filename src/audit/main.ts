@@ -19,6 +19,7 @@ import { type AuditFile, type AuditReport, type NotAtRest, openAuditFile } from 
 import { refuseCompacted } from "./compaction.ts";
 import { follow, followLines } from "./follow.ts";
 import { type Cut, endOffsets } from "./load/topics.ts";
+import { publish, publishedReport, publishSettings } from "./publish/publish.ts";
 import { notAtRestLines, passed, reportJson, reportLines } from "./report.ts";
 
 const PROGRESS_MS = 2_000;
@@ -62,7 +63,7 @@ async function followToTheEnd(
   return { cut };
 }
 
-async function auditLog(
+async function judgeLog(
   log: OpenLog,
   tables: Tables,
   { waitS, file, gatewayUrl }: { waitS: number; file: AuditFile; gatewayUrl: string },
@@ -91,6 +92,24 @@ async function auditLog(
   }).finally(() => logs.close());
 }
 
+/** Audits, and publishes the report: the verdict is the same whether or not that is possible. */
+async function auditLog(
+  log: OpenLog,
+  tables: Tables,
+  options: Parameters<typeof judgeLog>[2] & { publish: boolean },
+  signal: AbortSignal,
+): Promise<AuditReport> {
+  const startedAt = new Date();
+  const report = await judgeLog(log, tables, options, signal);
+  // Stopped, it has no verdict.
+  if (options.publish && !signal.aborted) {
+    const times = { startedAt, finishedAt: new Date() };
+    const why = await publish(log, publishedReport(report, times));
+    if (why !== undefined) console.error(`audit: its report is not published: ${why}`);
+  }
+  return report;
+}
+
 /** Seconds that a followed audit gives orders on their way, unless `--wait` says how many. */
 const FOLLOW_WAIT_S = 30;
 
@@ -99,6 +118,7 @@ interface Target {
     json: boolean;
     waitS: number;
     everyS: number;
+    publish: boolean;
   };
   readonly tables: Tables;
   readonly database: string;
@@ -187,6 +207,7 @@ Deno.exit(
         max: 86_400,
         help: "seconds from one audit to the next, with --follow",
       }),
+      ...publishSettings,
       ...jsonSettings,
       ...kafkaSettings,
       ...storeSettings,

@@ -10,6 +10,13 @@ import { CONSUMERS } from "../topology.ts";
 import { openRun, type Run } from "../local/run.ts";
 import { until } from "../runtime/until.ts";
 import { BROWSER, openPage } from "./support/browser.ts";
+import {
+  auditHasPassed,
+  deadLettersLead,
+  moreThanAreListed,
+  nothingToTell,
+  ordersGetStuck,
+} from "./support/dashboard_checks.ts";
 import { lacks } from "../testing/skips.ts";
 
 /** How many are placed to look at, and how many more while a member is killed. */
@@ -78,6 +85,7 @@ async function startPipeline() {
     env: {
       DASHBOARD_PORT: String(port),
       ANALYTICS_FROM_BEGINNING: "true",
+      ANALYTICS_OVERDUE_AFTER_SECONDS: "2",
       SESSION_TIMEOUT_MS: "6000",
       TRANSACTION_TIMEOUT_MS: "6000",
     },
@@ -235,6 +243,8 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
       await page.getByText("no orders yet: run deno task simulator").waitFor();
     });
 
+    await nothingToTell(shown);
+
     const first = place(ORDERS.first, 7);
     await figuresRise(shown);
     await memberJoins(shown);
@@ -247,10 +257,14 @@ Deno.test({ name: "dashboard: what a person sees of a run", ignore: lacks(BROWSE
 
     const expected = await agreesWithAudit(shown);
     await findsOrder(shown);
+    await auditHasPassed(shown, expected.placed);
+    await deadLettersLead(shown);
     await t.step("nothing went wrong in the console, and nothing left this machine", () => {
       assertEquals(faults, []);
     });
     await reconnects(shown, expected);
+    await ordersGetStuck(shown, (orders) => place(orders, 9));
+    await moreThanAreListed(shown);
     // The browser itself notes requests without an answer.
     assertEquals(faults.filter((fault) => !fault.includes("net::ERR_")), []);
   } finally {

@@ -2,6 +2,7 @@
 import type { Admin, ITopicConfig, Kafka } from "kafkajs";
 import { pause } from "../runtime/shutdown.ts";
 import {
+  AUDIT_REPORTS,
   deadLetterTopicOf,
   DEFAULT_PARTITIONS,
   type Names,
@@ -33,7 +34,7 @@ export const topicSettings = {
 };
 
 interface TopicSize {
-  /** Partitions of each order topic; a dead-letter topic has one. */
+  /** Partitions of each order topic; the others have one. */
   readonly partitions: number;
   readonly replicationFactor: number;
 }
@@ -49,6 +50,8 @@ const MIN_IN_SYNC = { copies: 3, value: "2" };
 const DEAD_LETTER_RETENTION_MS = "-1";
 /** A dead letter has up to 1 MiB of its message, and headers. */
 const DEAD_LETTER_MAX_BYTES = String(2 * 1024 * 1024);
+/** Only what is not in the newest segment is compacted: an audit that is made each minute adds up. */
+const REPORT_SEGMENT_MS = String(3_600_000);
 
 /** Fewer partitions were asked for than a topic has. */
 export class TooFewPartitions extends Error {
@@ -80,6 +83,17 @@ export function topicConfigs(
         { name: "max.message.bytes", value: DEAD_LETTER_MAX_BYTES },
       ],
     })),
+    {
+      topic: names.topic(AUDIT_REPORTS),
+      numPartitions: 1,
+      replicationFactor,
+      // The newest report stays, however old it is.
+      configEntries: [
+        ...durability ?? [],
+        { name: "cleanup.policy", value: "compact" },
+        { name: "segment.ms", value: REPORT_SEGMENT_MS },
+      ],
+    },
   ];
 }
 

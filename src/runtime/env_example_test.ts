@@ -1,6 +1,7 @@
 import { parse } from "@std/dotenv";
 import { assert, assertEquals } from "@std/assert";
 import { settings as brokerSettings } from "../local/kafka/main.ts";
+import { publishSettings } from "../audit/publish/publish.ts";
 import { settings as gatewaySettings } from "../commands/gateway.ts";
 import { settings as seedSettings } from "../commands/seed/main.ts";
 import type { Settings } from "./setting.ts";
@@ -28,7 +29,11 @@ const read = (file: string) => Deno.readTextFileSync(new URL(file, project));
 
 Deno.test(".env.example: names every setting of the services and their commands, with its default", async () => {
   const example = parse(read(".env.example"));
-  const all = [...Object.values(COMMANDS), ...await Promise.all(SERVICES.map(settingsOf))];
+  const all = [
+    ...Object.values(COMMANDS),
+    publishSettings,
+    ...await Promise.all(SERVICES.map(settingsOf)),
+  ];
   const env = all.flatMap((settings) => Object.values(settings)).filter(({ env }) => env);
   const missing = env.filter(({ env }) => !(env! in example))
     .map(({ env, fallback }) => `${env}=${fallback}`);

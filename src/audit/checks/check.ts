@@ -9,6 +9,8 @@ export interface Check {
   readonly sql: string;
   /** How much was looked at: names for people, and those of table `counted`; or a query of (name, n). */
   readonly counts: Readonly<Record<string, string>> | string;
+  /** What its rows say may quote what came from outside, such as a customer's name. */
+  readonly quotes?: true;
 }
 
 /** Where the message of a row is: `orders.raw 0@12`. */

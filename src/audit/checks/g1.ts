@@ -146,6 +146,7 @@ from run where is_finished and placed <> acknowledged`,
   messages: {
     guarantee: "G1",
     promise: "every message of orders.raw is an order once, or a dead letter once",
+    quotes: true,
     sql: `
 select order_id as who,
   'is placed again by ' || ${place("event")} || ', which is no dead letter' as what

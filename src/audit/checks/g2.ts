@@ -126,6 +126,7 @@ union all${ANSWERED_AGAIN}`,
   readable: {
     guarantee: "G2",
     promise: "every further message is an event of its topic, or a dead letter",
+    quotes: true,
     sql: `
 select ${ABOUT} as who,
   ${place("b")} || ' is no ' || case topic

@@ -16,6 +16,7 @@ export const G5 = {
   deadLetters: {
     guarantee: "G5",
     promise: "every dead letter is about a message that is there, and is true",
+    quotes: true,
     sql: `
 select ${LETTER} as who, 'is neither a dead letter nor a resolution on one' as what from resolution
 where coalesce(resolution, '') not in ('replayed', 'discarded')
@@ -64,6 +65,7 @@ where d.service is null and not ${wasDeleted("'dlq.' || service", "partition", "
   replays: {
     guarantee: "G5",
     promise: "every replayed dead letter arrived once, and no message claims it falsely",
+    quotes: true,
     sql: `
 select ${OF_LETTER} as who, 'has two resolutions' as what
 from resolution where resolution in ('replayed', 'discarded')

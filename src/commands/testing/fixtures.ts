@@ -115,7 +115,7 @@ export function commandOf(
   const { bootstrap, prefix, directory } = options;
   const settings = "KAFKA_*,TOPIC_PREFIX,COMPRESSION,NODE_ENV,KAFKAJS_*";
   const tables = directory === undefined ? [] : [
-    "--allow-env=DATA_DIR,DATABASE_URL,DATABASE_PASSWORD_FILE,PG*,USER,USERNAME,GATEWAY_URL",
+    "--allow-env=DATA_DIR,DATABASE_URL,DATABASE_PASSWORD_FILE,PG*,USER,USERNAME,GATEWAY_URL,AUDIT_PUBLISH",
     // A trace reads which tables there are in the services' definitions.
     `--allow-read=${directory},${new URL("../../services", import.meta.url).pathname}`,
     `--allow-write=${directory}`,

@@ -18,6 +18,7 @@ import { createProjection } from "./projection.ts";
 import { type Figures, snapshot } from "./snapshot.ts";
 import { registerLatency, registerMetrics } from "./metrics.ts";
 import { registerGroups } from "./groups/metrics.ts";
+import { registerCheckMetrics } from "./checks/metrics.ts";
 import { printAll, report } from "./console/report.ts";
 import { createDashboard } from "./web/dashboard.ts";
 
@@ -44,8 +45,8 @@ Deno.exit(
       const registry = createRegistry("analytics");
       const losses = lossesAtZero(createLossMetrics(registry), "analytics");
       const projection = createProjection({ ...cluster, ...config, losses });
-      const dashboard = createDashboard(cluster, projection);
-      const { watch } = dashboard;
+      const dashboard = createDashboard(cluster, projection, config);
+      const { watch, checks } = dashboard;
       let finished = false;
       const figures = (): Figures => {
         const reading = projection.reading();
@@ -70,6 +71,7 @@ Deno.exit(
       registerMetrics(registry, figures, () => projection.clocks.off(Date.now()));
       registerLatency(registry, () => projection.aggregate.latency);
       registerGroups(registry, cluster.names, watch);
+      registerCheckMetrics(registry, checks);
       const http = startHttp({
         hostname: config.httpHost,
         port: config.httpPort || config.dashboardPort,

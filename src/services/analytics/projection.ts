@@ -7,6 +7,7 @@
  * With `once` both end when they have read what was there at the start.
  */
 import { add, type Aggregate, createAggregate } from "./aggregate.ts";
+import { OpenOrders } from "./checks/open_orders.ts";
 import { type Clocks, createClocks } from "./clocks.ts";
 import type { Reading } from "./snapshot.ts";
 import { createClient } from "../../kafka/client/client.ts";
@@ -25,6 +26,8 @@ const PROGRESS_EVERY_MS = 2_000;
 
 export interface Projection {
   readonly aggregate: Aggregate;
+  /** Undefined as a member of the group: another member may read an order's outcome. */
+  readonly openOrders: OpenOrders | undefined;
   readonly positions: Source["positions"];
   /** Whose clock is off: see clocks.ts. */
   readonly clocks: Pick<Clocks, "off">;
@@ -43,17 +46,25 @@ export function createProjection(
   const clocks = createClocks(options.log);
   const begin = (createSource: typeof logSource) => {
     const aggregate = createAggregate();
+    const openOrders = createSource === logSource ? new OpenOrders() : undefined;
     const source = createSource({
       ...options,
       onFacts: (facts) => {
         clocks.note(facts, Date.now());
-        for (const fact of facts) add(aggregate, fact);
+        for (const fact of facts) {
+          add(aggregate, fact);
+          openOrders?.add(fact);
+        }
       },
       // Partitions are read at their own pace: so far, late only means read later.
-      onCaughtUp: () => aggregate.lateEvents = 0,
+      onCaughtUp() {
+        aggregate.lateEvents = 0;
+        openOrders?.refine();
+      },
       onRecreated: restart,
     });
-    return { aggregate, source, startedAt: new Date().toISOString(), ended: new AbortController() };
+    const startedAt = new Date().toISOString();
+    return { aggregate, openOrders, source, startedAt, ended: new AbortController() };
   };
   const restart = () => {
     next = begin(logSource);
@@ -75,6 +86,9 @@ export function createProjection(
   return {
     get aggregate() {
       return current.aggregate;
+    },
+    get openOrders() {
+      return current.openOrders;
     },
     clocks,
     get positions() {

@@ -26,6 +26,13 @@ export const settings = {
     max: 65_535,
     help: "the port when HTTP_PORT is 0; another one if it is taken",
   }),
+  overdueAfterS: integer({
+    env: "ANALYTICS_OVERDUE_AFTER_SECONDS",
+    fallback: "60",
+    min: 1,
+    max: 86_400,
+    help: "seconds after which an order without an outcome is counted as overdue",
+  }),
   once: flag({
     option: "once",
     fallback: "false",

@@ -46,7 +46,18 @@ const TERMS = [
   [
     "dead letter",
     "A message that a service could not process. It stays open until you replay or discard it " +
-    "with deno task dlq.",
+    "with deno task dlq. The list has only ids, kinds and amounts of it: deno task dlq show has all.",
+  ],
+  [
+    "audit",
+    "A program of its own that reads all topics and tables, and asks for each promise what breaks it. " +
+    "The page shows the report that it published last, and judges nothing itself.",
+  ],
+  [
+    "without an outcome",
+    "Orders that were neither confirmed, cancelled nor rejected in the set time: those that the " +
+    "validator has not read, by its offsets, and those that it let pass, by their events. An order " +
+    "that waits for an open dead letter counts; one whose dead letter was discarded does not.",
   ],
 ] as const;
 

@@ -1,5 +1,6 @@
 /** What is counted, whether the page is up to date, and the button that starts a replay. */
 import { useState } from "preact/hooks";
+import { troubles } from "./checks/checks.tsx";
 import type { Live } from "../web/live.ts";
 import { formatCount, formatDuration, localTimeOfDay, plural } from "../../../runtime/format.ts";
 
@@ -11,6 +12,11 @@ export function Header({ live, connected }: { live: Live | undefined; connected:
       {live && <Source live={live} />}
       <nav aria-label="Parts of this page">
         <a href="#pipeline">Pipeline</a>
+        <a href="#checks">
+          Checks{live && troubles(live) > 0 && (
+            <span class="troubles" title="Something is not accounted for">{troubles(live)}</span>
+          )}
+        </a>
         <a href="#groups">Groups</a>
         <a href="#order">Order</a>
         <a href="#glossary">Glossary</a>

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./page.css";
 import type { Live } from "../web/live.ts";
+import { Checks } from "./checks/checks.tsx";
 import { Glossary } from "./glossary.tsx";
 import { Groups } from "./groups.tsx";
 import { Header } from "./header.tsx";
@@ -24,6 +25,7 @@ function Page() {
         <main class={connected ? "" : "stale"}>
           <Now live={live} />
           <Pipeline live={live} />
+          <Checks live={live} />
           <Groups live={live} />
           <OrderSearch />
           <Glossary live={live} />

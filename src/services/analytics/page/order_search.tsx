@@ -1,5 +1,5 @@
 /** What happened to one order: what `deno task trace` shows, without the customer. */
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Timeline } from "../../../order_history/timeline.ts";
 import { formatDuration } from "../../../runtime/format.ts";
 
@@ -11,22 +11,29 @@ export function OrderSearch() {
   const [timeline, setTimeline] = useState<Found>();
   const [fault, setFault] = useState("");
 
-  const search = async (event: Event) => {
-    event.preventDefault();
+  const input = useRef<HTMLInputElement>(null);
+
+  const newest = useRef(0);
+
+  const search = async (id: string) => {
+    const number = ++newest.current;
     setBusy(true);
     setFault("");
     setTimeline(undefined);
-    try {
-      const response = await fetch(`/order?id=${encodeURIComponent(id.trim())}`);
-      const answer = await response.json();
-      if (response.ok) setTimeline(answer);
-      else setFault(answer.error);
-    } catch {
-      setFault("analytics does not answer: try again");
-    } finally {
-      setBusy(false);
-    }
+    const found = await findOrder(id.trim());
+    // Another link was followed meanwhile.
+    if (number !== newest.current) return;
+    setTimeline(found.timeline);
+    setFault(found.fault ?? "");
+    setBusy(false);
   };
+
+  useLinked((linked) => {
+    setId(linked);
+    input.current?.scrollIntoView({ block: "center" });
+    input.current?.focus({ preventScroll: true });
+    void search(linked);
+  });
 
   return (
     <section id="order" aria-labelledby="order-title">
@@ -34,10 +41,16 @@ export function OrderSearch() {
         One order <small>its history in the log, without the customer</small>
       </h2>
       <div class="card">
-        <form onSubmit={search}>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            void search(id);
+          }}
+        >
           <label for="order-id">Order id</label>
           <input
             id="order-id"
+            ref={input}
             value={id}
             onInput={({ currentTarget }) => setId(currentTarget.value)}
             autocomplete="off"
@@ -54,6 +67,40 @@ export function OrderSearch() {
       </div>
     </section>
   );
+}
+
+/** Follows the page's links to an order: `#order=ID`. */
+function useLinked(onOrder: (id: string) => void): void {
+  useEffect(() => {
+    const follow = () => {
+      const id = idIn(location.hash);
+      if (id !== undefined) onOrder(id);
+    };
+    follow();
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+}
+
+async function findOrder(id: string): Promise<{ timeline?: Found; fault?: string }> {
+  try {
+    const response = await fetch(`/order?id=${encodeURIComponent(id)}`);
+    const answer = await response.json();
+    return response.ok ? { timeline: answer } : { fault: answer.error };
+  } catch {
+    return { fault: "analytics does not answer: try again" };
+  }
+}
+
+const LINK = "#order=";
+
+function idIn(hash: string): string | undefined {
+  if (!hash.startsWith(LINK)) return undefined;
+  try {
+    return decodeURIComponent(hash.slice(LINK.length));
+  } catch {
+    return undefined;
+  }
 }
 
 function TimelineView({ timeline }: { timeline: Found }) {

@@ -4,6 +4,7 @@ import type { GroupView, Live } from "../web/live.ts";
 import { formatWait } from "../groups/lag.ts";
 import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
 import { formatBrief, formatRate, plural } from "../../../runtime/format.ts";
+import { DEAD_LETTERS_HASH } from "./checks/dead_letters.tsx";
 import { type Box, type Edge, layOut } from "./layout.ts";
 
 const layout = layOut();
@@ -13,7 +14,7 @@ export function Pipeline({ live }: { live: Live }) {
   return (
     <section id="pipeline" aria-label="The pipeline">
       <div class="diagram" tabIndex={0} role="group" aria-label="The pipeline, from left to right">
-        <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label="Topics and services">
+        <svg viewBox={`0 0 ${width} ${height}`} role="group" aria-label="Topics and services">
           <defs>
             <marker
               id="arrow"
@@ -97,11 +98,13 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
               <text key={index} x={x} y={y - height / 2 + 38 + 17 * index}>{line}</text>
             ))}
             {deadLetters && deadLetters.total > 0 && (
-              <text class="dead-letters" x={x} y={y + height / 2 + 14}>
-                {plural(deadLetters.total, "dead letter")}
-                {deadLetters.open < deadLetters.total &&
-                  `, ${formatBrief(deadLetters.open)} open`}
-              </text>
+              <a href={DEAD_LETTERS_HASH}>
+                <text class="dead-letters" x={x} y={y + height / 2 + 14}>
+                  {plural(deadLetters.total, "dead letter")}
+                  {deadLetters.open < deadLetters.total &&
+                    `, ${formatBrief(deadLetters.open)} open`}
+                </text>
+              </a>
             )}
           </>
         )}

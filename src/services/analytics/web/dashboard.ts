@@ -2,26 +2,18 @@
 import { pause } from "../../../runtime/shutdown.ts";
 import type { Logger } from "../../../runtime/log.ts";
 import type { KafkaAccess } from "../../../kafka/access.ts";
-import { createClient } from "../../../kafka/client/client.ts";
-import { isDeadLetter } from "../../../kafka/dead_letters.ts";
-import { LogFollower } from "../../../kafka/readers/log_follower.ts";
 import type { GroupState } from "../../../kafka/offsets/group_lag.ts";
-import {
-  deadLetterTopicOf,
-  type Names,
-  PROCESSORS,
-  type Topic,
-  TOPIC_NAMES,
-  TOPICS,
-  topicsReadBy,
-} from "../../../topology.ts";
+import { type Names, type Topic, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../../topology.ts";
+import { type AuditReports, type AuditView, createAuditReports } from "../checks/audit_reports.ts";
+import { createDeadLetters, type DeadLetters } from "../checks/dead_letters.ts";
+import { createOverdue, type Overdue } from "../checks/overdue.ts";
 import { READS_THE_LOG } from "../groups/rebalances.ts";
 import { createGroupWatch, type GroupWatch } from "../groups/watch.ts";
 import type { Projection } from "../projection.ts";
 import { EventRates } from "../rates.ts";
 import { snapshot } from "../snapshot.ts";
 import { Broadcaster } from "./broadcaster.ts";
-import type { Flow, Live } from "./live.ts";
+import type { AuditSummary, Flow, Live } from "./live.ts";
 import { dashboardRoutes } from "./routes.ts";
 
 /** How often the event rates are sampled. */
@@ -29,31 +21,50 @@ const SAMPLE_EVERY_MS = 500;
 
 interface Dashboard {
   readonly watch: GroupWatch;
+  readonly checks: Checks;
   readonly routes: ReturnType<typeof dashboardRoutes>;
   /** Watches until `signal` aborts; then no browser is served any more. */
   run(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
+/** What tells whether every order is accounted for. */
+export interface Checks {
+  readonly audit: AuditReports;
+  readonly overdue: Overdue;
+  readonly deadLetters: DeadLetters;
+}
+
 export function createDashboard(
   cluster: { access: KafkaAccess; clientId: string; names: Names; log: Logger },
   projection: Projection,
+  { overdueAfterS }: { overdueAfterS: number },
 ): Dashboard {
   const rates = new EventRates();
-  const deadLetters = createDeadLetterCounts(cluster);
+  const deadLetters = createDeadLetters(cluster);
   const watch: GroupWatch = createGroupWatch({
     ...cluster,
     present: (group) => presentGroup(group, projection.positions, cluster.clientId),
     eventShare: (topic) => eventShare(rates, watch, topic),
   });
+  const overdue = createOverdue({
+    ...cluster,
+    afterMs: overdueAfterS * 1_000,
+    openOrders: () => projection.openOrders,
+    reading: () => projection.reading(),
+    groups: () => watch.latest,
+    isDiscarded: (orderId) => deadLetters.isDiscarded(orderId),
+  });
+  const checks: Checks = { audit: createAuditReports(cluster), overdue, deadLetters };
   const broadcaster = new Broadcaster(() =>
-    JSON.stringify(liveSnapshot({ projection, watch, deadLetters, rates }))
+    JSON.stringify(liveSnapshot({ projection, watch, checks, rates }))
   );
   return {
     watch,
-    routes: dashboardRoutes({ cluster, broadcaster, replay: () => projection.replay() }),
+    checks,
+    routes: dashboardRoutes({ cluster, broadcaster, checks, replay: () => projection.replay() }),
     async run(signal) {
-      const watching = [watch.run(signal), deadLetters.run(signal)];
+      const watching = [watch, ...Object.values(checks)].map((one) => one.run(signal));
       while (!signal.aborted) {
         rates.sample(Date.now(), projection);
         await pause(SAMPLE_EVERY_MS, signal);
@@ -68,10 +79,10 @@ export function createDashboard(
   };
 }
 
-function liveSnapshot({ projection, watch, deadLetters, rates }: {
+function liveSnapshot({ projection, watch, checks, rates }: {
   projection: Projection;
   watch: GroupWatch;
-  deadLetters: DeadLetterCounts;
+  checks: Checks;
   rates: EventRates;
 }): Live {
   const atMs = Date.now();
@@ -84,8 +95,17 @@ function liveSnapshot({ projection, watch, deadLetters, rates }: {
     written: Object.fromEntries(
       TOPIC_NAMES.map((topic) => [topic, written(rates, watch, topic)]),
     ),
-    deadLetters: deadLetters.counts,
+    deadLetters: checks.deadLetters.counts,
+    deadLettersNotReady: checks.deadLetters.notReady,
+    audit: summaryOf(checks.audit.latest),
+    overdue: checks.overdue.latest,
   };
+}
+
+function summaryOf(audit: AuditView): AuditSummary {
+  if (audit.state !== "made") return audit;
+  const { passed, summary, finishedAt } = audit.report;
+  return { state: "made", passed, summary, finishedAt };
 }
 
 const COUNTED_TOPICS: readonly Topic[] = topicsReadBy("analytics");
@@ -134,51 +154,4 @@ function eventShare(rates: EventRates, watch: GroupWatch, topic: Topic): number 
   const growth = watch.growth(topic);
   const events = rates.written(topic).reduce((sum, { perSecond }) => sum + (perSecond ?? 0), 0);
   return growth === null || growth === 0 || events === 0 ? 1 : Math.min(1, events / growth);
-}
-
-interface DeadLetterCounts {
-  readonly counts: Live["deadLetters"];
-  /** Counts until `signal` aborts. */
-  run(signal: AbortSignal): Promise<void>;
-}
-
-/** Counts dead letters, and the resolutions of them, from the beginning of the log. */
-function createDeadLetterCounts(
-  options: { access: KafkaAccess; clientId: string; names: Names; log: Logger },
-): DeadLetterCounts {
-  const { access, names } = options;
-  const byTopic = new Map(
-    PROCESSORS.map((processor) => [
-      names.topic(deadLetterTopicOf(processor)),
-      { processor, total: 0, resolutions: 0 },
-    ]),
-  );
-  return {
-    get counts() {
-      return Object.fromEntries(
-        [...byTopic.values()].map(({ processor, total, resolutions }) =>
-          [processor, { total, open: Math.max(0, total - resolutions) }] as const
-        ),
-      );
-    },
-    async run(signal) {
-      const follower = new LogFollower({
-        access,
-        kafka: createClient(access, options.clientId),
-        topics: [...byTopic.keys()],
-        onRecords(records) {
-          for (const record of records) {
-            const counts = byTopic.get(record.topic)!;
-            if (isDeadLetter(record)) counts.total++;
-            else counts.resolutions++;
-          }
-        },
-        onLoss(line, { topic, why }) {
-          options.log.warn(line);
-          if (why === "recreated") Object.assign(byTopic.get(topic)!, { total: 0, resolutions: 0 });
-        },
-      });
-      await follower.follow(signal);
-    },
-  };
 }

@@ -4,6 +4,9 @@
  */
 import type { Service, Topic } from "../../../topology.ts";
 import type { Reading, Snapshot } from "../snapshot.ts";
+import type { AuditView } from "../checks/audit_reports.ts";
+import type { DeadLetterCount } from "../checks/dead_letters.ts";
+import type { OverdueView } from "../checks/overdue.ts";
 import type { Lag, Stall, StallTimes } from "../groups/lag.ts";
 import type { Rebalance } from "../groups/rebalances.ts";
 
@@ -21,19 +24,27 @@ export interface Live {
   readonly written: Readonly<Record<string, readonly Flow[]>>;
   /** By service. */
   readonly deadLetters: Readonly<Record<string, DeadLetterCount>>;
+  /** Why these counts are not, or not all, there yet; else null. */
+  readonly deadLettersNotReady: string | null;
+  readonly audit: AuditSummary;
+  readonly overdue: OverdueView;
 }
+
+/** The newest audit, without its checks: the route /audit has them. */
+export type AuditSummary =
+  | Exclude<AuditView, { state: "made" }>
+  | {
+    readonly state: "made";
+    readonly passed: boolean;
+    readonly summary: string;
+    /** ISO 8601. */
+    readonly finishedAt: string;
+  };
 
 /** Messages a second from a service to a topic; null while it is not known. */
 export interface Flow {
   readonly by: Service;
   readonly perSecond: number | null;
-}
-
-interface DeadLetterCount {
-  /** All that there ever were. */
-  readonly total: number;
-  /** Those that were neither replayed nor discarded. */
-  readonly open: number;
 }
 
 export interface RebalanceView extends Rebalance {

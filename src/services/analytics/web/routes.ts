@@ -1,10 +1,12 @@
 /**
- * What a browser may ask for: the page, its live snapshots, the history of one order, and a replay, which
- * is the only request that changes anything.
+ * What a browser may ask for: the page, its live snapshots, the newest audit, dead letters, the history of
+ * one order, and a replay, which is the only request that changes anything.
  */
 import type { KafkaAccess } from "../../../kafka/access.ts";
 import { explain, isKafkaError } from "../../../kafka/client/errors.ts";
 import type { Names } from "../../../topology.ts";
+import type { AuditReports } from "../checks/audit_reports.ts";
+import type { DeadLetters } from "../checks/dead_letters.ts";
 import type { Broadcaster } from "./broadcaster.ts";
 import { findOrder } from "./order.ts";
 
@@ -39,6 +41,10 @@ const SEARCH_LIMIT_MS = 60_000;
 export function dashboardRoutes(options: {
   cluster: { access: KafkaAccess; clientId: string; names: Names };
   broadcaster: Broadcaster;
+  checks: {
+    readonly audit: Pick<AuditReports, "latest">;
+    readonly deadLetters: Pick<DeadLetters, "list" | "notReady">;
+  };
   replay: () => void;
 }): Record<string, Route> {
   let searches = 0;
@@ -85,6 +91,11 @@ export function dashboardRoutes(options: {
     ),
     "/events": only("GET", (request) => options.broadcaster.open(request)),
     "/order": only("GET", order),
+    "/audit": only("GET", () => json(200, options.checks.audit.latest)),
+    "/dead-letters": only("GET", () => {
+      const { deadLetters } = options.checks;
+      return json(200, { notReady: deadLetters.notReady, services: deadLetters.list() });
+    }),
     "/replay": only("POST", replay),
   };
 }

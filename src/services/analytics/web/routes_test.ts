@@ -43,7 +43,11 @@ function routes() {
   let replays = 0;
   const broadcaster = new Broadcaster(() => "{}");
   const cluster = { access: { brokers: ["127.0.0.1:1"] }, clientId: "test", names: new Names() };
-  const table = dashboardRoutes({ cluster, broadcaster, replay: () => replays++ });
+  const checks = {
+    audit: { latest: { state: "never" } },
+    deadLetters: { list: () => [], notReady: null },
+  } as const;
+  const table = dashboardRoutes({ cluster, broadcaster, checks, replay: () => replays++ });
   const ask = (path: string, init?: RequestInit) =>
     table[path.split("?")[0]!]!(new Request(`http://127.0.0.1:8080${path}`, init));
   return { ask, replays: () => replays, close: () => broadcaster.close() };

@@ -1,0 +1,117 @@
+/** How many dead letters each service has, and a list of the newest open ones. */
+import { useEffect, useState } from "preact/hooks";
+import { formatCount, formatMoney, plural } from "../../../../runtime/format.ts";
+import type { DeadLetterList, ListedDeadLetter } from "../../checks/dead_letters.ts";
+import type { Live } from "../../web/live.ts";
+import { Command, dateAndTime, formatAge, OrderLink, useAnswer, Verdict } from "./parts.tsx";
+
+/** Leads to the list, and opens it. */
+export const DEAD_LETTERS_HASH = "#dead-letters";
+
+export function DeadLettersCard({ live }: { live: Live }) {
+  const { deadLetters, deadLettersNotReady } = live;
+  const all = Object.entries(deadLetters);
+  const open = all.reduce((sum, [, one]) => sum + one.open, 0);
+  const total = all.reduce((sum, [, one]) => sum + one.total, 0);
+  return (
+    <article class="card check wide" id="dead-letters">
+      <h3>Dead letters</h3>
+      <Verdict
+        state={open > 0 ? "bad" : deadLettersNotReady ? "unknown" : "good"}
+        word={deadLettersNotReady && open === 0 ? "not known" : `${formatCount(open)} open`}
+      >
+        {deadLettersNotReady ??
+          (total === 0
+            ? "no message was ever a dead letter"
+            : `of ${formatCount(total)} that there ever were`)}
+      </Verdict>
+      {open > 0 && <Lists live={live} open={open} />}
+    </article>
+  );
+}
+
+function Lists({ live, open }: { live: Live; open: number }) {
+  const [shown, setShown] = useState(location.hash === DEAD_LETTERS_HASH);
+  useEffect(() => {
+    const follow = () => location.hash === DEAD_LETTERS_HASH && setShown(true);
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  const version = JSON.stringify(live.deadLetters);
+  const { answer, fault } = useAnswer<{ services: DeadLetterList[] }>(
+    "/dead-letters",
+    version,
+    shown,
+  );
+  return (
+    <details open={shown} onToggle={({ currentTarget }) => setShown(currentTarget.open)}>
+      <summary>list {plural(open, "open dead letter")}</summary>
+      {fault && <p class="warning">{fault}</p>}
+      {shown &&
+        answer?.services.filter((list) => list.open > 0).map((list) => (
+          <ServiceList key={list.service} list={list} atMs={live.atMs} />
+        ))}
+    </details>
+  );
+}
+
+function ServiceList({ list, atMs }: { list: DeadLetterList; atMs: number }) {
+  const { service, open, newest } = list;
+  return (
+    <div class="service-list" data-dead-letters={service}>
+      <h4>
+        {service}: {newest.length < open
+          ? `the newest ${formatCount(newest.length)} of ${formatCount(open)} open`
+          : `${formatCount(open)} open`}
+      </h4>
+      <p>
+        All of them: <Command text={`deno task dlq list ${service}`} />
+      </p>
+      <div class="scroll" tabIndex={0} role="group" aria-label={`Dead letters of ${service}`}>
+        <table>
+          <thead>
+            <tr>
+              {["dead letter", "reason", "age", "order", "what it says", "commands"].map((name) => (
+                <th scope="col" key={name}>{name}</th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {newest.map((one) => <Row key={one.id} {...{ service, one, atMs }} />)}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}
+
+function Row({ service, one, atMs }: { service: string; one: ListedDeadLetter; atMs: number }) {
+  const { id, reason, orderId, source } = one;
+  return (
+    <tr data-dead-letter={id}>
+      <th scope="row">
+        {id} <small>{source && `from ${source}`}</small>
+      </th>
+      <td>{reason.replaceAll("_", " ") || "unknown"}</td>
+      <td title={dateAndTime(one.atMs)}>{formatAge(atMs - one.atMs)}</td>
+      <td>{orderId ? <OrderLink id={orderId} /> : "–"}</td>
+      <td>{excerptText(one)}</td>
+      <td class="commands">
+        <Command text={`deno task dlq show ${service} ${id}`} />
+        <Command text={`deno task dlq replay ${service} ${id}`} />
+      </td>
+    </tr>
+  );
+}
+
+/** Its fields, in words. The order's id has a column of its own. */
+function excerptText({ excerpt, orderId }: ListedDeadLetter): string {
+  const { currency } = excerpt;
+  const text = Object.entries(excerpt).flatMap(([name, value]) => {
+    if (name === "currency" || name === "orderId" && value === orderId) return [];
+    if (!name.endsWith("Cents") || typeof value !== "number") return [`${name} ${value}`];
+    const amount = currency ? formatMoney(value, String(currency)) : `${value} cents`;
+    return [`${name.slice(0, -"Cents".length)} ${amount}`];
+  });
+  return text.join(", ") || "nothing that can be shown";
+}
