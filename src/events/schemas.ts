@@ -41,10 +41,14 @@ function oneOf<const T extends readonly string[]>(words: T) {
 }
 
 /** What every event says. */
-function first<const T extends string, F extends Record<string, TSchema>>(type: T, fields: F) {
+function first<
+  const T extends string,
+  F extends Record<string, TSchema>,
+  const V extends number = 1,
+>(type: T, fields: F, version: V = 1 as V) {
   return Type.Object({
     type: Type.Literal(type),
-    version: Type.Literal(1),
+    version: Type.Literal(version),
     /** The same on every redelivery: see `eventId`. */
     eventId: Type.String({ minLength: 1, maxLength: 128 }),
     orderId: Id,
@@ -55,8 +59,12 @@ function first<const T extends string, F extends Record<string, TSchema>>(type: 
 }
 
 /** Every event after OrderPlaced carries when the order was placed, so that latency can be read. */
-function event<const T extends string, F extends Record<string, TSchema>>(type: T, fields: F) {
-  return first(type, { placedAt: Time, ...fields });
+export function event<
+  const T extends string,
+  F extends Record<string, TSchema>,
+  const V extends number = 1,
+>(type: T, fields: F, version: V = 1 as V) {
+  return first(type, { placedAt: Time, ...fields }, version);
 }
 
 export const OrderPlaced = first("OrderPlaced", {
@@ -148,7 +156,7 @@ export const OrderCancelled = event("OrderCancelled", {
   detail: Text,
 });
 
-/** All schemas, by the event's name. */
+/** Of the events as they are written, by name; versions.ts has what is read beside them. */
 export const SCHEMAS = {
   OrderPlaced,
   OrderValidated,
