@@ -54,6 +54,8 @@ export async function contractAt(
     "--end-of-options",
     ref + "^{commit}",
   ]);
+  // It says nothing of a commit that is not there.
+  if (commit.stderr !== "") throw new Failure(`git cannot look: ${commit.stderr.trim()}`);
   if (!commit.success) {
     throw new ConfigError([`--check: expected a commit, a tag or a branch, found "${ref}"`]);
   }
