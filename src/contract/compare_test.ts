@@ -277,13 +277,13 @@ const HARMLESS: [what: string, Change][] = [
   }],
   ["a reader less", (d) => delete d.operations["analytics.receive.orders.validated"]],
   ["a topic more", (d) => {
-    d.channels["fraud.events"] = structuredClone(d.channels["orders.validated"]);
-    d.channels["fraud.events"].messages = {
-      "FraudScored.v1": { $ref: "#/components/messages/FraudScored.v1" },
+    d.channels["returns.events"] = structuredClone(d.channels["orders.validated"]);
+    d.channels["returns.events"].messages = {
+      "OrderReturned.v1": { $ref: "#/components/messages/OrderReturned.v1" },
     };
     const copy = structuredClone(message(d, "OrderValidated.v1"));
-    copy.payload.properties.type.const = "FraudScored";
-    d.components.messages["FraudScored.v1"] = copy;
+    copy.payload.properties.type.const = "OrderReturned";
+    d.components.messages["OrderReturned.v1"] = copy;
   }],
   ["a header more", (d) => {
     d.components.schemas.EventHeaders.properties.tenant = { type: "string" };

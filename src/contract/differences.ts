@@ -26,7 +26,7 @@ export interface JsonSchema {
 }
 
 /** They say nothing about which values are allowed. */
-const ANNOTATIONS = [
+const ANNOTATIONS: readonly string[] = [
   "title",
   "description",
   "examples",
@@ -35,6 +35,7 @@ const ANNOTATIONS = [
   "$comment",
   "$id",
 ];
+const isAnnotation = (word: string) => ANNOTATIONS.includes(word);
 /** Bounds, and whether a larger one allows more. */
 const BOUNDS: Readonly<Record<string, boolean>> = {
   minimum: false,
@@ -59,7 +60,7 @@ const STRUCTURE = [
   "x-extensible-enum",
 ];
 const CONSTRAINTS = ["pattern", "format", "multipleOf", "uniqueItems"];
-const KNOWN = [...ANNOTATIONS, ...Object.keys(BOUNDS), ...STRUCTURE, ...CONSTRAINTS];
+const COMPARED = [...Object.keys(BOUNDS), ...STRUCTURE, ...CONSTRAINTS];
 
 export function* differences(
   before: JsonSchema,
@@ -85,18 +86,23 @@ export function* differences(
   } else yield* constraint("items", before, after, field);
   const words = new Set([...Object.keys(before), ...Object.keys(after)]);
   for (const word of words) {
-    if (KNOWN.includes(word) || isDeepStrictEqual(before[word], after[word])) continue;
+    if (
+      isAnnotation(word) || COMPARED.includes(word) || isDeepStrictEqual(before[word], after[word])
+    ) continue;
     yield { field, what: `has another ${word}`, narrows: true, widens: true };
   }
 }
 
-/** Alternatives without an equal are gone, or new. */
+/** Alternatives without an equal are gone, or new; with further words beside them all may be otherwise. */
 function* branches(before: JsonSchema, after: JsonSchema, field: string): Generator<Difference> {
   const [old, now] = [before, after].map((schema) => schema.anyOf ?? [schema]);
   const without = (some: readonly JsonSchema[], others: readonly JsonSchema[]) =>
     some.filter((one) => !others.some((other) => [...differences(one, other)].length === 0));
-  const narrows = without(old!, now!).length > 0;
-  const widens = without(now!, old!).length > 0;
+  const isMixed = [before, after].some((schema) =>
+    schema.anyOf && Object.keys(schema).some((word) => word !== "anyOf" && !isAnnotation(word))
+  );
+  const narrows = isMixed || without(old!, now!).length > 0;
+  const widens = isMixed || without(now!, old!).length > 0;
   if (narrows || widens) yield { field, what: "has other alternatives", narrows, widens };
 }
 
@@ -122,7 +128,10 @@ function typeChange(before: JsonSchema, after: JsonSchema, field: string): Diffe
 
 /** The values of a closed list; undefined where there is none. */
 function listOf({ const: constant, enum: words }: JsonSchema): readonly Json[] | undefined {
-  return words as readonly Json[] ?? (constant === undefined ? undefined : [constant as Json]);
+  if (constant === undefined) return words as readonly Json[] | undefined;
+  return [constant as Json].filter((value) =>
+    (words as Json[] | undefined)?.includes(value) ?? true
+  );
 }
 
 function* values(before: JsonSchema, after: JsonSchema, field: string): Generator<Difference> {
@@ -197,25 +206,23 @@ function* fields(before: JsonSchema, after: JsonSchema, parent: string): Generat
   } else if (!isDeepStrictEqual(before.additionalProperties, after.additionalProperties)) {
     yield { field: parent, what: "has other unknown fields", narrows: true, widens: true };
   }
-  for (const name of new Set([...Object.keys(old), ...Object.keys(now)])) {
+  const [wasRequired, isRequired] = [before, after].map((schema) => new Set(schema.required));
+  const names = [...Object.keys(old), ...Object.keys(now), ...wasRequired!, ...isRequired!];
+  for (const name of new Set(names)) {
     const field = parent ? `${parent}.${name}` : name;
-    const wasRequired = before.required?.includes(name) ?? false;
-    const isRequired = after.required?.includes(name) ?? false;
-    if (!now[name]) {
+    const [was, is] = [wasRequired!.has(name), isRequired!.has(name)];
+    if (old[name] && !now[name]) {
       // Who reads it misses it, unless it was never sure to be there.
-      const widens = wasRequired || !isClosed;
-      yield { field, what: "is gone", narrows: isClosed!, widens };
-    } else if (!old[name]) {
-      if (isRequired) {
-        yield { field, what: "is new and required", narrows: true, widens: wasClosed! };
-      } else if (wasClosed) yield { field, what: "is new", narrows: false, widens: true };
+      yield { field, what: "is gone", narrows: isClosed! || is, widens: was || !isClosed };
+    } else if (now[name] && !old[name]) {
+      const what = is ? "is new and required" : "is new";
+      if (is || wasClosed) yield { field, what, narrows: is, widens: wasClosed! || was };
     } else {
-      if (isRequired && !wasRequired) {
-        yield { field, what: "is required now", narrows: true, widens: false };
-      } else if (wasRequired && !isRequired) {
-        yield { field, what: "may be missing now", narrows: false, widens: true };
+      if (is !== was) {
+        const what = is ? "is required now" : "may be missing now";
+        yield { field, what, narrows: is, widens: was };
       }
-      yield* differences(old[name], now[name], field);
+      if (old[name] && now[name]) yield* differences(old[name], now[name], field);
     }
   }
 }

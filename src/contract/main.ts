@@ -3,7 +3,7 @@ import { parse, stringify } from "yaml";
 import { runProgram } from "../program.ts";
 import { ConfigError } from "../runtime/config.ts";
 import { Failure } from "../runtime/errors.ts";
-import { string } from "../runtime/setting.ts";
+import { flag } from "../runtime/setting.ts";
 import { compareContracts } from "./compare.ts";
 import { asyncApi } from "./document.ts";
 import { type Contract, readContract } from "./read.ts";
@@ -13,14 +13,12 @@ const PATH = "docs/asyncapi.yaml";
 export const CONTRACT_FILE = new URL(PATH, PROJECT);
 
 const settings = {
-  check: string({
+  check: flag({
     option: "check",
-    value: "REF",
-    fallback: "",
-    fallbackHelp: `writes ${PATH}`,
+    fallback: "false",
     help:
-      "writes nothing: compares with the contract at this commit, tag or branch; exit code 1 if " +
-      "a consumer of that would break, or could not read events that are in the log",
+      "writes nothing: compares with the contract at REF, a commit, a tag or a branch; exit code 1 " +
+      "if a consumer of that would break, or could not read events that are in the log",
   }),
 };
 
@@ -117,8 +115,16 @@ if (import.meta.main) {
         ["", `writes ${PATH}`],
         ["--check main", "says what would break those who know main's contract"],
       ],
-      async run({ config }) {
-        if (config.check !== "") return await check(config.check);
+      actions: [{ usage: "[REF]", help: "with --check, what to compare with" }],
+      async run({ config, positionals: [ref] }) {
+        if (config.check !== (ref !== undefined)) {
+          throw new ConfigError([
+            config.check
+              ? "--check: expected REF after it"
+              : `"${ref}": expected --check before it`,
+          ]);
+        }
+        if (ref !== undefined) return await check(ref);
         console.log(write());
       },
     }),
