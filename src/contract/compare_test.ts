@@ -13,7 +13,7 @@ const compare = (before: Node, after: Node) =>
   compareContracts(readContract(before), readContract(after));
 
 function changed(...changes: Change[]): Node {
-  const document = structuredClone(asyncApi());
+  const document = structuredClone(asyncApi({}));
   for (const change of changes) change(document);
   return document;
 }

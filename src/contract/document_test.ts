@@ -33,7 +33,7 @@ Deno.test("docs/asyncapi.yaml: AsyncAPI's own parser finds no fault in it", asyn
 });
 
 Deno.test("asyncApi: every service writes and reads what the topology says", () => {
-  const contract = readContract(asyncApi());
+  const contract = readContract(asyncApi({}));
   for (const topic of TOPIC_NAMES) {
     const { messages } = contract.get(topic)!;
     const types: readonly string[] = TOPICS[topic].events;

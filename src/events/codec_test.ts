@@ -198,7 +198,7 @@ Deno.test("decode: another version that is read is the event as it is written; n
   for (const wrong of [{ ...rejectedV2, detail }, { ...rejected, version: 2 }]) {
     assertEquals(fault(read(readsBoth, wrong))?.reason, "wrong_shape");
   }
-  assertEquals(fault(read(decode, rejectedV2))?.reason, "unknown_version");
+  assertEquals(fault(read(createDecode({}), rejectedV2))?.reason, "unknown_version");
   const { ok } = readsBoth("orders.outcomes", utf8.encode("other"), encode(rejectedV2 as never));
   assertEquals(ok, false);
 });
