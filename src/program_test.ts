@@ -65,7 +65,7 @@ for (const { task, command } of PROGRAMS) {
       assertEquals(/\(default: .+\)/.test(text), !isBare, `${head}:${text}`);
     }
 
-    const hasActions = /^Usage: .*(ACTION|ORDER_ID)/m.test(stdout);
+    const hasActions = /^Usage: .*(ACTION|ORDER_ID|REF)/m.test(stdout);
     const what = hasActions ? "action and setting" : "setting";
     const examples = entries(section(stdout, /^Examples:/)).map(({ head }) => head);
     assertEquals(examples.length >= 2, true, `${task} has ${examples.length} examples`);

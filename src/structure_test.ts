@@ -58,7 +58,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ["commands/"],
   // Runs all of the above as processes, beside an embedded Kafka.
   ["local/"],
-  ["kind/", "bench/"],
+  ["kind/", "bench/", "contract/"],
 ];
 
 /**

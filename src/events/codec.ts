@@ -7,6 +7,7 @@ import { bufferOf } from "../runtime/buffer.ts";
 import { type Topic, TOPICS } from "../topology.ts";
 import type { DeadLetterReason } from "./reasons.ts";
 import { MAX_VALUE_BYTES, type OrderEvent, SCHEMAS } from "./schemas.ts";
+import { OTHER_VERSIONS, type OtherVersion, type OtherVersions, versionOf } from "./versions.ts";
 
 /** Why a message is not an event of its topic. `detail` is for people, one line. */
 export interface Fault {
@@ -21,14 +22,20 @@ export type Decoded =
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const text = new TextEncoder();
 
-const validators = new Map<string, Validator>();
-function validatorOf(type: keyof typeof SCHEMAS): Validator {
-  let validator = validators.get(type);
-  if (!validator) {
-    validator = Compile(SCHEMAS[type]) as unknown as Validator;
-    validators.set(type, validator);
-  }
-  return validator;
+/** A version of an event that is read. */
+interface ReadVersion extends Partial<Pick<OtherVersion, "asWritten">> {
+  readonly validator: Validator;
+}
+
+/** By number, the versions of an event that are read. */
+function versionsOf(type: keyof typeof SCHEMAS, others: OtherVersions): Map<number, ReadVersion> {
+  const written = { schema: SCHEMAS[type], asWritten: undefined };
+  return new Map(
+    [written, ...others[type] ?? []].map(({ schema, asWritten }) => [
+      versionOf(schema),
+      { validator: Compile(schema) as unknown as Validator, asWritten },
+    ]),
+  );
 }
 
 function faulty(reason: DeadLetterReason, detail: string): Decoded {
@@ -49,7 +56,50 @@ function excerpt(value: unknown, maxLength = 60): string {
  * @param key the message's key, as received
  * @param value the message's value, as received
  */
-export function decode(topic: Topic, key: Uint8Array | null, value: Uint8Array | null): Decoded {
+export type Decode = (
+  topic: Topic,
+  key: Uint8Array | null,
+  value: Uint8Array | null,
+) => Decoded;
+
+/** @param others the versions that are read beside those in SCHEMAS */
+export function createDecode(others: OtherVersions): Decode {
+  const known = new Map<string, Map<number, ReadVersion>>();
+  return (topic, key, value) => {
+    const parsed = parse(topic, value);
+    if (!parsed.ok) return parsed;
+    const { event } = parsed;
+    let versions = known.get(event.type);
+    if (!versions) known.set(event.type, versions = versionsOf(event.type, others));
+    const version = versions.get(event.version);
+    if (!version) {
+      const expected = [...versions.keys()].join(" or ");
+      return faulty(
+        "unknown_version",
+        `expected version ${expected}, found ${excerpt(event.version)}`,
+      );
+    }
+    const { validator, asWritten } = version;
+    if (!validator.Check(event)) {
+      const first = validator.Errors(event)[0];
+      return faulty("wrong_shape", `${first?.instancePath || "the event"} ${first?.message ?? ""}`);
+    }
+    if (key === null || key.length === 0) return faulty("missing_key", "the message has no key");
+    if (!isKey(key, event.orderId)) {
+      const found = new TextDecoder().decode(key.subarray(0, 64));
+      return faulty(
+        "key_mismatch",
+        `the key ${excerpt(found)} is not the orderId "${event.orderId}"`,
+      );
+    }
+    return asWritten ? { ok: true, event: asWritten(event) } : parsed;
+  };
+}
+
+export const decode = createDecode(OTHER_VERSIONS);
+
+/** A JSON object that says that it is an event of the topic; its shape is not checked yet. */
+function parse(topic: Topic, value: Uint8Array | null): Decoded {
   if (value === null || value.length === 0) {
     return faulty("empty_value", "the message has no value");
   }
@@ -74,22 +124,6 @@ export function decode(topic: Topic, key: Uint8Array | null, value: Uint8Array |
   if (!(TOPICS[topic].events as readonly string[]).includes(event.type)) {
     const expected = TOPICS[topic].events.join(", ");
     return faulty("unknown_type", `expected type ${expected}, found ${excerpt(event.type)}`);
-  }
-  if (event.version !== 1) {
-    return faulty("unknown_version", `expected version 1, found ${excerpt(event.version)}`);
-  }
-  const validator = validatorOf(event.type);
-  if (!validator.Check(event)) {
-    const first = validator.Errors(event)[0];
-    return faulty("wrong_shape", `${first?.instancePath || "the event"} ${first?.message ?? ""}`);
-  }
-  if (key === null || key.length === 0) return faulty("missing_key", "the message has no key");
-  if (!isKey(key, event.orderId)) {
-    const found = new TextDecoder().decode(key.subarray(0, 64));
-    return faulty(
-      "key_mismatch",
-      `the key ${excerpt(found)} is not the orderId "${event.orderId}"`,
-    );
   }
   return { ok: true, event };
 }

@@ -1,9 +1,18 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { TOPIC_NAMES, TOPICS } from "../topology.ts";
-import { decode, encode } from "./codec.ts";
-import type { DeadLetterReason } from "./reasons.ts";
-import { eventId, MAX_VALUE_BYTES, type OrderPlaced, SCHEMAS } from "./schemas.ts";
+import Type from "typebox";
+import { createDecode, type Decode, decode, type Decoded, encode } from "./codec.ts";
+import type { DeadLetterReason, RejectionReason } from "./reasons.ts";
+import {
+  event,
+  eventId,
+  MAX_VALUE_BYTES,
+  type OrderPlaced,
+  type OrderRejected,
+  SCHEMAS,
+} from "./schemas.ts";
+import { readAs } from "./versions.ts";
 
 const utf8 = new TextEncoder();
 
@@ -147,4 +156,49 @@ Deno.test("decode: says how large a value is that is too large", () => {
 Deno.test("TOPICS: every event has one topic and one schema", () => {
   const events = TOPIC_NAMES.flatMap((topic): readonly string[] => TOPICS[topic].events);
   assertEquals(events.toSorted(), Object.keys(SCHEMAS).toSorted());
+});
+
+// An event changes over: the reader of a release is told of the other version, and writes the one that
+// it wrote before.
+const RejectedV2 = event("OrderRejected", {
+  reason: Type.String({ pattern: "^[a-z_]+$" }),
+  details: Type.Array(Type.String()),
+}, 2);
+
+const rejected: OrderRejected = {
+  ...{ type: "OrderRejected", version: 1, eventId: "r1-000001/OrderRejected" },
+  ...{ orderId: "r1-000001", occurredAt: order.occurredAt, placedAt: order.occurredAt },
+  ...{ reason: "empty_order", detail: "no items" },
+};
+const { detail, ...common } = rejected;
+const rejectedV2 = { ...common, version: 2, details: [detail] };
+
+const readsBoth = createDecode({
+  OrderRejected: [
+    readAs(RejectedV2, ({ details, reason, ...common }) => ({
+      ...common,
+      version: 1,
+      reason: reason as RejectionReason,
+      detail: details.join(),
+    })),
+  ],
+});
+
+Deno.test("decode: another version that is read is the event as it is written; no other version is", () => {
+  const key = utf8.encode("r1-000001");
+  const read = (decode: Decode, value: object) =>
+    decode("orders.outcomes", key, utf8.encode(JSON.stringify(value)));
+  assertEquals(read(readsBoth, rejected), { ok: true, event: rejected });
+  assertEquals(read(readsBoth, rejectedV2), { ok: true, event: rejected });
+  const fault = (decoded: Decoded) => decoded.ok ? undefined : decoded.fault;
+  assertEquals(fault(read(readsBoth, { ...rejectedV2, version: 3 })), {
+    reason: "unknown_version",
+    detail: "expected version 1 or 2, found 3",
+  });
+  for (const wrong of [{ ...rejectedV2, detail }, { ...rejected, version: 2 }]) {
+    assertEquals(fault(read(readsBoth, wrong))?.reason, "wrong_shape");
+  }
+  assertEquals(fault(read(createDecode({}), rejectedV2))?.reason, "unknown_version");
+  const { ok } = readsBoth("orders.outcomes", utf8.encode("other"), encode(rejectedV2 as never));
+  assertEquals(ok, false);
 });

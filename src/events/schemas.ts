@@ -28,10 +28,12 @@ export const MAX_VALUE_BYTES = 64 * 1024;
 
 const Id = Type.String({ pattern: "^[A-Za-z0-9_.-]{1,64}$" });
 /** Such that `Date.parse` understands it: a 99th month is the sender's fault, too. */
-const Time = Type.String({
-  pattern: "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])" +
-    "T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}Z$",
-});
+const time = (description: string) =>
+  Type.String({
+    pattern: "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])" +
+      "T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d\\.\\d{3}Z$",
+    description,
+  });
 const Text = Type.String({ maxLength: 500 });
 const Currency = Type.String({ pattern: "^[A-Z]{3}$" });
 const Cents = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -41,22 +43,32 @@ function oneOf<const T extends readonly string[]>(words: T) {
 }
 
 /** What every event says. */
-function first<const T extends string, F extends Record<string, TSchema>>(type: T, fields: F) {
+function first<
+  const T extends string,
+  F extends Record<string, TSchema>,
+  const V extends number = 1,
+>(type: T, fields: F, version: V = 1 as V) {
   return Type.Object({
     type: Type.Literal(type),
-    version: Type.Literal(1),
-    /** The same on every redelivery: see `eventId`. */
-    eventId: Type.String({ minLength: 1, maxLength: 128 }),
+    version: Type.Literal(version),
+    eventId: Type.String({
+      minLength: 1,
+      maxLength: 128,
+      description: "The same on every redelivery.",
+    }),
     orderId: Id,
-    /** When it happened; for OrderPlaced, when the order was placed. */
-    occurredAt: Time,
+    occurredAt: time("When it happened."),
     ...fields,
   }, { additionalProperties: false });
 }
 
 /** Every event after OrderPlaced carries when the order was placed, so that latency can be read. */
-function event<const T extends string, F extends Record<string, TSchema>>(type: T, fields: F) {
-  return first(type, { placedAt: Time, ...fields });
+export function event<
+  const T extends string,
+  F extends Record<string, TSchema>,
+  const V extends number = 1,
+>(type: T, fields: F, version: V = 1 as V) {
+  return first(type, { placedAt: time("When the order was placed."), ...fields }, version);
 }
 
 export const OrderPlaced = first("OrderPlaced", {
@@ -74,8 +86,10 @@ export const OrderPlaced = first("OrderPlaced", {
 
 export const OrderValidated = event("OrderValidated", {
   status: Type.Literal("PENDING"),
-  /** From reading the order to having decided, milliseconds. */
-  processingMs: Type.Number({ minimum: 0 }),
+  processingMs: Type.Number({
+    minimum: 0,
+    description: "From reading the order to having decided, milliseconds.",
+  }),
   customer: Type.Object({
     customerId: Id,
     name: Text,
@@ -101,16 +115,15 @@ export const OrderRejected = event("OrderRejected", {
 
 export const InventoryUpdated = event("InventoryUpdated", {
   action: oneOf(["reserved", "released"]),
-  /** One per product. */
   changes: Type.Array(
     Type.Object({
       productId: Id,
-      /** Pieces; negative when reserved, positive when released. */
-      delta: Type.Integer(),
-      /** Pieces left after this change. */
-      remaining: Type.Integer({ minimum: 0 }),
+      delta: Type.Integer({
+        description: "Pieces: negative when reserved, positive when released.",
+      }),
+      remaining: Type.Integer({ minimum: 0, description: "Pieces left after this change." }),
     }, { additionalProperties: false }),
-    { minItems: 1, maxItems: MAX_ITEMS },
+    { minItems: 1, maxItems: MAX_ITEMS, description: "One per product." },
   ),
 });
 
@@ -120,8 +133,11 @@ export const InventoryRejected = event("InventoryRejected", {
 });
 
 const payment = {
-  /** The gateway's name for the charge. */
-  paymentId: Type.String({ minLength: 1, maxLength: 128 }),
+  paymentId: Type.String({
+    minLength: 1,
+    maxLength: 128,
+    description: "The gateway's name for the charge.",
+  }),
   amountCents: Cents,
   currency: Currency,
 };
@@ -148,7 +164,7 @@ export const OrderCancelled = event("OrderCancelled", {
   detail: Text,
 });
 
-/** All schemas, by the event's name. */
+/** Of the events as they are written, by name; versions.ts has what is read beside them. */
 export const SCHEMAS = {
   OrderPlaced,
   OrderValidated,

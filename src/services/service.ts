@@ -11,6 +11,7 @@ import type { Migration, VersionedTables } from "../database/migrations.ts";
 import { openDatabase, whenAvailable } from "../database/open.ts";
 import { positions } from "../database/positions.ts";
 import { placeOf } from "../database/settings.ts";
+import { cloudEventSourceOf } from "../events/cloud_events.ts";
 import type { OrderEvent } from "../events/schemas.ts";
 import { accessChecks, kafkaAccess } from "../kafka/access.ts";
 import { createProcessorMetrics, startAtZero } from "../kafka/metrics.ts";
@@ -278,6 +279,7 @@ async function serve(
     clientId: clientIdOf(name, config),
     service: name,
     names: new Names(config.topicPrefix),
+    cloudEventSource: cloudEventSourceOf(name, config),
     handlers: (tracing?.handlers(made) ?? made) as ProcessorOptions["handlers"],
     tables: { database, work: orderTables },
     log,

@@ -1,4 +1,5 @@
 import { storeSettings } from "../database/settings.ts";
+import { cloudEventSettings } from "../events/cloud_events.ts";
 import { compressionSettings, kafkaSettings } from "../kafka/access.ts";
 import { tracingSettings } from "../kafka/tracing/open.ts";
 import { GUARANTEES } from "../kafka/processor/options.ts";
@@ -47,6 +48,7 @@ export const serviceSettings = {
 export const processorSettings = {
   ...serviceSettings,
   ...compressionSettings,
+  ...cloudEventSettings,
   ...storeSettings,
   ...tracingSettings,
   guarantee: choice({

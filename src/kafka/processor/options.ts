@@ -21,6 +21,8 @@ export interface ProcessorOptions {
   /** Absent: the service keeps none, and goes where its group is. */
   readonly tables?: ServiceTables;
   readonly guarantee: Guarantee;
+  /** What its events name as their source in CloudEvents headers; absent: they have none. */
+  readonly cloudEventSource?: string | undefined;
   /** How long the group waits for a member that says nothing. */
   readonly sessionTimeoutMs: number;
   /** How long the cluster lets a transaction stay open: longer than it may be without a coordinator. */

@@ -1,5 +1,6 @@
 /** What a batch publishes, as messages: the events of its handler, and its dead letters. */
-import type { Message, TopicMessages } from "kafkajs";
+import type { IHeaders, Message, TopicMessages } from "kafkajs";
+import { cloudEventHeaders } from "../../events/cloud_events.ts";
 import type { OrderEvent } from "../../events/schemas.ts";
 import { deadLetterTopicOf, topicOf } from "../../topology.ts";
 import { toDeadLetterMessage } from "../dead_letters.ts";
@@ -20,18 +21,23 @@ interface Results {
 /** An order's messages keep its key, its partition number and its trace. */
 export function outputsOf(
   results: Results,
-  { names, service }: Pick<ProcessorOptions, "names" | "service">,
+  { names, service, cloudEventSource }: Pick<
+    ProcessorOptions,
+    "names" | "service" | "cloudEventSource"
+  >,
 ): TopicMessages[] {
   const { received, events, deadLetters, topicName, partition } = results;
   const traces = tracesOf(received);
   const messageOf = (event: OrderEvent): Message => {
+    const headers: IHeaders = cloudEventSource ? cloudEventHeaders(event, cloudEventSource) : {};
     const traceparent = traces.get(event.orderId);
+    if (traceparent) headers.traceparent = traceparent;
     return {
       key: event.orderId,
       // Its bytes are made where they are needed: in the batch.
       value: JSON.stringify(event),
       partition,
-      headers: traceparent ? { traceparent } : {},
+      headers,
     };
   };
   const byTopic = Map.groupBy(events, ({ type }) => topicOf(type));

@@ -21,10 +21,13 @@ import {
   refuse,
   startValidator,
 } from "../testing/topics.ts";
+import { cloudEventHeaders } from "../../events/cloud_events.ts";
 import type { OrderPlaced } from "../../events/schemas.ts";
+import type { DeadLetterTopic, Topic } from "../../topology.ts";
 import { createClient } from "../client/client.ts";
 
 const ORDERS = 3_000;
+const utf8 = new TextEncoder();
 
 const broker = sharedByTests(startTestBroker);
 
@@ -126,6 +129,32 @@ Deno.test("processor: a partition's key and number stay, and so does traceparent
     place(await readAll(kafka, topic)),
     place(await readAll(kafka, names.topic("orders.raw"))),
   );
+});
+
+Deno.test("processor: with a CloudEvents source, events get its headers, and dead letters keep theirs", async () => {
+  const { kafka, names } = await freshTopics(broker.bootstrap);
+  const headers = { traceparent: "a trace", ce_id: "the sender's" };
+  await publishAll(kafka, names.topic("orders.raw"), [
+    { ...publication(placed(0)), headers },
+    { ...publication(placed(1)), headers, value: utf8.encode("{") },
+  ]);
+  const cloudEventSource = "/orderflow/test";
+  const validator = startValidator(broker.bootstrap, names, refuse, { cloudEventSource });
+  const of = (topic: Topic | DeadLetterTopic) => readAll(kafka, names.topic(topic));
+  const topics = ["orders.outcomes", "dlq.validator"] as const;
+  await until(
+    "both are published",
+    async () => (await Promise.all(topics.map(of))).every(({ length }) => length === 1),
+  );
+  await validator.stop();
+  const [[rejected], [deadLetter]] = await Promise.all([of(topics[0]), of(topics[1])]);
+  const event = JSON.parse(new TextDecoder().decode(rejected!.value!));
+  assertEquals({ ...rejected!.headers }, {
+    ...cloudEventHeaders(event, cloudEventSource),
+    traceparent: headers.traceparent,
+  });
+  const { ce_id, ce_type } = deadLetter!.headers;
+  assertEquals([ce_id, ce_type], [headers.ce_id, undefined]);
 });
 
 Deno.test("processor: what cannot be decoded is a dead letter as received, its neighbours go on", async () => {

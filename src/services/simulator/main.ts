@@ -3,6 +3,7 @@ import type { Config } from "../../runtime/setting.ts";
 import type { Logger } from "../../runtime/log.ts";
 import { runProgram, waitLine } from "../../program.ts";
 import { Failure } from "../../runtime/errors.ts";
+import { cloudEventSourceOf } from "../../events/cloud_events.ts";
 import { accessChecks, kafkaAccess } from "../../kafka/access.ts";
 import { placeOf } from "../../database/settings.ts";
 import { catalogReady, openCatalog } from "../../database/catalog.ts";
@@ -67,7 +68,9 @@ async function simulateRun(context: Context): Promise<void> {
   if (!catalog) return;
   let makeOrder: OrderMaker;
   try {
-    makeOrder = createOrderMaker({ ...config, runId, catalog, trace: traces?.begin });
+    const cloudEventSource = cloudEventSourceOf("simulator", config);
+    const trace = traces?.begin;
+    makeOrder = createOrderMaker({ ...config, runId, catalog, trace, cloudEventSource });
   } catch (error) {
     throw error instanceof RangeError ? new Failure(error.message) : error;
   }

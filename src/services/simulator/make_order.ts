@@ -4,6 +4,7 @@
  * number and its time, whichever others are made, and in whatever batches.
  */
 import { Buffer } from "node:buffer";
+import { cloudEventHeaders } from "../../events/cloud_events.ts";
 import { eventId, type OrderPlaced } from "../../events/schemas.ts";
 import type { KeyedRecord } from "../../kafka/producer/publisher.ts";
 import { mix } from "../../runtime/hash.ts";
@@ -25,6 +26,8 @@ export interface OrderMakerOptions {
   readonly brokenShare: number;
   /** The `traceparent` of an order that is traced; undefined for any other (default: none is). */
   readonly trace?: ((orderId: string) => string | undefined) | undefined;
+  /** What orders name as their source in CloudEvents headers; absent: they have none. */
+  readonly cloudEventSource?: string | undefined;
 }
 
 /**
@@ -37,7 +40,7 @@ export type OrderMaker = (sequence: number, placedAtMs: number) => KeyedRecord;
 
 /** @throws {RangeError} the catalog has no customer who could buy a product */
 export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
-  const { runId, seed, refusedShare, brokenShare, trace } = options;
+  const { runId, seed, refusedShare, brokenShare, trace, cloudEventSource } = options;
   const shop = createShop(options.catalog, options.zipfExponent);
   const rules = breakableRules(shop);
   const random = createRandom();
@@ -62,7 +65,10 @@ export function createOrderMaker(options: OrderMakerOptions): OrderMaker {
       items,
       totalCents,
     };
-    const headers = { traceparent: trace?.(orderId) ?? traceparentOf(orderId) };
+    const headers: Record<string, string> = {
+      traceparent: trace?.(orderId) ?? traceparentOf(orderId),
+    };
+    if (cloudEventSource) Object.assign(headers, cloudEventHeaders(order, cloudEventSource));
     if (chance >= 1 - brokenShare) {
       return { ...CORRUPT[random.pick(BROKEN_REASONS)](order, random), headers };
     }

@@ -7,6 +7,7 @@ import {
   type Setting,
   string,
 } from "../../runtime/setting.ts";
+import { cloudEventSettings } from "../../events/cloud_events.ts";
 import { compressionSettings, kafkaSettings } from "../../kafka/access.ts";
 import { tracingSettings } from "../../kafka/tracing/open.ts";
 import { serviceSettings } from "../settings.ts";
@@ -17,6 +18,7 @@ import { RUN_ID_PATTERN } from "./make_order.ts";
 export const settings = {
   ...kafkaSettings,
   ...compressionSettings,
+  ...cloudEventSettings,
   ...storeSettings,
   ...logSettings,
   ...tracingSettings,

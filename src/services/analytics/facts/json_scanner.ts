@@ -15,6 +15,7 @@ export const REFUSED = -1;
 /** As far as it is read here. */
 export interface Schema {
   readonly type?: string;
+  readonly description?: string;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly pattern?: string;
@@ -34,7 +35,7 @@ export interface Schema {
  * @throws {UnknownSchema} it says something that is not known here
  */
 export function scanOf(schema: TSchema | Schema): Scan {
-  const { type, properties, items, ...rules } = schema as Schema;
+  const { type, properties, items, description: _, ...rules } = schema as Schema;
   if (rules.const !== undefined) return literalScan([rules.const]);
   if (rules.enum) return literalScan(rules.enum);
   if (type === "string") return textScan(rules);
