@@ -28,6 +28,8 @@ export interface Projection {
   readonly positions: Source["positions"];
   /** Whose clock is off: see clocks.ts. */
   readonly clocks: Pick<Clocks, "off">;
+  /** The newest order with an outcome that was read; null before there is one. */
+  readonly recentOrder: string | null;
   reading(): Reading;
   /** Starts again from the beginning of the log; ignored while a replay is under way. */
   replay(): void;
@@ -43,17 +45,25 @@ export function createProjection(
   const clocks = createClocks(options.log);
   const begin = (createSource: typeof logSource) => {
     const aggregate = createAggregate();
+    let recentOrder: string | null = null;
     const source = createSource({
       ...options,
       onFacts: (facts) => {
         clocks.note(facts, Date.now());
         for (const fact of facts) add(aggregate, fact);
+        recentOrder = facts.findLast(isOutcome)?.orderId ?? recentOrder;
       },
       // Partitions are read at their own pace: so far, late only means read later.
       onCaughtUp: () => aggregate.lateEvents = 0,
       onRecreated: restart,
     });
-    return { aggregate, source, startedAt: new Date().toISOString(), ended: new AbortController() };
+    return {
+      recentOrder: () => recentOrder,
+      aggregate,
+      source,
+      startedAt: new Date().toISOString(),
+      ended: new AbortController(),
+    };
   };
   const restart = () => {
     next = begin(logSource);
@@ -77,6 +87,9 @@ export function createProjection(
       return current.aggregate;
     },
     clocks,
+    get recentOrder() {
+      return current.recentOrder();
+    },
     get positions() {
       return current.source.positions;
     },
@@ -97,6 +110,10 @@ export function createProjection(
       }
     },
   };
+}
+
+function isOutcome({ type }: Fact): boolean {
+  return type === "OrderConfirmed" || type === "OrderCancelled";
 }
 
 interface SourceOptions {

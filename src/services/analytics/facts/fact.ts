@@ -4,11 +4,13 @@
  */
 import { decode, type Decoded } from "../../../events/codec.ts";
 import { MAX_VALUE_BYTES, type OrderEvent, SCHEMAS } from "../../../events/schemas.ts";
+import { bufferOf } from "../../../runtime/buffer.ts";
 import { type EventType, type Topic, TOPICS } from "../../../topology.ts";
 import { digitsAt, hasAt, ObjectScanner, UnknownSchema } from "./json_scanner.ts";
 
 export interface Fact {
   readonly type: EventType;
+  readonly orderId: string;
   /** Epoch milliseconds, like `placedAtMs`; NaN for no time. */
   readonly occurredAtMs: number;
   readonly placedAtMs: number;
@@ -23,6 +25,7 @@ export interface Fact {
 export function factOf(event: OrderEvent): Fact {
   const {
     type,
+    orderId,
     occurredAt,
     placedAt = occurredAt,
     currency = "",
@@ -37,6 +40,7 @@ export function factOf(event: OrderEvent): Fact {
     };
   return {
     type,
+    orderId,
     occurredAtMs: Date.parse(occurredAt),
     placedAtMs: Date.parse(placedAt),
     currency,
@@ -125,6 +129,8 @@ class FactReader {
     if (!this.#isKey(key, value)) return undefined;
     return {
       type: this.type,
+      // The same bytes, which are ASCII.
+      orderId: bufferOf(key).toString("latin1"),
       occurredAtMs: timeAt(value, scanner.startOf(this.#occurredAt)),
       placedAtMs: timeAt(value, scanner.startOf(this.#placedAt)),
       currency: this.#currency.word(value),

@@ -22,6 +22,7 @@ import { EventRates } from "../rates.ts";
 import { snapshot } from "../snapshot.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import type { Flow, Live } from "./live.ts";
+import { createUpdates, trendsOf } from "./updates.ts";
 import { dashboardRoutes } from "./routes.ts";
 
 /** How often the event rates are sampled. */
@@ -46,8 +47,12 @@ export function createDashboard(
     present: (group) => presentGroup(group, projection.positions, cluster.clientId),
     eventShare: (topic) => eventShare(rates, watch, topic),
   });
+  const updates = createUpdates();
   const broadcaster = new Broadcaster(() =>
-    JSON.stringify(liveSnapshot({ projection, watch, deadLetters, rates }))
+    updates(
+      liveSnapshot({ projection, watch, deadLetters, rates }),
+      trendsOf(projection.aggregate, watch.trends, Date.now()),
+    )
   );
   return {
     watch,
@@ -75,9 +80,15 @@ function liveSnapshot({ projection, watch, deadLetters, rates }: {
   rates: EventRates;
 }): Live {
   const atMs = Date.now();
+  // The plots have thinned columns of their own.
+  const { perSecond: _, perTenSeconds: __, perMinute: ___, ...figures } = snapshot(
+    projection.aggregate,
+    atMs,
+  );
   return {
     atMs,
-    snapshot: snapshot(projection.aggregate, atMs),
+    snapshot: figures,
+    recentOrder: projection.recentOrder,
     reading: projection.reading(),
     groups: watch.groups,
     rebalances: watch.rebalances,
