@@ -18,13 +18,18 @@ export function LagPlots({ group, view, rebalances }: {
       <Plot
         {...common}
         title={`Lag of ${service} in messages`}
-        series={[{ label: "messages", color: "--blue", column: `${service} messages` }]}
+        series={[{ label: "lag in messages", color: "--blue", column: `${service} messages` }]}
         format={formatBrief}
       />
       <Plot
         {...common}
         title={`Lag of ${service} in time`}
-        series={[{ label: "oldest", color: "--purple", dash: [8, 3], column: `${service} ms` }]}
+        series={[{
+          label: "lag in time",
+          color: "--purple",
+          dash: [8, 3],
+          column: `${service} ms`,
+        }]}
         format={(ms) => ms === 0 ? "0 s" : formatDuration(ms)}
       />
     </div>

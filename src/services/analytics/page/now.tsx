@@ -67,7 +67,7 @@ function Orders({ snapshot, plot }: CardProps) {
     row("settled", "--green", [2, 2]),
   ];
   return (
-    <Card title="Orders" heads={["each second, mean of 10 s", "in total"]}>
+    <Card title="Orders" heads={["per second, last 10 s", "in total"]}>
       <Rows rows={rows} />
       <Plot
         title="Orders per second"
@@ -96,7 +96,7 @@ function Outcomes({ snapshot, plot }: CardProps) {
     row("rejected", "--red", [2, 2]),
   ];
   return (
-    <Card title="Outcomes" heads={["orders in total", "share of settled"]}>
+    <Card title="Outcomes" heads={["in total", "share of settled"]}>
       <Rows rows={rows} />
       <Plot
         title="Outcomes per second"
@@ -145,7 +145,7 @@ function LatencyCard({ snapshot, plot }: CardProps) {
     row("p99", "p99Ms", "--purple", [2, 4]),
   ];
   return (
-    <Card title="Latency" heads={["orders of the last minute", "all orders"]}>
+    <Card title="Latency" heads={["last minute", "all orders"]}>
       <Rows rows={rows} />
       <Plot
         title="Latency from placed to outcome"
@@ -184,7 +184,7 @@ function Revenue({ snapshot, plot }: CardProps) {
     };
   });
   return (
-    <Card title="Revenue" heads={["confirmed in total", "last minute; validated"]}>
+    <Card title="Revenue" heads={["confirmed", "last minute; validated"]}>
       <Rows
         rows={rows.length > 0 ? rows : [{ label: NOTHING, color: "--blue", big: "", small: "" }]}
       />
