@@ -184,7 +184,7 @@ function Revenue({ snapshot, plot }: CardProps) {
     };
   });
   return (
-    <Card title="Revenue" heads={["confirmed", "last minute; validated"]}>
+    <Card title="Revenue" heads={["confirmed", "of validated"]}>
       <Rows
         rows={rows.length > 0 ? rows : [{ label: NOTHING, color: "--blue", big: "", small: "" }]}
       />
