@@ -59,11 +59,7 @@ export function Plot(props: PlotProps) {
   }, [scheme, series.map(({ label }) => label).join()]);
 
   useEffect(() => plot.current?.setData(dataOf(now.current)), [view]);
-  useEffect(() => {
-    const made = plot.current;
-    const left = cursorMs === null ? -10 : made?.valToPos(cursorMs / 1_000, "x") ?? -10;
-    made?.setCursor({ left, top: 0 }, false);
-  }, [cursorMs, view]);
+  useEffect(() => plot.current && placeCursor(plot.current), [cursorMs]);
 
   const axis = axisOf(trackOf(props));
   const window = windowAt(axis, cursorMs);
@@ -179,7 +175,8 @@ function optionsOf(
         values: (_, values) => values.map((value) => props().format(value)),
       },
     ],
-    hooks: { drawClear: [(plot) => markRebalances(plot, props().rebalances)] },
+    // Only then the scale is that of the new values.
+    hooks: { draw: [placeCursor], drawClear: [(plot) => markRebalances(plot, props().rebalances)] },
     series: [
       {},
       ...series.map((s): uPlot.Series => ({
@@ -192,6 +189,11 @@ function optionsOf(
       })),
     ],
   };
+}
+
+function placeCursor(plot: uPlot): void {
+  const { atMs } = timeCursor;
+  plot.setCursor({ left: atMs === null ? -10 : plot.valToPos(atMs / 1_000, "x"), top: 0 }, false);
 }
 
 /** A band as wide as each took, below the lines, and a mark on top that is seen where it took no time. */
