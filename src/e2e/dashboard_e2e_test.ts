@@ -196,12 +196,12 @@ async function agreesWithAudit({ t, run, page }: Shown): Promise<Totals> {
       });
     },
   );
-  await t.step("a replay ends with the same totals", async () => {
+  await t.step("a recount ends with the same totals", async () => {
     const since = () => page.locator("[data-counted-since]").getAttribute("data-counted-since");
     const before = await since();
-    await page.getByRole("button", { name: "Replay the log" }).click();
+    await page.getByRole("button", { name: "Recount from the log" }).click();
     await until("it counts anew", async () => await since() !== before);
-    await page.getByRole("button", { name: "Replay the log" }).waitFor();
+    await page.getByRole("button", { name: "Recount from the log" }).waitFor();
     await showsTotals(page, expected);
   });
   return expected!;

@@ -27,7 +27,7 @@ export const ONLY_NPM = Deno.env.get("TEST_PROGRAMS") === "npm";
  * @throws {Failure} it cannot be had: why, and what else would do
  */
 export async function npmProgram(
-  name: "postgresql" | "chromium",
+  name: "postgresql" | "chromium" | "axe",
   unpack: (folder: string) => Promise<void>,
 ): Promise<string> {
   const project = join(PROJECT, "deploy/local", name);

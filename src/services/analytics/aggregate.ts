@@ -15,6 +15,7 @@
  */
 import type { Fact } from "./facts/fact.ts";
 import { LatencyHistogram } from "./histogram.ts";
+import { OrderTrends } from "./trends/order_trends.ts";
 import { TumblingWindows } from "./windows.ts";
 
 export const OUTCOMES = ["confirmed", "cancelled", "rejected"] as const;
@@ -49,6 +50,8 @@ export interface Aggregate {
   readonly perSecond: TumblingWindows<OrderCounts>;
   readonly perTenSeconds: TumblingWindows<LatencyHistogram>;
   readonly perMinute: TumblingWindows<AmountsByCurrency>;
+  /** For the plots. */
+  readonly trends: OrderTrends;
   /** Newest `occurredAt`, epoch milliseconds; -Infinity before the first event. */
   newestMs: number;
   /** Events that arrived when their second had left the window: in the totals, not in the windows. */
@@ -91,6 +94,7 @@ export function createAggregate(): Aggregate {
       () => new Map(),
       (amounts) => amounts.clear(),
     ),
+    trends: new OrderTrends(),
     newestMs: -Infinity,
     lateEvents: 0,
     clockSkewEvents: 0,
@@ -115,6 +119,7 @@ export function add(aggregate: Aggregate, event: Fact): void {
       place(aggregate, times);
       const second = aggregate.perSecond.at(occurredAtMs);
       if (second) second.validated++;
+      aggregate.trends.validated(occurredAtMs);
       const { currency, totalCents } = event;
       addCents(aggregate.money, currency, "orderedCents", totalCents);
       addCents(aggregate.perMinute.at(placedAtMs), currency, "orderedCents", totalCents);
@@ -125,6 +130,7 @@ export function add(aggregate: Aggregate, event: Fact): void {
       const { currency, totalCents } = event;
       addCents(aggregate.money, currency, "confirmedCents", totalCents);
       addCents(aggregate.perMinute.at(occurredAtMs), currency, "confirmedCents", totalCents);
+      aggregate.trends.confirmed(occurredAtMs, currency, totalCents);
       break;
     }
     case "OrderCancelled":
@@ -156,9 +162,10 @@ function timesOf(aggregate: Aggregate, { occurredAtMs, placedAtMs }: Fact): Time
   return { occurredAtMs, placedAtMs: occurredAtMs };
 }
 
-function place(aggregate: Aggregate, { placedAtMs }: Times): void {
+function place(aggregate: Aggregate, { placedAtMs, occurredAtMs }: Times): void {
   const second = aggregate.perSecond.at(placedAtMs);
   if (second) second.placed++;
+  aggregate.trends.placed(placedAtMs, occurredAtMs);
 }
 
 function settle(aggregate: Aggregate, outcome: Outcome, times: Times): void {
@@ -171,6 +178,7 @@ function settle(aggregate: Aggregate, outcome: Outcome, times: Times): void {
   const latencyMs = occurredAtMs - placedAtMs;
   aggregate.latency[outcome].add(latencyMs);
   aggregate.perTenSeconds.at(occurredAtMs)?.add(latencyMs);
+  aggregate.trends.settled(outcome, occurredAtMs, latencyMs);
 }
 
 function increment(counts: Map<string, number>, name: string): void {

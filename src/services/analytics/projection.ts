@@ -31,6 +31,8 @@ export interface Projection {
   readonly positions: Source["positions"];
   /** Whose clock is off: see clocks.ts. */
   readonly clocks: Pick<Clocks, "off">;
+  /** The newest order with an outcome that was read; null before there is one. */
+  readonly recentOrder: string | null;
   reading(): Reading;
   /** Starts again from the beginning of the log; ignored while a replay is under way. */
   replay(): void;
@@ -47,6 +49,7 @@ export function createProjection(
   const begin = (createSource: typeof logSource) => {
     const aggregate = createAggregate();
     const openOrders = createSource === logSource ? new OpenOrders() : undefined;
+    let recentOrder: string | null = null;
     const source = createSource({
       ...options,
       onFacts: (facts) => {
@@ -55,6 +58,7 @@ export function createProjection(
           add(aggregate, fact);
           openOrders?.add(fact);
         }
+        recentOrder = facts.findLast(isOutcome)?.orderId ?? recentOrder;
       },
       // Partitions are read at their own pace: so far, late only means read later.
       onCaughtUp() {
@@ -63,8 +67,14 @@ export function createProjection(
       },
       onRecreated: restart,
     });
-    const startedAt = new Date().toISOString();
-    return { aggregate, openOrders, source, startedAt, ended: new AbortController() };
+    return {
+      recentOrder: () => recentOrder,
+      aggregate,
+      openOrders,
+      source,
+      startedAt: new Date().toISOString(),
+      ended: new AbortController(),
+    };
   };
   const restart = () => {
     next = begin(logSource);
@@ -91,6 +101,9 @@ export function createProjection(
       return current.openOrders;
     },
     clocks,
+    get recentOrder() {
+      return current.recentOrder();
+    },
     get positions() {
       return current.source.positions;
     },
@@ -111,6 +124,10 @@ export function createProjection(
       }
     },
   };
+}
+
+function isOutcome({ type }: Fact): boolean {
+  return type === "OrderConfirmed" || type === "OrderCancelled";
 }
 
 interface SourceOptions {

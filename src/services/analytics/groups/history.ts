@@ -20,6 +20,8 @@ import {
   type StallMemory,
   worst,
 } from "./lag.ts";
+import { LagTrends } from "../trends/lag_trends.ts";
+import { DrainTime } from "./drain.ts";
 import { type GroupMemory, observeGroup, type Rebalance } from "./rebalances.ts";
 
 const KEPT_REBALANCES = 40;
@@ -43,6 +45,8 @@ export class GroupHistory {
   readonly #stalls = new Map<string, StallMemory>();
   readonly #ends = new EndHistory();
   readonly #rates = new OffsetRates();
+  readonly #drains = new Map<Service, DrainTime>();
+  readonly trends = new LagTrends();
   #rebalances: readonly RebalanceView[] = [];
 
   constructor(private readonly options: GroupHistoryOptions) {}
@@ -65,13 +69,15 @@ export class GroupHistory {
       }
     }
     this.#rates.sample(atMs, states);
-    return states.map((state) => {
+    const views = states.map((state) => {
       const view = this.#view(state, atMs);
       const memory = observeGroup(this.#groups.get(state.service), state, atMs);
       this.#groups.set(state.service, memory);
       if (memory.rebalance) this.#keep(memory.rebalance, atMs);
       return view;
     });
+    this.trends.sample(atMs, views);
+    return views;
   }
 
   /** Adds a rebalance, or what is new of it. */
@@ -97,13 +103,17 @@ export class GroupHistory {
       ),
     );
     const topics = state.topics.map(({ topic }) => this.#topicView(state, topic, owners, atMs));
+    const lag = worst(topics.map(({ lag }) => lag));
+    let drain = this.#drains.get(state.service);
+    if (!drain) this.#drains.set(state.service, drain = new DrainTime());
     return {
       service: state.service,
       group: state.group,
       state: state.state,
       members: this.#memberViews(state, atMs),
       topics,
-      lag: worst(topics.map(({ lag }) => lag)),
+      lag,
+      drain: drain.observe(atMs, lag),
     };
   }
 
@@ -127,10 +137,13 @@ export class GroupHistory {
       partitions.push({
         partition,
         owner: owners.get(place) ?? null,
+        committed,
+        end,
         lagMessages: lag.messages,
         lagMs: lag.ms,
         stalledMs: stall.stalledMs,
         longestStallMs: stall.longestStallMs,
+        longestStallSinceMs: stall.longestStallSinceMs,
       });
     }
     const read = this.#rates.readPerSecond(service, topic);

@@ -85,6 +85,8 @@ export interface StallTimes {
   readonly stalledMs: number;
   /** The longest stall since analytics began to watch. */
   readonly longestStallMs: number;
+  /** When that began, epoch milliseconds; null while there was none. */
+  readonly longestStallSinceMs: number | null;
 }
 
 /** A stall, by when it began: epoch milliseconds. */
@@ -106,15 +108,21 @@ export function observeStall(
   atMs: number,
 ): StallMemory {
   const { committed, lagMessages } = now;
-  const longestStallMs = before?.longestStallMs ?? 0;
-  if (lagMessages <= 0) return { committed, sinceMs: null, stalledMs: 0, longestStallMs };
+  const longest = {
+    longestStallMs: before?.longestStallMs ?? 0,
+    longestStallSinceMs: before?.longestStallSinceMs ?? null,
+  };
+  if (lagMessages <= 0) return { committed, sinceMs: null, stalledMs: 0, ...longest };
   const stalledSince = before?.committed === committed ? before.sinceMs : null;
-  const stalledMs = atMs - (stalledSince ?? atMs);
+  const sinceMs = stalledSince ?? atMs;
+  const stalledMs = atMs - sinceMs;
   return {
     committed,
-    sinceMs: stalledSince ?? atMs,
+    sinceMs,
     stalledMs,
-    longestStallMs: Math.max(longestStallMs, stalledMs),
+    ...stalledMs > longest.longestStallMs
+      ? { longestStallMs: stalledMs, longestStallSinceMs: sinceMs }
+      : longest,
   };
 }
 

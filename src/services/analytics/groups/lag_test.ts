@@ -39,6 +39,20 @@ Deno.test("EndHistory: a log that was made anew begins anew", () => {
   assertEquals(history.lag("p", 2_000, 0, 3), { messages: 3, ms: 1_000, atLeast: true });
 });
 
+Deno.test("observeStall: the longest stall has its span of time", () => {
+  const samples = [[0, 5], [0, 5], [0, 5], [5, 5], [5, 5], [9, 0]];
+  let memory: StallMemory | undefined;
+  samples.forEach(([committed, lagMessages], index) => {
+    memory = observeStall(
+      memory,
+      { committed: committed!, lagMessages: lagMessages! },
+      1_000 * index,
+    );
+  });
+  assertEquals(memory!.longestStallMs, 2_000);
+  assertEquals(memory!.longestStallSinceMs, 0, "not the later, shorter one");
+});
+
 Deno.test("EndHistory.lag: within ten minutes, as a search through all samples says", () => {
   const growth = fc.array(fc.nat(5), { minLength: 1, maxLength: 200 });
   fc.assert(fc.property(growth, fc.nat(1_000), (growth, share) => {

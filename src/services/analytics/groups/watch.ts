@@ -25,6 +25,8 @@ export interface GroupWatch {
   readonly groups: readonly GroupView[] | null;
   /** The oldest first. */
   readonly rebalances: readonly RebalanceView[];
+  /** How far behind the groups were over time. */
+  readonly trends: Pick<GroupHistory["trends"], "tracks">;
   /** How fast a topic grows, offsets a second; null before it is known. */
   growth(topic: Topic): number | null;
   /** Takes one sample. */
@@ -97,6 +99,7 @@ export function createGroupWatch(options: GroupWatchOptions): GroupWatch {
     get rebalances() {
       return history.rebalances;
     },
+    trends: history.trends,
     growth: (topic) => history.growth(topic),
     sample,
     async run(signal) {

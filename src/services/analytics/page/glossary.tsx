@@ -20,8 +20,8 @@ const TERMS = [
   ],
   [
     "revenue",
-    "The value of confirmed orders, by currency, beside the value of all validated orders. The plot " +
-    "shows confirmed value in each minute; the newest minute is not over yet.",
+    "The value of confirmed orders, by currency, beside the value of all validated orders, and how " +
+    "much was confirmed in the last minute.",
   ],
   [
     "rates in the diagram",
@@ -32,6 +32,17 @@ const TERMS = [
     "lag",
     "Messages that a group has not committed yet, and for how long the oldest of them has been in " +
     "the log. Control records do not count.",
+  ],
+  [
+    "caught up in",
+    "How long until a group has nothing left to read, if its lag goes on to shrink as it did in the " +
+    "last 10 s. There is no such time while it grows; what waits for less than 2 s is on its way.",
+  ],
+  [
+    "plots",
+    "10 minutes by windows of 5 s, 1 hour by 30 s, all by 240 windows at most. Each value is a mean, " +
+    "of a lag the largest. A window is shown when it is over. Of lag there is what analytics has " +
+    "seen since it started.",
   ],
   [
     "stall",

@@ -3,13 +3,18 @@ import type { GroupView, Live, MemberView, TopicView } from "../web/live.ts";
 import { formatWait } from "../groups/lag.ts";
 import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
 import { formatBrief, localTimeOfDay, plural } from "../../../runtime/format.ts";
+import { drainText, LagPlots } from "./lag_plots.tsx";
+import { longestStall, PartitionTable } from "./partition_table.tsx";
+import type { PlotView } from "./plots/view.tsx";
 import { TimeLine } from "./time_line.tsx";
 
 /** The eye distinguishes so many colours; further members reuse them, and have their row and name. */
 const COLORS = 6;
 
-export function Groups({ live }: { live: Live }) {
-  const draw = (group: GroupView) => <Group key={group.service} group={group} />;
+export function Groups({ live, view }: { live: Live; view: PlotView }) {
+  const draw = (group: GroupView) => (
+    <Group key={group.service} {...{ group, view }} rebalances={live.rebalances} />
+  );
   return (
     <section id="groups" aria-labelledby="groups-title">
       <h2 id="groups-title">
@@ -27,7 +32,11 @@ export function Groups({ live }: { live: Live }) {
   );
 }
 
-function Group({ group }: { group: GroupView }) {
+function Group({ group, view, rebalances }: {
+  group: GroupView;
+  view: PlotView;
+  rebalances: Live["rebalances"];
+}) {
   const { service, state, members, topics, lag } = group;
   const partitions = [
     ...new Set(topics.flatMap((topic) => topic.partitions.map((p) => p.partition))),
@@ -44,12 +53,14 @@ function Group({ group }: { group: GroupView }) {
           lag {formatBrief(lag.messages)} messages
           {lag.messages > 0 && `, oldest ${formatWait(lag)}`}
         </span>
+        <small class="drain">{drainText(group.drain)}</small>
       </h3>
+      <LagPlots {...{ group, view, rebalances }} />
       <p class="order">
         {topics.length > 1 ? "each cell, from top to bottom: " : "each cell: "}
         {topics.map(({ topic }) => topic).join(", ")}
       </p>
-      <div class="scroll">
+      <div class="scroll" tabIndex={0} role="group" aria-label={`Members of ${service}`}>
         <table>
           <thead>
             <tr>
@@ -77,6 +88,7 @@ function Group({ group }: { group: GroupView }) {
           </tfoot>
         </table>
       </div>
+      <PartitionTable group={group} colors={COLORS} />
     </article>
   );
 }
@@ -149,6 +161,13 @@ const FIGURES: readonly Figure[] = [
 /** One number for each partition. */
 function FigureRow({ figure, topics, partitions }: Columns & { figure: Figure }) {
   const { name, unit, of, isSum, show } = figure;
+  /** In which span of time the longest stall was. */
+  const titleOf = (partition: number) =>
+    topics.flatMap(({ topic, partitions }) =>
+      partitions.filter((p) => p.partition === partition && p.longestStallSinceMs !== null).map((
+        { longestStallMs, longestStallSinceMs },
+      ) => `${topic}/${partition}: ${longestStall(longestStallMs, longestStallSinceMs!)}`)
+    ).join("\n");
   return (
     <tr>
       <th scope="row">
@@ -159,7 +178,11 @@ function FigureRow({ figure, topics, partitions }: Columns & { figure: Figure })
           topic.partitions.filter((p) => p.partition === partition).map(of)
         );
         const value = isSum ? values.reduce((a, b) => a + b, 0) : Math.max(0, ...values);
-        return <td key={partition} class={value > 0 ? "some" : ""}>{show(value)}</td>;
+        return (
+          <td key={partition} class={value > 0 ? "some" : ""} title={titleOf(partition)}>
+            {show(value)}
+          </td>
+        );
       })}
     </tr>
   );

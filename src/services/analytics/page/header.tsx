@@ -46,7 +46,7 @@ function Source({ live }: { live: Live }) {
     const { passed, expected } = reading.progress;
     return (
       <p class="source warning">
-        replaying the log: {formatCount(passed)} of {formatCount(expected)} messages
+        recounting from the log: {formatCount(passed)} of {formatCount(expected)} messages
       </p>
     );
   }
@@ -62,7 +62,7 @@ function Source({ live }: { live: Live }) {
     <p class="source">
       counts only what this member of the group {reading.group} has read since{" "}
       {localTimeOfDay(Date.parse(reading.startedAt))},{" "}
-      {plural(reading.partitions, "partition")}; replay the log to count everything
+      {plural(reading.partitions, "partition")}; recount from the log to count everything
     </p>
   );
 }
@@ -83,7 +83,7 @@ function Replay({ live }: { live: Live }) {
     <div class="replay">
       {progress
         ? (
-          <progress max={1} value={share} aria-label="Replay">
+          <progress max={1} value={share} aria-label="Recounted">
             {Math.round(100 * share)} %
           </progress>
         )
@@ -93,7 +93,7 @@ function Replay({ live }: { live: Live }) {
             onClick={replay}
             title="Counts everything in the log again, from the first event"
           >
-            Replay the log
+            Recount from the log
           </button>
         )}
       {fault && <span role="alert">{fault}</span>}

@@ -6,6 +6,7 @@
  * earlier column runs around the others. A service that only reads is a bar below all that it reads.
  */
 import { TOPICS } from "../../../topology.ts";
+import { placeLabels } from "./labels.ts";
 
 /** The shape of `TOPICS`, so that tests can lay out another topology. */
 export type TopicTable = Readonly<
@@ -116,12 +117,12 @@ export function layOut(topics: TopicTable = TOPICS): Layout {
     }
   });
   const bottoms = [...boxes.values()].map((box) => box.y + box.height / 2);
-  return {
+  const size = {
     width: Math.max(...inRows.map(({ x }) => x)) + SERVICE.width / 2 + 44,
     height: Math.max(...bottoms, belowY + BYPASS * below) + 4,
-    boxes: [...boxes.values()],
-    edges,
   };
+  const all = [...boxes.values()];
+  return { ...size, boxes: all, edges: placeLabels(edges, all, size) };
 }
 
 /** The topics that a service writes to, or reads, in the order of the flow. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { TOPICS } from "../../../topology.ts";
+import { pointsOf } from "./labels.ts";
 import { type Edge, flows, layOut, type TopicTable } from "./layout.ts";
 
 const topic = (writers: string[], ...readers: string[]) => ({ writers, readers });
@@ -41,6 +42,9 @@ const TOPOLOGIES: Record<string, TopicTable> = {
   },
   "one topic": { "orders": topic(["shop"], "store") },
 };
+
+/** Those with room beside every line. */
+const ROOMY = ["ours", "a shop", "one topic"];
 
 /** The end points of a path's parts: of curves, too, which stay between them here. */
 function cornersOf(path: string): (readonly [x: number, y: number])[] {
@@ -145,23 +149,25 @@ for (const [what, topics] of Object.entries(TOPOLOGIES)) {
       }
     }
   });
-}
 
-Deno.test("layOut: no line runs down through a rate, where there is room beside it", () => {
-  const { edges } = layOut(SHOP);
-  for (const { label, from, to } of edges) {
-    const [left, right] = spanOf(label);
-    for (const other of edges.filter((other) => other.from !== from || other.to !== to)) {
-      const corners = cornersOf(other.path);
-      for (const [at, [x, y2]] of corners.slice(1).entries()) {
-        const [x1, y1] = corners[at]!;
-        const isBeside = x1 === x && Math.min(y1, y2) < label.y && Math.max(y1, y2) > label.y;
-        const through = isBeside && left < x && x < right;
+  Deno.test(`layOut, ${what}: no rate is written on a line, or on a box`, () => {
+    if (!ROOMY.includes(what)) return;
+    for (const { label, from, to } of edges) {
+      const [left, right] = spanOf(label);
+      const isIn = (x: number, y: number) =>
+        x > left && x < right && y > label.y - 10 && y < label.y + 1;
+      for (const other of edges) {
+        const through = pointsOf(other.path).some(([x, y]) => isIn(x, y));
         assert(!through, `${other.from} → ${other.to} runs through ${from} → ${to}`);
       }
+      for (const box of boxes) {
+        const apart = right <= box.x - box.width / 2 || left >= box.x + box.width / 2 ||
+          label.y + 1 <= box.y - box.height / 2 || label.y - 10 >= box.y + box.height / 2;
+        assert(apart, `${from} → ${to} is written on ${box.name}`);
+      }
     }
-  }
-});
+  });
+}
 
 Deno.test("layOut: what a service reads first is to its left", () => {
   const { boxes } = layOut();

@@ -1,9 +1,11 @@
 /** The whole page: everything on it comes from one stream of live snapshots. */
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./page.css";
-import type { Live } from "../web/live.ts";
+import { applyChanges } from "../trends/changes.ts";
+import type { RangeName, Trends } from "../trends/ranges.ts";
+import type { Live, Update } from "../web/live.ts";
 import { Checks } from "./checks/checks.tsx";
 import { Glossary } from "./glossary.tsx";
 import { Groups } from "./groups.tsx";
@@ -17,17 +19,23 @@ const SILENCE_MS = 4_000;
 const RETRY_MS = 2_000;
 
 function Page() {
-  const { live, connected } = useLive("/events");
+  const { shown, connected } = useLive("/events");
+  const [range, setRange] = useState<RangeName>("10 minutes");
+  const live = shown?.live;
+  const view = useMemo(
+    () => shown && { trends: shown.trends, range, atMs: shown.live.atMs },
+    [shown, range],
+  );
   return (
     <>
       <Header live={live} connected={connected} />
-      {live && (
+      {live && view && (
         <main class={connected ? "" : "stale"}>
-          <Now live={live} />
+          <Now live={live} view={view} onPick={setRange} />
           <Pipeline live={live} />
           <Checks live={live} />
-          <Groups live={live} />
-          <OrderSearch />
+          <Groups live={live} view={view} />
+          <OrderSearch recent={live.recentOrder} />
           <Glossary live={live} />
         </main>
       )}
@@ -35,9 +43,14 @@ function Page() {
   );
 }
 
-/** The newest snapshot (undefined before the first), and whether the server is still heard. */
-function useLive(url: string): { live: Live | undefined; connected: boolean } {
-  const [live, setLive] = useState<Live>();
+interface Shown {
+  readonly live: Live;
+  readonly trends: Trends;
+}
+
+/** What is shown (undefined before the first snapshot), and whether the server is still heard. */
+function useLive(url: string): { shown: Shown | undefined; connected: boolean } {
+  const [shown, setShown] = useState<Shown>();
   const [connected, setConnected] = useState(true);
   useEffect(() => {
     let source: EventSource;
@@ -58,7 +71,9 @@ function useLive(url: string): { live: Live | undefined; connected: boolean } {
         clearTimeout(timer);
         timer = setTimeout(lost, SILENCE_MS);
         setConnected(true);
-        setLive(JSON.parse(data));
+        const { live, trends, changes = {} }: Update = JSON.parse(data);
+        // A new connection begins with the plots as a whole.
+        setShown((before) => ({ live, trends: trends ?? applyChanges(before!.trends, changes) }));
       };
     };
     open();
@@ -67,7 +82,7 @@ function useLive(url: string): { live: Live | undefined; connected: boolean } {
       source.close();
     };
   }, [url]);
-  return { live, connected };
+  return { shown, connected };
 }
 
 render(<Page />, document.getElementById("app")!);

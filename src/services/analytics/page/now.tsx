@@ -1,7 +1,6 @@
 /** How business is right now: large numbers, each above a plot of the last ten minutes. */
 import type { ComponentChildren } from "preact";
 import type { Live } from "../web/live.ts";
-import type { Snapshot } from "../snapshot.ts";
 import {
   formatBrief,
   formatBriefMoney,
@@ -11,13 +10,18 @@ import {
   formatShare,
   NOTHING,
 } from "../../../runtime/format.ts";
-import { Plot, type Series } from "./plot.tsx";
+import { MAX_CURRENCIES } from "../trends/order_trends.ts";
+import type { RangeName } from "../trends/ranges.ts";
+import { Plot } from "./plots/plot.tsx";
+import { type PlotView, RangePicker } from "./plots/view.tsx";
 
-/** The most currencies that have a line of their own in the card and in its plot. */
-const MAX_CURRENCIES = 3;
-
-export function Now({ live }: { live: Live }) {
-  const { snapshot, atMs } = live;
+export function Now({ live, view, onPick }: {
+  live: Live;
+  view: PlotView;
+  onPick: (range: RangeName) => void;
+}) {
+  const { snapshot, rebalances } = live;
+  const common = { snapshot, plot: { view, rebalances, of: "orders" } } as const;
   return (
     <section id="now" aria-label="Now">
       {snapshot.newestEventAt === null && (
@@ -25,23 +29,28 @@ export function Now({ live }: { live: Live }) {
           no orders yet: run <code>deno task simulator</code>
         </p>
       )}
+      <RangePicker view={view} onPick={onPick} />
       <div class="cards">
-        <Orders snapshot={snapshot} atMs={atMs} />
-        <Outcomes snapshot={snapshot} atMs={atMs} />
-        <LatencyCard snapshot={snapshot} atMs={atMs} />
-        <Revenue snapshot={snapshot} atMs={atMs} />
+        <Orders {...common} />
+        <Outcomes {...common} />
+        <LatencyCard {...common} />
+        <Revenue {...common} />
       </div>
     </section>
   );
 }
 
 interface CardProps {
-  readonly snapshot: Snapshot;
-  readonly atMs: number;
+  readonly snapshot: Live["snapshot"];
+  readonly plot: {
+    readonly view: PlotView;
+    readonly of: "orders";
+    readonly rebalances: Live["rebalances"];
+  };
 }
 
-function Orders({ snapshot, atMs }: CardProps) {
-  const { perSecond, ratesPerSecond, orders } = snapshot;
+function Orders({ snapshot, plot }: CardProps) {
+  const { ratesPerSecond, orders } = snapshot;
   const rates = ratesPerSecond.last10Seconds;
   const row = (name: "placed" | "validated" | "settled", color: string, dash?: number[]) => ({
     label: name,
@@ -50,7 +59,7 @@ function Orders({ snapshot, atMs }: CardProps) {
     big: formatRate(rates?.[name] ?? null),
     small: formatCount(orders[name]),
     exact: orders[name],
-    values: perSecond[name],
+    column: name,
   });
   const rows = [
     row("placed", "--blue"),
@@ -58,19 +67,20 @@ function Orders({ snapshot, atMs }: CardProps) {
     row("settled", "--green", [2, 2]),
   ];
   return (
-    <Card title="Orders" unit="last 10 s" total="in total">
+    <Card title="Orders" heads={["per second, last 10 s", "in total"]}>
       <Rows rows={rows} />
       <Plot
         title="Orders per second"
-        {...seconds(snapshot, atMs, rows)}
-        tick={(value) => formatRate(value)}
+        {...plot}
+        series={rows}
+        format={formatRate}
       />
     </Card>
   );
 }
 
-function Outcomes({ snapshot, atMs }: CardProps) {
-  const { perSecond, orders, cancelledByReason, rejectedByReason } = snapshot;
+function Outcomes({ snapshot, plot }: CardProps) {
+  const { orders, cancelledByReason, rejectedByReason } = snapshot;
   const row = (name: "confirmed" | "cancelled" | "rejected", color: string, dash?: number[]) => ({
     label: name,
     color,
@@ -78,7 +88,7 @@ function Outcomes({ snapshot, atMs }: CardProps) {
     big: formatCount(orders[name]),
     small: formatShare(orders[name], orders.settled),
     exact: orders[name],
-    values: perSecond[name],
+    column: name,
   });
   const rows = [
     row("confirmed", "--green"),
@@ -86,12 +96,13 @@ function Outcomes({ snapshot, atMs }: CardProps) {
     row("rejected", "--red", [2, 2]),
   ];
   return (
-    <Card title="Outcomes" unit="in total" total="">
+    <Card title="Outcomes" heads={["in total", "share of settled"]}>
       <Rows rows={rows} />
       <Plot
         title="Outcomes per second"
-        {...seconds(snapshot, atMs, rows)}
-        tick={(value) => formatRate(value)}
+        {...plot}
+        series={rows}
+        format={formatRate}
       />
       <Reasons cancelled={cancelledByReason} rejected={rejectedByReason} />
     </Card>
@@ -118,31 +129,30 @@ function Reasons(reasons: { [outcome: string]: Readonly<Record<string, number>> 
   );
 }
 
-function LatencyCard({ snapshot, atMs }: CardProps) {
-  const { perTenSeconds, latency } = snapshot;
+function LatencyCard({ snapshot, plot }: CardProps) {
+  const { latency } = snapshot;
   const row = (name: string, key: "p50Ms" | "p95Ms" | "p99Ms", color: string, dash?: number[]) => ({
     label: name,
     color,
     dash,
     big: formatDuration(latency.lastMinute[key]),
     small: formatDuration(latency.all[key]),
-    values: perTenSeconds[key],
+    column: key,
   });
   const rows = [
     row("p50", "p50Ms", "--blue"),
-    row("p95", "p95Ms", "--orange", [6, 3]),
-    row("p99", "p99Ms", "--red", [2, 2]),
+    row("p95", "p95Ms", "--orange", [10, 4]),
+    row("p99", "p99Ms", "--purple", [2, 4]),
   ];
-  const { startsAtMs, windowMs } = perTenSeconds;
   return (
-    <Card title="Latency" unit="last minute" total="in total">
+    <Card title="Latency" heads={["last minute", "all orders"]}>
       <Rows rows={rows} />
       <Plot
         title="Latency from placed to outcome"
-        timesMs={rows[0]!.values.map((_, index) => startsAtMs + (index + 0.5) * windowMs)}
-        untilMs={atMs}
+        {...plot}
         series={rows}
-        tick={formatDuration}
+        format={formatDuration}
+        spanGaps
       />
     </Card>
   );
@@ -150,76 +160,56 @@ function LatencyCard({ snapshot, atMs }: CardProps) {
 
 const CURRENCY_COLORS = ["--blue", "--orange", "--green"];
 
-function Revenue({ snapshot, atMs }: CardProps) {
-  const { perMinute, money: totals } = snapshot;
+function Revenue({ snapshot, plot }: CardProps) {
+  const { money: totals } = snapshot;
+  const { columns } = plot.view.trends["10 minutes orders"];
   const currencies = Object.entries(totals)
     .toSorted(([a, x], [b, y]) => y.confirmedCents - x.confirmedCents || (a < b ? -1 : 1))
     .slice(0, MAX_CURRENCIES);
   const rows = currencies.map(([currency, amounts], index) => {
-    const minutes = perMinute.currencies[currency]?.confirmedCents ?? [];
+    const perMinute = columns[`${currency}/min`]?.slice(-12) ?? [];
+    const mean = perMinute.reduce<number>((sum, n) => sum + (n ?? 0), 0) /
+      Math.max(1, perMinute.length);
     return {
       label: currency,
       color: CURRENCY_COLORS[index]!,
       dash: index === 0 ? undefined : [6, 3 * index],
       big: formatBriefMoney(amounts.confirmedCents),
       small: [
-        `${formatBriefMoney(minutes.at(-2) ?? 0)}/min`,
+        `${formatBrief(mean)}/min`,
         `of ${formatBriefMoney(amounts.orderedCents)}`,
       ],
       exact: amounts.confirmedCents,
-      values: minutes.map((cents) => cents / 100),
+      column: `${currency}/min`,
     };
   });
-  const { startsAtMs, windowMs } = perMinute;
-  const length = Math.max(0, ...rows.map(({ values }) => values.length));
   return (
-    <Card title="Revenue" unit="confirmed" total="of validated">
+    <Card title="Revenue" heads={["confirmed", "of validated"]}>
       <Rows
         rows={rows.length > 0 ? rows : [{ label: NOTHING, color: "--blue", big: "", small: "" }]}
       />
       <Plot
         title="Revenue per minute"
-        timesMs={Array.from({ length }, (_, index) => startsAtMs + index * windowMs)}
-        untilMs={atMs}
+        {...plot}
         series={rows}
-        tick={(value) => `${formatBrief(value)}/min`}
-        stepped
+        format={(value) => `${formatBrief(value)}/min`}
       />
     </Card>
   );
 }
 
-/** Means over so many seconds: single ones jump with each transaction. */
-const BIN = 5;
-
-function seconds({ perSecond }: Snapshot, atMs: number, series: readonly Series[]) {
-  const { startsAtMs, windowMs } = perSecond;
-  // Bins begin at the same times whenever they are made, and the newest second is not over.
-  const skipped = (BIN - startsAtMs / windowMs % BIN) % BIN;
-  const bins = Math.max(0, Math.floor((perSecond.placed.length - 1 - skipped) / BIN));
-  const mean = (values: Series["values"], bin: number) => {
-    const first = skipped + bin * BIN;
-    return values.slice(first, first + BIN).reduce<number>((sum, n) => sum + (n ?? 0), 0) / BIN;
-  };
-  const numbers = Array.from({ length: bins }, (_, bin) => bin);
-  return {
-    timesMs: numbers.map((bin) => startsAtMs + (skipped + (bin + 0.5) * BIN) * windowMs),
-    untilMs: atMs,
-    series: series.map((one) => ({ ...one, values: numbers.map((bin) => mean(one.values, bin)) })),
-  };
-}
-
-function Card({ title, unit, total, children }: {
+function Card({ title, heads, children }: {
   title: string;
-  unit: string;
-  total: string;
+  /** What stands below them: in the large column, and in the small one. */
+  heads: readonly [string, string];
   children: ComponentChildren;
 }) {
   return (
     <article class="card">
-      <h2>
-        {title} <small>{unit}</small> <small class="total">{total}</small>
-      </h2>
+      <h2>{title}</h2>
+      <p class="heads">
+        <span>{heads[0]}</span> <span>{heads[1]}</span>
+      </p>
       {children}
     </article>
   );

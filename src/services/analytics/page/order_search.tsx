@@ -5,7 +5,10 @@ import { formatDuration } from "../../../runtime/format.ts";
 
 type Found = Omit<Timeline, "rows">;
 
-export function OrderSearch() {
+export function OrderSearch({ recent }: { recent: string | null }) {
+  // The first one stays: what changes every second is hard to point at.
+  const [example, setExample] = useState(recent);
+  if (example === null && recent !== null) setExample(recent);
   const [id, setId] = useState("");
   const [busy, setBusy] = useState(false);
   const [timeline, setTimeline] = useState<Found>();
@@ -59,6 +62,14 @@ export function OrderSearch() {
             required
           />
           <button type="submit" disabled={busy}>{busy ? "Searching" : "Search"}</button>
+          {example !== null && (
+            <span class="example">
+              for example{" "}
+              <button type="button" data-example={example} onClick={() => setId(example)}>
+                {example}
+              </button>
+            </span>
+          )}
         </form>
         <div aria-live="polite">
           {fault && <p class="warning">{fault}</p>}
@@ -107,11 +118,11 @@ function TimelineView({ timeline }: { timeline: Found }) {
   return (
     <div class="order-history">
       <p>{timeline.conclusion}</p>
-      <div class="scroll">
+      <div class="scroll" tabIndex={0} role="group" aria-label="Events of the order">
         <table>
           <thead>
             <tr>
-              {["after", "event", "topic", "partition", "offset", "details"].map((name) => (
+              {["since placed", "event", "topic", "partition", "offset", "details"].map((name) => (
                 <th scope="col" key={name}>{name}</th>
               ))}
             </tr>

@@ -5,6 +5,7 @@ import { formatWait } from "../groups/lag.ts";
 import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
 import { formatBrief, formatRate, plural } from "../../../runtime/format.ts";
 import { DEAD_LETTERS_HASH } from "./checks/dead_letters.tsx";
+import { FlowList } from "./flow_list.tsx";
 import { type Box, type Edge, layOut } from "./layout.ts";
 
 const layout = layOut();
@@ -39,12 +40,13 @@ export function Pipeline({ live }: { live: Live }) {
           )}
         </svg>
       </div>
+      <FlowList live={live} rateOf={rateOf} />
     </section>
   );
 }
 
 /** From a service to a topic: what it writes; from a topic to a service: what its group reads. */
-function rateOf({ written, groups }: Live, { from, to }: Edge): number | null {
+function rateOf({ written, groups }: Live, { from, to }: Pick<Edge, "from" | "to">): number | null {
   if (from in TOPICS) {
     const topics = groups?.find(({ service }) => service === to)?.topics;
     return topics?.find(({ topic }) => topic === from)?.perSecond ?? null;

@@ -1,8 +1,8 @@
 /**
- * Server-sent events: one live snapshot a second to all browsers that are connected. Each snapshot is
- * whole: a browser that could not keep up gets the newest and misses nothing, and one that comes back
- * with `Last-Event-ID` goes on with the newest. There is no queue: a slow browser skips snapshots, one
- * that takes nothing for long is dropped, and without browsers no snapshot is made.
+ * Server-sent events: one live snapshot a second to all browsers that are connected. A browser that has
+ * the one before gets what changed; a new one, and one that could not keep up, get the newest as a
+ * whole. There is no queue: a slow browser skips snapshots, one that takes nothing for long is dropped,
+ * and without browsers no snapshot is made.
  */
 
 const EVERY_MS = 1_000;
@@ -11,13 +11,24 @@ const DROP_AFTER_MS = 30_000;
 
 interface Client {
   readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  /** The number of the newest message that it was sent. */
+  has: number;
   /** When it last took something, milliseconds of a clock that never goes back. */
   takenAtMs: number;
 }
 
+/** One snapshot, as lines of JSON. */
+export interface Made {
+  whole(): string;
+  /** What a browser needs that has the one made before. */
+  change(): string;
+}
+
 interface Message {
+  readonly number: number;
   readonly id: string;
-  readonly bytes: Uint8Array;
+  whole(): Uint8Array;
+  change(): Uint8Array;
   readonly madeAtMs: number;
 }
 
@@ -29,8 +40,8 @@ export class Broadcaster {
   #count = 0;
   #latest: Message | undefined;
 
-  /** @param make the snapshot as it is now, one line of JSON */
-  constructor(private readonly make: () => string) {
+  /** @param make the snapshot as it is now */
+  constructor(private readonly make: () => Made) {
     this.#timer = setInterval(() => this.#tick(), EVERY_MS);
   }
 
@@ -48,10 +59,11 @@ export class Broadcaster {
     let client: Client;
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
-        client = { controller, takenAtMs: performance.now() };
+        client = { controller, has: 0, takenAtMs: performance.now() };
         this.#clients.add(client);
         const message = this.#fresh();
-        if (message.id !== lastId) this.#send(client, message);
+        if (message.id === lastId) client.has = message.number;
+        else this.#send(client, message);
       },
       cancel: () => void this.#clients.delete(client),
     });
@@ -77,16 +89,24 @@ export class Broadcaster {
   #fresh(): Message {
     const nowMs = performance.now();
     if (this.#latest && nowMs - this.#latest.madeAtMs < EVERY_MS / 2) return this.#latest;
-    const id = `${this.#run}-${++this.#count}`;
-    const bytes = this.#encoder.encode(`retry: 1000\nid: ${id}\ndata: ${this.make()}\n\n`);
-    return this.#latest = { id, bytes, madeAtMs: nowMs };
+    const number = ++this.#count;
+    const id = `${this.#run}-${number}`;
+    const made = this.make();
+    // Encoded once, and only if a browser needs it.
+    const encoded = (text: () => string) => {
+      let bytes: Uint8Array | undefined;
+      return () => bytes ??= this.#encoder.encode(`retry: 1000\nid: ${id}\ndata: ${text()}\n\n`);
+    };
+    const [whole, change] = [encoded(() => made.whole()), encoded(() => made.change())];
+    return this.#latest = { number, id, whole, change, madeAtMs: nowMs };
   }
 
-  #send(client: Client, { bytes }: Message): void {
+  #send(client: Client, { number, whole, change }: Message): void {
     const { controller } = client;
     if ((controller.desiredSize ?? 0) > 0) {
       client.takenAtMs = performance.now();
-      controller.enqueue(bytes);
+      controller.enqueue(client.has === number - 1 && client.has > 0 ? change() : whole());
+      client.has = number;
     } else if (performance.now() - client.takenAtMs > DROP_AFTER_MS) {
       this.#clients.delete(client);
       controller.error(new Error("the browser has stopped reading"));

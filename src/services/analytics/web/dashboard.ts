@@ -14,6 +14,7 @@ import { EventRates } from "../rates.ts";
 import { snapshot } from "../snapshot.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import type { AuditSummary, Flow, Live } from "./live.ts";
+import { createUpdates, trendsOf } from "./updates.ts";
 import { dashboardRoutes } from "./routes.ts";
 
 /** How often the event rates are sampled. */
@@ -56,8 +57,12 @@ export function createDashboard(
     isDiscarded: (orderId) => deadLetters.isDiscarded(orderId),
   });
   const checks: Checks = { audit: createAuditReports(cluster), overdue, deadLetters };
+  const updates = createUpdates();
   const broadcaster = new Broadcaster(() =>
-    JSON.stringify(liveSnapshot({ projection, watch, checks, rates }))
+    updates(
+      liveSnapshot({ projection, watch, checks, rates }),
+      trendsOf(projection.aggregate, watch.trends, Date.now()),
+    )
   );
   return {
     watch,
@@ -86,9 +91,15 @@ function liveSnapshot({ projection, watch, checks, rates }: {
   rates: EventRates;
 }): Live {
   const atMs = Date.now();
+  // The plots have thinned columns of their own.
+  const { perSecond: _, perTenSeconds: __, perMinute: ___, ...figures } = snapshot(
+    projection.aggregate,
+    atMs,
+  );
   return {
     atMs,
-    snapshot: snapshot(projection.aggregate, atMs),
+    snapshot: figures,
+    recentOrder: projection.recentOrder,
     reading: projection.reading(),
     groups: watch.groups,
     rebalances: watch.rebalances,

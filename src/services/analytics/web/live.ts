@@ -1,20 +1,33 @@
 /**
- * A live snapshot: what the page gets once a second. It is whole, so that a browser that missed some, or
- * comes back after an hour, needs only the next one. Types alone: server and page share them.
+ * What the page gets once a second: a live snapshot, which is whole, and what changed in the plots since
+ * the one before. A browser that missed one, or is new, gets the plots whole, too. Types alone: server
+ * and page share them.
  */
 import type { Service, Topic } from "../../../topology.ts";
 import type { Reading, Snapshot } from "../snapshot.ts";
 import type { AuditView } from "../checks/audit_reports.ts";
 import type { DeadLetterCount } from "../checks/dead_letters.ts";
 import type { OverdueView } from "../checks/overdue.ts";
+import type { Drain } from "../groups/drain.ts";
 import type { Lag, Stall, StallTimes } from "../groups/lag.ts";
 import type { Rebalance } from "../groups/rebalances.ts";
+import type { TrendChanges } from "../trends/changes.ts";
+import type { Trends } from "../trends/ranges.ts";
+
+export interface Update {
+  readonly live: Live;
+  /** The plots as a whole, or their changes. */
+  readonly trends?: Trends;
+  readonly changes?: TrendChanges;
+}
 
 export interface Live {
   /** Epoch milliseconds, by the clock of analytics. */
   readonly atMs: number;
   /** Windows reach up to `atMs`: where nothing happens, rates go to 0. */
-  readonly snapshot: Snapshot;
+  readonly snapshot: Omit<Snapshot, "perSecond" | "perTenSeconds" | "perMinute">;
+  /** An order that was settled a moment ago, to search for; null before there is one. */
+  readonly recentOrder: string | null;
   readonly reading: Reading;
   /** Null while Kafka does not answer. */
   readonly groups: readonly GroupView[] | null;
@@ -61,6 +74,7 @@ export interface GroupView {
   readonly members: readonly MemberView[];
   readonly topics: readonly TopicView[];
   readonly lag: Lag;
+  readonly drain: Drain;
 }
 
 export interface MemberView {
@@ -86,6 +100,9 @@ export interface PartitionView extends StallTimes {
   readonly partition: number;
   /** Index in `members`; null when no member owns it. */
   readonly owner: number | null;
+  /** The next offset that the group will read, and the one after the last record. */
+  readonly committed: number;
+  readonly end: number;
   readonly lagMessages: number;
   /** How long the oldest of them has been waiting. */
   readonly lagMs: number;

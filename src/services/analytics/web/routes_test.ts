@@ -41,7 +41,7 @@ for (const { what, headers, same } of origins) {
 
 function routes() {
   let replays = 0;
-  const broadcaster = new Broadcaster(() => "{}");
+  const broadcaster = new Broadcaster(() => ({ whole: () => "{}", change: () => "{}" }));
   const cluster = { access: { brokers: ["127.0.0.1:1"] }, clientId: "test", names: new Names() };
   const checks = {
     audit: { latest: { state: "never" } },

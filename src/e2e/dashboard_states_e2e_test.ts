@@ -1,0 +1,193 @@
+/**
+ * The dashboard's page in every state, on every kind of screen, in a real browser but without a pipeline:
+ * it can be read, used by keyboard, and axe-core finds nothing.
+ */
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import type { Page } from "playwright-core";
+import { bundlePage } from "../local/task.ts";
+import { until } from "../runtime/until.ts";
+import { lacks } from "../testing/skips.ts";
+import { axeViolations } from "./support/axe.ts";
+import { BROWSER, openPage } from "./support/browser.ts";
+import { serveFake, type State, STATES } from "./support/fake_analytics.ts";
+
+/** axe-core takes seconds: it looks at the other screens in one state alone. */
+const AXE_SCREENS = ["desktop", "phone"];
+
+const SCREENS = {
+  desktop: { width: 1280, height: 720 },
+  phone: { width: 360, height: 740 },
+  projector: { width: 1024, height: 768 },
+  "zoomed to 200 %": { width: 640, height: 360 },
+};
+
+/** What is cut off at the right edge: of the page, and of boxes that cannot be scrolled. */
+function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const root = document.documentElement;
+    const wide = root.scrollWidth > root.clientWidth ? ["the page"] : [];
+    const outside = [...document.querySelectorAll("main *, header *")].filter((element) =>
+      element.checkVisibility() && element.getBoundingClientRect().right > root.clientWidth + 1 &&
+      !element.closest("svg, .u-wrap, .flow")
+    );
+    return [...wide, ...outside.map((element) => element.outerHTML.slice(0, 120))];
+  });
+}
+
+async function looksRight(t: Deno.TestContext, page: Page, state: string): Promise<void> {
+  for (const [screen, size] of Object.entries(SCREENS)) {
+    await t.step(
+      `${state}, ${screen}: all of it is on the screen, axe-core finds nothing`,
+      async () => {
+        await page.setViewportSize(size);
+        const folder = Deno.env.get("SCREENSHOTS");
+        if (folder) {
+          await page.screenshot({ path: `${folder}/${state}-${screen}.png`, fullPage: true });
+        }
+        assertEquals(await cutOff(page), []);
+        if (state === "running" || AXE_SCREENS.includes(screen)) {
+          assertEquals(await axeViolations(page), []);
+        }
+      },
+    );
+  }
+  await page.setViewportSize(SCREENS.desktop);
+}
+
+/** Each plot's cursor, by the number of its window. */
+function cursors(page: Page): Promise<string[]> {
+  return page.getByRole("slider").evaluateAll((plots) =>
+    plots.map((plot) => plot.getAttribute("aria-valuenow")!)
+  );
+}
+
+async function cursorIsShared({ page, t }: { page: Page; t: Deno.TestContext }): Promise<void> {
+  await t.step(
+    "the arrow keys move one cursor in all plots, the mouse does, Escape ends it",
+    async () => {
+      const readouts = page.locator(".readout time");
+      const times = async () => new Set(await readouts.allInnerTexts());
+      const first = page.getByRole("slider").first();
+      await first.focus();
+      await page.keyboard.press("ArrowLeft");
+      await page.keyboard.press("PageUp");
+      await until("all show the same time", async () => (await times()).size === 1);
+      const [byKey] = await times();
+      assertEquals(await page.locator(".readout.pointed").count(), await readouts.count());
+      await page.locator(".canvas .u-over").nth(1).hover({ position: { x: 60, y: 40 } });
+      await until("it follows the mouse", async () => {
+        const now = await times();
+        return now.size === 1 && !now.has(byKey!);
+      });
+      await page.mouse.move(0, 0);
+      await page.keyboard.press("Escape");
+      await until(
+        "none is pointed at",
+        async () => await page.locator(".readout.pointed").count() === 0,
+      );
+    },
+  );
+}
+
+async function rangesChange({ page, t }: { page: Page; t: Deno.TestContext }): Promise<void> {
+  await t.step("another range has other windows; a reader is told which", async () => {
+    const before = await cursors(page);
+    const hour = page.getByRole("button", { name: "1 hour" });
+    await hour.focus();
+    await page.keyboard.press("Enter");
+    await page.locator(".ranges", { hasText: "every 30 s" }).waitFor();
+    assertEquals(await hour.getAttribute("aria-pressed"), "true");
+    assertNotEquals(await cursors(page), before);
+    await page.getByRole("button", { name: "all" }).press("Enter");
+    await page.locator(".ranges", { hasText: "every 5 s" }).waitFor();
+    await page.getByRole("button", { name: "10 minutes" }).press("Enter");
+  });
+}
+
+/** Tabs through the page: everything that can be used is reached, and is seen to be. */
+async function keyboardReaches({ page, t }: { page: Page; t: Deno.TestContext }): Promise<void> {
+  await t.step("by keyboard everything is reached, and it is seen where", async () => {
+    await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
+    const seen = new Set<string>();
+    const usable = await page.locator("a, button, input, summary, [tabindex='0']").count();
+    for (let press = 0; press < usable + 5; press++) {
+      await page.keyboard.press("Tab");
+      const focused = await page.evaluate(() => {
+        const element = document.activeElement!;
+        const all = [...document.querySelectorAll("a, button, input, summary, [tabindex='0']")];
+        return { index: all.indexOf(element), outline: getComputedStyle(element).outlineStyle };
+      });
+      if (focused.index < 0) continue;
+      assertEquals(focused.outline, "solid");
+      seen.add(String(focused.index));
+    }
+    assertEquals(seen.size, usable);
+  });
+}
+
+async function figuresAreThere({ page, t }: { page: Page; t: Deno.TestContext }): Promise<void> {
+  await t.step("no line ends in a fall to zero: the unfinished window is left out", async () => {
+    const text = await page.locator(".cards .readout").first().innerText();
+    assertMatch(text, /placed 4\/s/);
+  });
+  await t.step("each partition has its offsets", async () => {
+    const group = page.locator("[data-group=validator]");
+    await group.locator("summary").press("Enter");
+    const row = group.locator("[data-partition='orders.raw/7']");
+    assertMatch(
+      await row.innerText(),
+      /orders\.raw\/7\s+validator-1042\s+2[23],\d{3}\s+2[23],\d{3}\s+0\s+no/,
+    );
+  });
+  await t.step("a recent order is offered to search for", async () => {
+    await page.locator("[data-example]").press("Enter");
+    assertEquals(await page.getByLabel("Order id").inputValue(), "r1-002048");
+  });
+}
+
+async function killedIsShown({ page, t }: { page: Page; t: Deno.TestContext }): Promise<void> {
+  await t.step("the lag of the killed member's partitions grows, and it is said", async () => {
+    const group = page.locator("[data-group=payment]");
+    await group.locator(".drain", { hasText: "caught up in —: the lag grows" }).waitFor();
+    await group.locator("summary").press("Enter");
+    const row = group.locator("[data-partition='orders.validated/1']");
+    assertMatch(await row.innerText(), /longest \d+ s, \d\d:\d\d:\d\d–\d\d:\d\d:\d\d/);
+  });
+}
+
+const CHECKS: Partial<Record<State, typeof cursorIsShared[]>> = {
+  running: [cursorIsShared, rangesChange, figuresAreThere, keyboardReaches],
+  "a member killed": [killedIsShown],
+};
+
+Deno.test({ name: "dashboard: its page in every state", ignore: lacks(BROWSER) }, async (t) => {
+  assertEquals(await bundlePage(), undefined);
+  for (const state of STATES) {
+    const analytics = serveFake(state);
+    let closed = false;
+    try {
+      await using browser = await openPage(analytics.url);
+      const { page, faults } = browser;
+      await page.locator("#groups").waitFor();
+      await looksRight(t, page, state);
+      for (const check of CHECKS[state] ?? []) await check({ page, t });
+      if (state === "running") {
+        await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
+        await t.step("dark, without motion", async () => {
+          assertEquals(await axeViolations(page), []);
+          assertEquals(await page.evaluate(() => document.getAnimations().length), 0);
+        });
+        await page.emulateMedia({ colorScheme: "light" });
+      }
+      assertEquals(faults, []);
+      if (state !== "running") continue;
+      closed = true;
+      await analytics.close();
+      await page.getByText("connection lost, retrying").waitFor();
+      await looksRight(t, page, "disconnected");
+      assert(faults.every((fault) => fault.includes("net::ERR_")), faults.join());
+    } finally {
+      if (!closed) await analytics.close();
+    }
+  }
+});
