@@ -17,7 +17,7 @@ import { simulatedSettings } from "../services/payment/settings.ts";
 import { SimulatedGateway } from "../services/payment/simulated_gateway.ts";
 import { serviceSettings } from "../services/settings.ts";
 
-const { httpHost, drainTimeoutMs, stopWithStdin } = serviceSettings;
+const { httpHost, allowedHosts, drainTimeoutMs, stopWithStdin } = serviceSettings;
 
 export const settings = {
   port: integer({
@@ -30,6 +30,7 @@ export const settings = {
   }),
   ...simulatedSettings,
   httpHost,
+  allowedHosts,
   drainTimeoutMs,
   stopWithStdin,
   ...storeSettings,
@@ -52,6 +53,7 @@ if (import.meta.main) {
         if (!database) return;
         const http = startHttp({
           hostname: config.httpHost,
+          allowedHosts: config.allowedHosts,
           port: config.port,
           portSetting: "GATEWAY_PORT",
           metrics: new Registry(),

@@ -231,13 +231,13 @@ interface Health {
 }
 
 function startHealth(
-  { httpHost: hostname, httpPort: port }: ServiceContext["config"],
+  { httpHost: hostname, httpPort: port, allowedHosts }: ServiceContext["config"],
   signal: AbortSignal,
 ): Health {
   const registry = new Registry();
   const health = { registry, notReady: (): string | undefined => "starting" };
   const notReady = () => signal.aborted ? "stopping" : health.notReady();
-  const http = startHttp({ hostname, port, metrics: registry, notReady });
+  const http = startHttp({ hostname, allowedHosts, port, metrics: registry, notReady });
   return Object.assign(health, { http });
 }
 

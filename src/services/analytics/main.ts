@@ -69,6 +69,7 @@ Deno.exit(
       registerMetrics(registry, figures, () => projection.clocks.off(Date.now()));
       const http = startHttp({
         hostname: config.httpHost,
+        allowedHosts: config.allowedHosts,
         port: config.httpPort || config.dashboardPort,
         // A second process on the same machine takes another port without a setting.
         portPolicy: config.httpPort === 0 ? "prefer" : "exact",
