@@ -93,6 +93,8 @@ const HOSTS: Record<string, number> = {
   "127.0.0.1@rebind.example.com": 403,
   "rebind.example.com#.localhost": 403,
   "rebind.example.com/.localhost": 403,
+  "me@localhost": 403,
+  "localhost#.rebind.example.com": 403,
   "a b": 403,
   "[::1": 403,
   "localhost:99999": 403,
