@@ -41,6 +41,7 @@ if (import.meta.main) {
   Deno.exit(
     await runProgram({
       name: "gateway",
+      isService: true,
       settings,
       examples: [
         ["", "for payment services with GATEWAY_URL=http://127.0.0.1:8085"],

@@ -189,6 +189,7 @@ export function runService(service: DefinedService): Promise<number> {
   const { name, settings, checks } = service;
   return runProgram({
     name,
+    isService: true,
     settings,
     checks: [...accessChecks, ...checks],
     async run({ config, log, signal }) {
