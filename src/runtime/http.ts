@@ -131,7 +131,7 @@ export function strangeHost(
 
 function isAllowed(host: string, allowed: readonly string[]): boolean {
   if (/[/\\?#@\s]/.test(host) || !URL.canParse(`http://${host}`)) return false;
-  const name = new URL(`http://${host}`).hostname;
+  const name = new URL(`http://${host}`).hostname.replace(/\.$/, "");
   // Nobody needs a name server to resolve these.
   if (isIP(name) || name.startsWith("[")) return true;
   return ["localhost", ".localhost", ...allowed].some((entry) =>
