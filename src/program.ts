@@ -1,7 +1,7 @@
 /** What every main.ts does around its work: help, settings, logs, stop signal, exit code. */
 import project from "../deno.json" with { type: "json" };
 import { ConfigError, processSources, readConfig, type Sources } from "./runtime/config.ts";
-import { helpText, type Manual } from "./runtime/help.ts";
+import { EXIT_CONFIG, helpText, type Manual } from "./runtime/help.ts";
 import type { Config, Settings } from "./runtime/setting.ts";
 import { type AccessConfig, prepareAccess } from "./kafka/access.ts";
 import { configureLogging, type LogFormat, type Logger, type LogLevel } from "./runtime/log.ts";
@@ -26,9 +26,6 @@ interface Program<S extends Settings> extends Manual {
     signal: AbortSignal;
   }) => Promise<number | void>;
 }
-
-/** The exit code of a program whose configuration or command line is at fault. */
-const EXIT_CONFIG = 2;
 
 /** For a program whose options say all that there is. */
 const EXAMPLES = [
@@ -77,7 +74,10 @@ export async function runProgram<S extends Settings>(
     }
     if (error instanceof Failure || error instanceof RetryableError || isFromSystem(error)) {
       console.error(`${name}: ${withEnvFile(error.message, sources.args)}`);
-    } else console.error(`${name}:`, error);
+    } else if (program.isService || sources.args.includes("--debug")) {
+      // Of a process that nobody was looking at it is all that is left.
+      console.error(`${name}:`, error);
+    } else console.error(`${name}: unexpected error: ${error}; --debug shows where it comes from`);
     return 1;
   }
 }

@@ -65,6 +65,9 @@ for (const { task, command } of PROGRAMS) {
       assertEquals(/\(default: .+\)/.test(text), !isBare, `${head}:${text}`);
     }
 
+    const codes = section(stdout, /^Exit codes:/).filter((line) => /^ {2}\d {2}\S/.test(line));
+    assertEquals(codes.map((line) => line.trim()[0]), ["0", "1", "2"]);
+
     const hasActions = /^Usage: .*(ACTION|ORDER_ID|REF)/m.test(stdout);
     const what = hasActions ? "action and setting" : "setting";
     const examples = entries(section(stdout, /^Examples:/)).map(({ head }) => head);
@@ -83,6 +86,63 @@ for (const { task, command } of PROGRAMS) {
         ),
       );
     }
+  });
+}
+
+/** A port at which nothing listens. */
+const NOWHERE = "127.0.0.1:1";
+
+/** By task, what is stopped while it waits for Kafka or its database: the exit code of the help. */
+const STOPPED: Record<string, { args?: string[]; code: number }> = {
+  topics: { code: 1 },
+  seed: { code: 1 },
+  trace: { args: ["r1-000001"], code: 1 },
+  groups: { code: 1 },
+  dlq: { args: ["list", "validator"], code: 1 },
+  audit: { code: 1 },
+  analytics: { args: ["--port", "0"], code: 0 },
+  simulator: { code: 0 },
+  gateway: { args: ["--port", "0"], code: 0 },
+  // As every processor.
+  validator: { code: 0 },
+};
+
+for (const [task, { args = [], code: expected }] of Object.entries(STOPPED)) {
+  Deno.test(`${task}: stopped while it waits, it ends with ${expected}, and shows no stack`, async () => {
+    const [, ...own] = PROGRAMS.find((program) => program.task === task)!.command.split(" ");
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...own, ...args],
+      cwd: ROOT,
+      env: {
+        ...{ NO_COLOR: "1", KAFKA_BROKERS: NOWHERE, HTTP_PORT: "0" },
+        DATABASE_URL: `postgres://nobody:nothing@${NOWHERE}/none`,
+      },
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    let said = "";
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      // From its first line on it heeds signals.
+      if (said === "") child.kill("SIGTERM");
+      said += text;
+    }
+    assertEquals((await child.status).code, expected, said);
+    assertEquals(/^ +at /m.test(said), false, said);
+  });
+}
+
+for (const [isService, debug] of [[false, false], [false, true], [true, false]]) {
+  const shows = isService || debug;
+  const of = `a ${isService ? "service" : "command"}${debug ? " with --debug" : ""}`;
+  Deno.test(`runProgram: a bug in ${of}: its stack is ${shows ? "shown" : "left out"}`, async () => {
+    const { code, stderr } = await call(
+      "deno run --no-prompt --quiet --allow-read src/testing/failing_program.ts",
+      ...isService ? ["--service"] : [],
+      ...debug ? ["--debug"] : [],
+    );
+    assertEquals(code, 1, stderr);
+    assertMatch(stderr, /^failing: .*TypeError: a bug/);
+    assertEquals(/^ +at /m.test(stderr), shows, stderr);
   });
 }
 

@@ -180,6 +180,7 @@ function removeFile(path: string): void {
 Deno.exit(
   await runProgram({
     name: "audit",
+    failsIf: "a check fails, or there was nothing to judge",
     settings: {
       waitS: integer({
         option: "wait",
@@ -215,7 +216,7 @@ Deno.exit(
     },
     checks: [...accessChecks],
     examples: [
-      ["--wait 60", "gives orders on their way a minute to arrive; exit code 1 if a check fails"],
+      ["--wait 60", "gives orders on their way a minute to arrive"],
       ["--database .data/audit.sqlite", "keeps what it has read, for questions with sqlite3"],
       ["--follow", "a short report each minute, of what is new, until Ctrl-C"],
       ["--json", "for another program; with --follow a line for each audit"],

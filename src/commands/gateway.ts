@@ -17,7 +17,7 @@ import { SimulatedGateway } from "../services/payment/simulated_gateway.ts";
 import { createRegistry } from "../services/metrics.ts";
 import { serviceSettings } from "../services/settings.ts";
 
-const { httpHost, drainTimeoutMs, stopWithStdin } = serviceSettings;
+const { httpHost, allowedHosts, drainTimeoutMs, stopWithStdin } = serviceSettings;
 
 export const settings = {
   port: integer({
@@ -30,6 +30,7 @@ export const settings = {
   }),
   ...simulatedSettings,
   httpHost,
+  allowedHosts,
   drainTimeoutMs,
   stopWithStdin,
   ...storeSettings,
@@ -40,6 +41,7 @@ if (import.meta.main) {
   Deno.exit(
     await runProgram({
       name: "gateway",
+      isService: true,
       settings,
       examples: [
         ["", "for payment services with GATEWAY_URL=http://127.0.0.1:8085"],
@@ -52,6 +54,7 @@ if (import.meta.main) {
         if (!database) return;
         const http = startHttp({
           hostname: config.httpHost,
+          allowedHosts: config.allowedHosts,
           port: config.port,
           portSetting: "GATEWAY_PORT",
           metrics: createRegistry("gateway"),

@@ -6,6 +6,7 @@ import { caller, runProgram } from "../program.ts";
 import { Failure } from "../runtime/errors.ts";
 import { accessChecks, kafkaAccess, kafkaSettings } from "../kafka/access.ts";
 import { logSettings } from "../runtime/log.ts";
+import { jsonSettings } from "../runtime/setting.ts";
 import {
   createTopics,
   TooFewPartitions,
@@ -38,7 +39,7 @@ function report({ created, existing, raised, partitions, replicationFactor }: To
 Deno.exit(
   await runProgram({
     name: "topics",
-    settings: { ...topicSettings, ...kafkaSettings, ...logSettings },
+    settings: { ...topicSettings, ...jsonSettings, ...kafkaSettings, ...logSettings },
     checks: [...accessChecks],
     examples: [
       ["", "creates what is missing; may be repeated"],
@@ -56,7 +57,8 @@ Deno.exit(
       if (signal.aborted) return 1;
       try {
         const names = new Names(config.topicPrefix);
-        for (const line of report(await createTopics(kafka, names, config))) console.log(line);
+        const result = await createTopics(kafka, names, config);
+        console.log(config.json ? JSON.stringify(result, null, 2) : report(result).join("\n"));
       } catch (error) {
         if (error instanceof TooFewPartitions) throw new Failure(error.message);
         if (!isKafkaError(error)) throw error;

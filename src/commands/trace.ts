@@ -86,6 +86,7 @@ if (import.meta.main) {
   Deno.exit(
     await runProgram({
       name: "trace",
+      failsIf: "nothing is known of the order",
       settings: {
         allPartitions: flag({
           option: "all-partitions",

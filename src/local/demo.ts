@@ -205,6 +205,7 @@ Everything is still running; Ctrl-C stops it. Meanwhile:
 Deno.exit(
   await runProgram({
     name: "demo",
+    failsIf: "the audit fails",
     settings,
     examples: [
       [

@@ -114,6 +114,7 @@ function readCommandLine(
     tokens: true,
     options: {
       env: { type: "string" },
+      debug: { type: "boolean" },
       ...Object.fromEntries(
         [...known].map(([name, s]) => [name, { type: s.flag ? "boolean" : "string" } as const]),
       ),
@@ -124,8 +125,11 @@ function readCommandLine(
       positionals.push(token.value);
     } else if (token.kind === "option") {
       const setting = known.get(token.name);
+      if (token.name === "debug") continue;
       if (!setting && token.name !== "env") {
-        const names = [...known.keys(), "env", "help", "version"].map((name) => `--${name}`);
+        const names = [...known.keys(), "env", "help", "version", "debug"].map((name) =>
+          `--${name}`
+        );
         faults.push(`${token.rawName}: unknown option; ${suggest(token.rawName, names)}`);
       } else if (token.value === undefined && !setting?.flag) {
         faults.push(`${token.rawName}: expected a value after it`);

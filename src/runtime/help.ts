@@ -17,6 +17,10 @@ export interface Manual {
   readonly settings: Settings;
   /** None: the command line holds only options. */
   readonly actions?: readonly Action[];
+  /** It runs until it is stopped. */
+  readonly isService?: boolean;
+  /** Why a command ends with exit code 1, beside the reasons that all have. */
+  readonly failsIf?: string;
   /** What follows the task's name, and what that does. */
   readonly examples?: readonly (readonly [args: string, what: string])[];
 }
@@ -28,7 +32,23 @@ const WIDTH = 100;
 /** A space at which no line is broken. */
 const NO_BREAK = "\u00a0";
 
-export function helpText({ name, purpose, settings, actions = [], examples = [] }: Manual): string {
+/** The exit code of a program whose configuration or command line is at fault. */
+export const EXIT_CONFIG = 2;
+
+function exitCodes({ isService, failsIf }: Manual): string[] {
+  const [done, failed] = isService
+    ? ["it was stopped, by Ctrl-C or SIGTERM", "it failed"]
+    : ["it did what was asked", "it failed, or was stopped before it was done"];
+  const meanings = [
+    [0, done],
+    [1, `${failsIf ? `${failsIf}, or ` : ""}${failed}; standard error says why`],
+    [EXIT_CONFIG, "the configuration or the command line is at fault, and nothing was done"],
+  ];
+  return meanings.flatMap(([code, text]) => wrap(`  ${code}  ${text}`, ""));
+}
+
+export function helpText(manual: Manual): string {
+  const { name, purpose, settings, actions = [], examples = [] } = manual;
   const all = Object.values(settings);
   const options = all.filter(({ option }) => option);
   const variables = all.filter(({ option }) => !option);
@@ -47,10 +67,12 @@ export function helpText({ name, purpose, settings, actions = [], examples = [] 
       ),
       ...entry("-h, --help", "prints this help"),
       ...entry("--version", "prints the version"),
+      ...entry("--debug", "shows where an unexpected error comes from"),
     ],
     ...variables.length > 0
       ? [["Environment, or lines of the .env file:", ...variables.flatMap(settingEntry)]]
       : [],
+    ["Exit codes:", ...exitCodes(manual)],
     ...examples.length > 0
       ? [[
         "Examples:",

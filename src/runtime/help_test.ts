@@ -49,12 +49,19 @@ Options:
       prints this help
   --version
       prints the version
+  --debug
+      shows where an unexpected error comes from
 
 Environment, or lines of the .env file:
   BROKERS
       where (default: none)
   TLS
       encrypted (default: false)
+
+Exit codes:
+  0  it did what was asked
+  1  it failed, or was stopped before it was done; standard error says why
+  2  the configuration or the command line is at fault, and nothing was done
 
 Examples:
   deno task shop open 1

@@ -3,9 +3,11 @@
  * people with curl; a service may add routes of its own.
  */
 import { Gauge, type Registry } from "prom-client";
-import { formatAddress } from "./setting.ts";
+import { isIP } from "node:net";
 import { clockCheck } from "./clock.ts";
 import { Failure } from "./errors.ts";
+import { printable } from "./printable.ts";
+import { formatAddress, type Setting } from "./setting.ts";
 import { describeSilence, registerWaits, waits } from "./waits.ts";
 
 export interface HttpServer {
@@ -13,7 +15,25 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** The setting of `startHttp`'s `allowedHosts`. */
+export const allowedHostsSetting: Setting<string[]> = {
+  env: "HTTP_ALLOWED_HOSTS",
+  value: "NAMES",
+  fallback: "",
+  help: "further host names that it may be asked by, separated by commas; .example.com: that " +
+    "domain and all below it; *: any name",
+  read(text) {
+    const names = text.split(",").map((name) => name.trim().toLowerCase()).filter(Boolean);
+    if (!names.every((name) => name === "*" || /^\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name))) {
+      throw new Error("host names without ports, separated by commas; .example.com, or *");
+    }
+    return names;
+  },
+};
+
 /**
+ * @param options.allowedHosts names that a request may ask for, beside IP addresses, localhost, this
+ * machine's name and `hostname`
  * @param options.port 0 takes a free one
  * @param options.portPolicy when the port is taken: `exact` fails, `prefer` takes a free one and says
  * so (default: `exact`)
@@ -25,6 +45,7 @@ export interface HttpServer {
  */
 export function startHttp(options: {
   hostname: string;
+  allowedHosts: readonly string[];
   port: number;
   portPolicy?: "exact" | "prefer";
   portSetting?: string;
@@ -37,7 +58,10 @@ export function startHttp(options: {
   const whyNot = () =>
     [notReady(), ...waits.silent().map(describeSilence)]
       .filter((reason) => reason !== undefined).join("; ");
+  const allowed = [...options.allowedHosts, hostname.toLowerCase(), ...ownName()];
   const answer = async (request: Request): Promise<Response> => {
+    const stranger = strangeHost(request, allowed);
+    if (stranger !== undefined) return refusal(stranger);
     const { pathname } = new URL(request.url);
     switch (pathname) {
       case "/livez":
@@ -97,4 +121,41 @@ function registerReady(registry: Registry, isReady: () => boolean): void {
       this.set(isReady() ? 1 : 0);
     },
   });
+}
+
+// DNS rebinding: a page of the web has its own name resolve to an address of ours, and the browser then
+// lets it read what is served there. The browser sends that name with each request.
+
+/** This machine's, or this pod's, where the process may ask for it. */
+function ownName(): string[] {
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "hostname" });
+  return state === "granted" ? [Deno.hostname().toLowerCase()] : [];
+}
+
+/** The host that a request asks for, when it is none of the allowed ones. */
+export function strangeHost(
+  { url, headers }: Pick<Request, "url" | "headers">,
+  allowed: readonly string[],
+): string | undefined {
+  // The URL's may differ, in a request line with a whole URL. Without Host, which every browser sends, it is
+  // the address at which the request arrived.
+  const hosts = [/^\w+:\/\/([^/]*)/.exec(url)?.[1] ?? "", headers.get("host") || undefined];
+  return hosts.find((host) => host !== undefined && !isAllowed(host, allowed));
+}
+
+function isAllowed(host: string, allowed: readonly string[]): boolean {
+  if (/[/\\?#@\s]/.test(host) || !URL.canParse(`http://${host}`)) return false;
+  const name = new URL(`http://${host}`).hostname.replace(/\.$/, "");
+  // Nobody needs a name server to resolve these.
+  if (isIP(name) || name.startsWith("[")) return true;
+  return ["localhost", ".localhost", ...allowed].some((entry) =>
+    entry === "*" || name === entry.replace(/^\./, "") ||
+    entry.startsWith(".") && name.endsWith(entry)
+  );
+}
+
+function refusal(host: string): Response {
+  const text = `the host "${printable(host)}" is not allowed: HTTP_ALLOWED_HOSTS names the hosts ` +
+    "that this process may be asked by, beside IP addresses and localhost\n";
+  return new Response(text, { status: 403 });
 }

@@ -196,6 +196,7 @@ export function runService(service: DefinedService): Promise<number> {
   const { name, settings, checks } = service;
   return runProgram({
     name,
+    isService: true,
     settings,
     checks: [...accessChecks, ...checks],
     async run({ config, log, signal }) {
@@ -253,13 +254,13 @@ interface Health {
 
 function startHealth(
   service: Processor,
-  { httpHost: hostname, httpPort: port }: ServiceContext["config"],
+  { httpHost: hostname, httpPort: port, allowedHosts }: ServiceContext["config"],
   signal: AbortSignal,
 ): Health {
   const registry = createRegistry(service);
   const health = { registry, notReady: (): string | undefined => "starting" };
   const notReady = () => signal.aborted ? "stopping" : health.notReady();
-  const http = startHttp({ hostname, port, metrics: registry, notReady });
+  const http = startHttp({ hostname, allowedHosts, port, metrics: registry, notReady });
   return Object.assign(health, { http });
 }
 

@@ -3,6 +3,7 @@ import { cloudEventSettings } from "../events/cloud_events.ts";
 import { compressionSettings, kafkaSettings } from "../kafka/access.ts";
 import { tracingSettings } from "../kafka/tracing/open.ts";
 import { GUARANTEES } from "../kafka/processor/options.ts";
+import { allowedHostsSetting } from "../runtime/http.ts";
 import { logSettings } from "../runtime/log.ts";
 import { choice, flag, integer, string } from "../runtime/setting.ts";
 
@@ -24,6 +25,7 @@ export const serviceSettings = {
     max: 65_535,
     help: "the port of /livez, /readyz and /metrics; 0: any free port",
   }),
+  allowedHosts: allowedHostsSetting,
   memberName: string({
     env: "MEMBER_NAME",
     fallback: "",

@@ -2,13 +2,22 @@
 import process from "node:process";
 import { runProgram } from "../program.ts";
 import { ConfigError } from "../runtime/config.ts";
-import { choice, type Config, flag, integer, number, type Setting } from "../runtime/setting.ts";
+import {
+  choice,
+  type Config,
+  flag,
+  integer,
+  jsonSettings,
+  number,
+  type Setting,
+} from "../runtime/setting.ts";
 import { runCampaign, Runner, type WorkerPort } from "./schedules/campaign.ts";
 import type { RunOptions } from "./schedules/explain.ts";
 import {
   type Costs,
   coverageLines,
   progressLine,
+  summaryJson,
   summaryLines,
   worthExplaining,
 } from "./schedules/report.ts";
@@ -87,6 +96,7 @@ const settings = {
     fallback: "false",
     help: "prints how often each fault and each error code was met",
   }),
+  ...jsonSettings,
 };
 
 /** Undefined where it is not given. */
@@ -117,6 +127,9 @@ function check(config: Settings): void {
       "--trace: shows one schedule: name it with --seed, without --minutes or --schedules",
     );
   }
+  if (config.json && (config.trace || config.coverage)) {
+    faults.push("--json: prints what it found, without --trace and --coverage");
+  }
   if (config.untilFailure && isOne(config)) {
     faults.push("--until-failure: is of many schedules: say --minutes or --schedules, too");
   }
@@ -141,7 +154,7 @@ async function run(config: Settings, signal: AbortSignal): Promise<boolean> {
   try {
     if (config.trace) {
       console.log(linesOf(await runners[0]!.do({ kind: "tell", seed: first, options })));
-    } else if (!isOne(config)) console.log(`the first seed is ${first}`);
+    } else if (!isOne(config) && !config.json) console.log(`the first seed is ${first}`);
     const tally = await runCampaign(runners, {
       first,
       schedules: count,
@@ -151,6 +164,10 @@ async function run(config: Settings, signal: AbortSignal): Promise<boolean> {
       signal,
       onProgress: (tally) => status.show(progressLine(tally, costs().wallMs)),
     });
+    if (config.json) {
+      console.log(JSON.stringify(summaryJson(tally, first, costs()), null, 2));
+      return tally.failures.length === 0;
+    }
     const summary = summaryLines(tally, { first, options }, costs());
     status.clear();
     if (!config.trace) await explain(tally, runners[0]!, options, signal, status);
@@ -195,6 +212,7 @@ function linesOf(report: Report): string | undefined {
 Deno.exit(
   await runProgram({
     name: "sim",
+    failsIf: "a promise was broken",
     settings,
     examples: [
       ["--minutes 2", "as many new schedules as fit"],

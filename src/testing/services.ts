@@ -56,10 +56,14 @@ function environment(settings: Settings): string[] {
 /** The task that starts a service. */
 async function commandOf(service: string): Promise<string> {
   const settings = await settingsOf(service);
-  const hasTables = envOf(settings).includes("DATA_DIR");
+  const env = envOf(settings);
+  const hasTables = env.includes("DATA_DIR");
+  // Its own host name is one that it may be asked by.
+  const serves = env.includes("HTTP_ALLOWED_HOSTS");
   return [
     ...["deno", "run", "--no-prompt", "--quiet", HEAP],
-    ...["--allow-net", "--allow-read=.,/etc/kafka", ...hasTables ? ["--allow-write=.data"] : []],
+    ...["--allow-net", ...serves ? ["--allow-sys=hostname"] : []],
+    ...["--allow-read=.,/etc/kafka", ...hasTables ? ["--allow-write=.data"] : []],
     `--allow-env=${environment(settings)}`,
     `src/services/${service}/main.ts`,
   ].join(" ");

@@ -170,6 +170,7 @@ async function reset(
 Deno.exit(
   await runProgram({
     name: "groups",
+    failsIf: "a reset was not confirmed",
     settings,
     checks: [...accessChecks],
     actions: ACTIONS,

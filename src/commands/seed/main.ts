@@ -1,5 +1,5 @@
 /** `deno task seed`: loads the part of the catalog and of the stock that is not there yet. */
-import { integer } from "../../runtime/setting.ts";
+import { integer, jsonSettings } from "../../runtime/setting.ts";
 import { runProgram } from "../../program.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { logSettings } from "../../runtime/log.ts";
@@ -42,6 +42,7 @@ export const settings = {
     max: 1_000_000_000,
     help: "pieces of each product, give or take a quarter",
   }),
+  ...jsonSettings,
   ...storeSettings,
   ...logSettings,
 };
@@ -70,8 +71,10 @@ if (import.meta.main) {
             });
             const added = await seed({ catalog, inventory, data });
             console.log(
-              `added ${added.customers} customers, ${added.products} products and ` +
-                `the stock of ${added.stock} products; what was there was kept`,
+              config.json
+                ? JSON.stringify({ added }, null, 2)
+                : `added ${added.customers} customers, ${added.products} products and ` +
+                  `the stock of ${added.stock} products; what was there was kept`,
             );
           },
         );

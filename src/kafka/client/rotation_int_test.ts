@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { fileAt, startSecureTestBroker, unsignedToken } from "../../local/testing/secure_broker.ts";
 import type { Logger } from "../../runtime/log.ts";
+import { openPublisher } from "../producer/publisher.ts";
 import { createClient } from "./client.ts";
 import { until } from "../../runtime/until.ts";
 import {
@@ -105,5 +106,38 @@ Deno.test("login: secrets that are rotated, and sessions that end", async (t) =>
     await until("the order has its outcome", async () => await outcomes() === 1);
     await validator.stop();
   });
+
+  await t.step(
+    "a password that changes while the broker restarts: as Strimzi rolls it",
+    async () => {
+      const { names } = await freshTopics(broker.bootstrap, 1);
+      await allow(kafka, username, names);
+      await secure.addUser(username, { password: "before" });
+      const secret = secretFile(directory, "before");
+      const login = { mechanism: "scram-sha-512", username, secret } as const;
+      const validator = startValidator("", names, refuse, { access: { ...access, login } });
+      const publisher = await openPublisher(
+        createClient({ ...access, login }, "test"),
+        names.topic("orders.raw"),
+      );
+      await publisher.publish([publication(placed(1))]);
+      const outcomes = async () => (await readAll(kafka, names.topic("orders.outcomes"))).length;
+      await until("the first outcome", async () => await outcomes() === 1);
+      await secure.addUser(username, { password: "after" });
+      await broker.stop();
+      await broker.start();
+      await until(
+        "it says why it is not ready",
+        () => validator.processor.notReady()?.includes(`refuses "${username}"`) === true,
+      );
+      const second = publisher.publish([publication(placed(2))]);
+      secret.write("after");
+      await second;
+      await until("the second outcome", async () => await outcomes() === 2);
+      await until("it is ready", () => validator.processor.notReady() === undefined);
+      await publisher.close();
+      await validator.stop();
+    },
+  );
   await Deno.remove(directory, { recursive: true });
 });

@@ -45,6 +45,8 @@ export async function deliver(
   let reported = false;
   let rest = batches;
   let waitMs = RETRY_MS.first;
+  /** Why the leaders are not known: more telling than that they are not, as with a refused login. */
+  let notLearnt: ProducerError | undefined;
   const attemptMs = Math.min(MAX_ATTEMPT_MS, limits.deliveryTimeoutMs / 2);
   for (;;) {
     const leftMs = Math.max(1, deadline - limits.now());
@@ -54,7 +56,7 @@ export async function deliver(
     const [first] = failures.values();
     if (!reported && limits.now() - startedAt >= DELAY_MS) {
       reported = true;
-      limits.onDelay?.(first!);
+      limits.onDelay?.(notLearnt ?? first!);
     }
     rest = [...failures.keys()];
     const isLate = limits.now() + waitMs >= deadline;
@@ -66,7 +68,11 @@ export async function deliver(
     }
     waitMs = Math.min(RETRY_MS.most, waitMs * 2);
     // Without an answer the old metadata is used, until the time is up.
-    await leaders.refresh([...new Set(rest.map(({ topic }) => topic))]).catch(() => {});
+    const topics = [...new Set(rest.map(({ topic }) => topic))];
+    notLearnt = await leaders.refresh(topics).then(
+      () => undefined,
+      (error) => noAnswer("asking who leads the partitions", error, "repeat"),
+    );
   }
 }
 

@@ -301,6 +301,19 @@ Deno.test("deliver: tells once that it takes long, and why", async () => {
   assertEquals(reported, ["NOT_ENOUGH_REPLICAS after 12 requests"]);
 });
 
+Deno.test("deliver: says why the leaders are not known, such as a login that is refused", async () => {
+  const reported: string[] = [];
+  const { leaders } = brokers(() => 0);
+  const refusing: Leaders = {
+    ...leaders,
+    leaderOf: () => undefined,
+    refresh: () => Promise.reject(new Error("invalid credentials")),
+  };
+  const onDelay = ({ message }: ProducerError) => reported.push(message);
+  await assertRejects(() => deliver(only, refusing, { ...virtualClock(10_000), onDelay }));
+  assertEquals(reported, ["asking who leads the partitions: no answer (invalid credentials)"]);
+});
+
 Deno.test("Sequences: each partition counts for itself, and no number is handed out twice", () => {
   const sequences = createSequences();
   const handedOut = [

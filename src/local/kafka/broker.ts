@@ -9,9 +9,7 @@ import { join, resolve } from "node:path";
 import { writableFolder } from "./folders.ts";
 import { Failure } from "../../runtime/errors.ts";
 import { settlesWithin } from "../../runtime/shutdown.ts";
-import { dockerRuntime, hasDocker } from "./docker_runtime.ts";
-import { MissingTool } from "./jars.ts";
-import { javaRuntime, type Runtime, type RuntimeOptions } from "./java_runtime.ts";
+import { javaRuntime, type Runtime } from "./java_runtime.ts";
 import { type OwnedProcess, recordRunning, stopOrphan } from "./owned_process.ts";
 import { checkFree, LOOPBACK } from "./ports.ts";
 import type { NodePorts, ServerSettings } from "./server_settings.ts";
@@ -85,7 +83,7 @@ const READY = "Kafka Server started";
  *
  * @returns starts it; resolves when it answers, which takes more than half of the cluster's nodes; ends
  * it and rejects when the signal aborts meanwhile
- * @throws {Failure} neither Java nor Docker is there, or another broker runs on the directory
+ * @throws {Failure} Java or Maven is missing, or another broker runs on the directory
  */
 export async function prepareNode(
   { nodeId, heapMb, overrides, onNotice, ...options }: NodeOptions,
@@ -93,7 +91,7 @@ export async function prepareNode(
   await writableFolder(options.directory);
   const directory = await Deno.realPath(resolve(options.directory));
   const logFile = join(directory, "broker.log");
-  const runtime = await chooseRuntime({ directory, nodeId, heapMb, overrides }, onNotice);
+  const runtime = await javaRuntime({ directory, nodeId, heapMb, overrides }, onNotice);
   await stopOrphan(directory, runtime.isBroker, onNotice);
 
   const node = { nodeId, directory, logFile, runtime };
@@ -207,28 +205,5 @@ async function readLog(file: string): Promise<string> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return "";
     throw error;
-  }
-}
-
-/**
- * Java if it is installed, else Docker.
- *
- * @throws {Failure} neither is there; the message says what to install
- */
-async function chooseRuntime(
-  options: RuntimeOptions,
-  onNotice: (line: string) => void,
-): Promise<Runtime> {
-  try {
-    return await javaRuntime(options, onNotice);
-  } catch (error) {
-    if (!(error instanceof MissingTool)) throw error;
-    if (!await hasDocker()) {
-      throw new Failure(
-        `${error.message}, or start Docker, or name a Kafka that runs elsewhere with KAFKA_BROKERS`,
-      );
-    }
-    onNotice(`${error.message}; running Kafka with Docker instead`);
-    return await dockerRuntime(options);
   }
 }

@@ -76,7 +76,7 @@ export function defaultHeapMb(nodes: number): number {
 /**
  * Starts nodes side by side; resolves when each answers and knows the others.
  *
- * @throws {Failure} neither Java nor Docker is there, a port is taken, other brokers run on their
+ * @throws {Failure} Java or Maven is missing, a port is taken, other brokers run on their
  * directories, or they do not start within 60 s; none is left running
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {

@@ -27,8 +27,15 @@ export const IN_UTF8 = ["env", "LC_ALL=C.UTF-8"];
 const PROJECT = resolve(import.meta.dirname!, "../../..");
 const POM = join(PROJECT, "deploy/local/pom.xml");
 
-/** A program that has to be installed first; the message says which. */
-export class MissingTool extends Failure {}
+/** A program that has to be installed first; the message says which, and the way without it. */
+export class MissingTool extends Failure {
+  constructor(message: string) {
+    super(
+      `${message}; or start Kafka in Docker, by \`docker compose up --wait kafka\`, or have another ` +
+        "one, and name it: KAFKA_BROKERS, and --brokers of the demo",
+    );
+  }
+}
 
 export interface Java {
   /** The command: a name or a path. */

@@ -25,7 +25,7 @@ export interface RuntimeOptions {
   readonly overrides: ServerSettings;
 }
 
-/** What runs the broker: a JVM of this machine, or a container. The broker does not know which. */
+/** What runs the broker. */
 export interface Runtime {
   /** Whether a process with this command line is a broker on this very directory. */
   isBroker(commandLine: string): boolean;

@@ -51,6 +51,7 @@ function checkAddress(config: Config<typeof settings>): string | undefined {
 if (import.meta.main) {
   const code = await runProgram({
     name: "broker",
+    isService: true,
     settings,
     examples: [
       ["", "one node, until Ctrl-C; its data stays in .data"],

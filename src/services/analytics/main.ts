@@ -28,11 +28,14 @@ const LAST_LAG_LIMIT_MS = 1_000;
 Deno.exit(
   await runProgram({
     name: "analytics",
+    isService: true,
+    failsIf: "--once was stopped before it was done",
     settings,
     checks: [...accessChecks],
     examples: [
       ["", "what comes from now on, shared with other members of the group"],
       ["--from-beginning --once", "the figures of all orders in the log, once"],
+      ["--from-beginning --once --json", "the same for another program"],
     ],
     async run({ config, log, signal }) {
       const { drainTimeoutMs } = config;
@@ -63,7 +66,8 @@ Deno.exit(
         if (signal.aborted) return 1;
         finished = true;
         await watch.sample();
-        printAll(figures());
+        if (config.json) console.log(JSON.stringify(figures(), null, 2));
+        else printAll(figures());
         await settlesWithin(dashboard.close(), drainTimeoutMs);
         return 0;
       }
@@ -74,6 +78,7 @@ Deno.exit(
       registerCheckMetrics(registry, checks);
       const http = startHttp({
         hostname: config.httpHost,
+        allowedHosts: config.allowedHosts,
         port: config.httpPort || config.dashboardPort,
         // A second process on the same machine takes another port without a setting.
         portPolicy: config.httpPort === 0 ? "prefer" : "exact",

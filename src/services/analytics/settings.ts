@@ -1,5 +1,5 @@
 /** The settings of analytics, beside those of every service. */
-import { flag, integer } from "../../runtime/setting.ts";
+import { flag, integer, jsonSettings } from "../../runtime/setting.ts";
 import { serviceSettings } from "../settings.ts";
 
 export const settings = {
@@ -38,4 +38,5 @@ export const settings = {
     fallback: "false",
     help: "print the figures when everything that is there now has been read, and end",
   }),
+  json: { ...jsonSettings.json, help: "--once: print JSON, for other programs" },
 };

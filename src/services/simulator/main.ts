@@ -194,6 +194,7 @@ function describe(total: number, ratePerS: number): string {
 Deno.exit(
   await runProgram({
     name: "simulator",
+    isService: true,
     settings,
     checks: [...accessChecks, sharesFit],
     examples: [

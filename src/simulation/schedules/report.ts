@@ -34,6 +34,16 @@ export function summaryLines(
   ];
 }
 
+/** What `--json` prints. */
+export function summaryJson(
+  { schedules, orders, failures }: Tally,
+  firstSeed: number,
+  { wallMs, cpuMs }: Costs,
+) {
+  const [wall, cpu] = [Math.round(wallMs), Math.round(cpuMs)];
+  return { firstSeed, schedules, orders, wallMs: wall, cpuMs: cpu, failures };
+}
+
 const MOST_LISTED = 8;
 
 /** A line for each way to fail: what failed first, without its names and numbers, is the same. */
