@@ -157,6 +157,20 @@ for (const [kind, [values, expected]] of Object.entries(ACCESS)) {
   });
 }
 
+test("a password or a token may be under any key", async () => {
+  for (
+    const [mechanism, key, file] of [["plain", "passwordKey", "password"], [
+      "oauthbearer",
+      "tokenKey",
+      "token",
+    ]]
+  ) {
+    const set = `keda.enabled=false,kafka.saslMechanism=${mechanism},kafka.login.${key}=its-key`;
+    const pod = podOf(await render("other-kafka", ["--set", set]), "validator");
+    assertEquals(filesOf(pod)[`/etc/kafka/user/${file}`], "kafka-orderflow/its-key");
+  }
+});
+
 test("its policy lets pods out to the ports of the brokers, wherever they are", async () => {
   const egress = async (...args: string[]) =>
     find(await render("other-kafka", args), "NetworkPolicy", "orderflow-to-kafka").spec.egress;

@@ -65,6 +65,14 @@ const REFUSED: Record<string, [string[], string]> = {
     ["--set", "kafka.login.existingSecrets.Validator=x"],
     "Validator",
   ],
+  "a Secret for a process that there is not": [
+    ["--set", "kafka.login.existingSecrets.validater=x"],
+    "kafka.login.existingSecrets.validater: there is no such process, only validator, ",
+  ],
+  "a login beside Strimzi's": [
+    ["--set", "kafka.login.existingSecret=x"],
+    "kafka.login: Strimzi makes the logins; yours are for kafka.strimzi.enabled=false",
+  ],
   "another Kafka that is nowhere": [
     ["--set", "kafka.strimzi.enabled=false,kafka.saslMechanism=none"],
     "kafka.bootstrapServers: without Strimzi it has to say where Kafka is, host:port",
@@ -123,6 +131,42 @@ const REFUSED: Record<string, [string[], string]> = {
     "keda.maxReplicas: 6 is less than keda.minReplicas, 7",
   ],
 };
+
+/** One wrong value for each place that takes a truth, a name, a key or texts. */
+const WRONG: Record<string, string[]> = {
+  maybe: [
+    ...[
+      "enabled",
+      "kafka.strimzi.enabled",
+      "kafka.tls.enabled",
+      "topics.create",
+      "ingress.enabled",
+    ],
+    ...["serviceAccount.create", "httpRoute.enabled"],
+  ],
+  // Annotations and the like; the others are lists and maps.
+  "{1}": ["global", "affinity", "nodeSelector", "podLabels", "kafka.login.existingSecrets"],
+  "A_B": [
+    ...[
+      "kafka.tls.existingSecret",
+      "kafka.login.existingSecret",
+      "kafka.login.existingSecrets.audit",
+    ],
+    ...["ingress.className", "ingress.hosts[0]", "httpRoute.hostnames[0]"],
+  ],
+  "a/b": ["kafka.login.usernameKey", "kafka.login.passwordKey", "kafka.login.tokenKey"],
+  "1": [
+    ...["serviceAccount", "service", "ingress", "httpRoute"].map((at) => `${at}.annotations.a`),
+    ...["image.tag", "tolerations", "extraEnv", "envFrom", "networkPolicy.kafkaPorts"],
+  ],
+};
+
+for (const [value, paths] of Object.entries(WRONG)) {
+  for (const path of paths) {
+    const place = path.replaceAll(/[.[]/g, "/").replaceAll("]", "");
+    REFUSED[`${value} for ${path}`] = [["--set", `${path}=${value}`], `'/${place}'`];
+  }
+}
 
 for (const [what, [options, name]] of Object.entries(REFUSED)) {
   Deno.test({
