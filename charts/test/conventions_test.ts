@@ -114,6 +114,12 @@ test("a Job whose pod gets other labels, annotations or chart is another Job", a
   }
 });
 
+test("a restart of PostgreSQL's pod leaves its data's permissions as PostgreSQL wants them", async () => {
+  const { template } = find(await render("default"), "StatefulSet", "orderflow-postgres").spec;
+  const { fsGroup, fsGroupChangePolicy } = template.spec.securityContext;
+  assertEquals([fsGroup, fsGroupChangePolicy], [999, "OnRootMismatch"]);
+});
+
 test("Ingress and HTTPRoute lead the root of their hosts to the page's service", async () => {
   const rendered = await render("exposed");
   const service = find(rendered, "Service", "orderflow-analytics").spec;
