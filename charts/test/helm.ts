@@ -11,6 +11,8 @@ export const CASES = [
   "three-brokers",
   "keda",
   "external-database",
+  "other-kafka",
+  "exposed",
   "minimal",
 ] as const;
 export type Case = typeof CASES[number];
@@ -69,6 +71,14 @@ export async function renderText(name: Case, args: readonly string[] = []): Prom
   const { code, stdout, stderr } = await helmTemplate([...valuesOf(name), ...args]);
   if (code !== 0) throw new Error(stderr);
   return stdout;
+}
+
+/** What helm says after an installation. */
+export async function renderNotes(name: Case, args: readonly string[] = []): Promise<string> {
+  const install = ["install", "orderflow", CHART, "--namespace", "orderflow", "--dry-run=client"];
+  const { code, stdout, stderr } = await run(["helm", ...install, ...valuesOf(name), ...args]);
+  if (code !== 0) throw new Error(stderr);
+  return stdout.slice(stdout.indexOf("NOTES:"));
 }
 
 export async function render(name: Case, args: readonly string[] = []): Promise<Resource[]> {

@@ -12,6 +12,7 @@ const REACHES: Record<string, string[]> = {
   analytics: ["dns", "kafka"],
   dlq: ["dns", "kafka"],
   seed: ["dns", "database"],
+  topics: ["dns", "kafka"],
   postgres: ["dns"],
 };
 
@@ -32,18 +33,20 @@ Deno.test({
   ignore: lacks(HELM),
 }, async () => {
   const rendered = await render("three-brokers");
-  const policies = rendered.filter(({ kind }) => kind === "NetworkPolicy");
   const reached: Record<string, string[]> = {};
-  for (const { name, metadata } of podsOf(rendered)) {
-    const labels = metadata.labels!;
-    const component = labels["app.kubernetes.io/component"]!;
-    const mine = policies.filter(({ spec }) => selects(spec.podSelector, labels));
-    assert(mine.some(({ metadata }) => metadata.name === "orderflow-default-deny"), name);
-    reached[component] = mine.filter(({ spec }) => spec.egress)
-      .map(({ metadata }) => metadata.name.replace(/^orderflow-(to-)?/, "")).toSorted();
-    const entered = mine.filter(({ spec }) => spec.ingress).map(({ metadata }) => metadata.name);
-    const open = ["analytics", "postgres"].includes(component) ? [`orderflow-${component}`] : [];
-    assertEquals(entered, open, name);
+  for (const resources of [rendered, await render("other-kafka")]) {
+    const policies = resources.filter(({ kind }) => kind === "NetworkPolicy");
+    for (const { name, metadata } of podsOf(resources)) {
+      const labels = metadata.labels!;
+      const component = labels["app.kubernetes.io/component"]!;
+      const mine = policies.filter(({ spec }) => selects(spec.podSelector, labels));
+      assert(mine.some(({ metadata }) => metadata.name === "orderflow-default-deny"), name);
+      reached[component] = mine.filter(({ spec }) => spec.egress)
+        .map(({ metadata }) => metadata.name.replace(/^orderflow-(to-)?/, "")).toSorted();
+      const entered = mine.filter(({ spec }) => spec.ingress).map(({ metadata }) => metadata.name);
+      const open = ["analytics", "postgres"].includes(component) ? [`orderflow-${component}`] : [];
+      assertEquals(entered, open, name);
+    }
   }
   assertEquals(
     reached,
@@ -53,6 +56,11 @@ Deno.test({
   assertEquals(kafka.to[0].podSelector.matchLabels, {
     "strimzi.io/cluster": "orderflow",
     "strimzi.io/kind": "Kafka",
+  });
+  // A name server may be anywhere: on the node, or in a namespace of any name.
+  const { egress: [dns] } = find(rendered, "NetworkPolicy", "orderflow-dns").spec;
+  assertEquals(dns, {
+    ports: [53, 5353].flatMap((port) => [{ protocol: "UDP", port }, { protocol: "TCP", port }]),
   });
   // The database lets in those whom their own policy lets out, and no others.
   const { ingress: [{ from }] } = find(rendered, "NetworkPolicy", "orderflow-postgres").spec;

@@ -60,6 +60,23 @@ const DIFFERENCES: Record<Case, { more: string[]; less: string[] }> = {
     ],
     less: [],
   },
+  "other-kafka": {
+    more: [
+      "Job orderflow-topics",
+      "PodTemplate orderflow-dlq",
+      ...PROCESSORS.map((service) => `ScaledObject orderflow-${service}`),
+      "TriggerAuthentication orderflow-kafka",
+    ],
+    less: [],
+  },
+  "exposed": {
+    more: [
+      "HTTPRoute orderflow-analytics",
+      "Ingress orderflow-analytics",
+      "ServiceAccount pipeline",
+    ],
+    less: ["ServiceAccount orderflow"],
+  },
   "external-database": { more: ["PodTemplate orderflow-dlq"], less: POSTGRES },
   "minimal": {
     more: [],

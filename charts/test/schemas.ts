@@ -1,7 +1,6 @@
 /**
  * JSON schemas of all kinds that the chart and deploy/strimzi use, strict (an unknown field is a fault),
- * for kubeconform: made from what Kubernetes, Strimzi, KEDA and the Prometheus operator publish of
- * themselves, since the schemas that kubeconform fetches know no Strimzi.
+ * for kubeconform: made from what Kubernetes, Strimzi, KEDA and others publish of themselves, since the schemas that kubeconform fetches know no Strimzi.
  */
 import { CHART, parseAll, run } from "./helm.ts";
 
@@ -21,6 +20,10 @@ const CRDS_IN_MODULES = [
     files: ["podmonitors", "prometheusrules"].map((kind) =>
       `example/prometheus-operator-crd/monitoring.coreos.com_${kind}.yaml`
     ),
+  },
+  {
+    module: "sigs.k8s.io/gateway-api@v1.5.0",
+    files: ["config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"],
   },
 ];
 

@@ -17,7 +17,10 @@ test("kind-config.yaml leads the dashboard's port to 8080 of the host's loopback
     image: string;
     extraPortMappings?: unknown[];
   }
-  const { ports: [port] } = find(await render("default"), "Service", "orderflow-analytics").spec;
+  const values = ["--values", `${CHART}../../deploy/kind/values.yaml`];
+  const rendered = await render("default", values);
+  const { type, ports: [port] } = find(rendered, "Service", "orderflow-analytics").spec;
+  assertEquals(type, "NodePort");
   assertEquals(nodes.map(({ role }) => role), ["control-plane", "worker", "worker"]);
   assertEquals(nodes[0]!.extraPortMappings, [
     { containerPort: port.nodePort, hostPort: 8080, listenAddress: "127.0.0.1" },

@@ -26,6 +26,96 @@ const REFUSED: Record<string, [string[], string]> = {
   "a mechanism that there is not": [["--set", "kafka.saslMechanism=gssapi"], "saslMechanism"],
   "a prefix that is no resource's name": [["--set", "kafka.topicPrefix=EU_"], "topicPrefix"],
   "a node port out of range": [["--set", "service.nodePort=8080"], "nodePort"],
+  "a digest that is none": [["--set", "image.digest=latest"], "digest"],
+  "a pull secret without a name": [["--set", "imagePullSecrets[0].secret=x"], "secret"],
+  "a pull secret as a word": [["--set", "imagePullSecrets[0]=registry"], "imagePullSecrets/0"],
+  "a name with capitals": [["--set", "nameOverride=Pipeline"], "nameOverride"],
+  "a full name that begins with a digit": [["--set", "fullnameOverride=1st"], "fullnameOverride"],
+  "a full name that is too long": [
+    ["--set", `fullnameOverride=${"x".repeat(41)}`],
+    "fullnameOverride",
+  ],
+  "an account that is no name": [["--set", "serviceAccount.name=A_B"], "serviceAccount/name"],
+  "an annotation that is a number": [["--set", "podAnnotations.a=1"], "podAnnotations/a"],
+  "a label of the chart's own": [
+    ["--set", "podLabels.app\\.kubernetes\\.io/name=x"],
+    "podLabels: app.kubernetes.io/name is the chart's own",
+  ],
+  "a node label that is a truth": [["--set", "nodeSelector.gpu=true"], "nodeSelector/gpu"],
+  "a toleration with a fault": [["--set", "tolerations[0].keys=x"], "keys"],
+  "an effect that there is not": [["--set", "tolerations[0].effect=Evict"], "effect"],
+  "an affinity that there is not": [["--set", "affinity.nodes.a=b"], "nodes"],
+  "a priority class that is no name": [["--set", "priorityClassName=A B"], "priorityClassName"],
+  "a setting without a name": [["--set", "extraEnv[0].value=x"], "name"],
+  "a source that there is not": [
+    ["--set", "extraEnv[0].name=A,extraEnv[0].valueFrom.vault.a=b"],
+    "vault",
+  ],
+  "a Secret without a key": [
+    ["--set", "extraEnv[0].name=A,extraEnv[0].valueFrom.secretKeyRef.name=x"],
+    "key",
+  ],
+  "a setting of the chart's own, twice": [
+    ["--set", "extraEnv[0].name=KAFKA_BROKERS,extraEnv[0].value=x"],
+    "extraEnv: KAFKA_BROKERS is set already: override a setting with `env`",
+  ],
+  "settings from nowhere": [["--set", "envFrom[0].secret=x"], "envFrom/0"],
+  "a key that is no key": [["--set", "kafka.tls.caKey=a/b"], "caKey"],
+  "Secrets under a process's name with capitals": [
+    ["--set", "kafka.login.existingSecrets.Validator=x"],
+    "Validator",
+  ],
+  "a Secret for a process that there is not": [
+    ["--set", "kafka.login.existingSecrets.validater=x"],
+    "kafka.login.existingSecrets.validater: there is no such process, only validator, ",
+  ],
+  "a login beside Strimzi's": [
+    ["--set", "kafka.login.existingSecret=x"],
+    "kafka.login: Strimzi makes the logins; yours are for kafka.strimzi.enabled=false",
+  ],
+  "another Kafka that is nowhere": [
+    ["--set", "kafka.strimzi.enabled=false,kafka.saslMechanism=none"],
+    "kafka.bootstrapServers: without Strimzi it has to say where Kafka is, host:port",
+  ],
+  "a login without a Secret": [
+    ["--set", "kafka.strimzi.enabled=false,kafka.bootstrapServers=kafka:9092"],
+    "needs a Secret to log in with scram-sha-512: set kafka.login.existingSecret, or kafka.login.existingSecrets.",
+  ],
+  "Strimzi's users without a login": [
+    ["--set", "kafka.saslMechanism=none"],
+    "kafka.saslMechanism: none is for kafka.strimzi.enabled=false",
+  ],
+  "Strimzi's TLS listener without TLS": [
+    ["--set", "kafka.tls.enabled=false"],
+    "kafka.tls.enabled: without TLS, kafka.bootstrapServers has to name the listener",
+  ],
+  "KEDA with a token": [
+    [
+      "--set",
+      "kafka.strimzi.enabled=false,kafka.bootstrapServers=kafka:9092,kafka.saslMechanism=oauthbearer," +
+      "kafka.login.existingSecret=x,keda.enabled=true",
+    ],
+    "keda.enabled: KEDA cannot log in with the token of kafka.saslMechanism=oauthbearer",
+  ],
+  "a range of ports without its first": [
+    ["--set", "networkPolicy.kafkaPorts[0].endPort=9100"],
+    "port",
+  ],
+  "the port of Kafka's policy by its former name": [
+    ["--set", "networkPolicy.kafkaPort=9092"],
+    "kafkaPort",
+  ],
+  "an Ingress for no host": [
+    ["--set", "ingress.enabled=true"],
+    "ingress.hosts: it needs one at least",
+  ],
+  "a host with a scheme": [["--set", "ingress.hosts[0]=https://orders.example.com"], "hosts/0"],
+  "a certificate with a fault": [["--set", "ingress.tls[0].secret=x"], "secret"],
+  "a route to no Gateway": [
+    ["--set", "httpRoute.enabled=true"],
+    "httpRoute.parentRefs: it needs one at least",
+  ],
+  "a Gateway without a name": [["--set", "httpRoute.parentRefs[0].namespace=x"], "name"],
   "the database as a setting": [["--set", "env.DATABASE_URL=postgres://x"], "DATABASE_URL"],
   "a setting in lower case": [["--set", "env.logLevel=debug"], "logLevel"],
   "a quantity that is none": [["--set", "resources.limits.memory=plenty"], "memory"],
@@ -41,6 +131,42 @@ const REFUSED: Record<string, [string[], string]> = {
     "keda.maxReplicas: 6 is less than keda.minReplicas, 7",
   ],
 };
+
+/** One wrong value for each place that takes a truth, a name, a key or texts. */
+const WRONG: Record<string, string[]> = {
+  maybe: [
+    ...[
+      "enabled",
+      "kafka.strimzi.enabled",
+      "kafka.tls.enabled",
+      "topics.create",
+      "ingress.enabled",
+    ],
+    ...["serviceAccount.create", "httpRoute.enabled"],
+  ],
+  // Annotations and the like; the others are lists and maps.
+  "{1}": ["global", "affinity", "nodeSelector", "podLabels", "kafka.login.existingSecrets"],
+  "A_B": [
+    ...[
+      "kafka.tls.existingSecret",
+      "kafka.login.existingSecret",
+      "kafka.login.existingSecrets.audit",
+    ],
+    ...["ingress.className", "ingress.hosts[0]", "httpRoute.hostnames[0]"],
+  ],
+  "a/b": ["kafka.login.usernameKey", "kafka.login.passwordKey", "kafka.login.tokenKey"],
+  "1": [
+    ...["serviceAccount", "service", "ingress", "httpRoute"].map((at) => `${at}.annotations.a`),
+    ...["image.tag", "tolerations", "extraEnv", "envFrom", "networkPolicy.kafkaPorts"],
+  ],
+};
+
+for (const [value, paths] of Object.entries(WRONG)) {
+  for (const path of paths) {
+    const place = path.replaceAll(/[.[]/g, "/").replaceAll("]", "");
+    REFUSED[`${value} for ${path}`] = [["--set", `${path}=${value}`], `'/${place}'`];
+  }
+}
 
 for (const [what, [options, name]] of Object.entries(REFUSED)) {
   Deno.test({

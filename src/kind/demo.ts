@@ -8,7 +8,7 @@ import { integer } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { pause } from "../runtime/shutdown.ts";
 import type { Cluster } from "./cluster.ts";
-import { NAME, openCluster } from "./settings.ts";
+import { NAME, openCluster, OURS } from "./settings.ts";
 import type { GroupMembers } from "../commands/groups/list.ts";
 import { until } from "../runtime/until.ts";
 
@@ -75,7 +75,7 @@ export function ownershipLines(
 
 const REPLICAS = [1, 3, 6, 2];
 const SERVICE = "validator";
-const SELECTOR = `app.kubernetes.io/instance=${NAME},app.kubernetes.io/component=${SERVICE}`;
+const SELECTOR = `${OURS},app.kubernetes.io/component=${SERVICE}`;
 
 /** Prints a kubectl command as you would type it, and runs it. */
 async function kubectl(cluster: Cluster, ...args: string[]): Promise<void> {

@@ -1,9 +1,7 @@
 /** `deno task kind:load`: the image of this checkout, as it is now, in the running cluster. */
 import { runProgram } from "../program.ts";
-import { openCluster } from "./settings.ts";
+import { openCluster, OURS } from "./settings.ts";
 import { buildAndLoad, STRIMZI } from "./strimzi.ts";
-
-const OURS = "app.kubernetes.io/instance=orderflow";
 
 Deno.exit(
   await runProgram({

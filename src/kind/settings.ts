@@ -10,7 +10,13 @@ export const PROJECT = resolve(import.meta.dirname!, "../..");
 /** The name of the kind cluster, of the namespace and of the Helm release. */
 export const NAME = "orderflow";
 
-/** The port of every node where analytics answers: charts/orderflow/values.yaml. */
+/** The chart's values on such a cluster. */
+export const KIND_VALUES = `${PROJECT}/deploy/kind/values.yaml`;
+
+/** Selects what the chart made; Strimzi's pods are of an instance of that name, too. */
+export const OURS = `app.kubernetes.io/name=orderflow,app.kubernetes.io/instance=${NAME}`;
+
+/** The port of every node where analytics answers, as those values say. */
 const NODE_PORT = 30080;
 
 export const STRIMZI_VERSION = "1.2.0";

@@ -3,7 +3,15 @@ import { Failure } from "../runtime/errors.ts";
 import { choice } from "../runtime/setting.ts";
 import { runProgram } from "../program.ts";
 import { attempt, run, whileWaiting } from "./cluster.ts";
-import { dashboardUrl, type KindConfig, NAME, openCluster, PROJECT, settings } from "./settings.ts";
+import {
+  dashboardUrl,
+  KIND_VALUES,
+  type KindConfig,
+  NAME,
+  openCluster,
+  PROJECT,
+  settings,
+} from "./settings.ts";
 import { buildAndLoad, foreignImages, type KafkaOperator, STRIMZI } from "./strimzi.ts";
 
 /** A program that the kind tasks need. */
@@ -140,7 +148,7 @@ const STEPS: readonly Step[] = [
       await whileWaiting(
         cluster,
         cluster.helm([
-          ...["upgrade", "--install", NAME, chart, "--set", "image.tag=dev"],
+          ...["upgrade", "--install", NAME, chart, "--values", KIND_VALUES],
           ...["--wait", "--timeout", "10m"],
         ]),
       );

@@ -61,7 +61,8 @@ Deno.test("kind:up: each step in its order, with Strimzi's chart and images", as
     `--version ${STRIMZI_VERSION} -f /deploy/strimzi/operator-values.yaml --wait --timeout 10m`,
     "kubectl apply -f /deploy/strimzi/kafka.yaml",
     "kubectl wait kafka/orderflow --for=condition=Ready --timeout=10m",
-    "helm upgrade --install orderflow /charts/orderflow --set image.tag=dev --wait --timeout 10m",
+    "helm upgrade --install orderflow /charts/orderflow --values /deploy/kind/values.yaml " +
+    "--wait --timeout 10m",
   ]);
 });
 

@@ -10,11 +10,11 @@ import { CONSUMERS, DEFAULT_PARTITIONS, type Service, topicsWrittenBy } from "..
 import { findCluster, Flow, RELEASE, untilSlow } from "./test_cluster.ts";
 import { asUser, longestPauseMs } from "./kafka_tools.ts";
 import { installStandIn } from "../support/strimzi_stand_in/kind_up.ts";
-import { PROJECT } from "../../kind/settings.ts";
+import { KIND_VALUES, OURS, PROJECT } from "../../kind/settings.ts";
 import { watchUsage } from "./resource_usage.ts";
 
 const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];
-const VALUES = ["--set", "image.tag=dev,image.pullPolicy=IfNotPresent,simulator.rate=200"];
+const VALUES = ["--values", KIND_VALUES, "--set", "simulator.rate=200"];
 /** Analytics as members of a group that share its partitions, for as long as it is scaled. */
 const SHARED = ["--set-string", "consumers.analytics.env.ANALYTICS_FROM_BEGINNING=false"];
 
@@ -24,8 +24,7 @@ interface Installed {
   readonly flow: Flow;
 }
 
-const selectorOf = (service: Service) =>
-  `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=${service}`;
+const selectorOf = (service: Service) => `${OURS},app.kubernetes.io/component=${service}`;
 
 /** Everything in the namespace that was installed, as `kind/name`. */
 async function inventoryOf(cluster: Cluster): Promise<string[]> {
@@ -41,7 +40,7 @@ async function describeTrouble(cluster: Cluster): Promise<void> {
       ["get", "pods", "-o", "wide"],
       ["get", "kafkatopics,kafkausers"],
       ["get", "events", "--sort-by=.lastTimestamp", "--field-selector=type=Warning"],
-      ["logs", "-l", `app.kubernetes.io/instance=${RELEASE}`, "--prefix", "--tail=8"],
+      ["logs", "-l", OURS, "--prefix", "--tail=8"],
       ["logs", "orderflow-dual-role-0", "-c", "operator", "--tail=15"],
     ]
   ) {
