@@ -4,6 +4,26 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
 
+{{- /*
+The names by which a process may be asked over HTTP, beside addresses, which probes and Prometheus use:
+those of analytics' Service, and those from outside.
+*/}}
+{{- define "orderflow.allowedHosts" -}}
+{{- $service := printf "%s-analytics" (include "orderflow.fullname" .) -}}
+{{- $full := printf "%s.%s.svc" $service .Release.Namespace -}}
+{{- $names := list $service (printf "%s.%s" $service .Release.Namespace) $full (printf "%s.cluster.local" $full) -}}
+{{- with .Values.ingress -}}
+{{- if .enabled }}{{ $names = concat $names .hosts }}{{ end -}}
+{{- end -}}
+{{- with .Values.httpRoute -}}
+{{- /* Without names of its own it has those of the Gateway's listener, which only the Gateway knows. */ -}}
+{{- if .enabled }}{{ $names = concat $names (.hostnames | default (list "*")) }}{{ end -}}
+{{- end -}}
+{{- $written := list -}}
+{{- range $names }}{{ $written = append $written (ternary . (trimPrefix "*" .) (eq . "*")) }}{{ end -}}
+{{- join "," (uniq $written) -}}
+{{- end }}
+
 {{- /* Labels and annotations of a pod. In: root, component. */}}
 {{- define "orderflow.podMetadata" -}}
 labels:
@@ -69,7 +89,7 @@ deadlineS, after which it is ended; storage, the largest size of a data folder t
 {{- $userSecret = include "orderflow.kafkaUserSecret" $user -}}
 {{- end -}}
 {{- if .http -}}
-{{- $env = merge $env (dict "HTTP_HOST" "0.0.0.0" "HTTP_PORT" "8080") -}}
+{{- $env = merge $env (dict "HTTP_HOST" "0.0.0.0" "HTTP_PORT" "8080" "HTTP_ALLOWED_HOSTS" (include "orderflow.allowedHosts" .root)) -}}
 {{- end -}}
 {{- $env = mergeOverwrite $env (deepCopy $values.env) (.env | default dict) -}}
 {{- $from := dict -}}
