@@ -4,7 +4,7 @@
  * stops them.
  */
 import { formatAddress } from "../runtime/setting.ts";
-import { formatCount } from "../runtime/format.ts";
+import { formatCount, plural } from "../runtime/format.ts";
 import { Failure } from "../runtime/errors.ts";
 import { writableFolder } from "./kafka/folders.ts";
 import type { Logger } from "../runtime/log.ts";
@@ -19,7 +19,7 @@ import { freePort, isFree } from "./kafka/ports.ts";
 import type { Progress } from "./settle_orders.ts";
 import { openRun, type Run } from "./run.ts";
 import { disturbNodes, superviseNodes } from "./supervise.ts";
-import { figures } from "./tally.ts";
+import { figures, type Phase } from "./tally.ts";
 import { bundlePage } from "./task.ts";
 
 async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promise<number> {
@@ -46,11 +46,7 @@ async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promi
   try {
     for (const [service, members] of config.replicas) await run.pipeline.scale(service, members);
     onNotice(`Watch it at ${page.url}`);
-    const { orders, seed, disturb } = config;
-    const rate = rateOf(config);
-    if (rate !== config.rate) {
-      onNotice(`Placing ${rate} orders a second, so that they flow while nodes are away`);
-    }
+    const { disturb } = config;
     let share = 0;
     const nodes = watchNodes(run, {
       disturb,
@@ -58,23 +54,29 @@ async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promi
       signal: AbortSignal.any([signal, closing.signal]),
       onNotice,
     });
-    const placing = await nodes.orFailure(run.place({ orders, rate, seed }, signal, (now) => {
-      share = now.settled / orders;
-      progress.show(now);
-    }));
+    const placing = placeAll(run, config, signal, {
+      onNotice,
+      onProgress(now) {
+        share = now.settled / now.total;
+        progress.show(now);
+      },
+    });
+    const phases = await nodes.orFailure(placing);
     share = 1;
     await nodes.orFailure(nodes.disturbed);
     if (signal.aborted) {
       onNotice("Stopped before all orders were settled.");
       return 1;
     }
-    const settled = run.tally().settled < placing.acknowledged ? "Not all" : "All";
+    const isSettled = phases.every(({ placing, tally }) => tally.settled >= placing.acknowledged);
     onNotice(
-      `${settled} orders are settled; checking each of them against the log and the databases.`,
+      `${
+        isSettled ? "All" : "Not all"
+      } orders are settled; checking each of them against the log and the databases.`,
     );
     if (!config.keep) await run.pipeline.stop();
     const passed = await run.audit();
-    console.log(["", ...figures(placing, run.tally())].join("\n"));
+    console.log(["", ...figures(phases)].join("\n"));
     if (config.keep) {
       console.log(whatToTry(run, page.url));
       await aborted(signal);
@@ -120,10 +122,52 @@ async function preparePage(httpHost: string, onNotice: (line: string) => void) {
 
 /** A node takes some 10 s to come back, twice: without a rate all orders would be settled before that. */
 const DISTURBED_S = 90;
+/** Shows the latency of a pipeline that keeps up: a part of the orders, for a few seconds. */
+const STEADY = { rate: 1_000, seconds: 3, share: 1 / 5 };
 
-/** How fast orders are placed, by the settings. */
-function rateOf({ disturb, rate, orders }: DemoConfig): number {
-  return disturb && rate === 0 ? Math.ceil(orders / DISTURBED_S) : rate;
+/** Unless the settings say how fast: first at a rate, then as fast as it can. */
+function phasesOf(
+  { disturb, rate, orders }: Pick<DemoConfig, "disturb" | "rate" | "orders">,
+): readonly { name: string; orders: number; rate: number }[] {
+  if (disturb && !rate) {
+    const rate = Math.ceil(orders / DISTURBED_S);
+    const name = `At ${formatCount(rate)} orders a second, so that they flow while nodes are away`;
+    return [{ name, orders, rate }];
+  }
+  const steady = Math.min(STEADY.rate * STEADY.seconds, Math.floor(orders * STEADY.share));
+  if (rate !== undefined || steady === 0) return [{ name: "", orders, rate: rate ?? 0 }];
+  return [
+    { name: `At ${formatCount(STEADY.rate)} orders a second`, orders: steady, rate: STEADY.rate },
+    { name: "As fast as it can", orders: orders - steady, rate: 0 },
+  ];
+}
+
+async function placeAll(
+  run: Run,
+  config: DemoConfig,
+  signal: AbortSignal,
+  { onNotice, onProgress }: {
+    onNotice: (line: string) => void;
+    onProgress: (progress: Progress) => void;
+  },
+): Promise<Phase[]> {
+  const done: Phase[] = [];
+  let [placed, settled] = [0, 0];
+  for (const { name, ...how } of phasesOf(config)) {
+    if (signal.aborted) break;
+    if (name) onNotice(`${name}: ${plural(how.orders, "order")}`);
+    const placing = await run.place({ ...how, seed: config.seed }, signal, (now) =>
+      onProgress({
+        placed: placed + now.placed,
+        settled: settled + now.settled,
+        total: config.orders,
+      }));
+    const tally = run.tally();
+    done.push({ name, placing, tally });
+    placed += placing.acknowledged;
+    settled += tally.settled;
+  }
+  return done;
 }
 
 /**

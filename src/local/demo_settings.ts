@@ -24,14 +24,15 @@ export const settings = {
     max: 100_000_000,
     help: "how many orders to place",
   }),
-  rate: integer({
+  rate: optional(integer({
     env: "DEMO_RATE",
     option: "rate",
-    fallback: "0",
+    fallback: "",
+    fallbackHelp: "some at 1000, then as fast as it can",
     min: 0,
     max: 1_000_000,
     help: "orders a second; 0: as fast as it can",
-  }),
+  })),
   seed: simulatorSettings.seed,
   replicas: replicas({
     option: "replicas",

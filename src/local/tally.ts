@@ -98,34 +98,65 @@ const OUTCOMES = [
   ["OrderRejected", "rejected"],
 ] as const;
 
+/** Orders that were placed in one way, and what became of them. */
+export interface Phase {
+  /** A heading; "" where there is only one. */
+  readonly name: string;
+  readonly placing: Placing;
+  readonly tally: Tally;
+}
+
 /** The figures of a run, as lines. */
-export function figures(placing: Placing, tally: Tally): string[] {
+export function figures(phases: readonly Phase[]): string[] {
+  return [
+    ...phases.flatMap(({ name, placing, tally }) => [
+      ...name ? [`${name}:`] : [],
+      ...speed(placing, tally),
+    ]),
+    ...phases.length > 1 ? ["In all:"] : [],
+    ...counts(phases.map(({ tally }) => tally)),
+  ];
+}
+
+function speed(placing: Placing, tally: Tally): string[] {
   const seconds = Math.max(0, (tally.lastOutcomeAtMs - tally.firstPlacedAtMs) / 1_000);
   const { latency } = tally;
   const quantile = (q: number) => `p${q * 100} ${(latency.quantile(q) / 1_000).toFixed(2)} s`;
-  const lines = [
+  return [
     rate("placed", placing.acknowledged, placing.seconds),
     rate("settled", tally.settled, seconds),
     `${"latency".padEnd(13)}from placed to outcome: ${[0.5, 0.95, 0.99].map(quantile).join(", ")}`,
     `${"stall".padEnd(13)}at most ${(placing.longestStallMs / 1_000).toFixed(1)} s without an ` +
     "outcome while orders were open",
   ];
-  for (const [kind, name] of OUTCOMES) {
-    const reasons = tally.outcomes.get(kind) ?? new Map();
-    const share = tally.settled === 0 ? 0 : 100 * totalOf(reasons) / tally.settled;
-    lines.push(countLine(name, totalOf(reasons), `${share.toFixed(1)} %`, reasonsText(reasons)));
-  }
-  const { deadLetters } = tally;
-  const total = [...deadLetters.values()].reduce((sum, reasons) => sum + totalOf(reasons), 0);
-  const services = PROCESSORS.flatMap((service) => {
-    const reasons = deadLetters.get(service);
-    return reasons ? [`${service} ${totalOf(reasons)} (${reasonsText(reasons)})`] : [];
+}
+
+function counts(tallies: readonly Tally[]): string[] {
+  const settled = tallies.reduce((sum, tally) => sum + tally.settled, 0);
+  const outcomes = OUTCOMES.map(([kind, name]) => {
+    const reasons = sumOf(tallies.map((tally) => tally.outcomes.get(kind)));
+    const share = settled === 0 ? 0 : 100 * totalOf(reasons) / settled;
+    return countLine(name, totalOf(reasons), `${share.toFixed(1)} %`, reasonsText(reasons));
   });
-  lines.push(countLine("dead letters", total, "", services.join(", ")));
-  return lines;
+  const deadLetters = PROCESSORS.map((service) =>
+    [service, sumOf(tallies.map((tally) => tally.deadLetters.get(service)))] as const
+  ).filter(([, reasons]) => reasons.size > 0);
+  const total = deadLetters.reduce((sum, [, reasons]) => sum + totalOf(reasons), 0);
+  const services = deadLetters.map(([service, reasons]) =>
+    `${service} ${totalOf(reasons)} (${reasonsText(reasons)})`
+  );
+  return [...outcomes, countLine("dead letters", total, "", services.join(", "))];
 }
 
 type Reasons = ReadonlyMap<string, number>;
+
+function sumOf(all: readonly (Reasons | undefined)[]): Reasons {
+  const sum = new Map<string, number>();
+  for (const reasons of all) {
+    for (const [reason, count] of reasons ?? []) sum.set(reason, (sum.get(reason) ?? 0) + count);
+  }
+  return sum;
+}
 
 function totalOf(reasons: Reasons): number {
   return [...reasons.values()].reduce((sum, count) => sum + count, 0);

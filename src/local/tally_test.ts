@@ -34,11 +34,27 @@ Deno.test("figures: the dead letters of every service, by service and reason", (
   const resolution = { headers: {} } as unknown as LogRecord;
   counter.addDeadLetters("payment", [deadLetter("processing_failed"), resolution]);
   counter.addDeadLetters("validator", ["a", "b", "b", "duplicate_order"].map(deadLetter));
-  const lines = figures({ acknowledged: 3, seconds: 1, longestStallMs: 0 }, counter.tally);
+  const phase = {
+    name: "",
+    placing: { acknowledged: 3, seconds: 1, longestStallMs: 0 },
+    tally: counter.tally,
+  };
+  const lines = figures([phase]);
   assertEquals(
     lines.at(-1),
     "dead letters         5           validator 4 (b 2, a 1, duplicate_order 1), " +
       "payment 1 (processing_failed 1)",
+  );
+  assertEquals(
+    figures([{ ...phase, name: "One" }, { ...phase, name: "Two" }])
+      .filter((line) => /^\w.*:$|^dead/.test(line)),
+    [
+      "One:",
+      "Two:",
+      "In all:",
+      "dead letters        10           validator 8 (b 4, a 2, duplicate_order 2), " +
+      "payment 2 (processing_failed 2)",
+    ],
   );
   // An order that a later service could not process is still open, and so is not settled.
   assertEquals(counter.tally.settled, 3);
