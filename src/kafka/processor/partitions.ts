@@ -2,7 +2,7 @@
  * The input partitions of a member: assigned at once, each on its own (assignment.ts); worked on side by
  * side (loop.ts); paused and retried where one fails; revoked between two transactions.
  */
-import { pause } from "../../runtime/shutdown.ts";
+import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { inputOf } from "../../database/positions.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
@@ -148,10 +148,13 @@ export class Partitions {
     if (isLost(revoked)) throw revoked.reason;
   }
 
-  /** The group waits for it: batches in hand end between two transactions, not in the middle. */
-  onRejoin(): Promise<void> {
+  /**
+   * The group waits for it: batches in hand end between two transactions, not in the middle. But who comes
+   * too late is no member any more; and an assignment under way may ask a database that does not answer.
+   */
+  async onRejoin(): Promise<void> {
     this.#revocation.abort();
-    return this.idle();
+    await settlesWithin(this.idle(), this.options.sessionTimeoutMs / 2);
   }
 
   #process(

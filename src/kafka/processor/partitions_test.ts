@@ -9,6 +9,7 @@ import { FakeCluster, success } from "../producer/testing/fake_cluster.ts";
 import type { ProcessorClient } from "./client.ts";
 import { Partitions, type PartitionsOptions } from "./partitions.ts";
 
+const SESSION_TIMEOUT_MS = 2_000;
 const DONE = 0;
 const MESSAGE_TOO_LARGE = 10;
 
@@ -31,6 +32,7 @@ function setUp(cluster: FakeCluster, keepAlive: Member["keepAlive"], resumed: nu
     guarantee: "at_least_once",
     handlers: { "orders.raw": () => Promise.resolve({ events: [] }) },
     maxBatch: 10,
+    sessionTimeoutMs: SESSION_TIMEOUT_MS,
     log: configureLogging("test", "error", "text"),
     metrics: createProcessorMetrics(new Registry()),
   } as unknown as PartitionsOptions;
@@ -214,4 +216,12 @@ Deno.test("Partitions.onBatch: while it joins the group anew, nothing is read pa
     assertEquals(resolved, []);
     sent.resolve(DONE);
     await rejoin;
+  }));
+
+Deno.test("Partitions.onRejoin: it does not wait until it is no member any more", () =>
+  withOneAtWork(async ({ partitions }) => {
+    const begun = performance.now();
+    await partitions.onRejoin();
+    const tookMs = performance.now() - begun;
+    assert(tookMs > 0.4 * SESSION_TIMEOUT_MS && tookMs < 0.9 * SESSION_TIMEOUT_MS, `${tookMs}`);
   }));
