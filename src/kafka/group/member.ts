@@ -8,7 +8,7 @@ import type { Topic } from "../../topology.ts";
 import { METADATA_MAX_AGE_MS } from "../client/cluster.ts";
 import { isBug, isKafkaError, isRefusedLogin, whyUnreachable } from "../client/errors.ts";
 import { watchConsumer } from "./fetch_watch.ts";
-import { onJoined, onJoining } from "../patches/consumer.ts";
+import { onJoined, onJoinFailed, onJoining } from "../patches/consumer.ts";
 import type { TopicPartition } from "../protocol/requests.ts";
 import { createAssigner } from "./assigner.ts";
 import { watchForeignMembers } from "./foreign_members.ts";
@@ -115,7 +115,11 @@ export class GroupMember implements Member {
     consumer.on(consumer.events.CRASH, ({ payload: { error } }) => {
       this.crash({ error, fatal: false });
     });
-    if (onRejoin) onJoining(consumer, onRejoin);
+    if (onRejoin) {
+      onJoining(consumer, onRejoin);
+      // What was in hand has ended for it; kafkajs might go on with the next, in the generation before.
+      onJoinFailed(consumer, (error) => this.crash({ error, fatal: false }));
+    }
     onJoined(consumer, ({ assignment, generation }) => {
       this.#assigner.owns(assignment);
       onAssigned(assignment, generation);

@@ -153,6 +153,7 @@ const OUT_OF_RANGE = "consumer.offset_out_of_range";
 const FETCH_ANSWERED = "consumer.fetch_answered";
 const JOINING = "consumer.joining";
 const JOINED = "consumer.joined";
+const JOIN_FAILED = "consumer.join_failed";
 
 interface Joined {
   /** Partitions by topic. */
@@ -202,11 +203,12 @@ export function patchFetchEvents(): void {
 /**
  * kafkajs joins anew whatever is in hand. Its own event of a join does not say which generation of the
  * group it was. And the fetchers of two brokers may join at once: the one's assignment would go with the
- * other's generation.
+ * other's generation. And where a join fails, it may go on in the generation before, without a word.
  */
 export function patchJoins(): void {
   addEvent(JOINING);
   addEvent(JOINED);
+  addEvent(JOIN_FAILED);
   const { prototype } = require("kafkajs/src/consumer/consumerGroup.js") as {
     prototype: ConsumerGroup;
   };
@@ -219,6 +221,10 @@ export function patchJoins(): void {
       this.instrumentationEmitter.emit(JOINING, { inHand });
       join = Promise.all(inHand)
         .then(() => joinAndSync.call(this))
+        .catch((error) => {
+          this.instrumentationEmitter.emit(JOIN_FAILED, { error });
+          throw error;
+        })
         .then(() => this.instrumentationEmitter.emit(JOINED, joinedBy(this)))
         .finally(() => joining.delete(this));
       joining.set(this, join);
@@ -276,6 +282,11 @@ export function onJoining(consumer: Consumer, listener: () => Promise<unknown>):
 /** Calls `listener` each time the consumer has joined its group, before it fetches. */
 export function onJoined(consumer: Consumer, listener: (joined: Joined) => void): void {
   listen(consumer, JOINED, listener);
+}
+
+/** Calls `listener` each time the consumer could not join its group: it may try again, or may not. */
+export function onJoinFailed(consumer: Consumer, listener: (error: unknown) => void): void {
+  listen<{ error: unknown }>(consumer, JOIN_FAILED, ({ error }) => listener(error));
 }
 
 function listen<T>(consumer: Consumer, event: string, listener: (payload: T) => void): void {

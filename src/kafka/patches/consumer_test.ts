@@ -299,3 +299,23 @@ Deno.test("patchJoins: two fetchers join together, when what is in hand has ende
   await third;
   assertEquals(joins, 3);
 });
+
+Deno.test("patchJoins: a join that fails is told", async () => {
+  const events: string[] = [];
+  const failure = new errors.KafkaJSConnectionClosedError("closed", ENDPOINT);
+  const group: Group = new NewConsumerGroup({
+    groupId: "a-group",
+    cluster: {
+      findGroupCoordinator: () => Promise.resolve({ joinGroup: () => Promise.reject(failure) }),
+    },
+    instrumentationEmitter: { emit: (event: string) => void events.push(event) },
+    logger: quiet,
+    sessionTimeout: SESSION_TIMEOUT_MS,
+    topics: ["orders.raw"],
+    assigners: [],
+  });
+  assertStrictEquals(await assertRejects(() => group.joinAndSync()), failure);
+  assertEquals(events, ["consumer.joining", "consumer.join_failed"]);
+  await assertRejects(() => group.joinAndSync());
+  assertEquals(events.length, 4);
+});

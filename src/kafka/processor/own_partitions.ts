@@ -58,9 +58,8 @@ export class OwnPartitions {
 
   /** It is no member any more. */
   async close(): Promise<void> {
-    const { all } = this;
+    await Promise.all(this.all.map(({ task }) => task.exclusive(() => task.close())));
     this.#all.clear();
-    await Promise.all(all.map(({ task }) => task.exclusive(() => task.close())));
   }
 
   #keep(own: OwnPartition | undefined, generation: MemberGeneration): OwnPartition | undefined {

@@ -2,7 +2,7 @@
  * The input partitions of a member: assigned at once, each on its own (assignment.ts); worked on side by
  * side (loop.ts); paused and retried where one fails; revoked between two transactions.
  */
-import { pause } from "../../runtime/shutdown.ts";
+import { pause, settlesWithin } from "../../runtime/shutdown.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { inputOf } from "../../database/positions.ts";
 import { explain, isKafkaError } from "../client/errors.ts";
@@ -28,6 +28,8 @@ import { type OwnPartition, OwnPartitions } from "./own_partitions.ts";
 import { Skips } from "./skips.ts";
 
 const FLUSH_EVERY_MS = 500;
+/** Before the next fetch, where nothing may be worked on: soon there is another generation, or none. */
+const REVOKED_MS = 100;
 
 export interface PartitionsOptions extends ProcessorOptions {
   /** The same for every member that this process becomes, one after the other. */
@@ -120,6 +122,11 @@ export class Partitions {
     const own = this.#partitions.named(inputOf(batch.topic, batch.partition));
     // Fetched before it was assigned to another member.
     if (!own) return;
+    if (revoked.aborted) {
+      if (isLost(revoked)) throw revoked.reason;
+      // Another broker's fetcher may be joining the group meanwhile: it is not read past, nor all the time.
+      return await pause(REVOKED_MS);
+    }
     // The next fetch goes on behind it; who does not work on all of it seeks back.
     inHand.resolveOffset(batch.lastOffset());
     const { failures } = own;
@@ -138,13 +145,16 @@ export class Partitions {
       (begin) => this.member.keepAlive(inHand, () => work(begin), onLost),
       revoked,
     );
-    if (revoked.reason instanceof Error && isKafkaError(revoked.reason)) throw revoked.reason;
+    if (isLost(revoked)) throw revoked.reason;
   }
 
-  /** The group waits for it: batches in hand end between two transactions, not in the middle. */
-  onRejoin(): Promise<void> {
+  /**
+   * The group waits for it: batches in hand end between two transactions, not in the middle. But who comes
+   * too late is no member any more; and an assignment under way may ask a database that does not answer.
+   */
+  async onRejoin(): Promise<void> {
     this.#revocation.abort();
-    return this.idle();
+    await settlesWithin(this.idle(), this.options.sessionTimeoutMs / 2);
   }
 
   #process(
@@ -230,8 +240,9 @@ export class Partitions {
     }
     const isPaused = error instanceof PausedPartition || error instanceof UnreadableBatch;
     if (!retryable && !isPaused) metrics.partitionRestarts.inc();
-    input.failures++;
+    // Who assigns it in the next generation lets the consumer come back, too.
     if (revoked.aborted) return;
+    input.failures++;
     const pauseMs = this.#failures.add(input.name, error, during);
     if (this.#failures.why) this.onState();
     if (!isPaused) log.debug(`${input.name}: ${explain(error)}; retrying in ${pauseMs} ms`);
@@ -286,4 +297,9 @@ export class Partitions {
       },
     });
   }
+}
+
+/** Whether kafkajs is to find out that it is no member of this generation any more. */
+function isLost({ reason }: AbortSignal): boolean {
+  return reason instanceof Error && isKafkaError(reason);
 }

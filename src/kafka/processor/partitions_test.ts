@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Registry } from "prom-client";
 import { configureLogging } from "../../runtime/log.ts";
 import { until } from "../../runtime/until.ts";
@@ -9,6 +9,7 @@ import { FakeCluster, success } from "../producer/testing/fake_cluster.ts";
 import type { ProcessorClient } from "./client.ts";
 import { Partitions, type PartitionsOptions } from "./partitions.ts";
 
+const SESSION_TIMEOUT_MS = 2_000;
 const DONE = 0;
 const MESSAGE_TOO_LARGE = 10;
 
@@ -31,6 +32,7 @@ function setUp(cluster: FakeCluster, keepAlive: Member["keepAlive"], resumed: nu
     guarantee: "at_least_once",
     handlers: { "orders.raw": () => Promise.resolve({ events: [] }) },
     maxBatch: 10,
+    sessionTimeoutMs: SESSION_TIMEOUT_MS,
     log: configureLogging("test", "error", "text"),
     metrics: createProcessorMetrics(new Registry()),
   } as unknown as PartitionsOptions;
@@ -81,7 +83,10 @@ function clusterOf(produce: (count: number) => number | Promise<number>): FakeCl
 }
 
 /** A record that is no event: a dead letter. */
-function batchOf(partition: number, { offset = 0, hasMore = false } = {}) {
+function batchOf(
+  partition: number,
+  { offset = 0, hasMore = false, onResolved = (_: string) => {} } = {},
+) {
   const record = { offset, key: null, value: new TextEncoder().encode("?"), headers: {} };
   return {
     batch: {
@@ -96,7 +101,7 @@ function batchOf(partition: number, { offset = 0, hasMore = false } = {}) {
     },
     isRunning: () => true,
     isStale: () => false,
-    resolveOffset() {},
+    resolveOffset: onResolved,
   } as unknown as BatchInHand;
 }
 
@@ -198,4 +203,25 @@ Deno.test("Partitions.onRejoin: what is in hand ends first, and nothing else beg
     await Promise.all([rejoin, next]);
     assertEquals(producesOf(cluster), 1);
     assertEquals(commitsOf(cluster).length, 1);
+  }));
+
+Deno.test("Partitions.onBatch: while it joins the group anew, nothing is read past, and fetches are rare", () =>
+  withOneAtWork(async ({ partitions, sent }) => {
+    const rejoin = partitions.onRejoin();
+    const resolved: string[] = [];
+    const begun = performance.now();
+    const onResolved = (offset: string) => void resolved.push(offset);
+    await partitions.onBatch(batchOf(0, { offset: 1, onResolved }));
+    assert(performance.now() - begun > 50);
+    assertEquals(resolved, []);
+    sent.resolve(DONE);
+    await rejoin;
+  }));
+
+Deno.test("Partitions.onRejoin: it does not wait until it is no member any more", () =>
+  withOneAtWork(async ({ partitions }) => {
+    const begun = performance.now();
+    await partitions.onRejoin();
+    const tookMs = performance.now() - begun;
+    assert(tookMs > 0.4 * SESSION_TIMEOUT_MS && tookMs < 0.9 * SESSION_TIMEOUT_MS, `${tookMs}`);
   }));
