@@ -17,8 +17,8 @@ const settings = {
     option: "check",
     fallback: "false",
     help:
-      "writes nothing: compares with the contract at REF, a commit, a tag or a branch; exit code 1 " +
-      "if a consumer of that would break, or could not read events that are in the log",
+      "writes nothing: compares with the contract at REF, a commit, a tag or a branch, and says " +
+      "what would break its consumers, or leave events in the log that nobody can read",
   }),
 };
 
@@ -115,6 +115,7 @@ if (import.meta.main) {
         ["", `writes ${PATH}`],
         ["--check main", "says what would break those who know main's contract"],
       ],
+      failsIf: "a change would break the contract",
       actions: [{ usage: "[REF]", help: "with --check, what to compare with" }],
       async run({ config, positionals: [ref] }) {
         if (config.check !== (ref !== undefined)) {

@@ -148,7 +148,7 @@ async function figuresAreThere({ page, t }: { page: Page; t: Deno.TestContext })
 async function killedIsShown({ page, t }: { page: Page; t: Deno.TestContext }): Promise<void> {
   await t.step("the lag of the killed member's partitions grows, and it is said", async () => {
     const group = page.locator("[data-group=payment]");
-    await group.locator(".drain", { hasText: "caught up in —: the lag grows" }).waitFor();
+    await group.locator(".drain", { hasText: "not catching up: the lag grows" }).waitFor();
     await group.locator("summary").press("Enter");
     const row = group.locator("[data-partition='orders.validated/1']");
     assertMatch(await row.innerText(), /longest \d+ s, \d\d:\d\d:\d\d–\d\d:\d\d:\d\d/);

@@ -73,6 +73,19 @@ const NEEDS: Record<string, Need> = {
       if (!parse(text).processors.includes(name)) return `\`processors\` has no ${name}`;
     },
   },
+  container: {
+    file: () => "compose.yaml",
+    lacks({ name }, text) {
+      if (!(name in parse(text, { merge: true }).services)) return `\`services\` has no ${name}`;
+    },
+  },
+  "metrics in Docker": {
+    file: () => "deploy/compose/prometheus.yaml",
+    lacks({ name }, text) {
+      const [{ dns_sd_configs: [{ names }] }] = parse(text).scrape_configs;
+      if (!names.includes(name)) return `\`names\` has no ${name}`;
+    },
+  },
 };
 
 /** What is missing, in one line. */

@@ -7,7 +7,17 @@ import { dirname, join } from "node:path";
 import { PROCESSORS } from "../topology.ts";
 
 const PROJECT = new URL("../../", import.meta.url).pathname;
-const COPIED = ["src", "charts", "docs", "vendor", "deno.json", "deno.lock", ".env.example"];
+const COPIED = [
+  "src",
+  "charts",
+  "docs",
+  "vendor",
+  "deploy",
+  "compose.yaml",
+  "deno.json",
+  "deno.lock",
+  ".env.example",
+];
 
 interface Block {
   readonly file: string;
@@ -224,6 +234,7 @@ Deno.test("write-a-service.md: followed step by step, it makes a service that is
       test(
         ...["src/events", "src/order_history", "src/services/analytics/page/layout_test.ts"],
         ...["src/commands/groups/published_test.ts", "src/contract/compare_test.ts"],
+        "src/testing/compose_test.ts",
       ));
     await step("the audit and the trace know the new service without a change", async () => {
       await Deno.writeTextFile(join(directory, "src/audit/fraud_test.ts"), DEFAULTS);

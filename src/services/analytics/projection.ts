@@ -46,41 +46,15 @@ export function createProjection(
   },
 ): Projection {
   const clocks = createClocks(options.log);
-  const begin = (createSource: typeof logSource) => {
-    const aggregate = createAggregate();
-    const openOrders = createSource === logSource ? new OpenOrders() : undefined;
-    let recentOrder: string | null = null;
-    const source = createSource({
-      ...options,
-      onFacts: (facts) => {
-        clocks.note(facts, Date.now());
-        for (const fact of facts) {
-          add(aggregate, fact);
-          openOrders?.add(fact);
-        }
-        recentOrder = facts.findLast(isOutcome)?.orderId ?? recentOrder;
-      },
-      // Partitions are read at their own pace: so far, late only means read later.
-      onCaughtUp() {
-        aggregate.lateEvents = 0;
-        openOrders?.refine();
-      },
-      onRecreated: restart,
-    });
-    return {
-      recentOrder: () => recentOrder,
-      aggregate,
-      openOrders,
-      source,
-      startedAt: new Date().toISOString(),
-      ended: new AbortController(),
-    };
-  };
   const restart = () => {
-    next = begin(logSource);
+    next = begin(logSource, { ...options, clocks, onRecreated: restart });
     current.ended.abort();
   };
-  let current = begin(options.fromBeginning ? logSource : groupSource);
+  let current = begin(options.fromBeginning ? logSource : groupSource, {
+    ...options,
+    clocks,
+    onRecreated: restart,
+  });
   let next: typeof current | undefined;
   const partitions = watchPartitions(createClient(options.access, options.clientId), {
     ...options,
@@ -123,6 +97,40 @@ export function createProjection(
         await partitions.close();
       }
     },
+  };
+}
+
+/** Figures of nothing yet, and the source that adds to them. */
+function begin(
+  createSource: typeof logSource,
+  options: Omit<SourceOptions, "onFacts" | "onCaughtUp"> & { readonly clocks: Clocks },
+) {
+  const aggregate = createAggregate();
+  const openOrders = createSource === logSource ? new OpenOrders() : undefined;
+  let recentOrder: string | null = null;
+  const source = createSource({
+    ...options,
+    onFacts: (facts) => {
+      options.clocks.note(facts, Date.now());
+      for (const fact of facts) {
+        add(aggregate, fact);
+        openOrders?.add(fact);
+      }
+      recentOrder = facts.findLast(isOutcome)?.orderId ?? recentOrder;
+    },
+    // Partitions are read at their own pace: so far, late only means read later.
+    onCaughtUp() {
+      aggregate.lateEvents = 0;
+      openOrders?.refine();
+    },
+  });
+  return {
+    recentOrder: () => recentOrder,
+    aggregate,
+    openOrders,
+    source,
+    startedAt: new Date().toISOString(),
+    ended: new AbortController(),
   };
 }
 

@@ -16,7 +16,7 @@ export const settings = {
     env: "ANALYTICS_FROM_BEGINNING",
     option: "from-beginning",
     fallback: "false",
-    help: "count everything in the log, in no consumer group, instead of as a member of the group",
+    help: "counts everything in the log, in no consumer group, instead of as a member of the group",
   }),
   dashboardPort: integer({
     env: "DASHBOARD_PORT",
@@ -36,7 +36,7 @@ export const settings = {
   once: flag({
     option: "once",
     fallback: "false",
-    help: "print the figures when everything that is there now has been read, and end",
+    help: "prints the figures when everything that is there now has been read, and ends",
   }),
-  json: { ...jsonSettings.json, help: "--once: print JSON, for other programs" },
+  json: { ...jsonSettings.json, help: "with --once: prints JSON, for other programs" },
 };

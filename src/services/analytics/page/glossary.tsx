@@ -35,14 +35,14 @@ const TERMS = [
   ],
   [
     "caught up in",
-    "How long until a group has nothing left to read, if its lag goes on to shrink as it did in the " +
-    "last 10 s. There is no such time while it grows; what waits for less than 2 s is on its way.",
+    "How long until a group has nothing left to read, if its lag keeps shrinking as in the last 10 s. " +
+    "While the lag grows there is no such time. A group whose messages wait for less than 2 s keeps up.",
   ],
   [
     "plots",
-    "10 minutes by windows of 5 s, 1 hour by 30 s, all by 240 windows at most. Each value is a mean, " +
-    "of a lag the largest. A window is shown when it is over. Of lag there is what analytics has " +
-    "seen since it started.",
+    "10 minutes in windows of 5 s, 1 hour in windows of 30 s, all in at most 240 windows. Each value " +
+    "is the mean of its window; a lag is the largest. A window is shown when it is over. Lag is " +
+    "known since analytics started.",
   ],
   [
     "stall",
@@ -57,7 +57,7 @@ const TERMS = [
   [
     "dead letter",
     "A message that a service could not process. It stays open until you replay or discard it " +
-    "with deno task dlq. The list has only ids, kinds and amounts of it: deno task dlq show has all.",
+    "with deno task dlq. The list has only its ids, kinds and amounts; deno task dlq show has all of it.",
   ],
   [
     "audit",
@@ -66,7 +66,7 @@ const TERMS = [
   ],
   [
     "without an outcome",
-    "Orders that were neither confirmed, cancelled nor rejected in the set time: those that the " +
+    "Orders that were not confirmed, cancelled or rejected within the set time: those that the " +
     "validator has not read, by its offsets, and those that it let pass, by their events. An order " +
     "that waits for an open dead letter counts; one whose dead letter was discarded does not.",
   ],

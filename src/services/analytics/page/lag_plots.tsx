@@ -41,9 +41,9 @@ export function drainText({ state, ms }: Drain): string {
     case "shrinks":
       return `caught up in ${formatDuration(ms)}`;
     case "grows":
-      return "caught up in —: the lag grows";
+      return "not catching up: the lag grows";
     case "unknown":
-      return "caught up in –";
+      return "caught up in: not known yet";
     default:
       return state;
   }

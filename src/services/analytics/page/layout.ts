@@ -6,35 +6,12 @@
  * earlier column runs around the others. A service that only reads is a bar below all that it reads.
  */
 import { TOPICS } from "../../../topology.ts";
-import { placeLabels } from "./labels.ts";
+import { type Box, type Edge, placeLabels } from "./labels.ts";
 
 /** The shape of `TOPICS`, so that tests can lay out another topology. */
 export type TopicTable = Readonly<
   Record<string, { readonly writers: readonly string[]; readonly readers: readonly string[] }>
 >;
-
-export interface Box {
-  readonly name: string;
-  readonly kind: "service" | "topic";
-  /** Its centre and size. */
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-export interface Edge {
-  readonly from: string;
-  readonly to: string;
-  /** An SVG path. */
-  readonly path: string;
-  /** The place of its rate, and how the text is aligned there. */
-  readonly label: {
-    readonly x: number;
-    readonly y: number;
-    readonly anchor: "start" | "middle" | "end";
-  };
-}
 
 interface Layout {
   readonly width: number;

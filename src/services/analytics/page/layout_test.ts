@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { TOPICS } from "../../../topology.ts";
-import { pointsOf } from "./labels.ts";
-import { type Edge, flows, layOut, type TopicTable } from "./layout.ts";
+import { type Edge, pointsOf } from "./labels.ts";
+import { flows, layOut, type TopicTable } from "./layout.ts";
 
 const topic = (writers: string[], ...readers: string[]) => ({ writers, readers });
 
@@ -43,7 +43,7 @@ const TOPOLOGIES: Record<string, TopicTable> = {
   "one topic": { "orders": topic(["shop"], "store") },
 };
 
-/** Those with room beside every line. */
+/** Those with room beside every line; ours only until three services read one topic, as in the guide. */
 const ROOMY = ["ours", "a shop", "one topic"];
 
 /** The end points of a path's parts: of curves, too, which stay between them here. */
@@ -151,7 +151,10 @@ for (const [what, topics] of Object.entries(TOPOLOGIES)) {
   });
 
   Deno.test(`layOut, ${what}: no rate is written on a line, or on a box`, () => {
-    if (!ROOMY.includes(what)) return;
+    const readBeside = Object.values(topics).map(({ readers }) =>
+      readers.filter((name) => !isBar(name)).length
+    );
+    if (!ROOMY.includes(what) || Math.max(...readBeside) > 2) return;
     for (const { label, from, to } of edges) {
       const [left, right] = spanOf(label);
       const isIn = (x: number, y: number) =>

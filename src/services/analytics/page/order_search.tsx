@@ -62,14 +62,7 @@ export function OrderSearch({ recent }: { recent: string | null }) {
             required
           />
           <button type="submit" disabled={busy}>{busy ? "Searching" : "Search"}</button>
-          {example !== null && (
-            <span class="example">
-              for example{" "}
-              <button type="button" data-example={example} onClick={() => setId(example)}>
-                {example}
-              </button>
-            </span>
-          )}
+          {example !== null && <Example id={example} onPick={setId} />}
         </form>
         <div aria-live="polite">
           {fault && <p class="warning">{fault}</p>}
@@ -77,6 +70,17 @@ export function OrderSearch({ recent }: { recent: string | null }) {
         </div>
       </div>
     </section>
+  );
+}
+
+function Example({ id, onPick }: { id: string; onPick: (id: string) => void }) {
+  return (
+    <span class="example">
+      for example{" "}
+      <button type="button" data-example={id} onClick={() => onPick(id)}>
+        {id}
+      </button>
+    </span>
   );
 }
 

@@ -6,7 +6,8 @@ import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
 import { formatBrief, formatRate, plural } from "../../../runtime/format.ts";
 import { DEAD_LETTERS_HASH } from "./checks/dead_letters.tsx";
 import { FlowList } from "./flow_list.tsx";
-import { type Box, type Edge, layOut } from "./layout.ts";
+import type { Box, Edge } from "./labels.ts";
+import { layOut } from "./layout.ts";
 
 const layout = layOut();
 

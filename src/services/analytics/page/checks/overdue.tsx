@@ -22,7 +22,7 @@ export function OverdueCard({ overdue, atMs }: { overdue: OverdueView; atMs: num
         word={isWhole || count > 0 ? `${isWhole ? "" : "≥ "}${formatCount(count)}` : "not known"}
       >
         {count > 0
-          ? `older than ${age}; the oldest for ${isOlder ? "at least " : ""}${
+          ? `older than ${age}; the oldest has waited ${isOlder ? "at least " : ""}${
             formatAge(atMs - oldestMs)
           }`
           : `older than ${age}`}
