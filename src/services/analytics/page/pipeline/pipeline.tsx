@@ -1,12 +1,13 @@
 /** The pipeline as a diagram: who writes and reads what, how fast, and who is behind. */
-import { TOPICS } from "../../../topology.ts";
-import type { GroupView, Live } from "../web/live.ts";
-import { formatWait } from "../groups/lag.ts";
-import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
-import { formatBrief, formatRate, plural } from "../../../runtime/format.ts";
-import { DEAD_LETTERS_HASH } from "./checks/dead_letters.tsx";
+import { TOPICS } from "../../../../topology.ts";
+import type { GroupView, Live } from "../../web/live.ts";
+import { formatWait } from "../../groups/lag.ts";
+import { isSettled, READS_THE_LOG } from "../../groups/rebalances.ts";
+import { formatBrief, formatRate, plural } from "../../../../runtime/format.ts";
+import { DEAD_LETTERS_HASH } from "../checks/dead_letters.tsx";
 import { FlowList } from "./flow_list.tsx";
-import { type Box, type Edge, layOut } from "./layout.ts";
+import { layOut } from "./layout.ts";
+import type { Box, Edge } from "./shapes.ts";
 
 const layout = layOut();
 

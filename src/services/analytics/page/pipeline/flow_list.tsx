@@ -1,8 +1,8 @@
 /** The pipeline as a list: for narrow screens, on which its diagram cannot be read, and to be read aloud. */
-import { TOPICS } from "../../../topology.ts";
-import { formatBrief, formatRate, plural } from "../../../runtime/format.ts";
-import { formatWait } from "../groups/lag.ts";
-import type { Live } from "../web/live.ts";
+import { TOPICS } from "../../../../topology.ts";
+import { formatBrief, formatRate, plural } from "../../../../runtime/format.ts";
+import { formatWait } from "../../groups/lag.ts";
+import type { Live } from "../../web/live.ts";
 import { flows } from "./layout.ts";
 
 export function FlowList({ live, rateOf }: {

@@ -5,36 +5,14 @@
  * Columns follow the flow: each box is to the right of whatever sends it messages. A line back to an
  * earlier column runs around the others. A service that only reads is a bar below all that it reads.
  */
-import { TOPICS } from "../../../topology.ts";
+import { TOPICS } from "../../../../topology.ts";
 import { placeLabels } from "./labels.ts";
+import type { Box, Edge } from "./shapes.ts";
 
 /** The shape of `TOPICS`, so that tests can lay out another topology. */
 export type TopicTable = Readonly<
   Record<string, { readonly writers: readonly string[]; readonly readers: readonly string[] }>
 >;
-
-export interface Box {
-  readonly name: string;
-  readonly kind: "service" | "topic";
-  /** Its centre and size. */
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-export interface Edge {
-  readonly from: string;
-  readonly to: string;
-  /** An SVG path. */
-  readonly path: string;
-  /** The place of its rate, and how the text is aligned there. */
-  readonly label: {
-    readonly x: number;
-    readonly y: number;
-    readonly anchor: "start" | "middle" | "end";
-  };
-}
 
 interface Layout {
   readonly width: number;

@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { TOPICS } from "../../../topology.ts";
+import { TOPICS } from "../../../../topology.ts";
 import { pointsOf } from "./labels.ts";
-import { type Edge, flows, layOut, type TopicTable } from "./layout.ts";
+import { flows, layOut, type TopicTable } from "./layout.ts";
+import type { Edge } from "./shapes.ts";
 
 const topic = (writers: string[], ...readers: string[]) => ({ writers, readers });
 

@@ -1,5 +1,5 @@
 /** Where the rates are written beside their lines: on no line, no box and no other rate. Pure. */
-import type { Box, Edge } from "./layout.ts";
+import type { Box, Edge } from "./shapes.ts";
 
 type Label = Edge["label"];
 type Point = readonly [x: number, y: number];
