@@ -2,8 +2,7 @@
 import { useState } from "preact/hooks";
 import type { AuditReported } from "../../../../events/audit_report.ts";
 import { formatCount, formatDuration, plural } from "../../../../runtime/format.ts";
-import type { AuditView } from "../../checks/audit_reports.ts";
-import type { AuditSummary } from "../../web/live.ts";
+import type { AuditSummary, AuditView } from "../../checks/audit_reports.ts";
 import { ago, Command, dateAndTime, OrderLink, useAnswer, Verdict } from "./parts.tsx";
 
 const RUN = "deno task audit --wait 60";
@@ -165,7 +164,9 @@ function Promises({ report: { checks, notCovered } }: { report: AuditReported })
           <table>
             <thead>
               <tr>
-                {["", "promise", "looked at"].map((name) => <th scope="col" key={name}>{name}</th>)}
+                {["verdict", "promise", "looked at"].map((name) => (
+                  <th scope="col" key={name}>{name}</th>
+                ))}
               </tr>
             </thead>
             <tbody>
