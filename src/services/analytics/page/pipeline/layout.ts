@@ -21,9 +21,10 @@ interface Layout {
   readonly edges: readonly Edge[];
 }
 
-const COLUMN = 160;
+const COLUMN = 164;
 const ROW = 94;
-const SERVICE = { width: 108, height: 74 };
+/** Room for its name and three lines: members, lag, dead letters. */
+const SERVICE = { width: 120, height: 84 };
 const TOPIC = { width: 98, height: 38 };
 const BAR_HEIGHT = 40;
 /** Above and below the rows: room for lines that run around others. */
