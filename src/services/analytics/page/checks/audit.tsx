@@ -1,4 +1,5 @@
 /** The newest audit: its verdict, what it covered, each promise, and what breaks it. */
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import type { AuditReported } from "../../../../events/audit_report.ts";
 import { formatCount, formatDuration, plural } from "../../../../runtime/format.ts";
@@ -103,9 +104,12 @@ function Offsets({ topics }: { topics: ScopeOf["topics"] }) {
               <tr key={topic}>
                 <th scope="row">{topic}</th>
                 <td>
-                  {partitions.map(([partition, first, end]) =>
-                    `${partition}: ${offsets(first!, end!)}`
-                  ).join(" · ")}
+                  {partitions.map(([partition, first, end], index) => (
+                    <Fragment key={partition}>
+                      {index > 0 && " · "}
+                      <span class="whole">{partition}: {offsets(first!, end!)}</span>
+                    </Fragment>
+                  ))}
                 </td>
               </tr>
             ))}
