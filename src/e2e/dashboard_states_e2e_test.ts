@@ -28,10 +28,16 @@ function cutOff(page: Page): Promise<string[]> {
     const wide = root.scrollWidth > root.clientWidth ? ["the page"] : [];
     const outside = [...document.querySelectorAll("main *, header *")].filter((element) =>
       element.checkVisibility() && element.getBoundingClientRect().right > root.clientWidth + 1 &&
-      !element.closest("svg, .u-wrap, .flow")
+      !element.closest("svg, .u-wrap, .flow, .scroll")
     );
     return [...wide, ...outside.map((element) => element.outerHTML.slice(0, 120))];
   });
+}
+
+/** For people, into the folder SCREENSHOTS. */
+async function screenshot(page: Page, name: string): Promise<void> {
+  const folder = Deno.env.get("SCREENSHOTS");
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
 }
 
 async function looksRight(t: Deno.TestContext, page: Page, state: string): Promise<void> {
@@ -40,10 +46,7 @@ async function looksRight(t: Deno.TestContext, page: Page, state: string): Promi
       `${state}, ${screen}: all of it is on the screen, axe-core finds nothing`,
       async () => {
         await page.setViewportSize(size);
-        const folder = Deno.env.get("SCREENSHOTS");
-        if (folder) {
-          await page.screenshot({ path: `${folder}/${state}-${screen}.png`, fullPage: true });
-        }
+        await screenshot(page, `${state}-${screen}`);
         assertEquals(await cutOff(page), []);
         if (state === "running" || AXE_SCREENS.includes(screen)) {
           assertEquals(await axeViolations(page), []);
@@ -109,7 +112,8 @@ async function keyboardReaches({ page, t }: { page: Page; t: Deno.TestContext })
   await t.step("by keyboard everything is reached, and it is seen where", async () => {
     await page.evaluate(() => (document.activeElement as HTMLElement | null)?.blur());
     const seen = new Set<string>();
-    const usable = await page.locator("a, button, input, summary, [tabindex='0']").count();
+    const usable = await page.locator("a, button, input, summary, [tabindex='0']")
+      .filter({ visible: true }).count();
     for (let press = 0; press < usable + 5; press++) {
       await page.keyboard.press("Tab");
       const focused = await page.evaluate(() => {
@@ -155,9 +159,34 @@ async function killedIsShown({ page, t }: { page: Page; t: Deno.TestContext }): 
   });
 }
 
+/** Opens whatever the cards can tell, so that all of it is looked at on every screen. */
+async function openChecks(page: Page): Promise<void> {
+  for (const summary of await page.locator("#checks summary").all()) await summary.press("Enter");
+  await page.locator("[data-dead-letters=payment] tbody tr").first().waitFor();
+  await page.locator("[data-promise]").first().waitFor();
+}
+
+async function troubleIsShown({ page, t }: { page: Page; t: Deno.TestContext }): Promise<void> {
+  await t.step(
+    "each trouble is told in the heading, with the orders that it is about",
+    async () => {
+      assertEquals(await page.locator("nav .troubles").innerText(), "3");
+      assertEquals(await page.locator("#checks [data-state=bad]").count(), 3);
+      const failed = await page.locator("[data-failed]").first().innerText();
+      assertMatch(failed, /G1 every order has exactly one outcome: 23 wrong/);
+      assertMatch(failed, /r1-000102: validated, .*and 21 more: deno task audit/s);
+      const overdue = await page.locator("#overdue").innerText();
+      assertMatch(overdue, /1,204 wait for the validator\s+23 are validated/);
+      const dead = await page.locator("[data-dead-letters=validator]").innerText();
+      assertMatch(dead, /the newest 3 of 240 open/);
+    },
+  );
+}
+
 const CHECKS: Partial<Record<State, typeof cursorIsShared[]>> = {
   running: [cursorIsShared, rangesChange, figuresAreThere, keyboardReaches],
   "a member killed": [killedIsShown],
+  "the audit failed": [troubleIsShown],
 };
 
 Deno.test({ name: "dashboard: its page in every state", ignore: lacks(BROWSER) }, async (t) => {
@@ -169,11 +198,13 @@ Deno.test({ name: "dashboard: its page in every state", ignore: lacks(BROWSER) }
       await using browser = await openPage(analytics.url);
       const { page, faults } = browser;
       await page.locator("#groups").waitFor();
+      if (state === "the audit failed") await openChecks(page);
       await looksRight(t, page, state);
       for (const check of CHECKS[state] ?? []) await check({ page, t });
-      if (state === "running") {
+      if (state === "running" || state === "the audit failed") {
         await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
-        await t.step("dark, without motion", async () => {
+        await t.step(`${state}, dark, without motion`, async () => {
+          await screenshot(page, `${state}-dark`);
           assertEquals(await axeViolations(page), []);
           assertEquals(await page.evaluate(() => document.getAnimations().length), 0);
         });

@@ -232,7 +232,11 @@ Deno.test("write-a-service.md: followed step by step, it makes a service that is
     await step("nothing is missing", () => test("src/services/complete_test.ts"));
     await step("what follows from the topology does", () =>
       test(
-        ...["src/events", "src/order_history", "src/services/analytics/page/layout_test.ts"],
+        ...[
+          "src/events",
+          "src/order_history",
+          "src/services/analytics/page/pipeline/layout_test.ts",
+        ],
         ...["src/commands/groups/published_test.ts", "src/contract/compare_test.ts"],
         "src/testing/compose_test.ts",
       ));

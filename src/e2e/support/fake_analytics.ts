@@ -3,6 +3,7 @@
  * the real stream and the real page. So the page can be looked at in any state within seconds.
  */
 import { add, createAggregate } from "../../services/analytics/aggregate.ts";
+import { summaryOf } from "../../services/analytics/checks/audit_reports.ts";
 import { GroupHistory } from "../../services/analytics/groups/history.ts";
 import { snapshot } from "../../services/analytics/snapshot.ts";
 import { factsOf, sampleOrders } from "../../services/analytics/testing/orders.ts";
@@ -10,11 +11,26 @@ import { Broadcaster } from "../../services/analytics/web/broadcaster.ts";
 import type { GroupView, Live } from "../../services/analytics/web/live.ts";
 import { dashboardRoutes } from "../../services/analytics/web/routes.ts";
 import { createUpdates, trendsOf } from "../../services/analytics/web/updates.ts";
+import { fakeChecks } from "./fake_checks.ts";
 import type { GroupState } from "../../kafka/offsets/group_lag.ts";
 import { CONSUMERS, type Service, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../topology.ts";
 
-export const STATES = ["empty", "running", "rebalancing", "a member killed"] as const;
+export const STATES = [
+  "empty",
+  "running",
+  "rebalancing",
+  "a member killed",
+  "the audit failed",
+] as const;
 export type State = typeof STATES[number];
+
+const CHECKS = {
+  empty: "none",
+  running: "well",
+  rebalancing: "unknown",
+  "a member killed": "well",
+  "the audit failed": "trouble",
+} as const;
 
 const PARTITIONS = 12;
 const OVER_MS = 540_000;
@@ -60,8 +76,6 @@ function groupAt(service: Service, state: State, ageMs: number): GroupState {
   };
 }
 
-const NONE_OVERDUE = { count: 0, oldestMs: null, first: [], withoutId: 0 };
-
 interface FakeAnalytics {
   readonly url: string;
   /** Serves no more: the page loses its connection. */
@@ -87,6 +101,7 @@ export function serveFake(state: State): FakeAnalytics {
     groups = history.observe(CONSUMERS.map((s) => groupAt(s, state, startMs - atMs)), atMs);
   };
   for (let atMs = startMs - OVER_MS; atMs < startMs; atMs += 1_000) observe(atMs);
+  const checks = fakeChecks(CHECKS[state], startMs);
   const updates = createUpdates();
   const broadcaster = new Broadcaster(() => {
     const atMs = Date.now();
@@ -116,16 +131,12 @@ export function serveFake(state: State): FakeAnalytics {
           topic,
         ) => [topic, TOPICS[topic].writers.map((by) => ({ by, perSecond: orders && 1_234 }))]),
       ),
-      deadLetters: state === "empty" ? {} : { validator: { total: 3, open: 1 } },
+      deadLetters: Object.fromEntries(
+        checks.deadLetters.map(({ service, total, open }) => [service, { total, open }]),
+      ),
       deadLettersNotReady: null,
-      audit: { state: "never" },
-      overdue: {
-        afterMs: 60_000,
-        placed: NONE_OVERDUE,
-        validated: NONE_OVERDUE,
-        why: null,
-        sinceMs: null,
-      },
+      audit: summaryOf(checks.audit),
+      overdue: checks.overdue,
     };
     return updates(live, trendsOf(aggregate, history.trends, atMs));
   });
@@ -134,8 +145,8 @@ export function serveFake(state: State): FakeAnalytics {
     cluster: undefined as unknown as Parameters<typeof dashboardRoutes>[0]["cluster"],
     broadcaster,
     checks: {
-      audit: { latest: { state: "never" } },
-      deadLetters: { list: () => [], notReady: null },
+      audit: { latest: checks.audit },
+      deadLetters: { list: () => [...checks.deadLetters], notReady: null },
     },
     replay: () => {},
   });

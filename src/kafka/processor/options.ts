@@ -42,3 +42,9 @@ export interface ProcessorOptions {
   /** Absent: nothing is traced. */
   readonly tracing?: Tracing | undefined;
 }
+
+/** Of one member. */
+export interface PartitionsOptions extends ProcessorOptions {
+  /** The same for every member that this process becomes, one after the other. */
+  readonly transactionalId: string;
+}

@@ -22,7 +22,7 @@ import {
 import { PartitionFailures } from "./failures.ts";
 import type { ProcessorClient } from "./client.ts";
 import { processBatch } from "./loop.ts";
-import type { ProcessorOptions } from "./options.ts";
+import type { PartitionsOptions } from "./options.ts";
 import { MemberWriter } from "./member_writer.ts";
 import { type OwnPartition, OwnPartitions } from "./own_partitions.ts";
 import { Skips } from "./skips.ts";
@@ -30,11 +30,6 @@ import { Skips } from "./skips.ts";
 const FLUSH_EVERY_MS = 500;
 /** Before the next fetch, where nothing may be worked on: soon there is another generation, or none. */
 const REVOKED_MS = 100;
-
-export interface PartitionsOptions extends ProcessorOptions {
-  /** The same for every member that this process becomes, one after the other. */
-  readonly transactionalId: string;
-}
 
 export class Partitions {
   readonly #partitions = new OwnPartitions((own) => this.#open(own));
@@ -138,7 +133,9 @@ export class Partitions {
           // The one before it failed: this one comes again.
           if (own.failures === failures) await this.#process(own, inHand, revoked).catch(fail);
         })
-      ).catch(fail);
+      ).catch(fail)
+        // It could not even be said that it failed.
+        .catch((error) => this.member.crash({ error, fatal: true }));
     const onLost = (error: unknown) => revocation.abort(error);
     await this.#writer.pacing.take(
       batch,

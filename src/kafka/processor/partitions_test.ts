@@ -7,7 +7,8 @@ import type { BatchInHand, Member } from "../group/membership.ts";
 import { createProcessorMetrics } from "../metrics.ts";
 import { FakeCluster, success } from "../producer/testing/fake_cluster.ts";
 import type { ProcessorClient } from "./client.ts";
-import { Partitions, type PartitionsOptions } from "./partitions.ts";
+import type { PartitionsOptions } from "./options.ts";
+import { Partitions } from "./partitions.ts";
 
 const SESSION_TIMEOUT_MS = 2_000;
 const DONE = 0;

@@ -14,8 +14,8 @@ import type { Crash } from "../group/membership.ts";
 import { watchPartitions } from "../partition_counts.ts";
 import { MAX_PART_BYTES } from "../producer/partitioning.ts";
 import { createProcessorClient, type ProcessorClient } from "./client.ts";
-import type { ProcessorOptions } from "./options.ts";
-import { Partitions, type PartitionsOptions } from "./partitions.ts";
+import type { PartitionsOptions, ProcessorOptions } from "./options.ts";
+import { Partitions } from "./partitions.ts";
 
 export interface Processor {
   /**

@@ -19,6 +19,23 @@ export type AuditView =
   | { readonly state: "unreadable"; readonly publishedAtMs: number }
   | { readonly state: "made"; readonly report: AuditReported };
 
+/** The newest audit, without its checks: the route /audit has them. */
+export type AuditSummary =
+  | Exclude<AuditView, { state: "made" }>
+  | {
+    readonly state: "made";
+    readonly passed: boolean;
+    readonly summary: string;
+    /** ISO 8601. */
+    readonly finishedAt: string;
+  };
+
+export function summaryOf(audit: AuditView): AuditSummary {
+  if (audit.state !== "made") return audit;
+  const { passed, summary, finishedAt } = audit.report;
+  return { state: "made", passed, summary, finishedAt };
+}
+
 /** What a record of the topic says. */
 export function viewOf({ value, timestamp }: Pick<LogRecord, "value" | "timestamp">): AuditView {
   // A report that somebody deleted.

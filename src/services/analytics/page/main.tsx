@@ -8,11 +8,11 @@ import type { RangeName, Trends } from "../trends/ranges.ts";
 import type { Live, Update } from "../web/live.ts";
 import { Checks } from "./checks/checks.tsx";
 import { Glossary } from "./glossary.tsx";
-import { Groups } from "./groups.tsx";
+import { Groups } from "./groups/groups.tsx";
 import { Header } from "./header.tsx";
 import { Now } from "./now.tsx";
 import { OrderSearch } from "./order_search.tsx";
-import { Pipeline } from "./pipeline.tsx";
+import { Pipeline } from "./pipeline/pipeline.tsx";
 
 /** The server sends a snapshot a second: after this much silence the connection counts as lost. */
 const SILENCE_MS = 4_000;

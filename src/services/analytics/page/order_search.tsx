@@ -10,26 +10,8 @@ export function OrderSearch({ recent }: { recent: string | null }) {
   const [example, setExample] = useState(recent);
   if (example === null && recent !== null) setExample(recent);
   const [id, setId] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [timeline, setTimeline] = useState<Found>();
-  const [fault, setFault] = useState("");
-
+  const { busy, timeline, fault, search } = useSearch();
   const input = useRef<HTMLInputElement>(null);
-
-  const newest = useRef(0);
-
-  const search = async (id: string) => {
-    const number = ++newest.current;
-    setBusy(true);
-    setFault("");
-    setTimeline(undefined);
-    const found = await findOrder(id.trim());
-    // Another link was followed meanwhile.
-    if (number !== newest.current) return;
-    setTimeline(found.timeline);
-    setFault(found.fault ?? "");
-    setBusy(false);
-  };
 
   useLinked((linked) => {
     setId(linked);
@@ -62,7 +44,14 @@ export function OrderSearch({ recent }: { recent: string | null }) {
             required
           />
           <button type="submit" disabled={busy}>{busy ? "Searching" : "Search"}</button>
-          {example !== null && <Example id={example} onPick={setId} />}
+          {example !== null && (
+            <span class="example">
+              for example{" "}
+              <button type="button" data-example={example} onClick={() => setId(example)}>
+                {example}
+              </button>
+            </span>
+          )}
         </form>
         <div aria-live="polite">
           {fault && <p class="warning">{fault}</p>}
@@ -73,15 +62,25 @@ export function OrderSearch({ recent }: { recent: string | null }) {
   );
 }
 
-function Example({ id, onPick }: { id: string; onPick: (id: string) => void }) {
-  return (
-    <span class="example">
-      for example{" "}
-      <button type="button" data-example={id} onClick={() => onPick(id)}>
-        {id}
-      </button>
-    </span>
-  );
+/** What the newest search found; an older one that is answered later is forgotten. */
+function useSearch() {
+  const [busy, setBusy] = useState(false);
+  const [timeline, setTimeline] = useState<Found>();
+  const [fault, setFault] = useState("");
+  const newest = useRef(0);
+
+  const search = async (id: string) => {
+    const number = ++newest.current;
+    setBusy(true);
+    setFault("");
+    setTimeline(undefined);
+    const found = await findOrder(id.trim());
+    if (number !== newest.current) return;
+    setTimeline(found.timeline);
+    setFault(found.fault ?? "");
+    setBusy(false);
+  };
+  return { busy, timeline, fault, search };
 }
 
 /** Follows the page's links to an order: `#order=ID`. */

@@ -4,7 +4,7 @@ import type { Logger } from "../../../runtime/log.ts";
 import type { KafkaAccess } from "../../../kafka/access.ts";
 import type { GroupState } from "../../../kafka/offsets/group_lag.ts";
 import { type Names, type Topic, TOPIC_NAMES, TOPICS, topicsReadBy } from "../../../topology.ts";
-import { type AuditReports, type AuditView, createAuditReports } from "../checks/audit_reports.ts";
+import { type AuditReports, createAuditReports, summaryOf } from "../checks/audit_reports.ts";
 import { createDeadLetters, type DeadLetters } from "../checks/dead_letters.ts";
 import { createOverdue, type Overdue } from "../checks/overdue.ts";
 import { READS_THE_LOG } from "../groups/rebalances.ts";
@@ -13,7 +13,7 @@ import type { Projection } from "../projection.ts";
 import { EventRates } from "../rates.ts";
 import { snapshot } from "../snapshot.ts";
 import { Broadcaster } from "./broadcaster.ts";
-import type { AuditSummary, Flow, Live } from "./live.ts";
+import type { Flow, Live } from "./live.ts";
 import { createUpdates, trendsOf } from "./updates.ts";
 import { dashboardRoutes } from "./routes.ts";
 
@@ -111,12 +111,6 @@ function liveSnapshot({ projection, watch, checks, rates }: {
     audit: summaryOf(checks.audit.latest),
     overdue: checks.overdue.latest,
   };
-}
-
-function summaryOf(audit: AuditView): AuditSummary {
-  if (audit.state !== "made") return audit;
-  const { passed, summary, finishedAt } = audit.report;
-  return { state: "made", passed, summary, finishedAt };
 }
 
 const COUNTED_TOPICS: readonly Topic[] = topicsReadBy("analytics");

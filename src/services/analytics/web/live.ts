@@ -5,7 +5,7 @@
  */
 import type { Service, Topic } from "../../../topology.ts";
 import type { Reading, Snapshot } from "../snapshot.ts";
-import type { AuditView } from "../checks/audit_reports.ts";
+import type { AuditSummary } from "../checks/audit_reports.ts";
 import type { DeadLetterCount } from "../checks/dead_letters.ts";
 import type { OverdueView } from "../checks/overdue.ts";
 import type { Drain } from "../groups/drain.ts";
@@ -42,17 +42,6 @@ export interface Live {
   readonly audit: AuditSummary;
   readonly overdue: OverdueView;
 }
-
-/** The newest audit, without its checks: the route /audit has them. */
-export type AuditSummary =
-  | Exclude<AuditView, { state: "made" }>
-  | {
-    readonly state: "made";
-    readonly passed: boolean;
-    readonly summary: string;
-    /** ISO 8601. */
-    readonly finishedAt: string;
-  };
 
 /** Messages a second from a service to a topic; null while it is not known. */
 export interface Flow {

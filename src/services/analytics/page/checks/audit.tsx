@@ -1,9 +1,9 @@
 /** The newest audit: its verdict, what it covered, each promise, and what breaks it. */
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import type { AuditReported } from "../../../../events/audit_report.ts";
 import { formatCount, formatDuration, plural } from "../../../../runtime/format.ts";
-import type { AuditView } from "../../checks/audit_reports.ts";
-import type { AuditSummary } from "../../web/live.ts";
+import type { AuditSummary, AuditView } from "../../checks/audit_reports.ts";
 import { ago, Command, dateAndTime, OrderLink, useAnswer, Verdict } from "./parts.tsx";
 
 const RUN = "deno task audit --wait 60";
@@ -104,9 +104,12 @@ function Offsets({ topics }: { topics: ScopeOf["topics"] }) {
               <tr key={topic}>
                 <th scope="row">{topic}</th>
                 <td>
-                  {partitions.map(([partition, first, end]) =>
-                    `${partition}: ${offsets(first!, end!)}`
-                  ).join(" · ")}
+                  {partitions.map(([partition, first, end], index) => (
+                    <Fragment key={partition}>
+                      {index > 0 && " · "}
+                      <span class="whole">{partition}: {offsets(first!, end!)}</span>
+                    </Fragment>
+                  ))}
                 </td>
               </tr>
             ))}
@@ -165,7 +168,9 @@ function Promises({ report: { checks, notCovered } }: { report: AuditReported })
           <table>
             <thead>
               <tr>
-                {["", "promise", "looked at"].map((name) => <th scope="col" key={name}>{name}</th>)}
+                {["verdict", "promise", "looked at"].map((name) => (
+                  <th scope="col" key={name}>{name}</th>
+                ))}
               </tr>
             </thead>
             <tbody>

@@ -1,9 +1,9 @@
 /** How far a group has been behind over time, and how long until it has caught up. */
-import { formatBrief, formatDuration } from "../../../runtime/format.ts";
-import type { Drain } from "../groups/drain.ts";
-import type { GroupView, RebalanceView } from "../web/live.ts";
-import { Plot } from "./plots/plot.tsx";
-import type { PlotView } from "./plots/view.tsx";
+import { formatBrief, formatDuration } from "../../../../runtime/format.ts";
+import type { Drain } from "../../groups/drain.ts";
+import type { GroupView, RebalanceView } from "../../web/live.ts";
+import { Plot } from "../plots/plot.tsx";
+import type { PlotView } from "../plots/view.tsx";
 
 export function LagPlots({ group, view, rebalances }: {
   group: GroupView;

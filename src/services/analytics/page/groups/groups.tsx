@@ -1,11 +1,11 @@
 /** Every consumer group: its members, and which partitions each owns, as a grid. */
-import type { GroupView, Live, MemberView, TopicView } from "../web/live.ts";
-import { formatWait } from "../groups/lag.ts";
-import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
-import { formatBrief, localTimeOfDay, plural } from "../../../runtime/format.ts";
+import type { GroupView, Live, MemberView, TopicView } from "../../web/live.ts";
+import { formatWait } from "../../groups/lag.ts";
+import { isSettled, READS_THE_LOG } from "../../groups/rebalances.ts";
+import { formatBrief, localTimeOfDay, plural } from "../../../../runtime/format.ts";
 import { drainText, LagPlots } from "./lag_plots.tsx";
 import { longestStall, PartitionTable } from "./partition_table.tsx";
-import type { PlotView } from "./plots/view.tsx";
+import type { PlotView } from "../plots/view.tsx";
 import { TimeLine } from "./time_line.tsx";
 
 /** The eye distinguishes so many colours; further members reuse them, and have their row and name. */

@@ -1,7 +1,7 @@
 /** Each partition of a group on a row of its own: offsets, lag and stalls. */
 import { useState } from "preact/hooks";
-import { formatCount, formatDuration, localTimeOfDay, plural } from "../../../runtime/format.ts";
-import type { GroupView, PartitionView } from "../web/live.ts";
+import { formatCount, formatDuration, localTimeOfDay, plural } from "../../../../runtime/format.ts";
+import type { GroupView, PartitionView } from "../../web/live.ts";
 
 export function PartitionTable({ group, colors }: { group: GroupView; colors: number }) {
   const { service, topics, members } = group;

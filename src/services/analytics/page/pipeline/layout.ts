@@ -5,8 +5,9 @@
  * Columns follow the flow: each box is to the right of whatever sends it messages. A line back to an
  * earlier column runs around the others. A service that only reads is a bar below all that it reads.
  */
-import { TOPICS } from "../../../topology.ts";
-import { type Box, type Edge, placeLabels } from "./labels.ts";
+import { TOPICS } from "../../../../topology.ts";
+import { placeLabels } from "./labels.ts";
+import type { Box, Edge } from "./shapes.ts";
 
 /** The shape of `TOPICS`, so that tests can lay out another topology. */
 export type TopicTable = Readonly<
@@ -20,9 +21,10 @@ interface Layout {
   readonly edges: readonly Edge[];
 }
 
-const COLUMN = 160;
+const COLUMN = 164;
 const ROW = 94;
-const SERVICE = { width: 108, height: 74 };
+/** Room for its name and three lines: members, lag, dead letters. */
+const SERVICE = { width: 120, height: 84 };
 const TOPIC = { width: 98, height: 38 };
 const BAR_HEIGHT = 40;
 /** Above and below the rows: room for lines that run around others. */

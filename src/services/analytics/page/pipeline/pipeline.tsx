@@ -1,13 +1,13 @@
 /** The pipeline as a diagram: who writes and reads what, how fast, and who is behind. */
-import { TOPICS } from "../../../topology.ts";
-import type { GroupView, Live } from "../web/live.ts";
-import { formatWait } from "../groups/lag.ts";
-import { isSettled, READS_THE_LOG } from "../groups/rebalances.ts";
-import { formatBrief, formatRate, plural } from "../../../runtime/format.ts";
-import { DEAD_LETTERS_HASH } from "./checks/dead_letters.tsx";
+import { TOPICS } from "../../../../topology.ts";
+import type { GroupView, Live } from "../../web/live.ts";
+import { formatWait } from "../../groups/lag.ts";
+import { isSettled, READS_THE_LOG } from "../../groups/rebalances.ts";
+import { formatBrief, formatRate, plural } from "../../../../runtime/format.ts";
+import { DEAD_LETTERS_HASH } from "../checks/dead_letters.tsx";
 import { FlowList } from "./flow_list.tsx";
-import type { Box, Edge } from "./labels.ts";
 import { layOut } from "./layout.ts";
+import type { Box, Edge } from "./shapes.ts";
 
 const layout = layOut();
 
@@ -81,7 +81,7 @@ function TopicBox({ box }: { box: Box }) {
 function ServiceBox({ box, live }: { box: Box; live: Live }) {
   const { x, y, width, height, name } = box;
   const group = live.groups?.find(({ service }) => service === name);
-  const deadLetters = live.deadLetters[name];
+  const open = live.deadLetters[name]?.open ?? 0;
   const isBar = width > 2 * height;
   const lines = [membersOf(group), lagOf(group)].filter(Boolean);
   const alarm = group && (group.members.length === 0 || group.lag.ms > 5_000);
@@ -100,12 +100,10 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
             {lines.map((line, index) => (
               <text key={index} x={x} y={y - height / 2 + 38 + 17 * index}>{line}</text>
             ))}
-            {deadLetters && deadLetters.total > 0 && (
+            {open > 0 && (
               <a href={DEAD_LETTERS_HASH}>
-                <text class="dead-letters" x={x} y={y + height / 2 + 14}>
-                  {plural(deadLetters.total, "dead letter")}
-                  {deadLetters.open < deadLetters.total &&
-                    `, ${formatBrief(deadLetters.open)} open`}
+                <text class="dead-letters" x={x} y={y + height / 2 - 10}>
+                  {deadLettersText(open)}
                 </text>
               </a>
             )}
@@ -113,6 +111,11 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
         )}
     </g>
   );
+}
+
+/** Those that wait for somebody; the list tells how many there ever were. */
+function deadLettersText(open: number): string {
+  return `${formatBrief(open)} dead letter${open === 1 ? "" : "s"}`;
 }
 
 function membersOf(group: GroupView | undefined): string {

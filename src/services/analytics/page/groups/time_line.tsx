@@ -1,6 +1,6 @@
 /** The rebalances on a time line, and as a list. */
-import type { Live, RebalanceView } from "../web/live.ts";
-import { formatDuration, localTimeOfDay, plural } from "../../../runtime/format.ts";
+import type { Live, RebalanceView } from "../../web/live.ts";
+import { formatDuration, localTimeOfDay, plural } from "../../../../runtime/format.ts";
 
 const OVER_MS = 600_000;
 const LEFT = 88;

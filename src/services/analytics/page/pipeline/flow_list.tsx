@@ -1,8 +1,9 @@
 /** The pipeline as a list: for narrow screens, on which its diagram cannot be read, and to be read aloud. */
-import { TOPICS } from "../../../topology.ts";
-import { formatBrief, formatRate, plural } from "../../../runtime/format.ts";
-import { formatWait } from "../groups/lag.ts";
-import type { Live } from "../web/live.ts";
+import { TOPICS } from "../../../../topology.ts";
+import { formatBrief, formatRate, plural } from "../../../../runtime/format.ts";
+import { formatWait } from "../../groups/lag.ts";
+import type { Live } from "../../web/live.ts";
+import { DEAD_LETTERS_HASH } from "../checks/dead_letters.tsx";
 import { flows } from "./layout.ts";
 
 export function FlowList({ live, rateOf }: {
@@ -17,7 +18,7 @@ export function FlowList({ live, rateOf }: {
     <ul class="flow" aria-label="The pipeline, service by service">
       {[...services].map((service) => {
         const group = live.groups?.find((group) => group.service === service);
-        const dead = live.deadLetters[service];
+        const open = live.deadLetters[service]?.open ?? 0;
         return (
           <li key={service} class="card" data-flow={service}>
             <b>{service}</b>
@@ -27,8 +28,8 @@ export function FlowList({ live, rateOf }: {
                 {group.lag.messages > 0 && ` · ${formatWait(group.lag)}`}
               </span>
             )}
-            {dead && dead.total > 0 && (
-              <span class="warning">{plural(dead.total, "dead letter")}</span>
+            {open > 0 && (
+              <a class="warning" href={DEAD_LETTERS_HASH}>{plural(open, "dead letter")}</a>
             )}
             <ul>
               {ways.filter(({ to }) => to === service).map((way) => (

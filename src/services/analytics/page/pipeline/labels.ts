@@ -1,27 +1,5 @@
 /** Where the rates are written beside their lines: on no line, no box and no other rate. Pure. */
-
-export interface Box {
-  readonly name: string;
-  readonly kind: "service" | "topic";
-  /** Its centre and size. */
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-export interface Edge {
-  readonly from: string;
-  readonly to: string;
-  /** An SVG path. */
-  readonly path: string;
-  /** The place of its rate, and how the text is aligned there. */
-  readonly label: {
-    readonly x: number;
-    readonly y: number;
-    readonly anchor: "start" | "middle" | "end";
-  };
-}
+import type { Box, Edge } from "./shapes.ts";
 
 type Label = Edge["label"];
 type Point = readonly [x: number, y: number];
