@@ -23,7 +23,9 @@ const SCREENS = {
 
 /** What is cut off at the right edge: of the page, and of boxes that cannot be scrolled. */
 function cutOff(page: Page): Promise<string[]> {
-  return page.evaluate(() => {
+  return page.evaluate(async () => {
+    // The plots take their new size a frame after the window.
+    for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
     const root = document.documentElement;
     const wide = root.scrollWidth > root.clientWidth ? ["the page"] : [];
     const outside = [...document.querySelectorAll("main *, header *")].filter((element) =>

@@ -106,8 +106,11 @@ function Offsets({ topics }: { topics: ScopeOf["topics"] }) {
                 <td>
                   {partitions.map(([partition, first, end], index) => (
                     <Fragment key={partition}>
-                      {index > 0 && " · "}
-                      <span class="whole">{partition}: {offsets(first!, end!)}</span>
+                      {index > 0 && " "}
+                      <span class="whole">
+                        {partition}: {offsets(first!, end!)}
+                        {index < partitions.length - 1 && " ·"}
+                      </span>
                     </Fragment>
                   ))}
                 </td>

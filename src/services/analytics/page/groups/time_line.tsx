@@ -3,46 +3,46 @@ import type { Live, RebalanceView } from "../../web/live.ts";
 import { formatDuration, localTimeOfDay, plural } from "../../../../runtime/format.ts";
 
 const OVER_MS = 600_000;
-const LEFT = 88;
-const WIDTH = 500;
 const ROW = 19;
-const MINUTES = [-10, -8, -6, -4, -2, 0];
+/** In percent of the time line, so that a short one is seen. */
+const MIN_WIDTH = 0.8;
+const TICKS = [
+  { text: "−10 min", x: "0%", anchor: "start" },
+  { text: "−5 min", x: "50%", anchor: "middle" },
+  { text: "now", x: "100%", anchor: "end" },
+] as const;
 
 export function TimeLine({ live }: { live: Live }) {
   const { rebalances, groups, atMs } = live;
   const services = groups?.map(({ service }) => service) ?? [];
+  const height = services.length * ROW + 18;
   return (
     <article class="card rebalances" aria-labelledby="rebalances-title">
       <h3 id="rebalances-title">
         Rebalances <small>last 10 minutes, to within 0.5 s</small>
       </h3>
-      <svg
-        class="timeline"
-        viewBox={`0 0 ${LEFT + WIDTH} ${services.length * ROW + 18}`}
-        role="img"
-        aria-label="Rebalances over time"
-      >
-        {services.map((service, index) => (
-          <g key={service}>
-            <text x="0" y={index * ROW + 14}>{service}</text>
-            <line x1={LEFT} x2={LEFT + WIDTH} y1={index * ROW + 10} y2={index * ROW + 10} />
-            {rebalances.filter((r) => r.service === service).map((rebalance) => (
-              <Mark key={rebalance.number} {...{ rebalance, atMs }} y={index * ROW + 10} />
-            ))}
-          </g>
-        ))}
-        {MINUTES.map((minutes) => (
-          <text
-            key={minutes}
-            class="tick"
-            x={LEFT + WIDTH * (1 + minutes / 10)}
-            y={services.length * ROW + 14}
-            text-anchor={minutes === 0 ? "end" : "start"}
-          >
-            {minutes === 0 ? "now" : `−${-minutes} min`}
-          </text>
-        ))}
-      </svg>
+      <div class="timeline" role="img" aria-label="Rebalances over time">
+        <svg height={height}>
+          {services.map((service, index) => (
+            <text key={service} x="0" y={index * ROW + 14}>{service}</text>
+          ))}
+        </svg>
+        <svg height={height}>
+          {services.map((service, index) => (
+            <g key={service}>
+              <line x1="0" x2="100%" y1={index * ROW + 10} y2={index * ROW + 10} />
+              {rebalances.filter((r) => r.service === service).map((rebalance) => (
+                <Mark key={rebalance.number} {...{ rebalance, atMs }} y={index * ROW + 10} />
+              ))}
+            </g>
+          ))}
+          {TICKS.map(({ text, x, anchor }) => (
+            <text key={text} class="tick" x={x} y={services.length * ROW + 14} text-anchor={anchor}>
+              {text}
+            </text>
+          ))}
+        </svg>
+      </div>
       <p class="legend">
         <i class="rebalance" /> rebalance <i class="stall" /> longest stall of a partition
       </p>
@@ -62,7 +62,7 @@ export function TimeLine({ live }: { live: Live }) {
 /** A bar as long as the rebalance, and a thinner one as long as its partitions were stalled. */
 function Mark({ rebalance, atMs, y }: { rebalance: RebalanceView; atMs: number; y: number }) {
   const { startedAtMs, durationMs, longestStall } = rebalance;
-  const x = (ms: number) => LEFT + WIDTH * Math.max(0, 1 - (atMs - ms) / OVER_MS);
+  const x = (ms: number) => 100 * Math.max(0, 1 - (atMs - ms) / OVER_MS);
   const start = x(startedAtMs);
   if (atMs - startedAtMs > OVER_MS) return null;
   return (
@@ -70,17 +70,17 @@ function Mark({ rebalance, atMs, y }: { rebalance: RebalanceView; atMs: number; 
       {longestStall && (
         <rect
           class="stall"
-          x={x(longestStall.sinceMs)}
+          x={`${x(longestStall.sinceMs)}%`}
           y={y - 3}
-          width={x(longestStall.sinceMs + longestStall.ms) - x(longestStall.sinceMs)}
+          width={`${x(longestStall.sinceMs + longestStall.ms) - x(longestStall.sinceMs)}%`}
           height="6"
         />
       )}
       <rect
         class="rebalance"
-        x={start}
+        x={`${start}%`}
         y={y - 8}
-        width={Math.max(4, x(startedAtMs + durationMs) - start)}
+        width={`${Math.max(MIN_WIDTH, x(startedAtMs + durationMs) - start)}%`}
         height="16"
         rx="2"
       />
