@@ -133,9 +133,7 @@ export class Partitions {
           // The one before it failed: this one comes again.
           if (own.failures === failures) await this.#process(own, inHand, revoked).catch(fail);
         })
-      ).catch(fail)
-        // It could not even be said that it failed.
-        .catch((error) => this.member.crash({ error, fatal: true }));
+      ).catch(fail).catch((error) => this.member.crash({ error, fatal: true }));
     const onLost = (error: unknown) => revocation.abort(error);
     await this.#writer.pacing.take(
       batch,

@@ -51,7 +51,8 @@ async function untilItSays(overdue: Overdue, is: (view: OverdueView) => boolean)
 
 Deno.test("overdue: what is older and behind the validator's offsets is counted; the oldest comes first", async () => {
   const { kafka, names } = await freshTopics(broker.bootstrap, 2);
-  const producer = kafka.producer();
+  // What is sent again is written once.
+  const producer = kafka.producer({ idempotent: true });
   await producer.connect();
   const now = Date.now();
   const at = (partition: number, key: string, agoMs: number) => ({
@@ -88,7 +89,8 @@ Deno.test("overdue: where outcomes were deleted, it says from when on it looks; 
   const { kafka, names } = await freshTopics(broker.bootstrap, 1);
   const topic = names.topic("orders.outcomes");
   const timestamps = [Date.now() - 700_000, Date.now() - 600_000];
-  const producer = kafka.producer();
+  // What is sent again is written once.
+  const producer = kafka.producer({ idempotent: true });
   await producer.connect();
   await producer.send({
     topic,
