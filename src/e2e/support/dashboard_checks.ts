@@ -23,9 +23,10 @@ const stateOf = (page: Page, card: string) => page.locator(`#${card} [data-state
 
 /** The text of an order's history, once the link to it was followed with the keyboard. */
 async function followToOrder(page: Page, card: string): Promise<void> {
-  const link = page.locator(`#${card} .order-link`).first();
-  const id = await link.innerText();
-  await link.focus();
+  const links = page.locator(`#${card} .order-link`);
+  const id = await links.first().innerText();
+  // The list is live: another one may be the first by now.
+  await links.filter({ hasText: id }).focus();
   await page.keyboard.press("Enter");
   assertEquals(await page.getByLabel("Order id").inputValue(), id);
   await page.locator(".order-history").getByText("OrderPlaced").waitFor();
