@@ -20,8 +20,9 @@ export interface Tally {
   readonly deadLetters: Counts;
   /** Placed to outcome. */
   readonly latency: LatencyHistogram;
-  /** Epoch milliseconds of the first order placed and of the last outcome. */
+  /** Epoch milliseconds of the first order placed, of the last one, and of the last outcome. */
   readonly firstPlacedAtMs: number;
+  readonly lastPlacedAtMs: number;
   readonly lastOutcomeAtMs: number;
   /** The first order of each kind, to look at more closely. */
   readonly examples: ReadonlyMap<string, string>;
@@ -34,6 +35,7 @@ export function createTally() {
   const latency = new LatencyHistogram();
   let settled = 0;
   let firstPlacedAtMs = Infinity;
+  let lastPlacedAtMs = -Infinity;
   let lastOutcomeAtMs = -Infinity;
 
   const count = (counts: Map<string, Map<string, number>>, name: string, reason: string) => {
@@ -57,6 +59,7 @@ export function createTally() {
         const outcomeAtMs = Date.parse(event.occurredAt);
         latency.add(outcomeAtMs - placedAtMs);
         firstPlacedAtMs = Math.min(firstPlacedAtMs, placedAtMs);
+        lastPlacedAtMs = Math.max(lastPlacedAtMs, placedAtMs);
         lastOutcomeAtMs = Math.max(lastOutcomeAtMs, outcomeAtMs);
       }
     },
@@ -77,6 +80,7 @@ export function createTally() {
         deadLetters,
         latency,
         firstPlacedAtMs,
+        lastPlacedAtMs,
         lastOutcomeAtMs,
         examples,
       };
@@ -119,12 +123,13 @@ export function figures(phases: readonly Phase[]): string[] {
 }
 
 function speed(placing: Placing, tally: Tally): string[] {
-  const seconds = Math.max(0, (tally.lastOutcomeAtMs - tally.firstPlacedAtMs) / 1_000);
-  const { latency } = tally;
+  const { latency, firstPlacedAtMs } = tally;
+  // By the orders themselves: without the simulator's start.
+  const secondsTo = (atMs: number) => Math.max(0, (atMs - firstPlacedAtMs) / 1_000);
   const quantile = (q: number) => `p${q * 100} ${(latency.quantile(q) / 1_000).toFixed(2)} s`;
   return [
-    rate("placed", placing.acknowledged, placing.seconds),
-    rate("settled", tally.settled, seconds),
+    rate("placed", placing.acknowledged, secondsTo(tally.lastPlacedAtMs)),
+    rate("settled", tally.settled, secondsTo(tally.lastOutcomeAtMs)),
     `${"latency".padEnd(13)}from placed to outcome: ${[0.5, 0.95, 0.99].map(quantile).join(", ")}`,
     `${"stall".padEnd(13)}at most ${(placing.longestStallMs / 1_000).toFixed(1)} s without an ` +
     "outcome while orders were open",
