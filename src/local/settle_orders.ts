@@ -85,14 +85,14 @@ export async function settleOrders(
     await waiting.close();
   }
   sample();
-  const { acknowledged, seconds } = simulator;
+  const { acknowledged } = simulator;
   if (!signal.aborted && !goOn()) {
     onNotice(
       `Stalled: ${openOrders()} orders are open, and none was settled for ` +
         `${STALL_LIMIT_MS / 1_000} s; the demo continues without them.`,
     );
   }
-  return { acknowledged, seconds, longestStallMs: stall.longestMs };
+  return { acknowledged, longestStallMs: stall.longestMs };
 }
 
 /** Says every few seconds what the services have still to read, if that has changed. */

@@ -15,8 +15,6 @@ export interface Simulator {
   /** What it has reported so far. */
   readonly placed: number;
   readonly acknowledged: number;
-  /** From its start to its last report. */
-  readonly seconds: number;
   /** Resolves to its exit code when it has ended and everything that it reported is read. */
   readonly ended: Promise<number>;
 }
@@ -34,13 +32,11 @@ export function startSimulator(
     env: { ...options.env, PROGRESS: "json" },
     stdout: "piped",
   });
-  const startedAt = performance.now();
-  const reported = { placed: 0, acknowledged: 0, seconds: 0 };
+  const reported = { placed: 0, acknowledged: 0 };
   const reading = (async () => {
     for await (const text of process.lines) {
       const { placed, acknowledged } = JSON.parse(text);
-      const seconds = (performance.now() - startedAt) / 1_000;
-      Object.assign(reported, { placed, acknowledged, seconds });
+      Object.assign(reported, { placed, acknowledged });
     }
   })();
   const ended = Promise.all([process.status, reading]).then(([{ code }]) => code);

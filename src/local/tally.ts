@@ -91,7 +91,6 @@ export function createTally() {
 /** What came of placing orders. */
 export interface Placing {
   readonly acknowledged: number;
-  readonly seconds: number;
   /** The longest time in which no order was settled although some were open. */
   readonly longestStallMs: number;
 }

@@ -36,7 +36,7 @@ Deno.test("figures: the dead letters of every service, by service and reason", (
   counter.addDeadLetters("validator", ["a", "b", "b", "duplicate_order"].map(deadLetter));
   const phase = {
     name: "",
-    placing: { acknowledged: 3, seconds: 1, longestStallMs: 0 },
+    placing: { acknowledged: 3, longestStallMs: 0 },
     tally: counter.tally,
   };
   const lines = figures([phase]);
