@@ -220,7 +220,7 @@ export const TRANSACTIONS: readonly Case[] = [
       assertEquals(await written(platform, place), ["0 a", "1 ABORT"]);
       assertEquals([
         await patiently(() => owner.end("commit")),
-        await owner.add(place),
+        await patiently(() => owner.add(place)),
         await owner.produce(place, ["b"]),
       ], ["INVALID_PRODUCER_EPOCH", "INVALID_PRODUCER_EPOCH", "INVALID_PRODUCER_EPOCH"]);
       assertEquals((await TestProducer.open(client, owner.id)).epoch, 2);
