@@ -163,9 +163,15 @@ async function killedIsShown({ page, t }: { page: Page; t: Deno.TestContext }): 
 
 /** Opens whatever the cards can tell, so that all of it is looked at on every screen. */
 async function openChecks(page: Page): Promise<void> {
-  for (const summary of await page.locator("#checks summary").all()) await summary.press("Enter");
-  await page.locator("[data-dead-letters=payment] tbody tr").first().waitFor();
-  await page.locator("[data-promise]").first().waitFor();
+  // What is opened loads more that can be.
+  const closed = page.locator("#checks details:not([open]) > summary");
+  const loaded = ["[data-dead-letters=payment] tbody tr", "[data-promise]"];
+  await until("all of it is open", async () => {
+    if (await closed.count() > 0) await closed.first().press("Enter");
+    const counts = await Promise.all([closed, ...loaded.map((css) => page.locator(css))]
+      .map((found) => found.count()));
+    return counts[0] === 0 && counts.slice(1).every((count) => count > 0);
+  });
 }
 
 async function troubleIsShown({ page, t }: { page: Page; t: Deno.TestContext }): Promise<void> {
