@@ -28,7 +28,8 @@ async function followToOrder(page: Page, card: string): Promise<void> {
   // The list is live: another one may be the first by now.
   await links.filter({ hasText: id }).focus();
   await page.keyboard.press("Enter");
-  assertEquals(await page.getByLabel("Order id").inputValue(), id);
+  const search = page.getByLabel("Order id");
+  await until("it is searched for", async () => await search.inputValue() === id);
   await page.locator(".order-history").getByText("OrderPlaced").waitFor();
 }
 
