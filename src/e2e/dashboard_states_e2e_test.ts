@@ -147,7 +147,8 @@ async function figuresAreThere({ page, t }: { page: Page; t: Deno.TestContext })
   });
   await t.step("a recent order is offered to search for", async () => {
     await page.locator("[data-example]").press("Enter");
-    assertEquals(await page.getByLabel("Order id").inputValue(), "r1-002048");
+    const search = page.getByLabel("Order id");
+    await until("it is searched for", async () => await search.inputValue() === "r1-002048");
   });
 }
 
