@@ -5,7 +5,7 @@
 import { add, createAggregate } from "../../services/analytics/aggregate.ts";
 import { summaryOf } from "../../services/analytics/checks/audit_reports.ts";
 import { GroupHistory } from "../../services/analytics/groups/history.ts";
-import { snapshot } from "../../services/analytics/snapshot.ts";
+import { totals } from "../../services/analytics/snapshot.ts";
 import { factsOf, sampleOrders } from "../../services/analytics/testing/orders.ts";
 import { Broadcaster } from "../../services/analytics/web/broadcaster.ts";
 import type { GroupView, Live } from "../../services/analytics/web/live.ts";
@@ -107,13 +107,9 @@ export function serveFake(state: State): FakeAnalytics {
     const atMs = Date.now();
     addUpTo(atMs);
     observe(atMs);
-    const { perSecond: _, perTenSeconds: __, perMinute: ___, ...figures } = snapshot(
-      aggregate,
-      atMs,
-    );
     const live: Live = {
       atMs,
-      snapshot: figures,
+      snapshot: totals(aggregate, atMs),
       recentOrder: state === "empty" ? null : "r1-002048",
       reading: {
         source: "log",

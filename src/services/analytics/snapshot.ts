@@ -33,7 +33,8 @@ type Columns<K extends string, V = number> = {
   readonly windowMs: number;
 } & { readonly [N in K]: readonly V[] };
 
-export interface Snapshot {
+/** The figures of now, without what they were before. */
+export interface Totals {
   /** Newest time in any event, ISO 8601; null before the first event. */
   readonly newestEventAt: string | null;
   /** In total. */
@@ -73,6 +74,16 @@ export interface Snapshot {
     readonly last10Seconds: Rates | null;
     readonly last60Seconds: Rates | null;
   };
+  /**
+   * Events that arrived more than ten minutes behind the newest: in the totals, not in the windows.
+   * Only this figure depends on the order of arrival.
+   */
+  readonly lateEvents: number;
+  /** Events that claim to be older than their order: their latency counts as 0. */
+  readonly clockSkewEvents: number;
+}
+
+export interface Snapshot extends Totals {
   /** Orders in each second of the last ten minutes; placed by when they were placed. */
   readonly perSecond: Columns<keyof OrderCounts>;
   /** Latency of the orders settled in each ten seconds of the last ten minutes. */
@@ -85,13 +96,6 @@ export interface Snapshot {
       Record<string, { readonly [K in keyof Amounts]: readonly number[] }>
     >;
   };
-  /**
-   * Events that arrived more than ten minutes behind the newest: in the totals, not in the windows.
-   * Only this figure depends on the order of arrival.
-   */
-  readonly lateEvents: number;
-  /** Events that claim to be older than their order: their latency counts as 0. */
-  readonly clockSkewEvents: number;
 }
 
 /**
@@ -100,7 +104,7 @@ export interface Snapshot {
  * @param nowMs epoch milliseconds: the windows reach up to it, and not only to the newest event, so
  * that rates go to 0 when nothing happens any more
  */
-export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
+export function totals(aggregate: Aggregate, nowMs = -Infinity): Totals {
   const { newestMs, events, reasons, lateEvents, clockSkewEvents } = aggregate;
   const hasEvents = newestMs > -Infinity;
   const count = (name: string) => events.get(name) ?? 0;
@@ -108,10 +112,9 @@ export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
   const confirmed = count("OrderConfirmed");
   const cancelled = count("OrderCancelled");
   const rejected = count("OrderRejected");
-  const windowsUpToMs = hasEvents ? Math.max(newestMs, nowMs) : 0;
-  const seconds = aggregate.perSecond.upTo(windowsUpToMs);
-  const tens = aggregate.perTenSeconds.upTo(windowsUpToMs);
-  const minutes = aggregate.perMinute.upTo(windowsUpToMs);
+  const upToMs = windowsUpToMs(aggregate, nowMs);
+  const seconds = aggregate.perSecond.upTo(upToMs);
+  const tens = aggregate.perTenSeconds.upTo(upToMs);
   return {
     newestEventAt: hasEvents ? new Date(newestMs).toISOString() : null,
     orders: {
@@ -147,6 +150,19 @@ export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
       last10Seconds: rates(seconds.values, 10),
       last60Seconds: rates(seconds.values, 60),
     },
+    lateEvents,
+    clockSkewEvents,
+  };
+}
+
+/** The totals, with the windows of the last ten minutes and of the last hour; as `totals`. */
+export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
+  const upToMs = windowsUpToMs(aggregate, nowMs);
+  const seconds = aggregate.perSecond.upTo(upToMs);
+  const tens = aggregate.perTenSeconds.upTo(upToMs);
+  const minutes = aggregate.perMinute.upTo(upToMs);
+  return {
+    ...totals(aggregate, nowMs),
     perSecond: {
       startsAtMs: seconds.startsAtMs,
       windowMs: aggregate.perSecond.widthMs,
@@ -162,9 +178,11 @@ export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
       windowMs: aggregate.perMinute.widthMs,
       currencies: amountColumns(minutes),
     },
-    lateEvents,
-    clockSkewEvents,
   };
+}
+
+function windowsUpToMs({ newestMs }: Aggregate, nowMs: number): number {
+  return newestMs > -Infinity ? Math.max(newestMs, nowMs) : 0;
 }
 
 function latencyByOutcome(latency: Aggregate["latency"]) {

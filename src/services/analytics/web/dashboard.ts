@@ -11,7 +11,7 @@ import { READS_THE_LOG } from "../groups/rebalances.ts";
 import { createGroupWatch, type GroupWatch } from "../groups/watch.ts";
 import type { Projection } from "../projection.ts";
 import { EventRates } from "../rates.ts";
-import { snapshot } from "../snapshot.ts";
+import { totals } from "../snapshot.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import type { Flow, Live } from "./live.ts";
 import { createUpdates, trendsOf } from "./updates.ts";
@@ -91,14 +91,9 @@ function liveSnapshot({ projection, watch, checks, rates }: {
   rates: EventRates;
 }): Live {
   const atMs = Date.now();
-  // The plots have thinned columns of their own.
-  const { perSecond: _, perTenSeconds: __, perMinute: ___, ...figures } = snapshot(
-    projection.aggregate,
-    atMs,
-  );
   return {
     atMs,
-    snapshot: figures,
+    snapshot: totals(projection.aggregate, atMs),
     recentOrder: projection.recentOrder,
     reading: projection.reading(),
     groups: watch.groups,

@@ -4,7 +4,7 @@
  * and page share them.
  */
 import type { Service, Topic } from "../../../topology.ts";
-import type { Reading, Snapshot } from "../snapshot.ts";
+import type { Reading, Totals } from "../snapshot.ts";
 import type { AuditSummary } from "../checks/audit_reports.ts";
 import type { DeadLetterCount } from "../checks/dead_letters.ts";
 import type { OverdueView } from "../checks/overdue.ts";
@@ -25,7 +25,7 @@ export interface Live {
   /** Epoch milliseconds, by the clock of analytics. */
   readonly atMs: number;
   /** Windows reach up to `atMs`: where nothing happens, rates go to 0. */
-  readonly snapshot: Omit<Snapshot, "perSecond" | "perTenSeconds" | "perMinute">;
+  readonly snapshot: Totals;
   /** An order that was settled a moment ago, to search for; null before there is one. */
   readonly recentOrder: string | null;
   readonly reading: Reading;
