@@ -1,7 +1,8 @@
 /** The names by which the chart's processes may be asked: its Service's, and those from outside. */
 import { assertEquals } from "@std/assert";
 import { lacks } from "../../src/testing/skips.ts";
-import { CHART, find, HELM, parseAll, run } from "./helm.ts";
+import { run } from "../../src/testing/command.ts";
+import { CHART, find, HELM, parseAll } from "./helm.ts";
 
 const SERVICE = ["shop-orderflow-analytics", "shop-orderflow-analytics.ns"];
 const OWN = [...SERVICE, `${SERVICE[1]}.svc`, `${SERVICE[1]}.svc.cluster.local`];

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { stringify } from "yaml";
 import { lacks } from "../../src/testing/skips.ts";
-import { CHART, find, HELM, helmTemplate, parseAll, podsOf, render, run } from "./helm.ts";
+import { run } from "../../src/testing/command.ts";
+import { CHART, find, HELM, helmTemplate, parseAll, podsOf, render } from "./helm.ts";
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: `chart: ${name}`, ignore: lacks(HELM), fn });

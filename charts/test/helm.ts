@@ -1,5 +1,6 @@
 /** Renders the chart as `helm install` would, without a cluster. */
 import { parseAllDocuments } from "yaml";
+import { type Output, run } from "../../src/testing/command.ts";
 import { program } from "../../src/testing/skips.ts";
 
 export const CHART = new URL("../orderflow/", import.meta.url).pathname;
@@ -33,27 +34,6 @@ export interface Resource {
   // deno-lint-ignore no-explicit-any
   readonly template?: any;
   readonly data?: Readonly<Record<string, string>>;
-}
-
-export interface Output {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-export async function run(command: readonly string[], stdin = ""): Promise<Output> {
-  const child = new Deno.Command(command[0]!, {
-    args: command.slice(1),
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  // Who does not read its standard input may be gone already.
-  await writer.write(new TextEncoder().encode(stdin)).then(() => writer.close()).catch(() => {});
-  const { code, stdout, stderr } = await child.output();
-  const text = new TextDecoder();
-  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
 }
 
 /** What most tests of the chart need. */

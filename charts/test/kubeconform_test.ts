@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { lacks, program } from "../../src/testing/skips.ts";
-import { CASES, HELM, renderText, run } from "./helm.ts";
+import { run } from "../../src/testing/command.ts";
+import { CASES, HELM, renderText } from "./helm.ts";
 import { STRIMZI_MANIFESTS, writeSchemas } from "./schemas.ts";
 
 const TESTED = "the chart's manifests against the schemas of Kubernetes, Strimzi and KEDA";

@@ -1,7 +1,8 @@
 /** The chart by the rules of others: helm's chart-testing, and kube-score. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lacks, program } from "../../src/testing/skips.ts";
-import { type Case, CASES, CHART, HELM, renderText, run } from "./helm.ts";
+import { run } from "../../src/testing/command.ts";
+import { type Case, CASES, CHART, HELM, renderText } from "./helm.ts";
 
 const CT = program("ct", "the chart by chart-testing", "install it: .ci/run has the line");
 const KUBE_SCORE = program(

@@ -2,7 +2,8 @@
  * JSON schemas of all kinds that the chart and deploy/strimzi use, strict (an unknown field is a fault),
  * for kubeconform: made from what Kubernetes, Strimzi, KEDA and others publish of themselves, since the schemas that kubeconform fetches know no Strimzi.
  */
-import { CHART, parseAll, run } from "./helm.ts";
+import { run } from "../../src/testing/command.ts";
+import { CHART, parseAll } from "./helm.ts";
 
 /** The version of kind-config.yaml. */
 const KUBERNETES = "k8s.io/kubernetes@v1.36.1";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lacks } from "../../src/testing/skips.ts";
-import { CHART, HELM, helmTemplate, parseAll, run, VALUES_FILE, valuesOf } from "./helm.ts";
+import { run } from "../../src/testing/command.ts";
+import { CHART, HELM, helmTemplate, parseAll, VALUES_FILE, valuesOf } from "./helm.ts";
 
 /** What must be refused: options of helm, and what its message has to name. */
 const REFUSED: Record<string, [string[], string]> = {

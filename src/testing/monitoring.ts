@@ -1,6 +1,7 @@
 /** The alert rules and dashboards that the chart ships, and what metrics they ask for. */
 import { assertEquals } from "@std/assert";
 import { parse } from "yaml";
+import { run } from "./command.ts";
 import { program } from "./skips.ts";
 
 const FILES = new URL("../../charts/orderflow/files/", import.meta.url);
@@ -13,18 +14,8 @@ export const PROMTOOL = program(
 
 /** Runs promtool; whatever it finds is an error. */
 export async function promtool(args: readonly string[], stdin = ""): Promise<void> {
-  const child = new Deno.Command("promtool", {
-    args: [...args],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  // Who does not read its standard input may be gone already.
-  await writer.write(new TextEncoder().encode(stdin)).then(() => writer.close()).catch(() => {});
-  const { code, stdout, stderr } = await child.output();
-  const [said, complained] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assertEquals(code, 0, `promtool ${args.join(" ")}\n${said}${complained}`);
+  const { code, stdout, stderr } = await run(["promtool", ...args], stdin);
+  assertEquals(code, 0, `promtool ${args.join(" ")}\n${stdout}${stderr}`);
 }
 
 interface Rule {
