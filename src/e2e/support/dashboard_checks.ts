@@ -25,8 +25,8 @@ const stateOf = (page: Page, card: string) => page.locator(`#${card} [data-state
 async function followToOrder(page: Page, card: string): Promise<void> {
   const links = page.locator(`#${card} .order-link`);
   const id = await links.first().innerText();
-  // The list is live: another one may be the first by now.
-  await links.filter({ hasText: id }).focus();
+  // The list is live: another one may be the first by now. An order may have broken two promises.
+  await links.filter({ hasText: id }).first().focus();
   await page.keyboard.press("Enter");
   const search = page.getByLabel("Order id");
   await until("it is searched for", async () => await search.inputValue() === id);
