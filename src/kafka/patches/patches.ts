@@ -37,10 +37,12 @@ import {
   patchSharedMetadata,
 } from "./metadata.ts";
 import { watchSilence } from "./silence.ts";
+import { patchWorkers } from "./workers.ts";
 
 // First: who has loaded a module before it is replaced keeps the old one.
 patchRequests();
 patchBatches();
+patchWorkers();
 patchAddresses();
 patchHandshake();
 patchSessionLifetime();
