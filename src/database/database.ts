@@ -86,11 +86,17 @@ export interface Transaction {
   ): Promise<Set<string>>;
 }
 
+export interface TransactionOptions {
+  /** See `Database.transaction`. */
+  readonly single?: boolean;
+}
+
 export interface Database {
   /**
    * Runs `work` in one transaction: all of it happens, or nothing. It is committed when `work` returns,
    * and rolled back when it throws; the error is passed on. SQLite runs several one after the other, so
-   * none may wait for another.
+   * none may wait for another; it commits those that wait together, and runs each again, by itself, when
+   * one of them fails.
    *
    * With `single`, `work` takes one step at most: PostgreSQL then does it in one round trip instead of three.
    *
@@ -104,7 +110,7 @@ export interface Database {
    */
   transaction<T>(
     work: (tx: Transaction) => Promise<T>,
-    options?: { single?: boolean },
+    options?: TransactionOptions,
   ): Promise<T>;
 
   /** All rows in key order, in pages of at most `pageSize` (default: 10,000), in no transaction. */
@@ -125,16 +131,45 @@ export interface Session extends Transaction {
   rollback(): Promise<void>;
 }
 
-/**
- * Runs `work` in one transaction of `session`, see Database.transaction; the same for every backend. A
- * failed step dooms the transaction even when `work` swallows the error; once it is over, its `tx` is
- * refused.
- */
+/** Runs `work` in one transaction of `session`, see Database.transaction; the same for every backend. */
 export async function runTransaction<T>(
   session: Session,
   work: (tx: Transaction) => Promise<T>,
-  { single = false } = {},
+  options?: TransactionOptions,
 ): Promise<T> {
+  const [result] = await runTransactions(session, [{ work, options }]);
+  return result as T;
+}
+
+/** What `Database.transaction` is called with. */
+export interface TransactionCall {
+  readonly work: (tx: Transaction) => Promise<unknown>;
+  readonly options: TransactionOptions | undefined;
+}
+
+/** Runs several, one after the other, in one transaction of `session`: where one fails, all do. */
+export async function runTransactions(
+  session: Session,
+  calls: readonly TransactionCall[],
+): Promise<unknown[]> {
+  const results: unknown[] = [];
+  await session.begin();
+  try {
+    for (const call of calls) results.push(await runSteps(session, call));
+    await session.commit();
+  } catch (error) {
+    await session.rollback();
+    throw error;
+  }
+  return results;
+}
+
+/**
+ * A failed step dooms the transaction even when the work swallows the error; once the work is over, its
+ * `tx` is refused.
+ */
+async function runSteps(session: Session, { work, options }: TransactionCall): Promise<unknown> {
+  const { single = false } = options ?? {};
   let over = false;
   let steps = 0;
   let failure: { error: unknown } | undefined;
@@ -148,27 +183,23 @@ export async function runTransaction<T>(
       throw error;
     }
   };
-  const tx: Transaction = {
-    select: (table, keys, options) =>
-      step(() => keys.length > 0 ? session.select(table, keys, options) : Promise.resolve([])),
-    insert: (table, rows, options) =>
-      step(() => rows.length > 0 ? session.insert(table, rows, options) : Promise.resolve([])),
-    upsert: (table, rows) =>
-      step(() => rows.length > 0 ? session.upsert(table, rows) : Promise.resolve()),
-    update: (table, rows, same) =>
-      step(() => rows.length > 0 ? session.update(table, rows, same) : Promise.resolve(new Set())),
-  };
-  await session.begin();
   try {
-    const result = await work(tx);
-    over = true;
+    const result = await work({
+      select: (table, keys, options) =>
+        step(() => keys.length > 0 ? session.select(table, keys, options) : Promise.resolve([])),
+      insert: (table, rows, options) =>
+        step(() => rows.length > 0 ? session.insert(table, rows, options) : Promise.resolve([])),
+      upsert: (table, rows) =>
+        step(() => rows.length > 0 ? session.upsert(table, rows) : Promise.resolve()),
+      update: (table, rows, same) =>
+        step(() =>
+          rows.length > 0 ? session.update(table, rows, same) : Promise.resolve(new Set())
+        ),
+    });
     if (failure) throw failure.error;
-    await session.commit();
     return result;
-  } catch (error) {
+  } finally {
     over = true;
-    await session.rollback();
-    throw error;
   }
 }
 

@@ -122,6 +122,38 @@ eachDatabase("transaction: a single step is done, a second one is a bug", async 
   assertEquals(await all(db, notes), [note("a", "c"), note("b")]);
 });
 
+eachDatabase(
+  "transaction: of several that wait together, one that fails fails alone",
+  async ({ open }) => {
+    const db = await open("notes", [notes]);
+    const insert = (id: string, size: number) =>
+      db.transaction(async (tx) => {
+        await tx.insert(notes, [note(id)]);
+        await tx.upsert(notes, [note(id, "changed", size)]);
+        return id;
+      });
+    const outcomes = await Promise.allSettled([
+      insert("a", 1),
+      insert("b", 2),
+      insert("refused", 0.5),
+      db.transaction(() => Promise.reject(new Error("its own"))),
+      insert("c", 3),
+    ]);
+    assertEquals(
+      outcomes.map((outcome) =>
+        outcome.status === "fulfilled" ? outcome.value : outcome.reason.message
+      ),
+      ["a", "b", "notes.size: 0.5 is not a safe integer", "its own", "c"],
+    );
+    const rows = await all(db, notes);
+    assertEquals(byKey(rows), [
+      note("a", "changed", 1),
+      note("b", "changed", 2),
+      note("c", "changed", 3),
+    ]);
+  },
+);
+
 eachDatabase("select: returns what exists, once, with or without lock", async ({ open }) => {
   const db = await open("notes", [notes]);
   await db.transaction((tx) => tx.insert(notes, [note("b"), note("a"), note("c")]));

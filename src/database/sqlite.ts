@@ -15,10 +15,13 @@ import {
   pushValues,
   type Row,
   runTransaction,
+  runTransactions,
   type Session,
   type Table,
+  type TransactionCall,
 } from "./database.ts";
 import { migrate, type MigrationBackend, type VersionedTables } from "./migrations.ts";
+import { batched } from "../runtime/batched.ts";
 import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
 
 /** Rows in one INSERT: more than twice as fast as one by one. */
@@ -44,15 +47,25 @@ export async function openSqlite(
   });
   /** A connection of its own, which sees nothing of an open transaction. */
   const reader = renewable(path, (connection) => connection);
-  let last: Promise<unknown> = Promise.resolve();
   let closed = false;
 
-  /** Runs `work` after all earlier work: a connection has one transaction at a time. */
-  function exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = last.then(work);
-    last = result.catch(() => {});
-    return result;
+  async function run(calls: readonly TransactionCall[]): Promise<Outcome[]> {
+    try {
+      const session = await translated(path, () => writer.get());
+      const values = await runTransactions(session, calls);
+      return values.map((value) => ({ status: "fulfilled", value }));
+    } catch (error) {
+      writer.failed(error);
+      if (calls.length === 1) return [{ status: "rejected", reason: error }];
+      const outcomes: Outcome[] = [];
+      for (const call of calls) outcomes.push(...await run([call]));
+      return outcomes;
+    }
   }
+
+  /** One at a time; those that wait are committed together: a commit writes whole pages. */
+  const transact = batched(run);
+  const unsettled = new Set<Promise<Outcome>>();
 
   async function read(sql: string, ...parameters: (string | number)[]) {
     if (closed) throw new RetryableError(`${path} is closed`);
@@ -67,14 +80,11 @@ export async function openSqlite(
   return {
     async transaction(work, options) {
       if (closed) throw new RetryableError(`${path} is closed`);
-      return await exclusive(async () => {
-        try {
-          return await runTransaction(await translated(path, () => writer.get()), work, options);
-        } catch (error) {
-          writer.failed(error);
-          throw error;
-        }
-      });
+      const running = transact({ work, options });
+      unsettled.add(running);
+      const outcome = await running.finally(() => unsettled.delete(running));
+      if (outcome.status === "rejected") throw outcome.reason;
+      return outcome.value as Awaited<ReturnType<typeof work>>;
     },
     async *scan(table, pageSize = 10_000) {
       const { from, key, columns } = parts(table);
@@ -96,12 +106,14 @@ export async function openSqlite(
     async close() {
       if (closed) return;
       closed = true;
-      await last;
+      await Promise.all(unsettled);
       reader.close();
       writer.close();
     },
   };
 }
+
+type Outcome = PromiseSettledResult<unknown>;
 
 async function prepare(
   path: string,
