@@ -1,36 +1,80 @@
 /**
  * Group commit: what is asked for while a call is under way goes into the next one, all together. Nothing
  * waits for company when no call is under way.
- *
- * @param work answers its items in their order, or rejects for all of them; one call at a time
  */
-export function batched<Item, Answer>(
-  work: (items: readonly Item[]) => Promise<readonly Answer[]>,
-): (item: Item) => Promise<Answer> {
-  let waiting: (PromiseWithResolvers<Answer> & { readonly item: Item })[] = [];
+
+/** Of one call, unless one list alone has more: memory stays bounded. */
+const MAX_ITEMS = 1_000;
+
+type Work<Item, Answer> = (items: readonly Item[]) => Promise<readonly Answer[]>;
+
+interface Waiting<Item, Answer> extends PromiseWithResolvers<readonly Answer[]> {
+  readonly items: readonly Item[];
+}
+
+/**
+ * Answers each item by itself: an error is that of all items of its call.
+ *
+ * @param work answers its items in their order; one call at a time
+ */
+export function batched<Item, Answer>(work: Work<Item, Answer>): (item: Item) => Promise<Answer> {
+  const ask = grouped(work, (lists, error) => {
+    for (const { reject } of lists) reject(error);
+  });
+  return async (item) => (await ask([item]))[0]!;
+}
+
+/**
+ * Answers lists, such as what several partitions have. Where a call fails, each of its lists is tried by
+ * itself, side by side, so that none fails for what is in another one.
+ *
+ * @param work answers its items in their order; one call at a time, but after a failure
+ */
+export function together<Item, Answer>(work: Work<Item, Answer>): Work<Item, Answer> {
+  const alone = ({ items, resolve, reject }: Waiting<Item, Answer>) =>
+    work(items).then(resolve, reject);
+  return grouped(work, async (lists, error) => {
+    if (lists.length === 1) lists[0]!.reject(error);
+    else await Promise.all(lists.map(alone));
+  });
+}
+
+function grouped<Item, Answer>(
+  work: Work<Item, Answer>,
+  onFailure: (lists: readonly Waiting<Item, Answer>[], error: unknown) => unknown,
+): Work<Item, Answer> {
+  const waiting: Waiting<Item, Answer>[] = [];
   let isWorking = false;
-  const run = async () => {
-    isWorking = true;
+
+  async function run(): Promise<void> {
     while (waiting.length > 0) {
-      const all = waiting;
-      waiting = [];
+      const lists = waiting.splice(0, countUpTo(MAX_ITEMS, waiting));
       try {
-        const answers = await work(all.map(({ item }) => item));
-        for (const [i, { resolve }] of all.entries()) resolve(answers[i]!);
+        const answers = await work(lists.flatMap(({ items }) => items));
+        let from = 0;
+        for (const { items, resolve } of lists) resolve(answers.slice(from, from += items.length));
       } catch (error) {
-        for (const { reject } of all) reject(error);
+        await onFailure(lists, error);
       }
     }
     isWorking = false;
-  };
-  return (item) => {
-    const waiter = { item, ...Promise.withResolvers<Answer>() };
-    waiting.push(waiter);
+  }
+
+  return (items) => {
+    const list = { items, ...Promise.withResolvers<readonly Answer[]>() };
+    waiting.push(list);
     // What is asked for in the same turn goes together.
     if (!isWorking) {
       isWorking = true;
       queueMicrotask(run);
     }
-    return waiter.promise;
+    return list.promise;
   };
+}
+
+/** How many of the first lists have `most` items in all; at least one. */
+function countUpTo(most: number, lists: readonly { readonly items: readonly unknown[] }[]): number {
+  let items = 0;
+  const end = lists.findIndex((list) => (items += list.items.length) > most);
+  return end < 0 ? lists.length : Math.max(1, end);
 }

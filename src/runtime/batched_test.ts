@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { batched } from "./batched.ts";
+import { batched, together } from "./batched.ts";
 
 Deno.test("batched: what is asked for in one turn, and while a call is under way, goes together", async () => {
   const calls: number[][] = [];
@@ -24,13 +24,28 @@ Deno.test("batched: what is asked for in one turn, and while a call is under way
   assertEquals([await third, calls], [12, [[1, 2], [3, 4, 5], [6]]]);
 });
 
-Deno.test("batched: an error is that of all items of its call, and of no other", async () => {
-  let left = 1;
-  const once = batched((items: readonly string[]) =>
-    left-- > 0 ? Promise.reject(new Error("refused")) : Promise.resolve(items)
-  );
-  const [one, other] = [once("a"), once("b")];
-  await assertRejects(() => one, Error, "refused");
-  await assertRejects(() => other, Error, "refused");
-  assertEquals(await once("c"), "c");
+Deno.test("together: lists are one call, up to a thousand items; each has its own answers", async () => {
+  const calls: number[] = [];
+  const double = together((items: readonly number[]) => {
+    calls.push(items.length);
+    return Promise.resolve(items.map((item) => 2 * item));
+  });
+  const of = (length: number, first: number) => Array.from({ length }, (_, i) => first + i);
+  const lists = [of(3, 1), [], of(900, 10), of(200, 5), of(1_500, 0), of(1, 7)];
+  const answers = await Promise.all(lists.map(double));
+  assertEquals(answers, lists.map((list) => list.map((item) => 2 * item)));
+  assertEquals(calls, [903, 200, 1_500, 1]);
+});
+
+Deno.test("together: where a call fails, each list is tried by itself, and fails for itself", async () => {
+  const calls: string[] = [];
+  const refuse = together((items: readonly string[]) => {
+    calls.push(items.join(""));
+    return items.includes("x") ? Promise.reject(new Error("refused")) : Promise.resolve(items);
+  });
+  const [one, bad, other] = [refuse(["a", "b"]), refuse(["x"]), refuse(["c"])];
+  await assertRejects(() => bad, Error, "refused");
+  assertEquals(await Promise.all([one, other]), [["a", "b"], ["c"]]);
+  assertEquals(calls, ["abxc", "ab", "x", "c"]);
+  assertEquals(await refuse(["d"]), ["d"]);
 });

@@ -5,9 +5,10 @@
 import type { Database } from "../../database/database.ts";
 import type { Handler } from "../../kafka/processor/handler.ts";
 import type { OrderCancelled, OrderConfirmed } from "../../events/schemas.ts";
+import { together } from "../../runtime/batched.ts";
 import type { HandlersOf } from "../service.ts";
 import type { HalfEvent } from "./join.ts";
-import { joinHalves } from "./store.ts";
+import { type Half, joinHalves } from "./store.ts";
 
 /** @param options.now the clock, epoch milliseconds */
 export function createFulfillmentHandlers(options: {
@@ -15,12 +16,15 @@ export function createFulfillmentHandlers(options: {
   now: () => number;
 }): HandlersOf<"fulfillment"> {
   const { database, now } = options;
-  const join: Handler<HalfEvent, OrderConfirmed | OrderCancelled> = async (batch) => ({
-    events: await joinHalves(
-      database,
-      batch.map(({ event, topic, raw }) => ({ event, topic, offset: raw.offset })),
-      new Date(now()).toISOString(),
-    ),
-  });
-  return { "inventory.events": join, "payment.events": join };
+  // For each topic its own: what is joined together is of one.
+  const joinHandler = (): Handler<HalfEvent, OrderConfirmed | OrderCancelled> => {
+    const join = together((halves: readonly Half[]) =>
+      joinHalves(database, halves, new Date(now()).toISOString())
+    );
+    return async (batch) => {
+      const halves = batch.map(({ event, topic, raw }) => ({ event, topic, offset: raw.offset }));
+      return { events: (await join(halves)).filter((each) => each !== undefined) };
+    };
+  };
+  return { "inventory.events": joinHandler(), "payment.events": joinHandler() };
 }

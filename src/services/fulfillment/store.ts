@@ -40,19 +40,20 @@ export interface Half {
  * @param halves in the order of the log, of one topic: so none of them completes the join of an order
  * whose first half is among them
  * @param occurredAt the time of what is decided now, ISO 8601
- * @returns the outcomes that the batch's messages completed, now or when they were first delivered
+ * @returns for each half the outcome that it completed, now or when it was first delivered
  * @throws {RetryableError} the database does not answer
  */
 export async function joinHalves(
   database: Database,
   halves: readonly Half[],
   occurredAt: string,
-): Promise<(OrderConfirmed | OrderCancelled)[]> {
-  const relevant = halves.filter(({ event }) => evolve({}, event) !== undefined);
-  if (relevant.length === 0) return [];
+): Promise<(OrderConfirmed | OrderCancelled | undefined)[]> {
+  const outcomes: (OrderConfirmed | OrderCancelled | undefined)[] = halves.map(() => undefined);
+  const relevant = [...halves.entries()].filter(([, { event }]) => evolve({}, event) !== undefined);
+  if (relevant.length === 0) return outcomes;
   // What the batch alone says of its orders: all there is to say of those whose first half it brings.
   const first = new Map<string, Join>();
-  for (const { event } of relevant) {
+  for (const [, { event }] of relevant) {
     first.set(event.orderId, evolve(first.get(event.orderId) ?? {}, event)!);
   }
   return await database.transaction(async (tx) => {
@@ -62,13 +63,14 @@ export async function joinHalves(
     const known = await tx.insert(joins, added, { lock: true });
     const rows = new Map(known.map((row) => [row.order_id, row]));
     const changed = new Map<string, Row<typeof joins>>();
-    const outcomes: (OrderConfirmed | OrderCancelled)[] = [];
-    for (const { event, topic, offset } of relevant) {
+    for (const [i, { event, topic, offset }] of relevant) {
+      // The transaction may be tried again.
+      outcomes[i] = undefined;
       const row = rows.get(event.orderId);
       if (row === undefined) continue;
       if (row.outcome !== null) {
         if (row.decided_by_topic === topic && row.decided_by_offset === offset) {
-          outcomes.push(outcomeOf(row, event));
+          outcomes[i] = outcomeOf(row, event);
         }
         continue;
       }
@@ -80,7 +82,7 @@ export async function joinHalves(
         row.outcome = JSON.stringify(decided);
         row.decided_by_topic = topic;
         row.decided_by_offset = offset;
-        outcomes.push(outcome);
+        outcomes[i] = outcome;
       }
       changed.set(row.order_id, row);
     }

@@ -4,7 +4,11 @@ import { type Database } from "../../database/database.ts";
 import { RetryableError } from "../../runtime/errors.ts";
 import { eachStore } from "../../database/testing/stores.ts";
 import type { HalfEvent } from "./join.ts";
-import { type Half, joinHalves, joins } from "./store.ts";
+import { type Half, joinHalves as outcomesOf, joins } from "./store.ts";
+
+/** What was completed. */
+const joinHalves = async (...call: Parameters<typeof outcomesOf>) =>
+  (await outcomesOf(...call)).filter((outcome) => outcome !== undefined);
 
 const PLACED = "2026-01-01T10:00:00.000Z";
 const FIRST = "2026-01-01T10:00:01.000Z";

@@ -3,6 +3,8 @@
  * ones. Database first: what is returned is committed, and the same batch again gives the same events.
  */
 import type { Database } from "../../database/database.ts";
+import type { OrderCancelled, OrderValidated } from "../../events/schemas.ts";
+import { together } from "../../runtime/batched.ts";
 import type { HandlersOf } from "../service.ts";
 import { releaseStock, reserveStock } from "./store.ts";
 
@@ -13,16 +15,22 @@ export function createInventoryHandlers(options: {
 }): HandlersOf<"inventory"> {
   const { database, now } = options;
   const time = () => new Date(now()).toISOString();
+  const reserve = together((orders: readonly OrderValidated[]) =>
+    reserveStock(database, orders, time())
+  );
+  const release = together((orders: readonly OrderCancelled[]) =>
+    releaseStock(database, orders, time())
+  );
   return {
     async "orders.validated"(batch) {
-      return { events: await reserveStock(database, batch.map(({ event }) => event), time()) };
+      return { events: await reserve(batch.map(({ event }) => event)) };
     },
     async "orders.outcomes"(batch) {
       const cancelled = batch.flatMap(({ event }) =>
         event.type === "OrderCancelled" ? [event] : []
       );
       if (cancelled.length === 0) return { events: [] };
-      return { events: await releaseStock(database, cancelled, time()) };
+      return { events: (await release(cancelled)).filter((each) => each !== undefined) };
     },
   };
 }

@@ -69,7 +69,9 @@ export async function reserveStock(
 ): Promise<(InventoryUpdated | InventoryRejected)[]> {
   const byId = new Map(orders.map((order) => [order.orderId, order]));
   const productIds = new Set(orders.flatMap((order) => order.items.map((item) => item.productId)));
+  const decidedNow = new Map<string, Decision>();
   const rows = await database.transaction(async (tx) => {
+    decidedNow.clear();
     const stockRows = await lockStock(tx, productIds);
     // A batch whose products have no stock at all locks nothing: its orders are rejected either way.
     const known = await selectReservations(tx, byId.keys());
@@ -86,10 +88,13 @@ export async function reserveStock(
     }));
     await tx.insert(reservations, inserted);
     await writeStock(tx, stockRows, left);
-    for (const row of inserted) known.set(row.order_id, row);
+    for (const [i, row] of inserted.entries()) {
+      known.set(row.order_id, row);
+      decidedNow.set(row.order_id, decisions[i]!);
+    }
     return known;
   });
-  return orders.map(({ orderId }) => decidedEvent(rows.get(orderId)!));
+  return orders.map(({ orderId }) => decidedEvent(rows.get(orderId)!, decidedNow.get(orderId)));
 }
 
 /**
@@ -99,14 +104,14 @@ export async function reserveStock(
  *
  * @param orders in the order of the log; one that comes twice is released once
  * @param occurredAt the time of what is released now, ISO 8601
- * @returns one event an order that had reserved stock, in the same order
+ * @returns for each order its event, undefined where it had reserved no stock
  * @throws {RetryableError} the database does not answer
  */
 export async function releaseStock(
   database: Database,
   orders: readonly Pick<OrderCancelled, "orderId">[],
   occurredAt: string,
-): Promise<InventoryUpdated[]> {
+): Promise<(InventoryUpdated | undefined)[]> {
   const orderIds = new Set(orders.map((order) => order.orderId));
   const rows = await database.transaction(async (tx) => {
     const known = await selectReservations(tx, orderIds, { lock: true });
@@ -128,9 +133,9 @@ export async function releaseStock(
     for (const row of updated) known.set(row.order_id, row);
     return known;
   });
-  return orders.flatMap(({ orderId }) => {
+  return orders.map(({ orderId }) => {
     const row = rows.get(orderId);
-    return row?.state === "released" ? [releasedEvent(row)] : [];
+    return row?.state === "released" ? releasedEvent(row) : undefined;
   });
 }
 
@@ -169,9 +174,15 @@ function reservedChanges(row: Reservation): Change[] {
   return decision.state === "reserved" ? decision.changes : [];
 }
 
-/** The event of a decision: made of the row alone, so that it is the same every time. */
-function decidedEvent(row: Reservation): InventoryUpdated | InventoryRejected {
-  const decision: Decision = jsonIn(reservations, row, "decision");
+/**
+ * The event of a decision: made of the row alone, so that it is the same every time.
+ *
+ * @param decision what the row says, where it is known
+ */
+function decidedEvent(
+  row: Reservation,
+  decision: Decision = jsonIn(reservations, row, "decision"),
+): InventoryUpdated | InventoryRejected {
   const common = { ...commonFields(row), occurredAt: row.decided_at! };
   switch (decision.state) {
     case "reserved":

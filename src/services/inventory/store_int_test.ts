@@ -3,7 +3,17 @@ import { decode, encode } from "../../events/codec.ts";
 import type { InventoryRejected, InventoryUpdated } from "../../events/schemas.ts";
 import type { Database, Row, Table } from "../../database/database.ts";
 import { eachStore } from "../../database/testing/stores.ts";
-import { inventoryTables, releaseStock, reservations, reserveStock, stock } from "./store.ts";
+import {
+  inventoryTables,
+  releaseStock as releasesOf,
+  reservations,
+  reserveStock,
+  stock,
+} from "./store.ts";
+
+/** What was given back. */
+const releaseStock = async (...call: Parameters<typeof releasesOf>) =>
+  (await releasesOf(...call)).filter((event) => event !== undefined);
 
 const PLACED = "2026-01-01T10:00:00.000Z";
 const FIRST = "2026-01-01T10:00:01.000Z";

@@ -7,6 +7,7 @@
  */
 import type { OrderValidated } from "../../events/schemas.ts";
 import { type Database } from "../../database/database.ts";
+import { together } from "../../runtime/batched.ts";
 import type { HandlersOf } from "../service.ts";
 import {
   chargeEvent,
@@ -34,13 +35,27 @@ export function createPaymentHandlers(options: {
 }): HandlersOf<"payment"> {
   const { database, gateway, now } = options;
   const time = isoClock(now);
+  const found = together(async (orderIds: readonly string[]) => {
+    const payments = await findPayments(database, orderIds);
+    return orderIds.map((orderId) => payments.get(orderId));
+  });
+  const find = async (orderIds: readonly string[]) =>
+    new Map(
+      (await found(orderIds)).filter((each) => each !== undefined).map((
+        each,
+      ) => [each.orderId, each]),
+    );
+  const record = together(async (done: readonly Payment[]) => {
+    const payments = await recordPayments(database, done);
+    return done.map(({ orderId }) => payments.get(orderId)!);
+  });
   return {
     async "orders.validated"(batch) {
       const orders = new Map<string, OrderValidated>();
       for (const { event } of batch) {
         if (!orders.has(event.orderId)) orders.set(event.orderId, event);
       }
-      const payments = await findPayments(database, [...orders.keys()]);
+      const payments = await find([...orders.keys()]);
       const charging = [...orders.values()].filter(({ orderId }) => !payments.has(orderId));
       const requests = charging.map(({ orderId, totalCents, currency }) => {
         return { idempotencyKey: orderId, amountCents: totalCents, currency };
@@ -49,7 +64,7 @@ export function createPaymentHandlers(options: {
       const failure = await gateway.charge(requests, (answer, index) => {
         done.push(toPayment(charging[index]!, answer, time()));
       });
-      for (const [id, payment] of await recordPayments(database, done)) payments.set(id, payment);
+      for (const payment of await record(done)) payments.set(payment.orderId, payment);
       if (failure) throw failure;
       return { events: [...orders.keys()].map((orderId) => chargeEvent(payments.get(orderId)!)) };
     },
@@ -59,7 +74,7 @@ export function createPaymentHandlers(options: {
         batch.flatMap(({ event }) => event.type === "OrderCancelled" ? [event.orderId] : []),
       );
       if (cancelled.size === 0) return { events: [] };
-      const payments = await findPayments(database, [...cancelled]);
+      const payments = await find([...cancelled]);
       const refunding = [...payments.values()].filter(({ state }) => state === "processed");
       const requests = refunding.map(({ orderId, paymentId, amountCents, currency }) => {
         return { idempotencyKey: REFUND + orderId, paymentId, amountCents, currency };
