@@ -187,7 +187,7 @@ function rowsOf(statement: StatementSync, ...parameters: (string | number)[]) {
   const names = statement.columns().map(({ name }) => name);
   return found.map((values) => {
     const row: Record<string, Value> = {};
-    for (const [i, name] of names.entries()) row[name] = values[i]!;
+    for (let i = 0; i < names.length; i++) row[names[i]!] = values[i]!;
     return row;
   });
 }

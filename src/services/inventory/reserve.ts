@@ -42,7 +42,7 @@ export function reserve(
   const left = new Map<string, number>();
   const decisions = orders.map(({ items }): Decision => {
     const changes: Change[] = [];
-    for (const [productId, wanted] of totals(items)) {
+    for (const { productId, quantity: wanted } of totals(items)) {
       const onHand = left.get(productId) ?? stock.get(productId) ?? 0;
       if (onHand < wanted) {
         return {
@@ -81,10 +81,19 @@ export function release(
 }
 
 /** Pieces wanted of each product, sorted by product. */
-function totals(items: Demand["items"]): [productId: string, wanted: number][] {
-  const wanted = new Map<string, number>();
-  for (const { productId, quantity } of items) {
-    wanted.set(productId, (wanted.get(productId) ?? 0) + quantity);
+function totals(items: Demand["items"]): Demand["items"] {
+  const totals: { productId: string; quantity: number }[] = [];
+  for (const { productId, quantity } of items.toSorted(byProduct)) {
+    const last = totals.at(-1);
+    if (last?.productId === productId) last.quantity += quantity;
+    else totals.push({ productId, quantity });
   }
-  return [...wanted].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+  return totals;
+}
+
+function byProduct(
+  { productId: a }: { productId: string },
+  { productId: b }: { productId: string },
+) {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
