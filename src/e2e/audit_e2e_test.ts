@@ -16,7 +16,7 @@ import { PROMTOOL, promtool } from "../testing/monitoring.ts";
 import { lacks } from "../testing/skips.ts";
 import type { Run } from "../local/run.ts";
 
-const [ORDERS, RATE] = [6_000, 150];
+const [ORDERS, RATE] = [4_500, 150];
 
 /** What is read of each topic's headers. */
 interface Read {
