@@ -20,7 +20,7 @@ import {
 import { lacks } from "../testing/skips.ts";
 
 /** How many are placed to look at, and how many more while a member is killed. */
-const ORDERS = { first: 6_000, more: 4_000 };
+const ORDERS = { first: 4_000, more: 4_000 };
 const RATE = 400;
 const PARTITIONS = 12;
 
