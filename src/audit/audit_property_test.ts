@@ -26,7 +26,7 @@ Deno.test("audit: passes every sound fixture", async () => {
       const report = await auditFixture(createFixture(scenarios));
       assert(passed(report), reportLines(report).join("\n"));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -249,7 +249,7 @@ Deno.test("audit: notices any single change to any fixture", async () => {
       const index = n % all.length;
       assert(await isNoticed(scenarios, index), `unnoticed: ${all[index]!.name}`);
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 

@@ -16,7 +16,7 @@ import { PROMTOOL, promtool } from "../testing/monitoring.ts";
 import { lacks } from "../testing/skips.ts";
 import type { Run } from "../local/run.ts";
 
-const [ORDERS, RATE] = [6_000, 150];
+const [ORDERS, RATE] = [4_500, 125];
 
 /** What is read of each topic's headers. */
 interface Read {
@@ -40,7 +40,7 @@ Deno.test("pipeline: the audit passes while orders flow, and finds what was lost
   scenario(async (run, settled) => {
     const audit = async () => {
       const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-        args: [...argumentsOf("audit"), "--env", run.envFile, "--wait", "30"],
+        args: [...argumentsOf("audit"), "--env", run.envFile, "--wait", "90"],
         cwd: PROJECT,
         env: { NO_COLOR: "1" },
       }).output();

@@ -9,7 +9,7 @@ import { PROCESSORS } from "../topology.ts";
 import { scenario } from "./support/scenario.ts";
 
 /** Of the simulator that runs all the time, and of those that start once there are more partitions. */
-const [ORDERS, RATE, MORE_ORDERS] = [6_000, 160, 300];
+const [ORDERS, RATE, MORE_ORDERS] = [4_800, 160, 300];
 
 /** Runs a task against this run to its end. @returns what it printed */
 async function task(run: Run, name: string, args: string[]): Promise<string> {

@@ -25,6 +25,8 @@ interface Block {
   readonly text: string;
 }
 
+const PROPERTIES = "src/audit/audit_property_test.ts";
+
 /** Blocks that a line with a file's name announces. */
 function blocksOf(guide: string): Block[] {
   const blocks = guide.matchAll(/^\*\*`(\S+)`\*\*\n\n```(\w+)\n(.*?)^```$/gms);
@@ -242,8 +244,10 @@ Deno.test("write-a-service.md: followed step by step, it makes a service that is
       ));
     await step("the audit and the trace know the new service without a change", async () => {
       await Deno.writeTextFile(join(directory, "src/audit/fraud_test.ts"), DEFAULTS);
-      // The others start a broker, and say nothing more of it.
-      await test("--parallel", "--ignore=**/*_int_test.ts", "src/audit");
+      // The others start a broker, or go through all changes and queries, which are the same as without it.
+      const others = ["**/*_int_test.ts", "src/audit/queries_test.ts", PROPERTIES];
+      await test("--parallel", `--ignore=${others}`, "src/audit");
+      await test("--filter", "/every sound fixture|change to any fixture/", PROPERTIES);
     });
     await step("its own tests pass", () => test("src/services/fraud"));
     await step("migrations.md changes its table, and keeps what is in it", async () => {

@@ -9,7 +9,7 @@ const LOCAL = "127.0.0.1:9092";
  * How long the console consumer waits for another message before it ends: the first time, and the
  * second. That includes joining its group, which on a busy machine may take longer than the first.
  */
-const IDLE_MS = [5_000, 30_000];
+const IDLE_MS = [8_000, 30_000];
 
 /**
  * The longest time that passed between two committed records of one partition, among those of a topic

@@ -1,6 +1,7 @@
 /**
- * A browser for tests: the system's Chromium or Chrome, or else npm's; started without a window and with an empty profile, and one page in it that notes what
- * must not happen: errors in its console, and requests that leave this machine.
+ * A browser for tests: the system's Chromium or Chrome, or else npm's; started without a window and with
+ * an empty profile, and one page in it that notes what must not happen: errors in its console, and requests
+ * that leave this machine.
  */
 import { chromium, type Page } from "playwright-core";
 import { join } from "node:path";
@@ -17,6 +18,9 @@ const ARGUMENTS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+
+/** How long a locator may wait: a busy machine takes many times what an idle one does. */
+const LIMIT_MS = 90_000;
 
 interface TestPage extends AsyncDisposable {
   readonly page: Page;
@@ -37,6 +41,7 @@ export async function openPage(url: string): Promise<TestPage> {
     // Some browsers turn the locale C into a language that does not exist.
     locale: "en-US",
   });
+  page.setDefaultTimeout(LIMIT_MS);
   const faults: string[] = [];
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) faults.push(message.text());

@@ -21,16 +21,20 @@ const LISTED = 100;
 
 const stateOf = (page: Page, card: string) => page.locator(`#${card} [data-state]`);
 
-/** The text of an order's history, once the link to it was followed with the keyboard. */
+/** Follows a card's first link to an order with the keyboard, until its history is shown. */
 async function followToOrder(page: Page, card: string): Promise<void> {
-  const links = page.locator(`#${card} .order-link`);
-  const id = await links.first().innerText();
-  // The list is live: another one may be the first by now. An order may have broken two promises.
-  await links.filter({ hasText: id }).first().focus();
-  await page.keyboard.press("Enter");
+  const first = page.locator(`#${card} .order-link`).first();
   const search = page.getByLabel("Order id");
-  await until("it is searched for", async () => await search.inputValue() === id);
-  await page.locator(".order-history").getByText("OrderPlaced").waitFor();
+  await until("the order is searched for", async () => {
+    // In one step: the list is live, and what was the first may be gone in the next.
+    const id = await first.evaluate((link) => {
+      link.focus();
+      return link.textContent;
+    });
+    await page.keyboard.press("Enter");
+    return await search.inputValue() === id;
+  });
+  await page.locator(".order-history").getByText("OrderPlaced").first().waitFor();
 }
 
 export async function nothingToTell({ t, page }: Shown): Promise<void> {
@@ -62,9 +66,7 @@ export async function auditHasPassed({ t, page }: Shown, orders: number): Promis
 
 export async function deadLettersLead({ t, page }: Shown): Promise<void> {
   await t.step("the number of dead letters leads to a list, without what they hold", async () => {
-    const link = page.locator('[data-service="validator"] a');
-    await link.focus();
-    await page.keyboard.press("Enter");
+    await page.locator('[data-service="validator"] a').press("Enter");
     const list = page.locator("[data-dead-letters=validator]");
     const row = list.locator("[data-dead-letter]").first();
     await row.waitFor();
@@ -75,8 +77,11 @@ export async function deadLettersLead({ t, page }: Shown): Promise<void> {
       ["show", "replay"].map((action) => `deno task dlq ${action} validator ${id}`),
     );
     await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-    await row.getByRole("button").first().press("Enter");
-    await row.getByText("copied").waitFor();
+    const copy = row.getByRole("button").first();
+    await until("it says that it is copied, for two seconds", async () => {
+      await copy.press("Enter");
+      return await copy.innerText() === "copied";
+    });
     assertEquals(await page.evaluate(() => navigator.clipboard.readText()), commands[0]);
     const text = await list.innerText();
     assert(!/\bc-\d+|customer/i.test(text), text);
@@ -144,6 +149,8 @@ export async function moreThanAreListed({ t, run, page }: Shown): Promise<void> 
     await producer.connect();
     await producer.send({ topic: run.names.topic("dlq.inventory"), messages });
     await producer.disconnect();
+    // The list closed when analytics was away, if it still knew of none after that.
+    await page.locator('[data-service="inventory"] a').press("Enter");
     const list = page.locator("[data-dead-letters=inventory]");
     await list.getByText(`the newest ${LISTED} of ${DEAD_LETTERS} open`).waitFor();
     assertEquals(await list.locator("[data-dead-letter]").count(), LISTED);

@@ -48,12 +48,13 @@ class MetadataBroker extends ScriptedBroker {
   }
 }
 
-function clusterAt(brokers: string[], { retries = 3, requestTimeout = 20_000 } = {}) {
+function clusterAt(brokers: string[], { retries = 3, timeoutMs = 20_000 } = {}) {
   const cluster = createCluster(
     new Kafka({
       brokers,
-      requestTimeout,
-      connectionTimeout: 20_000,
+      // A request may take as long as the longer of the two.
+      requestTimeout: timeoutMs,
+      connectionTimeout: timeoutMs,
       retry: { initialRetryTime: 5, maxRetryTime: 50, retries },
       logLevel: logLevel.NOTHING,
       logCreator: () => () => {},
@@ -127,8 +128,7 @@ Deno.test("patchSharedMetadata: each of two refreshes at once gets the topic tha
 Deno.test("patchSeedBroker: one that accepts the connection and never answers is not asked again before the others", async () => {
   await using silent = new ScriptedBroker();
   await using broker = new MetadataBroker();
-  await using cluster = clusterAt([silent.bootstrap, broker.bootstrap], { requestTimeout: 200 });
-  // A request may take as long as the longer of the two; this one is to time out.
+  await using cluster = clusterAt([silent.bootstrap, broker.bootstrap], { timeoutMs: 3_000 });
   await cluster.connect();
   assertEquals([silent.requests.length, broker.count("ApiVersions")], [1, 1]);
 });
