@@ -24,7 +24,7 @@ import { until } from "../runtime/until.ts";
 import { PROCESSORS, TOPIC_NAMES } from "../topology.ts";
 import { type FailedCheck, scenario, type ScenarioOptions } from "./support/scenario.ts";
 
-const ORDERS = Number(Deno.env.get("ORDERS") ?? 6_000);
+const ORDERS = Number(Deno.env.get("ORDERS") ?? 7_200);
 /** How long a node is cut off, and two of them are gone: longer than a broker's session, and a member's. */
 const FAULT_MS = 12_000;
 const SEEDS = (Deno.env.get("SEEDS") ?? "1").split(",").map(Number);
@@ -33,7 +33,7 @@ const onThreeNodes: ScenarioOptions = {
   nodes: 3,
   orders: ORDERS,
   // Longer than it takes to disturb them, on most machines.
-  rate: ORDERS / 50,
+  rate: ORDERS / 60,
   replicas: Object.fromEntries(PROCESSORS.map((service) => [service, 2])),
 };
 
