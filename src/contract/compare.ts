@@ -35,18 +35,21 @@ export function compareContracts(before: Contract, after: Contract): Comparison 
       notes.push(...found.notes);
     }
     violations.push(...newEvents(name, old, now));
+    notes.push(...otherWriters(name, old, now));
   }
   return { violations, notes };
 }
 
 /** The newest version of a type that is written; undefined where none is. */
 function writtenVersion({ messages }: Topic, type: string): number | undefined {
-  const written = messages.filter((message) => message.type === type && message.isWritten);
+  const written = messages.filter((message) => message.type === type && isWritten(message));
   return written.length > 0 ? Math.max(...written.map(({ version }) => version)) : undefined;
 }
 
 const find = ({ messages }: Topic, { type, version }: Message) =>
   messages.find((message) => message.type === type && message.version === version);
+
+const isWritten = ({ writers }: Message) => writers.length > 0;
 
 const nameOf = ({ type, version }: Message) => version > 0 ? `${type} version ${version}` : type;
 
@@ -65,23 +68,38 @@ function topicViolations(name: string, old: Topic, now: Topic): string[] {
     }
     for (const { field, what } of differences(message.headers, other.headers)) {
       found.push(
-        `${name}: the header ${field} ${what}, and consumers may rely on it: keep it as it was, and ` +
+        `${name}: the ${
+          field ? `header ${field}` : "set of headers"
+        } ${what}, and consumers may rely on it: keep it as it was, and ` +
           "add a header of another name",
       );
     }
   }
-  for (const [setting, was] of Object.entries(old.configuration)) {
-    const is = now.configuration[setting];
-    const limit = (value: unknown) => value === -1 ? Infinity : Number(value ?? NaN);
-    if (limit(is) >= limit(was)) continue;
-    found.push(
-      `${name}: ${setting} was ${was} and is ${
-        is ?? "left to the cluster"
-      }, which keeps or allows ` +
-        "less than consumers were promised: leave it, or raise it",
-    );
-  }
-  return found;
+  return [...found, ...configurationViolations(name, old.configuration, now.configuration)];
+}
+
+/** By them Kafka itself deletes events. Where none is set, nothing was said of what the cluster does. */
+const DELETES = /^(retention\.|cleanup\.policy$)/;
+
+function configurationViolations(
+  name: string,
+  old: Topic["configuration"],
+  now: Topic["configuration"],
+): string[] {
+  const limit = (value: unknown) => value === -1 ? Infinity : Number(value ?? NaN);
+  const settings = new Set([
+    ...Object.keys(old),
+    ...Object.keys(now).filter((s) => DELETES.test(s)),
+  ]);
+  return [...settings].flatMap((setting) => {
+    const [was, is] = [old[setting], now[setting]];
+    if (isDeepStrictEqual(was, is) || limit(is) >= limit(was ?? -1)) return [];
+    const said = (value: unknown) => value ?? "left to the cluster";
+    return [
+      `${name}: ${setting} was ${said(was)} and is ${said(is)}, which keeps or allows less than ` +
+      "consumers were promised: leave it, or raise it",
+    ];
+  });
 }
 
 function messageViolations(name: string, message: Message, old: Topic, now: Topic): Comparison {
@@ -109,7 +127,7 @@ function messageViolations(name: string, message: Message, old: Topic, now: Topi
   const violations = [...valueDifferences(message, other)].flatMap((difference) => {
     const refuses = [
       ...difference.narrows && isInLog ? ["readers would refuse events that are in the log"] : [],
-      ...difference.widens && other.isWritten
+      ...difference.widens && isWritten(other)
         ? ["readers of before, such as a program outside, would not understand new events"]
         : [],
     ];
@@ -126,6 +144,10 @@ function messageViolations(name: string, message: Message, old: Topic, now: Topi
 
 function* valueDifferences(old: Message, now: Message): Generator<Difference> {
   yield* differences({ maximum: old.maxValueBytes }, { maximum: now.maxValueBytes }, "the size");
+  if (old.contentType !== now.contentType) {
+    const what = `was ${old.contentType} and is ${now.contentType}`;
+    yield { field: "", what, narrows: true, widens: true };
+  }
   yield* differences(old.payload, now.payload);
 }
 
@@ -139,11 +161,21 @@ function wayOut({ type, version }: Message, { messages }: Topic): string {
     `read beside it first (${PAGE})`;
 }
 
+/** Whoever waits for an event, or tells by its headers who wrote it, should know. */
+function otherWriters(name: string, old: Topic, now: Topic): string[] {
+  const writersOf = ({ messages }: Topic, type: string) =>
+    [...new Set(messages.flatMap((one) => one.type === type ? one.writers : []))].toSorted();
+  return [...new Set(old.messages.map(({ type }) => type))].flatMap((type) => {
+    const [was, is] = [old, now].map((topic) => writersOf(topic, type).join(" and ") || "nobody");
+    return was === is ? [] : [`${name}: ${type} was written by ${was}, and is by ${is} (${PAGE})`];
+  });
+}
+
 /** What is written now and was not known to the topic's readers. */
 function newEvents(name: string, old: Topic, now: Topic): string[] {
   const readers = [...new Set(old.messages.flatMap(({ readers }) => readers))].join(", ");
   if (readers === "") return [];
-  return now.messages.filter((message) => message.isWritten && !find(old, message))
+  return now.messages.filter((message) => isWritten(message) && !find(old, message))
     .map((message) => {
       const event = `${name}: ${nameOf(message)} is written`;
       return old.messages.some(({ type }) => type === message.type)

@@ -1,79 +1,21 @@
 /** Changes of the contract, each tried by hand on a copy of it: which break somebody, and what is said. */
 import { assert, assertEquals } from "@std/assert";
 import { TOPIC_NAMES } from "../topology.ts";
-import { compareContracts } from "./compare.ts";
-import { asyncApi } from "./document.ts";
-import { readContract } from "./read.ts";
-
-// deno-lint-ignore no-explicit-any
-type Node = any;
-type Change = (document: Node) => void;
-
-const compare = (before: Node, after: Node) =>
-  compareContracts(readContract(before), readContract(after));
-
-function changed(...changes: Change[]): Node {
-  const document = structuredClone(asyncApi({}));
-  for (const change of changes) change(document);
-  return document;
-}
-
-const message = (document: Node, name: string): Node => document.components.messages[name];
-const fields = (document: Node, name: string): Node => message(document, name).payload.properties;
-
-/** A schema's field, required or not. */
-function add(document: Node, name: string, field: string, required: boolean): void {
-  const { payload } = message(document, name);
-  payload.properties[field] = { type: "string" };
-  if (required) payload.required.push(field);
-}
-
-function remove({ payload }: Node, field: string): void {
-  delete payload.properties[field];
-  payload.required = payload.required.filter((name: string) => name !== field);
-}
-
-/** Version 2 of an event beside version 1: read by all who read that. */
-const readToo = (type: string, topic: string): Change => (document) => {
-  const [old, name] = [`${type}.v1`, `${type}.v2`];
-  const copy = structuredClone(message(document, old));
-  copy.payload.properties.version.const = 2;
-  copy.payload.properties.added = { type: "string" };
-  copy.payload.required.push("added");
-  document.components.messages[name] = copy;
-  const channel = document.channels[topic];
-  channel.messages[name] = { $ref: `#/components/messages/${name}` };
-  for (const operation of operationsOn(document, topic)) {
-    if (operation.action !== "receive") continue;
-    operation.messages.push({ $ref: `#/channels/${topic}/messages/${name}` });
-  }
-};
-
-function operationsOn(document: Node, topic: string): Node[] {
-  return Object.values<Node>(document.operations)
-    .filter(({ channel }) => channel.$ref === `#/channels/${topic}`);
-}
-
-/** Version 2 is written instead of version 1, which is still read. */
-const writeInstead = (type: string, topic: string): Change => (document) => {
-  for (const operation of operationsOn(document, topic)) {
-    if (operation.action !== "send") continue;
-    for (const reference of operation.messages) {
-      if (reference.$ref.endsWith(`/${type}.v1`)) {
-        reference.$ref = reference.$ref.replace(/v1$/, "v2");
-      }
-    }
-  }
-};
-
-/** Nobody reads or writes it any more. */
-const drop = (name: string, topic: string): Change => (document) => {
-  delete document.components.messages[name];
-  delete document.channels[topic].messages[name];
-  for (const operation of operationsOn(document, topic)) {
-    operation.messages = operation.messages.filter(({ $ref }: Node) => !$ref.endsWith(`/${name}`));
-  }
-};
+import {
+  add,
+  type Change,
+  changed,
+  compare,
+  configure,
+  drop,
+  fields,
+  message,
+  type Node,
+  operationsOn,
+  readToo,
+  remove,
+  writeInstead,
+} from "./testing/changes.ts";
 
 const VALIDATED = "orders.validated: OrderValidated version 1:";
 const IN_LOG = "readers would refuse events that are in the log";
@@ -166,6 +108,54 @@ const BREAKING: [what: string, Change, says: string][] = [
     `${IN_LOG}: ${NEXT}`,
   ],
   [
+    "a field that may be null",
+    (d) => fields(d, "OrderValidated.v1").currency.type = ["string", "null"],
+    `${VALIDATED} currency was string and is string or null, and ${OF_BEFORE}: ${NEXT}`,
+  ],
+  [
+    "objects that are open",
+    (d) => delete fields(d, "OrderValidated.v1").customer.additionalProperties,
+    `${VALIDATED} customer allows unknown fields now, and ${OF_BEFORE}: ${NEXT}`,
+  ],
+  [
+    "another format",
+    (d) => fields(d, "OrderValidated.v1").orderId.format = "uuid",
+    `${VALIDATED} orderId has a new format, and ${IN_LOG}: ${NEXT}`,
+  ],
+  [
+    "values that are no JSON",
+    (d) => message(d, "OrderPlaced.v1").contentType = "application/avro",
+    "orders.raw: OrderPlaced version 1: the value was application/json and is application/avro, and " +
+    `${IN_LOG}, and ${OF_BEFORE}: ${NEXT}`,
+  ],
+  [
+    "headers that may have no others beside them",
+    (d) => {
+      const { EventHeaders } = d.components.schemas;
+      message(d, "OrderPlaced.v1").headers = { ...EventHeaders, additionalProperties: false };
+    },
+    "orders.raw: the set of headers refuses unknown fields now, and consumers may rely on it: keep " +
+    "it as it was, and add a header of another name",
+  ],
+  [
+    "another name of a topic on the cluster",
+    (d) => d.channels["dlq.payment"].address = "payment.dlq",
+    "dlq.payment: the topic is gone, with what is in it and what its consumers wait for: keep it until " +
+    "nobody reads it (docs/contract.md)",
+  ],
+  [
+    "a topic that is compacted",
+    configure("orders.raw", "cleanup.policy", ["compact"]),
+    "orders.raw: cleanup.policy was left to the cluster and is compact, which keeps or allows less " +
+    "than consumers were promised: leave it, or raise it",
+  ],
+  [
+    "events that are kept for a second",
+    configure("orders.raw", "retention.ms", 1_000),
+    "orders.raw: retention.ms was left to the cluster and is 1000, which keeps or allows less than " +
+    "consumers were promised: leave it, or raise it",
+  ],
+  [
     "a topic is gone",
     (d) => {
       delete d.channels["dlq.payment"];
@@ -251,6 +241,37 @@ Deno.test("compareContracts: a header that is gone is said once of each topic, n
   assertEquals(violations, TOPIC_NAMES.map((topic) => `${topic}: ${says}`));
 });
 
+Deno.test("compareContracts: a schema that others refer to is compared where it is used", () => {
+  const sharing = (type: string): Change => (d) => {
+    d.components.schemas.Currency = { type, anyOfThese: { $ref: "#/components/schemas/Currency" } };
+    fields(d, "OrderValidated.v1").currency = { $ref: "#/components/schemas/Currency" };
+  };
+  const { violations } = compare(changed(sharing("string")), changed(sharing("integer")));
+  assertEquals(violations, [
+    `${VALIDATED} currency was string and is integer, and ${IN_LOG}, and ${OF_BEFORE}: ${NEXT}`,
+  ]);
+  assertEquals(compare(changed(sharing("string")), changed(sharing("string"))).violations, []);
+});
+
+Deno.test("compareContracts: an event that nobody writes any more, or another service, needs a look", () => {
+  const written = (by: string): Change => (d) => {
+    const sending = d.operations["payment.send.payment.events"];
+    const [refunds, others] = [true, false].map((is) =>
+      sending.messages.filter(({ $ref }: Node) => $ref.endsWith("PaymentRefunded.v1") === is)
+    );
+    sending.messages = others;
+    if (by) d.operations[`${by}.send.payment.events`] = { ...sending, messages: refunds };
+  };
+  for (const [by, is] of [["", "nobody"], ["refunds", "refunds"]] as const) {
+    assertEquals(compare(changed(), changed(written(by))), {
+      violations: [],
+      notes: [
+        `payment.events: PaymentRefunded was written by payment, and is by ${is} (docs/contract.md)`,
+      ],
+    });
+  }
+});
+
 /** None violates. */
 const HARMLESS: [what: string, Change][] = [
   ["nothing", () => {}],
@@ -278,6 +299,7 @@ const HARMLESS: [what: string, Change][] = [
   ["a reader less", (d) => delete d.operations["analytics.receive.orders.validated"]],
   ["a topic more", (d) => {
     d.channels["returns.events"] = structuredClone(d.channels["orders.validated"]);
+    d.channels["returns.events"].address = "returns.events";
     d.channels["returns.events"].messages = {
       "OrderReturned.v1": { $ref: "#/components/messages/OrderReturned.v1" },
     };
@@ -294,6 +316,8 @@ const HARMLESS: [what: string, Change][] = [
   ["another number of partitions", (d) => {
     d.channels["orders.raw"].bindings.kafka.partitions = 24;
   }],
+  ["a setting of a topic by which nothing is deleted", configure("orders.raw", "segment.ms", 9)],
+  ["dead letters without end, said anew", configure("dlq.payment", "retention.bytes", -1)],
   ["a larger dead letter", (d) => {
     d.channels["dlq.payment"].bindings.kafka.topicConfiguration["max.message.bytes"] *= 2;
   }],

@@ -21,9 +21,14 @@ export interface JsonSchema {
   readonly [word: string]: unknown;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
-  readonly items?: JsonSchema;
+  readonly items?: JsonSchema | boolean;
+  readonly additionalProperties?: JsonSchema | boolean;
   readonly anyOf?: readonly JsonSchema[];
 }
+
+/** Of the schemas that are a word: `true` allows anything, `false` nothing. */
+const asObject = (schema: JsonSchema | boolean): JsonSchema =>
+  typeof schema === "boolean" ? schema ? {} : { not: {} } : schema;
 
 /** They say nothing about which values are allowed. */
 const ANNOTATIONS: readonly string[] = [
@@ -63,10 +68,11 @@ const CONSTRAINTS = ["pattern", "format", "multipleOf", "uniqueItems"];
 const COMPARED = [...Object.keys(BOUNDS), ...STRUCTURE, ...CONSTRAINTS];
 
 export function* differences(
-  before: JsonSchema,
-  after: JsonSchema,
+  old: JsonSchema | boolean,
+  now: JsonSchema | boolean,
   field = "",
 ): Generator<Difference> {
+  const [before, after] = [asObject(old), asObject(now)];
   if (isDeepStrictEqual(before, after)) return;
   if (before.anyOf || after.anyOf) {
     yield* branches(before, after, field);
@@ -81,9 +87,7 @@ export function* differences(
   for (const word of Object.keys(BOUNDS)) yield* bound(word, before, after, field);
   for (const word of CONSTRAINTS) yield* constraint(word, before, after, field);
   yield* fields(before, after, field);
-  if (before.items && after.items) {
-    yield* differences(before.items, after.items, `${field}[]`);
-  } else yield* constraint("items", before, after, field);
+  yield* differences(before.items ?? true, after.items ?? true, `${field}[]`);
   const words = new Set([...Object.keys(before), ...Object.keys(after)]);
   for (const word of words) {
     if (
@@ -203,7 +207,9 @@ function* fields(before: JsonSchema, after: JsonSchema, parent: string): Generat
   if (wasClosed !== isClosed) {
     const what = isClosed ? "refuses unknown fields now" : "allows unknown fields now";
     yield { field: parent, what, narrows: isClosed!, widens: wasClosed! };
-  } else if (!isDeepStrictEqual(before.additionalProperties, after.additionalProperties)) {
+  } else if (
+    !isDeepStrictEqual(before.additionalProperties ?? true, after.additionalProperties ?? true)
+  ) {
     yield { field: parent, what: "has other unknown fields", narrows: true, widens: true };
   }
   const [wasRequired, isRequired] = [before, after].map((schema) => new Set(schema.required));

@@ -37,7 +37,7 @@ const { schema } = fc.letrec<{ schema: JsonSchema; leaf: JsonSchema }>((tie) => 
     tie("leaf"),
     schemaOf({
       type: fc.constant("array"),
-      items: tie("schema"),
+      items: fc.oneof(tie("schema"), fc.constantFrom(true, false, undefined)),
       minItems: bound,
       maxItems: bound,
     }) as fc.Arbitrary<JsonSchema>,

@@ -157,7 +157,11 @@ const CONFIGS = topicConfigs(new Names(), { partitions: DEFAULT_PARTITIONS, repl
 
 function kafkaTopic(name: string): JsonObject {
   const { numPartitions, configEntries = [] } = CONFIGS.find(({ topic }) => topic === name)!;
-  const configuration = configEntries.map(({ name, value }) => [name, Number(value)]);
+  const configuration = configEntries.map(({ name, value }) => [
+    name,
+    // cleanup.policy is a list.
+    /^-?\d+$/.test(value) ? Number(value) : value.split(","),
+  ]);
   return {
     topic: name,
     partitions: numPartitions!,

@@ -3,8 +3,8 @@ import { parse, stringify } from "yaml";
 import { runProgram } from "../program.ts";
 import { ConfigError } from "../runtime/config.ts";
 import { Failure } from "../runtime/errors.ts";
-import { flag } from "../runtime/setting.ts";
-import { compareContracts } from "./compare.ts";
+import { flag, jsonSettings } from "../runtime/setting.ts";
+import { compareContracts, type Comparison } from "./compare.ts";
 import { asyncApi } from "./document.ts";
 import { type Contract, readContract } from "./read.ts";
 
@@ -20,6 +20,7 @@ const settings = {
       "writes nothing: compares with the contract at REF, a commit, a tag or a branch, and says " +
       "what would break its consumers, or leave events in the log that nobody can read",
   }),
+  json: { ...jsonSettings.json, help: "with --check: prints JSON, for other programs" },
 };
 
 /** The file's text, formatted as `deno fmt` wants it. */
@@ -79,13 +80,17 @@ export async function contractAt(
 }
 
 /** @returns the exit code */
-async function check(ref: string): Promise<number> {
+async function check(ref: string, { json }: { json: boolean }): Promise<number> {
   const before = await contractAt(ref);
-  if (!before) {
-    console.log(`${ref} has no ${PATH}: there is nothing to compare with`);
-    return 0;
-  }
-  const { violations, notes } = compareContracts(before, readContract(asyncApi()));
+  const found = before ? compareContracts(before, readContract(asyncApi())) : undefined;
+  const { violations, notes } = found ?? { violations: [], notes: [] };
+  if (json) console.log(JSON.stringify({ ref, compared: !!before, violations, notes }, null, 2));
+  else if (!found) console.log(`${ref} has no ${PATH}: there is nothing to compare with`);
+  else tell(ref, found);
+  return violations.length === 0 ? 0 : 1;
+}
+
+function tell(ref: string, { violations, notes }: Comparison): void {
   for (const violation of violations) console.log(`BREAKS ${violation}`);
   for (const note of notes) console.log(`note   ${note}`);
   const count = violations.length === 1 ? "1 change" : `${violations.length} changes`;
@@ -94,7 +99,6 @@ async function check(ref: string): Promise<number> {
       ? `nothing breaks the contract of ${ref}`
       : `${count} would break the contract of ${ref}`,
   );
-  return violations.length === 0 ? 0 : 1;
 }
 
 /** @returns what was done, for people */
@@ -118,6 +122,9 @@ if (import.meta.main) {
       failsIf: "a change would break the contract",
       actions: [{ usage: "[REF]", help: "with --check, what to compare with" }],
       async run({ config, positionals: [ref] }) {
+        if (config.json && !config.check) {
+          throw new ConfigError(["--json: expected --check beside it"]);
+        }
         if (config.check !== (ref !== undefined)) {
           throw new ConfigError([
             config.check
@@ -125,7 +132,7 @@ if (import.meta.main) {
               : `"${ref}": expected --check before it`,
           ]);
         }
-        if (ref !== undefined) return await check(ref);
+        if (ref !== undefined) return await check(ref, config);
         console.log(write());
       },
     }),

@@ -70,6 +70,11 @@ Deno.test({
     assertEquals(first.code, 0, first.stderr);
     assertStringIncludes(first.stdout, "first has no docs/asyncapi.yaml");
 
+    const asJson = await check("coupon", "--json");
+    const { violations, ...others } = JSON.parse(asJson.stdout);
+    assertEquals([asJson.code, others], [1, { ref: "coupon", compared: true, notes: [] }]);
+    assertMatch(violations.join(), /^orders\.raw: OrderPlaced version 1: coupon is gone, and /);
+
     for (const ref of ["nothing", "same --", ""]) {
       const unknown = await check(ref);
       assertEquals(unknown.code, 2, unknown.stdout);

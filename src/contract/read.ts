@@ -11,8 +11,9 @@ export interface Message {
   readonly headers: JsonSchema;
   readonly key: JsonSchema;
   readonly maxValueBytes: number | undefined;
-  /** Whether any service writes it. */
-  readonly isWritten: boolean;
+  readonly contentType: string;
+  /** The services that write it. */
+  readonly writers: readonly string[];
   /** The services that read it. */
   readonly readers: readonly string[];
 }
@@ -23,7 +24,7 @@ export interface Topic {
   readonly configuration: Readonly<Record<string, unknown>>;
 }
 
-/** By topic. */
+/** By the topic's name on a cluster. */
 export type Contract = ReadonlyMap<string, Topic>;
 
 // deno-lint-ignore no-explicit-any
@@ -36,6 +37,17 @@ export function readContract(document: Node): Contract {
     const path: string[] = node.$ref.split("/").slice(1);
     return resolve(path.reduce((at, name) => at[name], document));
   };
+  /** With what it refers to in its place; of a schema within itself the reference stays. */
+  const schemaOf = (node: Node, within: readonly string[] = []): Node => {
+    if (typeof node !== "object" || node === null) return node;
+    if (typeof node.$ref === "string") {
+      return within.includes(node.$ref) ? node : schemaOf(resolve(node), [...within, node.$ref]);
+    }
+    if (Array.isArray(node)) return node.map((each) => schemaOf(each, within));
+    return Object.fromEntries(
+      Object.entries(node).map(([word, value]) => [word, schemaOf(value, within)]),
+    );
+  };
   const operations: Node[] = Object.entries<Node>(document.operations)
     .map(([name, operation]) => ({ ...operation, service: name.split(".")[0] }));
   const topics = Object.entries<Node>(document.channels).map(([name, channel]) => {
@@ -44,23 +56,26 @@ export function readContract(document: Node): Contract {
         messages.some(({ $ref }: Node) => $ref === `#/channels/${name}/messages/${key}`)
       );
       const message = resolve(node);
-      const payload = resolve(message.payload);
+      const payload = schemaOf(message.payload ?? {});
+      const servicesThat = (what: "send" | "receive") =>
+        used.filter(({ action }) => action === what).map(({ service }) => service);
       const { type, version } = payload.properties ?? {};
       return {
         type: type?.const ?? key,
         version: version?.const ?? 0,
         payload,
-        headers: resolve(message.headers),
-        key: message.bindings.kafka.key,
+        headers: schemaOf(message.headers ?? {}),
+        key: schemaOf(message.bindings?.kafka?.key ?? {}),
         maxValueBytes: message["x-max-value-bytes"],
-        isWritten: used.some(({ action }) => action === "send"),
-        readers: used.filter(({ action }) => action === "receive").map(({ service }) => service),
+        contentType: message.contentType ?? document.defaultContentType,
+        writers: servicesThat("send"),
+        readers: servicesThat("receive"),
       };
     });
-    return [name, {
+    return [channel.address ?? name, {
       messages,
       partitioning: channel["x-partitioning"],
-      configuration: channel.bindings.kafka.topicConfiguration ?? {},
+      configuration: channel.bindings?.kafka?.topicConfiguration ?? {},
     }] as const;
   });
   return new Map(topics);

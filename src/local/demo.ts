@@ -19,7 +19,7 @@ import { freePort, isFree } from "./kafka/ports.ts";
 import type { Progress } from "./settle_orders.ts";
 import { openRun, type Run } from "./run.ts";
 import { disturbNodes, superviseNodes } from "./supervise.ts";
-import { figures, type Phase } from "./tally.ts";
+import { figureLines, figuresOf, type Phase } from "./figures.ts";
 import { bundlePage } from "./task.ts";
 
 async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promise<number> {
@@ -75,13 +75,13 @@ async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promi
       } orders are settled; checking each of them against the log and the databases.`,
     );
     if (!config.keep) await run.pipeline.stop();
-    const passed = await run.audit();
-    console.log(["", ...figures(phases)].join("\n"));
+    const passed = await report(run, phases, config);
+    const tell = config.json ? console.error : console.log;
     if (config.keep) {
-      console.log(whatToTry(run, page.url));
+      tell(whatToTry(run, page.url));
       await aborted(signal);
     } else {
-      console.log(
+      tell(
         "\nWith --keep everything stays up, for you to scale services, kill members and trace orders.",
       );
     }
@@ -91,6 +91,29 @@ async function demo(config: DemoConfig, log: Logger, signal: AbortSignal): Promi
     progress.clear();
     await run.close();
   }
+}
+
+/**
+ * Audits, and prints what came of the orders.
+ *
+ * @returns whether the audit passed
+ */
+async function report(
+  run: Run,
+  phases: readonly Phase[],
+  { json }: Pick<DemoConfig, "json">,
+): Promise<boolean> {
+  const figures = figuresOf(phases);
+  const lines = ["", ...figureLines(figures)].join("\n");
+  if (!json) {
+    const passed = await run.audit();
+    console.log(lines);
+    return passed;
+  }
+  const audit = await run.auditAsJson();
+  console.error(lines);
+  console.log(JSON.stringify({ passed: audit.passed, ...figures, audit }, null, 2));
+  return audit.passed;
 }
 
 /** Waits for a cluster that is not started here. */
@@ -260,6 +283,7 @@ Deno.exit(
         "--nodes 3 --disturb",
         "on three Kafka nodes that are restarted and killed while orders flow",
       ],
+      ["--json", "prints its figures and the audit's report, for other programs"],
       ["--keep", "leaves everything running, with the dashboard, until Ctrl-C"],
     ],
     checks,

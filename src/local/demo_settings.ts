@@ -1,7 +1,15 @@
 /** The settings of `deno task demo`, and the checks of them that concern several at once. */
 import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Config, flag, hosts, integer, optional, type Setting } from "../runtime/setting.ts";
+import {
+  type Config,
+  flag,
+  hosts,
+  integer,
+  jsonSettings,
+  optional,
+  type Setting,
+} from "../runtime/setting.ts";
 import { accessChecks, accessSettings } from "../kafka/access.ts";
 import { topicSettings } from "../kafka/topics.ts";
 import { processorSettings } from "../services/settings.ts";
@@ -60,6 +68,7 @@ export const settings = {
     fallback: "false",
     help: "leave everything running after the audit, until Ctrl-C",
   }),
+  ...jsonSettings,
   partitions,
   replicationFactor,
   guarantee,

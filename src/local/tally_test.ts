@@ -1,7 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { DEAD_LETTER_HEADERS } from "../kafka/dead_letters.ts";
-import type { LogRecord } from "../kafka/records.ts";
-import { createStall, createTally, figures } from "./tally.ts";
+import { createStall } from "./tally.ts";
 import { waitingFor } from "./settle_orders.ts";
 
 // Samples, one a second, of how many orders are settled and acknowledged; then the present and the
@@ -24,41 +22,6 @@ for (const [what, samples, present, longest] of CASES) {
     assertEquals([stall.presentMs, stall.longestMs], [1_000 * present, 1_000 * longest]);
   });
 }
-
-Deno.test("figures: the dead letters of every service, by service and reason", () => {
-  const counter = createTally();
-  const deadLetter = (reason: string) => {
-    const headers = { [DEAD_LETTER_HEADERS.topic]: "t", [DEAD_LETTER_HEADERS.reason]: reason };
-    return { headers } as unknown as LogRecord;
-  };
-  const resolution = { headers: {} } as unknown as LogRecord;
-  counter.addDeadLetters("payment", [deadLetter("processing_failed"), resolution]);
-  counter.addDeadLetters("validator", ["a", "b", "b", "duplicate_order"].map(deadLetter));
-  const phase = {
-    name: "",
-    placing: { acknowledged: 3, longestStallMs: 0 },
-    tally: counter.tally,
-  };
-  const lines = figures([phase]);
-  assertEquals(
-    lines.at(-1),
-    "dead letters         5           validator 4 (b 2, a 1, duplicate_order 1), " +
-      "payment 1 (processing_failed 1)",
-  );
-  assertEquals(
-    figures([{ ...phase, name: "One" }, { ...phase, name: "Two" }])
-      .filter((line) => /^\w.*:$|^dead/.test(line)),
-    [
-      "One:",
-      "Two:",
-      "In all:",
-      "dead letters        10           validator 8 (b 4, a 2, duplicate_order 2), " +
-      "payment 2 (processing_failed 2)",
-    ],
-  );
-  // An order that a later service could not process is still open, and so is not settled.
-  assertEquals(counter.tally.settled, 3);
-});
 
 Deno.test("waitingFor: which service has how many messages of which topic to read", () => {
   const lag = (topic: "orders.validated" | "orders.outcomes", lagMessages: number) => ({

@@ -94,6 +94,11 @@ const HOSTS: Record<string, number> = {
   "localhost.example.com": 403,
   "xshop.example.com": 403,
   "www.analytics": 403,
+  "1.2.3.4.nip.example": 403,
+  "[::1].rebind.example.com": 403,
+  "localhost..": 403,
+  "rebind.example.com, localhost": 403,
+  "localhost, rebind.example.com": 403,
   "127.0.0.1@rebind.example.com": 403,
   "rebind.example.com#.localhost": 403,
   "rebind.example.com/.localhost": 403,
@@ -132,6 +137,12 @@ Deno.test("startHttp: a whole URL in the request line counts, and so does Host b
     "another URL": [get("http://rebind.example.com/own", "Host: localhost"), 403],
     "another Host": [get("http://localhost/own", "Host: rebind.example.com"), 403],
     "two of them": [get("/own", "Host: rebind.example.com", "Host: localhost"), 400],
+    "another Host behind a proxy": [
+      get("/own", "Host: rebind.example.com", "X-Forwarded-Host: localhost"),
+      403,
+    ],
+    "no path": [get("*", "Host: rebind.example.com").replace("GET", "OPTIONS"), 403],
+    "an old one": [get("/own", "Host: rebind.example.com").replace("/1.1", "/1.0"), 403],
   } as const;
   const found = await answers([], Object.values(requests).map(([request]) => request));
   for (const [what, [request, expected]] of Object.entries(requests)) {

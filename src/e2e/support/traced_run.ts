@@ -1,5 +1,7 @@
 /** Orders that are traced, from the simulator to the last record about them, and what must be seen. */
 import { assert, assertEquals } from "@std/assert";
+import { cloudEventHeaders, cloudEventSource } from "../../events/cloud_events.ts";
+import { decode } from "../../events/codec.ts";
 import { createClient } from "../../kafka/client/client.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import { readAll } from "../../kafka/testing/topics.ts";
@@ -37,6 +39,8 @@ export async function checkTraces(backend: TraceBackend): Promise<void> {
     OTEL_DENO_CONSOLE: "ignore",
     OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
     OTEL_TRACES_SAMPLER_ARG: String(SHARE),
+    // Beside the header of the trace there are others.
+    CLOUD_EVENTS: "true",
     ...backend.env,
   };
   const gateway = await startGateway(dataDir, { ...MIX, ...telemetry });
@@ -123,6 +127,7 @@ async function checkOrders(
   const byTrace = Map.groupBy(spans, ({ traceId }) => traceId);
   for (const [traceId, hops] of traced) checkTrace(hops, byTrace.get(traceId) ?? []);
   checkUnsampled(records);
+  checkCloudEvents(records);
   console.log(`${traced.size} orders, ${expected} records, ${spans.length} spans`);
 }
 
@@ -215,5 +220,20 @@ function checkUnsampled(records: Record<string, LogRecord[]>): void {
   const byKey = Map.groupBy(unsampled, ({ key }) => text.decode(key!));
   for (const [key, all] of byKey) {
     assertEquals(new Set(all.map(({ headers }) => headers.traceparent)).size, 1, key);
+  }
+}
+
+/** Each event has the headers of its CloudEvent and of its trace, whether it is sampled or not. */
+function checkCloudEvents(records: Record<string, LogRecord[]>): void {
+  for (const topic of TOPIC_NAMES) {
+    const events = records[topic]!.flatMap(({ key, value, headers }) => {
+      const decoded = decode(topic, key, value);
+      return decoded.ok ? [{ event: decoded.event, headers }] : [];
+    });
+    assert(events.length > 0, topic);
+    for (const { event, headers: { traceparent, ...others } } of events) {
+      assert(traceparent !== undefined, event.eventId);
+      assertEquals(others, cloudEventHeaders(event, cloudEventSource(writerOf(event.type))));
+    }
   }
 }

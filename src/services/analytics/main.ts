@@ -75,7 +75,7 @@ Deno.exit(
       registerMetrics(registry, figures, () => projection.clocks.off(Date.now()));
       registerLatency(registry, () => projection.aggregate.latency);
       registerGroups(registry, cluster.names, watch);
-      registerCheckMetrics(registry, checks);
+      registerCheckMetrics(registry, { ...checks, auditMaxAgeS: config.auditMaxAgeS });
       const http = startHttp({
         hostname: config.httpHost,
         allowedHosts: config.allowedHosts,

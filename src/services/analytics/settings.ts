@@ -1,5 +1,5 @@
 /** The settings of analytics, beside those of every service. */
-import { flag, integer, jsonSettings } from "../../runtime/setting.ts";
+import { flag, integer, jsonSettings, optional } from "../../runtime/setting.ts";
 import { serviceSettings } from "../settings.ts";
 
 export const settings = {
@@ -33,6 +33,13 @@ export const settings = {
     max: 86_400,
     help: "seconds after which an order without an outcome is counted as overdue",
   }),
+  auditMaxAgeS: optional(integer({
+    env: "ANALYTICS_AUDIT_MAX_AGE_SECONDS",
+    fallback: "",
+    min: 60,
+    max: 31_536_000,
+    help: "how old the newest audit may become, seconds; then the alert OrderflowAuditOld fires",
+  })),
   once: flag({
     option: "once",
     fallback: "false",

@@ -7,10 +7,16 @@ import type { Overdue } from "./overdue.ts";
 /** What is not known has no value: an alert that asks whether it is 0 must not be told so. */
 type Values = Iterable<readonly [labels: Readonly<Record<string, string>>, value: number]>;
 
-export function registerCheckMetrics(registry: Registry, { audit, overdue, deadLetters }: {
+export function registerCheckMetrics(registry: Registry, {
+  audit,
+  overdue,
+  deadLetters,
+  auditMaxAgeS,
+}: {
   audit: Pick<AuditReports, "latest">;
   overdue: Pick<Overdue, "latest">;
   deadLetters: Pick<DeadLetters, "counts" | "notReady">;
+  auditMaxAgeS: number | undefined;
 }): void {
   const gauge = (name: string, help: string, labelNames: string[], values: () => Values) =>
     new Gauge({
@@ -67,5 +73,11 @@ export function registerCheckMetrics(registry: Registry, { audit, overdue, deadL
     "When the newest audit ended, seconds since 1970; none before there was one",
     [],
     () => report() ? [[{}, Date.parse(report()!.finishedAt) / 1_000]] : [],
+  );
+  gauge(
+    "orderflow_audit_max_age_seconds",
+    "How old the newest audit may become, seconds: ANALYTICS_AUDIT_MAX_AGE_SECONDS; none without it",
+    [],
+    () => auditMaxAgeS === undefined ? [] : [[{}, auditMaxAgeS]],
   );
 }

@@ -13,12 +13,20 @@ const unknown: OverdueView = {
 const report = { passed: false, finishedAt: "1970-01-01T00:01:00.000Z" } as AuditReported;
 
 /** The lines of a scrape that are values. */
-async function scrape(state: { audit: AuditView; overdue: OverdueView; notReady: string | null }) {
+async function scrape(
+  state: {
+    audit: AuditView;
+    overdue: OverdueView;
+    notReady: string | null;
+    auditMaxAgeS?: number;
+  },
+) {
   const registry = new Registry();
   registerCheckMetrics(registry, {
     audit: { latest: state.audit },
     overdue: { latest: state.overdue },
     deadLetters: { counts: { payment: { total: 5, open: 2 } }, notReady: state.notReady },
+    auditMaxAgeS: state.auditMaxAgeS,
   });
   await registry.metrics();
   return (await registry.metrics()).split("\n").filter((line) => line && !line.startsWith("#"));
@@ -30,7 +38,8 @@ Deno.test("registerCheckMetrics: what is known has its value", async () => {
     placed: { ...none, count: 3, oldestMs: Date.now() },
     validated: none,
   };
-  const lines = await scrape({ audit: { state: "made", report }, overdue, notReady: null });
+  const audit = { state: "made", report } as const;
+  const lines = await scrape({ audit, overdue, notReady: null, auditMaxAgeS: 86_400 });
   const others = lines.filter((line) => !line.includes("oldest_seconds"));
   assertEquals(others, [
     'orderflow_orders_overdue{waits_for="validator"} 3',
@@ -38,6 +47,7 @@ Deno.test("registerCheckMetrics: what is known has its value", async () => {
     'orderflow_dead_letters_open{service="payment"} 2',
     "orderflow_audit_passed 0",
     "orderflow_audit_finished_timestamp_seconds 60",
+    "orderflow_audit_max_age_seconds 86400",
   ]);
   assertEquals(lines.length - others.length, 2);
 });
