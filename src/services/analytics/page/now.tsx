@@ -8,11 +8,12 @@ import {
   formatDuration,
   formatRate,
   formatShare,
-  NOTHING,
 } from "../../../runtime/format.ts";
 import { MAX_CURRENCIES } from "../trends/order_trends.ts";
 import type { RangeName } from "../trends/ranges.ts";
+import "./now.css";
 import { Plot } from "./plots/plot.tsx";
+import { DURATION_TICKS } from "./plots/ticks.ts";
 import { type PlotView, RangePicker } from "./plots/view.tsx";
 
 export function Now({ live, view, onPick }: {
@@ -152,6 +153,7 @@ function LatencyCard({ snapshot, plot }: CardProps) {
         {...plot}
         series={rows}
         format={formatDuration}
+        ticks={DURATION_TICKS}
         spanGaps
       />
     </Card>
@@ -159,35 +161,25 @@ function LatencyCard({ snapshot, plot }: CardProps) {
 }
 
 const CURRENCY_COLORS = ["--blue", "--orange", "--green"];
+const CURRENCY_DASHES = [undefined, [6, 3], [2, 2]];
 
 function Revenue({ snapshot, plot }: CardProps) {
   const { money: totals } = snapshot;
-  const { columns } = plot.view.trends["10 minutes orders"];
   const currencies = Object.entries(totals)
     .toSorted(([a, x], [b, y]) => y.confirmedCents - x.confirmedCents || (a < b ? -1 : 1))
     .slice(0, MAX_CURRENCIES);
-  const rows = currencies.map(([currency, amounts], index) => {
-    const perMinute = columns[`${currency}/min`]?.slice(-12) ?? [];
-    const mean = perMinute.reduce<number>((sum, n) => sum + (n ?? 0), 0) /
-      Math.max(1, perMinute.length);
-    return {
-      label: currency,
-      color: CURRENCY_COLORS[index]!,
-      dash: index === 0 ? undefined : [6, 3 * index],
-      big: formatBriefMoney(amounts.confirmedCents),
-      small: [
-        `${formatBrief(mean)}/min`,
-        `of ${formatBriefMoney(amounts.orderedCents)}`,
-      ],
-      exact: amounts.confirmedCents,
-      column: `${currency}/min`,
-    };
-  });
+  const rows = currencies.map(([currency, amounts], index) => ({
+    label: currency,
+    color: CURRENCY_COLORS[index]!,
+    dash: CURRENCY_DASHES[index],
+    big: formatBriefMoney(amounts.confirmedCents),
+    small: formatBriefMoney(amounts.orderedCents),
+    exact: amounts.confirmedCents,
+    column: `${currency}/min`,
+  }));
   return (
-    <Card title="Revenue" heads={["confirmed", "of validated"]}>
-      <Rows
-        rows={rows.length > 0 ? rows : [{ label: NOTHING, color: "--blue", big: "", small: "" }]}
-      />
+    <Card title="Revenue" heads={["confirmed", "validated"]}>
+      {rows.length > 0 ? <Rows rows={rows} /> : <p class="none">nothing confirmed yet</p>}
       <Plot
         title="Revenue per minute"
         {...plot}
@@ -220,9 +212,12 @@ interface Row {
   readonly color: string;
   readonly dash?: number[] | undefined;
   readonly big: string;
-  readonly small: string | readonly string[];
+  readonly small: string;
   readonly exact?: number;
 }
+
+/** So many characters fit in large letters, with the small column beside them. */
+const MAX_BIG = 7;
 
 /** The legend of the plot below, with the numbers. */
 function Rows({ rows }: { rows: readonly Row[] }) {
@@ -243,14 +238,8 @@ function Rows({ rows }: { rows: readonly Row[] }) {
             </svg>
             {label}
           </dt>
-          <dd class="big">{big}</dd>
-          <dd
-            class={typeof small === "string" ? "small" : "small two"}
-            data-figure={label}
-            data-value={exact}
-          >
-            {typeof small === "string" ? small : small.map((line) => <div key={line}>{line}</div>)}
-          </dd>
+          <dd class={big.length > MAX_BIG ? "big long" : "big"}>{big}</dd>
+          <dd class="small" data-figure={label} data-value={exact}>{small}</dd>
         </div>
       ))}
     </dl>

@@ -1,6 +1,6 @@
 /** How many dead letters each service has, and a list of the newest open ones. */
 import { useEffect, useState } from "preact/hooks";
-import { formatCount, formatMoney, plural } from "../../../../runtime/format.ts";
+import { formatCount, formatMoney } from "../../../../runtime/format.ts";
 import type { DeadLetterList, ListedDeadLetter } from "../../checks/dead_letters.ts";
 import type { Live } from "../../web/live.ts";
 import { Command, dateAndTime, formatAge, OrderLink, useAnswer, Verdict } from "./parts.tsx";
@@ -22,8 +22,10 @@ export function DeadLettersCard({ live }: { live: Live }) {
       >
         {deadLettersNotReady ??
           (total === 0
-            ? "no message was ever a dead letter"
-            : `of ${formatCount(total)} that there ever were`)}
+            ? "no message has become one"
+            : open === total
+            ? "none was replayed or discarded so far"
+            : `of ${formatCount(total)} in all; the others were replayed or discarded`)}
       </Verdict>
       {open > 0 && <Lists live={live} open={open} />}
     </article>
@@ -45,7 +47,7 @@ function Lists({ live, open }: { live: Live; open: number }) {
   );
   return (
     <details open={shown} onToggle={({ currentTarget }) => setShown(currentTarget.open)}>
-      <summary>list {plural(open, "open dead letter")}</summary>
+      <summary>list {open === 1 ? "it" : "them"}, with reason, age and commands</summary>
       {fault && <p class="warning">{fault}</p>}
       {shown &&
         answer?.services.filter((list) => list.open > 0).map((list) => (

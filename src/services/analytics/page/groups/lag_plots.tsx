@@ -3,6 +3,7 @@ import { formatBrief, formatDuration } from "../../../../runtime/format.ts";
 import type { Drain } from "../../groups/drain.ts";
 import type { GroupView, RebalanceView } from "../../web/live.ts";
 import { Plot } from "../plots/plot.tsx";
+import { DURATION_TICKS } from "../plots/ticks.ts";
 import type { PlotView } from "../plots/view.tsx";
 
 export function LagPlots({ group, view, rebalances }: {
@@ -31,6 +32,7 @@ export function LagPlots({ group, view, rebalances }: {
           column: `${service} ms`,
         }]}
         format={(ms) => ms === 0 ? "0 s" : formatDuration(ms)}
+        ticks={DURATION_TICKS}
       />
     </div>
   );
