@@ -117,7 +117,7 @@ export function serveFake(state: State): FakeAnalytics {
         partitions: PARTITIONS,
         startedAt: new Date(startMs - OVER_MS).toISOString(),
         notReady: null,
-        progress: null,
+        progress: state === "rebalancing" ? { passed: 61_440, expected: 122_880 } : null,
         undecodableMessages: 0,
       },
       groups,

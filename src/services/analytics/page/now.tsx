@@ -21,11 +21,13 @@ export function Now({ live, view, onPick }: {
   view: PlotView;
   onPick: (range: RangeName) => void;
 }) {
-  const { snapshot, rebalances } = live;
+  const { snapshot, rebalances, reading } = live;
+  // As long as the log is being read there may be some in it.
+  const isEmpty = snapshot.newestEventAt === null && !reading.progress && !reading.notReady;
   const common = { snapshot, plot: { view, rebalances, of: "orders" } } as const;
   return (
     <section id="now" aria-label="Now">
-      {snapshot.newestEventAt === null && (
+      {isEmpty && (
         <p class="empty">
           no orders yet: run <code>deno task simulator</code>
         </p>

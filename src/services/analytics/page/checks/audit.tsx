@@ -177,7 +177,7 @@ function Promises({ report: { checks, notCovered } }: { report: AuditReported })
     <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>{held} of {plural(checks.length, "promise")} held</summary>
       {open && (
-        <div class="scroll" tabIndex={0} role="group" aria-label="Promises of the audit">
+        <div class="scroll promises" tabIndex={0} role="group" aria-label="Promises of the audit">
           <table>
             <thead>
               <tr>
@@ -191,7 +191,7 @@ function Promises({ report: { checks, notCovered } }: { report: AuditReported })
                 <tr key={promise} class={passed ? "" : "broken"} data-promise>
                   <td>{passed ? "held" : `${formatCount(failures)} wrong`}</td>
                   <th scope="row">{guarantee} {promise}</th>
-                  <td>{countsText(counts)}</td>
+                  <td data-label="looked at">{countsText(counts)}</td>
                 </tr>
               ))}
             </tbody>

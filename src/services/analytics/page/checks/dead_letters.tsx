@@ -69,7 +69,12 @@ function ServiceList({ list, atMs }: { list: DeadLetterList; atMs: number }) {
       <p>
         All of them: <Command text={`deno task dlq list ${service}`} />
       </p>
-      <div class="scroll" tabIndex={0} role="group" aria-label={`Dead letters of ${service}`}>
+      <div
+        class="scroll letters"
+        tabIndex={0}
+        role="group"
+        aria-label={`Dead letters of ${service}`}
+      >
         <table>
           <thead>
             <tr>
@@ -94,9 +99,9 @@ function Row({ service, one, atMs }: { service: string; one: ListedDeadLetter; a
       <th scope="row">
         {id} <small>{source && `from ${source}`}</small>
       </th>
-      <td>{reason.replaceAll("_", " ") || "unknown"}</td>
-      <td title={dateAndTime(one.atMs)}>{formatAge(atMs - one.atMs)}</td>
-      <td>{orderId ? <OrderLink id={orderId} /> : "–"}</td>
+      <td data-label="reason">{reason.replaceAll("_", " ") || "unknown"}</td>
+      <td data-label="age" title={dateAndTime(one.atMs)}>{formatAge(atMs - one.atMs)}</td>
+      <td data-label="order">{orderId ? <OrderLink id={orderId} /> : "–"}</td>
       <td>{excerptText(one)}</td>
       <td class="commands">
         <Command text={`deno task dlq show ${service} ${id}`} />
