@@ -96,7 +96,7 @@ function Outcomes({ snapshot, plot }: CardProps) {
   const rows = [
     row("confirmed", "--green"),
     row("cancelled", "--orange", [6, 3]),
-    row("rejected", "--red", [2, 2]),
+    row("rejected", "--purple", [2, 2]),
   ];
   return (
     <Card title="Outcomes" heads={["in total", "share of settled"]}>
@@ -148,7 +148,7 @@ function LatencyCard({ snapshot, plot }: CardProps) {
     row("p99", "p99Ms", "--purple", [2, 4]),
   ];
   return (
-    <Card title="Latency" heads={["last minute", "all orders"]}>
+    <Card title="Latency" heads={["last minute", "all orders"]} isShort>
       <Rows rows={rows} />
       <Plot
         title="Latency from placed to outcome"
@@ -180,7 +180,7 @@ function Revenue({ snapshot, plot }: CardProps) {
     column: `${currency}/min`,
   }));
   return (
-    <Card title="Revenue" heads={["confirmed", "validated"]}>
+    <Card title="Revenue" heads={["confirmed", "validated"]} isShort>
       {rows.length > 0 ? <Rows rows={rows} /> : <p class="none">nothing confirmed yet</p>}
       <Plot
         title="Revenue per minute"
@@ -192,14 +192,16 @@ function Revenue({ snapshot, plot }: CardProps) {
   );
 }
 
-function Card({ title, heads, children }: {
+function Card({ title, heads, isShort, children }: {
   title: string;
   /** What stands below them: in the large column, and in the small one. */
   heads: readonly [string, string];
+  /** The names of its rows are short. */
+  isShort?: boolean;
   children: ComponentChildren;
 }) {
   return (
-    <article class="card">
+    <article class={isShort ? "card short" : "card"}>
       <h2>{title}</h2>
       <p class="heads">
         <span>{heads[0]}</span> <span>{heads[1]}</span>
