@@ -51,7 +51,7 @@ export function TimeLine({ live }: { live: Live }) {
         ? <p class="none">none so far: start or stop a member of a group, and watch one happen</p>
         : (
           <ol class="events" tabIndex={0} aria-label="Rebalances, the newest first">
-            {rebalances.toReversed().map((rebalance) => (
+            {rebalances.toSorted((a, b) => b.startedAtMs - a.startedAtMs).map((rebalance) => (
               <Entry key={`${rebalance.service} ${rebalance.number}`} rebalance={rebalance} />
             ))}
           </ol>
