@@ -73,7 +73,7 @@ async function takePictures(
   const newest = page.locator("[data-rebalance=payment]").first();
   await newest.filter({ hasText: "2 members now" }).waitFor({ timeout: 60_000 });
   // Down to the members of payment.
-  await page.setViewportSize({ width: 1280, height: 810 });
+  await page.setViewportSize({ width: 1280, height: 840 });
   await page.locator("#groups").evaluate((groups) => groups.scrollIntoView());
   await page.screenshot({ path: "docs/dashboard-groups.png" });
 }
