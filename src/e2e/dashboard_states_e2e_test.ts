@@ -21,7 +21,7 @@ const SCREENS = {
   "zoomed to 200 %": { width: 640, height: 360 },
 };
 
-/** What is cut off at the right edge: of the page, and of boxes that cannot be scrolled. */
+/** What is cut off at the right edge (of the page, of boxes that cannot be scrolled), or out of its column. */
 function cutOff(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
     // The plots take their new size a frame after the window.
@@ -32,7 +32,13 @@ function cutOff(page: Page): Promise<string[]> {
       element.checkVisibility() && element.getBoundingClientRect().right > root.clientWidth + 1 &&
       !element.closest("svg, .u-wrap, .flow, .scroll")
     );
-    return [...wide, ...outside.map((element) => element.outerHTML.slice(0, 120))];
+    // Large figures stay in their column, however long they are.
+    const moved = [...document.querySelectorAll(".rows")].filter((rows) =>
+      rows.scrollWidth > rows.clientWidth ||
+      new Set([...rows.querySelectorAll(".big")].map((big) => big.getBoundingClientRect().left))
+          .size > 1
+    );
+    return [...wide, ...[...outside, ...moved].map(({ outerHTML }) => outerHTML.slice(0, 120))];
   });
 }
 
@@ -163,11 +169,17 @@ async function killedIsShown({ page, t }: { page: Page; t: Deno.TestContext }): 
   });
 }
 
-/** Opens whatever the cards can tell, so that all of it is looked at on every screen. */
+/** Opens whatever the cards can tell, and one group, so that all of it is looked at on every screen. */
 async function openChecks(page: Page): Promise<void> {
   // What is opened loads more that can be.
-  const closed = page.locator("#checks details:not([open]) > summary");
-  const loaded = ["[data-dead-letters=payment] tbody tr", "[data-promise]"];
+  const closed = page.locator(
+    ":is(#checks, [data-group=payment]) details:not([open]) > summary",
+  );
+  const loaded = [
+    "[data-dead-letters=payment] tbody tr",
+    "[data-promise]",
+    "[data-group=payment] [data-partition]",
+  ];
   await until("all of it is open", async () => {
     if (await closed.count() > 0) await closed.first().press("Enter");
     const counts = await Promise.all([closed, ...loaded.map((css) => page.locator(css))]

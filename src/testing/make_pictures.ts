@@ -72,7 +72,8 @@ async function takePictures(
   // The newest is the first: the member that was started in its place has joined, too.
   const newest = page.locator("[data-rebalance=payment]").first();
   await newest.filter({ hasText: "2 members now" }).waitFor({ timeout: 60_000 });
-  await page.setViewportSize({ width: 1280, height: 640 });
+  // Down to the members of payment.
+  await page.setViewportSize({ width: 1280, height: 840 });
   await page.locator("#groups").evaluate((groups) => groups.scrollIntoView());
   await page.screenshot({ path: "docs/dashboard-groups.png" });
 }

@@ -42,7 +42,7 @@ export async function nothingToTell({ t, page }: Shown): Promise<void> {
     await stateOf(page, "audit").filter({ hasText: "never run" }).waitFor();
     await page.locator("#audit").getByText("deno task audit --wait 60").waitFor();
     await stateOf(page, "overdue").filter({ hasText: /^0/ }).waitFor();
-    await stateOf(page, "dead-letters").filter({ hasText: "no message was ever" }).waitFor();
+    await stateOf(page, "dead-letters").filter({ hasText: "no message has become one" }).waitFor();
     assertEquals(await page.locator("nav .troubles").count(), 0);
   });
 }

@@ -87,7 +87,15 @@ export function serveFake(state: State): FakeAnalytics {
   const startMs = Date.now();
   const aggregate = createAggregate();
   const orders = state === "empty" ? 0 : 2 * OVER_MS / EVERY_MS;
-  const facts = sampleOrders(orders, startMs - OVER_MS, EVERY_MS).flatMap(factsOf)
+  // Where a member is missing, latencies are long to read, too.
+  const delayMs = state === "a member killed" ? 200_000 : 0;
+  const facts = sampleOrders(orders, startMs - OVER_MS, EVERY_MS)
+    .map((order) => ({
+      ...order,
+      placedAtMs: order.placedAtMs - delayMs,
+      latencyMs: order.latencyMs + delayMs,
+    }))
+    .flatMap(factsOf)
     .toSorted((a, b) => b.occurredAtMs - a.occurredAtMs);
   const addUpTo = (atMs: number) => {
     while (facts.length > 0 && facts.at(-1)!.occurredAtMs <= atMs) add(aggregate, facts.pop()!);
@@ -117,7 +125,7 @@ export function serveFake(state: State): FakeAnalytics {
         partitions: PARTITIONS,
         startedAt: new Date(startMs - OVER_MS).toISOString(),
         notReady: null,
-        progress: null,
+        progress: state === "rebalancing" ? { passed: 61_440, expected: 122_880 } : null,
         undecodableMessages: 0,
       },
       groups,

@@ -105,7 +105,7 @@ export function createOverdue(options: OverdueOptions): Overdue {
 /** @param horizonOf when the reading began that the horizon is of */
 function whyUnknown(reading: Reading, horizonOf: string | undefined): string | null {
   if (reading.source === "group") {
-    return "this analytics reads only its group's share of the log; replay the log to know";
+    return "this analytics reads only its group's share of the log; recount from the log to know";
   }
   if (reading.progress !== null) return "the log is being read";
   if (reading.notReady !== null) return reading.notReady;

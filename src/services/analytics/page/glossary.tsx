@@ -20,8 +20,8 @@ const TERMS = [
   ],
   [
     "revenue",
-    "The value of confirmed orders, by currency, beside the value of all validated orders, and how " +
-    "much was confirmed in the last minute.",
+    "The value of all confirmed orders, by currency, beside that of all validated ones. The plot has " +
+    "what was confirmed, as so much a minute.",
   ],
   [
     "rates in the diagram",

@@ -27,9 +27,10 @@ export function Header({ live, connected }: { live: Live | undefined; connected:
 }
 
 function Connection({ live, connected }: { live: Live | undefined; connected: boolean }) {
+  const time = live && localTimeOfDay(live.atMs);
   const text = connected
-    ? live ? localTimeOfDay(live.atMs) : "connecting"
-    : "connection lost, retrying";
+    ? time ?? "connecting"
+    : `connection lost, retrying${time ? `; figures of ${time}` : ""}`;
   return (
     <p class={`connection ${connected ? "" : "lost"}`} role="status" data-connected={connected}>
       {text}

@@ -8,11 +8,12 @@ import {
   formatDuration,
   formatRate,
   formatShare,
-  NOTHING,
 } from "../../../runtime/format.ts";
 import { MAX_CURRENCIES } from "../trends/order_trends.ts";
 import type { RangeName } from "../trends/ranges.ts";
+import "./now.css";
 import { Plot } from "./plots/plot.tsx";
+import { DURATION_TICKS } from "./plots/ticks.ts";
 import { type PlotView, RangePicker } from "./plots/view.tsx";
 
 export function Now({ live, view, onPick }: {
@@ -20,11 +21,13 @@ export function Now({ live, view, onPick }: {
   view: PlotView;
   onPick: (range: RangeName) => void;
 }) {
-  const { snapshot, rebalances } = live;
+  const { snapshot, rebalances, reading } = live;
+  // As long as the log is being read there may be some in it.
+  const isEmpty = snapshot.newestEventAt === null && !reading.progress && !reading.notReady;
   const common = { snapshot, plot: { view, rebalances, of: "orders" } } as const;
   return (
     <section id="now" aria-label="Now">
-      {snapshot.newestEventAt === null && (
+      {isEmpty && (
         <p class="empty">
           no orders yet: run <code>deno task simulator</code>
         </p>
@@ -93,7 +96,7 @@ function Outcomes({ snapshot, plot }: CardProps) {
   const rows = [
     row("confirmed", "--green"),
     row("cancelled", "--orange", [6, 3]),
-    row("rejected", "--red", [2, 2]),
+    row("rejected", "--purple", [2, 2]),
   ];
   return (
     <Card title="Outcomes" heads={["in total", "share of settled"]}>
@@ -145,13 +148,14 @@ function LatencyCard({ snapshot, plot }: CardProps) {
     row("p99", "p99Ms", "--purple", [2, 4]),
   ];
   return (
-    <Card title="Latency" heads={["last minute", "all orders"]}>
+    <Card title="Latency" heads={["last minute", "all orders"]} isShort>
       <Rows rows={rows} />
       <Plot
         title="Latency from placed to outcome"
         {...plot}
         series={rows}
         format={formatDuration}
+        ticks={DURATION_TICKS}
         spanGaps
       />
     </Card>
@@ -159,35 +163,25 @@ function LatencyCard({ snapshot, plot }: CardProps) {
 }
 
 const CURRENCY_COLORS = ["--blue", "--orange", "--green"];
+const CURRENCY_DASHES = [undefined, [6, 3], [2, 2]];
 
 function Revenue({ snapshot, plot }: CardProps) {
   const { money: totals } = snapshot;
-  const { columns } = plot.view.trends["10 minutes orders"];
   const currencies = Object.entries(totals)
     .toSorted(([a, x], [b, y]) => y.confirmedCents - x.confirmedCents || (a < b ? -1 : 1))
     .slice(0, MAX_CURRENCIES);
-  const rows = currencies.map(([currency, amounts], index) => {
-    const perMinute = columns[`${currency}/min`]?.slice(-12) ?? [];
-    const mean = perMinute.reduce<number>((sum, n) => sum + (n ?? 0), 0) /
-      Math.max(1, perMinute.length);
-    return {
-      label: currency,
-      color: CURRENCY_COLORS[index]!,
-      dash: index === 0 ? undefined : [6, 3 * index],
-      big: formatBriefMoney(amounts.confirmedCents),
-      small: [
-        `${formatBrief(mean)}/min`,
-        `of ${formatBriefMoney(amounts.orderedCents)}`,
-      ],
-      exact: amounts.confirmedCents,
-      column: `${currency}/min`,
-    };
-  });
+  const rows = currencies.map(([currency, amounts], index) => ({
+    label: currency,
+    color: CURRENCY_COLORS[index]!,
+    dash: CURRENCY_DASHES[index],
+    big: formatBriefMoney(amounts.confirmedCents),
+    small: formatBriefMoney(amounts.orderedCents),
+    exact: amounts.confirmedCents,
+    column: `${currency}/min`,
+  }));
   return (
-    <Card title="Revenue" heads={["confirmed", "of validated"]}>
-      <Rows
-        rows={rows.length > 0 ? rows : [{ label: NOTHING, color: "--blue", big: "", small: "" }]}
-      />
+    <Card title="Revenue" heads={["confirmed", "validated"]} isShort>
+      {rows.length > 0 ? <Rows rows={rows} /> : <p class="none">nothing confirmed yet</p>}
       <Plot
         title="Revenue per minute"
         {...plot}
@@ -198,14 +192,16 @@ function Revenue({ snapshot, plot }: CardProps) {
   );
 }
 
-function Card({ title, heads, children }: {
+function Card({ title, heads, isShort, children }: {
   title: string;
   /** What stands below them: in the large column, and in the small one. */
   heads: readonly [string, string];
+  /** The names of its rows are short. */
+  isShort?: boolean;
   children: ComponentChildren;
 }) {
   return (
-    <article class="card">
+    <article class={isShort ? "card short" : "card"}>
       <h2>{title}</h2>
       <p class="heads">
         <span>{heads[0]}</span> <span>{heads[1]}</span>
@@ -220,9 +216,12 @@ interface Row {
   readonly color: string;
   readonly dash?: number[] | undefined;
   readonly big: string;
-  readonly small: string | readonly string[];
+  readonly small: string;
   readonly exact?: number;
 }
+
+/** So many characters fit in large letters, with the small column beside them. */
+const MAX_BIG = 7;
 
 /** The legend of the plot below, with the numbers. */
 function Rows({ rows }: { rows: readonly Row[] }) {
@@ -243,14 +242,8 @@ function Rows({ rows }: { rows: readonly Row[] }) {
             </svg>
             {label}
           </dt>
-          <dd class="big">{big}</dd>
-          <dd
-            class={typeof small === "string" ? "small" : "small two"}
-            data-figure={label}
-            data-value={exact}
-          >
-            {typeof small === "string" ? small : small.map((line) => <div key={line}>{line}</div>)}
-          </dd>
+          <dd class={big.length > MAX_BIG ? "big long" : "big"}>{big}</dd>
+          <dd class="small" data-figure={label} data-value={exact}>{small}</dd>
         </div>
       ))}
     </dl>

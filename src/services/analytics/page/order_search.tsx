@@ -1,5 +1,6 @@
 /** What happened to one order: what `deno task trace` shows, without the customer. */
 import { useEffect, useRef, useState } from "preact/hooks";
+import "./order_search.css";
 import type { Timeline } from "../../../order_history/timeline.ts";
 import { formatDuration } from "../../../runtime/format.ts";
 
@@ -133,13 +134,13 @@ function TimelineView({ timeline }: { timeline: Found }) {
           <tbody>
             {timeline.steps.map(({ sinceMs, topic, partition, offset, event, text }) => (
               <tr key={`${topic} ${partition} ${offset}`}>
-                <td>+{formatDuration(Math.max(0, sinceMs))}</td>
+                <td>{sinceMs <= 0 ? "0 s" : `+${formatDuration(sinceMs)}`}</td>
                 <td>
                   <b>{event}</b>
                 </td>
                 <td>{topic}</td>
-                <td>{partition}</td>
-                <td>{offset}</td>
+                <td data-label="partition">{partition}</td>
+                <td data-label="offset">{offset}</td>
                 <td>{text}</td>
               </tr>
             ))}

@@ -80,7 +80,7 @@ export function dashboardRoutes(options: {
   }
 
   function replay(request: Request): Response {
-    if (!isSameOrigin(request)) return fault(403, "only the page itself may start a replay");
+    if (!isSameOrigin(request)) return fault(403, "only the page itself may start a recount");
     options.replay();
     return json(202, { replaying: true });
   }

@@ -2,7 +2,7 @@
 import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import type { AuditReported } from "../../../../events/audit_report.ts";
-import { formatCount, formatDuration, plural } from "../../../../runtime/format.ts";
+import { formatCount, formatDuration, formatMoney, plural } from "../../../../runtime/format.ts";
 import type { AuditSummary, AuditView } from "../../checks/audit_reports.ts";
 import { ago, Command, dateAndTime, OrderLink, useAnswer, Verdict } from "./parts.tsx";
 
@@ -84,7 +84,11 @@ function Scope({ report: { scope, startedAt, finishedAt, notes } }: { report: Au
 type ScopeOf = NonNullable<AuditReported["scope"]>;
 
 function judged({ orders, older, newer, since }: ScopeOf): string {
-  const which = since === null ? "all there were" : `placed after ${dateAndTime(since)}`;
+  const which = since !== null
+    ? `placed after ${dateAndTime(since)}`
+    : newer > 0
+    ? "all that had been placed when it began"
+    : "all there were";
   const left = [
     ...older > 0 ? [`${formatCount(older)} older ones, whose messages may be deleted`] : [],
     ...newer > 0 ? [`${formatCount(newer)} placed while it was made`] : [],
@@ -99,6 +103,12 @@ function Offsets({ topics }: { topics: ScopeOf["topics"] }) {
       <summary>offsets that it read</summary>
       <div class="scroll" tabIndex={0} role="group" aria-label="Offsets that the audit read">
         <table>
+          <thead>
+            <tr>
+              <th scope="col">topic</th>
+              <th scope="col">partition: first–last offset</th>
+            </tr>
+          </thead>
           <tbody>
             {topics.map(({ topic, partitions }) => (
               <tr key={topic}>
@@ -167,7 +177,7 @@ function Promises({ report: { checks, notCovered } }: { report: AuditReported })
     <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>{held} of {plural(checks.length, "promise")} held</summary>
       {open && (
-        <div class="scroll" tabIndex={0} role="group" aria-label="Promises of the audit">
+        <div class="scroll promises" tabIndex={0} role="group" aria-label="Promises of the audit">
           <table>
             <thead>
               <tr>
@@ -181,7 +191,7 @@ function Promises({ report: { checks, notCovered } }: { report: AuditReported })
                 <tr key={promise} class={passed ? "" : "broken"} data-promise>
                   <td>{passed ? "held" : `${formatCount(failures)} wrong`}</td>
                   <th scope="row">{guarantee} {promise}</th>
-                  <td>{countsText(counts)}</td>
+                  <td data-label="looked at">{countsText(counts)}</td>
                 </tr>
               ))}
             </tbody>
@@ -194,6 +204,11 @@ function Promises({ report: { checks, notCovered } }: { report: AuditReported })
 }
 
 function countsText(counts: CheckOf["counts"]): string {
-  return Object.entries(counts).map(([name, n]) => `${name} ${formatCount(n)}`).join(", ") ||
-    "nothing";
+  return Object.entries(counts).map(([name, n]) => countText(name, n)).join(" · ") || "nothing";
+}
+
+/** `orders 1,234`, `1,234.56 EUR` */
+function countText(name: string, n: number): string {
+  const currency = /^([A-Z]{3}) cents$/.exec(name)?.[1];
+  return currency ? formatMoney(n, currency) : `${name} ${formatCount(n)}`;
 }

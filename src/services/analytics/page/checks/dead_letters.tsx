@@ -1,6 +1,6 @@
 /** How many dead letters each service has, and a list of the newest open ones. */
 import { useEffect, useState } from "preact/hooks";
-import { formatCount, formatMoney, plural } from "../../../../runtime/format.ts";
+import { formatCount, formatMoney } from "../../../../runtime/format.ts";
 import type { DeadLetterList, ListedDeadLetter } from "../../checks/dead_letters.ts";
 import type { Live } from "../../web/live.ts";
 import { Command, dateAndTime, formatAge, OrderLink, useAnswer, Verdict } from "./parts.tsx";
@@ -22,8 +22,10 @@ export function DeadLettersCard({ live }: { live: Live }) {
       >
         {deadLettersNotReady ??
           (total === 0
-            ? "no message was ever a dead letter"
-            : `of ${formatCount(total)} that there ever were`)}
+            ? "no message has become one"
+            : open === total
+            ? "none was replayed or discarded so far"
+            : `of ${formatCount(total)} in all; the others were replayed or discarded`)}
       </Verdict>
       {open > 0 && <Lists live={live} open={open} />}
     </article>
@@ -45,7 +47,7 @@ function Lists({ live, open }: { live: Live; open: number }) {
   );
   return (
     <details open={shown} onToggle={({ currentTarget }) => setShown(currentTarget.open)}>
-      <summary>list {plural(open, "open dead letter")}</summary>
+      <summary>list {open === 1 ? "it" : "them"}, with reason, age and commands</summary>
       {fault && <p class="warning">{fault}</p>}
       {shown &&
         answer?.services.filter((list) => list.open > 0).map((list) => (
@@ -67,7 +69,12 @@ function ServiceList({ list, atMs }: { list: DeadLetterList; atMs: number }) {
       <p>
         All of them: <Command text={`deno task dlq list ${service}`} />
       </p>
-      <div class="scroll" tabIndex={0} role="group" aria-label={`Dead letters of ${service}`}>
+      <div
+        class="scroll letters"
+        tabIndex={0}
+        role="group"
+        aria-label={`Dead letters of ${service}`}
+      >
         <table>
           <thead>
             <tr>
@@ -92,9 +99,9 @@ function Row({ service, one, atMs }: { service: string; one: ListedDeadLetter; a
       <th scope="row">
         {id} <small>{source && `from ${source}`}</small>
       </th>
-      <td>{reason.replaceAll("_", " ") || "unknown"}</td>
-      <td title={dateAndTime(one.atMs)}>{formatAge(atMs - one.atMs)}</td>
-      <td>{orderId ? <OrderLink id={orderId} /> : "–"}</td>
+      <td data-label="reason">{reason.replaceAll("_", " ") || "unknown"}</td>
+      <td data-label="age" title={dateAndTime(one.atMs)}>{formatAge(atMs - one.atMs)}</td>
+      <td data-label="order">{orderId ? <OrderLink id={orderId} /> : "–"}</td>
       <td>{excerptText(one)}</td>
       <td class="commands">
         <Command text={`deno task dlq show ${service} ${id}`} />

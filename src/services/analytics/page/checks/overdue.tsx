@@ -27,8 +27,18 @@ export function OverdueCard({ overdue, atMs }: { overdue: OverdueView; atMs: num
           }`
           : `older than ${age}`}
       </Verdict>
-      <Part name="wait for the validator" orders={placed} why="Kafka does not answer" />
-      <Part name="are validated, and wait for stock or payment" orders={validated} why={why} />
+      <Part
+        one="waits for the validator"
+        many="wait for the validator"
+        orders={placed}
+        why="Kafka does not answer"
+      />
+      <Part
+        one="is validated, and waits for stock or payment"
+        many="are validated, and wait for stock or payment"
+        orders={validated}
+        why={why}
+      />
       <First known={known} atMs={atMs} />
       {sinceMs !== null && (
         <p>
@@ -39,23 +49,26 @@ export function OverdueCard({ overdue, atMs }: { overdue: OverdueView; atMs: num
   );
 }
 
-function Part({ name, orders, why }: {
-  name: string;
+function Part({ one, many, orders, why }: {
+  one: string;
+  many: string;
   orders: OverdueOrders | null;
   why: string | null;
 }) {
-  if (orders === null) return <p>How many {name} is not known: {why}.</p>;
+  if (orders === null) return <p>It is not known how many {many}: {why}.</p>;
   if (orders.count === 0) return null;
   return (
     <p>
-      <b>{formatCount(orders.count)}</b> {name}
+      <b>{formatCount(orders.count)}</b> {orders.count === 1 ? one : many}
     </p>
   );
 }
 
 /** The oldest of all, with where each can be looked at. */
 function First({ known, atMs }: { known: readonly OverdueOrders[]; atMs: number }) {
-  const first = known.flatMap((orders) => orders.first)
+  const all = known.flatMap((orders) => orders.first);
+  // An order that the validator is about to commit waits for both.
+  const first = [...new Map(all.map((order) => [order.orderId, order])).values()]
     .toSorted((a, b) => a.placedAtMs - b.placedAtMs).slice(0, MAX_NAMED);
   const withoutId = known.reduce((sum, orders) => sum + orders.withoutId, 0);
   return (
@@ -71,8 +84,8 @@ function First({ known, atMs }: { known: readonly OverdueOrders[]; atMs: number 
       )}
       {withoutId > 0 && (
         <p>
-          The ids of {formatCount(withoutId)}{" "}
-          are not known here, because too many were open at once: <code>deno task audit</code>{" "}
+          {withoutId === 1 ? "The id of 1 is" : `The ids of ${formatCount(withoutId)} are`}{" "}
+          not known here, because too many were open at once: <code>deno task audit</code>{" "}
           names some.
         </p>
       )}

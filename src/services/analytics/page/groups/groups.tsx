@@ -3,13 +3,12 @@ import type { GroupView, Live, MemberView, TopicView } from "../../web/live.ts";
 import { formatWait } from "../../groups/lag.ts";
 import { isSettled, READS_THE_LOG } from "../../groups/rebalances.ts";
 import { formatBrief, localTimeOfDay, plural } from "../../../../runtime/format.ts";
+import "./groups.css";
 import { drainText, LagPlots } from "./lag_plots.tsx";
+import { useMemberColors } from "./member_colors.ts";
 import { longestStall, PartitionTable } from "./partition_table.tsx";
 import type { PlotView } from "../plots/view.tsx";
 import { TimeLine } from "./time_line.tsx";
-
-/** The eye distinguishes so many colours; further members reuse them, and have their row and name. */
-const COLORS = 6;
 
 export function Groups({ live, view }: { live: Live; view: PlotView }) {
   const draw = (group: GroupView) => (
@@ -37,7 +36,8 @@ function Group({ group, view, rebalances }: {
   view: PlotView;
   rebalances: Live["rebalances"];
 }) {
-  const { service, state, members, topics, lag } = group;
+  const { service, state, members, topics, lag, drain } = group;
+  const colors = useMemberColors(group);
   const partitions = [
     ...new Set(topics.flatMap((topic) => topic.partitions.map((p) => p.partition))),
   ]
@@ -49,12 +49,14 @@ function Group({ group, view, rebalances }: {
     >
       <h3>
         {service} <span class="state">{stateOf(group)}</span>
+      </h3>
+      <p class="behind">
         <span class="lag">
-          lag {formatBrief(lag.messages)} messages
+          lag {formatBrief(lag.messages)} message{lag.messages === 1 ? "" : "s"}
           {lag.messages > 0 && `, oldest ${formatWait(lag)}`}
         </span>
-        <small class="drain">{drainText(group.drain)}</small>
-      </h3>
+        <span class={`drain ${drain.state}`}>{drainText(drain)}</span>
+      </p>
       <LagPlots {...{ group, view, rebalances }} />
       <p class="order">
         {topics.length > 1 ? "each cell, from top to bottom: " : "each cell: "}
@@ -70,7 +72,11 @@ function Group({ group, view, rebalances }: {
           </thead>
           <tbody>
             {members.map((member, index) => (
-              <Member key={member.memberId} {...{ member, index, topics, partitions }} />
+              <Member
+                key={member.memberId}
+                {...{ member, index, topics, partitions }}
+                color={colors[index]!}
+              />
             ))}
             {members.length === 0 && (
               <tr>
@@ -88,7 +94,7 @@ function Group({ group, view, rebalances }: {
           </tfoot>
         </table>
       </div>
-      <PartitionTable group={group} colors={COLORS} />
+      <PartitionTable group={group} colors={colors} />
     </article>
   );
 }
@@ -104,9 +110,10 @@ interface Columns {
   readonly partitions: readonly number[];
 }
 
-function Member({ member, index, topics, partitions }: Columns & {
+function Member({ member, index, color, topics, partitions }: Columns & {
   member: MemberView;
   index: number;
+  color: string;
 }) {
   const { clientId, host, sinceMs, foreignReads } = member;
   const since = sinceMs === null ? "" : ` · since ${localTimeOfDay(sinceMs)}`;
@@ -114,7 +121,7 @@ function Member({ member, index, topics, partitions }: Columns & {
   return (
     <tr data-member={clientId}>
       <th scope="row">
-        <span class={`swatch member-${index % COLORS}`} aria-hidden="true" />
+        <span class={`swatch ${color}`} aria-hidden="true" />
         {clientId} <small>{host}{since}{foreign}</small>
       </th>
       {partitions.map((partition) => {
@@ -131,9 +138,7 @@ function Member({ member, index, topics, partitions }: Columns & {
               ? `${clientId} owns partition ${partition} of ${mine.join(", ")}`
               : ""}
           >
-            {owned.map(({ topic, mine }) => (
-              <i key={topic} class={mine ? `member-${index % COLORS}` : ""} />
-            ))}
+            {owned.map(({ topic, mine }) => <i key={topic} class={mine ? color : ""} />)}
           </td>
         );
       })}
@@ -153,7 +158,7 @@ interface Figure {
 }
 
 const FIGURES: readonly Figure[] = [
-  { name: "lag", unit: "messages", of: (p) => p.lagMessages, isSum: true, show: formatBrief },
+  { name: "lag", unit: "messages", of: (p) => p.lagMessages, isSum: true, show: cellCount },
   { name: "stalled", unit: "s", of: (p) => p.stalledMs, isSum: false, show: seconds },
   { name: "longest stall", unit: "s", of: (p) => p.longestStallMs, isSum: false, show: seconds },
 ];
@@ -186,6 +191,13 @@ function FigureRow({ figure, topics, partitions }: Columns & { figure: Figure })
       })}
     </tr>
   );
+}
+
+const brief = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 2 });
+
+/** `999`, `3.4K`, `12K`: what fits into a narrow column. */
+function cellCount(value: number): string {
+  return value < 1_000 ? String(value) : brief.format(value);
 }
 
 function seconds(ms: number): string {

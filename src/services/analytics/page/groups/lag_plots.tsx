@@ -1,8 +1,10 @@
 /** How far a group has been behind over time, and how long until it has caught up. */
 import { formatBrief, formatDuration } from "../../../../runtime/format.ts";
+import { formatAge } from "../checks/parts.tsx";
 import type { Drain } from "../../groups/drain.ts";
 import type { GroupView, RebalanceView } from "../../web/live.ts";
 import { Plot } from "../plots/plot.tsx";
+import { DURATION_TICKS } from "../plots/ticks.ts";
 import type { PlotView } from "../plots/view.tsx";
 
 export function LagPlots({ group, view, rebalances }: {
@@ -31,6 +33,7 @@ export function LagPlots({ group, view, rebalances }: {
           column: `${service} ms`,
         }]}
         format={(ms) => ms === 0 ? "0 s" : formatDuration(ms)}
+        ticks={DURATION_TICKS}
       />
     </div>
   );
@@ -39,7 +42,7 @@ export function LagPlots({ group, view, rebalances }: {
 export function drainText({ state, ms }: Drain): string {
   switch (state) {
     case "shrinks":
-      return `caught up in ${formatDuration(ms)}`;
+      return `caught up in ${formatAge(ms ?? 0)}`;
     case "grows":
       return "not catching up: the lag grows";
     case "unknown":

@@ -3,23 +3,26 @@ import { useState } from "preact/hooks";
 import { formatCount, formatDuration, localTimeOfDay, plural } from "../../../../runtime/format.ts";
 import type { GroupView, PartitionView } from "../../web/live.ts";
 
-export function PartitionTable({ group, colors }: { group: GroupView; colors: number }) {
+const HEADS = ["partition", "committed", "end", "lag", "stalled"];
+
+export function PartitionTable({ group, colors }: {
+  group: GroupView;
+  /** Of its members, as classes. */
+  colors: readonly string[];
+}) {
   const { service, topics, members } = group;
-  // Beside a narrow grid there are no figures.
-  const [open, setOpen] = useState(() => globalThis.matchMedia("(max-width: 700px)").matches);
+  const [open, setOpen] = useState(false);
   const rows = topics.flatMap(({ topic, partitions }) =>
     partitions.map((partition) => ({ topic, partition }))
   );
   return (
     <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
-      <summary>offsets and stalls of {plural(rows.length, "partition")}</summary>
+      <summary>offsets, lag and stalls of {plural(rows.length, "partition")}</summary>
       {open && (
         <table class="partitions" aria-label={`Partitions of the group ${service}`}>
           <thead>
             <tr>
-              {["partition", "committed", "end", "lag", "stalled"].map((name) => (
-                <th scope="col" key={name}>{name}</th>
-              ))}
+              {HEADS.map((name) => <th scope="col" key={name}>{name}</th>)}
             </tr>
           </thead>
           <tbody>
@@ -30,15 +33,20 @@ export function PartitionTable({ group, colors }: { group: GroupView; colors: nu
               >
                 <th scope="row">
                   {partition.owner !== null && (
-                    <span class={`swatch member-${partition.owner % colors}`} aria-hidden="true" />
+                    <span class={`swatch ${colors[partition.owner]}`} aria-hidden="true" />
                   )}
-                  {topic}/{partition.partition}
+                  {topic}/{partition.partition}{" "}
                   <small>{members[partition.owner ?? -1]?.clientId ?? "no owner"}</small>
                 </th>
-                <td>{formatCount(partition.committed)}</td>
-                <td>{formatCount(partition.end)}</td>
-                <td>{formatCount(partition.lagMessages)}</td>
-                <td>{stalls(partition)}</td>
+                {[
+                  formatCount(partition.committed),
+                  formatCount(partition.end),
+                  formatCount(partition.lagMessages),
+                  stalls(partition),
+                ].map((value, index) => (
+                  // On a phone there are no heads.
+                  <td key={index} data-label={HEADS[index + 1]}>{value}</td>
+                ))}
               </tr>
             ))}
           </tbody>

@@ -1,4 +1,5 @@
 /** The rebalances on a time line, and as a list. */
+import "./time_line.css";
 import type { Live, RebalanceView } from "../../web/live.ts";
 import { formatDuration, localTimeOfDay, plural } from "../../../../runtime/format.ts";
 
@@ -19,7 +20,7 @@ export function TimeLine({ live }: { live: Live }) {
   return (
     <article class="card rebalances" aria-labelledby="rebalances-title">
       <h3 id="rebalances-title">
-        Rebalances <small>last 10 minutes, to within 0.5 s</small>
+        Rebalances <small>in the last 10 minutes, to within 0.5 s</small>
       </h3>
       <div class="timeline" role="img" aria-label="Rebalances over time">
         <svg height={height}>
@@ -50,7 +51,7 @@ export function TimeLine({ live }: { live: Live }) {
         ? <p class="none">none so far: start or stop a member of a group, and watch one happen</p>
         : (
           <ol class="events" tabIndex={0} aria-label="Rebalances, the newest first">
-            {rebalances.toReversed().map((rebalance) => (
+            {rebalances.toSorted((a, b) => b.startedAtMs - a.startedAtMs).map((rebalance) => (
               <Entry key={`${rebalance.service} ${rebalance.number}`} rebalance={rebalance} />
             ))}
           </ol>
@@ -100,9 +101,12 @@ function Entry({ rebalance }: { rebalance: RebalanceView }) {
     members,
     longestStall,
   } = rebalance;
+  // Who was away longer than its session is a new member to Kafka.
+  const back = joined.filter((name) => left.includes(name));
   const what = [
-    ...joined.map((name) => `+ ${name}`),
-    ...left.map((name) => `− ${name}`),
+    ...joined.filter((name) => !back.includes(name)).map((name) => `+ ${name}`),
+    ...left.filter((name) => !back.includes(name)).map((name) => `− ${name}`),
+    ...back.map((name) => `${name} left and came back`),
     ...(moved > 0 ? [`${plural(moved, "partition")} moved`] : []),
   ];
   const took = durationMs === 0 && !running ? "under 0.5 s" : formatDuration(durationMs);

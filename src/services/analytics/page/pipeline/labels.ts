@@ -14,7 +14,7 @@ interface Area {
 /** As wide as `1,234/s`, as high as its digits. */
 const TEXT = { width: 50, above: 10, below: 1 };
 /** Between a rate and a line or box, and between two rates. */
-const SPACE = 2;
+const SPACE = 4;
 const BETWEEN = 12;
 
 /** The points of an SVG path of the letters M, H, V, Q and C, at most two apart. */

@@ -21,7 +21,7 @@ interface Layout {
   readonly edges: readonly Edge[];
 }
 
-const COLUMN = 164;
+const COLUMN = 172;
 const ROW = 94;
 /** Room for its name and three lines: members, lag, dead letters. */
 const SERVICE = { width: 120, height: 84 };

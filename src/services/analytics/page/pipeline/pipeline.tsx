@@ -1,15 +1,18 @@
 /** The pipeline as a diagram: who writes and reads what, how fast, and who is behind. */
 import { TOPICS } from "../../../../topology.ts";
-import type { GroupView, Live } from "../../web/live.ts";
-import { formatWait } from "../../groups/lag.ts";
-import { isSettled, READS_THE_LOG } from "../../groups/rebalances.ts";
-import { formatBrief, formatRate, plural } from "../../../../runtime/format.ts";
+import type { Live } from "../../web/live.ts";
+import { formatBrief, formatRate } from "../../../../runtime/format.ts";
 import { DEAD_LETTERS_HASH } from "../checks/dead_letters.tsx";
 import { FlowList } from "./flow_list.tsx";
 import { layOut } from "./layout.ts";
+import "./pipeline.css";
 import type { Box, Edge } from "./shapes.ts";
+import { isAlarming, lagText, membersText } from "./words.ts";
 
 const layout = layOut();
+const services = layout.boxes.filter(({ kind }) => kind === "service").map(({ name }) => name);
+/** Between the lines of a box. */
+const LINE = 17;
 
 export function Pipeline({ live }: { live: Live }) {
   const { width, height, boxes, edges } = layout;
@@ -41,7 +44,7 @@ export function Pipeline({ live }: { live: Live }) {
           )}
         </svg>
       </div>
-      <FlowList live={live} rateOf={rateOf} />
+      <FlowList live={live} services={services} rateOf={rateOf} />
     </section>
   );
 }
@@ -83,10 +86,12 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
   const group = live.groups?.find(({ service }) => service === name);
   const open = live.deadLetters[name]?.open ?? 0;
   const isBar = width > 2 * height;
-  const lines = [membersOf(group), lagOf(group)].filter(Boolean);
-  const alarm = group && (group.members.length === 0 || group.lag.ms > 5_000);
+  const lines = [membersText(group), ...group ? [lagText(group)] : []];
+  const count = lines.length + (open > 0 ? 1 : 0);
+  // All lines together are in the middle of the box.
+  const lineY = (index: number) => y + 5 + LINE * (index - count / 2);
   return (
-    <g class={alarm ? "service alarm" : "service"} data-service={name}>
+    <g class={isAlarming(group) ? "service alarm" : "service"} data-service={name}>
       <rect x={x - width / 2} y={y - height / 2} {...{ width, height }} rx="8" />
       {isBar
         ? (
@@ -96,13 +101,11 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
         )
         : (
           <>
-            <text class="name" x={x} y={y - height / 2 + 19}>{name}</text>
-            {lines.map((line, index) => (
-              <text key={index} x={x} y={y - height / 2 + 38 + 17 * index}>{line}</text>
-            ))}
+            <text class="name" x={x} y={lineY(0)}>{name}</text>
+            {lines.map((line, index) => <text key={index} x={x} y={lineY(index + 1)}>{line}</text>)}
             {open > 0 && (
               <a href={DEAD_LETTERS_HASH}>
-                <text class="dead-letters" x={x} y={y + height / 2 - 10}>
+                <text class="dead-letters" x={x} y={lineY(count)}>
                   {deadLettersText(open)}
                 </text>
               </a>
@@ -116,17 +119,4 @@ function ServiceBox({ box, live }: { box: Box; live: Live }) {
 /** Those that wait for somebody; the list tells how many there ever were. */
 function deadLettersText(open: number): string {
   return `${formatBrief(open)} dead letter${open === 1 ? "" : "s"}`;
-}
-
-function membersOf(group: GroupView | undefined): string {
-  if (!group) return "places orders";
-  if (group.state === READS_THE_LOG) return "reads the log";
-  if (!isSettled(group.state)) return "rebalancing";
-  return group.members.length === 0 ? "no members" : plural(group.members.length, "member");
-}
-
-function lagOf(group: GroupView | undefined): string {
-  if (!group) return "";
-  const { messages } = group.lag;
-  return messages === 0 ? "lag 0" : `lag ${formatBrief(messages)} · ${formatWait(group.lag)}`;
 }

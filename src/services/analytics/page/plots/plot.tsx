@@ -5,6 +5,7 @@ import { localTimeOfDay } from "../../../../runtime/format.ts";
 import { RANGES, type Track } from "../../trends/ranges.ts";
 import type { RebalanceView } from "../../web/live.ts";
 import { agoText, middleOf, movedBy, timeCursor, windowAt } from "./time_cursor.ts";
+import type { Ticks } from "./ticks.ts";
 import type { PlotView } from "./view.tsx";
 
 export interface Series {
@@ -24,6 +25,8 @@ interface PlotProps {
   readonly series: readonly Series[];
   /** A value, with its unit. */
   readonly format: (value: number) => string;
+  /** (default: as `format` says, at powers of ten) */
+  readonly ticks?: Ticks;
   /** Windows without a value do not end a line. */
   readonly spanGaps?: boolean;
   /** Marked where they happened. */
@@ -141,7 +144,8 @@ function optionsOf(
   props: () => PlotProps,
   size: { width: number; height: number },
 ): uPlot.Options {
-  const { series, spanGaps = false } = props();
+  const { series, format, spanGaps = false } = props();
+  const ticks = props().ticks ?? { format, leastMax: 10 };
   const axis: uPlot.Axis = {
     stroke: color("--soft"),
     font: FONT,
@@ -156,7 +160,7 @@ function optionsOf(
     padding: [6, 22, 0, 0],
     scales: {
       x: { time: true, range: span },
-      y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 10] },
+      y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : ticks.leastMax] },
     },
     axes: [
       {
@@ -172,7 +176,8 @@ function optionsOf(
         size: 66,
         gap: 4,
         space: 26,
-        values: (_, values) => values.map((value) => props().format(value)),
+        ...ticks.increments && { incrs: ticks.increments },
+        values: (_, values) => values.map(ticks.format),
       },
     ],
     // Only then the scale is that of the new values.
@@ -196,23 +201,30 @@ function placeCursor(plot: uPlot): void {
   plot.setCursor({ left: atMs === null ? -10 : plot.valToPos(atMs / 1_000, "x"), top: 0 }, false);
 }
 
-/** A band as wide as each took, below the lines, and a mark on top that is seen where it took no time. */
+/**
+ * A band as wide as each took, below the lines, and a mark on top that is seen where it took no time.
+ * Those of several groups at once are one band, which is no darker than that of one.
+ */
 function markRebalances(plot: uPlot, rebalances: readonly RebalanceView[]): void {
   const { ctx, bbox } = plot;
-  const right = bbox.left + bbox.width;
-  ctx.save();
-  ctx.fillStyle = color("--orange");
+  const bands = new Path2D();
+  const marks = new Path2D();
   for (const { startedAtMs, durationMs } of rebalances) {
     const from = plot.valToPos(startedAtMs / 1_000, "x", true);
-    const to = Math.max(from + 2, plot.valToPos((startedAtMs + durationMs) / 1_000, "x", true));
-    if (to < bbox.left || from > right) continue;
-    const left = Math.max(from, bbox.left);
-    const width = Math.min(to, right) - left;
-    ctx.globalAlpha = 0.35;
-    ctx.fillRect(left, bbox.top, width, bbox.height);
-    ctx.globalAlpha = 1;
-    ctx.fillRect(left, bbox.top, width, 4 * devicePixelRatio);
+    const to = plot.valToPos((startedAtMs + durationMs) / 1_000, "x", true);
+    const width = Math.max(2 * devicePixelRatio, to - from);
+    bands.rect(from, bbox.top, width, bbox.height);
+    marks.rect(from, bbox.top, width, 5 * devicePixelRatio);
   }
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.fillStyle = color("--orange");
+  ctx.globalAlpha = 0.35;
+  ctx.fill(bands);
+  ctx.globalAlpha = 1;
+  ctx.fill(marks);
   ctx.restore();
 }
 
