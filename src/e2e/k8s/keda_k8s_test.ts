@@ -21,14 +21,14 @@ import { installKeda, loadKeda } from "./keda.ts";
 
 const SERVICE = "payment";
 const PARTITIONS = 4;
-const BURST = 3_000;
+const BURST = 1_500;
 const SETTINGS = [
   ...["simulator.rate=30", `topics.partitions=${PARTITIONS}`],
   ...[
     "consumers.payment.env.GATEWAY_MAX_IN_FLIGHT=1",
     "consumers.payment.env.GATEWAY_LATENCY_MS=10",
   ],
-  ...["keda.enabled=true", `keda.maxReplicas=${PARTITIONS}`, "keda.lagThreshold=300"],
+  ...["keda.enabled=true", `keda.maxReplicas=${PARTITIONS}`, "keda.lagThreshold=200"],
   ...["keda.pollingIntervalS=5", "keda.behavior.scaleDown.stabilizationWindowSeconds=0"],
 ].flatMap((setting) => ["--set", setting]);
 
