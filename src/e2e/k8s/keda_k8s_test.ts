@@ -2,7 +2,7 @@
  * The chart with `keda.enabled` on a real Kubernetes with a real KEDA: the lag of a group scales its
  * service up, to as many replicas as there are partitions, and down again when it is gone.
  *
- * Payment has one call in flight at a time here, as with a slow provider: more orders than one pod can
+ * Payment has two calls in flight at a time here, as with a slow provider: more orders than one pod can
  * charge, on a machine that has time for more pods.
  */
 import { assertEquals } from "@std/assert";
@@ -21,11 +21,11 @@ import { installKeda, loadKeda } from "./keda.ts";
 
 const SERVICE = "payment";
 const PARTITIONS = 4;
-const BURST = 1_500;
+const BURST = 2_000;
 const SETTINGS = [
-  ...["simulator.rate=30", `topics.partitions=${PARTITIONS}`],
+  ...["simulator.rate=20", `topics.partitions=${PARTITIONS}`],
   ...[
-    "consumers.payment.env.GATEWAY_MAX_IN_FLIGHT=1",
+    "consumers.payment.env.GATEWAY_MAX_IN_FLIGHT=2",
     "consumers.payment.env.GATEWAY_LATENCY_MS=10",
   ],
   ...["keda.enabled=true", `keda.maxReplicas=${PARTITIONS}`, "keda.lagThreshold=200"],
