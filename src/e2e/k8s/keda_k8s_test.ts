@@ -62,7 +62,10 @@ async function scalesUpAndDown(installed: Installed): Promise<void> {
   await cluster.helm(["upgrade", RELEASE, ...CHART, ...VALUES, ...SETTINGS, ...burst]);
   await untilBalanced(cluster, SERVICE, PARTITIONS);
   report(`${PARTITIONS} pods of ${SERVICE} share the partitions after ${seconds(burstAt)} s`);
-  await untilSlow("its lag is gone", async () => await replicasOf(installed) === 1);
+  await untilSlow(
+    "its lag is gone, and one pod is left",
+    async () => await replicasOf(installed) === 1,
+  );
   await untilBalanced(cluster, SERVICE, 1);
   report(`one has them all after ${seconds(burstAt)} s`);
   await flow.settles(100);
