@@ -271,3 +271,13 @@ test("KEDA scales each processor by the lag of its group in each of its topics",
     key: "password",
   });
 });
+
+test("how soon and how fast KEDA scales is the HorizontalPodAutoscaler's behavior", async () => {
+  const set = "keda.behavior.scaleDown.stabilizationWindowSeconds=60,keda.behavior.scaleUp=null";
+  const { spec } = find(await render("keda", ["--set", set]), "ScaledObject", "orderflow-payment");
+  assertEquals(spec.advanced, {
+    horizontalPodAutoscalerConfig: {
+      behavior: { scaleDown: { stabilizationWindowSeconds: 60 } },
+    },
+  });
+});

@@ -3,6 +3,7 @@
  * for kubeconform: made from what Kubernetes, Strimzi, KEDA and others publish of themselves, since the schemas that kubeconform fetches know no Strimzi.
  */
 import { run } from "../../src/testing/command.ts";
+import { KEDA, moduleFolder } from "../../src/testing/go_module.ts";
 import { CHART, parseAll } from "./helm.ts";
 
 /** The version of kind-config.yaml. */
@@ -11,7 +12,7 @@ const STRIMZI_CHART = "oci://quay.io/strimzi-helm/strimzi-kafka-operator";
 const STRIMZI_VERSION = "1.2.0";
 const CRDS_IN_MODULES = [
   {
-    module: "github.com/kedacore/keda/v2@v2.20.0",
+    module: KEDA,
     files: ["scaledobjects", "triggerauthentications"].map((kind) =>
       `config/crd/bases/keda.sh_${kind}.yaml`
     ),
@@ -33,13 +34,6 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: Schema | boolean;
   readonly items?: Schema;
-}
-
-/** Downloads a Go module. @returns its folder */
-async function moduleFolder(module: string): Promise<string> {
-  const { code, stdout, stderr } = await run(["go", "mod", "download", "-json", module]);
-  if (code !== 0) throw new Error(`${module} cannot be downloaded: ${stderr}${stdout}`);
-  return JSON.parse(stdout).Dir;
 }
 
 /**

@@ -131,6 +131,15 @@ const REFUSED: Record<string, [string[], string]> = {
     ["--set", "keda.enabled=true,keda.minReplicas=7"],
     "keda.maxReplicas: 6 is less than keda.minReplicas, 7",
   ],
+  "replicas that Helm and KEDA would both set": [
+    ["--set", "keda.enabled=true,consumers.payment.replicas=2"],
+    "consumers.payment.replicas: with keda.enabled KEDA sets it",
+  ],
+  "KEDA's cooldown, which is for scaling to 0 alone": [["--set", "keda.cooldownS=60"], "cooldownS"],
+  "a behavior with a fault": [
+    ["--set", "keda.behavior.scaleDown.stabilizationWindowS=60"],
+    "stabilizationWindowS",
+  ],
 };
 
 /** One wrong value for each place that takes a truth, a name, a key or texts. */

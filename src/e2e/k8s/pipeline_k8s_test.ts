@@ -8,24 +8,24 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import type { Cluster } from "../../kind/cluster.ts";
 import { CONSUMERS, DEFAULT_PARTITIONS, type Service, topicsWrittenBy } from "../../topology.ts";
-import { findCluster, Flow, RELEASE, untilSlow } from "./test_cluster.ts";
+import { RELEASE, untilSlow } from "./test_cluster.ts";
 import { asUser, longestPauseMs } from "./kafka_tools.ts";
-import { installStandIn } from "../support/strimzi_stand_in/kind_up.ts";
-import { KIND_VALUES, OURS, PROJECT } from "../../kind/settings.ts";
+import {
+  CHART,
+  type Installed,
+  installKafka,
+  report,
+  seconds,
+  selectorOf,
+  type Step,
+  testOnCluster,
+  VALUES,
+} from "./on_cluster.ts";
 import { watchUsage } from "./resource_usage.ts";
 
-const INSTALL = [`${PROJECT}/charts/orderflow`, "--wait", "--timeout", "5m"];
-const VALUES = ["--values", KIND_VALUES, "--set", "simulator.rate=200"];
+const RATE = ["--set", "simulator.rate=200"];
 /** Analytics as members of a group that share its partitions, for as long as it is scaled. */
 const SHARED = ["--set-string", "consumers.analytics.env.ANALYTICS_FROM_BEGINNING=false"];
-
-interface Installed {
-  readonly cluster: Cluster;
-  readonly crds: string;
-  readonly flow: Flow;
-}
-
-const selectorOf = (service: Service) => `${OURS},app.kubernetes.io/component=${service}`;
 
 /** Everything in the namespace that was installed, as `kind/name`. */
 async function inventoryOf(cluster: Cluster): Promise<string[]> {
@@ -34,46 +34,12 @@ async function inventoryOf(cluster: Cluster): Promise<string[]> {
   return (await cluster.kubectl(["get", kinds, "-o", "name"])).split("\n").filter(Boolean);
 }
 
-/** What a person would look at first. */
-async function describeTrouble(cluster: Cluster): Promise<void> {
-  for (
-    const args of [
-      ["get", "pods", "-o", "wide"],
-      ["get", "kafkatopics,kafkausers"],
-      ["get", "events", "--sort-by=.lastTimestamp", "--field-selector=type=Warning"],
-      ["logs", "-l", OURS, "--prefix", "--tail=8"],
-      ["logs", "orderflow-dual-role-0", "-c", "operator", "--tail=15"],
-    ]
-  ) {
-    const { stdout, stderr } = await cluster.tryKubectl(args);
-    console.error(`--- kubectl ${args.join(" ")}\n${stdout}${stderr}`);
-  }
-}
-
-const open = findCluster();
-if (open === undefined) {
-  console.warn(
-    "\n*** SKIPPED: there is no Kubernetes to test on: RIG names no command that starts one ***\n",
-  );
-}
-
-const started = performance.now();
-const seconds = (sinceMs: number) => ((performance.now() - sinceMs) / 1_000).toFixed(1);
-const report = (line: string) => console.log(`  [${seconds(started)} s] ${line}`);
-
-type Body = (t: Deno.TestContext) => Promise<void>;
-
-/** Makes a step of a test, without which the rest of it makes no sense. */
-const stepOf = (t: Deno.TestContext) => async (name: string, body: Body) => {
-  if (!await t.step(name, body)) throw new Error(`${name}: failed; the rest needs it`);
-};
-
 /** Scales each consumer up and down, and reports how long a partition paused meanwhile. */
-async function scaleConsumers({ cluster, flow }: Installed, t: Deno.TestContext): Promise<void> {
+async function scaleConsumers({ cluster, flow }: Installed, step: Step): Promise<void> {
   const scaledUp: { service: Service; fromMs: number; toMs: number }[] = [];
   await flow.whileOrdersFlow(async () => {
     for (const service of CONSUMERS) {
-      await stepOf(t)(`${service} 1 → 3 → 1`, async () => {
+      await step(`${service} 1 → 3 → 1`, async () => {
         const fromMs = Date.now();
         await flow.scale(service, 3);
         await flow.settles(400);
@@ -92,16 +58,9 @@ async function scaleConsumers({ cluster, flow }: Installed, t: Deno.TestContext)
   }));
 }
 
-async function installKafka({ cluster, crds }: Installed): Promise<void> {
-  await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/namespace.yaml`]);
-  await installStandIn(cluster, crds);
-  await cluster.kubectl(["apply", "-f", `${PROJECT}/deploy/strimzi/kafka.yaml`]);
-  await cluster.kubectl(["wait", "kafka/orderflow", "--for=condition=Ready", "--timeout=3m"]);
-}
-
 async function installChart({ cluster, flow }: Installed): Promise<void> {
   const installedAt = performance.now();
-  await cluster.helm(["install", RELEASE, ...INSTALL, ...VALUES, ...SHARED]);
+  await cluster.helm(["install", RELEASE, ...CHART, ...VALUES, ...RATE, ...SHARED]);
   report(`helm install --wait took ${seconds(installedAt)} s`);
   await cluster.scale(`${RELEASE}-simulator`, 1);
   await untilSlow("the first order settles", async () => await flow.settled() > 0);
@@ -137,7 +96,7 @@ async function drainNode({ cluster }: Installed): Promise<void> {
 async function upgrade({ cluster, flow }: Installed): Promise<void> {
   await flow.scale("payment", 2);
   await cluster.helm([
-    ...["upgrade", RELEASE, ...INSTALL, ...VALUES, "--set", "env.MAX_BATCH=500"],
+    ...["upgrade", RELEASE, ...CHART, ...VALUES, ...RATE, "--set", "env.MAX_BATCH=500"],
   ]);
   assertEquals((await cluster.pods(selectorOf("payment"))).length, 2);
 }
@@ -174,48 +133,32 @@ async function uninstall({ cluster }: Installed, before: readonly string[]): Pro
   });
 }
 
-Deno.test({
-  name: "the chart on Kubernetes",
-  ignore: open === undefined,
-  // The cluster outlives what a step does.
-  sanitizeResources: false,
-  async fn(t) {
-    const { cluster, crds, analyticsUrl, loadImages, down } = await open!();
-    const flow = new Flow(cluster, analyticsUrl);
-    const installed = { cluster, crds, flow };
-    const step = stepOf(t);
-    const whileOrdersFlow = (name: string, disturb: (installed: Installed) => Promise<void>) =>
-      step(`${name} in mid-stream`, () => flow.whileOrdersFlow(() => disturb(installed)));
-    try {
-      await step("the Dockerfile is built and loaded", loadImages);
-      await step("Kafka is ready under Strimzi's names", () => installKafka(installed));
-      const before = await inventoryOf(cluster);
-      await step(
-        "helm install: every pod is ready, orders flow, the audit passes",
-        () => installChart(installed),
-      );
-      const usage = watchUsage(cluster);
-      await step("kubectl scale: each consumer", (t) => scaleConsumers(installed, t));
-      for (const line of await usage.stop()) report(line);
-      await whileOrdersFlow("a pod of each consumer deleted with no grace", deletePods);
-      await whileOrdersFlow("a node's pods drained", drainNode);
-      await whileOrdersFlow(
-        "helm upgrade with other values, which leaves replicas as scaled,",
-        upgrade,
-      );
-      await step(
-        "ACLs: a service reads what it may and cannot write another's topic",
-        () => checkAcls(installed),
-      );
-      await step(
-        "helm uninstall leaves nothing but what it says",
-        () => uninstall(installed, before),
-      );
-    } catch (error) {
-      await describeTrouble(cluster);
-      throw error;
-    } finally {
-      await down();
-    }
-  },
+testOnCluster("the chart on Kubernetes", async (installed, step) => {
+  const { cluster, flow } = installed;
+  const whileOrdersFlow = (name: string, disturb: (installed: Installed) => Promise<void>) =>
+    step(`${name} in mid-stream`, () => flow.whileOrdersFlow(() => disturb(installed)));
+  await step("the Dockerfile is built and loaded", installed.loadImages);
+  await step("Kafka is ready under Strimzi's names", () => installKafka(installed));
+  const before = await inventoryOf(cluster);
+  await step(
+    "helm install: every pod is ready, orders flow, the audit passes",
+    () => installChart(installed),
+  );
+  const usage = watchUsage(cluster);
+  await step("kubectl scale: each consumer", (step) => scaleConsumers(installed, step));
+  for (const line of await usage.stop()) report(line);
+  await whileOrdersFlow("a pod of each consumer deleted with no grace", deletePods);
+  await whileOrdersFlow("a node's pods drained", drainNode);
+  await whileOrdersFlow(
+    "helm upgrade with other values, which leaves replicas as scaled,",
+    upgrade,
+  );
+  await step(
+    "ACLs: a service reads what it may and cannot write another's topic",
+    () => checkAcls(installed),
+  );
+  await step(
+    "helm uninstall leaves nothing but what it says",
+    () => uninstall(installed, before),
+  );
 });

@@ -19,6 +19,8 @@ export interface TestCluster {
   readonly analyticsUrl: string;
   /** Builds the images of this checkout and gives them to the nodes. */
   loadImages(): Promise<void>;
+  /** Makes an image of what is in a folder, and gives it to the nodes. */
+  loadFolder(name: string, folder: string, user: number): Promise<void>;
   down(): Promise<void>;
 }
 
@@ -49,6 +51,8 @@ async function startRig(rig: string): Promise<TestCluster> {
     crds: resolve(PROJECT, crds),
     analyticsUrl: "http://10.213.0.2:30080",
     loadImages: () => loadIntoRig(rig),
+    loadFolder: async (name, folder, user) =>
+      void await run([rig, "image", "-user", `${user}`, name, folder]),
     down: async () => void await run([rig, "down"]),
   };
 }
