@@ -14,8 +14,8 @@ import {
   keyOf,
   pushValues,
   type Row,
+  runBegun,
   runTransaction,
-  runTransactions,
   type Session,
   type Table,
   type TransactionCall,
@@ -49,14 +49,24 @@ export async function openSqlite(
   const reader = renewable(path, (connection) => connection);
   let closed = false;
 
+  async function begun(): Promise<Session> {
+    const session = await translated(path, () => writer.get());
+    await session.begin();
+    return session;
+  }
+
   async function run(calls: readonly TransactionCall[]): Promise<Outcome[]> {
+    let session: Session | undefined;
     try {
-      const session = await translated(path, () => writer.get());
-      const values = await runTransactions(session, calls);
+      session = await begun();
+      const values = await runBegun(session, calls);
       return values.map((value) => ({ status: "fulfilled", value }));
     } catch (error) {
       writer.failed(error);
-      if (calls.length === 1) return [{ status: "rejected", reason: error }];
+      // Where it could not begin, none of them is at fault, and each would wait for the lock again.
+      if (session === undefined || calls.length === 1) {
+        return calls.map(() => ({ status: "rejected", reason: error }));
+      }
       const outcomes: Outcome[] = [];
       for (const call of calls) outcomes.push(...await run([call]));
       return outcomes;
