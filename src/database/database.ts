@@ -96,7 +96,7 @@ export interface Database {
    * Runs `work` in one transaction: all of it happens, or nothing. It is committed when `work` returns,
    * and rolled back when it throws; the error is passed on. SQLite runs several one after the other, so
    * none may wait for another; it commits those that wait together, and runs each again, by itself, when
-   * one of them fails.
+   * one of them fails; where they cannot even begin, all are refused.
    *
    * With `single`, `work` takes one step at most: PostgreSQL then does it in one round trip instead of three.
    *
@@ -137,7 +137,8 @@ export async function runTransaction<T>(
   work: (tx: Transaction) => Promise<T>,
   options?: TransactionOptions,
 ): Promise<T> {
-  const [result] = await runTransactions(session, [{ work, options }]);
+  await session.begin();
+  const [result] = await runBegun(session, [{ work, options }]);
   return result as T;
 }
 
@@ -147,13 +148,12 @@ export interface TransactionCall {
   readonly options: TransactionOptions | undefined;
 }
 
-/** Runs several, one after the other, in one transaction of `session`: where one fails, all do. */
-export async function runTransactions(
+/** Runs several, one after the other, in the transaction that has begun, and ends it: where one fails, all do. */
+export async function runBegun(
   session: Session,
   calls: readonly TransactionCall[],
 ): Promise<unknown[]> {
   const results: unknown[] = [];
-  await session.begin();
   try {
     for (const call of calls) results.push(await runSteps(session, call));
     await session.commit();

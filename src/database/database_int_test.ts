@@ -123,7 +123,7 @@ eachDatabase("transaction: a single step is done, a second one is a bug", async 
 });
 
 eachDatabase(
-  "transaction: of several that wait together, one that fails fails alone",
+  "transaction: of several that wait together, each has its own answer or error",
   async ({ open }) => {
     const db = await open("notes", [notes]);
     const insert = (id: string, size: number) =>
@@ -132,6 +132,7 @@ eachDatabase(
         await tx.upsert(notes, [note(id, "changed", size)]);
         return id;
       });
+    assertEquals(await Promise.all([insert("a", 1), insert("b", 2)]), ["a", "b"]);
     const outcomes = await Promise.allSettled([
       insert("a", 1),
       insert("b", 2),
@@ -371,10 +372,13 @@ eachDatabase(
 
 eachDatabase("close: waits for the transaction under way, then refuses", async ({ open }) => {
   const db = await open("notes", [notes]);
+  const begun = Promise.withResolvers<void>();
   const work = db.transaction(async (tx) => {
+    begun.resolve();
     await pause(50);
     await tx.insert(notes, [note("a")]);
   });
+  await begun.promise;
   await db.close();
   await work;
   await db.close();

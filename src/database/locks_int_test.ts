@@ -71,7 +71,8 @@ eachDatabase(
     let ticks = 0;
     const ticker = setInterval(() => ticks++, 10);
     try {
-      await assertRejects(() => increment(other, ["a"], 1), RetryableError);
+      const waiting = [1, 2].map(() => increment(other, ["a"], 1));
+      await Promise.all(waiting.map((each) => assertRejects(() => each, RetryableError)));
     } finally {
       clearInterval(ticker);
       release.resolve();

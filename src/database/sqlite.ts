@@ -14,15 +14,22 @@ import {
   keyOf,
   pushValues,
   type Row,
+  runBegun,
   runTransaction,
-  runTransactions,
   type Session,
   type Table,
   type TransactionCall,
 } from "./database.ts";
 import { migrate, type MigrationBackend, type VersionedTables } from "./migrations.ts";
 import { batched } from "../runtime/batched.ts";
-import { causeOf, connect, renewable, translated, whenFree } from "./sqlite_connection.ts";
+import {
+  causeOf,
+  connect,
+  type Renewable,
+  renewable,
+  translated,
+  whenFree,
+} from "./sqlite_connection.ts";
 
 /** Rows in one INSERT: more than twice as fast as one by one. */
 const INSERT_ROWS = 50;
@@ -49,22 +56,10 @@ export async function openSqlite(
   const reader = renewable(path, (connection) => connection);
   let closed = false;
 
-  async function run(calls: readonly TransactionCall[]): Promise<Outcome[]> {
-    try {
-      const session = await translated(path, () => writer.get());
-      const values = await runTransactions(session, calls);
-      return values.map((value) => ({ status: "fulfilled", value }));
-    } catch (error) {
-      writer.failed(error);
-      if (calls.length === 1) return [{ status: "rejected", reason: error }];
-      const outcomes: Outcome[] = [];
-      for (const call of calls) outcomes.push(...await run([call]));
-      return outcomes;
-    }
-  }
-
   /** One at a time; those that wait are committed together: a commit writes whole pages. */
-  const transact = batched(run);
+  const transact = batched((calls: readonly TransactionCall[]) =>
+    commitTogether(path, writer, calls)
+  );
   const unsettled = new Set<Promise<Outcome>>();
 
   async function read(sql: string, ...parameters: (string | number)[]) {
@@ -114,6 +109,34 @@ export async function openSqlite(
 }
 
 type Outcome = PromiseSettledResult<unknown>;
+
+async function commitTogether(
+  path: string,
+  writer: Renewable<Session>,
+  calls: readonly TransactionCall[],
+): Promise<Outcome[]> {
+  let session: Session | undefined;
+  try {
+    session = await begun(path, writer);
+    const values = await runBegun(session, calls);
+    return values.map((value) => ({ status: "fulfilled", value }));
+  } catch (error) {
+    writer.failed(error);
+    // Where it could not begin, none of them is at fault, and each would wait for the lock again.
+    if (session === undefined || calls.length === 1) {
+      return calls.map(() => ({ status: "rejected", reason: error }));
+    }
+    const outcomes: Outcome[] = [];
+    for (const call of calls) outcomes.push(...await commitTogether(path, writer, [call]));
+    return outcomes;
+  }
+}
+
+async function begun(path: string, writer: Renewable<Session>): Promise<Session> {
+  const session = await translated(path, () => writer.get());
+  await session.begin();
+  return session;
+}
 
 async function prepare(
   path: string,

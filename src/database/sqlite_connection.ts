@@ -20,7 +20,7 @@ export function connect(path: string): DatabaseSync {
   return new DatabaseSync(path, { timeout: 0 });
 }
 
-interface Renewable<T> {
+export interface Renewable<T> {
   /** What `prepare` made of the present connection; opens one if there is none, but creates no file. */
   get(): T;
   /** To be called with every error: closes the connection if a new one may work. */

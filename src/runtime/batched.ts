@@ -2,6 +2,7 @@
  * Group commit: what is asked for while a call is under way goes into the next one, all together. Nothing
  * waits for company when no call is under way.
  */
+import { AsyncLocalStorage } from "node:async_hooks";
 
 /** Of one call, unless one list alone has more: memory stays bounded. */
 const MAX_ITEMS = 1_000;
@@ -10,6 +11,8 @@ type Work<Item, Answer> = (items: readonly Item[]) => Promise<readonly Answer[]>
 
 interface Waiting<Item, Answer> extends PromiseWithResolvers<readonly Answer[]> {
   readonly items: readonly Item[];
+  /** Runs `work` in the async context that it was asked for in, such as a trace's. */
+  readonly within: <T>(work: () => T) => T;
 }
 
 /**
@@ -31,8 +34,13 @@ export function batched<Item, Answer>(work: Work<Item, Answer>): (item: Item) =>
  * @param work answers its items in their order; one call at a time, but after a failure
  */
 export function together<Item, Answer>(work: Work<Item, Answer>): Work<Item, Answer> {
-  const alone = ({ items, resolve, reject }: Waiting<Item, Answer>) =>
-    work(items).then(resolve, reject);
+  const alone = async ({ items, within, resolve, reject }: Waiting<Item, Answer>) => {
+    try {
+      resolve(await within(() => work(items)));
+    } catch (error) {
+      reject(error);
+    }
+  };
   return grouped(work, async (lists, error) => {
     if (lists.length === 1) lists[0]!.reject(error);
     else await Promise.all(lists.map(alone));
@@ -50,7 +58,8 @@ function grouped<Item, Answer>(
     while (waiting.length > 0) {
       const lists = waiting.splice(0, countUpTo(MAX_ITEMS, waiting));
       try {
-        const answers = await work(lists.flatMap(({ items }) => items));
+        // Not in the one in which the first of all calls was asked for.
+        const answers = await lists[0]!.within(() => work(lists.flatMap(({ items }) => items)));
         let from = 0;
         for (const { items, resolve } of lists) resolve(answers.slice(from, from += items.length));
       } catch (error) {
@@ -61,7 +70,8 @@ function grouped<Item, Answer>(
   }
 
   return (items) => {
-    const list = { items, ...Promise.withResolvers<readonly Answer[]>() };
+    const within = AsyncLocalStorage.snapshot();
+    const list = { items, within, ...Promise.withResolvers<readonly Answer[]>() };
     waiting.push(list);
     // What is asked for in the same turn goes together.
     if (!isWorking) {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { assertEquals, assertRejects } from "@std/assert";
 import { batched, together } from "./batched.ts";
 
@@ -48,4 +49,32 @@ Deno.test("together: where a call fails, each list is tried by itself, and fails
   assertEquals(await Promise.all([one, other]), [["a", "b"], ["c"]]);
   assertEquals(calls, ["abxc", "ab", "x", "c"]);
   assertEquals(await refuse(["d"]), ["d"]);
+});
+
+Deno.test("together: an error that is thrown at once is as one of later", async () => {
+  const refuse = together((items: readonly string[]): Promise<readonly string[]> => {
+    if (items.includes("x")) throw new Error("refused");
+    return Promise.resolve(items);
+  });
+  const [one, bad] = [refuse(["a"]), refuse(["x"])];
+  await assertRejects(() => bad, Error, "refused");
+  assertEquals([await one, await refuse(["b"])], [["a"], ["b"]]);
+});
+
+Deno.test("together: a call is in the async context of its first list, one of a list alone in its own", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const calls: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const ask = together(async (items: readonly string[]) => {
+    calls.push(`${items.join("")} in ${storage.getStore()}`);
+    await gate.promise;
+    if (items.length > 1) throw new Error("not together");
+    return items;
+  });
+  const first = storage.run("first", () => ask(["a"]));
+  await Promise.resolve();
+  const others = ["second", "third"].map((name) => storage.run(name, () => ask([name[0]!])));
+  gate.resolve();
+  await Promise.all([first, ...others]);
+  assertEquals(calls, ["a in first", "st in second", "s in second", "t in third"]);
 });

@@ -52,3 +52,31 @@ Deno.test("createWorkerQueue: fails with the first failure, when all have ended"
   await assertRejects(() => queue.push("good", "one", "other", "good"), Error, "one failed");
   assertEquals(ended, 4);
 });
+
+Deno.test("createWorkerQueue: what comes just when a worker has found nothing more is worked on", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    let done = 0;
+    const handler = () => Promise.resolve(void done++);
+    const queue = createWorkerQueue({ workers: [createWorker({ handler, workerId: 0 })] });
+    const first = queue.push("a");
+    for (let i = 0; i < turns; i++) await null;
+    await Promise.all([first, queue.push("b")]);
+    assertEquals(done, 2);
+  }
+});
+
+Deno.test("patchWorkers: kafkajs has this queue in place of its own", async () => {
+  await import("./kafkajs.ts");
+  const createFetchManager = require("kafkajs/src/consumer/fetchManager.js");
+  const logger = { namespace: () => logger, debug() {} };
+  const manager = createFetchManager({
+    logger,
+    getNodeIds: () => [1],
+    fetch: () => Promise.reject(new Error("no broker")),
+    handler: () => Promise.resolve(),
+  });
+  const running = manager.start();
+  const own = createWorkerQueue({ workers: [] });
+  assertEquals(String(manager.getFetchers()[0].getWorkerQueue().push), String(own.push));
+  await assertRejects(() => running, Error, "no broker");
+});

@@ -38,6 +38,7 @@ export async function findPayments(
 /**
  * Records payments, one transaction for the batch.
  *
+ * @param batch of an order that comes twice, the first one counts
  * @returns what is recorded for these orders now, by order
  * @throws {RetryableError} the database does not answer
  */
@@ -46,7 +47,7 @@ export async function recordPayments(
   batch: readonly Payment[],
 ): Promise<Map<string, Payment>> {
   if (batch.length === 0) return new Map();
-  const recorded = new Map(batch.map((payment) => [payment.orderId, payment]));
+  const recorded = new Map(batch.toReversed().map((payment) => [payment.orderId, payment]));
   const known = await database.transaction(
     (tx) => tx.insert(payments, batch.map(toRow)),
     { single: true },

@@ -45,6 +45,17 @@ eachStore("recordPayments: what was recorded first stays, and is returned", asyn
   assertEquals(await database.count(payments), 1);
 });
 
+eachStore(
+  "recordPayments: of an order that comes twice, the first is recorded and returned",
+  async (place) => {
+    const database = await place.open("payment", [payments]);
+    const batch = [processed("a"), { ...processed("a"), occurredAt: later }, processed("b")];
+    const first = new Map([["a", processed("a")], ["b", processed("b")]]);
+    assertEquals(await recordPayments(database, batch), first);
+    assertEquals(await findPayments(database, ["a", "b"]), first);
+  },
+);
+
 eachStore("recordRefunds: refunds what was processed, once", async (place) => {
   const database = await place.open("payment", [payments]);
   await recordPayments(database, [processed("a"), failed("b")]);
