@@ -16,15 +16,15 @@ export function createFulfillmentHandlers(options: {
   now: () => number;
 }): HandlersOf<"fulfillment"> {
   const { database, now } = options;
-  // For each topic its own: what is joined together is of one.
-  const joinHandler = (): Handler<HalfEvent, OrderConfirmed | OrderCancelled> => {
-    const join = together((halves: readonly Half[]) =>
-      joinHalves(database, halves, new Date(now()).toISOString())
-    );
+  const time = () => new Date(now()).toISOString();
+  const joined = (): Handler<HalfEvent, OrderConfirmed | OrderCancelled> => {
+    // What several partitions have at this moment, in one database transaction.
+    const join = together((halves: readonly Half[]) => joinHalves(database, halves, time()));
     return async (batch) => {
       const halves = batch.map(({ event, topic, raw }) => ({ event, topic, offset: raw.offset }));
-      return { events: (await join(halves)).filter((each) => each !== undefined) };
+      return { events: (await join(halves)).filter((outcome) => outcome !== undefined) };
     };
   };
-  return { "inventory.events": joinHandler(), "payment.events": joinHandler() };
+  // Each topic has its own: what is joined together is of one.
+  return { "inventory.events": joined(), "payment.events": joined() };
 }
