@@ -39,12 +39,10 @@ export function createPaymentHandlers(options: {
     const payments = await findPayments(database, orderIds);
     return orderIds.map((orderId) => payments.get(orderId));
   });
-  const find = async (orderIds: readonly string[]) =>
-    new Map(
-      (await found(orderIds)).filter((each) => each !== undefined).map((
-        each,
-      ) => [each.orderId, each]),
-    );
+  const find = async (orderIds: readonly string[]) => {
+    const payments = (await found(orderIds)).filter((payment) => payment !== undefined);
+    return new Map(payments.map((payment) => [payment.orderId, payment]));
+  };
   const record = together(async (done: readonly Payment[]) => {
     const payments = await recordPayments(database, done);
     return done.map(({ orderId }) => payments.get(orderId)!);
