@@ -165,15 +165,25 @@ async function record(
 }
 
 async function stateOf(backend: MigrationBackend, query: Query): Promise<State> {
+  const before = await columnsOf(backend, query);
+  if (!before.has(TABLE_NAME)) return { columns: before, applied: undefined };
+  const sql =
+    `select owner, number, name, checksum from ${backend.migrationsTable} order by number`;
+  const applied = await query(sql) as unknown as Applied[];
+  // Once more: another process may have applied one between the two, whose columns would be missing.
+  return { columns: await columnsOf(backend, query), applied };
+}
+
+async function columnsOf(
+  { columnsSql }: MigrationBackend,
+  query: Query,
+): Promise<State["columns"]> {
   const columns = new Map<string, Set<string>>();
-  for (const row of await query(backend.columnsSql)) {
+  for (const row of await query(columnsSql)) {
     const { table_name, column_name } = row as { table_name: string; column_name: string };
     columns.set(table_name, (columns.get(table_name) ?? new Set()).add(column_name));
   }
-  if (!columns.has(TABLE_NAME)) return { columns, applied: undefined };
-  const sql =
-    `select owner, number, name, checksum from ${backend.migrationsTable} order by number`;
-  return { columns, applied: await query(sql) as unknown as Applied[] };
+  return columns;
 }
 
 /** @throws {Failure} the database is newer than the code, or was made by other migrations */

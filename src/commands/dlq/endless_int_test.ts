@@ -84,7 +84,10 @@ Deno.test("a batch whose end is unknown", async (t) => {
           await until("it reads on", () => read.length >= 2 * SIZE + 1, LIMIT_MS);
           await until("it is ready", () => reader.notReady() === undefined, LIMIT_MS);
           assertEquals(read.toSorted(), idsOf([0, 1, 2, 9, 10, 11, 100]));
-          const restarts = lines.filter((line) => /the consumer stopped|fails/.test(line));
+          // The records may go just between its look at the log and its fetch.
+          const restarts = lines.filter((line) =>
+            /the consumer stopped|fails/.test(line) && !line.includes("not within the range")
+          );
           assertEquals(restarts, []);
         } finally {
           controller.abort();
