@@ -60,7 +60,8 @@ export async function openSqlite(
   const transact = batched((calls: readonly TransactionCall[]) =>
     commitTogether(path, writer, calls)
   );
-  const unsettled = new Set<Promise<Outcome>>();
+  /** Answered when all before it are. */
+  let last: Promise<unknown> = Promise.resolve();
 
   async function read(sql: string, ...parameters: (string | number)[]) {
     if (closed) throw new RetryableError(`${path} is closed`);
@@ -76,8 +77,8 @@ export async function openSqlite(
     async transaction(work, options) {
       if (closed) throw new RetryableError(`${path} is closed`);
       const running = transact({ work, options });
-      unsettled.add(running);
-      const outcome = await running.finally(() => unsettled.delete(running));
+      last = running;
+      const outcome = await running;
       if (outcome.status === "rejected") throw outcome.reason;
       return outcome.value as Awaited<ReturnType<typeof work>>;
     },
@@ -101,7 +102,7 @@ export async function openSqlite(
     async close() {
       if (closed) return;
       closed = true;
-      await Promise.all(unsettled);
+      await last;
       reader.close();
       writer.close();
     },
