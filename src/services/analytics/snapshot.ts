@@ -105,6 +105,13 @@ export interface Snapshot extends Totals {
  * that rates go to 0 when nothing happens any more
  */
 export function totals(aggregate: Aggregate, nowMs = -Infinity): Totals {
+  return totalsOf(aggregate, newestWindows(aggregate, nowMs));
+}
+
+function totalsOf(
+  aggregate: Aggregate,
+  { seconds, tens }: ReturnType<typeof newestWindows>,
+): Totals {
   const { newestMs, events, reasons, lateEvents, clockSkewEvents } = aggregate;
   const hasEvents = newestMs > -Infinity;
   const count = (name: string) => events.get(name) ?? 0;
@@ -112,9 +119,6 @@ export function totals(aggregate: Aggregate, nowMs = -Infinity): Totals {
   const confirmed = count("OrderConfirmed");
   const cancelled = count("OrderCancelled");
   const rejected = count("OrderRejected");
-  const upToMs = windowsUpToMs(aggregate, nowMs);
-  const seconds = aggregate.perSecond.upTo(upToMs);
-  const tens = aggregate.perTenSeconds.upTo(upToMs);
   return {
     newestEventAt: hasEvents ? new Date(newestMs).toISOString() : null,
     orders: {
@@ -157,12 +161,11 @@ export function totals(aggregate: Aggregate, nowMs = -Infinity): Totals {
 
 /** The totals, with the windows of the last ten minutes and of the last hour; as `totals`. */
 export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
-  const upToMs = windowsUpToMs(aggregate, nowMs);
-  const seconds = aggregate.perSecond.upTo(upToMs);
-  const tens = aggregate.perTenSeconds.upTo(upToMs);
-  const minutes = aggregate.perMinute.upTo(upToMs);
+  const windows = newestWindows(aggregate, nowMs);
+  const { seconds, tens } = windows;
+  const minutes = aggregate.perMinute.upTo(windows.upToMs);
   return {
-    ...totals(aggregate, nowMs),
+    ...totalsOf(aggregate, windows),
     perSecond: {
       startsAtMs: seconds.startsAtMs,
       windowMs: aggregate.perSecond.widthMs,
@@ -181,8 +184,9 @@ export function snapshot(aggregate: Aggregate, nowMs = -Infinity): Snapshot {
   };
 }
 
-function windowsUpToMs({ newestMs }: Aggregate, nowMs: number): number {
-  return newestMs > -Infinity ? Math.max(newestMs, nowMs) : 0;
+function newestWindows({ newestMs, perSecond, perTenSeconds }: Aggregate, nowMs: number) {
+  const upToMs = newestMs > -Infinity ? Math.max(newestMs, nowMs) : 0;
+  return { upToMs, seconds: perSecond.upTo(upToMs), tens: perTenSeconds.upTo(upToMs) };
 }
 
 function latencyByOutcome(latency: Aggregate["latency"]) {
