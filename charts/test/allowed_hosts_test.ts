@@ -1,7 +1,7 @@
 /** The names by which the chart's processes may be asked: its Service's, and those from outside. */
 import { assertEquals } from "@std/assert";
 import { lacks } from "../../src/testing/skips.ts";
-import { run } from "../../src/testing/command.ts";
+import { attempt } from "../../src/kind/cluster.ts";
 import { CHART, find, HELM, parseAll } from "./helm.ts";
 
 const SERVICE = ["shop-orderflow-analytics", "shop-orderflow-analytics.ns"];
@@ -24,8 +24,9 @@ for (const [what, { set, outside }] of Object.entries(CASES)) {
     name: `chart: HTTP_ALLOWED_HOSTS: ${what}`,
     ignore: lacks(HELM),
     async fn() {
-      const { code, stdout, stderr } = await run([
-        ...["helm", "template", "shop", CHART, "--namespace", "ns"],
+      const { code, stdout, stderr } = await attempt([
+        "helm",
+        ...["template", "shop", CHART, "--namespace", "ns"],
         ...set.flatMap((value) => ["--set", value]),
       ]);
       assertEquals(code, 0, stderr);

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { stringify } from "yaml";
 import { lacks } from "../../src/testing/skips.ts";
-import { run } from "../../src/testing/command.ts";
+import { attempt } from "../../src/kind/cluster.ts";
 import { CHART, find, HELM, helmTemplate, parseAll, podsOf, render } from "./helm.ts";
 
 function test(name: string, fn: () => Promise<void>): void {
@@ -26,7 +26,7 @@ test("in a parent chart it takes global values and a condition, and keeps its na
     const file = `${parent}/values.yaml`;
     await Deno.writeTextFile(file, stringify(values));
     const template = (...args: string[]) =>
-      run(["helm", "template", "shop", parent, "--namespace", "shop", ...args]);
+      attempt(["helm", "template", "shop", parent, "--namespace", "shop", ...args]);
 
     const { code, stdout, stderr } = await template();
     assertEquals(code, 0, stderr);
@@ -70,8 +70,9 @@ test("names and labels can be overridden, and stay short enough for the names of
   find(full, "Deployment", "shop-validator");
   find(full, "KafkaUser", "shop-validator");
   assert(full.every(({ kind, metadata }) => kind === "KafkaTopic" || /^shop/.test(metadata.name)));
-  const { code, stdout } = await run([
-    ...["helm", "template", "a-release-with-a-name-as-long-as-helm-takes-it-53-all", CHART],
+  const { code, stdout } = await attempt([
+    "helm",
+    ...["template", "a-release-with-a-name-as-long-as-helm-takes-it-53-all", CHART],
   ]);
   assertEquals(code, 0);
   for (const { kind, metadata } of parseAll(stdout)) {

@@ -1,6 +1,6 @@
 /** Renders the chart as `helm install` would, without a cluster. */
 import { parseAllDocuments } from "yaml";
-import { type Output, run } from "../../src/testing/command.ts";
+import { attempt, type CommandResult } from "../../src/kind/cluster.ts";
 import { program } from "../../src/testing/skips.ts";
 
 export const CHART = new URL("../orderflow/", import.meta.url).pathname;
@@ -40,8 +40,8 @@ export interface Resource {
 export const HELM = program("helm", "the Helm chart", "install Helm 4");
 
 /** @param args such as `--set image.tag=x` */
-export function helmTemplate(args: readonly string[]): Promise<Output> {
-  return run(["helm", "template", "orderflow", CHART, "--namespace", "orderflow", ...args]);
+export function helmTemplate(args: readonly string[]): Promise<CommandResult> {
+  return attempt(["helm", "template", "orderflow", CHART, "--namespace", "orderflow", ...args]);
 }
 
 export const valuesOf = (name: Case) => ["--values", `${CHART}ci/${name}-values.yaml`];
@@ -56,7 +56,7 @@ export async function renderText(name: Case, args: readonly string[] = []): Prom
 /** What helm says after an installation. */
 export async function renderNotes(name: Case, args: readonly string[] = []): Promise<string> {
   const install = ["install", "orderflow", CHART, "--namespace", "orderflow", "--dry-run=client"];
-  const { code, stdout, stderr } = await run(["helm", ...install, ...valuesOf(name), ...args]);
+  const { code, stdout, stderr } = await attempt(["helm", ...install, ...valuesOf(name), ...args]);
   if (code !== 0) throw new Error(stderr);
   return stdout.slice(stdout.indexOf("NOTES:"));
 }

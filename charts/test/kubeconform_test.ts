@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { lacks, program } from "../../src/testing/skips.ts";
-import { run } from "../../src/testing/command.ts";
+import { attempt } from "../../src/kind/cluster.ts";
 import { CASES, HELM, renderText } from "./helm.ts";
 import { STRIMZI_MANIFESTS, writeSchemas } from "./schemas.ts";
 
@@ -19,7 +19,9 @@ Deno.test(
       const location = await writeSchemas(folder);
       const check = async (manifests: string) => {
         const options = ["-strict", "-summary", "-schema-location", location, "-"];
-        const { code, stdout, stderr } = await run(["kubeconform", ...options], manifests);
+        const { code, stdout, stderr } = await attempt(["kubeconform", ...options], {
+          stdin: manifests,
+        });
         return { code, output: stdout + stderr };
       };
       for (const name of CASES) {

@@ -1,7 +1,7 @@
 /** The chart by the rules of others: helm's chart-testing, and kube-score. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lacks, program } from "../../src/testing/skips.ts";
-import { run } from "../../src/testing/command.ts";
+import { attempt } from "../../src/kind/cluster.ts";
 import { type Case, CASES, CHART, HELM, renderText } from "./helm.ts";
 
 const CT = program("ct", "the chart by chart-testing", "install it: .ci/run has the line");
@@ -16,7 +16,7 @@ Deno.test({
   ignore: lacks(HELM, CT),
 }, async () => {
   const config = ["--config", `${CHART}../ct.yaml`, "--charts", CHART];
-  const { code, stdout, stderr } = await run(["ct", "lint", ...config]);
+  const { code, stdout, stderr } = await attempt(["ct", "lint", ...config]);
   assertEquals(code, 0, stdout + stderr);
   for (const name of CASES) assertStringIncludes(stdout, `ci/${name}-values.yaml`);
   assert(!/\[(WARNING|ERROR)\]/.test(stdout), stdout);
@@ -55,9 +55,9 @@ const PASSED = 10;
 async function failedChecks(manifests: string): Promise<Map<string, string[]>> {
   const options = ["--output-format", "json", "--kubernetes-version", "v1.36"];
   const optional = ["--enable-optional-test", "container-seccomp-profile"];
-  const { stdout, stderr } = await run(
+  const { stdout, stderr } = await attempt(
     ["kube-score", "score", ...options, ...optional, "-"],
-    manifests,
+    { stdin: manifests },
   );
   assert(stdout.startsWith("["), stderr);
   const failed = new Map<string, string[]>();

@@ -2,7 +2,7 @@
  * JSON schemas of all kinds that the chart and deploy/strimzi use, strict (an unknown field is a fault),
  * for kubeconform: made from what Kubernetes, Strimzi, KEDA and others publish of themselves, since the schemas that kubeconform fetches know no Strimzi.
  */
-import { run } from "../../src/testing/command.ts";
+import { attempt } from "../../src/kind/cluster.ts";
 import { KEDA, moduleFolder } from "../../src/testing/go_module.ts";
 import { CHART, parseAll } from "./helm.ts";
 
@@ -47,7 +47,7 @@ async function strimziDefinitions(): Promise<string> {
     return files.map(({ name }) => Deno.readTextFileSync(`${folder}/${name}`)).join("\n---\n");
   }
   const show = ["show", "crds", STRIMZI_CHART, "--version", STRIMZI_VERSION];
-  const { code, stdout, stderr } = await run(["helm", ...show]);
+  const { code, stdout, stderr } = await attempt(["helm", ...show]);
   if (code !== 0) {
     throw new Error(
       "Strimzi's resource definitions cannot be fetched; without a network, set STRIMZI_CRDS to a " +

@@ -10,7 +10,7 @@ interface CommandOptions {
   readonly show?: boolean;
 }
 
-interface CommandResult {
+export interface CommandResult {
   /** 127: there is no such command. */
   readonly code: number;
   readonly stdout: string;

@@ -1,5 +1,5 @@
 /** What tests take of Go's modules: resource definitions, manifests, programs to build. */
-import { run } from "./command.ts";
+import { run } from "../kind/cluster.ts";
 
 /** The KEDA that the chart is tested with. */
 export const KEDA_VERSION = "v2.21.0";
@@ -7,7 +7,5 @@ export const KEDA = `github.com/kedacore/keda/v2@${KEDA_VERSION}`;
 
 /** Downloads a Go module. @returns its folder */
 export async function moduleFolder(module: string): Promise<string> {
-  const { code, stdout, stderr } = await run(["go", "mod", "download", "-json", module]);
-  if (code !== 0) throw new Error(`${module} cannot be downloaded: ${stderr}${stdout}`);
-  return JSON.parse(stdout).Dir;
+  return JSON.parse(await run(["go", "mod", "download", "-json", module])).Dir;
 }

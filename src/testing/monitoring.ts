@@ -1,7 +1,7 @@
 /** The alert rules and dashboards that the chart ships, and what metrics they ask for. */
 import { assertEquals } from "@std/assert";
 import { parse } from "yaml";
-import { run } from "./command.ts";
+import { attempt } from "../kind/cluster.ts";
 import { program } from "./skips.ts";
 
 const FILES = new URL("../../charts/orderflow/files/", import.meta.url);
@@ -14,7 +14,7 @@ export const PROMTOOL = program(
 
 /** Runs promtool; whatever it finds is an error. */
 export async function promtool(args: readonly string[], stdin = ""): Promise<void> {
-  const { code, stdout, stderr } = await run(["promtool", ...args], stdin);
+  const { code, stdout, stderr } = await attempt(["promtool", ...args], { stdin });
   assertEquals(code, 0, `promtool ${args.join(" ")}\n${stdout}${stderr}`);
 }
 
