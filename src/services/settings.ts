@@ -29,7 +29,7 @@ export const serviceSettings = {
   memberName: string({
     env: "MEMBER_NAME",
     fallback: "",
-    fallbackHelp: "service and process id",
+    fallbackHelp: "service and process id, in a container service and host name",
     help: "the name of this process in its consumer group, such as its pod's",
   }),
   drainTimeoutMs: integer({

@@ -24,9 +24,13 @@ export function launchers(
     if (!command.startsWith("deno run ") || !SCRIPTS.test(words.at(-1)!)) continue;
     // `exec`: a signal reaches deno itself. Quotes: a path with a star in it is deno's, not the shell's.
     const run = ["deno", "run", ...OFFLINE, ...words.slice(2)].map((word) => `'${word}'`).join(" ");
-    // In traces it has its task's name, unless it was given another.
-    const service = `export OTEL_SERVICE_NAME="\${OTEL_SERVICE_NAME:-${name}}"`;
-    made.set(name, `#!/bin/sh\n${service}\nexec ${run} "$@"\n`);
+    const defaults = [
+      // In traces it has its task's name.
+      `export OTEL_SERVICE_NAME="\${OTEL_SERVICE_NAME:-${name}}"`,
+      // In its group the name of its container: process ids are the same in all of them.
+      `export MEMBER_NAME="\${MEMBER_NAME:-${name}-$HOSTNAME}"`,
+    ];
+    made.set(name, ["#!/bin/sh", ...defaults, `exec ${run} "$@"`, ""].join("\n"));
   }
   return made;
 }

@@ -22,6 +22,7 @@ Deno.test("launchers: the task's own permissions, offline, arguments passed on",
   assertEquals(
     script,
     '#!/bin/sh\nexport OTEL_SERVICE_NAME="${OTEL_SERVICE_NAME:-dlq}"\n' +
+      'export MEMBER_NAME="${MEMBER_NAME:-dlq-$HOSTNAME}"\n' +
       "exec 'deno' 'run' '--cached-only' '--frozen' '--no-prompt' " +
       "'--allow-env=KAFKAJS_*' 'src/commands/dlq/main.ts' \"$@\"\n",
   );
