@@ -120,27 +120,50 @@ export function toGroup(state: GroupState, names: Names): Group {
   };
 }
 
-/** @param options.partitions shows all of them, not only those that lost records */
-export function groupLines(
-  group: Group,
-  options: { partitions: boolean },
-): string[] {
+/** How many partitions of a group are shown without `--all`. */
+export const MAX_SHOWN = 20;
+
+/**
+ * @param show of its partitions: those that lost records; the ones furthest behind; or every one. Of
+ * the first two at most `MAX_SHOWN`, and in a line what the others come to
+ */
+export function groupLines(group: Group, show: "lost" | "worst" | "all"): string[] {
   const { service, members, partitions } = group;
-  const shown = partitions.filter(({ lost }) => options.partitions || lost > 0);
-  const rows = shown.map(({ topic, partition, committed, end, lag, lost, owner }) => [
+  const wanted = show === "lost" ? partitions.filter(({ lost }) => lost > 0) : partitions;
+  const worst = new Set(
+    wanted.toSorted(worstFirst).slice(0, show === "all" ? Infinity : MAX_SHOWN),
+  );
+  const rows = wanted.filter((partition) => worst.has(partition)).map(partitionRow);
+  return [
+    `${service}: ${statusOf(group)}`,
+    ...members.map(memberLine),
+    ...columns([["partition", "committed", "end", "lag", "lost", "owner"], ...rows])
+      .slice(rows.length > 0 ? 0 : 1),
+    ...restLine(wanted.filter((partition) => !worst.has(partition))),
+  ];
+}
+
+function worstFirst(a: PartitionState, b: PartitionState): number {
+  return b.lost - a.lost || b.lag - a.lag || Number(b.owner === null) - Number(a.owner === null);
+}
+
+function partitionRow({ topic, partition, committed, end, lag, lost, owner }: PartitionState) {
+  return [
     `${topic}/${partition}`,
     committed === null ? "nothing" : formatCount(committed),
     formatCount(end),
     formatCount(lag),
     formatCount(lost),
     owner ? `${owner.address} ${owner.clientId}` : "no owner",
-  ]);
-  return [
-    `${service}: ${statusOf(group)}`,
-    ...members.map(memberLine),
-    ...columns([["partition", "committed", "end", "lag", "lost", "owner"], ...rows])
-      .slice(rows.length > 0 ? 0 : 1),
   ];
+}
+
+function restLine(rest: readonly PartitionState[]): string[] {
+  if (rest.length === 0) return [];
+  const most = (count: "lag" | "lost") => formatCount(Math.max(...rest.map((one) => one[count])));
+  const behind = most("lag") === "0" ? "none behind" : `each at most ${most("lag")} behind`;
+  const lost = most("lost") === "0" ? "" : `, at most ${most("lost")} lost`;
+  return [`  and ${plural(rest.length, "partition")} more, ${behind}${lost}: --all shows them`];
 }
 
 /** Kafka says `Dead` of a group that it does not know, and of one that it has forgotten. */
@@ -164,8 +187,19 @@ function memberLine({ address, clientId, partitions, subscription, isForeign }: 
     return `  ${address} ${clientId}: another application, which reads ${reads}`;
   }
   const owned = Object.entries(partitions)
-    .map(([topic, numbers]) => `${topic} ${numbers.join(",")}`);
+    .map(([topic, numbers]) => `${topic} ${ranges(numbers)}`);
   return `  ${address} ${clientId}: ${owned.join("; ") || "nothing"}`;
+}
+
+/** `0-3,7`; of at least three in a row. */
+export function ranges(numbers: readonly number[]): string {
+  const runs: number[][] = [];
+  for (const number of numbers.toSorted((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last?.at(-1) === number - 1) last.push(number);
+    else runs.push([number]);
+  }
+  return runs.map((run) => run.length < 3 ? run.join() : `${run[0]}-${run.at(-1)}`).join();
 }
 
 /** Rows of cells under each other; numbers to the right, first and last cell to the left. */

@@ -9,14 +9,14 @@ import { openDatabase } from "../../database/open.ts";
 import { positions } from "../../database/positions.ts";
 import { CONSUMERS, PROCESSORS, type Service, topicsReadBy } from "../../topology.ts";
 import { withLog } from "../../kafka/readers/open_log.ts";
-import { groupLines, readGroups, toGroup } from "./list.ts";
+import { groupLines, MAX_SHOWN, readGroups, toGroup } from "./list.ts";
 import { type Target, TARGETS } from "./plan.ts";
 import { resetGroup, type ResetRequest } from "./reset.ts";
 
 const ACTIONS: readonly Action[] = [
   {
     usage: "[SERVICE]",
-    help: "all groups, or that of one service with all its partitions; SERVICE is one of " +
+    help: "all groups, or that of one service with its partitions; SERVICE is one of " +
       CONSUMERS.join(", "),
   },
   {
@@ -41,6 +41,11 @@ const WHERE = [
 ].join("\n");
 
 const settings = {
+  all: flag({
+    option: "all",
+    fallback: "false",
+    help: `every partition, not only the ${MAX_SHOWN} that are furthest behind`,
+  }),
   to: string({ option: "to", value: "WHERE", fallback: "", help: WHERE }),
   topic: string({
     option: "topic",
@@ -78,7 +83,7 @@ function parse([first, second]: readonly string[], config: Settings): Command {
 }
 
 function parseReset(service: string, config: Settings): ResetRequest {
-  const { to, topic, partition, json } = config;
+  const { to, topic, partition, json, all } = config;
   const faults: string[] = [];
   const known = CONSUMERS.find((reader) => reader === service) ?? CONSUMERS[0]!;
   if (known !== service) {
@@ -98,6 +103,7 @@ function parseReset(service: string, config: Settings): ResetRequest {
     faults.push(`--to ${to}: an offset is of one partition: --topic and --partition say which`);
   }
   if (json) faults.push("--json: reset prints no JSON");
+  if (all) faults.push("--all: reset shows every partition");
   if (faults.length > 0) throw new ConfigError(faults);
   return {
     service: known,
@@ -131,7 +137,8 @@ async function list(config: Settings, wanted: Service | undefined, signal: Abort
     const all = await readGroups(log, signal, wanted);
     return all.map((state) => toGroup(state, log.names));
   });
-  const lines = groups.flatMap((group) => groupLines(group, { partitions: wanted !== undefined }));
+  const show = config.all ? "all" : wanted === undefined ? "lost" : "worst";
+  const lines = groups.flatMap((group) => groupLines(group, show));
   console.log(config.json ? JSON.stringify(groups, null, 2) : lines.join("\n"));
   return 0;
 }
