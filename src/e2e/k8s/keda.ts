@@ -1,7 +1,7 @@
-/** A real KEDA on the test's cluster. Go builds it from its module: once, some minutes. */
-import { join } from "node:path";
-import { attempt, Cluster, run } from "../../kind/cluster.ts";
-import { KEDA, KEDA_VERSION, moduleFolder } from "../../testing/go_module.ts";
+/** A real KEDA on the test's cluster, built by Go from its module. */
+import { dirname, join } from "node:path";
+import { Cluster } from "../../kind/cluster.ts";
+import { goProgram, KEDA, KEDA_VERSION, moduleFolder } from "../../testing/go_module.ts";
 import type { TestCluster } from "./test_cluster.ts";
 
 /** Its programs as its manifests name them, and where they are in the module. */
@@ -21,17 +21,12 @@ export async function loadKeda({ loadFolder }: TestCluster): Promise<void> {
 
 /** @returns a folder with its programs, and nothing else */
 async function buildKeda(): Promise<string> {
-  const folder = join((await run(["go", "env", "GOPATH"])).trim(), "bin", `keda-${KEDA_VERSION}`);
   const module = await moduleFolder(KEDA);
+  const paths: string[] = [];
   for (const [program, source] of Object.entries(PROGRAMS)) {
-    const path = join(folder, program);
-    if ((await attempt(["test", "-x", path])).code === 0) continue;
-    console.error(`building ${program}, once: some minutes the first time`);
-    const build = ["go", "build", "-C", module, "-trimpath", "-buildvcs=false", "-ldflags=-s -w"];
-    const env = { CGO_ENABLED: "0" };
-    await run(["nice", ...build, "-o", path, `./cmd/${source}`], { env });
+    paths.push(await goProgram(`keda-${KEDA_VERSION}/${program}`, module, `./cmd/${source}`));
   }
-  return folder;
+  return dirname(paths[0]!);
 }
 
 /** Installs it as its own manifests do, and waits until the API server has its metrics. */

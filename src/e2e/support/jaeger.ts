@@ -1,13 +1,10 @@
-/**
- * A Jaeger for tests: in memory, on loopback and free ports. Where there is none, Go builds it: once, some
- * minutes, into Go's folder of programs.
- */
-import { assert, assertEquals } from "@std/assert";
-import { join } from "node:path";
+/** A Jaeger for tests: in memory, on loopback and free ports. */
+import { assert } from "@std/assert";
 import { freePort, LOOPBACK } from "../../local/kafka/ports.ts";
 import { lastLines } from "../../local/kafka/shell.ts";
 import { PROJECT } from "../../local/task.ts";
 import { until } from "../../runtime/until.ts";
+import { goProgram } from "../../testing/go_module.ts";
 import type { SeenSpan, TraceBackend } from "./otlp_receiver.ts";
 
 /** Its version is pinned in go.mod there. */
@@ -37,7 +34,7 @@ interface Tag {
 }
 
 export async function startJaeger(): Promise<TraceBackend> {
-  const program = await jaegerProgram();
+  const program = await goProgram("jaeger", MODULE.pathname, PROGRAM);
   const [otlp, query, grpc] = await freePorts();
   const log = await Deno.makeTempFile({ prefix: "jaeger-" });
   const child = new Deno.Command(program, {
@@ -108,23 +105,4 @@ async function freePorts(): Promise<string[]> {
   const ports: number[] = [];
   while (ports.length < 3) ports.push(await freePort(...ports));
   return ports.map((port) => `${LOOPBACK}:${port}`);
-}
-
-/** @returns the path of the program */
-async function jaegerProgram(): Promise<string> {
-  const path = join(await go("env", "GOPATH"), "bin", "jaeger");
-  if (await Deno.stat(path).then(() => true, () => false)) return path;
-  console.error("building Jaeger, once: some minutes, and 2 GB in Go's folders");
-  await go("build", "-ldflags=-s -w", "-o", path, PROGRAM);
-  return path;
-}
-
-async function go(...args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command("nice", {
-    args: ["go", ...args],
-    cwd: MODULE,
-  }).output();
-  const text = new TextDecoder();
-  assertEquals(success, true, lastLines(text.decode(stderr), 10));
-  return text.decode(stdout).trim();
 }
