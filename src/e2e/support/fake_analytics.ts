@@ -40,6 +40,11 @@ const GROWTH = 20;
 /** When a payment was killed. */
 const KILLED_MS = 25_000;
 
+/** For two minutes nobody orders, but for one in the middle of it. */
+function isOrdered(ageMs: number): boolean {
+  return Math.abs(ageMs - 270_000) > 60_000 || Math.abs(ageMs - 270_000) <= EVERY_MS / 2;
+}
+
 /** A group of two members; one of them is killed, or joins, so many milliseconds before the start. */
 function groupAt(service: Service, state: State, ageMs: number): GroupState {
   const isEmpty = state === "empty";
@@ -90,6 +95,7 @@ export function serveFake(state: State): FakeAnalytics {
   // Where a member is missing, latencies are long to read, too.
   const delayMs = state === "a member killed" ? 200_000 : 0;
   const facts = sampleOrders(orders, startMs - OVER_MS, EVERY_MS)
+    .filter(({ placedAtMs }) => isOrdered(startMs - placedAtMs))
     .map((order) => ({
       ...order,
       placedAtMs: order.placedAtMs - delayMs,

@@ -156,7 +156,6 @@ function LatencyCard({ snapshot, plot }: CardProps) {
         series={rows}
         format={formatDuration}
         ticks={DURATION_TICKS}
-        spanGaps
       />
     </Card>
   );

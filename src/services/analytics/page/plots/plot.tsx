@@ -4,6 +4,7 @@ import uPlot from "uplot";
 import { localTimeOfDay } from "../../../../runtime/format.ts";
 import { RANGES, type Track } from "../../trends/ranges.ts";
 import type { RebalanceView } from "../../web/live.ts";
+import { isolated } from "./isolated.ts";
 import { agoText, middleOf, movedBy, timeCursor, windowAt } from "./time_cursor.ts";
 import type { Ticks } from "./ticks.ts";
 import type { PlotView } from "./view.tsx";
@@ -27,8 +28,6 @@ interface PlotProps {
   readonly format: (value: number) => string;
   /** (default: as `format` says, at powers of ten) */
   readonly ticks?: Ticks;
-  /** Windows without a value do not end a line. */
-  readonly spanGaps?: boolean;
   /** Marked where they happened. */
   readonly rebalances: readonly RebalanceView[];
 }
@@ -144,7 +143,7 @@ function optionsOf(
   props: () => PlotProps,
   size: { width: number; height: number },
 ): uPlot.Options {
-  const { series, format, spanGaps = false } = props();
+  const { series, format } = props();
   const ticks = props().ticks ?? { format, leastMax: 10 };
   const axis: uPlot.Axis = {
     stroke: color("--soft"),
@@ -189,8 +188,12 @@ function optionsOf(
         stroke: color(s.color),
         width: 2,
         dash: s.dash,
-        spanGaps,
-        points: { show: false },
+        points: {
+          show: false,
+          filter: (plot, index) => isolated(plot.data[index]!),
+          size: 4,
+          fill: color(s.color),
+        },
       })),
     ],
   };

@@ -21,15 +21,6 @@ export const DURATION_TICKS: Ticks = {
     ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
     ...[1, 2, 5, 10, 24, 48, 120, 240].map((n) => n * HOUR),
   ],
-  format: durationTick,
+  format: formatDuration,
   leastMax: SECOND,
 };
-
-/** Without the zeros of a whole second, minute or hour: `0`, `500 ms`, `2 s`, `5 min`, `3 h`. */
-export function durationTick(ms: number): string {
-  if (ms === 0) return "0";
-  if (ms % HOUR === 0) return `${ms / HOUR} h`;
-  if (ms % MINUTE === 0) return `${ms / MINUTE} min`;
-  if (ms > MINUTE) return `${Math.floor(ms / MINUTE)} min ${ms % MINUTE / SECOND} s`;
-  return formatDuration(ms).replace(".0 s", " s");
-}

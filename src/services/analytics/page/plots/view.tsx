@@ -29,8 +29,8 @@ export function RangePicker({ view, onPick }: {
       ))}
       <small>
         a value every{" "}
-        {formatDuration(stepMs).replace(".0 s", " s")}; point at a plot, or focus it and press the
-        arrow keys; <i class="rebalance" aria-hidden="true" /> rebalance
+        {formatDuration(stepMs)}; point at a plot, or focus it and press the arrow keys;{" "}
+        <i class="rebalance" aria-hidden="true" /> rebalance
       </small>
     </div>
   );
