@@ -38,14 +38,32 @@ export function formatShare(part: number, all: number): string {
   return all === 0 ? NOTHING : `${(100 * part / all).toFixed(1)} %`;
 }
 
-/** `87 ms`, `1.2 s`, `3 min 20 s` */
+/** `0 s`, `87 ms`, `1.2 s`, `99 s`, `3 min 20 s`, `2 h`, `5 days 3 h`; of less than nothing `0 s`. */
 export function formatDuration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return NOTHING;
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
+  return durationParts(ms).join(" ");
+}
+
+/** Without what is left of the largest unit: `9.5 s`, `3 min`, `5 days`. */
+export function formatBriefDuration(ms: number): string {
+  return durationParts(ms)[0]!;
+}
+
+function durationParts(ms: number): string[] {
+  const rounded = Math.max(0, Math.round(ms));
+  if (rounded > 0 && rounded < 1_000) return [`${rounded} ms`];
+  if (ms < 9_950) return [`${Math.round(rounded / 100) / 10} s`];
   const seconds = Math.round(ms / 1_000);
-  if (seconds < 100) return `${seconds} s`;
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 100) return [`${seconds} s`];
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return parts(`${minutes} min`, seconds % 60, "s");
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return parts(`${hours} h`, minutes % 60, "min");
+  return parts(`${Math.floor(hours / 24)} days`, hours % 24, "h");
+}
+
+function parts(large: string, rest: number, unit: string): string[] {
+  return rest === 0 ? [large] : [large, `${rest} ${unit}`];
 }
 
 /** `1,234.56 EUR`, exactly. What is not whole cents is shown as it is. */

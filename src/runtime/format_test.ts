@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import {
   formatBrief,
+  formatBriefDuration,
   formatBriefMoney,
   formatCount,
   formatDuration,
@@ -45,7 +46,21 @@ const CASES: readonly [text: string, expected: string][] = [
   [formatDuration(87.4), "87 ms"],
   [formatDuration(1_234), "1.2 s"],
   [formatDuration(99_400), "99 s"],
+  [formatDuration(-5), "0 s"],
+  [formatDuration(0), "0 s"],
+  [formatDuration(999.6), "1 s"],
+  [formatDuration(2_000), "2 s"],
+  [formatDuration(9_960), "10 s"],
+  [formatDuration(120_000), "2 min"],
   [formatDuration(200_000), "3 min 20 s"],
+  [formatDuration(3_599_900), "1 h"],
+  [formatDuration(9_000_000), "2 h 30 min"],
+  [formatDuration(3 * 86_400_000), "3 days"],
+  [formatDuration(3.25 * 86_400_000), "3 days 6 h"],
+  [formatBriefDuration(400), "400 ms"],
+  [formatBriefDuration(9_500), "9.5 s"],
+  [formatBriefDuration(139_000), "2 min"],
+  [formatBriefDuration(9_000_000), "2 h"],
   [utcTimeOfDay("2026-01-02T22:34:10.999Z"), "22:34:10"],
 ];
 Deno.test("formats: always with their unit, and short", () => {

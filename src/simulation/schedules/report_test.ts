@@ -12,9 +12,9 @@ const costs = { wallMs: 61_000, cpuMs: 120_000 };
 
 Deno.test("summaryLines: how many, at what cost, which seeds, what failed", () => {
   const tally = { ...emptyTally(), schedules: 6_000, orders: 120_000 };
-  assertEquals(progressLine(tally, 2_000), "6,000 schedules, 120,000 orders, 2.0 s, 0 failed");
+  assertEquals(progressLine(tally, 2_000), "6,000 schedules, 120,000 orders, 2 s, 0 failed");
   assertEquals(summaryLines(tally, { first: 7, options }, costs), [
-    "6,000 schedules, 120,000 orders in 61 s (2 min 0 s of CPU, 20.0 ms a schedule)",
+    "6,000 schedules, 120,000 orders in 61 s (2 min of CPU, 20.0 ms a schedule)",
     "seeds 7 to 6006; again: deno task sim --seed 7 --orders 20 --schedules 6000",
     "every promise was kept",
   ]);

@@ -71,9 +71,12 @@ export function worst(lags: readonly Lag[]): Lag {
 }
 
 /** The wait as text. Samples are 0.5 s apart: `< 1 s`, `12 s`, `≥ 12 s`. */
-export function formatWait({ ms, atLeast }: Lag): string {
-  if (atLeast) return `≥ ${formatDuration(ms)}`;
-  return ms < 1_000 ? "< 1 s" : formatDuration(ms);
+export function formatWait(
+  { ms, atLeast }: Lag,
+  format: (ms: number) => string = formatDuration,
+): string {
+  if (atLeast) return `≥ ${format(ms)}`;
+  return ms < 1_000 ? "< 1 s" : format(ms);
 }
 
 /**

@@ -1,8 +1,8 @@
 /** Orders that are older than a set age and have no outcome. */
-import { formatCount } from "../../../../runtime/format.ts";
+import { formatCount, formatDuration } from "../../../../runtime/format.ts";
 import type { OverdueOrders } from "../../checks/open_orders.ts";
 import type { OverdueView } from "../../checks/overdue.ts";
-import { ago, dateAndTime, formatAge, OrderLink, Verdict } from "./parts.tsx";
+import { ago, dateAndTime, OrderLink, Verdict } from "./parts.tsx";
 
 const MAX_NAMED = 5;
 
@@ -23,7 +23,7 @@ export function OverdueCard({ overdue, atMs }: { overdue: OverdueView; atMs: num
       >
         {count > 0
           ? `older than ${age}; the oldest has waited ${isOlder ? "at least " : ""}${
-            formatAge(atMs - oldestMs)
+            formatDuration(atMs - oldestMs)
           }`
           : `older than ${age}`}
       </Verdict>

@@ -57,17 +57,7 @@ export function Command({ text }: { text: string }) {
 
 /** `3 min 20 s ago` */
 export function ago(atMs: number, nowMs: number): string {
-  return `${formatAge(nowMs - atMs)} ago`;
-}
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
-
-/** As a duration; from two hours on in hours, from two days on in days. */
-export function formatAge(ms: number): string {
-  if (ms >= 2 * DAY_MS) return `${Math.floor(ms / DAY_MS)} days`;
-  if (ms >= 2 * HOUR_MS) return `${Math.floor(ms / HOUR_MS)} h`;
-  return formatDuration(Math.max(0, ms));
+  return `${formatDuration(nowMs - atMs)} ago`;
 }
 
 /** In the reader's own time zone, with the date. */

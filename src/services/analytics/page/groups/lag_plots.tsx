@@ -1,6 +1,5 @@
 /** How far a group has been behind over time, and how long until it has caught up. */
 import { formatBrief, formatDuration } from "../../../../runtime/format.ts";
-import { formatAge } from "../checks/parts.tsx";
 import type { Drain } from "../../groups/drain.ts";
 import type { GroupView, RebalanceView } from "../../web/live.ts";
 import { Plot } from "../plots/plot.tsx";
@@ -32,7 +31,7 @@ export function LagPlots({ group, view, rebalances }: {
           dash: [8, 3],
           column: `${service} ms`,
         }]}
-        format={(ms) => ms === 0 ? "0 s" : formatDuration(ms)}
+        format={formatDuration}
         ticks={DURATION_TICKS}
       />
     </div>
@@ -42,7 +41,7 @@ export function LagPlots({ group, view, rebalances }: {
 export function drainText({ state, ms }: Drain): string {
   switch (state) {
     case "shrinks":
-      return `caught up in ${formatAge(ms ?? 0)}`;
+      return `caught up in ${formatDuration(ms ?? 0)}`;
     case "grows":
       return "not catching up: the lag grows";
     case "unknown":

@@ -1,11 +1,9 @@
 /** What the diagram and the list say of a service, in as few letters as fit into a box. Pure. */
-import { formatBrief, plural } from "../../../../runtime/format.ts";
-import { formatWait, type Lag } from "../../groups/lag.ts";
+import { formatBrief, formatBriefDuration, plural } from "../../../../runtime/format.ts";
+import { formatWait } from "../../groups/lag.ts";
 import { isSettled, READS_THE_LOG } from "../../groups/rebalances.ts";
 import type { GroupView } from "../../web/live.ts";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 /** A lag as old as this is a fault. */
 const ALARM_MS = 5_000;
 
@@ -17,16 +15,8 @@ export function membersText(group: GroupView | undefined): string {
 }
 
 export function lagText({ lag }: GroupView): string {
-  return lag.messages === 0 ? "lag 0" : `lag ${formatBrief(lag.messages)} · ${briefWait(lag)}`;
-}
-
-/** Without the seconds of whole minutes: `9.5 s`, `4 min`, `≥ 10 min`, `3 h`. */
-export function briefWait(lag: Lag): string {
-  if (lag.ms < 100_000) return formatWait(lag);
-  const text = lag.ms < 2 * HOUR_MS
-    ? `${Math.floor(lag.ms / MINUTE_MS)} min`
-    : `${Math.floor(lag.ms / HOUR_MS)} h`;
-  return lag.atLeast ? `≥ ${text}` : text;
+  if (lag.messages === 0) return "lag 0";
+  return `lag ${formatBrief(lag.messages)} · ${formatWait(lag, formatBriefDuration)}`;
 }
 
 /** Whether somebody should look: nobody works on it, or it is far behind. */
