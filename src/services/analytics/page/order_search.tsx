@@ -123,7 +123,7 @@ function TimelineView({ timeline }: { timeline: Found }) {
     <div class="order-history">
       <p>{timeline.conclusion}</p>
       <div class="scroll" tabIndex={0} role="group" aria-label="Events of the order">
-        <table>
+        <table class="stacked">
           <thead>
             <tr>
               {["since placed", "event", "topic", "partition", "offset", "details"].map((name) => (

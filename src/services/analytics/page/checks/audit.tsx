@@ -177,8 +177,8 @@ function Promises({ report: { checks, notCovered } }: { report: AuditReported })
     <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>{held} of {plural(checks.length, "promise")} held</summary>
       {open && (
-        <div class="scroll promises" tabIndex={0} role="group" aria-label="Promises of the audit">
-          <table>
+        <div class="scroll" tabIndex={0} role="group" aria-label="Promises of the audit">
+          <table class="stacked">
             <thead>
               <tr>
                 {["verdict", "promise", "looked at"].map((name) => (

@@ -1,9 +1,9 @@
 /** How many dead letters each service has, and a list of the newest open ones. */
 import { useEffect, useState } from "preact/hooks";
-import { formatCount, formatMoney } from "../../../../runtime/format.ts";
+import { formatCount, formatDuration, formatMoney } from "../../../../runtime/format.ts";
 import type { DeadLetterList, ListedDeadLetter } from "../../checks/dead_letters.ts";
 import type { Live } from "../../web/live.ts";
-import { Command, dateAndTime, formatAge, OrderLink, useAnswer, Verdict } from "./parts.tsx";
+import { Command, dateAndTime, OrderLink, useAnswer, Verdict } from "./parts.tsx";
 
 /** Leads to the list, and opens it. */
 export const DEAD_LETTERS_HASH = "#dead-letters";
@@ -14,7 +14,7 @@ export function DeadLettersCard({ live }: { live: Live }) {
   const open = all.reduce((sum, [, one]) => sum + one.open, 0);
   const total = all.reduce((sum, [, one]) => sum + one.total, 0);
   return (
-    <article class="card check wide" id="dead-letters">
+    <article class="card check" id="dead-letters">
       <h3>Dead letters</h3>
       <Verdict
         state={open > 0 ? "bad" : deadLettersNotReady ? "unknown" : "good"}
@@ -70,12 +70,12 @@ function ServiceList({ list, atMs }: { list: DeadLetterList; atMs: number }) {
         All of them: <Command text={`deno task dlq list ${service}`} />
       </p>
       <div
-        class="scroll letters"
+        class="scroll"
         tabIndex={0}
         role="group"
         aria-label={`Dead letters of ${service}`}
       >
-        <table>
+        <table class="stacked">
           <thead>
             <tr>
               {["dead letter", "reason", "age", "order", "what it says", "commands"].map((name) => (
@@ -100,7 +100,7 @@ function Row({ service, one, atMs }: { service: string; one: ListedDeadLetter; a
         {id} <small>{source && `from ${source}`}</small>
       </th>
       <td data-label="reason">{reason.replaceAll("_", " ") || "unknown"}</td>
-      <td data-label="age" title={dateAndTime(one.atMs)}>{formatAge(atMs - one.atMs)}</td>
+      <td data-label="age" title={dateAndTime(one.atMs)}>{formatDuration(atMs - one.atMs)}</td>
       <td data-label="order">{orderId ? <OrderLink id={orderId} /> : "–"}</td>
       <td>{excerptText(one)}</td>
       <td class="commands">

@@ -63,7 +63,7 @@ function Group({ group, view, rebalances }: {
         {topics.map(({ topic }) => topic).join(", ")}
       </p>
       <div class="scroll" tabIndex={0} role="group" aria-label={`Members of ${service}`}>
-        <table>
+        <table class="assigned">
           <thead>
             <tr>
               <th scope="col">partition</th>

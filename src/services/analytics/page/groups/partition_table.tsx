@@ -19,7 +19,7 @@ export function PartitionTable({ group, colors }: {
     <details open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>offsets, lag and stalls of {plural(rows.length, "partition")}</summary>
       {open && (
-        <table class="partitions" aria-label={`Partitions of the group ${service}`}>
+        <table class="partitions stacked" aria-label={`Partitions of the group ${service}`}>
           <thead>
             <tr>
               {HEADS.map((name) => <th scope="col" key={name}>{name}</th>)}
