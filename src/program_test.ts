@@ -95,6 +95,14 @@ for (const { task, command } of PROGRAMS.filter(({ task }) => /^(topics|validato
   });
 }
 
+Deno.test("groups: a file that it may not read is named, with those that it may", async () => {
+  const { command } = PROGRAMS.find(({ task }) => task === "groups")!;
+  const { code, stderr } = await call(command, "--env", "/no/such/file");
+  assertEquals(code, 2);
+  const may = "a task may read files in this project and below /etc/kafka";
+  assertMatch(stderr, new RegExp(`\n  - /no/such/file: cannot be read: ${may}\n`));
+});
+
 /** A port at which nothing listens. */
 const NOWHERE = "127.0.0.1:1";
 
