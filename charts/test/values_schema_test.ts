@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { lacks } from "../../src/testing/skips.ts";
 import { attempt } from "../../src/kind/cluster.ts";
-import { CHART, HELM, helmTemplate, parseAll, VALUES_FILE, valuesOf } from "./helm.ts";
+import { CHART, HELM, helmTemplate, parseAll, renderText, VALUES_FILE, valuesOf } from "./helm.ts";
 
 /** What must be refused: options of helm, and what its message has to name. */
 const REFUSED: Record<string, [string[], string]> = {
@@ -59,6 +59,10 @@ const REFUSED: Record<string, [string[], string]> = {
   "a setting of the chart's own, twice": [
     ["--set", "extraEnv[0].name=KAFKA_BROKERS,extraEnv[0].value=x"],
     "extraEnv: KAFKA_BROKERS is set already: override a setting with `env`",
+  ],
+  "one of somebody's own, twice": [
+    ["--set", "extraEnv[0].name=A,extraEnv[0].value=x,extraEnv[1].name=A,extraEnv[1].value=y"],
+    "extraEnv: A is there twice",
   ],
   "settings from nowhere": [["--set", "envFrom[0].secret=x"], "envFrom/0"],
   "a key that is no key": [["--set", "kafka.tls.caKey=a/b"], "caKey"],
@@ -188,6 +192,39 @@ for (const [what, [options, name]] of Object.entries(REFUSED)) {
       assertStringIncludes(stderr, name);
     },
   });
+}
+
+/** The paths of empty lists and maps. */
+function emptyOnes(value: unknown, path: readonly string[] = []): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  const entries = Object.entries(value);
+  if (entries.length === 0) return [path.join(".")];
+  return Array.isArray(value)
+    ? []
+    : entries.flatMap(([name, inner]) => emptyOnes(inner, [...path, name]));
+}
+
+// As somebody's values file has it, in which all below a name is a comment.
+for (const name of ["default", "other-kafka", "keda"] as const) {
+  Deno.test(
+    { name: `values, ${name}: null is as good as empty`, ignore: lacks(HELM) },
+    async () => {
+      const [values] = parseAll(Deno.readTextFileSync(VALUES_FILE));
+      const [own] = parseAll(Deno.readTextFileSync(`${CHART}ci/${name}-values.yaml`));
+      const given = (path: string) =>
+        // deno-lint-ignore no-explicit-any
+        path.split(".").reduce((at: any, key) => at?.[key], own) !== undefined;
+      const nulls = emptyOnes(values).filter((path) => !given(path)).map((path) => `${path}=null`);
+      assert(nulls.length > 20);
+      // The password is made up anew each time.
+      const args = ["--set", "postgres.password=x"];
+      const [empty, without] = [
+        await renderText(name, args),
+        await renderText(name, [...args, "--set", nulls.join()]),
+      ];
+      assertEquals(without, empty);
+    },
+  );
 }
 
 interface Described {

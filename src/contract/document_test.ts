@@ -1,9 +1,11 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import Type from "typebox";
 import { event } from "../events/schemas.ts";
 import { readAs } from "../events/versions.ts";
+import { Failure } from "../runtime/errors.ts";
 import { CONSUMERS, TOPIC_NAMES, TOPICS } from "../topology.ts";
 import { asyncApi } from "./document.ts";
+import { exampleOf } from "./examples.ts";
 import { CONTRACT_FILE, contractText } from "./main.ts";
 import { readContract } from "./read.ts";
 
@@ -48,6 +50,11 @@ Deno.test("asyncApi: every service writes and reads what the topology says", () 
       );
     }
   }
+});
+
+Deno.test("exampleOf: a schema that no example fits is named, in a line", () => {
+  const schema = event("OrderRejected", { code: Type.String({ pattern: "^#{7}$" }) });
+  assertThrows(() => exampleOf(schema), Failure, "no example of OrderRejected can be made");
 });
 
 Deno.test("asyncApi: a version that is only read is received, and not sent", () => {

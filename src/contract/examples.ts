@@ -2,6 +2,7 @@
 import { Compile } from "typebox/compile";
 import type { TSchema } from "typebox";
 import { eventId } from "../events/schemas.ts";
+import { Failure } from "../runtime/errors.ts";
 import type { Json, JsonObject } from "./headers.ts";
 
 const ORDER_ID = "r1-000001";
@@ -44,12 +45,12 @@ interface Schema {
   readonly maximum?: number;
 }
 
-/** A message of an order, of headers and payload. @throws {TypeError} the schema allows none of what is tried */
+/** A message of an order, of headers and payload. @throws {Failure} the schema allows none of what is tried */
 export function exampleOf(schema: TSchema): JsonObject {
   const event = valueOf("", schema as Schema) as { type: string };
   const example = { ...event, eventId: eventId(ORDER_ID, event.type) };
   if (Compile(schema).Check(example)) return example;
-  throw new TypeError(
+  throw new Failure(
     `no example of ${event.type} can be made from its schema: src/contract/examples.ts has the values`,
   );
 }

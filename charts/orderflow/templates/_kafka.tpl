@@ -22,7 +22,7 @@
 {{- if .strimzi.enabled -}}
 {{ include "orderflow.fullname" $.root }}-{{ $.user }}
 {{- else if ne .saslMechanism "none" -}}
-{{- $secret := get .login.existingSecrets $.user | default .login.existingSecret -}}
+{{- $secret := get (.login.existingSecrets | default dict) $.user | default .login.existingSecret -}}
 {{- if not $secret -}}
 {{- fail (printf "kafka.login: %s needs a Secret to log in with %s: set kafka.login.existingSecret, or kafka.login.existingSecrets.%s; kafka.saslMechanism=none is without a login" $.user .saslMechanism $.user) -}}
 {{- end -}}
@@ -79,7 +79,7 @@ KAFKA_SASL_USERNAME: {{ include "orderflow.kafkaUserSecret" $ }}
 
 {{- /* The ports of a NetworkPolicy to Kafka, as a YAML list: those of bootstrapServers, or what is said. */}}
 {{- define "orderflow.kafkaPorts" -}}
-{{- $ports := .Values.networkPolicy.kafkaPorts -}}
+{{- $ports := .Values.networkPolicy.kafkaPorts | default list -}}
 {{- if not $ports -}}
 {{- range splitList "," (include "orderflow.bootstrapServers" .) -}}
 {{- $ports = append $ports (dict "port" (regexFind "[0-9]+$" . | int)) -}}

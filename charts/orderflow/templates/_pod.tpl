@@ -91,7 +91,7 @@ deadlineS, after which it is ended; storage, the largest size of a data folder t
 {{- if .http -}}
 {{- $env = merge $env (dict "HTTP_HOST" "0.0.0.0" "HTTP_PORT" "8080" "HTTP_ALLOWED_HOSTS" (include "orderflow.allowedHosts" .root)) -}}
 {{- end -}}
-{{- $env = mergeOverwrite $env (deepCopy $values.env) (.env | default dict) -}}
+{{- $env = mergeOverwrite $env (deepCopy ($values.env | default dict)) (.env | default dict) -}}
 {{- $from := dict -}}
 {{- if .http -}}
 {{- $_ := set $from "MEMBER_NAME" "{ fieldRef: { fieldPath: metadata.name } }" -}}
@@ -104,10 +104,14 @@ deadlineS, after which it is ended; storage, the largest size of a data folder t
 {{- $_ := set $from "KAFKA_SASL_USERNAME" . -}}
 {{- end -}}
 {{- end -}}
+{{- $extra := dict -}}
 {{- range $values.extraEnv -}}
 {{- if or (hasKey $env .name) (hasKey $from .name) -}}
 {{- fail (printf "extraEnv: %s is set already: override a setting with `env`" .name) -}}
+{{- else if hasKey $extra .name -}}
+{{- fail (printf "extraEnv: %s is there twice" .name) -}}
 {{- end -}}
+{{- $_ := set $extra .name true -}}
 {{- end -}}
 {{- include "orderflow.podPlace" .root }}
 {{- if .spread }}
