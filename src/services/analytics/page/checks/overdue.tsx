@@ -25,7 +25,9 @@ export function OverdueCard({ overdue, atMs }: { overdue: OverdueView; atMs: num
           ? `older than ${age}; the oldest has waited ${isOlder ? "at least " : ""}${
             formatDuration(atMs - oldestMs)
           }`
-          : `older than ${age}`}
+          : isWhole
+          ? `older than ${age}`
+          : `whether any is older than ${age}`}
       </Verdict>
       <Part
         one="waits for the validator"
