@@ -92,6 +92,9 @@ export const TOPICS = Object.fromEntries(
 /** The order topics, in the order of the flow. */
 export const TOPIC_NAMES = Object.keys(TOPICS) as Topic[];
 
+/** With an event on it an order has ended: nobody waits for what a service does about it. */
+export const LAST_TOPIC = TOPIC_NAMES.at(-1)!;
+
 /** In the order in which an order reaches them. */
 export const PROCESSORS = [
   ...new Set(TOPIC_NAMES.flatMap((topic): readonly Service[] => TOPICS[topic].writers)),

@@ -13,7 +13,7 @@
  */
 import type { TopicMessages } from "kafkajs";
 import { pause } from "../../runtime/shutdown.ts";
-import type { Service } from "../../topology.ts";
+import { LAST_TOPIC, type Names, type Service } from "../../topology.ts";
 import type { ClusterSource } from "../client/cluster.ts";
 import { ProducerError } from "../client/error_codes.ts";
 import type { GroupOffsets } from "../offsets/committed_offsets.ts";
@@ -28,6 +28,8 @@ import { NotAssigned, type PartitionWriter } from "./assignment.ts";
 const DELIVERY_TIMEOUT_MS = 10_000;
 /** Before another producer is opened where that has failed. */
 const REOPEN_MS = 500;
+/** What nobody waits for goes with the next transaction, and has one of its own after so long. */
+const MAY_WAIT_MS = 100;
 const OUTDATED = "it was assigned in an earlier generation of the group";
 
 /** An input partition, and as which member it was assigned: the latest generation in which it is ours. */
@@ -57,6 +59,7 @@ export interface MemberWriterOptions {
   /** The transactional id of an owner that its token does not name: before version 0.2. */
   readonly formerIdOf: (input: TopicPartition) => string;
   readonly offsets: GroupOffsets;
+  readonly names: Names;
   /** Told with the reason when a commit is late, and with undefined when it is over. */
   readonly onLateCommit?: (why: ProducerError | undefined) => unknown;
   /**
@@ -77,13 +80,20 @@ export class MemberWriter {
   /** Transactional ids that were fenced in this generation. */
   readonly #fenced = new Map<string, Promise<void>>();
   #membersNow: Promise<ReadonlySet<string>> | undefined;
+  /** Begins the transaction that steps wait for which may wait. */
+  #onUrgent: (() => void) | undefined;
   readonly #closing = new AbortController();
 
   constructor(
     private readonly kafka: ClusterSource,
     private readonly options: MemberWriterOptions,
   ) {
-    this.pacing = new Pacing(options.service, () => this.#waiting.length);
+    this.pacing = new Pacing(
+      options.service,
+      options.names.topic(LAST_TOPIC),
+      ({ topic, partition }) =>
+        this.#waiting.some(({ input }) => input.partition === partition && input.topic === topic),
+    );
   }
 
   /** From now on this is the member; what was assigned to an earlier one only, it no longer writes. */
@@ -110,8 +120,14 @@ export class MemberWriter {
     };
   }
 
+  /** Nothing waits any more for a transaction to go with. */
+  hurry(): void {
+    this.#onUrgent?.();
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
+    this.hurry();
     await this.#producer?.then((producer) => producer.close(), () => {});
   }
 
@@ -175,6 +191,7 @@ export class MemberWriter {
   #commit(step: Step): Promise<void> {
     const waiting = { ...step, ...Promise.withResolvers<void>() };
     this.#waiting.push(waiting);
+    if (!this.#mayWait(waiting)) this.hurry();
     this.pacing.check();
     if (!this.#isWorking) void this.#work();
     return waiting.promise;
@@ -184,10 +201,11 @@ export class MemberWriter {
     this.#isWorking = true;
     const { pacing } = this;
     while (this.#waiting.length > 0) {
+      await this.#untilUrgent();
       await pacing.gathered();
       const steps = this.#nextSteps();
       if (steps.length === 0) continue;
-      pacing.began();
+      pacing.began(steps.map(({ input }) => input));
       try {
         await this.#publish(steps);
         for (const { input, resolve } of steps) {
@@ -203,6 +221,20 @@ export class MemberWriter {
     }
     // In the turn in which nothing waits: what comes in the next one would never be answered.
     this.#isWorking = false;
+  }
+
+  async #untilUrgent(): Promise<void> {
+    if (this.pacing.moreWaits || !this.#waiting.every((step) => this.#mayWait(step))) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onUrgent = resolve;
+    const timer = setTimeout(resolve, MAY_WAIT_MS);
+    await promise;
+    clearTimeout(timer);
+    this.#onUrgent = undefined;
+  }
+
+  #mayWait({ input, outputs }: Step): boolean {
+    return outputs.length === 0 || this.pacing.mayWait(input);
   }
 
   #nextSteps(): WaitingStep[] {

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { TopicMessages } from "kafkajs";
 import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { configureLogging } from "../../runtime/log.ts";
+import { settlesWithin } from "../../runtime/shutdown.ts";
 import { until } from "../../runtime/until.ts";
 import { createClient } from "../client/client.ts";
 import { ProducerError } from "../client/error_codes.ts";
@@ -58,6 +59,7 @@ async function setUp(partitions = 1) {
     kafka,
     topic,
     group,
+    lastTopic: outcomes,
     offsets,
     join: () => join(group, topic),
     committed: (partition = 0) => offsets.committed({ topic, partition }),
@@ -71,6 +73,7 @@ async function setUp(partitions = 1) {
         transactionTimeoutMs: 60_000,
         formerIdOf: ({ partition }) => names.transactionalId("validator", "orders.raw", partition),
         offsets,
+        names,
         onUnanswered: (error) => assert(false, String(error)),
       });
       writer.onAssigned(generation);
@@ -129,6 +132,27 @@ for (const guarantee of GUARANTEES) {
     assertEquals(await test.outcomes(), expected);
   });
 }
+
+Deno.test("MemberWriter: what nobody waits for goes with the next transaction, or has one of its own", async () => {
+  await using test = await setUp();
+  await using member = test.join();
+  await until("it is assigned", () => member.generations.length > 0);
+  const generation = member.generations[0]!;
+  const writer = test.writer(generation, test.id());
+  const patient = await writer.open(
+    { ...test.input(generation), topic: test.lastTopic },
+    undefined,
+  );
+  const other = await writer.open(test.input(generation), undefined);
+  const first = patient.commit(test.output("a"), 1);
+  assertEquals(await settlesWithin(first, 0), false);
+  await other.commit(test.output("b"), 1);
+  await first;
+  // Two records and one marker.
+  await until("both are committed", async () => await test.end() === 3);
+  await patient.commit(test.output("c"), 2);
+  await until("it is committed", async () => await test.end() === 5);
+});
 
 Deno.test("MemberWriter: what was assigned to an earlier generation only is not sent", async () => {
   await using test = await setUp();

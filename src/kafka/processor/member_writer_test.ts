@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { GroupOffsets } from "../offsets/committed_offsets.ts";
 import { FakeCluster } from "../producer/testing/fake_cluster.ts";
 import { type AssignedInput, MemberWriter } from "./member_writer.ts";
+import { Names } from "../../topology.ts";
 import { ownerToken } from "./owner.ts";
 import { NotAssigned } from "./assignment.ts";
 
@@ -25,6 +26,7 @@ function setUp() {
       transactionalId,
       transactionTimeoutMs: 60_000,
       formerIdOf: ({ partition }) => `former-${partition}`,
+      names: new Names(),
       offsets,
     });
   const input = (generation: number, partition: number): AssignedInput => (

@@ -2,10 +2,12 @@
  * When a member fetches next, and when its next transaction begins. A transaction costs the cluster the
  * same whether it has one order or a thousand, for each of its partitions. So what was fetched together is
  * committed together. Where more is known to wait, the next fetch goes on meanwhile; otherwise it keeps a
- * distance from the transaction, in which more arrives. The first one after a rest begins at once.
+ * distance from the transaction, in which more arrives. The first one after a rest begins at once. A batch
+ * that takes long, such as one whose payments are asked for again, keeps neither from going on.
  */
 import { pause } from "../../runtime/shutdown.ts";
 import type { FetchedBatch } from "../group/membership.ts";
+import type { TopicPartition } from "../protocol/requests.ts";
 import { type Service, TOPICS, topicsReadBy } from "../../topology.ts";
 
 /** From one transaction to the next, in milliseconds, where records come one by one. */
@@ -15,26 +17,43 @@ const INTERVAL_MS = 100;
  * for each hop would only add up.
  */
 const INTERVAL_OF_TRANSACTIONS_MS = 20;
-/** What is slower, such as a batch whose payments are asked for again, goes into the next transaction. */
+/** What is slower goes into a later transaction. */
 const GATHER_MS = 30;
 /** Records in hand while the next fetch goes on, at most: memory stays bounded. */
 const MAX_BYTES_AHEAD = 3 * 1024 * 1024;
 
+/** What was fetched of an input partition. */
+type Batch = Pick<FetchedBatch, "topic" | "partition" | "bytes" | "hasMore">;
+
+/** Until its work has ended. */
+interface InHand extends Batch {
+  /** The batch before it has ended. */
+  isAtWork: boolean;
+  /**
+   * Whether the next transaction, and the next fetch, wait for it: not where nobody waits for what comes of
+   * it, nor once a transaction has begun without it, nor behind such a one.
+   */
+  isAwaited: boolean;
+}
+
 export class Pacing {
-  #inHand = 0;
-  #atWork = 0;
-  #bytesInHand = 0;
-  /** How many in hand have more behind them. */
-  #withMore = 0;
-  /** Whether one had since the last transaction began. */
+  readonly #inHand = new Set<InHand>();
+  /** Whether a batch had more behind it since the last transaction began. */
   #hadMore = false;
   #changed = Promise.withResolvers<void>();
   #nextAt = -Infinity;
   #onGathered: (() => void) | undefined;
   readonly #intervalMs: number;
 
-  /** @param waiting how many batches wait for the next transaction */
-  constructor(service: Service, private readonly waiting: () => number) {
+  /**
+   * @param lastTopic the name on the cluster of LAST_TOPIC
+   * @param isWaiting whether a batch of this input waits for the next transaction
+   */
+  constructor(
+    service: Service,
+    private readonly lastTopic: string,
+    private readonly isWaiting: (input: TopicPartition) => boolean,
+  ) {
     const writers = topicsReadBy(service).flatMap((topic): readonly Service[] =>
       TOPICS[topic].writers
     );
@@ -50,43 +69,43 @@ export class Pacing {
    * @returns resolves when it is time for the next fetch
    */
   async take(
-    { bytes, hasMore }: Pick<FetchedBatch, "bytes" | "hasMore">,
+    batch: Batch,
     work: (begin: () => void) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
-    let isAtWork = false;
-    let hasEnded = false;
-    const count = (by: 1 | -1) => {
-      this.#inHand += by;
-      this.#bytesInHand += by * bytes;
-      if (hasMore) this.#withMore += by;
-    };
-    count(1);
-    if (hasMore) this.#hadMore = true;
+    const { topic, partition, bytes, hasMore } = batch;
+    const isAwaited = !this.mayWait(batch) && !this.#isBehind(batch);
+    const own: InHand = { topic, partition, bytes, hasMore, isAtWork: false, isAwaited };
+    this.#inHand.add(own);
+    if (own.hasMore) this.#hadMore = true;
     const begin = () => {
-      if (isAtWork) return;
-      isAtWork = true;
-      this.#atWork++;
+      own.isAtWork = true;
       this.#change();
     };
     void work(begin).then(() => {
-      hasEnded = true;
-      count(-1);
-      if (isAtWork) this.#atWork--;
+      this.#inHand.delete(own);
       this.#change();
     });
-    while (!hasEnded && !this.#fetchesAhead) await this.#changed.promise;
-    if (!hasEnded) return;
+    while (this.#inHand.has(own) && !this.#fetchesAhead) await this.#changed.promise;
+    if (this.#inHand.has(own) && this.moreWaits) return;
     const leftMs = this.#nextAt - performance.now();
     if (leftMs > 0) await pause(leftMs, signal);
   }
 
-  /** To be called when one more waits. */
-  check(): void {
-    if (this.#isComplete) this.#onGathered?.();
+  /** Whether nobody waits for what comes of this input. */
+  mayWait({ topic }: TopicPartition): boolean {
+    return topic === this.lastTopic;
   }
 
-  /** Resolves when every batch at work waits for the next transaction, or when that takes long. */
+  /** To be called when one more waits. */
+  check(): void {
+    if (this.#onGathered && this.#isComplete) this.#onGathered();
+  }
+
+  /**
+   * Resolves when every batch at work that is awaited waits for the next transaction, or when that takes
+   * long.
+   */
   async gathered(): Promise<void> {
     // All that comes in the same turn.
     await Promise.resolve();
@@ -95,12 +114,34 @@ export class Pacing {
     this.#onGathered = resolve;
     const timer = setTimeout(resolve, GATHER_MS);
     await promise;
+    this.#onGathered = undefined;
     clearTimeout(timer);
   }
 
-  began(): void {
+  /** A transaction has begun, of these inputs. */
+  began(inputs: readonly TopicPartition[]): void {
+    for (const batch of this.#inHand) {
+      if (batch.isAtWork && !inputs.some((input) => isSame(batch, input))) batch.isAwaited = false;
+    }
     this.#nextAt = this.#hadMore ? -Infinity : performance.now() + this.#intervalMs;
     this.#hadMore = false;
+  }
+
+  /** Whether more is known to wait, and all that is in hand is at work. */
+  get moreWaits(): boolean {
+    let hasMore = false;
+    for (const batch of this.#inHand) {
+      if (!batch.isAtWork) return false;
+      hasMore ||= batch.hasMore;
+    }
+    return hasMore;
+  }
+
+  #isBehind(batch: Batch): boolean {
+    for (const before of this.#inHand) {
+      if (!before.isAwaited && isSame(before, batch)) return true;
+    }
+    return false;
   }
 
   #change(): void {
@@ -109,13 +150,24 @@ export class Pacing {
     this.#changed = Promise.withResolvers();
   }
 
-  /** More is known to wait, and all that is in hand is at work. */
   get #fetchesAhead(): boolean {
-    return this.#withMore > 0 && this.#atWork === this.#inHand &&
-      this.#bytesInHand <= MAX_BYTES_AHEAD;
+    let bytes = 0;
+    let isAwaited = false;
+    for (const batch of this.#inHand) {
+      bytes += batch.bytes;
+      isAwaited ||= batch.isAwaited;
+    }
+    return bytes <= MAX_BYTES_AHEAD && (!isAwaited || this.moreWaits);
   }
 
   get #isComplete(): boolean {
-    return this.waiting() >= this.#atWork;
+    for (const batch of this.#inHand) {
+      if (batch.isAtWork && batch.isAwaited && !this.isWaiting(batch)) return false;
+    }
+    return true;
   }
+}
+
+function isSame(one: TopicPartition, other: TopicPartition): boolean {
+  return one.partition === other.partition && one.topic === other.topic;
 }

@@ -6,17 +6,26 @@ import { Pacing } from "./pacing.ts";
 /** For what would wait forever. */
 const LIMIT_MS = 20_000;
 const NEVER = new AbortController().signal;
-const LAST = { bytes: 1, hasMore: false };
-const MORE = { bytes: 1, hasMore: true };
 
-/** @param waiting for the next transaction; changed by `wait` */
-function pacingOf(service: Service, waiting = 0) {
-  const pacing = new Pacing(service, () => waiting);
-  const wait = (count: number) => {
-    waiting = count;
+/** A batch of the input partition; nothing more is behind it, and somebody waits for it. */
+function batchOf(partition: number, options: Partial<Parameters<Pacing["take"]>[0]> = {}) {
+  return { topic: "input", partition, bytes: 1, hasMore: false, ...options };
+}
+
+function pacingOf(service: Service) {
+  /** The partitions whose batch waits for the next transaction. */
+  const waiting = new Set<number>();
+  const pacing = new Pacing(service, "last", ({ partition }) => waiting.has(partition));
+  const wait = (...partitions: number[]) => {
+    for (const partition of partitions) waiting.add(partition);
     pacing.check();
   };
-  return { pacing, wait };
+  /** The next transaction has what waits. */
+  const begin = () => {
+    pacing.began([...waiting].map((partition) => batchOf(partition)));
+    waiting.clear();
+  };
+  return { pacing, wait, begin };
 }
 
 /** Whether it has resolved when all that is at work in this turn is done. */
@@ -25,7 +34,7 @@ function isResolved(work: Promise<unknown>): Promise<boolean> {
 }
 
 /** A batch in hand, at work. */
-function takeOne(pacing: Pacing, batch: Parameters<Pacing["take"]>[0] = LAST, signal = NEVER) {
+function takeOne(pacing: Pacing, batch = batchOf(0), signal = NEVER) {
   const { promise, resolve } = Promise.withResolvers<void>();
   const nextFetch = pacing.take(batch, (begin) => {
     begin();
@@ -36,8 +45,8 @@ function takeOne(pacing: Pacing, batch: Parameters<Pacing["take"]>[0] = LAST, si
 
 Deno.test("Pacing: a transaction waits for each batch at work, until it waits, too, or ends", async () => {
   const { pacing, wait } = pacingOf("validator");
-  const [, second] = [1, 2, 3].map(() => takeOne(pacing));
-  wait(1);
+  const [, second] = [0, 1, 2].map((partition) => takeOne(pacing, batchOf(partition)));
+  wait(0);
   const gathered = pacing.gathered();
   assertEquals(await isResolved(gathered), false);
   // Nothing is to be committed of this one.
@@ -50,16 +59,40 @@ Deno.test("Pacing: a transaction waits for each batch at work, until it waits, t
 Deno.test("Pacing: a transaction waits for no batch where none is at work", async () => {
   const { pacing, wait } = pacingOf("validator");
   // Its turn comes when the one before it has ended.
-  void pacing.take(LAST, () => aborted(NEVER), NEVER);
+  void pacing.take(batchOf(0), () => aborted(NEVER), NEVER);
   wait(1);
   assert(await isResolved(pacing.gathered()));
 });
 
-Deno.test("Pacing: a slow batch goes into a later transaction", async () => {
-  const { pacing, wait } = pacingOf("validator");
-  for (let i = 0; i < 2; i++) takeOne(pacing);
-  wait(1);
+Deno.test("Pacing: a slow batch goes into a later transaction, and no other waits for it again", async () => {
+  const { pacing, wait, begin } = pacingOf("payment");
+  const [fast, slow] = [takeOne(pacing, batchOf(0)), takeOne(pacing, batchOf(1))];
+  wait(0);
   assert(await settlesWithin(pacing.gathered(), LIMIT_MS));
+  begin();
+  // The transaction's own batches are waited for.
+  assertEquals(await isResolved(slow.nextFetch), false);
+  fast.end();
+  for (const { nextFetch } of [fast, slow]) assert(await settlesWithin(nextFetch, LIMIT_MS));
+  const [next, behind] = [0, 1].map((partition) =>
+    partition === 0
+      ? takeOne(pacing, batchOf(0)).nextFetch
+      : pacing.take(batchOf(1), () => aborted(NEVER), NEVER)
+  );
+  wait(0);
+  assert(await isResolved(pacing.gathered()));
+  // Of the two only what the next transaction is for.
+  for (const nextFetch of [next!, behind!]) assertEquals(await isResolved(nextFetch), false);
+});
+
+Deno.test("Pacing: a batch that nobody waits for keeps no fetch and no transaction from going on", async () => {
+  const { pacing, wait } = pacingOf("inventory");
+  const patient = takeOne(pacing, batchOf(0, { topic: "last" }));
+  assert(await isResolved(patient.nextFetch));
+  const other = takeOne(pacing, batchOf(1));
+  wait(1);
+  assert(await isResolved(pacing.gathered()));
+  assertEquals(await isResolved(other.nextFetch), false);
 });
 
 for (const service of ["validator", "inventory"] as const) {
@@ -70,7 +103,7 @@ for (const service of ["validator", "inventory"] as const) {
     // After a rest, at once.
     assert(await isResolved(first.nextFetch));
     const second = takeOne(pacing);
-    pacing.began();
+    pacing.began([batchOf(0)]);
     second.end();
     assertEquals(await isResolved(second.nextFetch), false);
     assert(await settlesWithin(second.nextFetch, LIMIT_MS));
@@ -80,8 +113,8 @@ for (const service of ["validator", "inventory"] as const) {
 Deno.test("Pacing: who stops waits for no distance", async () => {
   const { pacing } = pacingOf("validator");
   const revocation = new AbortController();
-  const { nextFetch, end } = takeOne(pacing, LAST, revocation.signal);
-  pacing.began();
+  const { nextFetch, end } = takeOne(pacing, batchOf(0), revocation.signal);
+  pacing.began([batchOf(0)]);
   end();
   assertEquals(await isResolved(nextFetch), false);
   revocation.abort();
@@ -90,7 +123,7 @@ Deno.test("Pacing: who stops waits for no distance", async () => {
 
 Deno.test("Pacing: where nothing more is known to wait, a fetch waits for all batches in hand", async () => {
   const { pacing } = pacingOf("validator");
-  const [first, second] = [takeOne(pacing), takeOne(pacing)];
+  const [first, second] = [takeOne(pacing, batchOf(0)), takeOne(pacing, batchOf(1))];
   first.end();
   assert(await isResolved(first.nextFetch));
   assertEquals(await isResolved(second.nextFetch), false);
@@ -98,12 +131,12 @@ Deno.test("Pacing: where nothing more is known to wait, a fetch waits for all ba
 
 Deno.test("Pacing: where more waits, the next fetch goes on while batches are at work, without a distance", async () => {
   const { pacing } = pacingOf("validator");
-  pacing.began();
-  const batches = [takeOne(pacing, LAST), takeOne(pacing, MORE)];
+  pacing.began([]);
+  const batches = [takeOne(pacing), takeOne(pacing, batchOf(1, { hasMore: true }))];
   for (const { nextFetch } of batches) assert(await isResolved(nextFetch));
-  pacing.began();
+  pacing.began([0, 1].map((partition) => batchOf(partition)));
   for (const { end } of batches) end();
-  const next = takeOne(pacing, LAST);
+  const next = takeOne(pacing);
   next.end();
   assert(await isResolved(next.nextFetch));
 });
@@ -111,7 +144,7 @@ Deno.test("Pacing: where more waits, the next fetch goes on while batches are at
 Deno.test("Pacing: no fetch goes on while a batch waits for the one before it", async () => {
   const { pacing } = pacingOf("validator");
   let begin = () => {};
-  const next = pacing.take(MORE, (ready) => {
+  const next = pacing.take(batchOf(0, { hasMore: true }), (ready) => {
     begin = ready;
     return aborted(NEVER);
   }, NEVER);
@@ -122,7 +155,7 @@ Deno.test("Pacing: no fetch goes on while a batch waits for the one before it", 
 
 Deno.test("Pacing: no fetch goes on while much is in hand", async () => {
   const { pacing } = pacingOf("validator");
-  const large = { bytes: 2 * 1024 * 1024, hasMore: true };
+  const large = batchOf(0, { bytes: 2 * 1024 * 1024, hasMore: true });
   const first = takeOne(pacing, large);
   assert(await isResolved(first.nextFetch));
   const second = takeOne(pacing, large);

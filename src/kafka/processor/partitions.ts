@@ -118,7 +118,8 @@ export class Partitions {
     // Fetched before it was assigned to another member.
     if (!own) return;
     if (revoked.aborted) {
-      if (isLost(revoked)) throw revoked.reason;
+      // kafkajs is to find out that it is no member of this generation any more.
+      if (isKafkaError(revoked.reason)) throw revoked.reason;
       // Another broker's fetcher may be joining the group meanwhile: it is not read past, nor all the time.
       return await pause(REVOKED_MS);
     }
@@ -140,7 +141,7 @@ export class Partitions {
       (begin) => this.member.keepAlive(inHand, () => work(begin), onLost),
       revoked,
     );
-    if (isLost(revoked)) throw revoked.reason;
+    if (isKafkaError(revoked.reason)) throw revoked.reason;
   }
 
   /**
@@ -149,6 +150,7 @@ export class Partitions {
    */
   async onRejoin(): Promise<void> {
     this.#revocation.abort();
+    this.#writer.hurry();
     await settlesWithin(this.idle(), this.options.sessionTimeoutMs / 2);
   }
 
@@ -292,9 +294,4 @@ export class Partitions {
       },
     });
   }
-}
-
-/** Whether kafkajs is to find out that it is no member of this generation any more. */
-function isLost({ reason }: AbortSignal): boolean {
-  return reason instanceof Error && isKafkaError(reason);
 }
