@@ -9,7 +9,7 @@ import type { Broker, Cluster } from "../client/cluster.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
 import { type FetchedPartition, ReadCommittedBatch } from "../protocol/read_committed.ts";
 import { type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
-import type { LogRecord } from "../records.ts";
+import type { DecodedRecord } from "../protocol/record.ts";
 
 /** With what is used of kafkajs's brokers here. */
 export interface FetchCluster extends Cluster {
@@ -37,7 +37,7 @@ export interface PartitionData extends FetchedPartition {
 /** What a fetch brought of one partition. */
 export interface Fetched {
   /** Up to the end, or to the batch that cannot be read. */
-  readonly records: LogRecord[];
+  readonly records: readonly DecodedRecord[];
   /** The next offset to read, behind control and aborted records, too. */
   readonly next: number;
   /** The batch that comes next, where it cannot be read. */
@@ -92,7 +92,6 @@ export async function fetchOnce(
 
 /** @param from the offset that was asked for */
 export function recordsIn(topic: string, from: number, data: PartitionData): Fetched {
-  const { partition } = data;
   const batch = new ReadCommittedBatch(topic, String(from), data);
   const stop = batch.messages.findIndex((message) => unreadableOf(message));
   const messages = stop < 0 ? batch.messages : batch.messages.slice(0, stop);
@@ -100,15 +99,7 @@ export function recordsIn(topic: string, from: number, data: PartitionData): Fet
     ? batch.lastOffset()
     : messages.at(-1)?.offset;
   return {
-    records: messages.map(({ offset, timestamp, key, value, headers }) => ({
-      topic,
-      partition,
-      offset,
-      timestamp,
-      key,
-      value,
-      headers,
-    })),
+    records: messages,
     next: last === undefined ? from : Number(last) + 1,
     unreadable: stop < 0 ? undefined : unreadableOf(batch.messages[stop]!),
     stableEnd: Number(data.lastStableOffset),

@@ -20,6 +20,7 @@ import {
   type Unreadable,
   UnreadableBatch,
 } from "../protocol/unreadable.ts";
+import type { DecodedRecord } from "../protocol/record.ts";
 import type { LogRecord } from "../records.ts";
 import { type FetchCluster, fetchOnce, type PartitionData, recordsIn } from "./fetch.ts";
 
@@ -43,6 +44,27 @@ interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Records of one partition, in the order of their offsets. */
+export interface RecordBatch {
+  /** The topic's name on the cluster. */
+  readonly topic: string;
+  readonly partition: number;
+  /** At least one. */
+  readonly records: readonly DecodedRecord[];
+}
+
+export function logRecordsOf({ topic, partition, records }: RecordBatch): LogRecord[] {
+  return records.map(({ offset, timestamp, key, value, headers }) => ({
+    topic,
+    partition,
+    offset,
+    timestamp,
+    key,
+    value,
+    headers,
+  }));
+}
+
 export interface LogReader {
   /** The topic's partitions, or undefined when there is no such topic. */
   partitionsOf(topic: string): Promise<number[] | undefined>;
@@ -59,6 +81,8 @@ export interface LogReader {
    * @throws {UnreadableBatch} a batch cannot be read, and there is no onUnreadable
    */
   read(topic: string, options?: ReadOptions): AsyncIterable<LogRecord[]>;
+  /** The same, as views of the bytes that were fetched: nothing is made of them that is not asked for. */
+  readBatches(topic: string, options?: ReadOptions): AsyncIterable<RecordBatch>;
   /** The batch at this offset, if there is one and it cannot be read. */
   unreadableAt(
     topic: string,
@@ -79,14 +103,18 @@ const LOOK_BEHIND_BYTES = 64 * 1024 * 1024;
 export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   const cluster: FetchCluster = createCluster(kafka);
   await cluster.connect();
+  async function* readBatches(topic: string, options: ReadOptions = {}) {
+    const ends = options.ends ?? await logEnds(cluster, topic);
+    yield* new Reading(cluster, topic, ends, options).batches();
+  }
   return {
     partitionsOf: (topic) => partitionsOf(cluster, topic, { fresh: true }),
     ends: (topic) => logEnds(cluster, topic),
     endsByTopic: (topics) => logEndsByTopic(cluster, topics),
     offsetsSince: (topic, epochMs) => offsetsSince(cluster, topic, epochMs),
-    async *read(topic, options = {}) {
-      const ends = options.ends ?? await logEnds(cluster, topic);
-      yield* new Reading(cluster, topic, ends, options).batches();
+    readBatches,
+    async *read(topic, options) {
+      for await (const batch of readBatches(topic, options)) yield logRecordsOf(batch);
     },
     unreadableAt: (topic, ...place) => unreadableAt(cluster, topic, ...place),
     close: () => cluster.disconnect(),
@@ -124,7 +152,7 @@ class Reading {
     }
   }
 
-  async *batches(): AsyncGenerator<LogRecord[]> {
+  async *batches(): AsyncGenerator<RecordBatch> {
     const { cluster, topic, options } = this;
     const limits = {
       bytes: options.fetchBytes ?? FETCH_BYTES,
@@ -148,22 +176,19 @@ class Reading {
     );
   }
 
-  async *#pass(data: PartitionData): AsyncGenerator<LogRecord[]> {
+  async *#pass(data: PartitionData): AsyncGenerator<RecordBatch> {
     const { onPosition, onUnreadable, onEndless } = this.options;
+    const { topic } = this;
     const { partition } = data;
-    const { records, next, unreadable } = recordsIn(
-      this.topic,
-      this.#next.get(partition)!,
-      data,
-    );
+    const { records, next, unreadable } = recordsIn(topic, this.#next.get(partition)!, data);
     this.#next.set(partition, next);
-    if (records.length > 0) yield records;
+    if (records.length > 0) yield { topic, partition, records };
     if (unreadable) {
       // These have been handed over, whatever becomes of the batch behind them.
       if (records.length > 0) onPosition?.(partition, next);
       let located: LocatedUnreadable;
       try {
-        located = await locate(this.cluster, this.topic, partition, unreadable);
+        located = await locate(this.cluster, topic, partition, unreadable);
       } catch (error) {
         if (!onEndless || !(error instanceof UnreadableBatch)) throw error;
         this.#endless.add(partition);
