@@ -35,6 +35,9 @@ interface EventFollowerOptions<Event> {
   readonly unreadableRetryMs?: number;
 }
 
+/** An order waits for no reader here; a few events at a time would take more of the broker's time. */
+const GATHER = { minBytes: 64 * 1024, maxWaitMs: 500 };
+
 export class EventFollower<Event = OrderEvent> extends LogFollower {
   /** By topic and partition: the next offset to read. */
   readonly positions: ReadonlyMap<Topic, ReadonlyMap<number, number>>;
@@ -47,6 +50,7 @@ export class EventFollower<Event = OrderEvent> extends LogFollower {
     super({
       ...{ access, kafka: createClient(access, options.clientId), topics: [...byName.keys()] },
       unreadableRetryMs: options.unreadableRetryMs,
+      gather: GATHER,
       onBatch({ topic, partition, records }) {
         options.onEvents(decoder.decode({ topic: byName.get(topic)!, partition }, records));
       },

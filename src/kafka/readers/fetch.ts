@@ -46,6 +46,15 @@ export interface Fetched {
   readonly stableEnd: number;
 }
 
+export interface FetchLimits {
+  /** The most that one answer brings in all, and of a partition. */
+  readonly bytes: number;
+  readonly partitionBytes: number;
+  /** The broker answers when there are so many, or after so long (default: 1, 100). */
+  readonly minBytes?: number;
+  readonly maxWaitMs?: number;
+}
+
 const FETCH_WAIT_MS = 100;
 const READ_COMMITTED = 1;
 
@@ -53,14 +62,13 @@ const READ_COMMITTED = 1;
  * One request to each leader.
  *
  * @param positions the next offsets by partition
- * @param limits the most that one answer brings in all, and of a partition
  * @throws {LeaderUnknown} a partition has no leader at the moment
  */
 export async function fetchOnce(
   cluster: FetchCluster,
   topic: string,
   positions: ReadonlyMap<number, number>,
-  { bytes, partitionBytes }: { bytes: number; partitionBytes: number },
+  { bytes, partitionBytes, minBytes = 1, maxWaitMs = FETCH_WAIT_MS }: FetchLimits,
 ): Promise<PartitionData[]> {
   const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
   const led = new Set(Object.values(leaders).flat());
@@ -71,8 +79,8 @@ export async function fetchOnce(
     Object.entries(leaders).map(async ([nodeId, partitions]) => {
       const broker = await cluster.findBroker({ nodeId });
       const { responses } = await broker.fetch({
-        maxWaitTime: FETCH_WAIT_MS,
-        minBytes: 1,
+        maxWaitTime: maxWaitMs,
+        minBytes,
         maxBytes: bytes,
         isolationLevel: READ_COMMITTED,
         topics: [{

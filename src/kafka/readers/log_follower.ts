@@ -11,7 +11,7 @@ import { createLogStates, TopicUnknown } from "../log_watch/log_states.ts";
 import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
 import { describeUnreadable } from "../protocol/unreadable.ts";
-import { openLogReader, type RecordBatch } from "./log_reader.ts";
+import { type Gather, openLogReader, type RecordBatch } from "./log_reader.ts";
 import { type OnLoss, TopicPositions } from "./topic_positions.ts";
 
 interface LogFollowerOptions {
@@ -26,6 +26,8 @@ interface LogFollowerOptions {
   readonly onLoss: OnLoss;
   /** Told each change of what `notReady` returns. */
   readonly onState?: (notReady: string | undefined) => void;
+  /** While it follows, what a fetch waits for (default: whatever comes). */
+  readonly gather?: Gather | undefined;
   /** After how long a partition whose next batch cannot be read is tried again (default: 5,000). */
   readonly unreadableRetryMs?: number | undefined;
 }
@@ -196,6 +198,7 @@ export class LogFollower {
         from: next,
         ends,
         follow,
+        gather: this.options.gather,
         fetchBytes: FETCH_BYTES,
         onPosition: (partition, offset) => {
           if (topic.id !== id) return;

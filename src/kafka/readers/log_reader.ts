@@ -5,6 +5,7 @@
  */
 import type { Kafka } from "kafkajs";
 import { createCluster } from "../client/cluster.ts";
+import { orStopped } from "../client/cluster_ready.ts";
 import {
   type LogEnd,
   logEnds,
@@ -33,6 +34,8 @@ interface ReadOptions {
   readonly ends?: ReadonlyMap<number, LogEnd>;
   /** Waits for new records until `signal` aborts, instead of ending where the log ends now. */
   readonly follow?: boolean;
+  /** While it follows, a fetch waits for so many bytes, or so long (default: 1, 1,000). */
+  readonly gather?: Gather | undefined;
   /** The most that one fetch brings, bytes (default: 8 MiB). */
   readonly fetchBytes?: number;
   /** Told after each fetch where a partition is read on: past control and aborted records, too. */
@@ -42,6 +45,11 @@ interface ReadOptions {
   /** Told of a batch whose end is not known: its partition is read no further; else it ends the reading. */
   readonly onEndless?: (partition: number, error: UnreadableBatch) => void;
   readonly signal?: AbortSignal;
+}
+
+export interface Gather {
+  readonly minBytes: number;
+  readonly maxWaitMs: number;
 }
 
 /** Records of one partition, in the order of their offsets. */
@@ -97,6 +105,8 @@ const GONE = "UNKNOWN_TOPIC_OR_PARTITION";
 const FETCH_BYTES = 8 * 1024 * 1024;
 /** As large as a batch may be: one that does not fit is read when it is the first. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
+/** Whatever comes is told at once; while nothing comes, brokers are asked seldom. */
+const GATHER: Gather = { minBytes: 1, maxWaitMs: 1_000 };
 /** More than any batch: where one that cannot be read ends, only what comes behind it may tell. */
 const LOOK_BEHIND_BYTES = 64 * 1024 * 1024;
 
@@ -157,12 +167,19 @@ class Reading {
     const limits = {
       bytes: options.fetchBytes ?? FETCH_BYTES,
       partitionBytes: FETCH_BYTES_PER_PARTITION,
+      ...options.follow && (options.gather ?? GATHER),
     };
+    const { signal } = options;
     const final = options.follow ? GONE : undefined;
-    for (let open = this.#open(); open.size > 0 && !options.signal?.aborted; open = this.#open()) {
+    for (let open = this.#open(); open.size > 0 && !signal?.aborted; open = this.#open()) {
       const ask = () => fetchOnce(cluster, topic, open, limits);
-      for (const data of await withLeaders(cluster, ask, { final })) yield* this.#pass(data);
-      if (options.follow && !options.partitions) await withLeaders(cluster, () => this.#addNew());
+      const answer = withLeaders(cluster, ask, { final, signal });
+      // The close of its connection ends a fetch that waits.
+      const fetched = signal ? await orStopped(answer, signal) : await answer;
+      for (const data of fetched ?? []) yield* this.#pass(data);
+      if (options.follow && !options.partitions && !signal?.aborted) {
+        await withLeaders(cluster, () => this.#addNew(), { signal });
+      }
     }
   }
 
