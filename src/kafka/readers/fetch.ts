@@ -6,6 +6,7 @@
  */
 import "../patches/patches.ts";
 import type { Broker, Cluster } from "../client/cluster.ts";
+import { dropConnections } from "../patches/connection.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
 import { type FetchedPartition, ReadCommittedBatch } from "../protocol/read_committed.ts";
 import { type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
@@ -55,6 +56,11 @@ export interface FetchLimits {
   readonly maxWaitMs?: number;
 }
 
+/** By name one of kafkajs's: it is no bug. */
+class ReadingStopped extends Error {
+  override readonly name = "KafkaJSReadingStopped";
+}
+
 const FETCH_WAIT_MS = 100;
 const READ_COMMITTED = 1;
 
@@ -62,6 +68,7 @@ const READ_COMMITTED = 1;
  * One request to each leader.
  *
  * @param positions the next offsets by partition
+ * @param signal when it aborts, what is asked for is not waited for
  * @throws {LeaderUnknown} a partition has no leader at the moment
  */
 export async function fetchOnce(
@@ -69,6 +76,7 @@ export async function fetchOnce(
   topic: string,
   positions: ReadonlyMap<number, number>,
   { bytes, partitionBytes, minBytes = 1, maxWaitMs = FETCH_WAIT_MS }: FetchLimits,
+  signal?: AbortSignal,
 ): Promise<PartitionData[]> {
   const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
   const led = new Set(Object.values(leaders).flat());
@@ -78,6 +86,9 @@ export async function fetchOnce(
   const answers = await Promise.all(
     Object.entries(leaders).map(async ([nodeId, partitions]) => {
       const broker = await cluster.findBroker({ nodeId });
+      // Else its close would wait for the answer.
+      const stop = () => dropConnections(broker, new ReadingStopped("the reading was stopped"));
+      signal?.addEventListener("abort", stop, { once: true });
       const { responses } = await broker.fetch({
         maxWaitTime: maxWaitMs,
         minBytes,
@@ -91,7 +102,7 @@ export async function fetchOnce(
             maxBytes: Math.min(bytes, partitionBytes),
           })),
         }],
-      });
+      }).finally(() => signal?.removeEventListener("abort", stop));
       return responses.flatMap((response) => response.partitions);
     }),
   );

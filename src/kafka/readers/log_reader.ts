@@ -172,9 +172,8 @@ class Reading {
     const { signal } = options;
     const final = options.follow ? GONE : undefined;
     for (let open = this.#open(); open.size > 0 && !signal?.aborted; open = this.#open()) {
-      const ask = () => fetchOnce(cluster, topic, open, limits);
+      const ask = () => fetchOnce(cluster, topic, open, limits, signal);
       const answer = withLeaders(cluster, ask, { final, signal });
-      // The close of its connection ends a fetch that waits.
       const fetched = signal ? await orStopped(answer, signal) : await answer;
       for (const data of fetched ?? []) yield* this.#pass(data);
       if (options.follow && !options.partitions && !signal?.aborted) {
