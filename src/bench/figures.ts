@@ -2,6 +2,7 @@
 
 export type Unit =
   | "orders/s"
+  | "events/s"
   | "messages/s"
   | "requests/s"
   | "µs"

@@ -5,6 +5,7 @@ export const SCENARIO_NAMES = [
   "flat-out",
   "steady",
   "validator",
+  "analytics",
   "members",
   "postgres",
   "codecs",
@@ -60,7 +61,7 @@ export const settings = {
     fallback: "200000",
     min: 1_000,
     max: 10_000_000,
-    help: "orders that wait for the validator when it starts",
+    help: "orders that wait for the validator, or whose events wait for analytics, when it starts",
   }),
   members: integer({
     option: "members",

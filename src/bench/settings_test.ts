@@ -10,6 +10,7 @@ const read = (args: string[], env: Record<string, string> = {}) =>
 
 Deno.test("--only: in the order in which one needs the other, whatever the order given", () => {
   assertEquals(read(["--only", "tools, steady,flat-out"]).only, ["flat-out", "steady", "tools"]);
+  assertEquals(read(["--only", "analytics,validator"]).only, ["validator", "analytics"]);
   assertEquals(read([]).only, ["flat-out", "steady", "validator", "tools"]);
 });
 

@@ -1,6 +1,7 @@
 import type { KafkaAccess } from "../kafka/access.ts";
 import type { KafkaClient } from "../kafka/client/client.ts";
 import { LogFollower } from "../kafka/readers/log_follower.ts";
+import { logRecordsOf } from "../kafka/readers/log_reader.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { deadLetterTopicOf, type Names, PROCESSORS } from "../topology.ts";
 import { createTally, type Tally } from "./tally.ts";
@@ -23,8 +24,9 @@ export function followOutcomes(
   const counting = new LogFollower({
     ...cluster,
     topics: [names.topic("orders.outcomes"), ...services.keys()],
-    onRecords(records) {
-      const service = services.get(records[0]!.topic);
+    onBatch(batch) {
+      const records = logRecordsOf(batch);
+      const service = services.get(batch.topic);
       if (service !== undefined) return counter.addDeadLetters(service, records);
       counter.addOutcomes(records);
       onOutcomes(records);

@@ -1,5 +1,6 @@
 /** The scenarios by their names. */
 import type { Scenario } from "./scenario.ts";
+import { analytics } from "./analytics.ts";
 import { codecs } from "./codecs.ts";
 import { flatOut } from "./flat_out.ts";
 import { members } from "./members.ts";
@@ -13,6 +14,7 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   "flat-out": flatOut,
   steady,
   validator,
+  analytics,
   members,
   postgres,
   codecs,

@@ -1,12 +1,12 @@
 /**
- * How far each consumer group of the topology is behind, who its members are and what each owns. About
- * ten small requests: one offset request a group, two a leader, one for all members.
+ * How far each consumer group of the topology is behind, who its members are and what each owns: two
+ * requests to each coordinator, and two to each leader.
  *
  * Lag is counted in offsets. A transactional topic ends in a control record that no consumer sees: one
  * that does not step over it stays 1 behind, in each partition, forever. Nothing is subtracted for
  * that: by its offsets it is the same as one unread message. readers/backlog.ts reads what is there.
  */
-import type { Admin, GroupDescription, Kafka } from "kafkajs";
+import type { Kafka } from "kafkajs";
 import { AssignerProtocol } from "../patches/kafkajs.ts";
 import {
   CONSUMERS,
@@ -18,7 +18,8 @@ import {
 } from "../../topology.ts";
 import { subscriptionIn } from "../group/assigner.ts";
 import { isSubscription } from "../group/foreign_members.ts";
-import { committedOffsetsByTopic } from "./committed_offsets.ts";
+import { GroupCoordinators } from "./group_coordinators.ts";
+import { committedRequests, type DescribedGroup, describeGroupsRequest } from "./group_requests.ts";
 import { LeaderUnknown, type LogEnd, logEndsByTopic } from "./log_ends.ts";
 import { type Cluster, createCluster } from "../client/cluster.ts";
 
@@ -78,9 +79,8 @@ interface GroupLagReader {
 }
 
 interface Connections {
-  readonly admin: Admin;
-  /** For where the logs end: kafkajs's admin fails when it is asked that twice at once. */
   readonly cluster: Cluster;
+  readonly coordinators: GroupCoordinators;
 }
 
 interface Group {
@@ -104,55 +104,46 @@ export function createGroupLagReader(kafka: Kafka, names: Names, only?: Service)
   const topics = TOPIC_NAMES.filter((topic) =>
     groups.some((group) => group.topics.includes(topic))
   );
+  const named = groups.map(({ name }) => name);
   let connected: Promise<Connections> | undefined;
   const connect = async (): Promise<Connections> => {
-    const admin = kafka.admin({ retry: { retries: 1 } });
     const cluster = createCluster(kafka);
-    // Not at once: what connects after the other has failed would stay connected.
-    await admin.connect();
     try {
       await cluster.connect();
+      await cluster.refreshMetadata();
     } catch (error) {
-      await admin.disconnect().catch(() => {});
+      await cluster.disconnect().catch(() => {});
       throw error;
     }
-    return { admin, cluster };
+    return { cluster, coordinators: new GroupCoordinators(cluster) };
   };
   const close = async () => {
     const connections = await connected?.catch(() => undefined);
     connected = undefined;
-    await connections?.admin.disconnect().catch(() => {});
     await connections?.cluster.disconnect().catch(() => {});
   };
   return {
     async read() {
       try {
-        const { admin, cluster } = await (connected ??= connect());
+        const { cluster, coordinators } = await (connected ??= connect());
         const [described, ends, committed] = await allOf([
-          admin.describeGroups(groups.map(({ name }) => name)),
+          coordinators.ask(named, (_, groups) => [describeGroupsRequest(groups)]),
           logEndsByTopic(cluster, topics.map((topic) => names.topic(topic))),
-          allOf(groups.map((group) =>
-            committedOffsetsByTopic(
-              admin,
-              group.name,
-              group.topics.map((topic) => names.topic(topic)),
-            )
-          )),
+          coordinators.ask(named, committedRequests),
         ]);
-        return groups.map((group, index) =>
-          stateOf(
-            group,
-            described.groups.find(({ groupId }) => groupId === group.name),
-            group.topics.flatMap((topic) =>
-              positionsIn(
-                topic,
-                endsIn(ends, names.topic(topic)),
-                committed[index]!.get(names.topic(topic)),
-              )
-            ),
-            names,
-          )
-        );
+        return groups.map((group) => {
+          const offsets = committed.get(group.name)?.offsets ?? [];
+          const committedIn = (topic: string) =>
+            new Map(
+              offsets.filter((of) => of.topic === topic)
+                .map(({ partition, offset }) => [partition, offset]),
+            );
+          const positions = group.topics.flatMap((topic) => {
+            const name = names.topic(topic);
+            return positionsIn(topic, endsIn(ends, name), committedIn(name));
+          });
+          return stateOf(group, described.get(group.name), positions, names);
+        });
       } catch (error) {
         // Whatever it was, the next time begins with connections of its own.
         await close();
@@ -210,7 +201,7 @@ export function lostBefore({ stored, first }: GroupPosition): number {
 
 function stateOf(
   { service, name, topics }: Group,
-  described: GroupDescription | undefined,
+  described: DescribedGroup | undefined,
   positions: readonly GroupPosition[],
   names: Names,
 ): GroupState {
@@ -220,12 +211,12 @@ function stateOf(
   }));
   const own = topics.map((topic) => names.topic(topic));
   const memberList = (described?.members ?? []).map((member) => {
-    const subscription = subscriptionIn(member.memberMetadata);
+    const subscription = subscriptionIn(member.metadata);
     return {
       memberId: member.memberId,
       clientId: member.clientId,
-      host: member.clientHost.replace(/^\//, ""),
-      owned: ownedBy(member.memberAssignment, topics, names),
+      host: member.host.replace(/^\//, ""),
+      owned: ownedBy(member.assignment, topics, names),
       subscription,
       // While the group rebalances no member says anything.
       isForeign: described?.state === "Stable" && !isSubscription(own, subscription),

@@ -1,5 +1,4 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import type { Admin, Kafka } from "kafkajs";
 import { pause } from "../../runtime/shutdown.ts";
 import { Names } from "../../topology.ts";
 import { createGroupLagReader, lagMessagesOf, lostBefore, positionsIn } from "./group_lag.ts";
@@ -35,31 +34,20 @@ Deno.test("lagMessagesOf: adds up the partitions", () => {
   assertEquals(lagMessagesOf(positionsIn("orders.raw", ends, committed)), 3);
 });
 
-/** A client whose clusters are `cluster`, and whose admin is asked in vain. */
-function clientOf(cluster: FakeCluster, admin: Partial<Admin>): Kafka {
-  const away = () => Promise.reject(new Error("the coordinator is away"));
-  return Object.assign(cluster.kafka, {
-    admin: () => ({
-      describeGroups: away,
-      fetchOffsets: away,
-      disconnect: () => Promise.resolve(),
-      ...admin,
-    }),
-  }) as unknown as Kafka;
-}
-
 Deno.test("read: when it cannot connect, nothing stays connected", async () => {
   const cluster = new FakeCluster();
-  cluster.connected = false;
-  const connect = () => Promise.reject(new Error("no broker answers"));
-  const reader = createGroupLagReader(clientOf(cluster, { connect }), new Names(""));
+  cluster.refreshMetadata = () => Promise.reject(new Error("no broker answers"));
+  const reader = createGroupLagReader(cluster.kafka, new Names(""));
   await assertRejects(() => reader.read(), Error, "no broker answers");
   assertEquals(cluster.connected, false);
 });
 
 Deno.test("read: closes after a failure when nothing of it asks any more", async () => {
   const events: string[] = [];
-  const cluster = Object.assign(new FakeCluster(), {
+  const away = () => {
+    throw new TypeError("the coordinator is away");
+  };
+  const cluster = Object.assign(new FakeCluster(undefined, away), {
     async fetchTopicsOffset() {
       await pause(10);
       events.push("answered");
@@ -70,29 +58,35 @@ Deno.test("read: closes after a failure when nothing of it asks any more", async
       return Promise.resolve();
     },
   });
-  const connect = () => Promise.resolve();
-  const reader = createGroupLagReader(clientOf(cluster, { connect }), new Names(""));
+  const reader = createGroupLagReader(cluster.kafka, new Names(""));
   await assertRejects(() => reader.read(), Error, "the coordinator is away");
   assertEquals([events[0], events.at(-1)], ["answered", "closed"]);
 });
 
 Deno.test("read: of one service, asks of its group and its topics alone", async () => {
-  const asked: string[] = [];
-  const reader = createGroupLagReader(
-    clientOf(new FakeCluster(), {
-      connect: () => Promise.resolve(),
-      describeGroups: (groups) => {
-        asked.push(...groups);
-        return Promise.reject(new Error("it does not matter"));
-      },
-      fetchOffsets: ({ groupId, topics }) => {
-        asked.push(groupId, ...topics!);
-        return Promise.reject(new Error("it does not matter"));
-      },
-    }),
-    new Names(""),
-    "validator",
-  );
-  await assertRejects(() => reader.read());
-  assertEquals(asked, ["validator", "validator", "orders.raw"]);
+  const topics: string[] = [];
+  const cluster = Object.assign(new FakeCluster((apiName) => answers[apiName]), {
+    fetchTopicsOffset(asked: { topic: string }[]) {
+      topics.push(...asked.map(({ topic }) => topic));
+      const partitions = [{ partition: 0, offset: "5" }, { partition: 1, offset: "7" }];
+      return Promise.resolve(asked.map(({ topic }) => ({ topic, partitions })));
+    },
+  });
+  const answers: Record<string, unknown> = {
+    DescribeGroups: [{ group: "validator", code: 0, state: "Empty", members: [] }],
+    OffsetFetch: [{
+      group: "validator",
+      code: 0,
+      offsets: [{ topic: "orders.raw", partition: 1, offset: 6 }],
+    }],
+  };
+  const reader = createGroupLagReader(cluster.kafka, new Names(""), "validator");
+  const [group] = await reader.read();
+  assertEquals(new Set(topics), new Set(["orders.raw"]));
+  assertEquals(cluster.requests.map(({ fields }) => fields), [
+    { groups: ["validator"] },
+    { group: "validator" },
+  ]);
+  assertEquals(group!.state, "Empty");
+  assertEquals(group!.positions.map(({ stored }) => stored), [undefined, 6]);
 });

@@ -28,12 +28,13 @@ function isFinal(error: unknown): boolean {
  * Asks again, for some 15 s, while leaders change or one of the brokers is away.
  *
  * @param options.final Kafka's word for one more error that is not waited out
+ * @param options.signal when it aborts, nothing is asked again
  * @throws what `ask` throws: at once when that will not pass, or when no broker answers at all
  */
 export async function withLeaders<T>(
   cluster: Cluster,
   ask: () => Promise<T>,
-  { final }: { final?: string | undefined } = {},
+  { final, signal }: { final?: string | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
   const deadline = performance.now() + LIMIT_MS;
   for (let failedLookups = 0;;) {
@@ -42,7 +43,8 @@ export async function withLeaders<T>(
     } catch (error) {
       const isWanted = final !== undefined && (error as { type?: string }).type === final;
       if (isWanted || isFinal(error) || performance.now() > deadline) throw error;
-      await pause(RETRY_MS);
+      await pause(RETRY_MS, signal);
+      if (signal?.aborted) throw error;
       const found = await cluster.refreshMetadata().then(() => true, () => false);
       failedLookups = found ? 0 : failedLookups + 1;
       if (failedLookups === MAX_FAILED_LOOKUPS) throw error;

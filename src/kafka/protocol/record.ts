@@ -49,13 +49,18 @@ export class HeaderMap {
 export class RecordView implements DecodedRecord {
   #headers: HeaderMap | undefined;
 
-  /** @param keyAt where its length is; so with the value and the headers */
+  /**
+   * @param keyStart where its key begins in the batch's bytes; -1: it has none. So with the value
+   * @param headersAt where their number is
+   */
   constructor(
     readonly batchContext: DecodedBatch,
     readonly offset: number,
     private readonly timestampDelta: number,
-    private readonly keyAt: number,
-    private readonly valueAt: number,
+    readonly keyStart: number,
+    readonly keyEnd: number,
+    readonly valueStart: number,
+    readonly valueEnd: number,
     private readonly headersAt: number,
   ) {}
 
@@ -69,19 +74,28 @@ export class RecordView implements DecodedRecord {
   }
 
   get key(): Buffer | null {
-    return this.#reader(this.keyAt).bytes();
+    return this.#bytes(this.keyStart, this.keyEnd);
   }
 
   get value(): Buffer | null {
-    return this.#reader(this.valueAt).bytes();
+    return this.#bytes(this.valueStart, this.valueEnd);
   }
 
   get headers(): HeaderMap {
-    return this.#headers ??= this.#reader(this.headersAt).headers();
+    return this.#headers ??= this.#headersReader().headers();
   }
 
-  #reader(at: number): RecordReader {
-    return new RecordReader(this.batchContext.bytes, at);
+  /** Whether it has this header: none of them is read for it. */
+  hasHeader(name: Uint8Array): boolean {
+    return this.#headersReader().hasHeader(name);
+  }
+
+  #headersReader(): RecordReader {
+    return new RecordReader(this.batchContext.bytes, this.headersAt);
+  }
+
+  #bytes(start: number, end: number): Buffer | null {
+    return start < 0 ? null : this.batchContext.bytes.subarray(start, end);
   }
 }
 
@@ -103,10 +117,10 @@ export class RecordReader {
     if (offsetDelta < 0 || offsetDelta > batch.lastOffsetDelta) {
       throw new Error(`a record has the offset ${offsetDelta} of ${batch.lastOffsetDelta}`);
     }
-    const keyAt = this.at;
-    this.#skip();
-    const valueAt = this.at;
-    this.#skip();
+    const keyStart = this.#skip();
+    const keyEnd = this.at;
+    const valueStart = this.#skip();
+    const valueEnd = this.at;
     const headersAt = this.at;
     for (let left = this.#varint(); left > 0; left--) {
       this.#skip();
@@ -114,12 +128,29 @@ export class RecordReader {
     }
     if (this.at !== end) throw new Error("a record does not have the length that it says");
     const offset = batch.firstOffset + offsetDelta;
-    return new RecordView(batch, offset, timestampDelta, keyAt, valueAt, headersAt);
+    return new RecordView(
+      batch,
+      offset,
+      timestampDelta,
+      keyStart,
+      keyEnd,
+      valueStart,
+      valueEnd,
+      headersAt,
+    );
   }
 
-  bytes(): Buffer | null {
-    const start = this.#skip();
-    return start < 0 ? null : this.source.subarray(start, this.at);
+  hasHeader(name: Uint8Array): boolean {
+    for (let left = this.#varint(); left > 0; left--) {
+      const start = this.#skip();
+      if (
+        this.at - start === name.length && name.every((byte, i) => byte === this.source[start + i])
+      ) {
+        return true;
+      }
+      this.#skip();
+    }
+    return false;
   }
 
   /** Several of one name are joined by commas; what is not UTF-8 is replaced. */
@@ -152,6 +183,12 @@ export class RecordReader {
 
   /** Zigzag; exact for safe integers. */
   #varint(): number {
+    const first = this.source[this.at]!;
+    // Most numbers are this small.
+    if (first < 0x80) {
+      this.at++;
+      return (first >>> 1) ^ -(first & 1);
+    }
     let value = 0;
     for (let factor = 1;; factor *= 0x80) {
       const byte = this.source[this.at++];

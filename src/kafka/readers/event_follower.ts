@@ -8,9 +8,13 @@ import { LogFollower } from "./log_follower.ts";
 import type { LossMetrics } from "../metrics.ts";
 import { decode, type Decoded } from "../../events/codec.ts";
 import { REPLAYED_FROM } from "../dead_letters.ts";
+import { type DecodedRecord, RecordView } from "../protocol/record.ts";
+
+/** A record, as far as it matters here. */
+type Message = Pick<DecodedRecord, "offset" | "key" | "value" | "headers">;
 
 /** As `decode` in src/events/codec.ts; of an event it may take less than all. */
-export type Decode<Event> = (...message: Parameters<typeof decode>) =>
+export type Decode<Event> = (topic: Topic, message: Pick<Message, "key" | "value">) =>
   | { readonly ok: true; readonly event: Event }
   | Extract<Decoded, { ok: false }>;
 
@@ -31,6 +35,9 @@ interface EventFollowerOptions<Event> {
   readonly unreadableRetryMs?: number;
 }
 
+/** An order waits for no reader here; a few events at a time would take more of the broker's time. */
+const GATHER = { minBytes: 64 * 1024, maxWaitMs: 500 };
+
 export class EventFollower<Event = OrderEvent> extends LogFollower {
   /** By topic and partition: the next offset to read. */
   readonly positions: ReadonlyMap<Topic, ReadonlyMap<number, number>>;
@@ -43,8 +50,8 @@ export class EventFollower<Event = OrderEvent> extends LogFollower {
     super({
       ...{ access, kafka: createClient(access, options.clientId), topics: [...byName.keys()] },
       unreadableRetryMs: options.unreadableRetryMs,
-      onRecords(records) {
-        const { topic, partition } = records[0]!;
+      gather: GATHER,
+      onBatch({ topic, partition, records }) {
         options.onEvents(decoder.decode({ topic: byName.get(topic)!, partition }, records));
       },
       onLoss(line, { topic: name, why, count }) {
@@ -80,12 +87,7 @@ export interface EventDecoder<Event> {
   /** The events among `messages`, in order. */
   decode(
     from: { readonly topic: Topic; readonly partition: number },
-    messages: readonly {
-      readonly offset: number | string;
-      readonly key: Uint8Array | null;
-      readonly value: Uint8Array | null;
-      readonly headers?: Readonly<Record<string, unknown>> | undefined;
-    }[],
+    messages: readonly Message[],
   ): Event[];
   /** How many messages were no events so far. */
   readonly undecodable: number;
@@ -93,10 +95,21 @@ export interface EventDecoder<Event> {
 
 const REPORT_EVERY_MS = 60_000;
 
+const decodeWhole: Decode<OrderEvent> = (topic, { key, value }) => decode(topic, key, value);
+
+const replayedFrom = new TextEncoder().encode(REPLAYED_FROM);
+
+/** Without reading the headers where that can be. */
+function isReplay(message: Message): boolean {
+  return message instanceof RecordView
+    ? message.hasHeader(replayedFrom)
+    : REPLAYED_FROM in message.headers;
+}
+
 /** @param nowMs a clock that never goes back, milliseconds */
 export function createEventDecoder<Event = OrderEvent>(
   log: Pick<Logger, "warn">,
-  decodeEvent = decode as unknown as Decode<Event>,
+  decodeEvent = decodeWhole as unknown as Decode<Event>,
   nowMs: () => number = () => performance.now(),
 ): EventDecoder<Event> {
   let undecodable = 0;
@@ -104,10 +117,10 @@ export function createEventDecoder<Event = OrderEvent>(
   return {
     decode({ topic, partition }, messages) {
       const events: Event[] = [];
-      for (const { offset, key, value, headers } of messages) {
+      for (const message of messages) {
         // Read before, when it came first: a replay is for the service that could not process it.
-        if (headers && REPLAYED_FROM in headers) continue;
-        const decoded = decodeEvent(topic, key, value);
+        if (isReplay(message)) continue;
+        const decoded = decodeEvent(topic, message);
         if (decoded.ok) {
           events.push(decoded.event);
           continue;
@@ -117,7 +130,7 @@ export function createEventDecoder<Event = OrderEvent>(
         reportedAtMs = nowMs();
         const { reason, detail } = decoded.fault;
         log.warn(
-          `not an event, left out: ${topic} partition ${partition} offset ${offset}: ${reason}: ` +
+          `not an event, left out: ${topic} partition ${partition} offset ${message.offset}: ${reason}: ` +
             `${detail} (${undecodable} so far)`,
         );
       }

@@ -6,10 +6,11 @@
  */
 import "../patches/patches.ts";
 import type { Broker, Cluster } from "../client/cluster.ts";
+import { dropConnections } from "../patches/connection.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
 import { type FetchedPartition, ReadCommittedBatch } from "../protocol/read_committed.ts";
 import { type Unreadable, unreadableOf } from "../protocol/unreadable.ts";
-import type { LogRecord } from "../records.ts";
+import type { DecodedRecord } from "../protocol/record.ts";
 
 /** With what is used of kafkajs's brokers here. */
 export interface FetchCluster extends Cluster {
@@ -37,13 +38,27 @@ export interface PartitionData extends FetchedPartition {
 /** What a fetch brought of one partition. */
 export interface Fetched {
   /** Up to the end, or to the batch that cannot be read. */
-  readonly records: LogRecord[];
+  readonly records: readonly DecodedRecord[];
   /** The next offset to read, behind control and aborted records, too. */
   readonly next: number;
   /** The batch that comes next, where it cannot be read. */
   readonly unreadable: Unreadable | undefined;
   /** The offset from which on nothing is committed yet. */
   readonly stableEnd: number;
+}
+
+export interface FetchLimits {
+  /** The most that one answer brings in all, and of a partition. */
+  readonly bytes: number;
+  readonly partitionBytes: number;
+  /** The broker answers when there are so many, or after so long (default: 1, 100). */
+  readonly minBytes?: number;
+  readonly maxWaitMs?: number;
+}
+
+/** By name one of kafkajs's: it is no bug. */
+class ReadingStopped extends Error {
+  override readonly name = "KafkaJSReadingStopped";
 }
 
 const FETCH_WAIT_MS = 100;
@@ -53,14 +68,15 @@ const READ_COMMITTED = 1;
  * One request to each leader.
  *
  * @param positions the next offsets by partition
- * @param limits the most that one answer brings in all, and of a partition
+ * @param signal when it aborts, what is asked for is not waited for
  * @throws {LeaderUnknown} a partition has no leader at the moment
  */
 export async function fetchOnce(
   cluster: FetchCluster,
   topic: string,
   positions: ReadonlyMap<number, number>,
-  { bytes, partitionBytes }: { bytes: number; partitionBytes: number },
+  { bytes, partitionBytes, minBytes = 1, maxWaitMs = FETCH_WAIT_MS }: FetchLimits,
+  signal?: AbortSignal,
 ): Promise<PartitionData[]> {
   const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
   const led = new Set(Object.values(leaders).flat());
@@ -70,9 +86,12 @@ export async function fetchOnce(
   const answers = await Promise.all(
     Object.entries(leaders).map(async ([nodeId, partitions]) => {
       const broker = await cluster.findBroker({ nodeId });
+      // Else its close would wait for the answer.
+      const stop = () => dropConnections(broker, new ReadingStopped("the reading was stopped"));
+      signal?.addEventListener("abort", stop, { once: true });
       const { responses } = await broker.fetch({
-        maxWaitTime: FETCH_WAIT_MS,
-        minBytes: 1,
+        maxWaitTime: maxWaitMs,
+        minBytes,
         maxBytes: bytes,
         isolationLevel: READ_COMMITTED,
         topics: [{
@@ -83,7 +102,7 @@ export async function fetchOnce(
             maxBytes: Math.min(bytes, partitionBytes),
           })),
         }],
-      });
+      }).finally(() => signal?.removeEventListener("abort", stop));
       return responses.flatMap((response) => response.partitions);
     }),
   );
@@ -92,7 +111,6 @@ export async function fetchOnce(
 
 /** @param from the offset that was asked for */
 export function recordsIn(topic: string, from: number, data: PartitionData): Fetched {
-  const { partition } = data;
   const batch = new ReadCommittedBatch(topic, String(from), data);
   const stop = batch.messages.findIndex((message) => unreadableOf(message));
   const messages = stop < 0 ? batch.messages : batch.messages.slice(0, stop);
@@ -100,15 +118,7 @@ export function recordsIn(topic: string, from: number, data: PartitionData): Fet
     ? batch.lastOffset()
     : messages.at(-1)?.offset;
   return {
-    records: messages.map(({ offset, timestamp, key, value, headers }) => ({
-      topic,
-      partition,
-      offset,
-      timestamp,
-      key,
-      value,
-      headers,
-    })),
+    records: messages,
     next: last === undefined ? from : Number(last) + 1,
     unreadable: stop < 0 ? undefined : unreadableOf(batch.messages[stop]!),
     stableEnd: Number(data.lastStableOffset),

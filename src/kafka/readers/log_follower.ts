@@ -11,8 +11,7 @@ import { createLogStates, TopicUnknown } from "../log_watch/log_states.ts";
 import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 import { LeaderUnknown } from "../offsets/log_ends.ts";
 import { describeUnreadable } from "../protocol/unreadable.ts";
-import type { LogRecord } from "../records.ts";
-import { openLogReader } from "./log_reader.ts";
+import { type Gather, openLogReader, type RecordBatch } from "./log_reader.ts";
 import { type OnLoss, TopicPositions } from "./topic_positions.ts";
 
 interface LogFollowerOptions {
@@ -23,10 +22,12 @@ interface LogFollowerOptions {
   /** Begins at the first record of that time or later (default: at the beginning of the log). */
   readonly sinceEpochMs?: number;
   /** Told the records of one partition, in order; what it throws ends the reading. */
-  readonly onRecords: (records: readonly LogRecord[]) => void;
+  readonly onBatch: (batch: RecordBatch) => void;
   readonly onLoss: OnLoss;
   /** Told each change of what `notReady` returns. */
   readonly onState?: (notReady: string | undefined) => void;
+  /** While it follows, what a fetch waits for (default: whatever comes). */
+  readonly gather?: Gather | undefined;
   /** After how long a partition whose next batch cannot be read is tried again (default: 5,000). */
   readonly unreadableRetryMs?: number | undefined;
 }
@@ -64,7 +65,7 @@ export class LogFollower {
   /**
    * Reads on from where it is to where each topic ends now; returns early when `signal` aborts.
    *
-   * @throws whatever `onRecords` throws
+   * @throws whatever `onBatch` throws
    */
   async readToEnd(signal: AbortSignal): Promise<void> {
     await this.#readAll(false, signal);
@@ -73,7 +74,7 @@ export class LogFollower {
   /**
    * Reads on from where it is, until `signal` aborts.
    *
-   * @throws whatever `onRecords` throws
+   * @throws whatever `onBatch` throws
    */
   async follow(signal: AbortSignal): Promise<void> {
     await this.#readAll(true, signal);
@@ -173,7 +174,7 @@ export class LogFollower {
     follow: boolean,
     stop: AbortSignal,
   ): Promise<boolean> {
-    const { kafka, onRecords, onLoss, sinceEpochMs } = this.options;
+    const { kafka, onBatch, onLoss, sinceEpochMs } = this.options;
     const { unreadableRetryMs: retryMs = UNREADABLE_RETRY_MS } = this.options;
     const { name, next } = topic;
     const again = topic.begin();
@@ -193,10 +194,11 @@ export class LogFollower {
         const offsets = await reader.offsetsSince(name, sinceEpochMs);
         for (const [partition, offset] of offsets) next.set(partition, offset);
       }
-      const batches = reader.read(name, {
+      const batches = reader.readBatches(name, {
         from: next,
         ends,
         follow,
+        gather: this.options.gather,
         fetchBytes: FETCH_BYTES,
         onPosition: (partition, offset) => {
           if (topic.id !== id) return;
@@ -221,8 +223,8 @@ export class LogFollower {
       for await (const batch of batches) {
         // It may be of the topic before, and is read again where it is not.
         if (topic.id !== id) break;
-        onRecords(batch);
-        this.#records += batch.length;
+        onBatch(batch);
+        this.#records += batch.records.length;
       }
       // Nothing else is left to read.
       if (topic.whyPaused() && !signal.aborted) await pause(retryMs, signal);

@@ -19,8 +19,8 @@ Deno.test("follow: a topic that is created anew is read from its beginning, whic
     kafka,
     access: { brokers: [broker.bootstrap] },
     topics: [kept, recreated],
-    onRecords: (records) => {
-      for (const { topic, key } of records) read.get(topic)!.push(new TextDecoder().decode(key!));
+    onBatch: ({ topic, records }) => {
+      for (const { key } of records) read.get(topic)!.push(new TextDecoder().decode(key!));
     },
     onLoss: (_, loss) => void losses.push(loss),
     onState: (notReady) => void states.push(notReady),

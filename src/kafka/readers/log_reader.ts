@@ -5,6 +5,7 @@
  */
 import type { Kafka } from "kafkajs";
 import { createCluster } from "../client/cluster.ts";
+import { orStopped } from "../client/cluster_ready.ts";
 import {
   type LogEnd,
   logEnds,
@@ -20,6 +21,7 @@ import {
   type Unreadable,
   UnreadableBatch,
 } from "../protocol/unreadable.ts";
+import type { DecodedRecord } from "../protocol/record.ts";
 import type { LogRecord } from "../records.ts";
 import { type FetchCluster, fetchOnce, type PartitionData, recordsIn } from "./fetch.ts";
 
@@ -32,6 +34,8 @@ interface ReadOptions {
   readonly ends?: ReadonlyMap<number, LogEnd>;
   /** Waits for new records until `signal` aborts, instead of ending where the log ends now. */
   readonly follow?: boolean;
+  /** While it follows, a fetch waits for so many bytes, or so long (default: 1, 1,000). */
+  readonly gather?: Gather | undefined;
   /** The most that one fetch brings, bytes (default: 8 MiB). */
   readonly fetchBytes?: number;
   /** Told after each fetch where a partition is read on: past control and aborted records, too. */
@@ -41,6 +45,32 @@ interface ReadOptions {
   /** Told of a batch whose end is not known: its partition is read no further; else it ends the reading. */
   readonly onEndless?: (partition: number, error: UnreadableBatch) => void;
   readonly signal?: AbortSignal;
+}
+
+export interface Gather {
+  readonly minBytes: number;
+  readonly maxWaitMs: number;
+}
+
+/** Records of one partition, in the order of their offsets. */
+export interface RecordBatch {
+  /** The topic's name on the cluster. */
+  readonly topic: string;
+  readonly partition: number;
+  /** At least one. */
+  readonly records: readonly DecodedRecord[];
+}
+
+export function logRecordsOf({ topic, partition, records }: RecordBatch): LogRecord[] {
+  return records.map(({ offset, timestamp, key, value, headers }) => ({
+    topic,
+    partition,
+    offset,
+    timestamp,
+    key,
+    value,
+    headers,
+  }));
 }
 
 export interface LogReader {
@@ -59,6 +89,8 @@ export interface LogReader {
    * @throws {UnreadableBatch} a batch cannot be read, and there is no onUnreadable
    */
   read(topic: string, options?: ReadOptions): AsyncIterable<LogRecord[]>;
+  /** The same, as views of the bytes that were fetched: nothing is made of them that is not asked for. */
+  readBatches(topic: string, options?: ReadOptions): AsyncIterable<RecordBatch>;
   /** The batch at this offset, if there is one and it cannot be read. */
   unreadableAt(
     topic: string,
@@ -73,20 +105,26 @@ const GONE = "UNKNOWN_TOPIC_OR_PARTITION";
 const FETCH_BYTES = 8 * 1024 * 1024;
 /** As large as a batch may be: one that does not fit is read when it is the first. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
+/** Whatever comes is told at once; while nothing comes, brokers are asked seldom. */
+const GATHER: Gather = { minBytes: 1, maxWaitMs: 1_000 };
 /** More than any batch: where one that cannot be read ends, only what comes behind it may tell. */
 const LOOK_BEHIND_BYTES = 64 * 1024 * 1024;
 
 export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   const cluster: FetchCluster = createCluster(kafka);
   await cluster.connect();
+  async function* readBatches(topic: string, options: ReadOptions = {}) {
+    const ends = options.ends ?? await logEnds(cluster, topic);
+    yield* new Reading(cluster, topic, ends, options).batches();
+  }
   return {
     partitionsOf: (topic) => partitionsOf(cluster, topic, { fresh: true }),
     ends: (topic) => logEnds(cluster, topic),
     endsByTopic: (topics) => logEndsByTopic(cluster, topics),
     offsetsSince: (topic, epochMs) => offsetsSince(cluster, topic, epochMs),
-    async *read(topic, options = {}) {
-      const ends = options.ends ?? await logEnds(cluster, topic);
-      yield* new Reading(cluster, topic, ends, options).batches();
+    readBatches,
+    async *read(topic, options) {
+      for await (const batch of readBatches(topic, options)) yield logRecordsOf(batch);
     },
     unreadableAt: (topic, ...place) => unreadableAt(cluster, topic, ...place),
     close: () => cluster.disconnect(),
@@ -124,17 +162,23 @@ class Reading {
     }
   }
 
-  async *batches(): AsyncGenerator<LogRecord[]> {
+  async *batches(): AsyncGenerator<RecordBatch> {
     const { cluster, topic, options } = this;
     const limits = {
       bytes: options.fetchBytes ?? FETCH_BYTES,
       partitionBytes: FETCH_BYTES_PER_PARTITION,
+      ...options.follow && (options.gather ?? GATHER),
     };
+    const { signal } = options;
     const final = options.follow ? GONE : undefined;
-    for (let open = this.#open(); open.size > 0 && !options.signal?.aborted; open = this.#open()) {
-      const ask = () => fetchOnce(cluster, topic, open, limits);
-      for (const data of await withLeaders(cluster, ask, { final })) yield* this.#pass(data);
-      if (options.follow && !options.partitions) await withLeaders(cluster, () => this.#addNew());
+    for (let open = this.#open(); open.size > 0 && !signal?.aborted; open = this.#open()) {
+      const ask = () => fetchOnce(cluster, topic, open, limits, signal);
+      const answer = withLeaders(cluster, ask, { final, signal });
+      const fetched = signal ? await orStopped(answer, signal) : await answer;
+      for (const data of fetched ?? []) yield* this.#pass(data);
+      if (options.follow && !options.partitions && !signal?.aborted) {
+        await withLeaders(cluster, () => this.#addNew(), { signal });
+      }
     }
   }
 
@@ -148,22 +192,19 @@ class Reading {
     );
   }
 
-  async *#pass(data: PartitionData): AsyncGenerator<LogRecord[]> {
+  async *#pass(data: PartitionData): AsyncGenerator<RecordBatch> {
     const { onPosition, onUnreadable, onEndless } = this.options;
+    const { topic } = this;
     const { partition } = data;
-    const { records, next, unreadable } = recordsIn(
-      this.topic,
-      this.#next.get(partition)!,
-      data,
-    );
+    const { records, next, unreadable } = recordsIn(topic, this.#next.get(partition)!, data);
     this.#next.set(partition, next);
-    if (records.length > 0) yield records;
+    if (records.length > 0) yield { topic, partition, records };
     if (unreadable) {
       // These have been handed over, whatever becomes of the batch behind them.
       if (records.length > 0) onPosition?.(partition, next);
       let located: LocatedUnreadable;
       try {
-        located = await locate(this.cluster, this.topic, partition, unreadable);
+        located = await locate(this.cluster, topic, partition, unreadable);
       } catch (error) {
         if (!onEndless || !(error instanceof UnreadableBatch)) throw error;
         this.#endless.add(partition);

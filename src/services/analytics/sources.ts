@@ -6,7 +6,8 @@
  *
  * With `once` both end when they have read what was there at the start.
  */
-import { decodeFact, type Fact } from "./facts/fact.ts";
+import type { Fact } from "./facts/fact.ts";
+import { FactReader } from "./facts/reader.ts";
 import type { Reading } from "./snapshot.ts";
 import type { KafkaAccess } from "../../kafka/access.ts";
 import { createClient } from "../../kafka/client/client.ts";
@@ -51,7 +52,7 @@ export function groupSource(options: SourceOptions): Source {
   const consumer = createGroupConsumer({
     ...options,
     service: SERVICE,
-    decode: decodeFact,
+    decode: new FactReader().decode,
     onEvents: options.onFacts,
   });
   const group = names.group(SERVICE);
@@ -88,7 +89,7 @@ export function logSource(options: SourceOptions): Source {
   const events = new EventFollower({
     ...options,
     topics: topicsReadBy(SERVICE),
-    decode: decodeFact,
+    decode: new FactReader().decode,
     onEvents: options.onFacts,
   });
   let caughtUp = false;

@@ -42,7 +42,7 @@ export async function findArrived(
     ...cluster,
     topics: [topic],
     sinceEpochMs: sinceMs - CLOCK_SLACK_MS,
-    onRecords(records) {
+    onBatch({ records }) {
       for (const { key, value } of records) {
         const sequence = sequenceOf(runId, orderOf(key, value)) ?? -1;
         if (sequence >= from && sequence < end) arrived.add(sequence);

@@ -59,7 +59,7 @@ export function createAuditReports(
     access: options.access,
     kafka: createClient(options.access, options.clientId),
     topics: [options.names.topic(AUDIT_REPORTS)],
-    onRecords: (records) => newest = viewOf(records.at(-1)!),
+    onBatch: ({ records }) => newest = viewOf(records.at(-1)!),
     onLoss(line, { why }) {
       options.log.warn(line);
       if (why === "recreated") newest = { state: "never" };

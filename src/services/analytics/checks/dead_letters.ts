@@ -13,6 +13,7 @@ import {
   resolvedId,
 } from "../../../kafka/dead_letters.ts";
 import { LogFollower } from "../../../kafka/readers/log_follower.ts";
+import { logRecordsOf } from "../../../kafka/readers/log_reader.ts";
 import type { LogRecord } from "../../../kafka/records.ts";
 import type { Logger } from "../../../runtime/log.ts";
 import { deadLetterTopicOf, type Names, type Processor, PROCESSORS } from "../../../topology.ts";
@@ -145,8 +146,8 @@ export function createDeadLetters(
     access,
     kafka: createClient(access, options.clientId),
     topics: [...byName.keys()],
-    onRecords(records) {
-      for (const record of records) byName.get(record.topic)!.add(record);
+    onBatch(batch) {
+      for (const record of logRecordsOf(batch)) byName.get(record.topic)!.add(record);
     },
     onLoss(line, { topic, why }) {
       options.log.warn(line);
