@@ -82,6 +82,7 @@ export class MemberWriter {
   #membersNow: Promise<ReadonlySet<string>> | undefined;
   /** Begins the transaction that steps wait for which may wait. */
   #onUrgent: (() => void) | undefined;
+  #hurries = false;
   readonly #closing = new AbortController();
 
   constructor(
@@ -91,14 +92,14 @@ export class MemberWriter {
     this.pacing = new Pacing(
       options.service,
       options.names.topic(LAST_TOPIC),
-      ({ topic, partition }) =>
-        this.#waiting.some(({ input }) => input.partition === partition && input.topic === topic),
+      (input) => this.#isWaiting(input),
     );
   }
 
   /** From now on this is the member; what was assigned to an earlier one only, it no longer writes. */
   onAssigned(generation: MemberGeneration): void {
     this.#generation = generation;
+    this.#hurries = false;
     this.#fenced.clear();
     this.#membersNow = undefined;
   }
@@ -120,9 +121,14 @@ export class MemberWriter {
     };
   }
 
-  /** Nothing waits any more for a transaction to go with. */
-  hurry(): void {
-    this.#onUrgent?.();
+  /**
+   * Nothing waits any more for a transaction to go with, until the next generation.
+   *
+   * @param input only what comes of it now: something waits behind it
+   */
+  hurry(input?: TopicPartition): void {
+    if (!input) this.#hurries = true;
+    if (!input || this.#isWaiting(input)) this.#onUrgent?.();
   }
 
   async close(): Promise<void> {
@@ -191,7 +197,7 @@ export class MemberWriter {
   #commit(step: Step): Promise<void> {
     const waiting = { ...step, ...Promise.withResolvers<void>() };
     this.#waiting.push(waiting);
-    if (!this.#mayWait(waiting)) this.hurry();
+    if (!this.#mayWait(waiting)) this.#onUrgent?.();
     this.pacing.check();
     if (!this.#isWorking) void this.#work();
     return waiting.promise;
@@ -224,13 +230,21 @@ export class MemberWriter {
   }
 
   async #untilUrgent(): Promise<void> {
-    if (this.pacing.moreWaits || !this.#waiting.every((step) => this.#mayWait(step))) return;
+    if (
+      this.#hurries || this.pacing.moreWaits || !this.#waiting.every((step) => this.#mayWait(step))
+    ) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onUrgent = resolve;
     const timer = setTimeout(resolve, MAY_WAIT_MS);
     await promise;
     clearTimeout(timer);
     this.#onUrgent = undefined;
+  }
+
+  #isWaiting({ topic, partition }: TopicPartition): boolean {
+    return this.#waiting.some(({ input }) =>
+      input.partition === partition && input.topic === topic
+    );
   }
 
   #mayWait({ input, outputs }: Step): boolean {

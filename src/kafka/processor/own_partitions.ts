@@ -1,5 +1,6 @@
 /** The input partitions that are a member's own, and since which generation of the group. */
 import { inputOf } from "../../database/positions.ts";
+import type { Member } from "../group/membership.ts";
 import type { MemberGeneration, TopicPartition } from "../protocol/requests.ts";
 import type { AssignedPartition } from "./assignment.ts";
 import { type AssignedInput, follows } from "./member_writer.ts";
@@ -13,13 +14,31 @@ export interface OwnPartition extends TopicPartition {
   input: AssignedInput & { generation: MemberGeneration };
   /** How often it has failed. */
   failures: number;
+  /** Why it is not fetched. */
+  readonly pauses: Set<PauseReason>;
 }
+
+/** It failed, or is to be assigned anew; or a batch of it waits for the one before. */
+type PauseReason = "failed" | "behind";
 
 export class OwnPartitions {
   readonly #all = new Map<string, OwnPartition>();
 
   /** @param open assigns one: fences, and finds out where to go on */
-  constructor(private readonly open: (own: OwnPartition) => Promise<AssignedPartition>) {}
+  constructor(
+    private readonly open: (own: OwnPartition) => Promise<AssignedPartition>,
+    private readonly consumer: Pick<Member, "pause" | "resume">,
+  ) {}
+
+  pause(own: OwnPartition, why: PauseReason): void {
+    own.pauses.add(why);
+    this.consumer.pause(own);
+  }
+
+  resume(own: OwnPartition, why: PauseReason): void {
+    own.pauses.delete(why);
+    if (own.pauses.size === 0) this.consumer.resume(own);
+  }
 
   get all(): readonly OwnPartition[] {
     return [...this.#all.values()];
@@ -82,6 +101,7 @@ export class OwnPartitions {
       task,
       input: { ...place, generation },
       failures: 0,
+      pauses: new Set(),
     };
     return own;
   }

@@ -19,6 +19,8 @@ const INTERVAL_MS = 100;
 const INTERVAL_OF_TRANSACTIONS_MS = 20;
 /** What is slower goes into a later transaction. */
 const GATHER_MS = 30;
+/** Where no transaction begins meanwhile, such a batch is not waited for any longer. */
+const LATE_MS = 100;
 /** Records in hand while the next fetch goes on, at most: memory stays bounded. */
 const MAX_BYTES_AHEAD = 3 * 1024 * 1024;
 
@@ -34,6 +36,8 @@ interface InHand extends Batch {
    * it, nor once a transaction has begun without it, nor behind such a one.
    */
   isAwaited: boolean;
+  /** Whether it is in the last transaction that has begun. */
+  isCommitting: boolean;
 }
 
 export class Pacing {
@@ -66,23 +70,38 @@ export class Pacing {
    *
    * @param work calls `begin` when the batch before it has ended; does not reject
    * @param signal ends the distance
+   * @param hold told that its partition is not to be fetched while this one waits for the one before it:
+   *   however long that takes, no more than one does, and what comes meanwhile comes together
    * @returns resolves when it is time for the next fetch
    */
   async take(
     batch: Batch,
     work: (begin: () => void) => Promise<void>,
     signal: AbortSignal,
+    hold: (isHeld: boolean) => void,
   ): Promise<void> {
     const { topic, partition, bytes, hasMore } = batch;
     const isAwaited = !this.mayWait(batch) && !this.#isBehind(batch);
-    const own: InHand = { topic, partition, bytes, hasMore, isAtWork: false, isAwaited };
+    const own: InHand = {
+      ...{ topic, partition, bytes, hasMore, isAwaited },
+      isAtWork: false,
+      isCommitting: false,
+    };
     this.#inHand.add(own);
     if (own.hasMore) this.#hadMore = true;
+    let late: ReturnType<typeof setTimeout> | undefined;
+    let isHeld = false;
     const begin = () => {
+      if (isHeld) hold(isHeld = false);
+      late = setTimeout(() => this.#isLate(own), LATE_MS);
       own.isAtWork = true;
+      // However late the one before it was.
+      own.isAwaited = !this.mayWait(own);
       this.#change();
     };
     void work(begin).then(() => {
+      clearTimeout(late);
+      if (isHeld) hold(isHeld = false);
       this.#inHand.delete(own);
       this.#change();
     });
@@ -90,6 +109,7 @@ export class Pacing {
     if (this.#inHand.has(own) && this.moreWaits) return;
     const leftMs = this.#nextAt - performance.now();
     if (leftMs > 0) await pause(leftMs, signal);
+    if (this.#inHand.has(own) && !own.isAtWork && !signal.aborted) hold(isHeld = true);
   }
 
   /** Whether nobody waits for what comes of this input. */
@@ -121,10 +141,13 @@ export class Pacing {
   /** A transaction has begun, of these inputs. */
   began(inputs: readonly TopicPartition[]): void {
     for (const batch of this.#inHand) {
-      if (batch.isAtWork && !inputs.some((input) => isSame(batch, input))) batch.isAwaited = false;
+      batch.isCommitting = inputs.some((input) => isSame(batch, input));
+      if (batch.isAtWork && !batch.isCommitting) batch.isAwaited = false;
     }
     this.#nextAt = this.#hadMore ? -Infinity : performance.now() + this.#intervalMs;
     this.#hadMore = false;
+    // A fetch may have waited for what came too late.
+    this.#change();
   }
 
   /** Whether more is known to wait, and all that is in hand is at work. */
@@ -135,6 +158,12 @@ export class Pacing {
       hasMore ||= batch.hasMore;
     }
     return hasMore;
+  }
+
+  #isLate(batch: InHand): void {
+    if (batch.isCommitting || this.isWaiting(batch)) return;
+    batch.isAwaited = false;
+    this.#change();
   }
 
   #isBehind(batch: Batch): boolean {

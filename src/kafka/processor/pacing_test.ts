@@ -36,10 +36,15 @@ function isResolved(work: Promise<unknown>): Promise<boolean> {
 /** A batch in hand, at work. */
 function takeOne(pacing: Pacing, batch = batchOf(0), signal = NEVER) {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const nextFetch = pacing.take(batch, (begin) => {
-    begin();
-    return promise;
-  }, signal);
+  const nextFetch = pacing.take(
+    batch,
+    (begin) => {
+      begin();
+      return promise;
+    },
+    signal,
+    () => {},
+  );
   return { nextFetch, end: resolve };
 }
 
@@ -59,7 +64,7 @@ Deno.test("Pacing: a transaction waits for each batch at work, until it waits, t
 Deno.test("Pacing: a transaction waits for no batch where none is at work", async () => {
   const { pacing, wait } = pacingOf("validator");
   // Its turn comes when the one before it has ended.
-  void pacing.take(batchOf(0), () => aborted(NEVER), NEVER);
+  void pacing.take(batchOf(0), () => aborted(NEVER), NEVER, () => {});
   wait(1);
   assert(await isResolved(pacing.gathered()));
 });
@@ -77,7 +82,7 @@ Deno.test("Pacing: a slow batch goes into a later transaction, and no other wait
   const [next, behind] = [0, 1].map((partition) =>
     partition === 0
       ? takeOne(pacing, batchOf(0)).nextFetch
-      : pacing.take(batchOf(1), () => aborted(NEVER), NEVER)
+      : pacing.take(batchOf(1), () => aborted(NEVER), NEVER, () => {})
   );
   wait(0);
   assert(await isResolved(pacing.gathered()));
@@ -144,10 +149,15 @@ Deno.test("Pacing: where more waits, the next fetch goes on while batches are at
 Deno.test("Pacing: no fetch goes on while a batch waits for the one before it", async () => {
   const { pacing } = pacingOf("validator");
   let begin = () => {};
-  const next = pacing.take(batchOf(0, { hasMore: true }), (ready) => {
-    begin = ready;
-    return aborted(NEVER);
-  }, NEVER);
+  const next = pacing.take(
+    batchOf(0, { hasMore: true }),
+    (ready) => {
+      begin = ready;
+      return aborted(NEVER);
+    },
+    NEVER,
+    () => {},
+  );
   assertEquals(await isResolved(next), false);
   begin();
   assert(await isResolved(next));

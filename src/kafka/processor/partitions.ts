@@ -32,9 +32,8 @@ const FLUSH_EVERY_MS = 500;
 const REVOKED_MS = 100;
 
 export class Partitions {
-  readonly #partitions = new OwnPartitions((own) => this.#open(own));
+  readonly #partitions: OwnPartitions;
   readonly #failures = new PartitionFailures();
-  readonly #group: string;
   readonly #offsets: GroupOffsets;
   readonly #writer: MemberWriter;
   readonly #logs: LogStates;
@@ -58,8 +57,8 @@ export class Partitions {
     private readonly onState: () => void,
   ) {
     const { names, service, topicCheckMs = TOPIC_CHECK_MS } = options;
-    this.#group = member.group;
-    this.#offsets = openGroupOffsets(client, this.#group);
+    this.#partitions = new OwnPartitions((own) => this.#open(own), member);
+    this.#offsets = openGroupOffsets(client, member.group);
     this.#writer = this.#createWriter();
     this.#logs = createLogStates(client);
     this.#watch = new TopicWatch(this.#logs, (inputs) => this.#reassign(inputs));
@@ -70,9 +69,10 @@ export class Partitions {
         void task?.exclusive(() => Promise.resolve(task.stepOver(from, to)));
       },
       onDoubt: () => this.#watch.invalidate(),
-      onOutOfRange: (place) => {
-        this.member.pause(place);
-        void this.#reassign([inputOf(place.topic, place.partition)]);
+      onOutOfRange: ({ topic, partition }) => {
+        const own = this.#partitions.named(inputOf(topic, partition));
+        if (own) this.#partitions.pause(own, "failed");
+        if (own) void this.#reassign([own.name]);
       },
     });
     this.#timers = [
@@ -136,10 +136,12 @@ export class Partitions {
         })
       ).catch(fail).catch((error) => this.member.crash({ error, fatal: true }));
     const onLost = (error: unknown) => revocation.abort(error);
+    if (!this.#writer.pacing.mayWait(batch)) this.#writer.hurry(batch);
     await this.#writer.pacing.take(
       batch,
       (begin) => this.member.keepAlive(inHand, () => work(begin), onLost),
       revoked,
+      (isHeld) => this.#partitions[isHeld ? "pause" : "resume"](own, "behind"),
     );
     if (isKafkaError(revoked.reason)) throw revoked.reason;
   }
@@ -183,6 +185,7 @@ export class Partitions {
     for (const timer of this.#timers) clearInterval(timer);
     this.#stopping = true;
     this.#revocation.abort();
+    this.#writer.hurry();
     // First: who has left the group commits no more offsets.
     await this.#flush({ force: true });
     await this.member.stop();
@@ -203,7 +206,7 @@ export class Partitions {
       if (task.committed! > (before ?? Infinity)) this.#failures.clear(name);
       else this.#failures.assigned(name);
       this.member.seek(input, position);
-      this.member.resume(input);
+      this.#partitions.resume(input, "failed");
     } catch (error) {
       this.#onFailure(error, input, revoked, "assignment");
     }
@@ -244,7 +247,7 @@ export class Partitions {
     if (this.#failures.why) this.onState();
     if (!isPaused) log.debug(`${input.name}: ${explain(error)}; retrying in ${pauseMs} ms`);
     // It alone pauses; the other partitions go on.
-    this.member.pause(input);
+    this.#partitions.pause(input, "failed");
     void pause(pauseMs, revoked).then(() => this.#retry(input, revoked));
   }
 
@@ -271,7 +274,7 @@ export class Partitions {
     const assigned = await assignPartition(where, (owner) => this.#writer.open(input, owner), {
       ...this.options,
       owner: { ...this.options, memberId: input.generation.memberId },
-      group: this.#group,
+      group: this.member.group,
       logs: this.#logs,
     });
     this.#watch.add(name, topicName, assigned.topicId);
@@ -282,7 +285,7 @@ export class Partitions {
     const { guarantee, transactionalId, names, service } = this.options;
     return new MemberWriter(this.client, {
       ...this.options,
-      group: this.#group,
+      group: this.member.group,
       transactionalId: guarantee === "exactly_once" ? transactionalId : undefined,
       formerIdOf: ({ topic, partition }) =>
         names.transactionalId(service, this.member.topicOf(topic), partition),
