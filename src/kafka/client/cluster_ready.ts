@@ -109,7 +109,7 @@ function missing(
 }
 
 /** The result of `work`, or undefined when `signal` aborts before. */
-export async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+async function orStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
   work.then(resolve, reject);
   const onAbort = () => resolve(undefined);

@@ -44,8 +44,9 @@ export async function withLeaders<T>(
       const isWanted = final !== undefined && (error as { type?: string }).type === final;
       if (isWanted || isFinal(error) || performance.now() > deadline) throw error;
       await pause(RETRY_MS, signal);
+      const found = !signal?.aborted &&
+        await cluster.refreshMetadata().then(() => true, () => false);
       if (signal?.aborted) throw error;
-      const found = await cluster.refreshMetadata().then(() => true, () => false);
       failedLookups = found ? 0 : failedLookups + 1;
       if (failedLookups === MAX_FAILED_LOOKUPS) throw error;
     }

@@ -86,8 +86,10 @@ export async function fetchOnce(
   const answers = await Promise.all(
     Object.entries(leaders).map(async ([nodeId, partitions]) => {
       const broker = await cluster.findBroker({ nodeId });
+      const stopped = new ReadingStopped("the reading was stopped");
+      if (signal?.aborted) throw stopped;
       // Else its close would wait for the answer.
-      const stop = () => dropConnections(broker, new ReadingStopped("the reading was stopped"));
+      const stop = () => dropConnections(broker, stopped);
       signal?.addEventListener("abort", stop, { once: true });
       const { responses } = await broker.fetch({
         maxWaitTime: maxWaitMs,

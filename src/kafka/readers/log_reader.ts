@@ -5,7 +5,6 @@
  */
 import type { Kafka } from "kafkajs";
 import { createCluster } from "../client/cluster.ts";
-import { orStopped } from "../client/cluster_ready.ts";
 import {
   type LogEnd,
   logEnds,
@@ -149,6 +148,8 @@ class Reading {
   readonly #next = new Map<number, number>();
   /** Partitions whose next batch has no known end: not read further. */
   readonly #endless = new Set<number>();
+  /** Whether the last fetch left something behind it. */
+  #hasMore = false;
 
   constructor(
     private readonly cluster: FetchCluster,
@@ -164,18 +165,24 @@ class Reading {
 
   async *batches(): AsyncGenerator<RecordBatch> {
     const { cluster, topic, options } = this;
+    const { gather = GATHER } = options;
     const limits = {
       bytes: options.fetchBytes ?? FETCH_BYTES,
       partitionBytes: FETCH_BYTES_PER_PARTITION,
-      ...options.follow && (options.gather ?? GATHER),
     };
     const { signal } = options;
     const final = options.follow ? GONE : undefined;
     for (let open = this.#open(); open.size > 0 && !signal?.aborted; open = this.#open()) {
-      const ask = () => fetchOnce(cluster, topic, open, limits, signal);
-      const answer = withLeaders(cluster, ask, { final, signal });
-      const fetched = signal ? await orStopped(answer, signal) : await answer;
-      for (const data of fetched ?? []) yield* this.#pass(data);
+      // All leaders' answers are waited for: one that has nothing would hold up what waits at another.
+      const waits = options.follow && !this.#hasMore ? { ...limits, ...gather } : limits;
+      this.#hasMore = false;
+      const ask = () => fetchOnce(cluster, topic, open, waits, signal);
+      // To its end: what still asked would connect again behind a close.
+      const fetched = await withLeaders(cluster, ask, { final, signal }).catch((error) => {
+        if (!signal?.aborted) throw error;
+        return [];
+      });
+      for (const data of fetched) yield* this.#pass(data);
       if (options.follow && !options.partitions && !signal?.aborted) {
         await withLeaders(cluster, () => this.#addNew(), { signal });
       }
@@ -196,7 +203,12 @@ class Reading {
     const { onPosition, onUnreadable, onEndless } = this.options;
     const { topic } = this;
     const { partition } = data;
-    const { records, next, unreadable } = recordsIn(topic, this.#next.get(partition)!, data);
+    const { records, next, unreadable, stableEnd } = recordsIn(
+      topic,
+      this.#next.get(partition)!,
+      data,
+    );
+    this.#hasMore ||= next < stableEnd;
     this.#next.set(partition, next);
     if (records.length > 0) yield { topic, partition, records };
     if (unreadable) {
