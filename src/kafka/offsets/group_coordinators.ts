@@ -53,14 +53,16 @@ export class GroupCoordinators {
     groups: readonly string[],
     question: Question<Answer>,
   ): Promise<Map<string, Answer>> {
-    const coordinators = await Promise.all(groups.map((group) => this.#coordinatorOf(group)));
+    const lookups = groups.map((group) => this.#coordinatorOf(group));
+    // What still asked would connect again behind a close; so with the requests.
+    await Promise.allSettled(lookups);
+    const coordinators = await Promise.all(lookups);
     const byCoordinator = Map.groupBy(groups, (_, index) => coordinators[index]!);
     const requests = [...byCoordinator].flatMap(([coordinator, groups]) =>
       question(coordinator, groups).map((request) =>
         answerOf(coordinator, request, ANSWER_LIMIT_MS)
       )
     );
-    // What still asked would connect again behind a close.
     await Promise.allSettled(requests);
     const answers = (await Promise.all(requests)).flat();
     const failed = answers.find(({ code }) => code !== 0);
