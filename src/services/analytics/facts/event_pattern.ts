@@ -49,6 +49,7 @@ export class EventPattern {
       action: group("action"),
     };
     const { reason } = (SCHEMAS[type] as Schema).properties!;
+    if (reason && !reason.enum) throw new UnknownSchema(reason);
     this.#reasons = new Map(reason?.enum?.map((word) => [String(word), String(word)]));
   }
 

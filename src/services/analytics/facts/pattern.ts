@@ -43,8 +43,14 @@ export class UnknownSchema extends Error {
  */
 export function patternOf(schema: TSchema | Schema, example: unknown): string {
   const { type, properties, items, description: _, ...rules } = schema as Schema;
-  if (rules.const !== undefined) return oneOf([rules.const]);
-  if (rules.enum) return oneOf(rules.enum);
+  if (rules.const !== undefined) {
+    only(rules, "const");
+    return oneOf([rules.const]);
+  }
+  if (rules.enum) {
+    only(rules, "enum");
+    return oneOf(rules.enum);
+  }
   if (type === "string") return textPattern(rules);
   if (type === "integer") return integerPattern(rules);
   if (type === "number") return numberPattern(rules);
@@ -75,7 +81,9 @@ export function propertiesOf(schema: TSchema | Schema, example: unknown) {
     schema as Schema;
   only(others);
   const isClosed = additionalProperties === false &&
-    Object.keys(properties).every((name) => required?.includes(name));
+    Object.keys(properties).every((name) =>
+      required?.includes(name) && Object.hasOwn(example as object, name)
+    );
   if (!isClosed) throw new UnknownSchema(schema);
   return Object.entries(example as object).map(([name, example]) => ({
     name,
