@@ -141,7 +141,7 @@ export class Pacing {
   /** A transaction has begun, of these inputs. */
   began(inputs: readonly TopicPartition[]): void {
     for (const batch of this.#inHand) {
-      batch.isCommitting = inputs.some((input) => isSame(batch, input));
+      batch.isCommitting = batch.isAtWork && inputs.some((input) => isSame(batch, input));
       if (batch.isAtWork && !batch.isCommitting) batch.isAwaited = false;
     }
     this.#nextAt = this.#hadMore ? -Infinity : performance.now() + this.#intervalMs;
