@@ -134,7 +134,8 @@ async function commitTogether(
 }
 
 async function begun(path: string, writer: Renewable<Session>): Promise<Session> {
-  const session = await translated(path, () => writer.get());
+  // A new connection looks into the file, which another process may just be opening or closing.
+  const session = await whenFree(path, () => writer.get());
   await session.begin();
   return session;
 }

@@ -173,3 +173,56 @@ Deno.test("Pacing: no fetch goes on while much is in hand", async () => {
   first.end();
   assert(await isResolved(second.nextFetch));
 });
+
+/** A batch in hand that never ends; `begin` when the one before it has ended. */
+function takeQueued(pacing: Pacing, batch = batchOf(0)) {
+  let begin = () => {};
+  const held: boolean[] = [];
+  const nextFetch = pacing.take(
+    batch,
+    (ready) => {
+      begin = ready;
+      return aborted(NEVER);
+    },
+    NEVER,
+    (isHeld) => void held.push(isHeld),
+  );
+  return { nextFetch, begin: () => begin(), held };
+}
+
+Deno.test("Pacing: a late batch holds up no fetch, where no transaction begins either", async () => {
+  const { pacing } = pacingOf("payment");
+  assert(await settlesWithin(takeOne(pacing).nextFetch, LIMIT_MS));
+});
+
+Deno.test("Pacing: the next fetch goes on when a transaction begins without the batch it waits for", async () => {
+  const { pacing } = pacingOf("inventory");
+  const { nextFetch } = takeOne(pacing, batchOf(1));
+  assertEquals(await isResolved(nextFetch), false);
+  // Of offsets alone: no batch of it is in hand.
+  pacing.began([batchOf(0)]);
+  assert(await settlesWithin(nextFetch, LIMIT_MS));
+});
+
+Deno.test("Pacing: behind a late batch one waits, and meanwhile its partition is not fetched", async () => {
+  const { pacing } = pacingOf("inventory");
+  takeOne(pacing);
+  pacing.began([]);
+  const { nextFetch, begin, held } = takeQueued(pacing);
+  assert(await settlesWithin(nextFetch, LIMIT_MS));
+  assertEquals(held, [true]);
+  begin();
+  assertEquals(held, [true, false]);
+});
+
+Deno.test("Pacing: behind a late batch each is awaited again once it is at work", async () => {
+  const { pacing, wait } = pacingOf("inventory");
+  const late = takeOne(pacing, batchOf(1, { hasMore: true }));
+  pacing.began([]);
+  const behind = takeQueued(pacing, batchOf(1, { hasMore: true }));
+  late.end();
+  await isResolved(behind.nextFetch);
+  behind.begin();
+  wait(0);
+  assertEquals(await isResolved(pacing.gathered()), false);
+});
