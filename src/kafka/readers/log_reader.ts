@@ -104,7 +104,10 @@ const GONE = "UNKNOWN_TOPIC_OR_PARTITION";
 const FETCH_BYTES = 8 * 1024 * 1024;
 /** As large as a batch may be: one that does not fit is read when it is the first. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
-/** Whatever comes is told at once; while nothing comes, brokers are asked seldom. */
+/**
+ * While nothing comes, brokers are asked seldom. What comes is told at once; of several leaders, when all
+ * have answered.
+ */
 const GATHER: Gather = { minBytes: 1, maxWaitMs: 1_000 };
 /** More than any batch: where one that cannot be read ends, only what comes behind it may tell. */
 const LOOK_BEHIND_BYTES = 64 * 1024 * 1024;
