@@ -125,7 +125,7 @@ export interface Database {
 
 /** One open connection to a backend, used by one transaction at a time. */
 export interface Session extends Transaction {
-  begin(): Promise<void>;
+  begin(): void | Promise<void>;
   commit(): Promise<void>;
   /** Never rejects: the caller already has an error to throw. */
   rollback(): Promise<void>;

@@ -134,10 +134,12 @@ async function commitTogether(
 }
 
 async function begun(path: string, writer: Renewable<Session>): Promise<Session> {
-  // A new connection looks into the file, which another process may just be opening or closing.
-  const session = await whenFree(path, () => writer.get());
-  await session.begin();
-  return session;
+  // A new connection looks into the file, too, which another process may just be opening or closing.
+  return await whenFree(path, () => {
+    const session = writer.get();
+    session.begin();
+    return session;
+  });
 }
 
 async function prepare(
@@ -257,7 +259,7 @@ function openSession(path: string, connection: DatabaseSync): Session {
   }
 
   return {
-    begin: () => whenFree(path, () => void begin.run()),
+    begin: () => void begin.run(),
     commit: () => translated(path, () => void commit.run()),
     rollback: () => {
       // After some errors, such as a full disk, SQLite has already rolled back.

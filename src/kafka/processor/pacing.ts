@@ -19,8 +19,6 @@ const INTERVAL_MS = 100;
 const INTERVAL_OF_TRANSACTIONS_MS = 20;
 /** What is slower goes into a later transaction. */
 const GATHER_MS = 30;
-/** Where no transaction begins meanwhile, such a batch is not waited for any longer. */
-const LATE_MS = 100;
 /** Records in hand while the next fetch goes on, at most: memory stays bounded. */
 const MAX_BYTES_AHEAD = 3 * 1024 * 1024;
 
@@ -36,8 +34,6 @@ interface InHand extends Batch {
    * it, nor once a transaction has begun without it, nor behind such a one.
    */
   isAwaited: boolean;
-  /** Whether it is in the last transaction that has begun. */
-  isCommitting: boolean;
 }
 
 export class Pacing {
@@ -82,25 +78,18 @@ export class Pacing {
   ): Promise<void> {
     const { topic, partition, bytes, hasMore } = batch;
     const isAwaited = !this.mayWait(batch) && !this.#isBehind(batch);
-    const own: InHand = {
-      ...{ topic, partition, bytes, hasMore, isAwaited },
-      isAtWork: false,
-      isCommitting: false,
-    };
+    const own: InHand = { topic, partition, bytes, hasMore, isAtWork: false, isAwaited };
     this.#inHand.add(own);
     if (own.hasMore) this.#hadMore = true;
-    let late: ReturnType<typeof setTimeout> | undefined;
     let isHeld = false;
     const begin = () => {
       if (isHeld) hold(isHeld = false);
-      late = setTimeout(() => this.#isLate(own), LATE_MS);
       own.isAtWork = true;
       // However late the one before it was.
       own.isAwaited = !this.mayWait(own);
       this.#change();
     };
     void work(begin).then(() => {
-      clearTimeout(late);
       if (isHeld) hold(isHeld = false);
       this.#inHand.delete(own);
       this.#change();
@@ -141,8 +130,7 @@ export class Pacing {
   /** A transaction has begun, of these inputs. */
   began(inputs: readonly TopicPartition[]): void {
     for (const batch of this.#inHand) {
-      batch.isCommitting = batch.isAtWork && inputs.some((input) => isSame(batch, input));
-      if (batch.isAtWork && !batch.isCommitting) batch.isAwaited = false;
+      if (batch.isAtWork && !inputs.some((input) => isSame(batch, input))) batch.isAwaited = false;
     }
     this.#nextAt = this.#hadMore ? -Infinity : performance.now() + this.#intervalMs;
     this.#hadMore = false;
@@ -158,12 +146,6 @@ export class Pacing {
       hasMore ||= batch.hasMore;
     }
     return hasMore;
-  }
-
-  #isLate(batch: InHand): void {
-    if (batch.isCommitting || this.isWaiting(batch)) return;
-    batch.isAwaited = false;
-    this.#change();
   }
 
   #isBehind(batch: Batch): boolean {

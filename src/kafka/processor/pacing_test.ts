@@ -190,11 +190,6 @@ function takeQueued(pacing: Pacing, batch = batchOf(0)) {
   return { nextFetch, begin: () => begin(), held };
 }
 
-Deno.test("Pacing: a late batch holds up no fetch, where no transaction begins either", async () => {
-  const { pacing } = pacingOf("payment");
-  assert(await settlesWithin(takeOne(pacing).nextFetch, LIMIT_MS));
-});
-
 Deno.test("Pacing: the next fetch goes on when a transaction begins without the batch it waits for", async () => {
   const { pacing } = pacingOf("inventory");
   const { nextFetch } = takeOne(pacing, batchOf(1));
