@@ -19,7 +19,8 @@ import {
 import { subscriptionIn } from "../group/assigner.ts";
 import { isSubscription } from "../group/foreign_members.ts";
 import { GroupCoordinators } from "./group_coordinators.ts";
-import { committedRequests, type DescribedGroup, describeGroupsRequest } from "./group_requests.ts";
+import type { DescribedGroup } from "../protocol/coordinator_requests.ts";
+import { committedRequests, describeGroupsRequest } from "./group_requests.ts";
 import { LeaderUnknown, type LogEnd, logEndsByTopic } from "./log_ends.ts";
 import { type Cluster, createCluster } from "../client/cluster.ts";
 

@@ -1,55 +1,32 @@
 /** What coordinators are asked of groups: their members, and what they have committed. */
 import { type Broker, knows } from "../client/cluster.ts";
-import { readCompactTopics } from "../protocol/topic_arrays.ts";
+import { type DescribedGroup, readDescribedGroup } from "../protocol/coordinator_requests.ts";
+import { type FetchedOffset, readFetchedOffsets } from "../protocol/requests.ts";
 import { type Decoder, NO_TAGS, wire, type WireRequest } from "../protocol/wire.ts";
 import type { GroupAnswer } from "./group_coordinators.ts";
-
-export interface DescribedGroup extends GroupAnswer {
-  /** Kafka's word. */
-  readonly state: string;
-  readonly members: readonly DescribedMember[];
-}
-
-export interface DescribedMember {
-  readonly memberId: string;
-  readonly clientId: string;
-  readonly host: string;
-  readonly metadata: Uint8Array;
-  readonly assignment: Uint8Array;
-}
 
 /** A group that is not there is Dead. */
 export function describeGroupsRequest(
   groups: readonly string[],
 ): WireRequest<readonly DescribedGroup[]> {
-  return wire("DescribeGroups", 15, 0, { groups }, (encoder) => {
-    encoder.writeInt32(groups.length);
-    for (const group of groups) encoder.writeString(group);
-  }, (decoder) => ({ answer: decoder.readArray(readGroup), clientSideThrottleTime: 0 }));
-}
-
-function readGroup(decoder: Decoder): DescribedGroup {
-  const code = decoder.readInt16();
-  const group = decoder.readString();
-  const state = decoder.readString();
-  decoder.readString(); // protocol type
-  decoder.readString(); // protocol
-  const members = decoder.readArray(() => ({
-    memberId: decoder.readString(),
-    clientId: decoder.readString(),
-    host: decoder.readString(),
-    metadata: decoder.readBytes() ?? new Uint8Array(),
-    assignment: decoder.readBytes() ?? new Uint8Array(),
-  }));
-  return { group, code, state, members };
+  return wire(
+    "DescribeGroups",
+    15,
+    0,
+    { groups },
+    (encoder) => {
+      encoder.writeInt32(groups.length);
+      for (const group of groups) encoder.writeString(group);
+    },
+    (decoder) => ({
+      answer: decoder.readArray(() => readDescribedGroup(decoder)),
+      clientSideThrottleTime: 0,
+    }),
+  );
 }
 
 export interface CommittedByGroup extends GroupAnswer {
-  readonly offsets: readonly {
-    readonly topic: string;
-    readonly partition: number;
-    readonly offset: number;
-  }[];
+  readonly offsets: readonly FetchedOffset[];
 }
 
 const OFFSET_FETCH = 9;
@@ -101,15 +78,7 @@ function committedRequestOfOne(group: string): WireRequest<readonly CommittedByG
 }
 
 function readCommitted(decoder: Decoder, group: string): CommittedByGroup {
-  const offsets = readCompactTopics(decoder, () => {
-    const partition = decoder.readInt32();
-    const offset = Number(decoder.readInt64());
-    decoder.readInt32(); // leader epoch
-    decoder.readUVarIntString(); // metadata
-    const code = decoder.readInt16();
-    decoder.readTaggedFields();
-    return { partition, offset, code };
-  });
+  const offsets = readFetchedOffsets(decoder);
   const code = decoder.readInt16();
   return { group, code: code || (offsets.find(({ code }) => code !== 0)?.code ?? 0), offsets };
 }

@@ -4,7 +4,24 @@
  * Versions that every broker since Kafka 2.5 has: https://kafka.apache.org/protocol
  */
 import type { CodeAnswer } from "./requests.ts";
-import { wire, type WireRequest } from "./wire.ts";
+import { type Decoder, wire, type WireRequest } from "./wire.ts";
+
+export interface DescribedGroup {
+  readonly group: string;
+  /** Kafka's; 0: no error. */
+  readonly code: number;
+  /** Kafka's word. */
+  readonly state: string;
+  readonly members: readonly DescribedMember[];
+}
+
+export interface DescribedMember {
+  readonly memberId: string;
+  readonly clientId: string;
+  readonly host: string;
+  readonly metadata: Uint8Array;
+  readonly assignment: Uint8Array;
+}
 
 /** The members that a group has, by the names that its coordinator gave them; none where there is no group. */
 export function describeGroupRequest(
@@ -13,26 +30,29 @@ export function describeGroupRequest(
   return wire("DescribeGroups", 15, 0, { group }, (encoder) => {
     encoder.writeInt32(1).writeString(group);
   }, (decoder) => {
-    const [described] = decoder.readArray(() => {
-      const code = decoder.readInt16();
-      decoder.readString(); // group
-      decoder.readString(); // state
-      decoder.readString(); // protocol type
-      decoder.readString(); // protocol
-      const members = decoder.readArray(() => {
-        const memberId = decoder.readString();
-        decoder.readString(); // client id
-        decoder.readString(); // host
-        decoder.readBytes(); // metadata
-        decoder.readBytes(); // assignment
-        return memberId;
-      });
-      return { code, members };
-    });
+    const [described] = decoder.readArray(() => readDescribedGroup(decoder));
     if (!described) throw new Error("the answer lacks the group");
-    const { code, members } = described;
+    const { code } = described;
+    const members = described.members.map(({ memberId }) => memberId);
     return { answer: { codes: [code], members }, clientSideThrottleTime: 0 };
   });
+}
+
+/** From an answer to DescribeGroups in version 0. */
+export function readDescribedGroup(decoder: Decoder): DescribedGroup {
+  const code = decoder.readInt16();
+  const group = decoder.readString();
+  const state = decoder.readString();
+  decoder.readString(); // protocol type
+  decoder.readString(); // protocol
+  const members = decoder.readArray(() => ({
+    memberId: decoder.readString(),
+    clientId: decoder.readString(),
+    host: decoder.readString(),
+    metadata: decoder.readBytes() ?? new Uint8Array(),
+    assignment: decoder.readBytes() ?? new Uint8Array(),
+  }));
+  return { group, code, state, members };
 }
 
 /** Which broker is the coordinator, as the one that is asked knows it. */

@@ -191,18 +191,23 @@ export function offsetFetchRequest(
   }, (decoder) => {
     decoder.readTaggedFields();
     const clientSideThrottleTime = decoder.readInt32();
-    const found = readCompactTopics(decoder, () => {
-      const partition = decoder.readInt32();
-      const offset = Number(decoder.readInt64());
-      decoder.readInt32(); // leader epoch
-      decoder.readUVarIntString(); // metadata
-      const code = decoder.readInt16();
-      decoder.readTaggedFields();
-      return { partition, offset, code };
-    });
+    const found = readFetchedOffsets(decoder);
     const codeOfGroup = decoder.readInt16();
     if (codeOfGroup === 0) requireAll(found, partitions);
     return { answer: { codes: [codeOfGroup], partitions: found }, clientSideThrottleTime };
+  });
+}
+
+/** The partitions of one group in an answer to OffsetFetch, from version 6 on. */
+export function readFetchedOffsets(decoder: Decoder): FetchedOffset[] {
+  return readCompactTopics(decoder, () => {
+    const partition = decoder.readInt32();
+    const offset = Number(decoder.readInt64());
+    decoder.readInt32(); // leader epoch
+    decoder.readUVarIntString(); // metadata
+    const code = decoder.readInt16();
+    decoder.readTaggedFields();
+    return { partition, offset, code };
   });
 }
 
