@@ -124,8 +124,12 @@ export interface Database {
 }
 
 /** One open connection to a backend, used by one transaction at a time. */
-export interface Session extends Transaction {
-  begin(): void | Promise<void>;
+export interface Session extends BegunTransaction {
+  begin(): Promise<void>;
+}
+
+/** A transaction that has begun, and can be ended. */
+export interface BegunTransaction extends Transaction {
   commit(): Promise<void>;
   /** Never rejects: the caller already has an error to throw. */
   rollback(): Promise<void>;
@@ -150,7 +154,7 @@ export interface TransactionCall {
 
 /** Runs several, one after the other, in the transaction that has begun, and ends it: where one fails, all do. */
 export async function runBegun(
-  session: Session,
+  session: BegunTransaction,
   calls: readonly TransactionCall[],
 ): Promise<unknown[]> {
   const results: unknown[] = [];
@@ -168,7 +172,10 @@ export async function runBegun(
  * A failed step dooms the transaction even when the work swallows the error; once the work is over, its
  * `tx` is refused.
  */
-async function runSteps(session: Session, { work, options }: TransactionCall): Promise<unknown> {
+async function runSteps(
+  session: BegunTransaction,
+  { work, options }: TransactionCall,
+): Promise<unknown> {
   const { single = false } = options ?? {};
   let over = false;
   let steps = 0;

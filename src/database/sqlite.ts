@@ -7,16 +7,14 @@
  * (SIGSTOP) holds it until it is thawed or killed, and the others get a RetryableError until then.
  */
 import { dirname } from "node:path";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { Failure, RetryableError } from "../runtime/errors.ts";
 import {
+  type BegunTransaction,
   type Database,
   keyOf,
-  pushValues,
   type Row,
   runBegun,
-  runTransaction,
-  type Session,
   type Table,
   type TransactionCall,
 } from "./database.ts";
@@ -30,9 +28,7 @@ import {
   translated,
   whenFree,
 } from "./sqlite_connection.ts";
-
-/** Rows in one INSERT: more than twice as fast as one by one. */
-const INSERT_ROWS = 50;
+import { begun, openSession, parts, rowsOf, type SqliteSession } from "./sqlite_session.ts";
 
 /**
  * Opens the file, creates it and its directory unless they exist, and brings the tables to the present
@@ -113,33 +109,25 @@ type Outcome = PromiseSettledResult<unknown>;
 
 async function commitTogether(
   path: string,
-  writer: Renewable<Session>,
+  writer: Renewable<SqliteSession>,
   calls: readonly TransactionCall[],
 ): Promise<Outcome[]> {
-  let session: Session | undefined;
+  let tx: BegunTransaction | undefined;
   try {
-    session = await begun(path, writer);
-    const values = await runBegun(session, calls);
+    // A new connection looks into the file, too, which another process may just be opening or closing.
+    tx = await begun(path, () => writer.get());
+    const values = await runBegun(tx, calls);
     return values.map((value) => ({ status: "fulfilled", value }));
   } catch (error) {
     writer.failed(error);
     // Where it could not begin, none of them is at fault, and each would wait for the lock again.
-    if (session === undefined || calls.length === 1) {
+    if (tx === undefined || calls.length === 1) {
       return calls.map(() => ({ status: "rejected", reason: error }));
     }
     const outcomes: Outcome[] = [];
     for (const call of calls) outcomes.push(...await commitTogether(path, writer, [call]));
     return outcomes;
   }
-}
-
-async function begun(path: string, writer: Renewable<Session>): Promise<Session> {
-  // A new connection looks into the file, too, which another process may just be opening or closing.
-  return await whenFree(path, () => {
-    const session = writer.get();
-    session.begin();
-    return session;
-  });
 }
 
 async function prepare(
@@ -183,13 +171,11 @@ function migrationBackend(path: string, connection: DatabaseSync): MigrationBack
     migrationsTable: '"migrations"',
     afterMigrationsTable: [],
     createTable,
-    locked: (work) => runTransaction(openSession(path, connection), () => work({ query, execute })),
+    async locked(work) {
+      const tx = await begun(path, () => openSession(path, connection));
+      await runBegun(tx, [{ work: () => work({ query, execute }), options: undefined }]);
+    },
   };
-}
-
-/** The identifiers of a table, quoted. */
-function parts({ name, key, columns }: Table) {
-  return { from: `"${name}"`, key: `"${key}"`, columns: Object.keys(columns).map((c) => `"${c}"`) };
 }
 
 function createTable(table: Table): string {
@@ -199,99 +185,4 @@ function createTable(table: Table): string {
   );
   return `create table if not exists ${parts(table).from} (${columns.join(", ")})` +
     " strict, without rowid";
-}
-
-type Value = string | number | null;
-
-/** Deno has it, its types do not. */
-type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
-
-/** Arrays of values become rows here: SQLite's own objects take twice as long. */
-function rowsOf(statement: StatementSync, ...parameters: (string | number)[]) {
-  (statement as ArrayStatement).setReturnArrays(true);
-  const found = statement.all(...parameters) as unknown as Value[][];
-  // Each time: somebody may have added a column.
-  const names = statement.columns().map(({ name }) => name);
-  return found.map((values) => {
-    const row: Record<string, Value> = {};
-    for (let i = 0; i < names.length; i++) row[names[i]!] = values[i]!;
-    return row;
-  });
-}
-
-function updateSql(table: Table, same: string): string {
-  const { from, key, columns } = parts(table);
-  const set = columns.map((column) => `${column} = ?`);
-  return `update ${from} set ${set} where ${key} = ? and "${same}" = ?`;
-}
-
-function openSession(path: string, connection: DatabaseSync): Session {
-  const begin = connection.prepare("begin immediate");
-  const commit = connection.prepare("commit");
-  const rollback = connection.prepare("rollback");
-  const statements = new Map<string, StatementSync>();
-
-  function prepared(sql: string): StatementSync {
-    let statement = statements.get(sql);
-    if (!statement) statements.set(sql, statement = connection.prepare(sql));
-    return statement;
-  }
-
-  function select<T extends Table>(table: T, keys: readonly string[]): Row<T>[] {
-    const { from, key } = parts(table);
-    const statement = prepared(
-      `select t.* from json_each(?) as wanted cross join ${from} as t on t.${key} = wanted.value`,
-    );
-    return rowsOf(statement, JSON.stringify([...new Set(keys)])) as Row<T>[];
-  }
-
-  function write<T extends Table>(table: T, rows: readonly Row<T>[], onConflict: string): void {
-    const { from, columns } = parts(table);
-    const names = Object.keys(table.columns);
-    const marks = `(${columns.map(() => "?")})`;
-    for (let i = 0; i < rows.length; i += INSERT_ROWS) {
-      const chunk = rows.slice(i, i + INSERT_ROWS);
-      const values: Value[] = [];
-      for (const row of chunk) pushValues(values, table, names, row);
-      const allMarks = chunk.map(() => marks).join();
-      prepared(`insert into ${from} (${columns}) values ${allMarks} ${onConflict}`).run(...values);
-    }
-  }
-
-  return {
-    begin: () => void begin.run(),
-    commit: () => translated(path, () => void commit.run()),
-    rollback: () => {
-      // After some errors, such as a full disk, SQLite has already rolled back.
-      if (connection.isTransaction) rollback.run();
-      return Promise.resolve();
-    },
-    select: (table, keys) => translated(path, () => select(table, keys)),
-    insert: (table, rows) =>
-      translated(path, () => {
-        // Nobody else writes meanwhile; `returning` would take twice as long.
-        const existing = select(table, rows.map((row) => keyOf(table, row)));
-        const keys = new Set(existing.map((row) => keyOf(table, row)));
-        const fresh = keys.size === 0 ? rows : rows.filter((row) => !keys.has(keyOf(table, row)));
-        write(table, fresh, `on conflict (${parts(table).key}) do nothing`);
-        return existing;
-      }),
-    upsert(table, rows) {
-      const { key, columns } = parts(table);
-      const set = columns.map((column) => `${column} = excluded.${column}`);
-      const onConflict = `on conflict (${key}) do update set ${set}`;
-      return translated(path, () => write(table, rows, onConflict));
-    },
-    update: (table, rows, same) =>
-      translated(path, () => {
-        const statement = prepared(updateSql(table, same));
-        const others = new Set<string>();
-        for (const row of rows) {
-          const values: Value[] = [];
-          pushValues(values, table, [...Object.keys(table.columns), table.key, same], row);
-          if (statement.run(...values).changes === 0) others.add(keyOf(table, row));
-        }
-        return others;
-      }),
-  };
 }
