@@ -15,6 +15,7 @@ import { describeUnreadable, type Unreadable, unreadableOf } from "../protocol/u
 import type { ConsumerRecord, DeadLetter } from "../records.ts";
 import type { EventRecord, Handler, HandlerResult } from "./handler.ts";
 import type { ProcessorOptions } from "./options.ts";
+import type { Pacing } from "./pacing.ts";
 import type { PartitionTask } from "./partition_task.ts";
 import { handleWithRetries } from "./failures.ts";
 import { outputsOf, reportOf } from "./outputs.ts";
@@ -24,6 +25,7 @@ export interface BatchContext {
   readonly options: ProcessorOptions;
   readonly topic: Topic;
   readonly task: PartitionTask;
+  readonly pacing: Pick<Pacing, "turn">;
   readonly skips: Skips;
   /** Aborts when the partition may be revoked: the loop ends between two transactions. */
   readonly revoked: AbortSignal;
@@ -40,7 +42,7 @@ export async function processBatch(
 ): Promise<void> {
   const { batch, isRunning, isStale } = inHand;
   const { topic: topicName, partition } = batch;
-  const { options, topic, task, revoked } = context;
+  const { options, topic, task, pacing, revoked } = context;
   const { maxBatch, metrics } = options;
   const goesOn = () => isRunning() && !isStale() && !revoked.aborted;
   if (!goesOn()) return;
@@ -54,6 +56,8 @@ export async function processBatch(
     // After the last message may come a control record, which no handler is given: step over it, too.
     const nextOffset = Number(isLast ? batch.lastOffset() : lastOffset) + 1;
     const last = isLast ? batch.rawMessages.at(-1) : messages.at(-1);
+    await pacing.turn(messages.length);
+    if (!goesOn()) return;
     const stopTimer = metrics.batchSeconds.startTimer();
     const chunk = { topic, topicName, partition, messages };
     const trace = options.tracing?.begin(

@@ -117,6 +117,7 @@ async function tracedBatch(advance: () => Promise<void>): Promise<string[]> {
     },
     topic: "orders.validated",
     task: { position: () => Promise.resolve(0), leaderEpoch: null, advance },
+    pacing: { turn: () => Promise.resolve() },
     revoked: new AbortController().signal,
     onProgress: () => said.push("progress"),
   };

@@ -1,5 +1,5 @@
 /**
- * When a member fetches next, and when its next transaction begins. A transaction costs the cluster the
+ * When a member fetches next, when it works on what it fetched, and when its next transaction begins. A transaction costs the cluster the
  * same whether it has one order or a thousand, for each of its partitions. So what was fetched together is
  * committed together. Where more is known to wait, the next fetch goes on meanwhile; otherwise it keeps a
  * distance from the transaction, in which more arrives. The first one after a rest begins at once. A batch
@@ -19,6 +19,11 @@ const INTERVAL_MS = 100;
 const INTERVAL_OF_TRANSACTIONS_MS = 20;
 /** What is slower goes into a later transaction. */
 const GATHER_MS = 30;
+/**
+ * Worked on before the event loop takes its next turn, from whichever partitions: a whole fetch at once
+ * would fill V8's semi-space with events that all live, and each scavenge would copy them.
+ */
+const MESSAGES_A_TURN = 300;
 /** Records in hand while the next fetch goes on, at most: memory stays bounded. */
 const MAX_BYTES_AHEAD = 3 * 1024 * 1024;
 
@@ -44,6 +49,8 @@ export class Pacing {
   #nextAt = -Infinity;
   #onGathered: (() => void) | undefined;
   readonly #intervalMs: number;
+  /** Messages that this turn still takes; undefined before its first. */
+  #turn: { left: number; readonly over: Promise<void> } | undefined;
 
   /**
    * @param lastTopic the name on the cluster of LAST_TOPIC
@@ -101,6 +108,16 @@ export class Pacing {
     if (this.#inHand.has(own) && !own.isAtWork && !signal.aborted) hold(isHeld = true);
   }
 
+  /**
+   * Resolves when `messages` of them may be worked on: in this turn of the event loop, unless it has had its
+   * share.
+   */
+  async turn(messages: number): Promise<void> {
+    while (this.#turn && this.#turn.left <= 0) await this.#turn.over;
+    this.#turn ??= { left: MESSAGES_A_TURN, over: this.#overTurn() };
+    this.#turn.left -= messages;
+  }
+
   /** Whether nobody waits for what comes of this input. */
   mayWait({ topic }: TopicPartition): boolean {
     return topic === this.lastTopic;
@@ -146,6 +163,11 @@ export class Pacing {
       hasMore ||= batch.hasMore;
     }
     return hasMore;
+  }
+
+  async #overTurn(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#turn = undefined;
   }
 
   #isBehind(batch: Batch): boolean {

@@ -221,3 +221,17 @@ Deno.test("Pacing: behind a late batch each is awaited again once it is at work"
   wait(0);
   assertEquals(await isResolved(pacing.gathered()), false);
 });
+
+Deno.test("Pacing: a turn of the event loop works on some messages, and on one batch however large", async () => {
+  const { pacing } = pacingOf("validator");
+  const turns = [""];
+  // Before the pacing's own: it sees the end of each turn first.
+  const onTurn = () => turns.push("") < 6 && setImmediate(onTurn);
+  setImmediate(onTurn);
+  const work = [["a", 200], ["b", 200], ["c", 5_000], ["d", 1], ["e", 1]] as const;
+  await Promise.all(work.map(async ([name, messages]) => {
+    await pacing.turn(messages);
+    turns.push(turns.pop() + name);
+  }));
+  assertEquals(turns, ["ab", "c", "de"]);
+});

@@ -156,15 +156,13 @@ export class Partitions {
     await settlesWithin(this.idle(), this.options.sessionTimeoutMs / 2);
   }
 
-  #process(
-    { name, task, topic, partition }: OwnPartition,
-    inHand: BatchInHand,
-    revoked: AbortSignal,
-  ): Promise<void> {
+  #process(own: OwnPartition, inHand: BatchInHand, revoked: AbortSignal): Promise<void> {
+    const { name, task, topic, partition } = own;
     return processBatch(inHand, {
       options: this.options,
       topic: this.member.topicOf(topic),
       task,
+      pacing: this.#writer.pacing,
       skips: this.#skips,
       revoked,
       seek: (offset) => this.member.seek({ topic, partition }, offset),
