@@ -27,7 +27,7 @@ function isFile(url: URL): Promise<boolean> {
 
 /** Many copies run on one machine: each keeps its heap small. */
 const HEAP =
-  "--v8-flags=--max-old-space-size=80,--max-semi-space-size=16,--heap-growing-percent=100";
+  "--v8-flags=--max-old-space-size=80,--max-semi-space-size=8,--heap-growing-percent=100";
 
 /** What libraries read from the environment by themselves. */
 const OF_POSTGRES = ["PG*", "USER", "USERNAME"];
