@@ -17,7 +17,7 @@ import { accessChecks, kafkaAccess } from "../kafka/access.ts";
 import { createProcessorMetrics, startAtZero } from "../kafka/metrics.ts";
 import type { EventOf, Handler } from "../kafka/processor/handler.ts";
 import { createProcessor } from "../kafka/processor/processor.ts";
-import type { ProcessorOptions } from "../kafka/processor/options.ts";
+import { MAX_TURN, type ProcessorOptions } from "../kafka/processor/options.ts";
 import { openTracing } from "../kafka/tracing/open.ts";
 import type { Tracing } from "../kafka/tracing/tracing.ts";
 import { runProgram } from "../program.ts";
@@ -283,6 +283,8 @@ async function serve(
     cloudEventSource: cloudEventSourceOf(name, config),
     handlers: (tracing?.handlers(made) ?? made) as ProcessorOptions["handlers"],
     tables: { database, work: orderTables },
+    // PostgreSQL's answers take longer than a turn: there it would only make more transactions.
+    maxTurn: config.databaseUrl ? undefined : MAX_TURN,
     log,
     metrics: startAtZero(createProcessorMetrics(health.registry), name),
     tracing,

@@ -60,6 +60,8 @@ export interface MemberWriterOptions {
   readonly formerIdOf: (input: TopicPartition) => string;
   readonly offsets: GroupOffsets;
   readonly names: Names;
+  /** See `ProcessorOptions`. */
+  readonly maxTurn?: number | undefined;
   /** Told with the reason when a commit is late, and with undefined when it is over. */
   readonly onLateCommit?: (why: ProducerError | undefined) => unknown;
   /**
@@ -93,6 +95,7 @@ export class MemberWriter {
       options.service,
       options.names.topic(LAST_TOPIC),
       (input) => this.#isWaiting(input),
+      options.maxTurn,
     );
   }
 

@@ -10,6 +10,9 @@ import type { EventOf, Handler } from "./handler.ts";
 export const GUARANTEES = ["exactly_once", "at_least_once"] as const;
 export type Guarantee = typeof GUARANTEES[number];
 
+/** Where handlers are done within the turn, as with SQLite: see docs/performance.md. */
+export const MAX_TURN = 300;
+
 export interface ProcessorOptions {
   readonly access: KafkaAccess;
   /** This process's name, unique among the members of its group. */
@@ -29,6 +32,12 @@ export interface ProcessorOptions {
   readonly transactionTimeoutMs: number;
   /** Most messages in one transaction. */
   readonly maxBatch: number;
+  /**
+   * Most messages that are worked on before the event loop takes its next turn, and the rest of one batch
+   * (default: all that is fetched). A whole fetch at once fills V8's semi-space with events that all live,
+   * and each scavenge copies them.
+   */
+  readonly maxTurn?: number | undefined;
   /** How long a stop may take before it is given up. */
   readonly drainTimeoutMs: number;
   /** How long the cluster may take for an answer (default: as createClient has it). */

@@ -19,11 +19,6 @@ const INTERVAL_MS = 100;
 const INTERVAL_OF_TRANSACTIONS_MS = 20;
 /** What is slower goes into a later transaction. */
 const GATHER_MS = 30;
-/**
- * Worked on before the event loop takes its next turn, from whichever partitions: a whole fetch at once
- * would fill V8's semi-space with events that all live, and each scavenge would copy them.
- */
-const MESSAGES_A_TURN = 300;
 /** Records in hand while the next fetch goes on, at most: memory stays bounded. */
 const MAX_BYTES_AHEAD = 3 * 1024 * 1024;
 
@@ -55,11 +50,13 @@ export class Pacing {
   /**
    * @param lastTopic the name on the cluster of LAST_TOPIC
    * @param isWaiting whether a batch of this input waits for the next transaction
+   * @param maxTurn see `ProcessorOptions`
    */
   constructor(
     service: Service,
     private readonly lastTopic: string,
     private readonly isWaiting: (input: TopicPartition) => boolean,
+    private readonly maxTurn = Infinity,
   ) {
     const writers = topicsReadBy(service).flatMap((topic): readonly Service[] =>
       TOPICS[topic].writers
@@ -114,7 +111,7 @@ export class Pacing {
    */
   async turn(messages: number): Promise<void> {
     while (this.#turn && this.#turn.left <= 0) await this.#turn.over;
-    this.#turn ??= { left: MESSAGES_A_TURN, over: this.#overTurn() };
+    this.#turn ??= { left: this.maxTurn, over: this.#overTurn() };
     this.#turn.left -= messages;
   }
 

@@ -12,10 +12,10 @@ function batchOf(partition: number, options: Partial<Parameters<Pacing["take"]>[
   return { topic: "input", partition, bytes: 1, hasMore: false, ...options };
 }
 
-function pacingOf(service: Service) {
+function pacingOf(service: Service, maxTurn?: number) {
   /** The partitions whose batch waits for the next transaction. */
   const waiting = new Set<number>();
-  const pacing = new Pacing(service, "last", ({ partition }) => waiting.has(partition));
+  const pacing = new Pacing(service, "last", ({ partition }) => waiting.has(partition), maxTurn);
   const wait = (...partitions: number[]) => {
     for (const partition of partitions) waiting.add(partition);
     pacing.check();
@@ -223,7 +223,7 @@ Deno.test("Pacing: behind a late batch each is awaited again once it is at work"
 });
 
 Deno.test("Pacing: a turn of the event loop works on some messages, and on one batch however large", async () => {
-  const { pacing } = pacingOf("validator");
+  const { pacing } = pacingOf("validator", 300);
   const turns = [""];
   // Before the pacing's own: it sees the end of each turn first.
   const onTurn = () => turns.push("") < 6 && setImmediate(onTurn);

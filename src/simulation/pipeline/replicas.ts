@@ -179,6 +179,9 @@ async function runReplica(
   await processor.run(signal);
 }
 
+/** So that a fetch takes several turns, as a large one does. */
+const FEW_MESSAGES = 3;
+
 type OwnOptions = Omit<ProcessorOptions, "access" | "clientId" | "names" | "log" | "metrics">;
 
 /** Opens the databases of a service, and waits until it can begin. */
@@ -202,6 +205,7 @@ async function prepare(
     ...config,
     service: name,
     handlers: service.handlers(context) as ProcessorOptions["handlers"],
+    maxTurn: FEW_MESSAGES,
     tables: { database, work: service.orderTables },
   };
 }
