@@ -8,6 +8,7 @@ interface Time {
   readonly now: number;
   readonly epochMs: number;
   readonly random: Random;
+  nextTurnMs(): number;
   current(): SimulatedProcess | undefined;
   schedule(event: SimulatedEvent, afterMs: number): void;
   cancel(event: SimulatedEvent): void;
@@ -126,7 +127,7 @@ function timers() {
       return timer.refresh();
     },
     setImmediate: (callback: Callback, ...args: unknown[]) =>
-      time ? start(time, callback, 0, args) : setImmediate(callback, ...args),
+      time ? start(time, callback, time.nextTurnMs(), args) : setImmediate(callback, ...args),
     clearTimeout: clear(clearTimeout),
     clearInterval: clear(clearInterval),
     clearImmediate: clear(clearImmediate as unknown as typeof clearTimeout),

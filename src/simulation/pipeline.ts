@@ -61,6 +61,11 @@ function isOfCopier({ services }: Shape): boolean {
   return services.includes(COPIER);
 }
 
+/** Until a process's event loop takes its next turn: now and then much is before it. */
+function turnMs(random: Random): number {
+  return random.chance(1 / 4) ? random.between(0, 400) : 0;
+}
+
 class Pipeline {
   readonly time: VirtualTime;
   readonly #random: Random;
@@ -78,7 +83,7 @@ class Pipeline {
   constructor(private readonly options: PipelineRun) {
     const { seed, shape, trace } = options;
     const random = this.#random = new Random(seed).fork("pipeline");
-    const time = this.time = new VirtualTime(random.fork("processes"));
+    const time = this.time = new VirtualTime(random.fork("processes"), undefined, turnMs);
     this.#sourceProcess = time.process("source");
     const topics = topicsOf(shape.partitions);
     const { brokers } = shape;

@@ -38,10 +38,22 @@ export class VirtualTime {
   #isTurning = false;
   #failure: { readonly error: unknown } | undefined;
 
-  /** @param random for Math.random, randomUUID, getRandomValues */
-  constructor(random: Random, startEpochMs = Date.UTC(2030, 0, 1)) {
+  /**
+   * @param random for Math.random, randomUUID, getRandomValues
+   * @param turnMs how long until the running process's event loop takes its next turn (setImmediate)
+   */
+  constructor(
+    random: Random,
+    startEpochMs = Date.UTC(2030, 0, 1),
+    private readonly turnMs: (random: Random) => number = () => 0,
+  ) {
     this.#random = random;
     this.#startEpochMs = startEpochMs;
+  }
+
+  /** Draws how long until its next turn. */
+  nextTurnMs(): number {
+    return this.turnMs(this.random);
   }
 
   /** Milliseconds since the start. */

@@ -78,7 +78,10 @@ Deno.test("transform: a dead letter's header says how often its message was trie
 });
 
 /** What a tracing is told of a batch of two records, one of them a replay for another service. */
-async function tracedBatch(advance: () => Promise<void>): Promise<string[]> {
+async function tracedBatch(
+  advance: () => Promise<void>,
+  turn: (revocation: AbortController) => void = () => {},
+): Promise<string[]> {
   const said: string[] = [];
   const messages = recordsOf([{}, { "replayed-from": "p.dlq.inventory 0@7" }]);
   const inHand = {
@@ -105,6 +108,7 @@ async function tracedBatch(advance: () => Promise<void>): Promise<string[]> {
       };
     },
   };
+  const revocation = new AbortController();
   const refuse: Handler = (batch) =>
     Promise.reject(new RangeError(`no ${batch.map(({ event }) => event.type)}`));
   const context = {
@@ -117,8 +121,8 @@ async function tracedBatch(advance: () => Promise<void>): Promise<string[]> {
     },
     topic: "orders.validated",
     task: { position: () => Promise.resolve(0), leaderEpoch: null, advance },
-    pacing: { turn: () => Promise.resolve() },
-    revoked: new AbortController().signal,
+    pacing: { turn: () => Promise.resolve(turn(revocation)) },
+    revoked: revocation.signal,
     onProgress: () => said.push("progress"),
   };
   await processBatch(inHand as unknown as BatchInHand, context as unknown as BatchContext)
@@ -142,4 +146,11 @@ Deno.test("processBatch: tracing is told of a commit that failed", async () => {
     "fail fenced",
     "fenced",
   ]);
+});
+
+Deno.test("processBatch: what is revoked while it waits for its turn is not begun", async () => {
+  assertEquals(
+    await tracedBatch(() => Promise.resolve(), (revocation) => revocation.abort()),
+    [],
+  );
 });

@@ -1,9 +1,10 @@
 /**
- * When a member fetches next, when it works on what it fetched, and when its next transaction begins. A transaction costs the cluster the
- * same whether it has one order or a thousand, for each of its partitions. So what was fetched together is
- * committed together. Where more is known to wait, the next fetch goes on meanwhile; otherwise it keeps a
- * distance from the transaction, in which more arrives. The first one after a rest begins at once. A batch
- * that takes long, such as one whose payments are asked for again, keeps neither from going on.
+ * When a member fetches next, when it works on what it fetched, and when its next transaction begins. A
+ * transaction costs the cluster the same whether it has one order or a thousand, for each of its partitions.
+ * So what was fetched together is committed together. Where more is known to wait, the next fetch goes on
+ * meanwhile; otherwise it keeps a distance from the transaction, in which more arrives. The first one after
+ * a rest begins at once. A batch that takes long, such as one whose payments are asked for again, keeps
+ * neither from going on.
  */
 import { pause } from "../../runtime/shutdown.ts";
 import type { FetchedBatch } from "../group/membership.ts";
