@@ -67,7 +67,7 @@ export class OpenOrders {
 
   #note(orderId: string, placedAtMs: number, sign: 1 | -1): void {
     const key = Math.floor(placedAtMs / this.#widthMs);
-    const window = this.#windows.get(key) ?? (this.#isLossy(placedAtMs) ? 0 : new Map());
+    const window = this.#windows.get(key) ?? (this.#isLossy(key) ? 0 : new Map());
     if (typeof window === "number") {
       this.#set(key, window + sign);
       return;
@@ -91,8 +91,10 @@ export class OpenOrders {
     else this.#windows.set(key, window);
   }
 
-  #isLossy(placedAtMs: number): boolean {
-    return placedAtMs >= this.#lossy.fromMs && placedAtMs <= this.#lossy.toMs;
+  /** Also in part: a window may have become longer since. */
+  #isLossy(key: number): boolean {
+    const fromMs = key * this.#widthMs;
+    return fromMs <= this.#lossy.toMs && fromMs + this.#widthMs > this.#lossy.fromMs;
   }
 
   /** The oldest keep theirs: they are the first that somebody asks for. */
