@@ -56,7 +56,7 @@ export async function processBatch(
     // After the last message may come a control record, which no handler is given: step over it, too.
     const nextOffset = Number(isLast ? batch.lastOffset() : lastOffset) + 1;
     const last = isLast ? batch.rawMessages.at(-1) : messages.at(-1);
-    await pacing.turn(messages.length);
+    await pacing.turn(batch, messages.length);
     if (!goesOn()) return;
     const stopTimer = metrics.batchSeconds.startTimer();
     const chunk = { topic, topicName, partition, messages };

@@ -30,6 +30,8 @@ type Batch = Pick<FetchedBatch, "topic" | "partition" | "bytes" | "hasMore">;
 interface InHand extends Batch {
   /** The batch before it has ended. */
   isAtWork: boolean;
+  /** Others of its fetch are worked on first: it is not late meanwhile. */
+  isQueued: boolean;
   /**
    * Whether the next transaction, and the next fetch, wait for it: not where nobody waits for what comes of
    * it, nor once a transaction has begun without it, nor behind such a one.
@@ -83,7 +85,15 @@ export class Pacing {
   ): Promise<void> {
     const { topic, partition, bytes, hasMore } = batch;
     const isAwaited = !this.mayWait(batch) && !this.#isBehind(batch);
-    const own: InHand = { topic, partition, bytes, hasMore, isAtWork: false, isAwaited };
+    const own: InHand = {
+      topic,
+      partition,
+      bytes,
+      hasMore,
+      isAtWork: false,
+      isQueued: false,
+      isAwaited,
+    };
     this.#inHand.add(own);
     if (own.hasMore) this.#hadMore = true;
     let isHeld = false;
@@ -107,11 +117,16 @@ export class Pacing {
   }
 
   /**
-   * Resolves when `messages` of them may be worked on: in this turn of the event loop, unless it has had its
-   * share.
+   * Resolves when so many messages of the batch of this input may be worked on: in this turn of the event
+   * loop, unless that has had its share.
    */
-  async turn(messages: number): Promise<void> {
-    while (this.#turn && this.#turn.left <= 0) await this.#turn.over;
+  async turn(input: TopicPartition, messages: number): Promise<void> {
+    const own = [...this.#inHand].find((batch) => batch.isAtWork && isSame(batch, input));
+    while (this.#turn && this.#turn.left <= 0) {
+      if (own) own.isQueued = true;
+      await this.#turn.over;
+    }
+    if (own) own.isQueued = false;
     this.#turn ??= { left: this.maxTurn, over: this.#overTurn() };
     this.#turn.left -= messages;
   }
@@ -128,24 +143,27 @@ export class Pacing {
 
   /**
    * Resolves when every batch at work that is awaited waits for the next transaction, or when that takes
-   * long.
+   * long: longer than the turns that it has to wait for.
    */
   async gathered(): Promise<void> {
     // All that comes in the same turn.
     await Promise.resolve();
-    if (this.#isComplete) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onGathered = resolve;
-    const timer = setTimeout(resolve, GATHER_MS);
-    await promise;
-    this.#onGathered = undefined;
-    clearTimeout(timer);
+    for (let isLate = false; !isLate && !this.#isComplete;) {
+      const { promise, resolve } = Promise.withResolvers<boolean>();
+      this.#onGathered = () => resolve(false);
+      const timer = setTimeout(() => resolve(!this.#someAreQueued), GATHER_MS);
+      isLate = await promise;
+      this.#onGathered = undefined;
+      clearTimeout(timer);
+    }
   }
 
   /** A transaction has begun, of these inputs. */
   began(inputs: readonly TopicPartition[]): void {
     for (const batch of this.#inHand) {
-      if (batch.isAtWork && !inputs.some((input) => isSame(batch, input))) batch.isAwaited = false;
+      if (batch.isAtWork && !batch.isQueued && !inputs.some((input) => isSame(batch, input))) {
+        batch.isAwaited = false;
+      }
     }
     this.#nextAt = this.#hadMore ? -Infinity : performance.now() + this.#intervalMs;
     this.#hadMore = false;
@@ -189,6 +207,11 @@ export class Pacing {
       isAwaited ||= batch.isAwaited;
     }
     return bytes <= MAX_BYTES_AHEAD && (!isAwaited || this.moreWaits);
+  }
+
+  get #someAreQueued(): boolean {
+    for (const batch of this.#inHand) if (batch.isQueued && batch.isAwaited) return true;
+    return false;
   }
 
   get #isComplete(): boolean {

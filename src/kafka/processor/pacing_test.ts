@@ -230,8 +230,26 @@ Deno.test("Pacing: a turn of the event loop works on some messages, and on one b
   setImmediate(onTurn);
   const work = [["a", 200], ["b", 200], ["c", 5_000], ["d", 1], ["e", 1]] as const;
   await Promise.all(work.map(async ([name, messages]) => {
-    await pacing.turn(messages);
+    await pacing.turn(batchOf(0), messages);
     turns.push(turns.pop() + name);
   }));
   assertEquals(turns, ["ab", "c", "de"]);
+});
+
+Deno.test("Pacing: a batch is not late while others of its fetch are worked on before it", async () => {
+  const { pacing, wait, begin } = pacingOf("validator", 1);
+  const [first] = [0, 1].map((partition) => takeOne(pacing, batchOf(partition)));
+  await pacing.turn(batchOf(0), 1);
+  const turn = pacing.turn(batchOf(1), 1);
+  wait(0);
+  begin();
+  first!.end();
+  const gathered = pacing.gathered();
+  assertEquals(
+    await Promise.race([gathered.then(() => "gathered"), turn.then(() => "turn")]),
+    "turn",
+  );
+  assertEquals(await isResolved(gathered), false);
+  wait(1);
+  assert(await isResolved(gathered));
 });
