@@ -35,10 +35,20 @@ export function startSimulator(
   const reported = { placed: 0, acknowledged: 0 };
   const reading = (async () => {
     for await (const text of process.lines) {
-      const { placed, acknowledged } = JSON.parse(text);
-      Object.assign(reported, { placed, acknowledged });
+      Object.assign(reported, reportIn(text));
     }
   })();
   const ended = Promise.all([process.status, reading]).then(([{ code }]) => code);
   return Object.assign(reported, { process, orders, ended });
+}
+
+/** What a line reports; nothing where it is not the simulator's but Deno's, such as a trace of V8. */
+function reportIn(line: string): Partial<Pick<Simulator, "placed" | "acknowledged">> {
+  try {
+    const { placed, acknowledged } = JSON.parse(line);
+    if (typeof placed === "number" && typeof acknowledged === "number") {
+      return { placed, acknowledged };
+    }
+  } catch { /* not JSON */ }
+  return {};
 }
