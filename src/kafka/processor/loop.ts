@@ -49,7 +49,7 @@ export async function processBatch(
   const fetched = await unprocessed(inHand, context);
   const stop = fetched.findIndex((message) => unreadableOf(message));
   const readable = stop < 0 ? fetched : fetched.slice(0, stop);
-  for (let done = 0; done < readable.length && goesOn(); done += maxBatch) {
+  for (let done = 0; done < readable.length; done += maxBatch) {
     const messages = readable.slice(done, done + maxBatch);
     const isLast = stop < 0 && done + maxBatch >= readable.length;
     const lastOffset = messages.at(-1)!.offset;

@@ -37,7 +37,8 @@ export class OwnPartitions {
 
   resume(own: OwnPartition, why: PauseReason): void {
     own.pauses.delete(why);
-    if (own.pauses.size === 0) this.consumer.resume(own);
+    // It may be another's by now, or ours once more, and then has reasons of its own.
+    if (this.named(own.name) === own && own.pauses.size === 0) this.consumer.resume(own);
   }
 
   get all(): readonly OwnPartition[] {

@@ -121,6 +121,7 @@ export class Pacing {
    * loop, unless that has had its share.
    */
   async turn(input: TopicPartition, messages: number): Promise<void> {
+    if (this.maxTurn === Infinity) return;
     const own = [...this.#inHand].find((batch) => batch.isAtWork && isSame(batch, input));
     while (this.#turn && this.#turn.left <= 0) {
       if (own) own.isQueued = true;
