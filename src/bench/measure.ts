@@ -1,5 +1,6 @@
 /** Measures how a warm pipeline settles orders, and what its processes take for it. */
 import type { LatencyHistogram } from "../services/analytics/histogram.ts";
+import { pause } from "../runtime/shutdown.ts";
 import { CONSUMERS } from "../topology.ts";
 import type { Figure } from "./figures.ts";
 import { garbageIn } from "./garbage.ts";
@@ -24,29 +25,53 @@ export interface Placed {
   /** What an order takes on the broker's disk, in all topics together. */
   readonly logBytesPerOrder: number;
   readonly use: readonly ProcessUse[];
-  /** Of the services and Kafka, before the first order and after the last. */
+  /** Of the services and Kafka, just before the first order and after the last. */
   readonly window: readonly [Snapshot, Snapshot];
 }
 
-/** Places orders, and measures from before the first until all of them are settled. */
+const START_POLL_MS = 100;
+/**
+ * In which the services do what is left to do about the last outcomes, such as to give stock back. What
+ * comes later is no part of what an order costs: offsets that nobody waits for, and our own asking
+ * whether all has been read.
+ */
+const LAST_WORK_MS = 500;
+
+/** Places orders, and measures from just before the first until just after the last is settled. */
 export async function measure(
   pipeline: MeasuredPipeline,
   { orders, rate }: SliceOfOrders,
 ): Promise<Placed> {
   const [broker] = pipeline.cluster.nodes;
   const bytesBefore = await logBytes(broker!);
-  const before = await snapshot(pipeline);
+  const atRest = [await snapshot(pipeline)];
   const simulator = pipeline.startSimulator({ orders, rate });
   const simulatorUse = new SimulatorUse(simulator.process.pid);
-  await pipeline.settle(simulator, ({ placed }) => simulatorUse.sample(placed));
-  const after = await snapshot(pipeline);
+  // The simulator takes a second to start, which is no part of what its orders cost.
+  const watching = (async () => {
+    const hasBegun = () => simulator.placed > 0 || pipeline.tally().settled > 0;
+    while (!hasBegun() && simulator.process.running) {
+      await pause(START_POLL_MS);
+      atRest.push(await snapshot(pipeline));
+    }
+  })();
+  let after: Snapshot | undefined;
+  await pipeline.settle(simulator, {
+    onProgress: ({ placed }) => simulatorUse.sample(placed),
+    async onSettled() {
+      await pause(LAST_WORK_MS);
+      after = await snapshot(pipeline);
+    },
+  });
+  await watching;
   const { settled, firstPlacedAtMs, lastOutcomeAtMs, latency } = pipeline.tally();
+  const before = atRest.findLast(({ atMs }) => atMs <= firstPlacedAtMs) ?? atRest[0]!;
   return {
     settledPerSecond: 1_000 * settled / (lastOutcomeAtMs - firstPlacedAtMs),
     latency,
     logBytesPerOrder: (await logBytes(broker!) - bytesBefore) / orders,
-    use: [await simulatorUse.result(), ...useBetween(before, after, orders)],
-    window: [before, after],
+    use: [await simulatorUse.result(), ...useBetween(before, after!, orders)],
+    window: [before, after!],
   };
 }
 
@@ -80,11 +105,15 @@ async function withGarbage(
   { services }: MeasuredPipeline,
 ): Promise<ProcessUse> {
   if (!(CONSUMERS as readonly string[]).includes(use.process)) return use;
-  const found = await Promise.all(after.get(use.process)!.map(async ({ pid, name, ageSeconds }) => {
-    const from = before.get(use.process)!.find((member) => member.pid === pid)?.ageSeconds ?? 0;
-    const log = await Deno.readTextFile(services.logFile(name));
-    return garbageIn(log, { from, to: ageSeconds });
-  }));
+  const found = await Promise.all(
+    after.members.get(use.process)!.map(async ({ pid, name, ageSeconds }) => {
+      const from = before.members.get(use.process)!.find((member) =>
+        member.pid === pid
+      )?.ageSeconds ?? 0;
+      const log = await Deno.readTextFile(services.logFile(name));
+      return garbageIn(log, { from, to: ageSeconds });
+    }),
+  );
   return {
     ...use,
     garbage: {

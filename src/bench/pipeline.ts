@@ -12,7 +12,7 @@ import { createClient, type KafkaClient } from "../kafka/client/client.ts";
 import type { LogRecord } from "../kafka/records.ts";
 import { followOutcomes } from "../local/outcomes.ts";
 import { Pipeline } from "../local/pipeline.ts";
-import { type Progress, settleOrders } from "../local/settle_orders.ts";
+import { settleOrders, type SettlingEvents } from "../local/settle_orders.ts";
 import { type Orders, type Simulator, startSimulator } from "../local/simulator.ts";
 import type { Tally } from "../local/tally.ts";
 import { DEFAULT_PARTITIONS, Names } from "../topology.ts";
@@ -38,11 +38,11 @@ export interface MeasuredPipeline {
   readonly services: Pipeline;
   startSimulator(orders: Omit<Orders, "seed">): Simulator;
   /**
-   * Waits until all that a simulator places has been settled; then the tally is of its orders.
+   * Waits until all that a simulator places has been settled, and read; then the tally is of its orders.
    *
    * @throws {Failure} some of them got no outcome
    */
-  settle(simulator: Simulator, onProgress: (progress: Progress) => void): Promise<void>;
+  settle(simulator: Simulator, on: SettlingEvents): Promise<void>;
   tally(): Tally;
 }
 
@@ -97,8 +97,8 @@ export async function withPipeline<T>(
         const logFile = services.logFile("simulator");
         return startSimulator({ ...orders, seed: ++seed }, { env, logFile, project: checkout });
       },
-      async settle(simulator, onProgress) {
-        const watch = { tally, signal, onProgress, onNotice };
+      async settle(simulator, on) {
+        const watch = { ...on, tally, signal, onNotice };
         await settleOrders(simulator, { kafka, names, pipeline: services, ...watch });
         signal.throwIfAborted();
         const open = simulator.acknowledged - tally().settled;

@@ -17,8 +17,13 @@ export interface ProcessUse {
   readonly garbage?: Garbage;
 }
 
-/** The processes that one snapshot of a pipeline found. */
-export type Snapshot = ReadonlyMap<string, readonly Member[]>;
+/** What one look at a pipeline found. */
+export interface Snapshot {
+  /** Epoch milliseconds; when the last of them had been looked at. */
+  readonly atMs: number;
+  /** By process: a service, or `Kafka`. */
+  readonly members: ReadonlyMap<string, readonly Member[]>;
+}
 
 interface Member extends Usage {
   readonly pid: number;
@@ -31,7 +36,7 @@ export async function snapshot({ services, cluster }: MeasuredPipeline): Promise
     ...CONSUMERS.map((service) => [service, services.members(service)] as const),
     ["Kafka", cluster.nodes.map(({ pid }) => ({ pid, name: "Kafka" }))] as const,
   ];
-  return new Map(
+  const members = new Map(
     await Promise.all(processes.map(async ([process, members]) =>
       [
         process,
@@ -41,6 +46,7 @@ export async function snapshot({ services, cluster }: MeasuredPipeline): Promise
       ] as const
     )),
   );
+  return { atMs: Date.now(), members };
 }
 
 /**
@@ -49,16 +55,16 @@ export async function snapshot({ services, cluster }: MeasuredPipeline): Promise
  * @throws {Failure} a process of the first is not in the second: it ended, and another took its place
  */
 export function useBetween(before: Snapshot, after: Snapshot, orders: number): ProcessUse[] {
-  for (const [process, members] of before) {
-    const still = after.get(process)!.map(({ pid }) => pid);
+  for (const [process, members] of before.members) {
+    const still = after.members.get(process)!.map(({ pid }) => pid);
     const gone = members.find(({ pid }) => !still.includes(pid));
     if (gone) throw new Failure(`${gone.name} ended while it was measured`);
   }
-  return [...after].map(([process, members]) => ({
+  return [...after.members].map(([process, members]) => ({
     process,
     orders,
     cpuSeconds: sum(members.map(({ cpuSeconds }) => cpuSeconds)) -
-      sum(before.get(process)!.map(({ cpuSeconds }) => cpuSeconds)),
+      sum(before.members.get(process)!.map(({ cpuSeconds }) => cpuSeconds)),
     peakMiB: Math.max(...members.map(({ peakMiB }) => peakMiB)),
   }));
 }

@@ -2,8 +2,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { cpuPerOrder, processFigures, type Snapshot, useBetween } from "./processes.ts";
 
 /** Members of one service, as pid, CPU and peak. */
-const snapshot = (...members: [number, number, number][]): Snapshot =>
-  new Map([
+const snapshot = (...members: [number, number, number][]): Snapshot => ({
+  atMs: 0,
+  members: new Map([
     [
       "validator",
       members.map(([pid, cpuSeconds, peakMiB]) => ({
@@ -15,7 +16,8 @@ const snapshot = (...members: [number, number, number][]): Snapshot =>
         ageSeconds: 1,
       })),
     ],
-  ]);
+  ]),
+});
 
 Deno.test("useBetween: the CPU of all members, one that came meanwhile included; the largest peak", () => {
   const [use] = useBetween(snapshot([1, 10, 90]), snapshot([1, 12, 95], [2, 1, 120]), 1_000);

@@ -6,6 +6,7 @@ export const SCENARIO_NAMES = [
   "steady",
   "validator",
   "analytics",
+  "growth",
   "members",
   "postgres",
   "codecs",
@@ -33,7 +34,7 @@ export const settings = {
     fallback: "60000",
     min: 1_000,
     max: 10_000_000,
-    help: "orders of each flat-out run",
+    help: "orders of each flat-out run; growth begins with runs of 10,000, where that is less",
   }),
   warmUp: integer({
     option: "warm-up",

@@ -18,8 +18,14 @@ export interface Progress {
   readonly total: number;
 }
 
+export interface SettlingEvents {
+  readonly onProgress: (progress: Progress) => void;
+  /** Every order has its outcome; it is waited for before anything else is asked. */
+  readonly onSettled?: () => Promise<void>;
+}
+
 const POLL_MS = 200;
-/** How often it is said, at most, what the services have still to read. */
+/** So long after the last outcome it is said what the services have still to read; then this often. */
 const WAIT_EVERY_MS = 5_000;
 /** Longer than any wait for a member, coordinator or transaction: what is still open then is lost. */
 const STALL_LIMIT_MS = 120_000;
@@ -33,13 +39,12 @@ const STALL_LIMIT_MS = 120_000;
  */
 export async function settleOrders(
   simulator: Simulator,
-  { kafka, names, pipeline, tally, signal, onProgress, onNotice }: {
+  { kafka, names, pipeline, tally, signal, onProgress, onSettled, onNotice }: SettlingEvents & {
     kafka: KafkaClient;
     names: Names;
     pipeline: Pipeline;
     tally: () => Tally;
     signal: AbortSignal;
-    onProgress: (progress: Progress) => void;
     onNotice: (line: string) => void;
   },
 ): Promise<Placing> {
@@ -63,12 +68,13 @@ export async function settleOrders(
   if (!signal.aborted && code !== 0) {
     throw new Failure(`the simulator exited with ${code}: see ${pipeline.logFile("simulator")}`);
   }
-  const waiting = createWaitReport({ kafka, names, openOrders, onNotice });
+  const waiting = createWaitReport({ kafka, names, tally, openOrders, onNotice });
   try {
     while (goOn() && openOrders() > 0) {
       await next();
       await waiting.sample();
     }
+    if (goOn()) await onSettled?.();
     // Cancelled orders still have their stock released and their payment refunded.
     const deadline = performance.now() + STALL_LIMIT_MS;
     while (goOn() && !await allCaughtUp(kafka, names)) {
@@ -95,18 +101,24 @@ export async function settleOrders(
   return { acknowledged, longestStallMs: stall.longestMs };
 }
 
-/** Says every few seconds what the services have still to read, if that has changed. */
-function createWaitReport({ kafka, names, openOrders, onNotice }: {
+/** While no order is settled: says every few seconds what the services have still to read, if that has changed. */
+function createWaitReport({ kafka, names, tally, openOrders, onNotice }: {
   kafka: KafkaClient;
   names: Names;
+  tally: () => Tally;
   openOrders: () => number;
   onNotice: (line: string) => void;
 }) {
   const lags = createGroupLagReader(kafka, names);
   let last: string | undefined;
   let lastAtMs = performance.now();
+  let { settled } = tally();
   return {
     async sample(): Promise<void> {
+      if (tally().settled !== settled) {
+        ({ settled } = tally());
+        lastAtMs = performance.now();
+      }
       if (performance.now() - lastAtMs < WAIT_EVERY_MS) return;
       const line = await lags.read().then((groups) => waitingFor(groups, openOrders()), (error) => {
         if (!isKafkaError(error)) throw error;

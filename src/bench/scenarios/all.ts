@@ -3,6 +3,7 @@ import type { Scenario } from "./scenario.ts";
 import { analytics } from "./analytics.ts";
 import { codecs } from "./codecs.ts";
 import { flatOut } from "./flat_out.ts";
+import { growth } from "./growth.ts";
 import { members } from "./members.ts";
 import { postgres } from "./postgres.ts";
 import { steady } from "./steady.ts";
@@ -15,6 +16,7 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   steady,
   validator,
   analytics,
+  growth,
   members,
   postgres,
   codecs,

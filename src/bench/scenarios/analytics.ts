@@ -13,7 +13,7 @@ export async function analytics({ checkout, config, signal }: Context): Promise<
   return await withPipeline({ checkout, orders, env, signal }, async (pipeline) => {
     const { services } = pipeline;
     for (const service of PROCESSORS) await services.scale(service, 1);
-    await pipeline.settle(pipeline.startSimulator({ orders, rate: 0 }), () => {});
+    await pipeline.settle(pipeline.startSimulator({ orders, rate: 0 }), { onProgress: () => {} });
     await Promise.all(PROCESSORS.map((service) => services.scale(service, 0)));
     const progress = async () => {
       const answer = await fetch(`http://${LOOPBACK}:${port}/snapshot`).catch(() => undefined);

@@ -5,6 +5,7 @@
 import { decode } from "../../events/codec.ts";
 import type { LogRecord } from "../../kafka/records.ts";
 import { groupSize } from "../../kafka/client/client.ts";
+import { Failure } from "../../runtime/errors.ts";
 import { pause } from "../../runtime/shutdown.ts";
 import { until } from "../../runtime/until.ts";
 import { PROCESSORS } from "../../topology.ts";
@@ -30,9 +31,13 @@ export function members({ checkout, config, signal, say }: Context): Promise<Mea
     await startServices(pipeline);
     const one = await flatOut();
     stalls.begin();
+    let haveJoined = false;
     await Promise.all([
-      measure(pipeline, { orders: rate * seconds, rate }),
-      pause(1_000 * seconds / 4, signal).then(() => scale(pipeline, members)),
+      measure(pipeline, { orders: rate * seconds, rate }).then(() => {
+        if (!haveJoined) throw new Failure(`--seconds ${seconds}: too few for all members to join`);
+      }),
+      pause(1_000 * seconds / 4, signal).then(() => scale(pipeline, members))
+        .then(() => haveJoined = true),
     ]);
     const stallMs = stalls.longestMs;
     const several = await flatOut();
@@ -64,13 +69,16 @@ export function members({ checkout, config, signal, say }: Context): Promise<Mea
   });
 }
 
-/** Resolves when each group has so many members. */
+/**
+ * Resolves when each group has so many members: one service after another, since programs that start take
+ * the cores that the others need.
+ */
 async function scale({ services, kafka, names }: MeasuredPipeline, count: number): Promise<void> {
-  await Promise.all(PROCESSORS.map(async (service) => {
+  for (const service of PROCESSORS) {
     await services.scale(service, count);
     const joined = async () => await groupSize(kafka, names.group(service)) === count;
     await until(`${count} members of ${service}`, joined, 60_000);
-  }));
+  }
 }
 
 /** The validator's rejections come by a shorter way, on which others may stand still. */
