@@ -116,8 +116,16 @@ export class Fetchers {
     const asked = await this.#toAsk(node);
     // One of them may have been revoked, or all of it been stopped.
     if (!this.#goesOn) return [];
-    const answer = asked.length === 0 ? await this.#idle(node) : await this.#ask(node, asked);
-    if (!answer) return [];
+    if (asked.length === 0) {
+      await this.#idle(node);
+      return [];
+    }
+    const answer = await this.#ask(node, asked);
+    if (!answer) {
+      // kafkajs's fetch, which is shorter, would have been answered, and another one sent.
+      if (this.#goesOn) this.#watched?.answered(node);
+      return [];
+    }
     requireAll(answer, asked);
     let isAnswered = false;
     const batches: ReadCommittedBatch[] = [];
@@ -158,12 +166,12 @@ export class Fetchers {
   }
 
   /** Nothing to ask for: until there is, or a heartbeat may be due. */
-  #idle(node: number): Promise<undefined> {
+  #idle(node: number): Promise<void> {
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);
         this.#wakers.delete(node);
-        resolve(undefined);
+        resolve();
       };
       const timer = setTimeout(end, IDLE_WAIT_MS);
       this.#wakers.set(node, end);

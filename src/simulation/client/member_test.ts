@@ -243,3 +243,16 @@ test("crashes when no broker answers for longer than the session", async (test) 
   const { error, fatal } = test.ended as { error: Error; fatal: boolean };
   assertEquals([error.name, fatal], ["KafkaJSRequestTimeoutError", false]);
 });
+
+test("is in no doubt where a fetch is given up for another one", async (test) => {
+  test.start();
+  await test.run(2_000);
+  for (let times = 0; times < 3; times++) {
+    test.process.run(() => test.member.pause(first));
+    await test.run(100);
+    // The fetch under way lacks it.
+    test.process.run(() => test.member.resume(first));
+    await test.run(2_000);
+  }
+  assertEquals(test.told, []);
+}, 1);
