@@ -75,6 +75,17 @@ export function cpuPerOrder(use: readonly ProcessUse[], ...names: string[]): num
   return sum(chosen.map(({ cpuSeconds, orders }) => 1e6 * cpuSeconds / orders));
 }
 
+/** CPU of the four services together and of Kafka: what an order costs in the run of this name. */
+export function costFigures(name: string, use: readonly ProcessUse[]): Figure[] {
+  const figure = (whose: string, value: number): Figure => (
+    { label: `${name}: CPU an order, ${whose}`, unit: "µs", value }
+  );
+  return [
+    figure("the four services", cpuPerOrder(use, ...PROCESSORS)),
+    figure("Kafka", cpuPerOrder(use, "Kafka")),
+  ];
+}
+
 /** CPU, memory and garbage, of all services together and of each process. */
 export function processFigures(use: readonly ProcessUse[]): Figure[] {
   return [

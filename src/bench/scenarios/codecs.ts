@@ -1,9 +1,8 @@
 /** What each codec costs and saves, flat out. */
 import { COMPRESSIONS } from "../../kafka/access.ts";
-import { PROCESSORS } from "../../topology.ts";
 import type { Figure } from "../figures.ts";
 import { measure } from "../measure.ts";
-import { cpuPerOrder } from "../processes.ts";
+import { costFigures } from "../processes.ts";
 import { withWarmPipeline } from "./flat_out.ts";
 import type { Context, Measured } from "./scenario.ts";
 
@@ -16,12 +15,10 @@ export async function codecs(context: Context): Promise<Measured> {
       { COMPRESSION: codec },
       (pipeline) => measure(pipeline, { orders: context.config.orders, rate: 0 }),
     );
-    const services = cpuPerOrder(use, ...PROCESSORS);
     figures.push(
       { label: `${codec}: orders settled`, unit: "orders/s", value: settledPerSecond },
       { label: `${codec}: log on disk an order`, unit: "bytes", value: logBytesPerOrder },
-      { label: `${codec}: CPU an order, the four services`, unit: "µs", value: services },
-      { label: `${codec}: CPU an order, Kafka`, unit: "µs", value: cpuPerOrder(use, "Kafka") },
+      ...costFigures(codec, use),
     );
   }
   return { figures };
