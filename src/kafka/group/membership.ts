@@ -13,7 +13,10 @@ export interface MemberOptions {
   readonly topics: ReadonlyMap<string, Topic>;
   /** How long the group waits for a member that says nothing. */
   readonly sessionTimeoutMs: number;
-  /** What one fetch brings at most, so that memory stays bounded; and how long it waits for how much. */
+  /**
+   * What one fetch brings at most, decompressed, so that memory stays bounded; and how long it waits for
+   * how much.
+   */
   readonly fetch: {
     readonly maxBytes: number;
     readonly maxBytesPerPartition: number;

@@ -36,6 +36,7 @@ import {
   patchSeedBroker,
   patchSharedMetadata,
 } from "./metadata.ts";
+import { patchFetchLimits } from "./fetch_limits.ts";
 import { watchSilence } from "./silence.ts";
 import { patchWorkers } from "./workers.ts";
 
@@ -53,6 +54,7 @@ patchLeaderlessPartitions();
 patchMetadataAge();
 patchFetchVersion();
 patchFetchAnswers();
+patchFetchLimits();
 patchConnections();
 patchIdleRequestQueue();
 patchThrottling();

@@ -131,6 +131,7 @@ function decodeBatch(bytes: Buffer, records: DecodedRecord[]): void {
   const batch: DecodedBatch = {
     ...contextOf(bytes),
     bytes: bufferOf(decompress(attributes & CODEC_MASK, bytes.subarray(AT.records))),
+    inLog: bytes.length,
     firstOffset: Number(bytes.readBigInt64BE(AT.firstOffset)),
     lastOffsetDelta: bytes.readInt32BE(AT.lastOffsetDelta),
     firstTimestamp: Number(bytes.readBigInt64BE(AT.firstTimestamp)),

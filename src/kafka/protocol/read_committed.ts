@@ -4,7 +4,7 @@
  * ends, its abort marker says. The list is in the order of the markers:
  * https://kafka.apache.org/protocol#The_Messages_Fetch
  */
-import type { BatchContext, DecodedRecord } from "./record.ts";
+import { type DecodedRecord, sizesOf } from "./record.ts";
 
 /** Of the answer to a fetch, as kafkajs has it. */
 export interface FetchedPartition {
@@ -75,13 +75,7 @@ export class ReadCommittedBatch {
 
   /** The size of the records, decompressed, as far as it is known. */
   get bytes(): number {
-    let size = 0;
-    let last: BatchContext | undefined;
-    for (const { batchContext } of this.rawMessages) {
-      if (batchContext !== last) size += batchContext.bytes?.length ?? 0;
-      last = batchContext;
-    }
-    return size;
+    return sizesOf(this.rawMessages).decompressed;
   }
 
   /** How many offsets come behind the last one. */

@@ -19,17 +19,37 @@ export interface BatchContext {
   readonly partitionLeaderEpoch?: number;
   /** Its records, decompressed; absent where the batch cannot be trusted. */
   readonly bytes?: Buffer;
+  /** The size of the batch in the log, in bytes; absent where `bytes` are. */
+  readonly inLog?: number;
 }
 
 /** A batch that can be trusted, decompressed. */
 export interface DecodedBatch extends BatchContext {
   readonly bytes: Buffer;
+  readonly inLog: number;
   readonly firstOffset: number;
   readonly lastOffsetDelta: number;
   readonly firstTimestamp: number;
   /** The same for all records; undefined where their producer set their timestamps. */
   readonly appendTime: number | undefined;
   readonly isControl: boolean;
+}
+
+/** The bytes of the batches of these records, in the order of their offsets, as far as they are known. */
+export function sizesOf(
+  records: readonly Pick<DecodedRecord, "batchContext">[],
+): { inLog: number; decompressed: number } {
+  let inLog = 0;
+  let decompressed = 0;
+  let last: BatchContext | undefined;
+  for (const { batchContext } of records) {
+    if (batchContext !== last) {
+      inLog += batchContext.inLog ?? 0;
+      decompressed += batchContext.bytes?.length ?? 0;
+    }
+    last = batchContext;
+  }
+  return { inLog, decompressed };
 }
 
 /**

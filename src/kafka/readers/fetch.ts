@@ -48,7 +48,7 @@ export interface Fetched {
 }
 
 export interface FetchLimits {
-  /** The most that one answer brings in all, and of a partition. */
+  /** The most that one answer brings in all, and of a partition, decompressed. */
   readonly bytes: number;
   readonly partitionBytes: number;
   /** The broker answers when there are so many, or after so long (default: 1, 100). */
