@@ -111,11 +111,14 @@ function areCertificates(text: string): boolean {
 export const COMPRESSIONS = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
 export type Compression = typeof COMPRESSIONS[number];
 
-/** For every process that writes messages. */
+/**
+ * For every process that writes messages. Why lz4: `docs/performance.md`, "What a codec costs". kafkajs
+ * alone reads `none` and `gzip` only.
+ */
 export const compressionSettings = {
   compression: choice({
     env: "COMPRESSION",
-    fallback: "none",
+    fallback: "lz4",
     words: COMPRESSIONS,
     help: `codec for messages that are written: ${COMPRESSIONS.join(", ")}; ` +
       "all of them can be read",

@@ -20,8 +20,11 @@ const INTERVAL_MS = 100;
 const INTERVAL_OF_TRANSACTIONS_MS = 20;
 /** What is slower goes into a later transaction. */
 const GATHER_MS = 30;
-/** Records in hand while the next fetch goes on, at most: memory stays bounded. */
-const MAX_BYTES_AHEAD = 3 * 1024 * 1024;
+/**
+ * Records in hand while the next fetch goes on, at most: memory stays bounded. Less than a fetch brings
+ * would have the fetch wait for the work.
+ */
+const MAX_BYTES_AHEAD = 6 * 1024 * 1024;
 
 /** What was fetched of an input partition. */
 type Batch = Pick<FetchedBatch, "topic" | "partition" | "bytes" | "hasMore">;

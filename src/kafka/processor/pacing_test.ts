@@ -165,7 +165,7 @@ Deno.test("Pacing: no fetch goes on while a batch waits for the one before it", 
 
 Deno.test("Pacing: no fetch goes on while much is in hand", async () => {
   const { pacing } = pacingOf("validator");
-  const large = batchOf(0, { bytes: 2 * 1024 * 1024, hasMore: true });
+  const large = batchOf(0, { bytes: 4 * 1024 * 1024, hasMore: true });
   const first = takeOne(pacing, large);
   assert(await isResolved(first.nextFetch));
   const second = takeOne(pacing, large);

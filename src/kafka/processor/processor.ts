@@ -32,10 +32,10 @@ export interface Processor {
 const QUIET_RESTARTS = 4;
 
 /**
- * The most that one fetch brings, so that memory stays bounded whatever the backlog: as much again may be
- * in hand meanwhile (pacing.ts).
+ * The most that one fetch brings, decompressed (patches/fetch_limits.ts), so that memory stays bounded
+ * whatever the backlog: as much again may be in hand meanwhile (pacing.ts).
  */
-const FETCH_BYTES = 3 * 1024 * 1024;
+const FETCH_BYTES = 6 * 1024 * 1024;
 /**
  * As large as a batch of ours: a larger one waits until the shuffled fetch has it first. Smaller would
  * starve partitions; larger would leave the fetch to few of them, and most of a partition's time is
