@@ -15,7 +15,7 @@ export interface MemberOptions {
   readonly sessionTimeoutMs: number;
   /**
    * What one fetch brings at most, decompressed, so that memory stays bounded; and how long it waits for
-   * how much.
+   * how much, as it is in the log.
    */
   readonly fetch: {
     readonly maxBytes: number;

@@ -8,6 +8,8 @@ import { require } from "./replace_module.ts";
 /** As kafkajs's broker has it. */
 interface FetchRequest {
   readonly maxBytes: number;
+  /** The limits are those of the broker, of what it sends (default: false). */
+  readonly limitsSent?: boolean;
   readonly topics: readonly {
     readonly topic: string;
     readonly partitions: readonly { readonly maxBytes: number }[];
@@ -30,6 +32,10 @@ type Ratios = Map<string, number>;
 
 /** Of a topic that was not read yet: about that of orders with lz4. */
 const FIRST_RATIO = 4;
+/** Filler would make it thousands, and the next fetches tiny. */
+const MAX_RATIO = 16;
+/** Less of the log says nothing: a batch of few records hardly becomes smaller, and a marker not at all. */
+const LEAST_BYTES = 32 * 1024;
 /** Batches differ, and one beyond its partition's limit waits until it comes first in a fetch. */
 const PARTITION_MARGIN = 1.5;
 
@@ -51,13 +57,15 @@ export function compressed(
   request: FetchRequest,
   ratios: ReadonlyMap<string, number>,
 ): FetchRequest {
-  const ratioOf = (topic: string) => ratios.get(topic) ?? FIRST_RATIO;
-  const largest = Math.max(1, ...request.topics.map(({ topic }) => ratioOf(topic)));
+  if (request.limitsSent) return request;
+  // What nothing came of may be empty: it does not count beside others.
+  const known = request.topics.flatMap(({ topic }) => ratios.get(topic) ?? []);
+  const largest = known.length > 0 ? Math.max(...known) : FIRST_RATIO;
   return {
     ...request,
     maxBytes: Math.ceil(request.maxBytes / largest),
     topics: request.topics.map(({ topic, partitions }) => {
-      const ratio = Math.max(1, ratioOf(topic) / PARTITION_MARGIN);
+      const ratio = Math.max(1, (ratios.get(topic) ?? FIRST_RATIO) / PARTITION_MARGIN);
       return {
         topic,
         partitions: partitions.map((partition) => ({
@@ -69,7 +77,7 @@ export function compressed(
   };
 }
 
-/** Keeps the ratio of what came last of each topic. */
+/** Keeps the ratio of what came last of each topic, where it was enough to tell. */
 export function learn(ratios: Ratios, { responses }: FetchAnswer): void {
   const sums = new Map<string, { inLog: number; decompressed: number }>();
   // A topic may be there several times: kafkajs shuffles partitions.
@@ -83,6 +91,7 @@ export function learn(ratios: Ratios, { responses }: FetchAnswer): void {
     }
   }
   for (const [topic, { inLog, decompressed }] of sums) {
-    if (inLog > 0) ratios.set(topic, Math.max(1, decompressed / inLog));
+    if (inLog < LEAST_BYTES) continue;
+    ratios.set(topic, Math.min(Math.max(1, decompressed / inLog), MAX_RATIO));
   }
 }

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { encodeRecordBatch } from "../protocol/encode.ts";
 import { decodeBatches } from "../protocol/decode.ts";
 import type { Compression } from "../access.ts";
@@ -42,6 +42,12 @@ const CASES: {
     topics: ["a", "b"],
     divided: { all: 6, partitions: [1, 4] },
   },
+  {
+    what: "of one topic nothing came yet: in all by the other",
+    ratios: { a: 1 },
+    topics: ["a", "b"],
+    divided: { all: 1, partitions: [1, 4 / 1.5] },
+  },
 ];
 for (const { what, ratios, topics, divided } of CASES) {
   Deno.test(`fetch limits: ${what}`, () => {
@@ -54,11 +60,19 @@ for (const { what, ratios, topics, divided } of CASES) {
   });
 }
 
-/** Of a partition, 100 batches of `count` equal records. */
-function fetched(compression: Compression, count: number) {
-  const records = Array.from({ length: count }, () => ({ value: "x".repeat(1_000) }));
+Deno.test("fetch limits: those of what the broker sends stay as they are", () => {
+  const asked = { ...request("a"), limitsSent: true };
+  assertEquals(compressed(asked, new Map([["a", 6]])), asked);
+});
+
+/** Of a partition, 100 batches of `count` records of 1,000 characters, half of which are random. */
+function fetched(compression: Compression, count: number, random = 500) {
+  const text = () => {
+    const bytes = crypto.getRandomValues(new Uint8Array(random / 2));
+    return bytes.toHex() + "x".repeat(1_000 - random);
+  };
   const batch = encodeRecordBatch({
-    records,
+    records: Array.from({ length: count }, () => ({ value: text() })),
     firstTimestamp: 0,
     maxTimestamp: 0,
     producerId: 1,
@@ -68,40 +82,52 @@ function fetched(compression: Compression, count: number) {
     compression,
   });
   const messages = decodeBatches(Buffer.concat(Array.from({ length: 100 }, () => batch)));
-  const decompressed = count * (1_000 + 10);
-  return { messages, ratio: decompressed / batch.length };
+  return { messages, inLog: 100 * batch.length, decompressed: 100 * count * 1_010 };
 }
 
-function assertNear(actual: number | undefined, expected: number): void {
-  const off = Math.abs((actual ?? NaN) / expected - 1);
-  assertEquals(off < 0.02, true, `${actual} instead of ${expected}`);
+type Fetched = ReturnType<typeof fetched>;
+
+function answer(...all: Pick<Fetched, "messages">[]) {
+  return { responses: all.map(({ messages }) => ({ topicName: "a", partitions: [{ messages }] })) };
+}
+
+function assertRatio(actual: number | undefined, ...all: Fetched[]): void {
+  const sum = (key: "inLog" | "decompressed") => all.reduce((sum, one) => sum + one[key], 0);
+  const expected = sum("decompressed") / sum("inLog");
+  assert(Math.abs(actual! / expected - 1) < 0.02, `${actual} instead of ${expected}`);
 }
 
 Deno.test("fetch limits: the ratio of what came last, whichever entries of an answer it is in", () => {
   const ratios = new Map<string, number>();
-  const small = fetched("zstd", 1);
+  const small = fetched("zstd", 2);
   const large = fetched("zstd", 100);
-  const answer = (...all: { messages: typeof small.messages }[]) => ({
-    responses: all.map(({ messages }) => ({ topicName: "a", partitions: [{ messages }] })),
-  });
   learn(ratios, answer(large));
-  assertNear(ratios.get("a"), large.ratio);
-  learn(ratios, answer({ messages: [] }));
-  assertNear(ratios.get("a"), large.ratio);
+  assertRatio(ratios.get("a"), large);
   learn(ratios, answer(large, { messages: [] }, small));
-  const both = 101 / (100 / large.ratio + 1 / small.ratio);
-  assertNear(ratios.get("a"), both);
+  assertRatio(ratios.get("a"), large, small);
   learn(ratios, answer(fetched("none", 1)));
   assertEquals(ratios.get("a"), 1);
 });
 
-Deno.test("fetch limits: what cannot be read says nothing", () => {
-  const { messages } = fetched("zstd", 10);
-  const unreadable = messages.map((message) => ({
+Deno.test("fetch limits: filler counts as 16 times smaller, no more", () => {
+  const ratios = new Map<string, number>();
+  learn(ratios, answer(fetched("lz4", 100, 0), fetched("lz4", 10)));
+  assertEquals(ratios.get("a"), 16);
+});
+
+const SAYS_NOTHING = {
+  "nothing": [],
+  "few records": fetched("none", 1).messages.slice(0, 30),
+  "a batch of filler": fetched("lz4", 100, 0).messages.slice(0, 100),
+  "what cannot be read": fetched("zstd", 100).messages.map((message) => ({
     ...message,
     batchContext: { producerId: "-1", inTransaction: false },
-  }));
-  const ratios = new Map([["a", 3]]);
-  learn(ratios, { responses: [{ topicName: "a", partitions: [{ messages: unreadable }] }] });
-  assertEquals(ratios.get("a"), 3);
-});
+  })),
+};
+for (const [what, messages] of Object.entries(SAYS_NOTHING)) {
+  Deno.test(`fetch limits: ${what} says nothing`, () => {
+    const ratios = new Map([["a", 3]]);
+    learn(ratios, answer({ messages }));
+    assertEquals(ratios.get("a"), 3);
+  });
+}

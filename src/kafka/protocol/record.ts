@@ -19,7 +19,7 @@ export interface BatchContext {
   readonly partitionLeaderEpoch?: number;
   /** Its records, decompressed; absent where the batch cannot be trusted. */
   readonly bytes?: Buffer;
-  /** The size of the batch in the log, in bytes; absent where `bytes` are. */
+  /** The size of the batch in the log, in bytes; absent where `bytes` is, too. */
   readonly inLog?: number;
 }
 

@@ -22,6 +22,7 @@ interface FetchBroker extends Broker {
     maxWaitTime: number;
     minBytes: number;
     maxBytes: number;
+    limitsSent: boolean;
     isolationLevel: number;
     topics: {
       topic: string;
@@ -51,6 +52,8 @@ export interface FetchLimits {
   /** The most that one answer brings in all, and of a partition, decompressed. */
   readonly bytes: number;
   readonly partitionBytes: number;
+  /** They are of what the broker sends, compressed (default: false). */
+  readonly limitsSent?: boolean;
   /** The broker answers when there are so many, or after so long (default: 1, 100). */
   readonly minBytes?: number;
   readonly maxWaitMs?: number;
@@ -75,7 +78,8 @@ export async function fetchOnce(
   cluster: FetchCluster,
   topic: string,
   positions: ReadonlyMap<number, number>,
-  { bytes, partitionBytes, minBytes = 1, maxWaitMs = FETCH_WAIT_MS }: FetchLimits,
+  { bytes, partitionBytes, limitsSent = false, minBytes = 1, maxWaitMs = FETCH_WAIT_MS }:
+    FetchLimits,
   signal?: AbortSignal,
 ): Promise<PartitionData[]> {
   const leaders = cluster.findLeaderForPartitions(topic, [...positions.keys()]);
@@ -95,6 +99,7 @@ export async function fetchOnce(
         maxWaitTime: maxWaitMs,
         minBytes,
         maxBytes: bytes,
+        limitsSent,
         isolationLevel: READ_COMMITTED,
         topics: [{
           topic,

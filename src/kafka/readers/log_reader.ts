@@ -102,14 +102,14 @@ export interface LogReader {
 /** Ends the following of a topic at once: another one may come by its name. */
 const GONE = "UNKNOWN_TOPIC_OR_PARTITION";
 const FETCH_BYTES = 8 * 1024 * 1024;
-/** As large as a batch may be: one that does not fit is read when it is the first. */
+/** As large as most batches become: one that does not fit is read when it is the first. */
 const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
 /**
  * While nothing comes, brokers are asked seldom. What comes is told at once; of several leaders, when all
  * have answered.
  */
 const GATHER: Gather = { minBytes: 1, maxWaitMs: 1_000 };
-/** More than any batch: where one that cannot be read ends, only what comes behind it may tell. */
+/** More than any batch in the log: where one that cannot be read ends, only what comes behind it may tell. */
 const LOOK_BEHIND_BYTES = 64 * 1024 * 1024;
 
 export async function openLogReader(kafka: Kafka): Promise<LogReader> {
@@ -261,7 +261,11 @@ async function unreadableAt(
   partition: number,
   offset: number,
 ): Promise<LocatedUnreadable | undefined> {
-  const limits = { bytes: LOOK_BEHIND_BYTES, partitionBytes: LOOK_BEHIND_BYTES };
+  const limits = {
+    bytes: LOOK_BEHIND_BYTES,
+    partitionBytes: LOOK_BEHIND_BYTES,
+    limitsSent: true,
+  };
   const ask = () => fetchOnce(cluster, topic, new Map([[partition, offset]]), limits);
   const [data] = await withLeaders(cluster, ask);
   if (!data) return undefined;

@@ -139,7 +139,7 @@ function toCluster(nodes: readonly Broker[]): Cluster {
     async stop() {
       const stopping = nodes.map((node) => node.stop());
       // Until too few are left for what the others wait for, as long as 5 minutes. Kafka's own system
-      // tests kill them then, too (apache/kafka pull request 12292).
+      // tests kill them then, too (apache/kafka pull request 10991).
       await settled(stopping, Math.ceil(nodes.length / 2));
       const last = nodes.filter(({ running }) => running);
       await Promise.all([...stopping, ...last.map((node) => node.stop(LAST_STOP_LIMIT_MS))]);
