@@ -21,10 +21,11 @@ const INTERVAL_OF_TRANSACTIONS_MS = 20;
 /** What is slower goes into a later transaction. */
 const GATHER_MS = 30;
 /**
- * Records in hand while the next fetch goes on, at most: memory stays bounded. Less than a fetch brings
- * would have the fetch wait for the work.
+ * The most that one fetch brings, decompressed (patches/fetch_limits.ts), so that memory stays bounded
+ * whatever the backlog. As much may be in hand while the next one goes on: less, and it would wait for the
+ * work.
  */
-const MAX_BYTES_AHEAD = 6 * 1024 * 1024;
+export const FETCH_BYTES = 6 * 1024 * 1024;
 
 /** What was fetched of an input partition. */
 type Batch = Pick<FetchedBatch, "topic" | "partition" | "bytes" | "hasMore">;
@@ -210,7 +211,7 @@ export class Pacing {
       bytes += batch.bytes;
       isAwaited ||= batch.isAwaited;
     }
-    return bytes <= MAX_BYTES_AHEAD && (!isAwaited || this.moreWaits);
+    return bytes <= FETCH_BYTES && (!isAwaited || this.moreWaits);
   }
 
   get #someAreQueued(): boolean {

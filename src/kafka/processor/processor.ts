@@ -15,6 +15,7 @@ import { watchPartitions } from "../partition_counts.ts";
 import { MAX_PART_BYTES } from "../producer/partitioning.ts";
 import { createProcessorClient, type ProcessorClient } from "./client.ts";
 import type { PartitionsOptions, ProcessorOptions } from "./options.ts";
+import { FETCH_BYTES } from "./pacing.ts";
 import { Partitions } from "./partitions.ts";
 
 export interface Processor {
@@ -31,11 +32,6 @@ export interface Processor {
 /** A new cluster's coordinator takes a second or so to load: not worth a warning. */
 const QUIET_RESTARTS = 4;
 
-/**
- * The most that one fetch brings, decompressed (patches/fetch_limits.ts), so that memory stays bounded
- * whatever the backlog: as much again may be in hand meanwhile (pacing.ts).
- */
-const FETCH_BYTES = 6 * 1024 * 1024;
 /**
  * As large as a batch of ours: a larger one waits until the shuffled fetch has it first. Smaller would
  * starve partitions; larger would leave the fetch to few of them, and most of a partition's time is
