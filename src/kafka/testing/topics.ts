@@ -19,14 +19,16 @@ import { type KeyedRecord, openPublisher } from "../producer/publisher.ts";
 import { createTopics } from "../topics.ts";
 
 /**
- * A client, and fresh topics under a prefix that no other test has.
+ * A client, and fresh topics under a prefix that no other test has, whose leaders answer.
  *
  * @param bootstrap addresses, separated by commas; on three nodes each partition has three copies
  */
 export async function freshTopics(bootstrap: string, partitions = 4) {
   const names = new Names(`t${crypto.randomUUID().slice(0, 8)}.`);
   const kafka = createClient({ brokers: bootstrap.split(",") }, "test");
-  await createTopics(kafka, names, { partitions });
+  const { created } = await createTopics(kafka, names, { partitions });
+  // On a busy machine a broker refuses writes for seconds after its metadata has named it the leader.
+  await withLogReader(kafka, (reader) => reader.endsByTopic(created));
   return { kafka, names };
 }
 
