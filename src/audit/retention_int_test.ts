@@ -11,6 +11,7 @@ import {
 import { openTransactionalSender } from "../kafka/producer/transactional_sender.ts";
 import { createLogStates } from "../kafka/log_watch/log_states.ts";
 import { openLogReader } from "../kafka/readers/log_reader.ts";
+import { setTopicConfig } from "../kafka/testing/topics.ts";
 import { createClient, withAdmin } from "../kafka/client/client.ts";
 import { startTestBroker } from "../local/testing/test_broker.ts";
 import { until } from "../runtime/until.ts";
@@ -30,8 +31,6 @@ import { createFixture, type Scenario } from "./testing/scenarios.ts";
 const HOUR_MS = 3_600_000;
 const ORDERS = 12;
 const DELETED = 6;
-/** A topic, as a resource of Kafka's protocol. */
-const TOPIC_RESOURCE = 2;
 /** All of a partition. */
 const ALL = "-1";
 
@@ -121,15 +120,7 @@ Deno.test("audit: over a real log that is not whole", async (t) => {
   await t.step("refuses a topic that is compacted, and says the way out", async () => {
     const fixture = await published();
     const name = fixture.names.topic("inventory.events");
-    await withAdmin(kafka, (admin) =>
-      admin.alterConfigs({
-        validateOnly: false,
-        resources: [{
-          type: TOPIC_RESOURCE,
-          name,
-          configEntries: [{ name: "cleanup.policy", value: "compact,delete" }],
-        }],
-      }));
+    await setTopicConfig(kafka, name, { "cleanup.policy": "compact,delete" });
     const { code, stdout, stderr } = await auditFixture(fixture);
     assertEquals([code, stdout], [1, ""]);
     assertMatch(

@@ -15,6 +15,7 @@ import {
   readAll,
   refuse,
   setRefusing,
+  setTopicConfig,
   startValidator,
 } from "../../kafka/testing/topics.ts";
 import { openTransactionalSender } from "../../kafka/producer/transactional_sender.ts";
@@ -83,17 +84,7 @@ const MESSAGES: readonly Message[] = [
 async function publishLarge(): Promise<{ kafka: Kafka; names: Names }> {
   const { kafka, names } = await freshTopics(broker.bootstrap, 1);
   const topic = names.topic("orders.raw");
-  const admin = kafka.admin();
-  await admin.connect();
-  await admin.alterConfigs({
-    validateOnly: false,
-    resources: [{
-      type: 2,
-      name: topic,
-      configEntries: [{ name: "max.message.bytes", value: String(10 * MEGABYTE) }],
-    }],
-  });
-  await admin.disconnect();
+  await setTopicConfig(kafka, topic, { "max.message.bytes": String(10 * MEGABYTE) });
   const send = async (messages: readonly Message[]) => {
     const producer = await Producer.open(kafka, { deliveryTimeoutMs: 30_000 });
     try {

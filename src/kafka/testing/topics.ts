@@ -112,18 +112,25 @@ export async function readAll(kafka: Kafka, topic: string): Promise<LogRecord[]>
 /** ConfigResourceTypes.TOPIC of kafkajs. */
 const TOPIC_RESOURCE = 2;
 
+/** Replaces a topic's own settings; they take effect a moment later. */
+export async function setTopicConfig(
+  kafka: Kafka,
+  topic: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<void> {
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  const resources = [{ type: TOPIC_RESOURCE, name: topic, configEntries }];
+  await withAdmin(kafka, (admin) => admin.alterConfigs({ validateOnly: false, resources }));
+}
+
 /** The key of messages that test whether a topic accepts any. */
 export const PROBE = "probe";
 
 /** Makes a topic refuse every message, or stop so; some with the key PROBE may be in it afterwards. */
 export async function setRefusing(kafka: Kafka, topic: string, refusing: boolean): Promise<void> {
   // The markers of transactions (78 bytes) still fit.
-  const value = String(refusing ? 100 : 1_048_588);
-  const configEntries = [{ name: "max.message.bytes", value }];
-  const resources = [{ type: TOPIC_RESOURCE, name: topic, configEntries }];
-  await withAdmin(kafka, (admin) => admin.alterConfigs({ validateOnly: false, resources }));
+  await setTopicConfig(kafka, topic, { "max.message.bytes": String(refusing ? 100 : 1_048_588) });
   if (!refusing) return;
-  // It takes effect a moment later.
   const probe = [{ key: PROBE, value: new Uint8Array(1_000) }];
   await until(
     `${topic} refuses`,
