@@ -13,7 +13,9 @@ const MIB = 1024 * 1024;
 function random(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   // So much at a time.
-  for (let at = 0; at < length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  for (let at = 0; at < length; at += 65_536) {
+    crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  }
   return bytes;
 }
 
