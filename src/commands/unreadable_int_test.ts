@@ -4,11 +4,9 @@ import { startTestBroker } from "../local/testing/test_broker.ts";
 import { DEAD_LETTER_HEADERS } from "../kafka/dead_letters.ts";
 import { Producer } from "../kafka/producer/producer.ts";
 import { freshTopics, publishAll } from "../kafka/testing/topics.ts";
-import { damageLog } from "../kafka/testing/damaged_log.ts";
+import { damageLog, flipBit } from "../kafka/testing/damaged_log.ts";
 import { committed, deleteGroup, orders, workUntil } from "./groups/testing/pipeline.ts";
 import { runCommand } from "./testing/fixtures.ts";
-
-const damage = (batch: Buffer) => void (batch[100]! ^= 1);
 
 Deno.test("dlq and groups reset: leave out a batch that cannot be read, and say so", async () => {
   await using broker = await startTestBroker();
@@ -30,8 +28,8 @@ Deno.test("dlq and groups reset: leave out a batch that cannot be read, and say 
   const before = await committed(kafka, names);
   await deleteGroup(kafka, names, "validator");
   await broker.stop();
-  await damageLog(`${broker.directory}/log/${input}-0`, { batch: 1, damage });
-  await damageLog(`${broker.directory}/log/${deadLetters}-0`, { batch: 0, damage });
+  await damageLog(`${broker.directory}/log/${input}-0`, { batch: 1, damage: flipBit });
+  await damageLog(`${broker.directory}/log/${deadLetters}-0`, { batch: 0, damage: flipBit });
   await broker.start();
 
   const left = `${deadLetters}/0 offset 0 cannot be read: its checksum is wrong; left out\n`;

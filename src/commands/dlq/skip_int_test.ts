@@ -15,7 +15,7 @@ import { committedOffsets } from "../../kafka/offsets/committed_offsets.ts";
 import type { Guarantee } from "../../kafka/processor/options.ts";
 import { until } from "../../runtime/until.ts";
 import { placed, readAll, refuse, startValidator } from "../../kafka/testing/topics.ts";
-import { damageLog, withChecksum } from "../../kafka/testing/damaged_log.ts";
+import { damageLog, flipBit, withChecksum } from "../../kafka/testing/damaged_log.ts";
 import type { Names } from "../../topology.ts";
 import { runCommand } from "../testing/fixtures.ts";
 import { assertReadersReport, BATCHES, publishOrders, SIZE } from "./testing/damaged_batches.ts";
@@ -36,14 +36,14 @@ const CASES: readonly Case[] = [
     what: "a changed byte",
     guarantee: "exactly_once",
     batch: 1,
-    damage: (batch) => void (batch[100]! ^= 1),
+    damage: flipBit,
     why: "its checksum is wrong",
   },
   {
     what: "a changed byte in the last batch of the log",
     guarantee: "at_least_once",
     batch: 2,
-    damage: (batch) => void (batch[100]! ^= 1),
+    damage: flipBit,
     why: "its checksum is wrong",
   },
   {

@@ -19,6 +19,11 @@ export async function damageLog(
   await Deno.writeFile(file, bytes);
 }
 
+/** Changes a bit of a batch's records, so that its checksum is wrong. */
+export function flipBit(batch: Buffer): void {
+  batch[100]! ^= 1;
+}
+
 /** Makes a changed batch's checksum right. */
 export function withChecksum(batch: Buffer): void {
   batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
