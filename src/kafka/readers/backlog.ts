@@ -234,6 +234,7 @@ export function createUnread(kafka: Kafka): Unread {
           partitions: still.map(([partition]) => partition),
           from: new Map(still.map(([partition, { from }]) => [partition, from])),
           onUnreadable: ({ partition }) => void found.add(partition),
+          onEndless: (partition) => void found.add(partition),
           signal,
         });
         for await (const [record] of records) found.add(record!.partition);

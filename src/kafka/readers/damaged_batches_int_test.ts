@@ -1,52 +1,154 @@
-/** A damaged batch ends where the next one begins, however large it is. */
+/** A damaged batch ends where the next one begins, wherever that is in the log. */
 import { randomBytes } from "node:crypto";
 import { assertEquals } from "@std/assert";
 import { startTestBroker } from "../../local/testing/test_broker.ts";
 import { until } from "../../runtime/until.ts";
 import { createClient } from "../client/client.ts";
+import { require } from "../patches/replace_module.ts";
 import { Producer } from "../producer/producer.ts";
+import { AT } from "../protocol/layout.ts";
 import { damageLog, flipBit } from "../testing/damaged_log.ts";
 import { freshTopics, setTopicConfig } from "../testing/topics.ts";
 import { withLogReader } from "./log_reader.ts";
 
 const MIB = 1024 * 1024;
 
-/** A batch each. */
-const VALUES = [
-  // lz4 makes it a hundred times smaller: limits of what is sent become as small as they can.
-  Buffer.concat(Array(100).fill(randomBytes(50_000))),
-  randomBytes(8 * MIB),
-  Buffer.from("behind"),
-];
-const DAMAGED = 1;
+/** lz4 makes it a hundred times smaller: limits of what is sent become as small as they can. */
+const FILLER = Buffer.concat(Array(100).fill(randomBytes(50_000)));
+const SMALL = randomBytes(60);
+/** Of a segment of 1 MiB each has one, or one and small ones. */
+const LARGE = randomBytes(0.7 * MIB);
 
-Deno.test("log reader: steps over a damaged batch, and no further, behind a log that was a hundred times smaller", async () => {
+interface Case {
+  /** The values of each batch. */
+  readonly batches: readonly (readonly Buffer[])[];
+  readonly settings?: Readonly<Record<string, string>>;
+  /** The batch, counted in its segment, which begins at an offset. */
+  readonly segment?: number;
+  readonly batch: number;
+  readonly damage?: (batch: Buffer) => void;
+  readonly read: readonly number[];
+  /** The first offset that is left out, and the next one that is not. */
+  readonly left: readonly [number, number];
+}
+
+const SEGMENTS = { "segment.bytes": String(MIB) };
+
+/** The broker takes the batch for one of so many offsets. */
+function withOffsets(count: number) {
+  return (batch: Buffer) => {
+    batch.writeInt32BE(count - 1, AT.lastOffsetDelta);
+    flipBit(batch);
+  };
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  "is large, behind a log that was a hundred times smaller": {
+    batches: [[FILLER], [randomBytes(8 * MIB)], ...Array(20).fill([SMALL])],
+    batch: 1,
+    read: [0, ...Array.from({ length: 20 }, (_, i) => i + 2)],
+    left: [1, 2],
+  },
+  "is the last of the log": {
+    batches: [[SMALL], [SMALL, SMALL]],
+    batch: 1,
+    read: [0],
+    left: [1, 3],
+  },
+  "is the last of its segment": {
+    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
+    settings: SEGMENTS,
+    segment: 1,
+    batch: 0,
+    read: [0, 4, 5],
+    left: [1, 4],
+  },
+  "is the last of its segment, and said to have fewer offsets": {
+    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
+    settings: SEGMENTS,
+    segment: 1,
+    batch: 0,
+    damage: withOffsets(1),
+    read: [0, 4, 5],
+    left: [1, 4],
+  },
+  "is the last of its segment, and said to have more offsets": {
+    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
+    settings: SEGMENTS,
+    segment: 1,
+    batch: 0,
+    damage: withOffsets(1_000),
+    read: [0, 4, 5],
+    left: [1, 4],
+  },
+};
+
+Deno.test("log reader: steps over a damaged batch, and no further, where it", async (t) => {
   await using broker = await startTestBroker();
-  const { names } = await freshTopics(broker.bootstrap, 1);
+  const topics = new Map<string, string>();
   const kafka = createClient({ brokers: [broker.bootstrap], compression: "lz4" }, "test");
-  const topic = names.topic("orders.raw");
-  await setTopicConfig(kafka, topic, { "max.message.bytes": String(16 * MIB) });
-  for (const value of VALUES) {
-    const send = async () => {
-      const producer = await Producer.open(kafka, { deliveryTimeoutMs: 30_000 });
-      const messages = [{ partition: 0, key: null, value, headers: {} }];
-      await producer.send([{ topic, messages }]).finally(() => producer.close());
-    };
-    await until("the topic takes it", () => send().then(() => true, () => false));
+  for (const [name, { batches, settings }] of Object.entries(CASES)) {
+    const { names } = await freshTopics(broker.bootstrap, 1);
+    const topic = names.topic("orders.raw");
+    topics.set(name, topic);
+    await setTopicConfig(kafka, topic, { "max.message.bytes": String(16 * MIB), ...settings });
+    for (const values of batches) {
+      const send = async () => {
+        const producer = await Producer.open(kafka, { deliveryTimeoutMs: 30_000 });
+        const messages = values.map((value) => ({ partition: 0, key: null, value, headers: {} }));
+        await producer.send([{ topic, messages }]).finally(() => producer.close());
+      };
+      // Settings take effect a moment later.
+      await until("the topic takes it", () => send().then(() => true, () => false));
+    }
   }
   await broker.stop();
-  await damageLog(`${broker.directory}/log/${topic}-0`, { batch: DAMAGED, damage: flipBit });
+  for (const [name, { segment, batch, damage = flipBit }] of Object.entries(CASES)) {
+    const directory = `${broker.directory}/log/${topics.get(name)}-0`;
+    await damageLog(directory, { segment, batch, damage });
+  }
   await broker.start();
 
-  const read: number[] = [];
-  const left: number[][] = [];
-  await withLogReader(kafka, async (reader) => {
-    const records = reader.read(topic, {
-      onUnreadable: ({ offset, next }) => void left.push([offset, next]),
+  for (const [name, { read, left }] of Object.entries(CASES)) {
+    await t.step(name, async () => {
+      const found: { read: number[]; left: number[][] } = { read: [], left: [] };
+      using behind = watchAnswers();
+      await withLogReader(kafka, async (reader) => {
+        const records = reader.read(topics.get(name)!, {
+          onUnreadable: ({ offset, next }) => void found.left.push([offset, next]),
+        });
+        for await (const batch of records) found.read.push(...batch.map(({ offset }) => offset));
+      });
+      assertEquals(found, { read: [...read], left: [[...left]] });
+      // The damaged one, or what is behind it in another segment.
+      assertEquals(behind.most, 1);
     });
-    for await (const batch of records) {
-      read.push(...batch.map(({ offset }) => offset));
-    }
-  });
-  assertEquals({ read, left }, { read: [0, 2], left: [[DAMAGED, DAMAGED + 1]] });
+  }
 });
+
+interface Answer {
+  readonly responses: readonly {
+    readonly partitions: readonly { readonly messages: unknown[] }[];
+  }[];
+}
+
+interface Broker {
+  fetch(request: { readonly limitsSent?: boolean }): Promise<Answer>;
+}
+
+/** Counts the records that one answer brings when a reader looks for the end of a batch. */
+function watchAnswers() {
+  const { prototype } = require("kafkajs/src/broker/index.js") as { prototype: Broker };
+  const { fetch } = prototype;
+  const watch = { most: 0, [Symbol.dispose]: () => void (prototype.fetch = fetch) };
+  prototype.fetch = async function (request) {
+    const answer = await fetch.call(this, request);
+    if (request.limitsSent) {
+      for (const { partitions } of answer.responses) {
+        for (const { messages } of partitions) watch.most = Math.max(watch.most, messages.length);
+      }
+    }
+    return answer;
+  };
+  return watch;
+}

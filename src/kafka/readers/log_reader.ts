@@ -15,14 +15,13 @@ import {
 } from "../offsets/log_ends.ts";
 import {
   describeUnreadable,
-  ENDLESS,
   type LocatedUnreadable,
-  type Unreadable,
   UnreadableBatch,
 } from "../protocol/unreadable.ts";
 import type { DecodedRecord } from "../protocol/record.ts";
 import type { LogRecord } from "../records.ts";
 import { type FetchCluster, fetchOnce, type PartitionData, recordsIn } from "./fetch.ts";
+import { locate, unreadableAt } from "./unreadable_end.ts";
 
 interface ReadOptions {
   /** (default: all partitions, and new ones as they come) */
@@ -109,8 +108,6 @@ const FETCH_BYTES_PER_PARTITION = 1024 * 1024;
  * have answered.
  */
 const GATHER: Gather = { minBytes: 1, maxWaitMs: 1_000 };
-/** More than any batch in the log: where one that cannot be read ends, only what comes behind it may tell. */
-const LOOK_BEHIND_BYTES = 64 * 1024 * 1024;
 
 export async function openLogReader(kafka: Kafka): Promise<LogReader> {
   const cluster: FetchCluster = createCluster(kafka);
@@ -238,44 +235,4 @@ class Reading {
       if (!this.#next.has(partition)) this.#next.set(partition, from?.get(partition) ?? 0);
     }
   }
-}
-
-/** The same batch, and where it ends. */
-async function locate(
-  cluster: FetchCluster,
-  topic: string,
-  partition: number,
-  batch: Unreadable,
-): Promise<LocatedUnreadable> {
-  if (batch.next !== undefined) return { ...batch, topic, partition, next: batch.next };
-  const found = batch.endless
-    ? undefined
-    : await unreadableAt(cluster, topic, partition, batch.offset);
-  if (found?.offset === batch.offset) return found;
-  throw endless(topic, partition, batch);
-}
-
-async function unreadableAt(
-  cluster: FetchCluster,
-  topic: string,
-  partition: number,
-  offset: number,
-): Promise<LocatedUnreadable | undefined> {
-  const limits = {
-    bytes: LOOK_BEHIND_BYTES,
-    partitionBytes: LOOK_BEHIND_BYTES,
-    limitsSent: true,
-  };
-  const ask = () => fetchOnce(cluster, topic, new Map([[partition, offset]]), limits);
-  const [data] = await withLeaders(cluster, ask);
-  if (!data) return undefined;
-  const { unreadable: batch, records, stableEnd } = recordsIn(topic, offset, data);
-  if (!batch || records.length > 0) return undefined;
-  if (batch.endless) throw endless(topic, partition, batch);
-  // Without a next one, nothing is behind it that could be read.
-  return { ...batch, topic, partition, next: batch.next ?? stableEnd };
-}
-
-function endless(topic: string, partition: number, batch: Unreadable): UnreadableBatch {
-  return new UnreadableBatch(`${describeUnreadable({ topic, partition }, batch)}; ${ENDLESS}`);
 }

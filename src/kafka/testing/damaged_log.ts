@@ -5,13 +5,18 @@ import { crc32c } from "../protocol/compression.ts";
  * Changes a batch in a partition's log; the broker must be stopped: then it finds nothing wrong.
  *
  * @param directory the partition's
- * @param options.batch which, from the beginning of its first segment; 0 is the first
+ * @param options.segment the first offset of the segment that it is in (default: 0)
+ * @param options.batch which, from the beginning of the segment; 0 is the first
  */
 export async function damageLog(
   directory: string,
-  { batch: index, damage }: { readonly batch: number; readonly damage: (batch: Buffer) => void },
+  { segment = 0, batch: index, damage }: {
+    readonly segment?: number;
+    readonly batch: number;
+    readonly damage: (batch: Buffer) => void;
+  },
 ): Promise<void> {
-  const file = `${directory}/00000000000000000000.log`;
+  const file = `${directory}/${String(segment).padStart(20, "0")}.log`;
   const bytes = Buffer.from(await Deno.readFile(file));
   let at = 0;
   for (let i = 0; i < index; i++) at += 12 + bytes.readInt32BE(at + 8);
