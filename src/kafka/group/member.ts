@@ -183,28 +183,28 @@ export class GroupMember implements Member {
   }
 
   seek({ topic, partition }: TopicPartition, offset: number): void {
-    this.#whileItRuns(() => this.consumer.seek({ topic, partition, offset: String(offset) }));
+    whileItRuns(() => this.consumer.seek({ topic, partition, offset: String(offset) }));
   }
 
   pause({ topic, partition }: TopicPartition): void {
-    this.#whileItRuns(() => this.consumer.pause([{ topic, partitions: [partition] }]));
+    whileItRuns(() => this.consumer.pause([{ topic, partitions: [partition] }]));
   }
 
   resume({ topic, partition }: TopicPartition): void {
-    this.#whileItRuns(() => this.consumer.resume([{ topic, partitions: [partition] }]));
-  }
-
-  /** kafkajs refuses to move a consumer that has crashed. */
-  #whileItRuns(move: () => void): void {
-    try {
-      move();
-    } catch (error) {
-      if (!isKafkaError(error)) throw error;
-    }
+    whileItRuns(() => this.consumer.resume([{ topic, partitions: [partition] }]));
   }
 
   stop(): Promise<void> {
     return this.consumer.stop();
+  }
+}
+
+/** kafkajs refuses to move a consumer that has stopped or crashed; then there is nothing to move. */
+export function whileItRuns(move: () => void): void {
+  try {
+    move();
+  } catch (error) {
+    if (!isKafkaError(error)) throw error;
   }
 }
 

@@ -11,6 +11,7 @@ import type { LossMetrics } from "../metrics.ts";
 import type { Positions } from "./positions.ts";
 import { CONFIRM_MS, TOPIC_CHECK_MS, TopicWatch } from "../log_watch/topic_watch.ts";
 import { watchConsumer } from "../group/fetch_watch.ts";
+import { whileItRuns } from "../group/member.ts";
 import { startAt } from "../log_watch/start_position.ts";
 import { type LogStates, TopicUnknown } from "../log_watch/log_states.ts";
 
@@ -118,7 +119,7 @@ export class LogGuard {
   async #onOutOfRange({ topic, partition, offset }: OffsetOutOfRange): Promise<void> {
     const { consumer, logs, positions, log, metrics, topics, ids } = this.options;
     const place = [{ topic, partitions: [partition] }];
-    consumer.pause(place);
+    whileItRuns(() => consumer.pause(place));
     try {
       const id = ids.get(topic);
       this.#watch.invalidate();
@@ -137,9 +138,9 @@ export class LogGuard {
       }
     } catch (error) {
       log.debug(`${topic}/${partition}: ${explain(error)}`);
-      await pause(RETRY_MS);
+      await pause(RETRY_MS, this.#closed.signal);
     } finally {
-      consumer.resume(place);
+      whileItRuns(() => consumer.resume(place));
     }
   }
 }

@@ -1,11 +1,17 @@
 import { assertEquals } from "@std/assert";
-import type { Consumer } from "kafkajs";
+import kafkajs, { type Consumer } from "kafkajs";
 import type { Logger } from "../../runtime/log.ts";
+import { until } from "../../runtime/until.ts";
 import { createPositions } from "./positions.ts";
 import { LogGuard } from "./log_guard.ts";
 import type { LogStates } from "../log_watch/log_states.ts";
 
 const TOPIC = "orders.raw";
+
+/** As a consumer that has stopped. */
+function refuse(): never {
+  throw new kafkajs.KafkaJSNonRetriableError("Consumer group was not initialized");
+}
 
 /** A guard of a member that has partition 0, and had partition 1; `answers` are the ids told, in turn. */
 function setUp(answers: string[]) {
@@ -17,6 +23,8 @@ function setUp(answers: string[]) {
     events: { GROUP_JOIN: "join", END_BATCH_PROCESS: "end", FETCH_START: "fetch" },
     on: (event: string, listener: (event: unknown) => void) => void listeners.set(event, listener),
     seek: ({ partition }: { partition: number }) => void sought.push(partition),
+    pause: refuse,
+    resume: refuse,
   } as unknown as Consumer;
   const logs = {
     topicIds: () => Promise.resolve(new Map([[TOPIC, answers.shift() ?? "?"]])),
@@ -34,7 +42,11 @@ function setUp(answers: string[]) {
     confirmMs: 1,
   });
   listeners.get("join")!({ payload: { memberAssignment: { [TOPIC]: [0] } } });
-  return { guard, positions, sought, warned };
+  const outOfRange = (partition: number, offset: number) =>
+    listeners.get("consumer.offset_out_of_range")!({
+      payload: { topic: TOPIC, partition, offset },
+    });
+  return { guard, positions, sought, warned, outOfRange };
 }
 
 Deno.test("LogGuard: of a topic created anew nothing counts as read, of partitions of others neither", async () => {
@@ -50,5 +62,21 @@ Deno.test("LogGuard: a changed id that is told once is not believed", async () =
   assertEquals(await guard.checkTopics(), true);
   assertEquals([0, 1].map((partition) => positions.next(TOPIC, partition)), [200, 200]);
   assertEquals([sought, warned], [[], []]);
+  guard.close();
+});
+
+Deno.test("LogGuard: an offset that is out of range of a consumer that has stopped is nobody's failure", async () => {
+  const failures: unknown[] = [];
+  const onRejection = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    failures.push(event.reason);
+  };
+  addEventListener("unhandledrejection", onRejection);
+  const { guard, outOfRange, warned } = setUp(["old", "old"]);
+  outOfRange(0, 200);
+  await until("it has looked", () => warned.length > 0 || failures.length > 0);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  removeEventListener("unhandledrejection", onRejection);
+  assertEquals(failures, []);
   guard.close();
 });
