@@ -226,6 +226,8 @@ export class MemberWriter {
           if (steps.length > 1) this.#alone.add(input);
           reject(error);
         }
+      } finally {
+        pacing.ended();
       }
     }
     // In the turn in which nothing waits: what comes in the next one would never be answered.

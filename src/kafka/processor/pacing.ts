@@ -20,6 +20,8 @@ const INTERVAL_MS = 100;
 const INTERVAL_OF_TRANSACTIONS_MS = 20;
 /** What is slower goes into a later transaction. */
 const GATHER_MS = 30;
+/** Where no transaction leaves it behind, the next fetch waits no longer for a batch at work. */
+const PATIENCE_MS = 100;
 /**
  * The most that one fetch brings, decompressed (patches/fetch_limits.ts), so that memory stays bounded
  * whatever the backlog. As much may be in hand while the next one goes on: less, and it would wait for the
@@ -38,7 +40,8 @@ interface InHand extends Batch {
   isQueued: boolean;
   /**
    * Whether the next transaction, and the next fetch, wait for it: not where nobody waits for what comes of
-   * it, nor once a transaction has begun without it, nor behind such a one.
+   * it, nor once it is late (a transaction has begun without it, or there was none for PATIENCE_MS), nor
+   * behind such a one.
    */
   isAwaited: boolean;
 }
@@ -49,6 +52,8 @@ export class Pacing {
   #hadMore = false;
   #changed = Promise.withResolvers<void>();
   #nextAt = -Infinity;
+  /** When the last transaction ended; Infinity while there is one. */
+  #endedAt = -Infinity;
   #onGathered: (() => void) | undefined;
   readonly #intervalMs: number;
   /** Messages that this turn still takes; undefined before its first. */
@@ -101,14 +106,19 @@ export class Pacing {
     this.#inHand.add(own);
     if (own.hasMore) this.#hadMore = true;
     let isHeld = false;
+    let timer: ReturnType<typeof setInterval> | undefined;
     const begin = () => {
       if (isHeld) hold(isHeld = false);
       own.isAtWork = true;
       // However late the one before it was.
       own.isAwaited = !this.mayWait(own);
+      timer = setInterval(() => {
+        if (performance.now() - this.#endedAt >= PATIENCE_MS) this.#leaveBehind(own);
+      }, PATIENCE_MS);
       this.#change();
     };
     void work(begin).then(() => {
+      clearInterval(timer);
       if (isHeld) hold(isHeld = false);
       this.#inHand.delete(own);
       this.#change();
@@ -166,14 +176,18 @@ export class Pacing {
   /** A transaction has begun, of these inputs. */
   began(inputs: readonly TopicPartition[]): void {
     for (const batch of this.#inHand) {
-      if (batch.isAtWork && !batch.isQueued && !inputs.some((input) => isSame(batch, input))) {
-        batch.isAwaited = false;
-      }
+      if (!inputs.some((input) => isSame(batch, input))) this.#leaveBehind(batch);
     }
+    this.#endedAt = Infinity;
     this.#nextAt = this.#hadMore ? -Infinity : performance.now() + this.#intervalMs;
     this.#hadMore = false;
     // A fetch may have waited for what came too late.
     this.#change();
+  }
+
+  /** The transaction has ended, well or not. */
+  ended(): void {
+    this.#endedAt = performance.now();
   }
 
   /** Whether more is known to wait, and all that is in hand is at work. */
@@ -189,6 +203,12 @@ export class Pacing {
   async #overTurn(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.#turn = undefined;
+  }
+
+  #leaveBehind(batch: InHand): void {
+    if (!batch.isAtWork || batch.isQueued || !batch.isAwaited) return;
+    batch.isAwaited = false;
+    this.#change();
   }
 
   #isBehind(batch: Batch): boolean {
