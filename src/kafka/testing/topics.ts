@@ -28,7 +28,11 @@ export async function freshTopics(bootstrap: string, partitions = 4) {
   const kafka = createClient({ brokers: bootstrap.split(",") }, "test");
   const { created } = await createTopics(kafka, names, { partitions });
   // On a busy machine a broker refuses writes for seconds after its metadata has named it the leader.
-  await withLogReader(kafka, (reader) => reader.endsByTopic(created));
+  await withLogReader(kafka, (reader) =>
+    until("the topics' leaders answer", async () => {
+      const ends = await reader.endsByTopic(created);
+      return created.every((topic) => ends.get(topic)?.size);
+    }));
   return { kafka, names };
 }
 
