@@ -3,14 +3,16 @@ import { assertEquals } from "@std/assert";
 import { sharedByTests, startTestBroker } from "../../local/testing/test_broker.ts";
 import { openGroupOffsets } from "../offsets/committed_offsets.ts";
 import { until } from "../../runtime/until.ts";
+import { Producer } from "../producer/producer.ts";
+import { damageLog, flipBit } from "../testing/damaged_log.ts";
 import { freshTopics } from "../testing/topics.ts";
 import { allCaughtUp, createUnread, whatWaits } from "./backlog.ts";
 
 const broker = sharedByTests(startTestBroker);
 
 /** Topics, and two messages in partition 0 of orders.validated: offsets 0 and 1, a control record at 2. */
-async function publishTwo() {
-  const { kafka, names } = await freshTopics(broker.bootstrap, 2);
+async function publishTwo({ bootstrap } = broker) {
+  const { kafka, names } = await freshTopics(bootstrap, 2);
   const topic = names.topic("orders.validated");
   const producer = kafka.producer({
     transactionalId: names.prefix,
@@ -54,6 +56,35 @@ Deno.test("unread: control records at the end count until they are known; messag
       5_000,
       "so much is not control records alone",
     );
+  } finally {
+    await unread.close();
+  }
+});
+
+Deno.test("unread: a batch whose end is not known counts, and keeps no other topic from being known", async () => {
+  await using own = await startTestBroker();
+  const { kafka, names, topic } = await publishTwo(own);
+  const damaged = names.topic("orders.raw");
+  const producer = await Producer.open(kafka, { deliveryTimeoutMs: 30_000 });
+  for (let batch = 0; batch < 2; batch++) {
+    const messages = [{ partition: 0, key: null, value: "x".repeat(100), headers: {} }];
+    await producer.send([{ topic: damaged, messages }]);
+  }
+  await producer.close();
+  await own.stop();
+  const directory = `${own.directory}/log/${damaged}-0`;
+  await damageLog(directory, { batch: 0, damage: flipBit });
+  // Where the next one begins would tell where it ends.
+  await damageLog(directory, { batch: 1, damage: (batch) => void batch.writeBigInt64BE(0n) });
+  await own.start();
+  const unread = createUnread(kafka);
+  try {
+    await until("the control record is known", async () => {
+      assertEquals(unread.messages(damaged, 0, 0, 2), 2);
+      const waiting = unread.messages(topic, 0, 2, 3);
+      await unread.refresh(AbortSignal.timeout(10_000));
+      return waiting === 0;
+    });
   } finally {
     await unread.close();
   }
