@@ -27,9 +27,13 @@ interface Case {
   readonly segment?: number;
   readonly batch: number;
   readonly damage?: (batch: Buffer) => void;
+  /** What is damaged, too. */
+  readonly other?: Parameters<typeof damageLog>[1];
   readonly read: readonly number[];
-  /** The first offset that is left out, and the next one that is not. */
-  readonly left: readonly [number, number];
+  /** Of each batch that is left out the first offset, and the next one that is not of it. */
+  readonly left: readonly (readonly [number, number])[];
+  /** Nothing tells where it ends (default: false). */
+  readonly endless?: boolean;
 }
 
 const SEGMENTS = { "segment.bytes": String(MIB) };
@@ -47,13 +51,13 @@ const CASES: Readonly<Record<string, Case>> = {
     batches: [[FILLER], [randomBytes(8 * MIB)], ...Array(20).fill([SMALL])],
     batch: 1,
     read: [0, ...Array.from({ length: 20 }, (_, i) => i + 2)],
-    left: [1, 2],
+    left: [[1, 2]],
   },
   "is the last of the log": {
     batches: [[SMALL], [SMALL, SMALL]],
     batch: 1,
     read: [0],
-    left: [1, 3],
+    left: [[1, 3]],
   },
   "is the last of its segment": {
     batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
@@ -61,7 +65,7 @@ const CASES: Readonly<Record<string, Case>> = {
     segment: 1,
     batch: 0,
     read: [0, 4, 5],
-    left: [1, 4],
+    left: [[1, 4]],
   },
   "is the last of its segment, and said to have fewer offsets": {
     batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
@@ -70,7 +74,7 @@ const CASES: Readonly<Record<string, Case>> = {
     batch: 0,
     damage: withOffsets(1),
     read: [0, 4, 5],
-    left: [1, 4],
+    left: [[1, 4]],
   },
   "is the last of its segment, and said to have more offsets": {
     batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
@@ -79,7 +83,26 @@ const CASES: Readonly<Record<string, Case>> = {
     batch: 0,
     damage: withOffsets(1_000),
     read: [0, 4, 5],
-    left: [1, 4],
+    left: [[1, 4]],
+  },
+  "is the last of its segment, behind which comes another": {
+    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
+    settings: SEGMENTS,
+    segment: 1,
+    batch: 0,
+    other: { segment: 4, batch: 0, damage: flipBit },
+    read: [0, 5],
+    left: [[1, 4], [4, 5]],
+  },
+  "is the last of its segment, behind which comes one that the broker itself cannot read": {
+    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
+    settings: SEGMENTS,
+    segment: 1,
+    batch: 0,
+    other: { segment: 4, batch: 0, damage: (batch) => void batch.writeInt32BE(1, AT.length) },
+    read: [0],
+    left: [],
+    endless: true,
   },
 };
 
@@ -103,23 +126,25 @@ Deno.test("log reader: steps over a damaged batch, and no further, where it", as
     }
   }
   await broker.stop();
-  for (const [name, { segment, batch, damage = flipBit }] of Object.entries(CASES)) {
+  for (const [name, { segment, batch, damage = flipBit, other }] of Object.entries(CASES)) {
     const directory = `${broker.directory}/log/${topics.get(name)}-0`;
     await damageLog(directory, { segment, batch, damage });
+    if (other) await damageLog(directory, other);
   }
   await broker.start();
 
-  for (const [name, { read, left }] of Object.entries(CASES)) {
+  for (const [name, { read, left, endless = false }] of Object.entries(CASES)) {
     await t.step(name, async () => {
-      const found: { read: number[]; left: number[][] } = { read: [], left: [] };
+      const found = { read: [] as number[], left: [] as number[][], endless: false };
       using behind = watchAnswers();
       await withLogReader(kafka, async (reader) => {
         const records = reader.read(topics.get(name)!, {
           onUnreadable: ({ offset, next }) => void found.left.push([offset, next]),
+          onEndless: () => void (found.endless = true),
         });
         for await (const batch of records) found.read.push(...batch.map(({ offset }) => offset));
       });
-      assertEquals(found, { read: [...read], left: [[...left]] });
+      assertEquals<unknown>(found, { read, left, endless });
       // The damaged one, or what is behind it in another segment.
       assertEquals(behind.most, 1);
     });

@@ -69,10 +69,13 @@ export async function unreadableAt(
     { from: Math.max(batch.offset, offset), to: stableEnd },
     async (from) => {
       const record = (await fetch(from, 1))?.messages[0];
-      const first = record && (unreadableOf(record)?.offset ?? record.offset);
-      // The broker itself cannot read what is there.
-      if (first === -1) throw endless(topic, partition, batch);
-      return first;
+      if (!record) return undefined;
+      const unreadable = unreadableOf(record);
+      const { offset: first } = unreadable ?? record;
+      const isOwn = unreadable && first === batch.offset;
+      // Else what it says of its place is damaged: no checksum covers that.
+      if (isOwn || batch.offset < first && first < stableEnd) return first;
+      throw endless(topic, partition, batch);
     },
   );
   return { ...batch, topic, partition, next };
