@@ -73,10 +73,13 @@ Deno.test("LogGuard: an offset that is out of range of a consumer that has stopp
   };
   addEventListener("unhandledrejection", onRejection);
   const { guard, outOfRange, warned } = setUp(["old", "old"]);
-  outOfRange(0, 200);
-  await until("it has looked", () => warned.length > 0 || failures.length > 0);
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  removeEventListener("unhandledrejection", onRejection);
-  assertEquals(failures, []);
-  guard.close();
+  try {
+    outOfRange(0, 200);
+    await until("it has looked", () => warned.length > 0 || failures.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals(failures, []);
+  } finally {
+    removeEventListener("unhandledrejection", onRejection);
+    guard.close();
+  }
 });

@@ -216,7 +216,7 @@ export class MemberWriter {
       if (steps.length === 0) continue;
       pacing.began(steps.map(({ input }) => input));
       try {
-        await this.#publish(steps);
+        await this.#publish(steps).finally(() => pacing.ended());
         for (const { input, resolve } of steps) {
           this.#alone.delete(input);
           resolve();
@@ -226,8 +226,6 @@ export class MemberWriter {
           if (steps.length > 1) this.#alone.add(input);
           reject(error);
         }
-      } finally {
-        pacing.ended();
       }
     }
     // In the turn in which nothing waits: what comes in the next one would never be answered.

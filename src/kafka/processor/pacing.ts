@@ -113,7 +113,8 @@ export class Pacing {
       // However late the one before it was.
       own.isAwaited = !this.mayWait(own);
       timer = setInterval(() => {
-        if (performance.now() - this.#endedAt >= PATIENCE_MS) this.#leaveBehind(own);
+        const forMs = performance.now() - this.#endedAt;
+        if (forMs >= PATIENCE_MS && !this.isWaiting(own)) this.#leaveBehind(own);
       }, PATIENCE_MS);
       this.#change();
     };
@@ -207,7 +208,10 @@ export class Pacing {
 
   #leaveBehind(batch: InHand): void {
     if (!batch.isAtWork || batch.isQueued || !batch.isAwaited) return;
-    batch.isAwaited = false;
+    for (const each of this.#inHand) {
+      // Nor for what waits behind it, until that is at work.
+      if (each === batch || !each.isAtWork && isSame(each, batch)) each.isAwaited = false;
+    }
     this.#change();
   }
 

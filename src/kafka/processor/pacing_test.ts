@@ -242,8 +242,20 @@ pacingTest("a batch is not late while there is a transaction, nor soon after it"
   pacing.began([batchOf(0)]);
   assertEquals(await settlesWithin(nextFetch, 250), false);
   pacing.ended();
-  assertEquals(await isResolved(nextFetch), false);
+  const endedAt = performance.now();
   assert(await settlesWithin(nextFetch, LIMIT_MS));
+  assert(performance.now() - endedAt >= 99, "so long it had patience");
+});
+
+pacingTest("no fetch waits for a late batch, nor for one that was already behind it", async () => {
+  const { pacing } = pacingOf("payment");
+  const late = takeOne(pacing, batchOf(0, { hasMore: true }));
+  assert(await isResolved(late.nextFetch));
+  const { nextFetch, held } = takeQueued(pacing);
+  assertEquals(await isResolved(nextFetch), false);
+  pacing.began([]);
+  assert(await settlesWithin(nextFetch, LIMIT_MS));
+  assertEquals(held, [true]);
 });
 
 pacingTest(

@@ -104,6 +104,17 @@ const CASES: Readonly<Record<string, Case>> = {
     left: [],
     endless: true,
   },
+  "is the last of its segment, and the broker cannot read one that comes later": {
+    // In the middle of what is behind: there the search begins.
+    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [LARGE], [SMALL, SMALL, SMALL]],
+    settings: SEGMENTS,
+    segment: 1,
+    batch: 0,
+    other: { segment: 5, batch: 0, damage: (batch) => void batch.writeInt32BE(1, AT.length) },
+    read: [0, 4],
+    left: [[1, 4]],
+    endless: true,
+  },
 };
 
 Deno.test("log reader: steps over a damaged batch, and no further, where it", async (t) => {

@@ -14,6 +14,9 @@ import {
 } from "../protocol/unreadable.ts";
 import { type FetchCluster, fetchOnce, type PartitionData, recordsIn } from "./fetch.ts";
 
+/** A log that was compacted may have batches without records: it takes more to see what comes next. */
+const PROBE_BYTES = 64 * 1024;
+
 /**
  * The same batch, and where it ends.
  *
@@ -46,7 +49,7 @@ export async function unreadableAt(
   partition: number,
   offset: number,
 ): Promise<LocatedUnreadable | undefined> {
-  /** A broker sends the first batch whole, however large it is, and no more than was asked for. */
+  /** A broker sends the first batch whole, however large it is, and beyond it what was asked for. */
   async function fetch(from: number, bytes: number): Promise<PartitionData | undefined> {
     const limits = { bytes, partitionBytes: bytes, limitsSent: true };
     const ask = () => fetchOnce(cluster, topic, new Map([[partition, from]]), limits);
@@ -68,16 +71,16 @@ export async function unreadableAt(
   const next = batch.next ?? await firstBehind(
     { from: Math.max(batch.offset, offset), to: stableEnd },
     async (from) => {
-      const record = (await fetch(from, 1))?.messages[0];
+      const record = (await fetch(from, PROBE_BYTES))?.messages[0];
       if (!record) return undefined;
       const unreadable = unreadableOf(record);
       const { offset: first } = unreadable ?? record;
       const isOwn = unreadable && first === batch.offset;
       // Else what it says of its place is damaged: no checksum covers that.
-      if (isOwn || batch.offset < first && first < stableEnd) return first;
-      throw endless(topic, partition, batch);
+      return isOwn || batch.offset < first && first < stableEnd ? first : "unknown";
     },
   );
+  if (next === undefined) throw endless(topic, partition, batch);
   return { ...batch, topic, partition, next };
 }
 
@@ -88,23 +91,26 @@ export async function unreadableAt(
  *
  * @param range from an offset in the batch to the end of what may be read
  * @param firstAt the first offset of the batch in which the broker finds an offset, or behind it; undefined
- *   where it finds none
- * @returns `range.to` where nothing comes behind the batch
+ *   where it finds none; unknown where what it finds does not tell
+ * @returns `range.to` where nothing comes behind the batch; undefined where what comes next does not tell
  */
 async function firstBehind(
   { from, to }: { readonly from: number; readonly to: number },
-  firstAt: (offset: number) => Promise<number | undefined>,
-): Promise<number> {
+  firstAt: (offset: number) => Promise<number | "unknown" | undefined>,
+): Promise<number | undefined> {
   let next = to;
-  for (let inBatch = from, behind = to; inBatch + 1 < behind;) {
-    const middle = Math.floor((inBatch + behind) / 2);
+  let unknown = Infinity;
+  for (let before = from, behind = to; before + 1 < behind;) {
+    const middle = Math.floor((before + behind) / 2);
     const first = await firstAt(middle);
-    if (first !== undefined && first > from) {
+    if (first === "unknown") {
+      behind = unknown = middle;
+    } else if (first !== undefined && first > from) {
       next = Math.min(next, first);
       behind = Math.min(middle, first);
-    } else inBatch = middle;
+    } else before = middle;
   }
-  return next;
+  return unknown < next ? undefined : next;
 }
 
 function endless(topic: string, partition: number, batch: Unreadable): UnreadableBatch {
