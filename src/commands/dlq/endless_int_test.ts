@@ -7,7 +7,7 @@ import { EventFollower } from "../../kafka/readers/event_follower.ts";
 import { createGroupConsumer } from "../../kafka/group_consumer/group_consumer.ts";
 import { until } from "../../runtime/until.ts";
 import { placed } from "../../kafka/testing/topics.ts";
-import { damageLog, flipBit } from "../../kafka/testing/damaged_log.ts";
+import { damageEnd } from "../../kafka/testing/damaged_log.ts";
 import { publishOrders, SIZE } from "./testing/damaged_batches.ts";
 
 const LIMIT_MS = 60_000;
@@ -25,10 +25,7 @@ Deno.test("a batch whose end is unknown", async (t) => {
   );
   await broker.stop();
   for (const { topic } of fixtures) {
-    const directory = `${broker.directory}/log/${topic}-0`;
-    await damageLog(directory, { batch: 1, damage: flipBit });
-    // Where the next one begins would tell where it ends.
-    await damageLog(directory, { batch: 2, damage: (batch) => void batch.writeBigInt64BE(0n) });
+    await damageEnd(`${broker.directory}/log/${topic}-0`, 1);
   }
   await broker.start();
   for (const { kind, kafka, names, topic } of fixtures) {

@@ -114,7 +114,9 @@ export class Pacing {
       own.isAwaited = !this.mayWait(own);
       timer = setInterval(() => {
         const forMs = performance.now() - this.#endedAt;
-        if (forMs >= PATIENCE_MS && !this.isWaiting(own)) this.#leaveBehind(own);
+        if (forMs < PATIENCE_MS || this.isWaiting(own)) return;
+        this.#leaveBehind(own);
+        this.#change();
       }, PATIENCE_MS);
       this.#change();
     };
@@ -212,7 +214,6 @@ export class Pacing {
       // Nor for what waits behind it, until that is at work.
       if (each === batch || !each.isAtWork && isSame(each, batch)) each.isAwaited = false;
     }
-    this.#change();
   }
 
   #isBehind(batch: Batch): boolean {

@@ -36,7 +36,13 @@ interface Case {
   readonly endless?: boolean;
 }
 
-const SEGMENTS = { "segment.bytes": String(MIB) };
+/** Offsets 1 to 3 are a batch and a segment of their own. */
+const LAST_OF_SEGMENT = {
+  batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
+  settings: { "segment.bytes": String(MIB) },
+  segment: 1,
+  batch: 0,
+};
 
 /** The broker takes the batch for one of so many offsets. */
 function withOffsets(count: number) {
@@ -44,6 +50,11 @@ function withOffsets(count: number) {
     batch.writeInt32BE(count - 1, AT.lastOffsetDelta);
     flipBit(batch);
   };
+}
+
+/** The broker itself cannot read it then. */
+function loseLength(batch: Buffer): void {
+  batch.writeInt32BE(1, AT.length);
 }
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -60,57 +71,40 @@ const CASES: Readonly<Record<string, Case>> = {
     left: [[1, 3]],
   },
   "is the last of its segment": {
-    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
-    settings: SEGMENTS,
-    segment: 1,
-    batch: 0,
+    ...LAST_OF_SEGMENT,
     read: [0, 4, 5],
     left: [[1, 4]],
   },
   "is the last of its segment, and said to have fewer offsets": {
-    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
-    settings: SEGMENTS,
-    segment: 1,
-    batch: 0,
+    ...LAST_OF_SEGMENT,
     damage: withOffsets(1),
     read: [0, 4, 5],
     left: [[1, 4]],
   },
   "is the last of its segment, and said to have more offsets": {
-    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
-    settings: SEGMENTS,
-    segment: 1,
-    batch: 0,
+    ...LAST_OF_SEGMENT,
     damage: withOffsets(1_000),
     read: [0, 4, 5],
     left: [[1, 4]],
   },
   "is the last of its segment, behind which comes another": {
-    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
-    settings: SEGMENTS,
-    segment: 1,
-    batch: 0,
+    ...LAST_OF_SEGMENT,
     other: { segment: 4, batch: 0, damage: flipBit },
     read: [0, 5],
     left: [[1, 4], [4, 5]],
   },
   "is the last of its segment, behind which comes one that the broker itself cannot read": {
-    batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [SMALL]],
-    settings: SEGMENTS,
-    segment: 1,
-    batch: 0,
-    other: { segment: 4, batch: 0, damage: (batch) => void batch.writeInt32BE(1, AT.length) },
+    ...LAST_OF_SEGMENT,
+    other: { segment: 4, batch: 0, damage: loseLength },
     read: [0],
     left: [],
     endless: true,
   },
   "is the last of its segment, and the broker cannot read one that comes later": {
+    ...LAST_OF_SEGMENT,
     // In the middle of what is behind: there the search begins.
     batches: [[LARGE], [SMALL, SMALL, LARGE], [LARGE], [LARGE], [SMALL, SMALL, SMALL]],
-    settings: SEGMENTS,
-    segment: 1,
-    batch: 0,
-    other: { segment: 5, batch: 0, damage: (batch) => void batch.writeInt32BE(1, AT.length) },
+    other: { segment: 5, batch: 0, damage: loseLength },
     read: [0, 4],
     left: [[1, 4]],
     endless: true,

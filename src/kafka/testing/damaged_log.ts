@@ -24,6 +24,20 @@ export async function damageLog(
   await Deno.writeFile(file, bytes);
 }
 
+/**
+ * Damages a batch of the first segment so that nothing says where it ends; the broker must be stopped.
+ *
+ * @param batch there is another one behind it
+ */
+export async function damageEnd(directory: string, batch: number): Promise<void> {
+  await damageLog(directory, { batch, damage: flipBit });
+  // Where the next one begins would tell where it ends.
+  await damageLog(directory, {
+    batch: batch + 1,
+    damage: (next) => void next.writeBigInt64BE(0n),
+  });
+}
+
 /** Changes a bit of a batch's records, so that its checksum is wrong. */
 export function flipBit(batch: Buffer): void {
   batch[100]! ^= 1;
